@@ -1,0 +1,145 @@
+// The store: the only link between servers. An interface of callbacks, so that the core does no I/O; src/store has the
+// backends (memory, sqlite), and one contract suite (tests/store_contract.c) holds for all of them.
+//
+// A store keeps one *world*. In it each server has a *log* of tick records, fenced by the server's *epoch*. A log is
+// extended by its own server alone; another server may *fence* it, which ends the log's epoch at its last committed
+// tick and names an heir, in one atomic act. Checkpoints hold one group's state each.
+//
+// What every backend promises:
+//  - A submitted record is committed whole or not at all, and only while the server's epoch is current; once
+//    TL_STORE_COMMITTED was reported it is durable as the backend says.
+//  - Followers get each other server's records in order of commit, none missing, none twice; after a TL_STORE_FENCED of
+//    an epoch no record of that epoch ever follows.
+//  - submit() and poll() never wait for I/O.
+//
+// Threads: one attachment (tl_store) is used by one thread at a time. Backends may keep threads of their own.
+#ifndef TRAMLINE_STORE_H
+#define TRAMLINE_STORE_H
+
+#include "tramline/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tl_store_event_type {
+    TL_STORE_JOINED,     // this attachment holds its lease: server (own number), epoch, tick (own last committed, -1: none)
+    TL_STORE_SERVER,     // another server is known, or has a new epoch: server, epoch, name, tick (its last committed, -1: none)
+    TL_STORE_CHECKPOINT, // while loading: group, tick, data (size 0: the group is deleted)
+    TL_STORE_RECORD,     // of another server, or while loading also an own one: server, epoch, tick, data, begun_us
+    TL_STORE_LOADED,     // all that was committed at the time of the join has been delivered
+    TL_STORE_COMMITTED,  // own record: tick, begun_us, done_us
+    TL_STORE_FENCED,     // a server's epoch has ended: server, epoch (the one that ended), tick (its last, -1: none), heir
+    TL_STORE_LOST,       // own lease is lost: nothing submitted after `tick` was or will be committed; heir
+    TL_STORE_STALLED,    // the store does not answer or refuses to write: result, text; records wait in the queue
+    TL_STORE_RECOVERED,  // it goes on
+    TL_STORE_FAILED,     // it cannot go on: result, text; close it
+} tl_store_event_type;
+
+typedef struct tl_store_event {
+    tl_store_event_type type;
+    tl_result result;
+    tl_server_number server;
+    tl_server_number heir;
+    uint32_t epoch;
+    int64_t tick;
+    tl_group_id group;
+    uint64_t begun_us; // when the commit began, by the committing server's clock (CLOCK_REALTIME, us since 1970)
+    uint64_t done_us;  // when its end was seen here, same clock
+    const void *data;  // owned by the store, good until the next poll()
+    size_t size;
+    char name[TL_NAME_BYTES_MAX + 1];
+    char text[256]; // STALLED, FAILED: what is wrong and what to do
+} tl_store_event;
+
+// What a world is made with. Fixed for its life, checked by every server that joins.
+typedef struct tl_world_info {
+    uint32_t format;        // of everything stored: TL_STORE_FORMAT
+    uint32_t tick_hz;       // 1..240
+    uint64_t created_us;    // CLOCK_REALTIME; tick 0 begins then
+    uint64_t kinds_hash;    // of the declared kinds, 0: none declared yet
+    uint64_t seed;          // of the scenario that filled it, for tools and riders
+    char scenario[64];      // its name, "" if none
+} tl_world_info;
+
+enum { TL_STORE_FORMAT = 1 };
+
+typedef struct tl_store tl_store;
+
+// What a backend implements. `self` is the backend's own.
+typedef struct tl_store_ops {
+    // The world's settings. TL_ERR_NOT_FOUND if the store holds no world yet. May block (used before a server runs).
+    tl_result (*world)(tl_store *self, tl_world_info *out);
+    // Makes the world. TL_ERR_EXISTS if there is one. May block.
+    tl_result (*create_world)(tl_store *self, const tl_world_info *info);
+    // Starts to take the lease of the server of that name (registered at the first join; a rejoin raises the epoch,
+    // which fences an older process of the same name) and to load. Answers by events: JOINED, then SERVER, FENCED,
+    // CHECKPOINT and RECORD in an order in which each server's records are in order, then LOADED. A `name` of NULL only
+    // follows: no JOINED, nothing may be submitted.
+    tl_result (*join)(tl_store *self, const char *name);
+    // Queues a record for commit. Ticks rise strictly. The bytes are copied. TL_ERR_FULL if more than the queue's limit
+    // (64 records or 64 MiB) wait: keep the changes and submit them, coalesced, later. TL_ERR_FENCED after LOST.
+    tl_result (*submit)(tl_store *self, int64_t tick, const void *data, size_t size, uint64_t now_us);
+    // Queues a group's checkpoint as of a committed own tick; size 0 marks the group as deleted. An older or equal tick
+    // than the stored one changes nothing. Copied. TL_ERR_FULL as submit().
+    tl_result (*checkpoint)(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size);
+    // Queues: drop own log records before `tick`, after every checkpoint queued before this call is durable.
+    tl_result (*cut)(tl_store *self, int64_t tick);
+    // Queues: end another server's `epoch` if its last committed tick is still `tick` (-1: none); the heir is this server.
+    // Success and somebody else's success both show as FENCED; if the server is alive after all, nothing happens.
+    tl_result (*fence)(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick);
+    // The next event: TL_OK, or TL_AGAIN if there is none now. Never waits.
+    tl_result (*poll)(tl_store *self, tl_store_event *out);
+    // A file descriptor that is readable when poll() has something, or -1 if the backend has none.
+    int (*wait_fd)(tl_store *self);
+    // Waits until all that is queued is committed, at most timeout_ms. TL_AGAIN if it did not come about. Blocks.
+    tl_result (*drain)(tl_store *self, int timeout_ms);
+    // Detaches and frees. With `leave`, tells the others that this server ended in order. What is queued and not
+    // committed is dropped (drain first). May block shortly.
+    void (*close)(tl_store *self, bool leave);
+} tl_store_ops;
+
+struct tl_store {
+    const tl_store_ops *ops;
+};
+
+// ---- memory: a world in this process, for tests and simulation; seeded faults, time passed in ----------------------
+
+typedef struct tl_memory_world tl_memory_world;
+
+typedef struct tl_memory_world_def {
+    uint64_t seed;
+    uint32_t commit_us_min, commit_us_max; // a commit's duration, drawn evenly
+    uint32_t follow_us_min, follow_us_max; // from commit to being seen by a follower
+} tl_memory_world_def;
+
+TL_API tl_memory_world_def tl_memory_world_def_default(void);
+// Allocates; destroy after all attachments are closed. NULL if out of memory.
+TL_API tl_memory_world *tl_memory_world_create(const tl_memory_world_def *def);
+TL_API void tl_memory_world_destroy(tl_memory_world *world);
+// Moves the world's time on; commits and visibility happen then. Never back.
+TL_API void tl_memory_world_advance(tl_memory_world *world, uint64_t now_us);
+// While stalled, nothing commits and nothing new is seen.
+TL_API void tl_memory_world_stall(tl_memory_world *world, bool stalled);
+// One more attachment. Closing it without draining loses what was not committed, as a crash does.
+TL_API tl_result tl_memory_store_open(tl_memory_world *world, tl_store **out);
+
+// ---- sqlite: a directory with world.db and one NAME.log.db for each server ------------------------------------------
+
+typedef struct tl_sqlite_def {
+    const char *directory; // made if missing and `create` is set
+    bool create;
+    bool read_only;        // for inspection; join(NULL) only
+    bool durable_full;     // synchronous=FULL: survives a power cut; otherwise survives the crash of any process
+} tl_sqlite_def;
+
+// Opens, or says why not: `text` (may be NULL) gets what is wrong and what to do. Blocks.
+TL_API tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *text, size_t text_bytes);
+
+// Opens a store by its URI: "sqlite:DIR", or a plain directory's path. Same errors and text.
+TL_API tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
