@@ -1,0 +1,126 @@
+// A client: connects to one server, and has a view of the whole world, each entity as fine as its distance asks for. No
+// I/O of its own: the transport does it, and time is passed in.
+//
+// Threads: a client and its transport belong to one thread at a time. Memory: all is allocated at creation.
+#ifndef TRAMLINE_CLIENT_H
+#define TRAMLINE_CLIENT_H
+
+#include "tramline/kind.h"
+#include "tramline/transport.h"
+#include "tramline/values.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_client tl_client;
+
+typedef enum tl_client_state {
+    TL_CLIENT_CONNECTING, // the transport's handshake
+    TL_CLIENT_JOINING,    // says hello, learns the kinds
+    TL_CLIENT_LIVE,       // frames come in
+    TL_CLIENT_CLOSED,     // refused, dropped or lost: tl_client_text() says why. The view stays readable
+} tl_client_state;
+
+typedef struct tl_client_def {
+    tl_transport *transport; // borrowed; may be NULL: bytes are handed over by tl_client_receive() and tl_client_send_to
+    // With transport NULL: called with each datagram for the server.
+    void (*send)(void *user, const void *data, size_t size);
+    void *send_user;
+    const void *token;       // copied
+    size_t token_bytes;
+    uint32_t entities_max;   // default 200'000
+    uint32_t kbit_s;         // wanted at most, default 2'000
+    size_t memory_bytes;     // 0: tl_client_memory()
+    uint32_t cookie;
+} tl_client_def;
+
+typedef enum tl_client_event_type {
+    TL_CLIENT_ENTITY_ENTERED,
+    TL_CLIENT_ENTITY_CHANGED, // another carrier, or another value than place and rotation
+    TL_CLIENT_ENTITY_LEFT,
+    TL_CLIENT_MESSAGE,        // data, size
+    TL_CLIENT_ANSWER,         // to a request: request, result, entity
+    TL_CLIENT_STATE,          // tl_client_get_state() has changed
+} tl_client_event_type;
+
+typedef struct tl_client_event {
+    tl_client_event_type type;
+    tl_entity_id entity;
+    int kind;
+    uint32_t request;
+    tl_result result;
+    const void *data; // good until the next step or event
+    size_t size;
+} tl_client_event;
+
+typedef struct tl_pose {
+    tl_entity_id entity, carrier;
+    int32_t kind;
+    int32_t level; // of the pyramid, that shows it now
+    tl_vec3 position; // in the world
+    tl_quat rotation;
+} tl_pose;
+
+typedef struct tl_client_stats {
+    uint32_t entities;
+    uint64_t datagrams, datagrams_lost, malformed, skipped; // lost: gaps in the sequence that were not filled
+    uint64_t bytes, frames;
+    int64_t tick;          // of the newest frame
+    int64_t settled_tick;  // up to which everything has arrived
+    double rtt_ms, clock_error_ms; // clock_error: spread of the estimate
+    double latency_ms;     // from the newest frame's tick to when it came in
+    size_t memory_used_bytes, memory_bytes;
+    uint64_t limits_reached;
+} tl_client_stats;
+
+TL_API tl_client_def tl_client_def_default(void);
+TL_API size_t tl_client_memory(const tl_client_def *def);
+TL_API tl_result tl_client_create(const tl_client_def *def, tl_client **out);
+TL_API void tl_client_destroy(tl_client *client); // says goodbye; the transport is not closed
+// Takes in what has come, sends a report if one is due. `now_us`: any steady clock.
+TL_API void tl_client_step(tl_client *client, uint64_t now_us);
+// A datagram, or a whole frame (datagrams, each after two bytes of its size, little-endian), from a transport of your own.
+TL_API tl_result tl_client_receive(tl_client *client, const void *datagram, size_t size, uint64_t now_us);
+TL_API tl_result tl_client_receive_frame(tl_client *client, const void *frame, size_t size, uint64_t now_us);
+// With a transport of your own: it is connected; begin to say hello.
+TL_API void tl_client_connected(tl_client *client, uint64_t now_us);
+TL_API tl_client_state tl_client_get_state(const tl_client *client);
+TL_API const char *tl_client_text(const tl_client *client);
+TL_API tl_client_stats tl_client_get_stats(const tl_client *client);
+TL_API bool tl_client_next_event(tl_client *client, tl_client_event *out);
+
+// Where it looks from: an entity (a cabin, an avatar), or a free point.
+TL_API void tl_client_observe_entity(tl_client *client, tl_entity_id entity);
+TL_API void tl_client_observe_point(tl_client *client, tl_vec3 point);
+
+// Server time now, in ticks with a fraction; what a display should show is about two ticks behind it.
+TL_API double tl_client_server_tick(const tl_client *client, uint64_t now_us);
+TL_API uint32_t tl_client_tick_hz(const tl_client *client);
+TL_API int64_t tl_client_frame_tick(const tl_client *client); // of the newest frame, -1: none yet
+TL_API int tl_client_kind_count(const tl_client *client);
+TL_API const char *tl_client_kind_name(const tl_client *client, int kind);
+
+// All entities of the view at one time: fills `out`, gives how many there are. `smooth`: corrections are spread over some
+// ticks, for display; otherwise the published curves themselves.
+TL_API uint32_t tl_client_poses(const tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
+// TL_ERR_NOT_FOUND: not in the view, or its carrier is not.
+TL_API tl_result tl_client_pose(const tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
+// All fields, in the carrier's frame.
+TL_API tl_result tl_client_get(const tl_client *client, tl_entity_id entity, double tick, tl_values *out);
+
+// ---- changing the world ----
+// A reliable, ordered message to the server. TL_AGAIN: too much is waiting.
+TL_API tl_result tl_client_send(tl_client *client, const void *data, size_t size);
+// Asks to create an entity; with `own` the client goes on to own it: tl_client_set() then moves it. The answer comes as an event.
+TL_API tl_result tl_client_request_create(tl_client *client, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request);
+TL_API tl_result tl_client_request_update(tl_client *client, tl_entity_id entity, const tl_values *values, uint32_t *request);
+TL_API tl_result tl_client_request_delete(tl_client *client, tl_entity_id entity, uint32_t *request);
+// What an own entity does now, at server time `tick`. Sent only if what was sent before no longer holds.
+TL_API tl_result tl_client_set(tl_client *client, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values);
+TL_API void tl_client_validate(const tl_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,167 @@
+// A server: owns groups of entities, commits what changes of them once a tick, follows what the other servers commit, and
+// sends each of its clients one frame a tick. It does no I/O of its own: the store and the transport do, and time is
+// passed in. So any number of servers can run in one process, under a seed, faster than real time.
+//
+// Threads: a server, its store and its transport belong to one thread at a time. Callbacks run on it, within step().
+// Memory: all of it is allocated at creation; a step allocates nothing.
+#ifndef TRAMLINE_SERVER_H
+#define TRAMLINE_SERVER_H
+
+#include "tramline/kind.h"
+#include "tramline/store.h"
+#include "tramline/token.h"
+#include "tramline/transport.h"
+#include "tramline/values.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_server tl_server;
+// An entity on this server, as long as it lives: faster than its id. Not the same on other servers.
+typedef uint32_t tl_entity_ref;
+// A connected client on this server. Never used twice in a server's life.
+typedef uint32_t tl_client_number;
+#define TL_REF_NONE 0xffffffffu
+
+typedef enum tl_server_state {
+    TL_SERVER_JOINING, // waits for its lease and loads the world
+    TL_SERVER_RUNNING,
+    TL_SERVER_LEAVING, // gives its groups away; see tl_server_leave()
+    TL_SERVER_LEFT,    // all that was committed is safe; destroy it
+    TL_SERVER_FENCED,  // another server has taken its groups; destroy it, and make it anew to join again
+    TL_SERVER_FAILED,  // the store cannot go on, see tl_server_text()
+} tl_server_state;
+
+typedef struct tl_request {
+    tl_request_type type;
+    tl_client_number client;             // on the server that the client is connected to; 0 if that is another one
+    char client_name[TL_NAME_BYTES_MAX + 1];
+    tl_entity_id entity, carrier;
+    int kind;
+    tl_values values;
+} tl_request;
+
+typedef struct tl_server_callbacks {
+    void *user;
+    // May be NULL: everybody is let in with the default grant, under the name in the token's place.
+    tl_result (*authorize)(void *user, const void *token, size_t token_bytes, tl_grant *out);
+    // Once a tick, before the record is made: set what the entities do at that tick. time_s: seconds since tick 0.
+    void (*tick)(void *user, tl_server *server, int64_t tick, double time_s);
+    // A group is this server's from now on (made, adopted or given), or no longer.
+    void (*group)(void *user, tl_server *server, tl_group_id group, bool owned);
+    // A client asks for something that its kind's policy leaves to the owner. TL_OK: do it. Otherwise the client is told.
+    tl_result (*request)(void *user, tl_server *server, const tl_request *request);
+    void (*client)(void *user, tl_server *server, tl_client_number client, const char *name, bool joined);
+    void (*message)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
+    // A record of another server was mirrored: microseconds since its commit began.
+    void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t us);
+    void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
+    void (*log)(void *user, const char *text); // what an operator wants to know; rare
+} tl_server_callbacks;
+
+typedef struct tl_server_def {
+    const char *name;
+    const tl_kind_def *kinds;
+    int kind_count;
+    tl_store *store;         // borrowed; opened, not joined
+    tl_transport *transport; // borrowed; may be NULL
+    tl_server_callbacks callbacks;
+    uint32_t entities_max, groups_max, clients_max; // defaults 200'000, 4'096, 256
+    int level_count;         // of the pyramid, default 9: the coarsest tiles are 16 km wide
+    uint32_t kbit_s;         // what a client may get at most, default 4'000; its token may say less
+    uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
+    uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
+    uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
+    size_t memory_bytes;     // 0: tl_server_memory()
+    uint32_t cookie;
+} tl_server_def;
+
+typedef struct tl_server_stats {
+    int64_t tick, world_tick; // the last own tick, and the last that is mirrored whole
+    uint32_t entities, groups, groups_owned, clients, servers_alive;
+    uint32_t streams, cells;
+    uint64_t published[TL_LEVELS_MAX]; // segments, by level
+    uint64_t record_bytes, records;    // own
+    uint64_t frames, frame_bytes, datagrams, datagrams_lost;
+    uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused, things that found no room
+    size_t memory_used_bytes, memory_bytes;
+} tl_server_stats;
+
+TL_API tl_server_def tl_server_def_default(void);
+// What a server of that definition will allocate at most.
+TL_API size_t tl_server_memory(const tl_server_def *def);
+// Allocates, and starts to join. `text` (may be NULL) gets what is wrong and what to do.
+TL_API tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text, size_t text_bytes);
+TL_API void tl_server_destroy(tl_server *server); // neither store nor transport are closed
+// Does what is due: takes in datagrams and store events, ticks, sends frames. `now_us`: CLOCK_REALTIME, never back. Call it
+// at least each millisecond or when a wait_fd is readable.
+TL_API void tl_server_step(tl_server *server, uint64_t now_us);
+// When the next tick is due.
+TL_API uint64_t tl_server_next_tick_us(const tl_server *server);
+// Hands all groups to the other servers, if there are any, and waits until everything is committed. Goes on over some
+// ticks; the state becomes TL_SERVER_LEFT.
+TL_API void tl_server_leave(tl_server *server);
+TL_API tl_server_state tl_server_get_state(const tl_server *server);
+TL_API const char *tl_server_text(const tl_server *server); // of FAILED and FENCED
+TL_API tl_server_stats tl_server_get_stats(const tl_server *server);
+TL_API tl_server_number tl_server_get_number(const tl_server *server); // 0 until it has joined
+// The world's time, in ticks with a fraction.
+TL_API double tl_server_tick_at(const tl_server *server, uint64_t now_us);
+
+// ---- groups and entities; in the tick callback, or between steps; RUNNING only (TL_ERR_STATE) ----
+
+// `id` 0: a new id. Else one that the caller knows to be unused in this world (scenarios, imports).
+TL_API tl_result tl_server_create_group(tl_server *server, tl_group_id id, tl_group_id *out);
+// With all its entities. TL_ERR_DENIED: another server's.
+TL_API tl_result tl_server_delete_group(tl_server *server, tl_group_id group);
+TL_API bool tl_server_owns_group(const tl_server *server, tl_group_id group);
+// Gives a group to another living server. TL_ERR_NOT_FOUND: no such server, or it is not alive.
+TL_API tl_result tl_server_give_group(tl_server *server, tl_group_id group, tl_server_number to);
+
+typedef struct tl_entity_def {
+    tl_entity_id id; // 0: a new one
+    tl_group_id group;
+    int kind;
+    tl_entity_id carrier; // 0: none
+    tl_values values;     // fields that are not given are 0; the first must be
+} tl_entity_def;
+// TL_ERR_INVALID: not finite, or no such kind. It shows at the next tick.
+TL_API tl_result tl_server_create_entity(tl_server *server, const tl_entity_def *def, tl_entity_ref *out);
+TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity);
+// What the entity does at this tick. A field is published only if what was published of it no longer holds.
+TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
+// The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Entities that are not (or no
+// longer) this server's are passed over; gives how many were set. NaN is refused for that entity.
+TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
+                                    const tl_vec3 *velocities, const tl_quat *rotations);
+// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame.
+TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, tl_entity_id carrier, const tl_values *values);
+
+// Reading, of any entity in the world, whoever owns it.
+TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id); // TL_REF_NONE: not here
+typedef struct tl_entity_info {
+    tl_entity_id id, carrier;
+    tl_group_id group;
+    tl_server_number owner;
+    int kind;
+    bool owned;
+} tl_entity_info;
+TL_API tl_result tl_server_info(const tl_server *server, tl_entity_ref entity, tl_entity_info *out);
+// As published, at the last mirrored tick; positions in the carrier's frame.
+TL_API tl_result tl_server_get(const tl_server *server, tl_entity_ref entity, tl_values *out);
+TL_API tl_result tl_server_pose(const tl_server *server, tl_entity_ref entity, double tick, tl_vec3 *position, tl_quat *rotation); // in the world
+// Entities of a group: fills `out`, gives how many there are.
+TL_API uint32_t tl_server_group_entities(const tl_server *server, tl_group_id group, tl_entity_ref *out, uint32_t capacity);
+
+// ---- clients ----
+// Reliable and ordered. TL_AGAIN: too much is waiting for this client.
+TL_API tl_result tl_server_send(tl_server *server, tl_client_number client, const void *data, size_t size);
+TL_API void tl_server_drop_client(tl_server *server, tl_client_number client, const char *reason);
+// Checks all that the server holds against itself; for tests. Ends the program if something is wrong.
+TL_API void tl_server_validate(const tl_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,734 @@
+#include "channel.h"
+#include "clock.h"
+#include "record.h"
+#include "tramline/client.h"
+#include "tramline/token.h"
+#include "values.h"
+#include "view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    COOKIE = 0xc11e7,
+    HELLO_EVERY_US = 200000,
+    HELLO_GIVE_UP_US = 10000000,
+    REPORT_EVERY_US = 50000,
+    REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
+    SILENCE_US = 10000000,
+    SENT_TIMES = 256,
+};
+
+typedef struct owned_entity {
+    tl_entity_id id, carrier;
+    int kind;
+    uint16_t version;
+    bool unsent;                // not acknowledged yet
+    bool in_report;
+    uint16_t first_report;      // the first that carried this version
+    int64_t words[TL_STATE_WORDS_MAX];
+} owned_entity;
+
+typedef struct asked {
+    uint32_t number;
+    int kind;
+    tl_entity_id carrier;
+    bool own;
+    int64_t words[TL_STATE_WORDS_MAX];
+} asked;
+
+enum { ASKED_MAX = 64 };
+
+struct tl_client {
+    tl_client_def def;
+    unsigned char token[TL_TOKEN_BYTES_MAX];
+    tl_heap heap;
+    tl_kinds kinds;
+    bool kinds_known;
+    unsigned char *kind_table;
+    size_t kind_table_bytes, kind_table_got;
+    tl_view view;
+    bool view_made;
+    tl_client_state state;
+    bool state_changed;
+    char text[256];
+    uint64_t now_us, started_us, hello_us, heard_us, report_us;
+    bool report_soon;
+    tl_clock clock;
+    uint32_t tick_hz;
+    int64_t world_tick;          // of the newest head, for extending 32 bits
+    // datagrams in
+    uint64_t newest_sequence;    // full
+    bool any_sequence;
+    unsigned char bits[TL_ACK_BITS / 8];
+    // reports out
+    uint16_t report_sequence;
+    uint64_t sent_us[SENT_TIMES];
+    uint16_t acked_report;
+    bool any_acked;
+    tl_channel channel;
+    tl_entity_id observer_id;
+    tl_vec3 observer;
+    bool observes_entity, observer_set;
+    owned_entity *owned;
+    uint32_t owned_count;
+    asked *asked;
+    uint32_t asked_count, request_number;
+    tl_client_event events[64]; // ring of messages and answers; entities' events are the view's
+    unsigned char *event_data;  // 64 messages
+    uint32_t event_first, event_count;
+    tl_client_stats stats;
+};
+
+tl_client_def tl_client_def_default(void)
+{
+    return (tl_client_def){.entities_max = 200000, .kbit_s = 2000, .cookie = COOKIE};
+}
+
+size_t tl_client_memory(const tl_client_def *def)
+{
+    // Wide limits; what is not used is not touched. An entity may be in two streams while levels change over.
+    return tl_view_bytes(def->entities_max) + (size_t)def->entities_max * 2 * (sizeof(tl_view_slot) * 3 + 256) + TL_KIND_TABLE_BYTES_MAX * 2 +
+           TL_OWNED_MAX * sizeof(owned_entity) * 2 + ASKED_MAX * sizeof(asked) * 2 + (8u << 20);
+}
+
+tl_result tl_client_create(const tl_client_def *def, tl_client **out)
+{
+    *out = NULL;
+    if (def->cookie != COOKIE || def->token_bytes > TL_TOKEN_BYTES_MAX || def->entities_max < 1 || def->entities_max > 1u << 26) return TL_ERR_INVALID;
+    if (def->transport == NULL && def->send == NULL) return TL_ERR_INVALID;
+    tl_client *c = calloc(1, sizeof *c);
+    size_t bytes = def->memory_bytes ? def->memory_bytes : tl_client_memory(def);
+    void *memory = c ? calloc(1, bytes) : NULL;
+    if (memory == NULL) {
+        free(c);
+        return TL_ERR_MEMORY;
+    }
+    c->def = *def;
+    if (def->token_bytes) memcpy(c->token, def->token, def->token_bytes);
+    tl_heap_init(&c->heap, memory, bytes);
+    c->kind_table = tl_heap_alloc(&c->heap, TL_KIND_TABLE_BYTES_MAX);
+    c->owned = tl_heap_alloc(&c->heap, TL_OWNED_MAX * sizeof *c->owned);
+    c->asked = tl_heap_alloc(&c->heap, ASKED_MAX * sizeof *c->asked);
+    c->event_data = tl_heap_alloc(&c->heap, 64 * TL_MESSAGE_BYTES_MAX);
+    c->world_tick = -1;
+    tl_channel_init(&c->channel, &c->heap);
+    bool good = c->kind_table && c->owned && c->asked && c->event_data && tl_view_init(&c->view, &c->heap, &c->kinds, def->entities_max) == TL_OK;
+    if (!good) {
+        free(memory);
+        free(c);
+        return TL_ERR_MEMORY;
+    }
+    c->view_made = true;
+    *out = c;
+    return TL_OK;
+}
+
+static void send_bytes(tl_client *c, const void *data, size_t size)
+{
+    if (c->def.transport)
+        c->def.transport->ops->send(c->def.transport, 1, data, size);
+    else
+        c->def.send(c->def.send_user, data, size);
+}
+
+void tl_client_destroy(tl_client *c)
+{
+    if (c == NULL) return;
+    unsigned char bye = TL_WIRE_BYE;
+    if (c->state == TL_CLIENT_LIVE || c->state == TL_CLIENT_JOINING) {
+        send_bytes(c, &bye, 1);
+        if (c->def.transport) c->def.transport->ops->flush(c->def.transport);
+    }
+    free(c->heap.memory);
+    free(c);
+}
+
+static void set_state(tl_client *c, tl_client_state state)
+{
+    c->state_changed |= c->state != state;
+    c->state = state;
+}
+
+static void close_client(tl_client *c, const char *text)
+{
+    if (c->state == TL_CLIENT_CLOSED) return;
+    snprintf(c->text, sizeof c->text, "%s", text);
+    set_state(c, TL_CLIENT_CLOSED);
+}
+
+// ---- events ----
+
+static void push_event(tl_client *c, tl_client_event event)
+{
+    if (c->event_count == 64) {
+        c->stats.limits_reached++;
+        return;
+    }
+    uint32_t at = (c->event_first + c->event_count++) % 64;
+    if (event.size) memcpy(c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX, event.data, event.size);
+    event.data = c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX;
+    c->events[at] = event;
+}
+
+bool tl_client_next_event(tl_client *c, tl_client_event *out)
+{
+    tl_view_event view_event;
+    *out = (tl_client_event){.type = TL_CLIENT_STATE};
+    if (c->state_changed) {
+        c->state_changed = false;
+        return true;
+    }
+    if (tl_view_next_event(&c->view, &view_event)) {
+        static const tl_client_event_type types[] = {TL_CLIENT_ENTITY_ENTERED, TL_CLIENT_ENTITY_CHANGED, TL_CLIENT_ENTITY_LEFT};
+        *out = (tl_client_event){.type = types[view_event.change], .entity = view_event.id, .kind = view_event.kind};
+        return true;
+    }
+    if (c->event_count == 0) return false;
+    *out = c->events[c->event_first];
+    c->event_first = (c->event_first + 1) % 64;
+    c->event_count--;
+    return true;
+}
+
+// ---- messages ----
+
+static void on_kinds(tl_client *c, const void *data, size_t size)
+{
+    if (c->kinds_known || size > c->kind_table_bytes - c->kind_table_got) return;
+    memcpy(c->kind_table + c->kind_table_got, data, size);
+    c->kind_table_got += size;
+    if (c->kind_table_got < c->kind_table_bytes) return;
+    tl_reader r = tl_reader_make(c->kind_table, c->kind_table_bytes);
+    if (tl_kinds_read(&c->kinds, &r) != TL_OK || c->kinds.tick_hz != c->tick_hz) {
+        close_client(c, "the server's table of kinds is not well-formed; bring both sides to the same release");
+        return;
+    }
+    c->kinds_known = true;
+    set_state(c, TL_CLIENT_LIVE);
+}
+
+static void on_answer(tl_client *c, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_client_event event = {.type = TL_CLIENT_ANSWER, .request = (uint32_t)tl_read_fixed(&r, 4)};
+    event.result = tl_read_limited(&r, 255);
+    event.entity = tl_read_varint(&r);
+    if (r.bad) return;
+    for (uint32_t i = 0; i < c->asked_count; i++) {
+        asked *a = &c->asked[i];
+        if (a->number != event.request) continue;
+        if (a->own && event.result == TL_OK && c->owned_count < TL_OWNED_MAX) {
+            owned_entity *o = &c->owned[c->owned_count++];
+            *o = (owned_entity){.id = event.entity, .carrier = a->carrier, .kind = a->kind};
+            memcpy(o->words, a->words, sizeof o->words);
+        }
+        *a = c->asked[--c->asked_count];
+        break;
+    }
+    push_event(c, event);
+}
+
+static void on_message(void *user, int type, const void *data, size_t size)
+{
+    tl_client *c = user;
+    if (type == TL_MESSAGE_KINDS) on_kinds(c, data, size);
+    if (type == TL_MESSAGE_ANSWER) on_answer(c, data, size);
+    if (type == TL_MESSAGE_USER) push_event(c, (tl_client_event){.type = TL_CLIENT_MESSAGE, .data = data, .size = size});
+}
+
+// ---- datagrams in ----
+
+static void on_welcome(tl_client *c, tl_reader *r)
+{
+    uint32_t version = (uint32_t)tl_read_fixed(r, 2);
+    tl_read_fixed(r, 4);
+    uint32_t tick_hz = (uint32_t)tl_read_fixed(r, 1), level_count = (uint32_t)tl_read_fixed(r, 1);
+    int64_t tick = (int64_t)tl_read_fixed(r, 8);
+    size_t table = tl_read_fixed(r, 4);
+    if (r->bad || version != TL_PROTOCOL_VERSION || tick_hz < 1 || tick_hz > 240 || level_count > TL_LEVELS_MAX || table > TL_KIND_TABLE_BYTES_MAX) {
+        c->stats.malformed++;
+        return;
+    }
+    if (c->tick_hz) return; // again
+    c->tick_hz = tick_hz;
+    c->world_tick = tick;
+    c->kind_table_bytes = table;
+}
+
+static void on_refuse(tl_client *c, tl_reader *r)
+{
+    tl_read_fixed(r, 1);
+    size_t size = tl_read_limited(r, 200);
+    const unsigned char *text = tl_read_bytes(r, size);
+    char copy[201];
+    if (text == NULL) return;
+    for (size_t i = 0; i < size; i++) copy[i] = text[i] >= 32 && text[i] < 127 ? (char)text[i] : '?';
+    copy[size] = 0;
+    close_client(c, copy);
+}
+
+// Notes that a datagram came, and whether all of it was taken in. False: it was here before, or is too old.
+static bool note_sequence(tl_client *c, uint16_t low, uint64_t *full)
+{
+    uint64_t near = c->any_sequence ? c->newest_sequence : 1;
+    *full = near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
+    if (!c->any_sequence || *full > c->newest_sequence) {
+        uint64_t steps = c->any_sequence ? *full - c->newest_sequence : TL_ACK_BITS;
+        for (uint64_t i = 0; i < steps && i < TL_ACK_BITS; i++) { // the window moves on by one
+            bool falls_out_missing = !(c->bits[sizeof c->bits - 1] & 0x80) && c->any_sequence && c->newest_sequence > TL_ACK_BITS;
+            c->stats.datagrams_lost += falls_out_missing;
+            for (int b = sizeof c->bits - 1; b > 0; b--) c->bits[b] = (unsigned char)(c->bits[b] << 1 | c->bits[b - 1] >> 7);
+            c->bits[0] = (unsigned char)(c->bits[0] << 1);
+        }
+        c->newest_sequence = *full;
+        c->any_sequence = true;
+        return true;
+    }
+    uint64_t back = c->newest_sequence - *full;
+    return back < TL_ACK_BITS && !(c->bits[back / 8] >> (back % 8) & 1);
+}
+
+static void mark_taken(tl_client *c, uint64_t full)
+{
+    uint64_t back = c->newest_sequence - full;
+    if (back < TL_ACK_BITS) c->bits[back / 8] |= (unsigned char)(1 << (back % 8));
+}
+
+static void take_time(tl_client *c, const tl_frame_head *head, int64_t tick)
+{
+    int64_t server_us = tick * 1000000 / c->tick_hz + (int64_t)head->sent_units * TL_TIME_UNIT_US, rtt_us = -1;
+    bool of_last = head->held_units < TL_TIME_UNITS_MAX && (uint16_t)(c->report_sequence - head->ack) < SENT_TIMES;
+    if (of_last) rtt_us = (int64_t)(c->now_us - c->sent_us[head->ack % SENT_TIMES]) - (int64_t)head->held_units * TL_TIME_UNIT_US;
+    if (of_last && rtt_us < 0) rtt_us = 0;
+    if (head->sent_units < TL_TIME_UNITS_MAX) tl_clock_add(&c->clock, c->now_us, server_us, rtt_us);
+    c->stats.rtt_ms = c->clock.rtt_us / 1000;
+    c->stats.clock_error_ms = c->clock.error_us / 1000;
+}
+
+// What reports have said of own entities has arrived, up to the report that the server has seen.
+static void take_report_ack(tl_client *c, const tl_frame_head *head)
+{
+    if (head->held_units >= TL_TIME_UNITS_MAX && !c->any_acked && head->ack == 0) return;
+    c->any_acked = true;
+    c->acked_report = head->ack;
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        owned_entity *o = &c->owned[i];
+        if (o->unsent && o->in_report && (int16_t)(head->ack - o->first_report) >= 0) o->unsent = false;
+    }
+}
+
+static tl_result on_frame(tl_client *c, tl_reader *r)
+{
+    tl_frame_head head;
+    tl_frame_head_read(r, &head);
+    if (r->bad || c->tick_hz == 0) return r->bad ? TL_ERR_MALFORMED : TL_OK;
+    int64_t tick = c->world_tick + (int32_t)(head.tick - (uint32_t)c->world_tick);
+    uint16_t channel_ack = 0;
+    tl_channel_section messages = {0};
+    uint32_t closes[TL_CLOSES_MAX];
+    int close_count = 0;
+    if (head.flags & TL_FRAME_CHANNEL_ACK) channel_ack = (uint16_t)tl_read_fixed(r, 2);
+    if (head.flags & TL_FRAME_CLOSES) {
+        close_count = (int)tl_read_fixed(r, 1);
+        if (close_count > TL_CLOSES_MAX) return TL_ERR_MALFORMED;
+        for (int i = 0; i < close_count; i++) closes[i] = (uint32_t)tl_read_limited(r, TL_HANDLES_MAX - 1);
+    }
+    if (head.flags & TL_FRAME_MESSAGES) tl_channel_read(r, &messages);
+    if (r->bad || tick < 0 || (!c->kinds_known && r->at < r->size)) return TL_ERR_MALFORMED;
+    uint64_t full;
+    if (!note_sequence(c, head.sequence, &full)) return TL_OK;
+    int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
+    tl_result result = c->kinds_known ? tl_view_apply(&c->view, tick, settled, closes, close_count, r) : TL_OK;
+    if (result == TL_ERR_MALFORMED) return result;
+    if (result == TL_OK)
+        mark_taken(c, full);
+    else
+        c->report_soon = true;
+    if (tick > c->world_tick) {
+        c->world_tick = tick;
+        c->stats.frames++;
+    }
+    take_time(c, &head, tick);
+    take_report_ack(c, &head);
+    if (head.flags & TL_FRAME_CHANNEL_ACK) tl_channel_acknowledge(&c->channel, channel_ack);
+    if (head.flags & TL_FRAME_MESSAGES) {
+        tl_channel_take(&c->channel, &messages, on_message, c);
+        c->report_soon = true;
+    }
+    c->stats.latency_ms = (tl_clock_server_us(&c->clock, c->now_us) - (double)tick * 1e6 / c->tick_hz) / 1000;
+    return TL_OK;
+}
+
+static tl_result take_datagram(tl_client *c, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_result result = TL_OK;
+    c->stats.datagrams++;
+    c->stats.bytes += size;
+    switch (tl_read_fixed(&r, 1)) {
+    case TL_WIRE_WELCOME: on_welcome(c, &r); break;
+    case TL_WIRE_FRAME: result = on_frame(c, &r); break;
+    case TL_WIRE_REFUSE: on_refuse(c, &r); break;
+    case TL_WIRE_BYE: close_client(c, "the server said goodbye"); break;
+    default: result = TL_ERR_MALFORMED; break;
+    }
+    if (result == TL_ERR_MALFORMED)
+        c->stats.malformed++;
+    else
+        c->heard_us = c->now_us;
+    return result;
+}
+
+tl_result tl_client_receive(tl_client *c, const void *datagram, size_t size, uint64_t now_us)
+{
+    if (now_us > c->now_us) c->now_us = now_us;
+    if (c->state == TL_CLIENT_CLOSED) return TL_ERR_STATE;
+    return take_datagram(c, datagram, size);
+}
+
+tl_result tl_client_receive_frame(tl_client *c, const void *frame, size_t size, uint64_t now_us)
+{
+    const unsigned char *bytes = frame;
+    tl_result result = TL_OK;
+    for (size_t at = 0; at < size;) {
+        if (size - at < 2) return TL_ERR_MALFORMED;
+        size_t datagram = bytes[at] | (size_t)bytes[at + 1] << 8;
+        if (datagram > size - at - 2) return TL_ERR_MALFORMED;
+        tl_result one = tl_client_receive(c, bytes + at + 2, datagram, now_us);
+        if (one != TL_OK) result = one;
+        at += 2 + datagram;
+    }
+    return result;
+}
+
+// ---- reports out ----
+
+static void say_hello(tl_client *c)
+{
+    unsigned char data[TL_TOKEN_BYTES_MAX + 32];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, TL_WIRE_HELLO, 1);
+    tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
+    tl_write_varint(&w, c->def.kbit_s);
+    tl_write_varint(&w, c->def.token_bytes);
+    tl_write_bytes(&w, c->token, c->def.token_bytes);
+    send_bytes(c, data, w.size);
+    c->hello_us = c->now_us;
+}
+
+static void write_nacks(tl_client *c, tl_writer *w)
+{
+    tl_write_varint(w, c->view.nack_count);
+    for (uint32_t i = 0; i < c->view.nack_count; i++) {
+        const tl_nack *nack = &c->view.nacks[i];
+        tl_write_varint(w, nack->handle);
+        tl_write_varint(w, nack->begin);
+        tl_write_varint(w, nack->end == TL_SLOT_END ? 0 : nack->end);
+        tl_write_varint(w, nack->held);
+    }
+    c->view.nack_count = 0;
+}
+
+static void write_double(tl_writer *w, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    tl_write_fixed(w, bits, 8);
+}
+
+static void write_observer(tl_client *c, tl_writer *w)
+{
+    tl_write_varint(w, c->observes_entity);
+    if (c->observes_entity) {
+        tl_write_fixed(w, c->observer_id, 8);
+        return;
+    }
+    write_double(w, c->observer.x);
+    write_double(w, c->observer.y);
+    write_double(w, c->observer.z);
+}
+
+static bool any_owned_unsent(const tl_client *c)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].unsent) return true;
+    return false;
+}
+
+static void write_owned(tl_client *c, tl_writer *w)
+{
+    size_t count_at = w->size;
+    uint32_t count = 0;
+    int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
+    tl_write_varint(w, 0);
+    tl_write_signed(w, tick);
+    for (uint32_t i = 0; i < c->owned_count && count < 100; i++) {
+        owned_entity *o = &c->owned[i];
+        if (!o->unsent) continue;
+        const tl_kind *kind = &c->kinds.kinds[o->kind];
+        tl_writer before = *w;
+        tl_write_varint(w, o->id);
+        tl_write_fixed(w, o->version, 2);
+        tl_write_varint(w, (uint64_t)o->kind);
+        tl_write_varint(w, o->carrier);
+        tl_fields_write(w, kind, tick, tl_fields_all(kind), o->words);
+        if (w->bad) {
+            *w = before; // the rest goes with the next report
+            break;
+        }
+        if (!o->in_report) o->first_report = c->report_sequence;
+        o->in_report = true;
+        count++;
+    }
+    w->data[count_at] = (unsigned char)count;
+}
+
+static void send_report(tl_client *c)
+{
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    bool messages = tl_channel_due(&c->channel, c->now_us), alone = messages && (c->report_sequence & 1); // a long message needs the room
+    bool owned = any_owned_unsent(c) && !alone;
+    tl_report_head head = {.sequence = ++c->report_sequence, .ack = (uint16_t)c->newest_sequence};
+    memcpy(head.bits, c->bits, sizeof head.bits);
+    head.flags = (uint8_t)((c->channel.ack_due ? TL_REPORT_CHANNEL_ACK : 0) | (messages ? TL_REPORT_MESSAGES : 0) |
+                           (c->view.nack_count && !alone ? TL_REPORT_NACKS : 0) | (c->observer_set ? TL_REPORT_OBSERVER : 0) | (owned ? TL_REPORT_OWNED : 0));
+    tl_report_head_write(&w, &head);
+    if (head.flags & TL_REPORT_CHANNEL_ACK) tl_write_fixed(&w, c->channel.expected, 2);
+    c->channel.ack_due = false;
+    if (head.flags & TL_REPORT_NACKS) write_nacks(c, &w);
+    if (head.flags & TL_REPORT_OBSERVER) write_observer(c, &w);
+    if (owned) write_owned(c, &w);
+    if (messages) tl_channel_write(&c->channel, &w, c->now_us);
+    c->sent_us[head.sequence % SENT_TIMES] = c->now_us;
+    c->report_us = c->now_us;
+    c->report_soon = false;
+    if (!w.bad) send_bytes(c, data, w.size);
+}
+
+void tl_client_connected(tl_client *c, uint64_t now_us)
+{
+    if (now_us > c->now_us) c->now_us = now_us;
+    c->started_us = c->heard_us = c->now_us;
+    if (c->state != TL_CLIENT_CONNECTING) return;
+    set_state(c, TL_CLIENT_JOINING);
+    say_hello(c);
+}
+
+static void poll_transport(tl_client *c)
+{
+    tl_transport_event event;
+    while (c->def.transport && c->state != TL_CLIENT_CLOSED && c->def.transport->ops->poll(c->def.transport, c->now_us, &event) == TL_OK) {
+        if (event.type == TL_TRANSPORT_CONNECTED) tl_client_connected(c, c->now_us);
+        if (event.type == TL_TRANSPORT_DATAGRAM) take_datagram(c, event.data, event.size);
+        if (event.type == TL_TRANSPORT_CLOSED) close_client(c, event.text[0] ? event.text : "the connection was lost");
+    }
+}
+
+void tl_client_step(tl_client *c, uint64_t now_us)
+{
+    if (now_us > c->now_us) c->now_us = now_us;
+    poll_transport(c);
+    if (c->state == TL_CLIENT_CLOSED || c->state == TL_CLIENT_CONNECTING) return;
+    if (c->tick_hz == 0) {
+        if (c->now_us - c->hello_us >= HELLO_EVERY_US) say_hello(c);
+        if (c->now_us - c->started_us > HELLO_GIVE_UP_US) close_client(c, "the server does not answer; is it a Tramline server of this release?");
+    } else {
+        uint64_t due = c->report_us + (c->report_soon ? REPORT_SOON_US : REPORT_EVERY_US);
+        if (c->now_us >= due) send_report(c);
+        if (c->now_us - c->heard_us > SILENCE_US) close_client(c, "nothing was heard from the server for ten seconds");
+    }
+    if (c->def.transport) c->def.transport->ops->flush(c->def.transport);
+}
+
+// ---- asking ----
+
+tl_client_state tl_client_get_state(const tl_client *c)
+{
+    return c->state;
+}
+
+const char *tl_client_text(const tl_client *c)
+{
+    return c->text;
+}
+
+tl_client_stats tl_client_get_stats(const tl_client *c)
+{
+    tl_client_stats stats = c->stats;
+    stats.entities = c->view.entity_count;
+    stats.skipped = c->view.skipped;
+    stats.tick = c->view.tick;
+    stats.settled_tick = c->view.settled_tick;
+    stats.memory_used_bytes = c->heap.used_bytes;
+    stats.memory_bytes = c->heap.bytes;
+    stats.limits_reached += c->view.full;
+    return stats;
+}
+
+void tl_client_observe_entity(tl_client *c, tl_entity_id entity)
+{
+    c->observer_id = entity;
+    c->observes_entity = c->observer_set = true;
+}
+
+void tl_client_observe_point(tl_client *c, tl_vec3 point)
+{
+    if (!tl_vec3_valid(point)) return;
+    c->observer = point;
+    c->observes_entity = false;
+    c->observer_set = true;
+}
+
+double tl_client_server_tick(const tl_client *c, uint64_t now_us)
+{
+    return tl_clock_server_us(&c->clock, now_us) * 1e-6 * c->tick_hz;
+}
+
+uint32_t tl_client_tick_hz(const tl_client *c)
+{
+    return c->tick_hz;
+}
+
+int64_t tl_client_frame_tick(const tl_client *c)
+{
+    return c->view.tick;
+}
+
+int tl_client_kind_count(const tl_client *c)
+{
+    return c->kinds_known ? c->kinds.count : 0;
+}
+
+const char *tl_client_kind_name(const tl_client *c, int kind)
+{
+    return kind >= 0 && kind < tl_client_kind_count(c) ? c->kinds.kinds[kind].name : "";
+}
+
+static bool fill_pose(const tl_client *c, int32_t index, double tick, bool smooth, tl_pose *out)
+{
+    tl_view_source source = tl_view_source_of(&c->view, index);
+    *out = (tl_pose){.entity = c->view.entities[index].id, .carrier = source.carrier_id, .kind = c->view.entities[index].kind, .level = source.level};
+    return tl_view_pose(&c->view, index, tick, smooth, &out->position, &out->rotation);
+}
+
+uint32_t tl_client_poses(const tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->view.entity_top; i++) {
+        tl_pose pose;
+        if (!c->view.entities[i].used || !fill_pose(c, (int32_t)i, tick, smooth, &pose)) continue;
+        if (count < capacity) out[count] = pose;
+        count++;
+    }
+    return count;
+}
+
+tl_result tl_client_pose(const tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
+{
+    int32_t index = tl_view_find(&c->view, entity);
+    return index != TL_NONE && fill_pose(c, index, tick, smooth, out) ? TL_OK : TL_ERR_NOT_FOUND;
+}
+
+tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
+{
+    int32_t index = tl_view_find(&c->view, entity);
+    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+    tl_view_source source = tl_view_source_of(&c->view, index);
+    tl_values_get(source.state, source.kind, &c->kinds, source.level, tick, out);
+    if (source.carrier_id) return TL_OK;
+    out->fields[0].position.x += (double)source.origin.x_m;
+    out->fields[0].position.y += (double)source.origin.y_m;
+    out->fields[0].position.z += (double)source.origin.z_m;
+    return TL_OK;
+}
+
+void tl_client_validate(const tl_client *c)
+{
+    tl_view_validate(&c->view);
+}
+
+// ---- changing the world ----
+
+tl_result tl_client_send(tl_client *c, const void *data, size_t size)
+{
+    return c->state == TL_CLIENT_LIVE ? tl_channel_send(&c->channel, TL_MESSAGE_USER, data, size) : TL_ERR_STATE;
+}
+
+static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id entity, int kind_number, tl_entity_id carrier, const tl_values *values, uint32_t *number)
+{
+    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
+    if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) return TL_ERR_INVALID;
+    if (c->asked_count == ASKED_MAX) return TL_AGAIN;
+    asked *a = &c->asked[c->asked_count];
+    *a = (asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own};
+    unsigned char data[TL_MESSAGE_BYTES_MAX];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, a->number, 4);
+    tl_write_varint(&w, type);
+    if (type == TL_REQUEST_CREATE) tl_write_varint(&w, own);
+    if (type != TL_REQUEST_CREATE) tl_write_varint(&w, entity);
+    if (type != TL_REQUEST_DELETE) {
+        const tl_kind *kind = &c->kinds.kinds[kind_number];
+        int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
+        if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+        for (int i = 0; i < kind->field_count; i++)
+            if (values->mask >> i & 1) tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
+        tl_write_varint(&w, (uint64_t)kind_number);
+        if (type == TL_REQUEST_CREATE) tl_write_varint(&w, carrier);
+        tl_write_varint(&w, values->mask);
+        tl_fields_write(&w, kind, tick, values->mask, a->words);
+    }
+    if (w.bad) return TL_ERR_INVALID;
+    tl_result result = tl_channel_send(&c->channel, TL_MESSAGE_REQUEST, data, w.size);
+    if (result != TL_OK) return result;
+    c->asked_count++;
+    c->report_soon = true;
+    if (number) *number = a->number;
+    return TL_OK;
+}
+
+tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request)
+{
+    return values->mask & 1 ? ask(c, TL_REQUEST_CREATE, own, 0, kind, carrier, values, request) : TL_ERR_INVALID;
+}
+
+tl_result tl_client_request_update(tl_client *c, tl_entity_id entity, const tl_values *values, uint32_t *request)
+{
+    int32_t index = tl_view_find(&c->view, entity);
+    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+    return ask(c, TL_REQUEST_UPDATE, false, entity, c->view.entities[index].kind, 0, values, request);
+}
+
+tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *request)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].id == entity) c->owned[i--] = c->owned[--c->owned_count];
+    return ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
+}
+
+tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
+{
+    owned_entity *o = NULL;
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].id == entity) o = &c->owned[i];
+    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
+    if (o == NULL) return TL_ERR_NOT_FOUND;
+    const tl_kind *kind = &c->kinds.kinds[o->kind];
+    if (!tl_values_valid(kind, values) || !(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
+    uint32_t changed = 0;
+    if (carrier != o->carrier) {
+        for (int i = 0; i < kind->field_count; i++)
+            if (values->mask >> i & 1) tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
+        o->carrier = carrier;
+        changed = 1;
+    } else {
+        changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
+    }
+    if (changed == 0) return TL_OK;
+    o->version = (uint16_t)(o->version + 1 ? o->version + 1 : 1);
+    o->unsent = true;
+    o->in_report = false;
+    return TL_OK;
+}

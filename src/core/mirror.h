@@ -1,0 +1,94 @@
+// The mirror: a server's copy of the whole world at level 0. It changes only by applying tick records, its own and other
+// servers' alike (record.c), one world tick after the other. What changed in a tick is listed for the pyramid.
+#ifndef TRAMLINE_CORE_MIRROR_H
+#define TRAMLINE_CORE_MIRROR_H
+
+#include "map.h"
+#include "state.h"
+
+enum {
+    TL_CHANGE_ENTERED = 1, // became live this tick
+    TL_CHANGE_STATE = 2,
+    TL_CHANGE_CARRIER = 4,
+    TL_CHANGE_DELETED = 8,
+};
+
+typedef struct tl_entity {
+    tl_entity_id id, carrier_id;
+    int64_t *state;     // level-0 words of its kind
+    int64_t *published; // on the owner: what was published last, perhaps not committed yet; else NULL
+    int32_t group, group_next, group_prev;
+    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
+    int32_t cell, cell_next, cell_prev;                   // the pyramid's; TL_NONE while not placed
+    int32_t slots[TL_LEVELS_MAX];                         // the pyramid's: where it is in each level's stream
+    int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
+    // the owner's, ahead of what is mirrored
+    tl_entity_id published_carrier;
+    int32_t pending_group;  // until it is live
+    uint32_t unsent_fields; // changed since the last record
+    uint8_t kind;
+    uint8_t changes;
+    bool used, live, unsent_create, unsent_carrier, unsent_listed;
+} tl_entity;
+
+typedef struct tl_group {
+    tl_group_id id;
+    tl_server_number owner;
+    int32_t entity_first, entity_count;
+    int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
+    bool used, live;
+    bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
+} tl_group;
+
+typedef struct tl_mirror {
+    tl_heap *heap;
+    const tl_kinds *kinds;
+    tl_entity *entities;
+    tl_group *groups;
+    uint32_t entities_max, groups_max;
+    int32_t entity_top, group_top; // indices below are or were in use
+    int32_t *entity_free, *group_free;
+    uint32_t entity_free_count, group_free_count;
+    uint32_t live_count;
+    tl_map entity_map, group_map;
+    int32_t *changed; // entities with changes != 0
+    uint32_t changed_count;
+    int32_t *unresolved; // live entities whose carrier is not here
+    uint32_t unresolved_count;
+    int64_t tick; // the last world tick applied
+} tl_mirror;
+
+size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max);
+tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max);
+
+// Index or TL_NONE.
+int32_t tl_mirror_find(const tl_mirror *m, tl_entity_id id);
+int32_t tl_mirror_find_group(const tl_mirror *m, tl_group_id id);
+// Reserves a place for an id that is not known; not live yet. TL_ERR_FULL, TL_ERR_EXISTS.
+tl_result tl_mirror_reserve(tl_mirror *m, tl_entity_id id, int kind, int32_t *out);
+tl_result tl_mirror_reserve_group(tl_mirror *m, tl_group_id id, int32_t *out);
+// Frees what was reserved and never became live.
+void tl_mirror_release(tl_mirror *m, int32_t index);
+void tl_mirror_release_group(tl_mirror *m, int32_t group);
+
+// ---- what records do; changes are listed ----
+void tl_mirror_enter(tl_mirror *m, int32_t index, int32_t group, tl_entity_id carrier_id); // reserved -> live; state is set before
+void tl_mirror_touch(tl_mirror *m, int32_t index, int changes);
+void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id);
+void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group);
+void tl_mirror_delete(tl_mirror *m, int32_t index); // riders are set down where they are; freed by tl_mirror_settle()
+void tl_mirror_delete_group(tl_mirror *m, int32_t group);
+// Resolves carriers that have come to be known. After the records of a tick, before the pyramid looks.
+void tl_mirror_resolve(tl_mirror *m);
+// Ends a tick: the list of changes is emptied, deleted entities are freed.
+void tl_mirror_settle(tl_mirror *m);
+
+// The pose in world coordinates at a tick, carriers resolved. False while a carrier is unresolved.
+bool tl_mirror_pose(const tl_mirror *m, int32_t index, double tick, tl_vec3 *position, tl_quat *rotation);
+// The outermost carrier, or the entity itself. TL_NONE while a carrier is unresolved.
+int32_t tl_mirror_root(const tl_mirror *m, int32_t index);
+
+// Checks every link and count; asserts. For tests and simulation.
+void tl_mirror_validate(const tl_mirror *m);
+
+#endif

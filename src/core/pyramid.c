@@ -1,0 +1,316 @@
+// Cells and the tick; streams are in stream.c.
+#include "stream.h"
+
+enum { CELL_LIMIT = (1 << 19) - 1, CROSSING = TL_LEVELS_MAX };
+static const double CROSSING_MARGIN_M = 1; // an entity stays in its cell until it is so far outside
+
+size_t tl_pyramid_bytes(uint32_t cells_max)
+{
+    return (size_t)cells_max * (sizeof(tl_cell) + sizeof(tl_stream) + 8) * 5 / 4 + tl_map_bytes(cells_max) + 65536;
+}
+
+tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int level_count, uint32_t cells_max)
+{
+    TL_ASSERT(level_count >= 1 && level_count <= TL_LEVELS_MAX);
+    memset(p, 0, sizeof *p);
+    p->heap = heap, p->mirror = mirror, p->kinds = mirror->kinds, p->level_count = level_count;
+    p->cells_max = p->streams_max = cells_max;
+    p->root_first = TL_NONE;
+    p->tick = -1;
+    p->cells = tl_heap_alloc(heap, cells_max * sizeof *p->cells);
+    p->cell_free = tl_heap_alloc(heap, cells_max * sizeof *p->cell_free);
+    p->streams = tl_heap_alloc(heap, cells_max * sizeof *p->streams);
+    p->stream_free = tl_heap_alloc(heap, cells_max * sizeof *p->stream_free);
+    bool map = tl_map_init(&p->cell_map, heap, cells_max);
+    return map && p->cells && p->cell_free && p->streams && p->stream_free ? TL_OK : TL_ERR_MEMORY;
+}
+
+// ---- cells ----
+
+static uint64_t cell_key(int level, int32_t x, int32_t y, int32_t z)
+{
+    return (uint64_t)(level + 1) << 60 | (uint64_t)(x & 0xfffff) << 40 | (uint64_t)(y & 0xfffff) << 20 | (uint64_t)(z & 0xfffff);
+}
+
+static void link_cell(tl_pyramid *p, int32_t index)
+{
+    tl_cell *cell = &p->cells[index];
+    int32_t *first = cell->parent == TL_NONE ? &p->root_first : &p->cells[cell->parent].child_first;
+    cell->sibling_prev = TL_NONE;
+    cell->sibling_next = *first;
+    if (*first != TL_NONE) p->cells[*first].sibling_prev = index;
+    *first = index;
+    p->shape_version++;
+}
+
+static void unlink_cell(tl_pyramid *p, int32_t index)
+{
+    tl_cell *cell = &p->cells[index];
+    int32_t *first = cell->parent == TL_NONE ? &p->root_first : &p->cells[cell->parent].child_first;
+    if (cell->sibling_prev != TL_NONE)
+        p->cells[cell->sibling_prev].sibling_next = cell->sibling_next;
+    else
+        *first = cell->sibling_next;
+    if (cell->sibling_next != TL_NONE) p->cells[cell->sibling_next].sibling_prev = cell->sibling_prev;
+    p->shape_version++;
+}
+
+// The cell at those coordinates, made if need be with all above it. TL_NONE if the limit is reached.
+static int32_t cell_at(tl_pyramid *p, int level, int32_t x, int32_t y, int32_t z)
+{
+    uint64_t key = cell_key(level, x, y, z);
+    const uint32_t *known = tl_map_find(&p->cell_map, key);
+    if (known) return (int32_t)*known;
+    int32_t parent = TL_NONE;
+    if (level + 1 < p->level_count && (parent = cell_at(p, level + 1, x >> 1, y >> 1, z >> 1)) == TL_NONE) return TL_NONE;
+    if (p->cell_free_count == 0 && p->cell_top == p->cells_max) return TL_NONE;
+    int32_t index = p->cell_free_count ? p->cell_free[--p->cell_free_count] : (int32_t)p->cell_top++;
+    p->cells[index] = (tl_cell){.x = x, .y = y, .z = z, .parent = parent, .level = (uint8_t)level, .used = true};
+    p->cells[index].child_first = p->cells[index].entity_first = p->cells[index].stream = TL_NONE;
+    TL_ASSERT(tl_map_put(&p->cell_map, key, (uint32_t)index));
+    link_cell(p, index);
+    return index;
+}
+
+// Frees a cell that holds nothing, and those above it that then hold nothing.
+void tl_pyramid_free_cell(tl_pyramid *p, int32_t index)
+{
+    while (index != TL_NONE) {
+        tl_cell *cell = &p->cells[index];
+        if (cell->entity_count || cell->child_first != TL_NONE || cell->stream != TL_NONE) return;
+        int32_t parent = cell->parent;
+        unlink_cell(p, index);
+        tl_map_remove(&p->cell_map, cell_key(cell->level, cell->x, cell->y, cell->z));
+        cell->used = false;
+        p->cell_free[p->cell_free_count++] = index;
+        index = parent;
+    }
+}
+
+double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point)
+{
+    double width = tl_level_tile_m(cell->level), d2 = 0;
+    const double low[3] = {cell->x * width, cell->y * width, cell->z * width}, at[3] = {point.x, point.y, point.z};
+    for (int axis = 0; axis < 3; axis++) {
+        double d = at[axis] < low[axis] ? low[axis] - at[axis] : at[axis] > low[axis] + width ? at[axis] - low[axis] - width : 0;
+        d2 += d * d;
+    }
+    return sqrt(d2);
+}
+
+static int32_t tile_of(double metres)
+{
+    double tile = floor(ldexp(metres, -TL_TILE_SHIFT));
+    return (int32_t)fmin(fmax(tile, -CELL_LIMIT), CELL_LIMIT);
+}
+
+// ---- the wheel ----
+
+void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int level, int64_t due_tick)
+{
+    tl_wheel_bucket *bucket = &p->wheel[due_tick % TL_WHEEL_TICKS];
+    if (bucket->count == bucket->capacity) {
+        uint32_t capacity = bucket->capacity ? bucket->capacity * 2 : 64;
+        void *grown = tl_heap_grow(p->heap, bucket->entries, bucket->capacity, capacity, sizeof *bucket->entries);
+        if (grown == NULL) {
+            p->full_count++;
+            return;
+        }
+        bucket->entries = grown;
+        bucket->capacity = capacity;
+    }
+    bucket->entries[bucket->count++] = (tl_wheel_entry){entity, level};
+}
+
+// ---- where entities are ----
+
+// Works out when a free entity may leave its cell. Cells have a margin, so nothing flutters at an edge.
+static void schedule_crossing(tl_pyramid *p, int32_t index, tl_vec3 position)
+{
+    tl_entity *e = &p->mirror->entities[index];
+    const tl_cell *cell = &p->cells[e->cell];
+    tl_vec3 velocity = tl_velocity_of(e->state, p->kinds->kinds[e->kind].fields[0].shift[0], p->kinds);
+    double width = tl_level_tile_m(0), seconds = (double)(TL_WHEEL_TICKS - 8) / p->kinds->tick_hz;
+    const double at[3] = {position.x, position.y, position.z}, v[3] = {velocity.x, velocity.y, velocity.z};
+    const double low[3] = {cell->x * width, cell->y * width, cell->z * width};
+    bool moves = false;
+    for (int axis = 0; axis < 3; axis++) {
+        if (v[axis] == 0) continue;
+        moves = true;
+        double edge = v[axis] > 0 ? low[axis] + width + CROSSING_MARGIN_M - at[axis] : at[axis] - low[axis] + CROSSING_MARGIN_M;
+        seconds = fmin(seconds, edge / fabs(v[axis]));
+    }
+    if (!moves) {
+        e->cross_tick = -1;
+        return;
+    }
+    int64_t due = p->tick + tl_max_i64(1, (int64_t)(seconds * p->kinds->tick_hz));
+    if (e->cross_tick > p->tick && e->cross_tick <= due) return; // it is looked at before
+    e->cross_tick = due;
+    tl_pyramid_schedule(p, index, CROSSING, due);
+}
+
+static bool within(const tl_cell *cell, tl_vec3 position)
+{
+    return tl_cell_distance_m(cell, position) <= CROSSING_MARGIN_M;
+}
+
+static void count_along(tl_pyramid *p, int32_t cell, int difference)
+{
+    for (; cell != TL_NONE; cell = p->cells[cell].parent) p->cells[cell].entity_count += (uint32_t)difference;
+}
+
+static void link_member(tl_pyramid *p, int32_t index, int32_t cell)
+{
+    tl_entity *e = &p->mirror->entities[index];
+    e->cell = cell;
+    e->cell_prev = TL_NONE;
+    e->cell_next = p->cells[cell].entity_first;
+    if (e->cell_next != TL_NONE) p->mirror->entities[e->cell_next].cell_prev = index;
+    p->cells[cell].entity_first = index;
+    count_along(p, cell, 1);
+}
+
+static void unlink_member(tl_pyramid *p, int32_t index)
+{
+    tl_entity *e = &p->mirror->entities[index];
+    if (e->cell_prev != TL_NONE)
+        p->mirror->entities[e->cell_prev].cell_next = e->cell_next;
+    else
+        p->cells[e->cell].entity_first = e->cell_next;
+    if (e->cell_next != TL_NONE) p->mirror->entities[e->cell_next].cell_prev = e->cell_prev;
+    count_along(p, e->cell, -1);
+    e->cell = e->cell_next = e->cell_prev = TL_NONE;
+}
+
+// Moves one entity from its cell to another (either may be TL_NONE), in the streams of all levels that differ.
+static void move(tl_pyramid *p, int32_t index, int32_t to, bool deleted)
+{
+    tl_entity *e = &p->mirror->entities[index];
+    int32_t from = e->cell, a = from, b = to;
+    for (int level = 0; level < p->level_count && a != b; level++) {
+        if (a != TL_NONE) tl_stream_leave(p, p->cells[a].stream, index, deleted);
+        if (b != TL_NONE) tl_stream_enter(p, p->cells[b].stream, index);
+        a = a == TL_NONE ? TL_NONE : p->cells[a].parent;
+        b = b == TL_NONE ? TL_NONE : p->cells[b].parent;
+    }
+    if (from == to) return;
+    if (from != TL_NONE) unlink_member(p, index);
+    if (to != TL_NONE) link_member(p, index, to);
+    if (from != TL_NONE) tl_pyramid_free_cell(p, from);
+}
+
+// Moves an entity with all its riders.
+static void move_tree(tl_pyramid *p, int32_t index, int32_t to)
+{
+    move(p, index, to, false);
+    for (int32_t r = p->mirror->entities[index].rider_first; r != TL_NONE; r = p->mirror->entities[r].rider_next) move_tree(p, r, to);
+}
+
+static int32_t cell_of(tl_pyramid *p, tl_vec3 position)
+{
+    int32_t cell = cell_at(p, 0, tile_of(position.x), tile_of(position.y), tile_of(position.z));
+    if (cell == TL_NONE) p->full_count++;
+    return cell;
+}
+
+static tl_vec3 place_of(const tl_pyramid *p, int32_t index)
+{
+    const tl_entity *e = &p->mirror->entities[index];
+    return tl_position_at(e->state, p->kinds->kinds[e->kind].fields[0].shift[0], p->kinds, (double)p->tick);
+}
+
+// A free entity that has left its cell is moved; when it may leave the next time is worked out.
+static void settle_place(tl_pyramid *p, int32_t index)
+{
+    tl_entity *e = &p->mirror->entities[index];
+    tl_vec3 position = place_of(p, index);
+    if (e->cell == TL_NONE || !within(&p->cells[e->cell], position)) move_tree(p, index, cell_of(p, position));
+    if (e->cell != TL_NONE) schedule_crossing(p, index, position);
+}
+
+static void refresh_all(tl_pyramid *p, int32_t index)
+{
+    const tl_entity *e = &p->mirror->entities[index];
+    int32_t cell = e->cell;
+    for (int level = 0; level < p->level_count && cell != TL_NONE; level++, cell = p->cells[cell].parent)
+        if (p->cells[cell].stream != TL_NONE) tl_stream_refresh(p, p->cells[cell].stream, index);
+}
+
+static void take_in(tl_pyramid *p, int32_t index)
+{
+    tl_mirror *m = p->mirror;
+    tl_entity *e = &m->entities[index];
+    if (e->changes & TL_CHANGE_DELETED) {
+        if (e->cell != TL_NONE) move(p, index, TL_NONE, true);
+        return;
+    }
+    int32_t root = tl_mirror_root(m, index);
+    if (root == index) {
+        settle_place(p, index);
+    } else if (e->changes & (TL_CHANGE_ENTERED | TL_CHANGE_CARRIER)) {
+        if (root != TL_NONE && m->entities[root].cell == TL_NONE) settle_place(p, root);
+        int32_t to = root == TL_NONE ? TL_NONE : m->entities[root].cell;
+        move_tree(p, index, to);
+    }
+    refresh_all(p, index);
+}
+
+static void turn_wheel(tl_pyramid *p)
+{
+    tl_wheel_bucket *bucket = &p->wheel[p->tick % TL_WHEEL_TICKS];
+    uint32_t count = bucket->count;
+    for (uint32_t i = 0; i < count; i++) {
+        tl_wheel_entry entry = bucket->entries[i];
+        tl_entity *e = &p->mirror->entities[entry.entity];
+        if (!e->used || !e->live || e->cell == TL_NONE) continue;
+        if (entry.level == CROSSING) {
+            if (e->cross_tick != p->tick) continue;
+            e->cross_tick = -1;
+            if (e->carrier_id == 0) settle_place(p, entry.entity);
+        } else {
+            tl_stream_due(p, entry.entity, entry.level);
+        }
+    }
+    // What was added meanwhile is for a whole turn later.
+    memmove(bucket->entries, bucket->entries + count, (bucket->count - count) * sizeof *bucket->entries);
+    bucket->count -= count;
+}
+
+void tl_pyramid_tick(tl_pyramid *p, int64_t tick)
+{
+    TL_ASSERT(tick > p->tick);
+    // A jump of the tick (a server that slept) must not pass over entries of the wheel.
+    int64_t first = p->tick < 0 ? tick : tl_max_i64(p->tick + 1, tick - TL_WHEEL_TICKS + 1);
+    for (int64_t t = first; t < tick; t++) {
+        tl_wheel_bucket *bucket = &p->wheel[t % TL_WHEEL_TICKS];
+        for (uint32_t i = 0; i < bucket->count; i++) tl_stream_postpone(p, bucket->entries[i], t, tick);
+        bucket->count = 0;
+    }
+    p->tick = tick;
+    for (uint32_t i = 0; i < p->mirror->changed_count; i++) take_in(p, p->mirror->changed[i]);
+    turn_wheel(p);
+    tl_streams_sweep(p);
+}
+
+void tl_pyramid_validate(const tl_pyramid *p)
+{
+    uint32_t members = 0;
+    for (uint32_t i = 0; i < p->cell_top; i++) {
+        const tl_cell *cell = &p->cells[i];
+        if (!cell->used) continue;
+        uint32_t below = 0;
+        for (int32_t c = cell->child_first; c != TL_NONE; c = p->cells[c].sibling_next) below += p->cells[c].entity_count;
+        for (int32_t e = cell->entity_first; e != TL_NONE; e = p->mirror->entities[e].cell_next) below++, members++;
+        TL_ASSERT(below == cell->entity_count);
+        if (cell->stream != TL_NONE) tl_stream_validate(p, cell->stream);
+    }
+    for (int32_t i = 0; i < p->mirror->entity_top; i++) {
+        const tl_entity *e = &p->mirror->entities[i];
+        if (!e->used || !e->live || e->cell == TL_NONE) continue;
+        members--;
+        int32_t root = tl_mirror_root(p->mirror, i);
+        TL_ASSERT(root != TL_NONE && p->mirror->entities[root].cell == e->cell);
+    }
+    TL_ASSERT(members == 0);
+}

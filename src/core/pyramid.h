@@ -1,0 +1,115 @@
+// The pyramid: the world in tiles at several levels, as streams that clients subscribe to.
+//
+// Tiles of level L are cubes of 64 m * 2^L; each entity is in one tile a level: that of its outermost carrier. Tiles nest,
+// so any cut through the tree of tiles shows each entity once. A tile has a *stream* only while somebody subscribes to
+// it: slots with the entities' states at that level. A stream's *version* rises in each tick that changes it; an undo log
+// keeps what slots held before, for the last versions, so that a chunk can run from any of them to now.
+//
+// Between changes nothing is computed: when a level's curve will leave level 0's by more than the tolerance is worked
+// out when either changes, and put on a wheel of ticks.
+#ifndef TRAMLINE_CORE_PYRAMID_H
+#define TRAMLINE_CORE_PYRAMID_H
+
+#include "mirror.h"
+
+enum {
+    TL_HISTORY_VERSIONS = 60,  // a cursor further back gets the tile anew
+    TL_WHEEL_TICKS = 1024,
+    TL_STREAM_SLOTS_MAX = 1 << 17,
+    TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
+};
+
+typedef struct tl_slot {
+    tl_entity_id id, carrier_id;
+    int64_t *state;
+    int64_t due_tick;      // when to look again whether the curve holds; -1: never
+    int32_t entity;
+    uint32_t last_version; // of its last undo entry
+    uint8_t kind;
+    bool used, deleted;    // deleted: it was left because the entity was deleted
+} tl_slot;
+
+typedef struct tl_undo {
+    tl_entity_id id, carrier_id;
+    int64_t *state; // NULL: the slot was empty
+    uint32_t version, slot;
+    uint8_t kind;
+} tl_undo;
+
+typedef struct tl_chunk_bytes { // a coded chunk, shared by all clients (chunk.c)
+    struct tl_chunk_bytes *next;
+    uint32_t from, begin, limit, end; // of slots up to limit, those before end are in
+    uint16_t size, capacity;
+    uint32_t ops, words; // in it
+    unsigned char data[];
+} tl_chunk_bytes;
+
+typedef struct tl_stream {
+    int32_t cell;
+    int level;
+    tl_origin origin;
+    tl_slot *slots;
+    uint32_t slot_capacity, slot_top;
+    uint32_t *slot_free;
+    uint32_t slot_free_count;
+    tl_undo *undo; // ring
+    uint32_t undo_capacity, undo_first, undo_count;
+    uint32_t version, version_oldest; // cursors from version_oldest on can be continued
+    int64_t version_tick;
+    uint32_t subscriber_count;
+    int64_t idle_tick; // since when it has none
+    tl_chunk_bytes *chunks; // for the present version
+    bool used;
+} tl_stream;
+
+typedef struct tl_cell {
+    int32_t x, y, z; // in tiles of its level
+    int32_t parent, child_first, sibling_next, sibling_prev;
+    int32_t entity_first; // level 0
+    uint32_t entity_count; // with all below
+    int32_t stream;
+    uint8_t level;
+    bool used;
+} tl_cell;
+
+typedef struct tl_wheel_entry {
+    int32_t entity;
+    int32_t level; // TL_LEVELS_MAX: crossing
+} tl_wheel_entry;
+
+typedef struct tl_wheel_bucket {
+    tl_wheel_entry *entries;
+    uint32_t count, capacity;
+} tl_wheel_bucket;
+
+typedef struct tl_pyramid {
+    tl_heap *heap;
+    tl_mirror *mirror;
+    const tl_kinds *kinds;
+    int level_count;
+    tl_cell *cells;
+    int32_t *cell_free;
+    uint32_t cells_max, cell_top, cell_free_count;
+    tl_map cell_map;
+    int32_t root_first; // cells of the top level, by sibling_next
+    tl_stream *streams;
+    int32_t *stream_free;
+    uint32_t streams_max, stream_top, stream_free_count;
+    tl_wheel_bucket wheel[TL_WHEEL_TICKS];
+    uint32_t shape_version; // rises when cells come or go
+    int64_t tick;
+    uint64_t published_count[TL_LEVELS_MAX], history_lost_count, full_count;
+} tl_pyramid;
+
+size_t tl_pyramid_bytes(uint32_t cells_max);
+tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int level_count, uint32_t cells_max);
+// Takes in what changed in the mirror at its tick.
+void tl_pyramid_tick(tl_pyramid *p, int64_t tick);
+// Subscribes to a cell's stream, which is set up if it is not there. Index, or TL_NONE if the limits do not do.
+int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell);
+void tl_pyramid_release(tl_pyramid *p, int32_t stream);
+// How far a point is from a tile, 0 inside.
+double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point);
+void tl_pyramid_validate(const tl_pyramid *p);
+
+#endif

@@ -1,0 +1,438 @@
+#include "record.h"
+
+void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity)
+{
+    *r = (tl_record_writer){.w = tl_writer_make(data, capacity), .kinds = kinds, .tick = tick};
+    tl_write_fixed(&r->w, TL_RECORD_FORMAT, 1);
+    tl_write_signed(&r->w, tick);
+}
+
+static void write_op(tl_record_writer *r, tl_op op)
+{
+    tl_write_fixed(&r->w, op, 1);
+}
+
+static void write_id(tl_record_writer *r, uint64_t id)
+{
+    tl_write_signed(&r->w, (int64_t)(id - r->last_id));
+    r->last_id = id;
+}
+
+// Start ticks are written as ticks before the record's; 0 stays 0, since a start tick of 0 means "does not move".
+static void write_start(tl_writer *w, int64_t tick, int64_t start)
+{
+    tl_write_varint(w, start == 0 ? 0 : tl_zigzag(tick - start) + 1);
+}
+
+static void write_field(tl_writer *w, int64_t tick, const tl_field *field, const int64_t *words)
+{
+    bool started = field->type == TL_FIELD_POSITION || (field->type <= TL_FIELD_SCALAR && field->predictor == TL_PREDICT_LINEAR);
+    if (field->type == TL_FIELD_BYTES) {
+        tl_write_varint(w, (uint64_t)words[0]);
+        tl_write_bytes(w, words + 1, (size_t)words[0]);
+        return;
+    }
+    if (started) write_start(w, tick, words[0]);
+    for (int i = started; i < field->word_count; i++) tl_write_signed(w, words[i]);
+}
+
+void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words)
+{
+    for (int i = 0; i < kind->field_count; i++)
+        if (fields >> i & 1) write_field(w, tick, &kind->fields[i], words + kind->fields[i].word);
+}
+
+void tl_record_group(tl_record_writer *r, tl_group_id group, tl_server_number owner)
+{
+    write_op(r, TL_OP_GROUP);
+    tl_write_varint(&r->w, group);
+    tl_write_varint(&r->w, owner);
+}
+
+void tl_record_group_delete(tl_record_writer *r, tl_group_id group)
+{
+    write_op(r, TL_OP_GROUP_DELETE);
+    tl_write_varint(&r->w, group);
+}
+
+void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to)
+{
+    write_op(r, TL_OP_GROUP_GIVE);
+    tl_write_varint(&r->w, group);
+    tl_write_varint(&r->w, to);
+}
+
+void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    write_op(r, TL_OP_NEED);
+    tl_write_varint(&r->w, server);
+    tl_write_varint(&r->w, epoch);
+    tl_write_signed(&r->w, tick);
+}
+
+void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+{
+    const tl_kind *kind = &r->kinds->kinds[e->kind];
+    write_op(r, TL_OP_CREATE);
+    write_id(r, e->id);
+    tl_write_varint(&r->w, e->kind);
+    tl_write_varint(&r->w, group);
+    tl_write_varint(&r->w, carrier);
+    tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
+}
+
+void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words)
+{
+    write_op(r, TL_OP_UPDATE);
+    write_id(r, e->id);
+    tl_write_varint(&r->w, e->kind);
+    tl_write_varint(&r->w, fields);
+    tl_fields_write(&r->w, &r->kinds->kinds[e->kind], r->tick, fields, words);
+}
+
+void tl_record_delete(tl_record_writer *r, tl_entity_id id)
+{
+    write_op(r, TL_OP_DELETE);
+    write_id(r, id);
+}
+
+void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id carrier, const int64_t *words)
+{
+    const tl_kind *kind = &r->kinds->kinds[e->kind];
+    write_op(r, TL_OP_CARRIER);
+    write_id(r, e->id);
+    tl_write_varint(&r->w, e->kind);
+    tl_write_varint(&r->w, carrier);
+    tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
+}
+
+void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group)
+{
+    write_op(r, TL_OP_REGROUP);
+    write_id(r, id);
+    tl_write_varint(&r->w, group);
+}
+
+void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size)
+{
+    tl_write_fixed(w, op, 1);
+    tl_write_varint(w, to);
+    tl_write_varint(w, size);
+    tl_write_bytes(w, data, size);
+}
+
+// ---- reading ----
+
+typedef struct op_reader {
+    tl_reader r;
+    tl_mirror *m;
+    tl_server_number from;
+    int64_t tick, store_tick;
+    uint64_t last_id;
+    bool loading, dry; // dry: read through, change nothing
+    bool checkpoint;
+    bool full;
+    const tl_record_events *events;
+    int64_t words[TL_STATE_WORDS_MAX];
+} op_reader;
+
+static uint64_t read_id(op_reader *o)
+{
+    uint64_t id = o->last_id + (uint64_t)tl_read_signed(&o->r);
+    if (id == 0) o->r.bad = true;
+    return o->last_id = id;
+}
+
+static int64_t read_start(tl_reader *r, int64_t tick)
+{
+    uint64_t value = tl_read_varint(r);
+    return value == 0 ? 0 : tl_add_wrap(tick, -tl_unzigzag(value - 1));
+}
+
+static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_t *words)
+{
+    bool started = field->type == TL_FIELD_POSITION || (field->type <= TL_FIELD_SCALAR && field->predictor == TL_PREDICT_LINEAR);
+    memset(words, 0, (size_t)field->word_count * sizeof *words);
+    if (field->type == TL_FIELD_BYTES) {
+        size_t size = tl_read_limited(r, (uint64_t)field->bytes_max);
+        const unsigned char *data = tl_read_bytes(r, size);
+        if (data == NULL) return;
+        words[0] = (int64_t)size;
+        memcpy(words + 1, data, size);
+        return;
+    }
+    if (started) words[0] = read_start(r, tick);
+    for (int i = started; i < field->word_count; i++) words[i] = tl_read_signed(r);
+}
+
+void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words)
+{
+    for (int i = 0; i < kind->field_count; i++)
+        if (fields >> i & 1) read_field(r, tick, &kind->fields[i], words + kind->fields[i].word);
+    if (!tl_state_valid(kind, kinds, words, 0, tick)) r->bad = true;
+}
+
+static const tl_kind *read_kind(op_reader *o, int *number)
+{
+    *number = (int)tl_read_limited(&o->r, (uint64_t)o->m->kinds->count - 1);
+    return &o->m->kinds->kinds[*number];
+}
+
+static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
+{
+    tl_fields_read(&o->r, kind, o->m->kinds, o->tick, fields, o->words);
+}
+
+// While loading, a group whose checkpoint is as new as the record has these changes already.
+static bool passed_over(const op_reader *o, int32_t group)
+{
+    return o->loading && group != TL_NONE && o->m->groups[group].checkpoint_tick >= o->store_tick;
+}
+
+static void read_group(op_reader *o)
+{
+    tl_group_id id = tl_read_varint(&o->r);
+    tl_server_number owner = (tl_server_number)tl_read_limited(&o->r, 65535);
+    if (id == 0 || owner == 0) o->r.bad = true;
+    if (o->dry || o->r.bad) return;
+    int32_t group = tl_mirror_find_group(o->m, id);
+    if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
+        o->full = true;
+        return;
+    }
+    if (passed_over(o, group)) return;
+    o->m->groups[group].live = true;
+    o->m->groups[group].owner = owner;
+    o->m->groups[group].changed_tick = o->store_tick;
+}
+
+static void read_group_delete(op_reader *o)
+{
+    tl_group_id id = tl_read_varint(&o->r);
+    int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
+    if (group != TL_NONE && o->m->groups[group].live && !passed_over(o, group)) tl_mirror_delete_group(o->m, group);
+}
+
+static void read_group_give(op_reader *o)
+{
+    tl_group_id id = tl_read_varint(&o->r);
+    tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
+    int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
+    if (group == TL_NONE || passed_over(o, group)) return;
+    tl_server_number from = o->m->groups[group].owner;
+    o->m->groups[group].owner = to;
+    o->m->groups[group].changed_tick = o->store_tick;
+    if (o->events && o->events->group_given) o->events->group_given(o->events->user, group, from, to);
+}
+
+// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it.
+static int32_t place_for(op_reader *o, tl_entity_id id, int kind)
+{
+    int32_t index = tl_mirror_find(o->m, id);
+    if (index != TL_NONE) return !o->m->entities[index].live && o->m->entities[index].changes == 0 && o->m->entities[index].kind == kind ? index : TL_NONE;
+    if (tl_mirror_reserve(o->m, id, kind, &index) == TL_OK) return index;
+    o->full = true;
+    return TL_NONE;
+}
+
+// An entity that moved to another group is in two checkpoints: the newer one has it.
+static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_t group, tl_entity_id carrier)
+{
+    int32_t index = tl_mirror_find(o->m, id);
+    if (index == TL_NONE || !o->m->entities[index].live) return false;
+    tl_entity *e = &o->m->entities[index];
+    if (o->m->groups[e->group].checkpoint_tick >= o->store_tick || &o->m->kinds->kinds[e->kind] != kind) return true;
+    memcpy(e->state, o->words, (size_t)kind->word_count * sizeof *o->words);
+    tl_mirror_regroup(o->m, index, group);
+    tl_mirror_set_carrier(o->m, index, carrier);
+    return true;
+}
+
+static void read_create(op_reader *o)
+{
+    int kind_number;
+    tl_entity_id id = read_id(o);
+    const tl_kind *kind = read_kind(o, &kind_number);
+    tl_group_id group_id = tl_read_varint(&o->r);
+    tl_entity_id carrier = tl_read_varint(&o->r);
+    if (o->r.bad) return;
+    memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
+    read_fields(o, kind, tl_fields_all(kind));
+    if (o->dry || o->r.bad) return;
+    int32_t group = tl_mirror_find_group(o->m, group_id);
+    if (group == TL_NONE || passed_over(o, group)) return;
+    if (o->checkpoint && take_over(o, id, kind, group, carrier)) return;
+    int32_t index = place_for(o, id, kind_number);
+    if (index == TL_NONE) return;
+    memcpy(o->m->entities[index].state, o->words, (size_t)kind->word_count * sizeof *o->words);
+    tl_mirror_enter(o->m, index, group, carrier);
+    o->m->groups[group].changed_tick = o->store_tick;
+}
+
+// The entity of an op, if it is live.
+static int32_t find_live(op_reader *o, tl_entity_id id)
+{
+    int32_t index = tl_mirror_find(o->m, id);
+    return index == TL_NONE || !o->m->entities[index].live ? TL_NONE : index;
+}
+
+static void changed(op_reader *o, int32_t index, int changes)
+{
+    tl_entity *e = &o->m->entities[index];
+    memcpy(e->state, o->words, (size_t)o->m->kinds->kinds[e->kind].word_count * sizeof *o->words);
+    tl_mirror_touch(o->m, index, changes);
+    o->m->groups[e->group].changed_tick = o->store_tick;
+}
+
+static void read_update(op_reader *o)
+{
+    tl_entity_id id = read_id(o);
+    int number;
+    const tl_kind *kind = read_kind(o, &number);
+    uint32_t mask = (uint32_t)tl_read_limited(&o->r, tl_fields_all(kind));
+    if (o->r.bad) return;
+    int32_t index = find_live(o, id);
+    bool known = index != TL_NONE && o->m->entities[index].kind == number;
+    if (known)
+        memcpy(o->words, o->m->entities[index].state, (size_t)kind->word_count * sizeof *o->words);
+    else
+        memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
+    read_fields(o, kind, mask);
+    if (!known || o->dry || o->r.bad || passed_over(o, o->m->entities[index].group)) return;
+    changed(o, index, TL_CHANGE_STATE);
+}
+
+static void read_carrier(op_reader *o)
+{
+    tl_entity_id id = read_id(o);
+    int number;
+    const tl_kind *kind = read_kind(o, &number);
+    tl_entity_id carrier = tl_read_varint(&o->r);
+    if (o->r.bad) return;
+    memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
+    read_fields(o, kind, tl_fields_all(kind));
+    int32_t index = find_live(o, id);
+    if (o->dry || o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
+    changed(o, index, TL_CHANGE_STATE);
+    tl_mirror_set_carrier(o->m, index, carrier);
+}
+
+static void read_delete(op_reader *o)
+{
+    int32_t index = find_live(o, read_id(o));
+    if (o->dry || o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
+    o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
+    tl_mirror_delete(o->m, index);
+}
+
+static void read_regroup(op_reader *o)
+{
+    int32_t index = find_live(o, read_id(o));
+    int32_t group = tl_mirror_find_group(o->m, tl_read_varint(&o->r));
+    if (o->dry || o->r.bad || index == TL_NONE || group == TL_NONE || passed_over(o, group)) return;
+    o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
+    o->m->groups[group].changed_tick = o->store_tick;
+    tl_mirror_regroup(o->m, index, group);
+}
+
+static void read_post(op_reader *o, tl_op op)
+{
+    tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
+    size_t size = tl_read_limited(&o->r, 4096);
+    const unsigned char *data = tl_read_bytes(&o->r, size);
+    if (!o->dry && data && !o->loading && o->events && o->events->post) o->events->post(o->events->user, op, o->from, to, data, size);
+}
+
+static void read_need(op_reader *o)
+{
+    tl_read_limited(&o->r, 65535);
+    tl_read_limited(&o->r, 0xffffffffu);
+    tl_read_signed(&o->r);
+}
+
+static void read_op(op_reader *o)
+{
+    tl_op op = tl_read_fixed(&o->r, 1);
+    switch (op) {
+    case TL_OP_GROUP: read_group(o); break;
+    case TL_OP_GROUP_DELETE: read_group_delete(o); break;
+    case TL_OP_GROUP_GIVE: read_group_give(o); break;
+    case TL_OP_NEED: read_need(o); break;
+    case TL_OP_CREATE: read_create(o); break;
+    case TL_OP_UPDATE: read_update(o); break;
+    case TL_OP_DELETE: read_delete(o); break;
+    case TL_OP_CARRIER: read_carrier(o); break;
+    case TL_OP_REGROUP: read_regroup(o); break;
+    case TL_OP_REQUEST:
+    case TL_OP_RESPONSE: read_post(o, op); break;
+    default: o->r.bad = true;
+    }
+}
+
+static bool read_head(op_reader *o)
+{
+    if (tl_read_fixed(&o->r, 1) != TL_RECORD_FORMAT) o->r.bad = true;
+    o->tick = tl_read_signed(&o->r);
+    return !o->r.bad;
+}
+
+static tl_result read_all(op_reader *o, const void *data, size_t size, bool dry)
+{
+    o->r = tl_reader_make(data, size);
+    o->last_id = 0;
+    o->dry = dry;
+    if (!read_head(o) || o->tick != o->store_tick) return TL_ERR_MALFORMED;
+    while (!o->r.bad && o->r.at < o->r.size) read_op(o);
+    return o->r.bad ? TL_ERR_MALFORMED : TL_OK;
+}
+
+tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size, bool loading,
+                          const tl_record_events *events)
+{
+    op_reader o = {.m = m, .from = from, .store_tick = tick, .loading = loading, .events = events};
+    tl_result result = read_all(&o, data, size, true);
+    if (result != TL_OK) return result;
+    result = read_all(&o, data, size, false);
+    return result != TL_OK ? result : o.full ? TL_ERR_FULL : TL_OK;
+}
+
+int tl_record_needs(const void *data, size_t size, tl_need *needs, int max)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_read_fixed(&r, 1);
+    tl_read_signed(&r);
+    int count = 0;
+    while (count < max && tl_read_fixed(&r, 1) == TL_OP_NEED) {
+        tl_need need = {.server = (tl_server_number)tl_read_limited(&r, 65535)};
+        need.epoch = (uint32_t)tl_read_limited(&r, 0xffffffffu);
+        need.tick = tl_read_signed(&r);
+        if (r.bad) break;
+        needs[count++] = need;
+    }
+    return count;
+}
+
+bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size)
+{
+    const tl_group *g = &m->groups[group];
+    tl_record_writer r;
+    tl_record_begin(&r, m->kinds, tick, data, capacity);
+    tl_record_group(&r, g->id, g->owner);
+    for (int32_t i = g->entity_first; i != TL_NONE; i = m->entities[i].group_next) tl_record_create(&r, &m->entities[i], g->id, m->entities[i].carrier_id, m->entities[i].state);
+    *size = r.w.size;
+    return !r.w.bad;
+}
+
+tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size)
+{
+    int32_t index = tl_mirror_find_group(m, group);
+    if (index != TL_NONE && m->groups[index].checkpoint_tick >= tick) return TL_OK;
+    if (index != TL_NONE && m->groups[index].live) return TL_ERR_EXISTS;
+    op_reader o = {.m = m, .store_tick = tick, .checkpoint = true};
+    tl_result result = read_all(&o, data, size, true);
+    if (result == TL_OK) result = read_all(&o, data, size, false);
+    if (result == TL_OK && o.full) result = TL_ERR_FULL;
+    index = tl_mirror_find_group(m, group);
+    if (index != TL_NONE) m->groups[index].checkpoint_tick = tick;
+    return result;
+}

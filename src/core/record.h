@@ -1,0 +1,77 @@
+// Tick records: what one server changed in one tick, as bytes; the log is made of them, and a checkpoint is one group in
+// the same grammar. docs/STORE.md has the tables.
+#ifndef TRAMLINE_CORE_RECORD_H
+#define TRAMLINE_CORE_RECORD_H
+
+#include "mirror.h"
+
+enum { TL_RECORD_FORMAT = 1 };
+
+typedef enum tl_op {
+    TL_OP_GROUP = 1,        // group, owner: it exists, and is the owner's
+    TL_OP_GROUP_DELETE = 2, // group, with all its entities
+    TL_OP_GROUP_GIVE = 3,   // group, to server
+    TL_OP_NEED = 4,         // server, epoch, tick: apply this record after that one (tick -1: after that epoch's end)
+    TL_OP_CREATE = 5,       // id, kind, group, carrier, all fields
+    TL_OP_UPDATE = 6,       // id, kind, mask of fields, those fields
+    TL_OP_DELETE = 7,       // id
+    TL_OP_CARRIER = 8,      // id, kind, carrier, all fields
+    TL_OP_REGROUP = 9,      // id, group
+    TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
+    TL_OP_RESPONSE = 11,    // to server, bytes
+} tl_op;
+
+typedef struct tl_record_writer {
+    tl_writer w;
+    const tl_kinds *kinds;
+    int64_t tick;
+    uint64_t last_id;
+} tl_record_writer;
+
+void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity);
+void tl_record_group(tl_record_writer *r, tl_group_id group, tl_server_number owner);
+void tl_record_group_delete(tl_record_writer *r, tl_group_id group);
+void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to);
+void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick);
+void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words);
+void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words);
+void tl_record_delete(tl_record_writer *r, tl_entity_id id);
+void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id carrier, const int64_t *words);
+void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group);
+void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size);
+
+// One entity's fields in the grammar of records, start ticks against `tick`; for requests and reports, too.
+void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words);
+// Reads over what `words` holds; the reader turns bad if a value is out of its limits.
+void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words);
+static inline uint32_t tl_fields_all(const tl_kind *kind)
+{
+    return (1u << kind->field_count) - 1;
+}
+
+// What a record's reader is told besides the mirror's changes. Any may be NULL.
+typedef struct tl_record_events {
+    void *user;
+    void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);
+    void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);
+} tl_record_events;
+
+// Applies a whole record to the mirror. It is read through once before anything changes: TL_ERR_MALFORMED leaves the
+// mirror as it was. TL_ERR_FULL: the mirror's limits did not do; what fitted was applied. While `loading`, ops of groups
+// whose checkpoint is as new as the record are passed over.
+tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size, bool loading,
+                          const tl_record_events *events);
+// The first NEED ops of a record, up to `max`; for ordering records of different servers.
+typedef struct tl_need {
+    tl_server_number server;
+    uint32_t epoch;
+    int64_t tick;
+} tl_need;
+int tl_record_needs(const void *data, size_t size, tl_need *needs, int max);
+
+// A group's checkpoint as a record. False if it did not fit.
+bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size);
+// Applies it. The group must not be known, or be known by an older checkpoint.
+tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size);
+
+#endif

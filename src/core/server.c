@@ -1,0 +1,338 @@
+#include "server_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
+
+tl_server_def tl_server_def_default(void)
+{
+    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000,
+                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .cookie = COOKIE};
+}
+
+static uint32_t cells_max(const tl_server_def *def)
+{
+    return def->entities_max < 4096 ? 8192 : def->entities_max * 2 > 262144 ? 262144 : def->entities_max * 2;
+}
+
+// Memory that is never used is never touched, so the limits may be wide: a level-0 state of 200 bytes, the same at each
+// level, and as much again for their history.
+size_t tl_server_memory(const tl_server_def *def)
+{
+    size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
+    return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) + (size_t)def->entities_max * entity +
+           (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) + tl_frame_scratch_bytes() * 2 +
+           (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
+}
+
+void tl_server_say(tl_server *s, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (s->def.callbacks.log) s->def.callbacks.log(s->def.callbacks.user, text);
+}
+
+void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...)
+{
+    if (s->state >= TL_SERVER_LEFT) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(s->text, sizeof s->text, format, arguments);
+    va_end(arguments);
+    s->state = state;
+    tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, s->text);
+    tl_server_say(s, "%s", s->text);
+}
+
+static tl_result reserve_memory(tl_server *s)
+{
+    size_t bytes = s->def.memory_bytes ? s->def.memory_bytes : tl_server_memory(&s->def);
+    void *memory = calloc(1, bytes);
+    if (memory == NULL) return TL_ERR_MEMORY;
+    tl_heap_init(&s->heap, memory, bytes);
+    tl_heap *h = &s->heap;
+    uint32_t entities = s->def.entities_max, groups = s->def.groups_max;
+    tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
+    if (result == TL_OK) result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
+    if (result != TL_OK) return result;
+    s->truths = tl_heap_alloc(h, entities * sizeof *s->truths);
+    s->truth_ticks = tl_heap_alloc(h, entities * sizeof *s->truth_ticks);
+    s->unsent = tl_heap_alloc(h, entities * sizeof *s->unsent);
+    s->deleted = tl_heap_alloc(h, entities * sizeof *s->deleted);
+    s->groups_deleted = tl_heap_alloc(h, groups * sizeof *s->groups_deleted);
+    s->groups_created = tl_heap_alloc(h, groups * sizeof *s->groups_created);
+    s->posts = tl_heap_alloc(h, TL_POSTS_BYTES_MAX);
+    s->record = tl_heap_alloc(h, TL_RECORD_BYTES_MAX);
+    s->servers = tl_heap_alloc(h, (TL_SERVERS_MAX + 1) * sizeof *s->servers);
+    s->clients = tl_heap_alloc(h, s->def.clients_max * sizeof *s->clients);
+    s->marks = tl_heap_alloc(h, cells_max(&s->def) * sizeof *s->marks);
+    s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
+    s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
+    s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
+    bool map = tl_map_init(&s->client_map, h, s->def.clients_max);
+    bool good = s->truths && s->truth_ticks && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
+                s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
+    return good ? TL_OK : TL_ERR_MEMORY;
+}
+
+static tl_result check_def(const tl_server_def *def, char *text, size_t text_bytes)
+{
+    const char *fault = NULL;
+    if (def->cookie != COOKIE) fault = "the definition was not made by tl_server_def_default()";
+    else if (!tl_name_valid(def->name)) fault = "the server's name must be 1 to 31 letters, digits, - _ .";
+    else if (def->store == NULL) fault = "a server needs a store";
+    else if (def->level_count < 1 || def->level_count > TL_LEVELS_MAX) fault = "level_count must be 1 to 12";
+    else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) fault = "limits must be at least 1";
+    else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
+    if (fault && text) snprintf(text, text_bytes, "%s", fault);
+    return fault ? TL_ERR_INVALID : TL_OK;
+}
+
+static tl_result open_world(tl_server *s, char *text, size_t text_bytes)
+{
+    tl_result result = s->def.store->ops->world(s->def.store, &s->world);
+    if (result != TL_OK) {
+        if (text) snprintf(text, text_bytes, "the store has no world that can be read: %s", tl_result_text(result));
+        return result;
+    }
+    if (s->world.format != TL_STORE_FORMAT) {
+        if (text) snprintf(text, text_bytes, "the store has format %u, this server needs %d", s->world.format, TL_STORE_FORMAT);
+        return TL_ERR_VERSION;
+    }
+    result = tl_kinds_init(&s->kinds, s->def.kinds, s->def.kind_count, s->world.tick_hz, text, text_bytes);
+    if (result == TL_OK && s->world.kinds_hash != 0 && s->world.kinds_hash != s->kinds.hash) {
+        if (text) snprintf(text, text_bytes, "the world was made with other kinds; declare the same, in the same order");
+        return TL_ERR_VERSION;
+    }
+    return result;
+}
+
+tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text, size_t text_bytes)
+{
+    *out = NULL;
+    tl_result result = check_def(def, text, text_bytes);
+    if (result != TL_OK) return result;
+    tl_server *s = calloc(1, sizeof *s);
+    if (s == NULL) return TL_ERR_MEMORY;
+    s->def = *def;
+    strcpy(s->name, def->name);
+    s->def.name = s->name;
+    s->tick = s->cut_tick = -1;
+    s->checkpoint_group = -1;
+    s->next_client = 1;
+    result = open_world(s, text, text_bytes);
+    if (result == TL_OK && (result = reserve_memory(s)) != TL_OK && text)
+        snprintf(text, text_bytes, "%zu bytes are not enough or not to be had: %s", tl_server_memory(def), tl_result_text(result));
+    if (result == TL_OK) {
+        tl_writer w = tl_writer_make(s->kind_table, TL_KIND_TABLE_BYTES_MAX);
+        tl_kinds_write(&s->kinds, &w);
+        s->kind_table_bytes = w.size;
+        result = def->store->ops->join(def->store, s->name);
+        if (result != TL_OK && text) snprintf(text, text_bytes, "cannot join the world: %s", tl_result_text(result));
+    }
+    if (result != TL_OK) {
+        tl_server_destroy(s);
+        return result;
+    }
+    *out = s;
+    return TL_OK;
+}
+
+void tl_server_destroy(tl_server *s)
+{
+    if (s == NULL) return;
+    if (s->clients) tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
+    free(s->heap.memory);
+    free(s);
+}
+
+// ---- time ----
+
+uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick)
+{
+    return s->world.created_us + (uint64_t)tick * 1000000u / s->world.tick_hz;
+}
+
+double tl_server_tick_at(const tl_server *s, uint64_t now_us)
+{
+    return (double)((int64_t)(now_us - s->world.created_us)) * 1e-6 * s->world.tick_hz;
+}
+
+static int64_t tick_of(const tl_server *s, uint64_t now_us)
+{
+    if (now_us < s->world.created_us) return -1;
+    int64_t tick = (int64_t)((now_us - s->world.created_us) * s->world.tick_hz / 1000000u);
+    return tl_server_tick_time_us(s, tick + 1) <= now_us ? tick + 1 : tick;
+}
+
+uint64_t tl_server_next_tick_us(const tl_server *s)
+{
+    return tl_server_tick_time_us(s, tl_max_i64(s->tick, tick_of(s, s->now_us)) + 1);
+}
+
+// ---- the path of data ----
+
+// The own half: the game says what its entities do; what no longer holds is recorded and goes to the store.
+static void own_tick(tl_server *s, int64_t tick)
+{
+    s->tick = tick;
+    if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
+    tl_own_balance(s);
+    tl_own_make_record(s);
+    tl_own_submit(s);
+}
+
+// The world's half: what all servers have committed for a tick is mirrored, goes up the pyramid, and out in frames.
+static void world_tick(tl_server *s, int64_t tick)
+{
+    s->mirror.tick = tick;
+    tl_follow_apply(s, tick);
+    tl_own_apply(s, tick);
+    tl_mirror_resolve(&s->mirror);
+    tl_pyramid_tick(&s->pyramid, tick);
+    tl_mirror_settle(&s->mirror);
+    tl_own_checkpoint(s);
+}
+
+static void advance_world(tl_server *s)
+{
+    bool advanced = false;
+    while (s->mirror.tick < s->tick) {
+        int64_t tick = s->mirror.tick + 1;
+        if (s->tick - tick > MIRROR_LAG_TICKS_MAX) tick = s->tick; // it has slept: one step to now
+        bool late = s->now_us > tl_server_tick_time_us(s, tick) + s->def.patience_ms * 1000ull;
+        if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
+        if (late) tl_follow_mark_lagging(s, tick);
+        world_tick(s, tick);
+        advanced = true;
+    }
+    if (advanced) tl_clients_frames(s);
+}
+
+static void poll_store(tl_server *s)
+{
+    tl_store_event event;
+    while (s->state < TL_SERVER_LEFT && s->def.store->ops->poll(s->def.store, &event) == TL_OK) tl_follow_event(s, &event);
+}
+
+void tl_server_step(tl_server *s, uint64_t now_us)
+{
+    if (now_us > s->now_us) s->now_us = now_us;
+    if (s->state >= TL_SERVER_LEFT) return;
+    poll_store(s);
+    tl_clients_poll(s);
+    if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
+    int64_t tick = tick_of(s, s->now_us);
+    if (tick > s->tick) own_tick(s, tick);
+    tl_own_submit(s);
+    advance_world(s);
+    if (s->def.transport) s->def.transport->ops->flush(s->def.transport);
+}
+
+// ---- asking ----
+
+tl_server_state tl_server_get_state(const tl_server *s)
+{
+    return s->state;
+}
+
+const char *tl_server_text(const tl_server *s)
+{
+    return s->text;
+}
+
+tl_server_number tl_server_get_number(const tl_server *s)
+{
+    return s->number;
+}
+
+tl_server_stats tl_server_get_stats(const tl_server *s)
+{
+    tl_server_stats stats = s->stats;
+    stats.tick = s->tick;
+    stats.world_tick = s->mirror.tick;
+    stats.entities = s->mirror.live_count;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        stats.groups += s->mirror.groups[g].used && s->mirror.groups[g].live;
+        stats.groups_owned += tl_own_owns(s, g);
+    }
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        const tl_server_client *client = &s->clients[i];
+        if (!client->used || client->session == NULL) continue;
+        stats.clients++;
+        stats.frames += client->session->frames;
+        stats.frame_bytes += client->session->bytes_sent;
+        stats.datagrams += client->session->datagrams_sent;
+        stats.datagrams_lost += client->session->datagrams_lost;
+    }
+    stats.servers_alive = tl_follow_alive_count(s) + (s->state == TL_SERVER_RUNNING);
+    stats.streams = s->pyramid.stream_top - s->pyramid.stream_free_count;
+    stats.cells = s->pyramid.cell_top - s->pyramid.cell_free_count;
+    memcpy(stats.published, s->pyramid.published_count, sizeof stats.published);
+    stats.limits_reached += s->pyramid.full_count;
+    stats.memory_used_bytes = s->heap.used_bytes;
+    stats.memory_bytes = s->heap.bytes;
+    return stats;
+}
+
+static bool is_live(const tl_server *s, tl_entity_ref entity)
+{
+    return entity < (uint32_t)s->mirror.entity_top && s->mirror.entities[entity].used;
+}
+
+tl_entity_ref tl_server_find(const tl_server *s, tl_entity_id id)
+{
+    int32_t index = tl_mirror_find(&s->mirror, id);
+    return index == TL_NONE ? TL_REF_NONE : (tl_entity_ref)index;
+}
+
+tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)
+{
+    if (!is_live(s, entity)) return TL_ERR_NOT_FOUND;
+    const tl_entity *e = &s->mirror.entities[entity];
+    const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
+    *out = (tl_entity_info){.id = e->id, .carrier = e->carrier_id, .group = group ? group->id : 0, .owner = group ? group->owner : s->number,
+                            .kind = e->kind, .owned = e->published != NULL};
+    return TL_OK;
+}
+
+tl_result tl_server_get(const tl_server *s, tl_entity_ref entity, tl_values *out)
+{
+    if (!is_live(s, entity)) return TL_ERR_NOT_FOUND;
+    const tl_entity *e = &s->mirror.entities[entity];
+    tl_values_get(e->live ? e->state : e->published, &s->kinds.kinds[e->kind], &s->kinds, 0, (double)s->mirror.tick, out);
+    return TL_OK;
+}
+
+tl_result tl_server_pose(const tl_server *s, tl_entity_ref entity, double tick, tl_vec3 *position, tl_quat *rotation)
+{
+    if (!is_live(s, entity) || !s->mirror.entities[entity].live) return TL_ERR_NOT_FOUND;
+    return tl_mirror_pose(&s->mirror, (int32_t)entity, tick, position, rotation) ? TL_OK : TL_ERR_NOT_FOUND;
+}
+
+uint32_t tl_server_group_entities(const tl_server *s, tl_group_id group, tl_entity_ref *out, uint32_t capacity)
+{
+    int32_t index = tl_mirror_find_group(&s->mirror, group);
+    uint32_t count = 0;
+    if (index == TL_NONE) return 0;
+    for (int32_t i = s->mirror.groups[index].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next, count++)
+        if (count < capacity) out[count] = (tl_entity_ref)i;
+    return count;
+}
+
+void tl_server_validate(const tl_server *s)
+{
+    tl_mirror_validate(&s->mirror);
+    tl_pyramid_validate(&s->pyramid);
+}
+
+void tl_server_leave(tl_server *s)
+{
+    if (s->state == TL_SERVER_RUNNING) s->state = TL_SERVER_LEAVING;
+    if (s->state == TL_SERVER_JOINING) s->state = TL_SERVER_LEFT;
+}

@@ -1,0 +1,550 @@
+#include "server_internal.h"
+
+#include <stdio.h>
+
+enum { SILENCE_SECONDS = 10, REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX, OWNED_AGE_TICKS_MAX = 400 };
+#define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what clients own: it goes when its server goes
+
+static void send_bytes(tl_server *s, tl_peer peer, const void *data, size_t size)
+{
+    s->def.transport->ops->send(s->def.transport, peer, data, size);
+}
+
+static tl_server_client *find_client(tl_server *s, tl_peer peer)
+{
+    const uint32_t *index = tl_map_find(&s->client_map, peer);
+    return index ? &s->clients[*index] : NULL;
+}
+
+static tl_server_client *client_by_number(tl_server *s, tl_client_number number)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++)
+        if (s->clients[i].used && s->clients[i].number == number) return &s->clients[i];
+    return NULL;
+}
+
+// ---- coming and going ----
+
+static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    unsigned char data[256];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    size_t size = strlen(text) < 200 ? strlen(text) : 200;
+    tl_write_fixed(&w, TL_WIRE_REFUSE, 1);
+    tl_write_fixed(&w, result, 1);
+    tl_write_varint(&w, size);
+    tl_write_bytes(&w, text, size);
+    send_bytes(s, peer, data, w.size);
+}
+
+static void end_client(tl_server *s, tl_server_client *client)
+{
+    for (uint32_t i = 0; i < client->owned_count; i++) {
+        tl_entity_ref ref = tl_server_find(s, client->owned[i].id);
+        if (ref != TL_REF_NONE) tl_server_delete_entity(s, ref);
+    }
+    tl_session_end(client->session);
+    tl_heap_free(&s->heap, client->session, sizeof *client->session);
+    tl_map_remove(&s->client_map, client->peer);
+    tl_client_number number = client->number;
+    char name[TL_NAME_BYTES_MAX + 1];
+    memcpy(name, client->grant.name, sizeof name);
+    *client = (tl_server_client){0};
+    if (s->def.callbacks.client) s->def.callbacks.client(s->def.callbacks.user, s, number, name, false);
+}
+
+static void drop(tl_server *s, tl_server_client *client, tl_result result, const char *text)
+{
+    tl_peer peer = client->peer;
+    refuse(s, peer, result, text);
+    s->def.transport->ops->flush(s->def.transport);
+    s->def.transport->ops->drop(s->def.transport, peer);
+    end_client(s, client);
+}
+
+void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
+{
+    for (uint32_t i = 0; i < s->def.clients_max && s->clients; i++)
+        if (s->clients[i].used) drop(s, &s->clients[i], result, text);
+}
+
+void tl_server_drop_client(tl_server *s, tl_client_number number, const char *reason)
+{
+    tl_server_client *client = client_by_number(s, number);
+    if (client) drop(s, client, TL_ERR_DENIED, reason);
+}
+
+static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
+{
+    *grant = (tl_grant){.write = true, .kbit_s_max = s->def.kbit_s, .entities_max = 16};
+    if (s->def.callbacks.authorize) return s->def.callbacks.authorize(s->def.callbacks.user, token, size, grant);
+    size_t length = size <= TL_NAME_BYTES_MAX ? size : 0;
+    memcpy(grant->name, token, length);
+    if (!tl_name_valid(grant->name)) snprintf(grant->name, sizeof grant->name, "guest");
+    return TL_OK;
+}
+
+static void welcome(tl_server *s, const tl_server_client *client)
+{
+    unsigned char data[64];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, TL_WIRE_WELCOME, 1);
+    tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
+    tl_write_fixed(&w, client->number, 4);
+    tl_write_fixed(&w, s->world.tick_hz, 1);
+    tl_write_fixed(&w, (uint64_t)s->def.level_count, 1);
+    tl_write_fixed(&w, (uint64_t)s->mirror.tick, 8);
+    tl_write_fixed(&w, s->kind_table_bytes, 4);
+    send_bytes(s, client->peer, data, w.size);
+}
+
+static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s)
+{
+    uint32_t index = 0;
+    while (index < s->def.clients_max && s->clients[index].used) index++;
+    tl_session *session = index < s->def.clients_max ? tl_heap_alloc(&s->heap, sizeof *session) : NULL;
+    if (session == NULL) {
+        s->stats.limits_reached++;
+        refuse(s, peer, TL_ERR_FULL, "this server has as many clients as it takes; try another");
+        return;
+    }
+    if (grant->kbit_s_max && grant->kbit_s_max < kbit_s) kbit_s = grant->kbit_s_max;
+    if (s->def.kbit_s < kbit_s) kbit_s = s->def.kbit_s;
+    tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
+    tl_server_client *client = &s->clients[index];
+    *client = (tl_server_client){.used = true, .number = s->next_client++, .peer = peer, .grant = *grant, .session = session,
+                                 .requests_left = TL_REQUESTS_PER_S, .messages_left = TL_MESSAGES_PER_S, .limits_time_us = s->now_us};
+    session->report_time_us = s->now_us;
+    TL_ASSERT(tl_map_put(&s->client_map, peer, index));
+    welcome(s, client);
+    if (s->def.callbacks.client) s->def.callbacks.client(s->def.callbacks.user, s, client->number, grant->name, true);
+}
+
+static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
+{
+    uint32_t version = (uint32_t)tl_read_fixed(r, 2), kbit_s = (uint32_t)tl_read_limited(r, 10000000);
+    size_t size = tl_read_limited(r, TL_TOKEN_BYTES_MAX);
+    const unsigned char *token = tl_read_bytes(r, size);
+    if (r->bad) return TL_ERR_MALFORMED;
+    tl_server_client *known = find_client(s, peer);
+    if (known) {
+        welcome(s, known);
+        return TL_OK;
+    }
+    tl_grant grant;
+    if (version != TL_PROTOCOL_VERSION) {
+        refuse(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
+    } else if (s->state != TL_SERVER_RUNNING) {
+        refuse(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
+    } else {
+        tl_result result = authorize(s, token, size, &grant);
+        if (result == TL_OK)
+            new_client(s, peer, &grant, kbit_s);
+        else
+            refuse(s, peer, result, tl_result_text(result));
+    }
+    return TL_OK;
+}
+
+// ---- requests ----
+
+typedef struct asked {
+    tl_request request;
+    uint32_t number;
+    bool own;
+    int64_t words[TL_STATE_WORDS_MAX];
+} asked;
+
+static tl_result read_request(const tl_server *s, const void *data, size_t size, asked *a)
+{
+    tl_reader r = tl_reader_make(data, size);
+    memset(&a->request, 0, sizeof a->request);
+    memset(a->words, 0, sizeof a->words);
+    a->number = (uint32_t)tl_read_fixed(&r, 4);
+    a->request.type = tl_read_limited(&r, TL_REQUEST_TYPE_COUNT - 1);
+    a->own = a->request.type == TL_REQUEST_CREATE && tl_read_limited(&r, 1);
+    if (a->request.type != TL_REQUEST_CREATE && (a->request.entity = tl_read_varint(&r)) == 0) return TL_ERR_MALFORMED;
+    if (a->request.type == TL_REQUEST_DELETE) return r.bad || r.at != r.size ? TL_ERR_MALFORMED : TL_OK;
+    a->request.kind = (int)tl_read_limited(&r, (uint64_t)s->kinds.count - 1);
+    const tl_kind *kind = &s->kinds.kinds[a->request.kind];
+    if (a->request.type == TL_REQUEST_CREATE) a->request.carrier = tl_read_varint(&r);
+    uint32_t mask = (uint32_t)tl_read_limited(&r, tl_fields_all(kind));
+    tl_fields_read(&r, kind, &s->kinds, s->tick, mask, a->words);
+    if (r.bad || r.at != r.size || (a->request.type == TL_REQUEST_CREATE && !(mask & 1))) return TL_ERR_MALFORMED;
+    tl_values_get(a->words, kind, &s->kinds, 0, (double)s->tick, &a->request.values);
+    a->request.values.mask = mask;
+    return TL_OK;
+}
+
+static tl_group_id clients_group(tl_server *s)
+{
+    if (s->client_group && tl_server_owns_group(s, s->client_group)) return s->client_group;
+    tl_group_id id = (uint64_t)s->number << 48 | CLIENT_GROUP_BIT | (uint64_t)s->epoch << 24 | ++s->group_counter;
+    if (tl_server_create_group(s, id, NULL) != TL_OK) return 0;
+    return s->client_group = id;
+}
+
+static tl_result allowed(tl_server *s, tl_policy policy, const tl_request *request)
+{
+    if (policy == TL_POLICY_ALLOW) return TL_OK;
+    if (policy == TL_POLICY_DENY || s->def.callbacks.request == NULL) return TL_ERR_DENIED;
+    return s->def.callbacks.request(s->def.callbacks.user, s, request);
+}
+
+static bool client_owns(const tl_server_client *client, tl_entity_id id)
+{
+    for (uint32_t i = 0; client && i < client->owned_count; i++)
+        if (client->owned[i].id == id) return true;
+    return false;
+}
+
+static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
+{
+    if (a->own && (client == NULL || client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
+    tl_result result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
+    if (result != TL_OK) return result;
+    tl_entity_def def = {.group = clients_group(s), .kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
+    tl_entity_ref ref;
+    result = def.group ? tl_server_create_entity(s, &def, &ref) : TL_ERR_FULL;
+    if (result != TL_OK) return result;
+    a->request.entity = s->mirror.entities[ref].id;
+    if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity};
+    return TL_OK;
+}
+
+static void forget_owned(tl_server_client *client, tl_entity_id id)
+{
+    for (uint32_t i = 0; client && i < client->owned_count; i++)
+        if (client->owned[i].id == id) client->owned[i--] = client->owned[--client->owned_count];
+}
+
+static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int32_t index)
+{
+    const tl_entity *e = &s->mirror.entities[index];
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    bool removes = a->request.type == TL_REQUEST_DELETE;
+    if (!removes && e->kind != a->request.kind) return TL_ERR_INVALID;
+    a->request.kind = e->kind;
+    tl_result result = client_owns(client, a->request.entity) ? TL_OK : allowed(s, removes ? kind->remove : kind->update, &a->request);
+    if (result != TL_OK) return result;
+    if (removes) {
+        forget_owned(client, a->request.entity);
+        return tl_server_delete_entity(s, (tl_entity_ref)index);
+    }
+    int64_t words[TL_STATE_WORDS_MAX];
+    memcpy(words, e->published, (size_t)kind->word_count * sizeof *words);
+    for (int i = 0; i < kind->field_count; i++)
+        if (a->request.values.mask >> i & 1) memcpy(words + kind->fields[i].word, a->words + kind->fields[i].word, (size_t)kind->fields[i].word_count * sizeof *words);
+    return tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask);
+}
+
+static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
+{
+    tl_server_client *client = client_by_number(s, number);
+    unsigned char data[32];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, request, 4);
+    tl_write_fixed(&w, result, 1);
+    tl_write_varint(&w, entity);
+    if (client && tl_channel_send(&client->session->channel, TL_MESSAGE_ANSWER, data, w.size) != TL_OK) s->stats.limits_reached++;
+}
+
+// Carries out a request here, or, if another server owns the entity, passes it on through the log.
+static void serve_request(tl_server *s, tl_server_client *client, const void *data, size_t size)
+{
+    asked a;
+    tl_result result = read_request(s, data, size, &a);
+    if (result == TL_OK && !client->grant.write) result = TL_ERR_DENIED;
+    int32_t index = tl_mirror_find(&s->mirror, a.request.entity);
+    if (result == TL_OK && a.request.type == TL_REQUEST_CREATE) {
+        a.request.client = client->number;
+        memcpy(a.request.client_name, client->grant.name, sizeof a.request.client_name);
+        result = do_create(s, client, &a);
+    } else if (result == TL_OK && index == TL_NONE) {
+        result = TL_ERR_NOT_FOUND;
+    } else if (result == TL_OK && s->mirror.entities[index].published == NULL) {
+        unsigned char post[REQUEST_BYTES_MAX + 64];
+        tl_writer w = tl_writer_make(post, sizeof post);
+        tl_write_fixed(&w, client->number, 4);
+        tl_write_name(&w, client->grant.name);
+        tl_write_bytes(&w, data, size);
+        int32_t group = s->mirror.entities[index].group;
+        if (!w.bad && group != TL_NONE) {
+            tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size);
+            return;
+        }
+        result = TL_ERR_NOT_FOUND;
+    } else if (result == TL_OK) {
+        a.request.client = client->number;
+        memcpy(a.request.client_name, client->grant.name, sizeof a.request.client_name);
+        result = do_change(s, client, &a, index);
+    }
+    answer(s, client->number, a.number, result, a.request.entity);
+}
+
+// From other servers' logs: a request for an entity of ours, or the answer to one.
+void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_client_number number = (tl_client_number)tl_read_fixed(&r, 4);
+    if (op == TL_OP_RESPONSE) {
+        uint32_t request = (uint32_t)tl_read_fixed(&r, 4);
+        tl_result result = tl_read_limited(&r, TL_RESULT_COUNT - 1);
+        tl_entity_id entity = tl_read_varint(&r);
+        if (!r.bad) answer(s, number, request, result, entity);
+        return;
+    }
+    asked a;
+    tl_read_name(&r, a.request.client_name);
+    char name[TL_NAME_BYTES_MAX + 1];
+    memcpy(name, a.request.client_name, sizeof name);
+    if (r.bad || read_request(s, r.data + r.at, r.size - r.at, &a) != TL_OK) return;
+    memcpy(a.request.client_name, name, sizeof name);
+    int32_t index = tl_mirror_find(&s->mirror, a.request.entity);
+    tl_result result = index == TL_NONE || s->mirror.entities[index].published == NULL ? TL_ERR_NOT_FOUND : do_change(s, NULL, &a, index);
+    unsigned char post[64];
+    tl_writer w = tl_writer_make(post, sizeof post);
+    tl_write_fixed(&w, number, 4);
+    tl_write_fixed(&w, a.number, 4);
+    tl_write_varint(&w, result);
+    tl_write_varint(&w, a.request.entity);
+    tl_own_post(s, TL_OP_RESPONSE, from, post, w.size);
+}
+
+// ---- reports ----
+
+typedef struct report {
+    tl_report_head head;
+    bool has_channel_ack, has_messages, has_observer, observes_entity;
+    uint16_t channel_ack;
+    tl_channel_section messages;
+    struct {
+        uint32_t handle, begin, end, held;
+    } nacks[TL_NACKS_MAX];
+    int nack_count;
+    tl_entity_id observer_id;
+    tl_vec3 observer;
+    size_t owned_at; // in the datagram, 0: none
+} report;
+
+static double read_double(tl_reader *r)
+{
+    uint64_t bits = tl_read_fixed(r, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void read_nacks(tl_reader *r, report *p)
+{
+    p->nack_count = (int)tl_read_limited(r, TL_NACKS_MAX);
+    for (int i = 0; i < p->nack_count; i++) {
+        p->nacks[i].handle = (uint32_t)tl_read_limited(r, TL_HANDLES_MAX - 1);
+        p->nacks[i].begin = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
+        p->nacks[i].end = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
+        p->nacks[i].held = (uint32_t)tl_read_limited(r, 0xffffffffu);
+        if (p->nacks[i].end == 0) p->nacks[i].end = TL_SLOT_END;
+    }
+}
+
+static void read_observer(tl_reader *r, report *p)
+{
+    p->has_observer = true;
+    p->observes_entity = tl_read_limited(r, 1);
+    if (p->observes_entity) {
+        p->observer_id = tl_read_fixed(r, 8);
+        return;
+    }
+    p->observer.x = read_double(r), p->observer.y = read_double(r), p->observer.z = read_double(r);
+    if (!tl_vec3_valid(p->observer)) r->bad = true;
+}
+
+// Takes in what a client says of its own entities; `dry`: only reads through.
+static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, bool dry)
+{
+    int count = (int)tl_read_limited(r, TL_OWNED_MAX);
+    int64_t tick = tl_read_signed(r), words[TL_STATE_WORDS_MAX];
+    if (tick < 0 || tick > ((int64_t)1 << 56)) r->bad = true;
+    for (int i = 0; i < count && !r->bad; i++) {
+        tl_entity_id id = tl_read_varint(r);
+        uint16_t version = (uint16_t)tl_read_fixed(r, 2);
+        int kind_number = (int)tl_read_limited(r, (uint64_t)s->kinds.count - 1);
+        tl_entity_id carrier = tl_read_varint(r);
+        const tl_kind *kind = &s->kinds.kinds[kind_number];
+        memset(words, 0, (size_t)kind->word_count * sizeof *words);
+        tl_fields_read(r, kind, &s->kinds, tick, tl_fields_all(kind), words);
+        int32_t index = tl_mirror_find(&s->mirror, id);
+        if (dry || r->bad || index == TL_NONE || s->mirror.entities[index].kind != kind_number) continue;
+        for (uint32_t k = 0; k < client->owned_count; k++) {
+            tl_owned *owned = &client->owned[k];
+            if (owned->id != id) continue;
+            if ((int16_t)(version - owned->version) <= 0 && owned->version) continue;
+            owned->version = version;
+            // A client's clock may be off: what starts in the future, or long ago, starts where it is now.
+            if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
+            tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
+        }
+    }
+}
+
+static tl_result read_report(tl_server *s, tl_server_client *client, tl_reader *r, report *p)
+{
+    memset(p, 0, sizeof *p);
+    tl_report_head_read(r, &p->head);
+    if ((p->has_channel_ack = p->head.flags & TL_REPORT_CHANNEL_ACK)) p->channel_ack = (uint16_t)tl_read_fixed(r, 2);
+    if (p->head.flags & TL_REPORT_NACKS) read_nacks(r, p);
+    if (p->head.flags & TL_REPORT_OBSERVER) read_observer(r, p);
+    if (p->head.flags & TL_REPORT_OWNED) {
+        p->owned_at = r->at;
+        take_owned(s, client, r, true);
+    }
+    if ((p->has_messages = p->head.flags & TL_REPORT_MESSAGES)) tl_channel_read(r, &p->messages);
+    return r->bad || r->at != r->size ? TL_ERR_MALFORMED : TL_OK;
+}
+
+typedef struct delivery {
+    tl_server *s;
+    tl_server_client *client;
+} delivery;
+
+static void on_message(void *user, int type, const void *data, size_t size)
+{
+    delivery *d = user;
+    double *left = type == TL_MESSAGE_REQUEST ? &d->client->requests_left : &d->client->messages_left;
+    if (*left < 1) {
+        d->s->stats.rate_limited++;
+        if (type == TL_MESSAGE_REQUEST && size >= 4) {
+            tl_reader r = tl_reader_make(data, size);
+            answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
+        }
+        return;
+    }
+    *left -= 1;
+    if (type == TL_MESSAGE_REQUEST)
+        serve_request(d->s, d->client, data, size);
+    else if (type == TL_MESSAGE_USER && d->s->def.callbacks.message)
+        d->s->def.callbacks.message(d->s->def.callbacks.user, d->s, d->client->number, data, size);
+}
+
+static void refill_limits(tl_server *s, tl_server_client *client)
+{
+    double seconds = (double)(s->now_us - client->limits_time_us) * 1e-6;
+    client->limits_time_us = s->now_us;
+    client->requests_left = fmin(client->requests_left + seconds * TL_REQUESTS_PER_S, TL_REQUESTS_PER_S);
+    client->messages_left = fmin(client->messages_left + seconds * TL_MESSAGES_PER_S, TL_MESSAGES_PER_S);
+}
+
+static tl_result on_report(tl_server *s, tl_peer peer, tl_reader *r)
+{
+    tl_server_client *client = find_client(s, peer);
+    if (client == NULL) return TL_ERR_STATE;
+    report p;
+    tl_result result = read_report(s, client, r, &p);
+    if (result != TL_OK) return result;
+    if (!tl_session_report(client->session, &p.head, s->now_us)) return TL_OK;
+    refill_limits(s, client);
+    if (p.has_channel_ack) tl_channel_acknowledge(&client->session->channel, p.channel_ack);
+    for (int i = 0; i < p.nack_count; i++) tl_session_nack(client->session, p.nacks[i].handle, p.nacks[i].begin, p.nacks[i].end, p.nacks[i].held);
+    if (p.has_observer) {
+        client->session->observer_id = p.observer_id;
+        if (!p.observes_entity) client->session->observer = p.observer;
+    }
+    if (p.owned_at && client->grant.write) {
+        tl_reader owned = tl_reader_make(r->data, r->size);
+        owned.at = p.owned_at;
+        take_owned(s, client, &owned, false);
+    }
+    delivery d = {s, client};
+    if (p.has_messages) tl_channel_take(&client->session->channel, &p.messages, on_message, &d);
+    return TL_OK;
+}
+
+// ---- datagrams in ----
+
+static void on_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_result result = TL_ERR_MALFORMED;
+    tl_server_client *client;
+    switch (tl_read_fixed(&r, 1)) {
+    case TL_WIRE_HELLO: result = on_hello(s, peer, &r); break;
+    case TL_WIRE_REPORT: result = on_report(s, peer, &r); break;
+    case TL_WIRE_BYE:
+        if ((client = find_client(s, peer))) end_client(s, client);
+        result = TL_OK;
+        break;
+    default: break;
+    }
+    if (result == TL_ERR_MALFORMED) s->stats.malformed++;
+}
+
+void tl_clients_poll(tl_server *s)
+{
+    tl_transport_event event;
+    while (s->def.transport && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
+        tl_server_client *client = find_client(s, event.peer);
+        if (event.type == TL_TRANSPORT_DATAGRAM) on_datagram(s, event.peer, event.data, event.size);
+        if (event.type == TL_TRANSPORT_CLOSED && client) end_client(s, client);
+    }
+}
+
+// ---- frames out ----
+
+static void send_kinds(tl_server *s, tl_server_client *client)
+{
+    uint32_t parts = (uint32_t)((s->kind_table_bytes + TL_MESSAGE_BYTES_MAX - 1) / TL_MESSAGE_BYTES_MAX);
+    while (client->kinds_sent < parts) {
+        size_t at = (size_t)client->kinds_sent * TL_MESSAGE_BYTES_MAX, size = s->kind_table_bytes - at;
+        if (size > TL_MESSAGE_BYTES_MAX) size = TL_MESSAGE_BYTES_MAX;
+        if (tl_channel_send(&client->session->channel, TL_MESSAGE_KINDS, s->kind_table + at, size) != TL_OK) return;
+        client->kinds_sent++;
+    }
+    if (client->session->channel.count == 0) client->ready = true;
+}
+
+static void look(tl_server *s, tl_session *session)
+{
+    int32_t index = tl_mirror_find(&s->mirror, session->observer_id);
+    tl_vec3 position;
+    tl_quat rotation;
+    if (index != TL_NONE && tl_mirror_pose(&s->mirror, index, (double)s->mirror.tick, &position, &rotation)) session->observer = position;
+}
+
+static void send_frame(tl_server *s, tl_server_client *client)
+{
+    tl_session *session = client->session;
+    if (!client->ready) send_kinds(s, client);
+    if (client->ready) {
+        look(s, session);
+        tl_session_subscribe(session, s->mirror.tick, s->marks);
+    }
+    size_t size = tl_frame_write(session, s->mirror.tick, tl_server_tick_time_us(s, s->mirror.tick), s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX);
+    for (size_t at = 0; at + 2 <= size;) {
+        size_t datagram = s->frame[at] | (size_t)s->frame[at + 1] << 8;
+        send_bytes(s, client->peer, s->frame + at + 2, datagram);
+        at += 2 + datagram;
+    }
+}
+
+void tl_clients_frames(tl_server *s)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        tl_server_client *client = &s->clients[i];
+        if (!client->used) continue;
+        if (s->now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull)
+            drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
+        else
+            send_frame(s, client);
+    }
+}
+
+tl_result tl_server_send(tl_server *s, tl_client_number number, const void *data, size_t size)
+{
+    tl_server_client *client = client_by_number(s, number);
+    return client ? tl_channel_send(&client->session->channel, TL_MESSAGE_USER, data, size) : TL_ERR_NOT_FOUND;
+}
+
+bool tl_clients_is_group(tl_group_id id)
+{
+    return id & CLIENT_GROUP_BIT && id >> 48 != 65534;
+}

@@ -1,0 +1,317 @@
+#include "server_internal.h"
+
+static tl_peer_server *peer(tl_server *s, tl_server_number number)
+{
+    return number >= 1 && number <= TL_SERVERS_MAX ? &s->servers[number] : NULL;
+}
+
+bool tl_follow_alive(const tl_server *s, tl_server_number number)
+{
+    const tl_peer_server *p = &s->servers[number];
+    return number != s->number && p->known && !p->ended && !p->lagging && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
+}
+
+uint32_t tl_follow_alive_count(const tl_server *s)
+{
+    uint32_t count = 0;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->servers; n++) count += tl_follow_alive(s, n);
+    return count;
+}
+
+// ---- store events ----
+
+static void on_server(tl_server *s, const tl_store_event *event)
+{
+    tl_peer_server *p = peer(s, event->server);
+    if (p == NULL || event->server == s->number) return;
+    if (!p->known) p->head_tick = p->applied_tick = event->tick;
+    if (p->known && p->epoch != event->epoch && s->state != TL_SERVER_JOINING) tl_server_say(s, "server %s is back (epoch %u)", event->name, event->epoch);
+    p->known = true;
+    p->ended = false;
+    p->epoch = event->epoch;
+    p->silent_us = 0;
+    p->fence_asked = false;
+    p->lagging = true; // until its records come in
+    memcpy(p->name, event->name, sizeof p->name);
+}
+
+static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, bool is_end)
+{
+    size_t size = is_end ? 0 : event->size;
+    tl_followed_record *record = tl_heap_alloc(&s->heap, sizeof *record + size);
+    if (record == NULL) {
+        tl_server_fail(s, TL_SERVER_FAILED, "no memory is left to follow the other servers; raise memory_bytes");
+        return;
+    }
+    *record = (tl_followed_record){.tick = event->tick, .epoch = event->epoch, .begun_us = event->begun_us, .is_end = is_end, .heir = event->heir, .size = size};
+    if (size) memcpy(record->data, event->data, size);
+    if (p->last)
+        p->last->next = record;
+    else
+        p->first = record;
+    p->last = record;
+}
+
+static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end);
+
+static void apply_loaded(tl_server *s, const tl_store_event *event)
+{
+    tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, NULL);
+    if (result == TL_ERR_MALFORMED)
+        tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is damaged; restore the store from a copy", event->server, (long long)event->tick);
+    if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
+}
+
+static void on_checkpoint(tl_server *s, const tl_store_event *event)
+{
+    int32_t group;
+    tl_result result;
+    if (event->size == 0) {
+        result = tl_mirror_reserve_group(&s->mirror, event->group, &group);
+        if (result == TL_OK) s->mirror.groups[group].checkpoint_tick = event->tick;
+    } else {
+        result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
+    }
+    if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
+    else if (result != TL_OK)
+        tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is damaged; restore the store from a copy", (unsigned long long)event->group);
+}
+
+static void on_record(tl_server *s, const tl_store_event *event)
+{
+    tl_peer_server *p = peer(s, event->server);
+    if (p == NULL) return;
+    if (event->server != s->number) {
+        p->head_tick = event->tick;
+        p->silent_us = 0;
+        p->fence_asked = false;
+    }
+    if (s->state == TL_SERVER_JOINING) {
+        apply_loaded(s, event);
+        p->applied_tick = event->tick;
+    } else if (event->server != s->number) {
+        queue(s, p, event, false);
+    }
+}
+
+static void on_fenced(tl_server *s, const tl_store_event *event)
+{
+    tl_peer_server *p = peer(s, event->server);
+    if (p == NULL) return;
+    if (s->state == TL_SERVER_JOINING) {
+        tl_followed_record end = {.tick = event->tick, .epoch = event->epoch, .heir = event->heir};
+        end_of_epoch(s, event->server, &end);
+    } else if (event->server != s->number) {
+        queue(s, p, event, true);
+    }
+}
+
+static void on_loaded(tl_server *s)
+{
+    if (s->number == 0) return;
+    s->mirror.tick = s->tick = tl_max_i64(s->tick, (int64_t)tl_server_tick_at(s, s->now_us) - 1);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) // groups that were only remembered as deleted
+        if (s->mirror.groups[g].used && !s->mirror.groups[g].live && s->mirror.groups[g].entity_count == 0) tl_mirror_release_group(&s->mirror, g);
+    tl_mirror_resolve(&s->mirror);
+    tl_pyramid_tick(&s->pyramid, s->mirror.tick);
+    tl_mirror_settle(&s->mirror);
+    s->state = TL_SERVER_RUNNING;
+    s->last_commit_us = s->now_us;
+    tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
+    for (int32_t g = 0; g < s->mirror.group_top; g++)
+        if (s->mirror.groups[g].used && s->mirror.groups[g].owner == s->number) tl_own_take_group(s, g);
+}
+
+static void on_committed(tl_server *s, const tl_store_event *event)
+{
+    uint64_t since = s->now_us - s->last_commit_us, tick_us = 1000000u / s->world.tick_hz;
+    // The store's time: what passes between own commits, but a stall's length does not count.
+    if (s->state != TL_SERVER_JOINING) tl_follow_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
+    s->last_commit_us = s->now_us;
+    tl_own_committed(s, event->tick);
+    if (s->def.callbacks.committed) s->def.callbacks.committed(s->def.callbacks.user, event->tick, event->done_us - event->begun_us);
+}
+
+void tl_follow_event(tl_server *s, const tl_store_event *event)
+{
+    switch (event->type) {
+    case TL_STORE_JOINED:
+        s->number = event->server;
+        s->epoch = event->epoch;
+        s->tick = event->tick;
+        tl_server_say(s, "joined as server %u, epoch %u", event->server, event->epoch);
+        break;
+    case TL_STORE_SERVER: on_server(s, event); break;
+    case TL_STORE_CHECKPOINT: on_checkpoint(s, event); break;
+    case TL_STORE_RECORD: on_record(s, event); break;
+    case TL_STORE_LOADED: on_loaded(s); break;
+    case TL_STORE_COMMITTED: on_committed(s, event); break;
+    case TL_STORE_FENCED: on_fenced(s, event); break;
+    case TL_STORE_LOST:
+        tl_server_fail(s, TL_SERVER_FENCED, "the lease of %s was taken at tick %lld; its groups are server %u's", s->name, (long long)event->tick, event->heir);
+        break;
+    case TL_STORE_STALLED:
+        s->store_stalled = true;
+        tl_server_say(s, "the store stalls: %s", event->text);
+        break;
+    case TL_STORE_RECOVERED:
+        s->store_stalled = false;
+        tl_server_say(s, "the store goes on");
+        break;
+    case TL_STORE_FAILED: tl_server_fail(s, TL_SERVER_FAILED, "the store failed: %s", event->text); break;
+    }
+}
+
+// ---- applying, in an order that respects what records need ----
+
+static bool need_met(const tl_server *s, const tl_need *need)
+{
+    if (need->server == s->number || need->server == 0 || need->server > TL_SERVERS_MAX) return true;
+    const tl_peer_server *p = &s->servers[need->server];
+    if (p->ended_epoch >= need->epoch || !p->known) return true;
+    return need->tick >= 0 && (p->epoch > need->epoch || p->applied_tick >= need->tick);
+}
+
+static bool can_apply(const tl_server *s, const tl_followed_record *record, int64_t tick)
+{
+    if (record->is_end) return true;
+    if (record->tick > tick) return false;
+    tl_need needs[TL_NEEDS_MAX];
+    int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX);
+    for (int i = 0; i < count; i++)
+        if (!need_met(s, &needs[i])) return false;
+    return true;
+}
+
+bool tl_follow_ready(const tl_server *s, int64_t tick)
+{
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        const tl_peer_server *p = &s->servers[n];
+        if (n != s->number && p->known && !p->ended && !p->lagging && p->head_tick < tick) return false;
+    }
+    return true;
+}
+
+void tl_follow_mark_lagging(tl_server *s, int64_t tick)
+{
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        tl_peer_server *p = &s->servers[n];
+        if (n != s->number && p->known && p->head_tick < tick) p->lagging = true;
+    }
+}
+
+// A need names the server and the tick, or the end of the epoch, that own records must come after from now on.
+static void need_from_now_on(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    for (uint32_t i = 0; i < s->need_count; i++)
+        if (s->needs[i].server == server && s->needs[i].epoch == epoch && s->needs[i].tick == tick) return;
+    TL_ASSERT(s->need_count < TL_NEEDS_MAX); // one a server and tick at most
+    s->needs[s->need_count++] = (tl_need){server, epoch, tick};
+}
+
+static void inherit(tl_server *s, tl_server_number from, tl_server_number heir)
+{
+    uint32_t count = 0;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!group->used || !group->live || group->owner != from) continue;
+        group->owner = heir;
+        count++;
+        if (heir == s->number && s->state != TL_SERVER_JOINING) tl_own_take_group(s, g);
+    }
+    if (heir == s->number && s->state != TL_SERVER_JOINING) tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
+}
+
+static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end)
+{
+    tl_peer_server *p = &s->servers[number];
+    if (end->epoch > p->ended_epoch) p->ended_epoch = end->epoch;
+    if (end->heir == number) return; // it came back under a new epoch and kept its groups
+    inherit(s, number, end->heir);
+    if (p->epoch <= end->epoch) p->ended = true;
+    if (end->heir == s->number) need_from_now_on(s, number, end->epoch, -1);
+}
+
+static void on_given(void *user, int32_t group, tl_server_number from, tl_server_number to)
+{
+    tl_server *s = user;
+    s->mirror.groups[group].giving = false;
+    if (to != s->number) return;
+    tl_own_take_group(s, group);
+    need_from_now_on(s, from, s->servers[from].epoch, s->applying_tick);
+}
+
+static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
+{
+    tl_server *s = user;
+    if (to == s->number) tl_clients_post(s, op, from, data, size);
+}
+
+static void apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
+{
+    tl_peer_server *p = &s->servers[number];
+    if (record->is_end) {
+        end_of_epoch(s, number, record);
+        return;
+    }
+    const tl_record_events events = {.user = s, .group_given = on_given, .post = on_post};
+    s->applying_tick = record->tick;
+    tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
+    if (result == TL_ERR_MALFORMED) {
+        tl_server_fail(s, TL_SERVER_FAILED, "a record of server %s (tick %lld) is damaged or of another version", p->name, (long long)record->tick);
+        return;
+    }
+    if (result == TL_ERR_FULL) s->stats.limits_reached++;
+    p->applied_tick = record->tick;
+    if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, s->now_us - record->begun_us);
+}
+
+static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
+{
+    tl_peer_server *p = &s->servers[number];
+    bool any = false;
+    while (p->first && s->state < TL_SERVER_LEFT && can_apply(s, p->first, tick)) {
+        tl_followed_record *record = p->first;
+        p->first = record->next;
+        if (p->first == NULL) p->last = NULL;
+        apply_one(s, number, record);
+        tl_heap_free(&s->heap, record, sizeof *record + record->size);
+        any = true;
+    }
+    if (p->lagging && p->head_tick >= tick) p->lagging = false;
+    return any;
+}
+
+void tl_follow_apply(tl_server *s, int64_t tick)
+{
+    for (bool any = true; any;) {
+        any = false;
+        for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
+            if (s->servers[n].first) any |= apply_some(s, n, tick);
+    }
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
+        if (s->servers[n].lagging && s->servers[n].head_tick >= tick) s->servers[n].lagging = false;
+}
+
+// ---- who is alive ----
+
+static bool owns_any(const tl_server *s, tl_server_number number)
+{
+    for (int32_t g = 0; g < s->mirror.group_top; g++)
+        if (s->mirror.groups[g].used && s->mirror.groups[g].live && s->mirror.groups[g].owner == number) return true;
+    return false;
+}
+
+void tl_follow_watch(tl_server *s, uint64_t store_us)
+{
+    if (s->state != TL_SERVER_RUNNING) return;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        tl_peer_server *p = &s->servers[n];
+        if (n == s->number || !p->known || p->ended || p->first) continue;
+        p->silent_us += store_us;
+        if (p->silent_us < s->def.lease_ms * 1000ull || p->fence_asked || !owns_any(s, n)) continue;
+        p->fence_asked = true;
+        p->silent_us = 0;
+        s->def.store->ops->fence(s->def.store, n, p->epoch, p->head_tick);
+    }
+}

@@ -1,0 +1,172 @@
+// What the server's files share:
+//   server.c         creation, the step, the tick, the path of data read aloud
+//   server_own.c     what this server owns: tracks, the record of a tick, checkpoints, giving groups away
+//   server_follow.c  the other servers: their records in order, who is alive, take-over
+//   server_clients.c sessions: hello, reports, requests, messages, frames
+#ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
+#define TRAMLINE_CORE_SERVER_INTERNAL_H
+
+#include "record.h"
+#include "session.h"
+#include "tramline/server.h"
+#include "values.h"
+
+enum {
+    TL_OWN_RECORDS_MAX = 1200,   // made and not yet committed: a minute's stall at 20 Hz
+    TL_NEEDS_MAX = 512,
+    TL_GIVES_MAX = 4096,
+    TL_POSTS_BYTES_MAX = 256 * 1024, // of requests and answers to other servers, a tick
+    TL_FRAME_BYTES_MAX = 192 * 1024,
+    TL_REQUESTS_PER_S = 32,
+    TL_MESSAGES_PER_S = 64,
+};
+
+typedef struct tl_followed_record { // of another server, waiting to be applied
+    struct tl_followed_record *next;
+    int64_t tick;
+    uint32_t epoch;
+    uint64_t begun_us;
+    bool is_end;                   // the epoch ended here
+    tl_server_number heir;
+    size_t size;
+    unsigned char data[];
+} tl_followed_record;
+
+typedef struct tl_peer_server {
+    bool known, lagging, ended;    // ended: fenced, and not back
+    char name[TL_NAME_BYTES_MAX + 1];
+    uint32_t epoch;
+    int64_t head_tick;             // newest record that the store has shown
+    int64_t applied_tick;
+    uint32_t ended_epoch;          // of which the end was applied
+    tl_followed_record *first, *last;
+    uint64_t silent_us;            // of the store's time, since its head moved
+    bool fence_asked;
+} tl_peer_server;
+
+typedef struct tl_own_record {
+    int64_t tick;
+    unsigned char *data;
+    size_t size;
+    bool submitted, committed, applied;
+} tl_own_record;
+
+typedef struct tl_own_give {
+    tl_group_id group;
+    tl_server_number to;
+} tl_own_give;
+
+typedef struct tl_owned { // an entity that a client owns
+    tl_entity_id id;
+    uint16_t version;
+} tl_owned;
+
+typedef struct tl_server_client {
+    bool used, ready; // ready: it has the kinds
+    tl_client_number number;
+    tl_peer peer;
+    tl_grant grant;
+    tl_session *session;
+    bool welcome_due;
+    tl_owned owned[TL_OWNED_MAX];
+    uint32_t owned_count;
+    double requests_left, messages_left;
+    uint64_t limits_time_us;
+    uint32_t kinds_sent; // parts of the table
+} tl_server_client;
+
+struct tl_server {
+    tl_server_def def;
+    char name[TL_NAME_BYTES_MAX + 1];
+    tl_heap heap;
+    tl_kinds kinds;
+    unsigned char *kind_table;
+    size_t kind_table_bytes;
+    tl_world_info world;
+    tl_mirror mirror;
+    tl_pyramid pyramid;
+    tl_server_state state;
+    char text[256];
+    uint64_t now_us;
+    int64_t tick;            // the last own tick
+    // own
+    tl_server_number number;
+    uint32_t epoch;
+    uint64_t entity_counter, group_counter;
+    tl_vec3 *truths;         // of owned entities at their last set, for velocities
+    int64_t *truth_ticks;
+    int32_t *unsent;         // entities with something to be recorded
+    uint32_t unsent_count;
+    tl_entity_id *deleted;
+    uint32_t deleted_count;
+    tl_group_id *groups_deleted;
+    uint32_t groups_deleted_count;
+    int32_t *groups_created;
+    uint32_t groups_created_count;
+    tl_need needs[TL_NEEDS_MAX];
+    uint32_t need_count;
+    tl_own_give gives[TL_GIVES_MAX];
+    uint32_t give_count;
+    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups given away or deleted, as they were
+    uint32_t checkpoints_due_count;
+    unsigned char *posts;    // ops of requests and answers for the next record
+    size_t posts_bytes;
+    unsigned char *record;   // scratch
+    tl_own_record own_records[TL_OWN_RECORDS_MAX]; // ring
+    uint32_t own_first, own_count;
+    int32_t checkpoint_group;
+    int64_t applying_tick;   // of the record that is being applied
+    int64_t cut_tick;
+    // others
+    tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
+    uint64_t last_commit_us; // when an own commit was last seen
+    bool store_stalled, store_done;
+    // clients
+    tl_server_client *clients;
+    tl_map client_map;       // by peer
+    tl_client_number next_client;
+    tl_group_id client_group; // holds what clients own
+    int32_t *marks;
+    tl_frame_scratch *frame_scratch;
+    unsigned char *frame;
+    tl_server_stats stats;
+};
+
+void tl_server_say(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...) __attribute__((format(printf, 3, 4)));
+uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick);
+
+// server_own.c
+bool tl_own_owns(const tl_server *s, int32_t group);
+void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
+void tl_own_lose_group(tl_server *s, int32_t group);
+void tl_own_make_record(tl_server *s);
+void tl_own_submit(tl_server *s);
+void tl_own_committed(tl_server *s, int64_t tick);
+// Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.
+bool tl_own_ready(const tl_server *s, int64_t tick);
+void tl_own_apply(tl_server *s, int64_t tick);
+void tl_own_checkpoint(tl_server *s);
+void tl_own_balance(tl_server *s);
+void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
+tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
+void tl_own_mark(tl_server *s, int32_t index);
+
+// server_follow.c
+void tl_follow_event(tl_server *s, const tl_store_event *event);
+bool tl_follow_ready(const tl_server *s, int64_t tick);
+void tl_follow_mark_lagging(tl_server *s, int64_t tick);
+void tl_follow_apply(tl_server *s, int64_t tick);
+void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed
+bool tl_follow_alive(const tl_server *s, tl_server_number number);
+uint32_t tl_follow_alive_count(const tl_server *s);
+
+// server_clients.c
+void tl_clients_poll(tl_server *s);
+void tl_clients_frames(tl_server *s);
+void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
+// Whether a group is one of what some server's clients own.
+bool tl_clients_is_group(tl_group_id id);
+void tl_clients_drop_all(tl_server *s, tl_result result, const char *text);
+
+#endif

@@ -1,0 +1,474 @@
+#include "server_internal.h"
+
+enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, RECORD_ROOM_BYTES = 16 * 1024, GIVES_AT_ONCE = 32 };
+
+static tl_result running(const tl_server *s)
+{
+    return s->state == TL_SERVER_RUNNING || s->state == TL_SERVER_LEAVING ? TL_OK : TL_ERR_STATE;
+}
+
+bool tl_own_owns(const tl_server *s, int32_t group)
+{
+    const tl_group *g = &s->mirror.groups[group];
+    return g->used && !g->giving && g->owner == s->number && (g->live || g->unsent_create || g->changed_tick >= 0);
+}
+
+void tl_own_mark(tl_server *s, int32_t index)
+{
+    tl_entity *e = &s->mirror.entities[index];
+    if (e->unsent_listed) return;
+    e->unsent_listed = true;
+    s->unsent[s->unsent_count++] = index;
+}
+
+static size_t state_bytes(const tl_server *s, const tl_entity *e)
+{
+    return (size_t)s->kinds.kinds[e->kind].word_count * sizeof(int64_t);
+}
+
+// ---- groups ----
+
+void tl_own_take_group(tl_server *s, int32_t group)
+{
+    const tl_group *g = &s->mirror.groups[group];
+    for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
+        tl_entity *e = &s->mirror.entities[i];
+        if (e->published == NULL) e->published = tl_heap_alloc(&s->heap, state_bytes(s, e));
+        if (e->published == NULL) {
+            s->stats.limits_reached++;
+            continue;
+        }
+        memcpy(e->published, e->state, state_bytes(s, e));
+        e->published_carrier = e->carrier_id;
+        e->unsent_fields = 0;
+        s->truth_ticks[i] = -1;
+    }
+    // What clients of a server owned goes when that server goes.
+    if (tl_clients_is_group(g->id) && g->id != s->client_group)
+        tl_server_delete_group(s, g->id);
+    else if (s->def.callbacks.group)
+        s->def.callbacks.group(s->def.callbacks.user, s, g->id, true);
+}
+
+void tl_own_lose_group(tl_server *s, int32_t group)
+{
+    const tl_group *g = &s->mirror.groups[group];
+    for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
+        tl_entity *e = &s->mirror.entities[i];
+        tl_heap_free(&s->heap, e->published, state_bytes(s, e));
+        e->published = NULL;
+    }
+}
+
+static uint64_t next_id(const tl_server *s, uint64_t *counter)
+{
+    // The epoch keeps ids apart over restarts: 2^24 ids an epoch before they run into the next, which is skipped then.
+    return (uint64_t)s->number << 48 | ((uint64_t)s->epoch << 24) | ++*counter;
+}
+
+tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
+{
+    if (running(s) != TL_OK) return TL_ERR_STATE;
+    if (id == 0) id = next_id(s, &s->group_counter);
+    int32_t group;
+    tl_result result = tl_mirror_reserve_group(&s->mirror, id, &group);
+    if (result != TL_OK) return result;
+    s->mirror.groups[group].owner = s->number;
+    s->mirror.groups[group].unsent_create = true;
+    s->groups_created[s->groups_created_count++] = group;
+    if (out) *out = id;
+    if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, id, true);
+    return TL_OK;
+}
+
+tl_result tl_server_delete_group(tl_server *s, tl_group_id id)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    if (running(s) != TL_OK) return TL_ERR_STATE;
+    if (group == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (!tl_own_owns(s, group) || s->mirror.groups[group].unsent_create) return TL_ERR_DENIED;
+    if (s->checkpoints_due_count == TL_GIVES_MAX) return TL_AGAIN;
+    s->groups_deleted[s->groups_deleted_count++] = id;
+    s->checkpoints_due[s->checkpoints_due_count++] = id;
+    tl_own_lose_group(s, group);
+    s->mirror.groups[group].giving = true;
+    return TL_OK;
+}
+
+bool tl_server_owns_group(const tl_server *s, tl_group_id id)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    return group != TL_NONE && tl_own_owns(s, group);
+}
+
+tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_alive(s, to)) return TL_ERR_NOT_FOUND;
+    if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) return TL_ERR_DENIED;
+    if (s->give_count == TL_GIVES_MAX) return TL_AGAIN;
+    s->gives[s->give_count++] = (tl_own_give){id, to};
+    return TL_OK;
+}
+
+// Groups per living server, by number; gives how many servers live, this one among them.
+static uint32_t count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1])
+{
+    memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) counts[group->owner]++;
+    }
+    return tl_follow_alive_count(s) + 1;
+}
+
+static tl_server_number poorest(const tl_server *s, const uint32_t *counts)
+{
+    tl_server_number best = 0;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
+        if (tl_follow_alive(s, n) && (best == 0 || counts[n] < counts[best])) best = n;
+    return best;
+}
+
+// Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
+void tl_own_balance(tl_server *s)
+{
+    uint32_t counts[TL_SERVERS_MAX + 1];
+    bool leaving = s->state == TL_SERVER_LEAVING;
+    if (!leaving && s->tick % tl_max_i64(1, s->world.tick_hz / 4) != 0) return;
+    count_groups(s, counts);
+    uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
+    for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (!tl_own_owns(s, g) || !group->live || (group->id == s->client_group && !leaving)) continue;
+        tl_server_number to = poorest(s, counts);
+        if (to == 0 || (!leaving && counts[s->number] < counts[to] + 2)) return;
+        s->gives[s->give_count++] = (tl_own_give){group->id, to};
+        counts[s->number]--;
+        counts[to]++;
+        left--;
+    }
+}
+
+// ---- entities ----
+
+static tl_entity *owned_entity(tl_server *s, tl_entity_ref ref)
+{
+    if (ref >= (uint32_t)s->mirror.entity_top) return NULL;
+    tl_entity *e = &s->mirror.entities[ref];
+    return e->used && e->published && !(e->changes & TL_CHANGE_DELETED) ? e : NULL;
+}
+
+tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_entity_ref *out)
+{
+    if (running(s) != TL_OK) return TL_ERR_STATE;
+    if (def->kind < 0 || def->kind >= s->kinds.count) return TL_ERR_INVALID;
+    const tl_kind *kind = &s->kinds.kinds[def->kind];
+    if (!(def->values.mask & 1) || !tl_values_valid(kind, &def->values)) return TL_ERR_INVALID;
+    int32_t group = tl_mirror_find_group(&s->mirror, def->group), index;
+    if (group == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
+    tl_result result = tl_mirror_reserve(&s->mirror, def->id ? def->id : next_id(s, &s->entity_counter), def->kind, &index);
+    if (result != TL_OK) return result;
+    tl_entity *e = &s->mirror.entities[index];
+    e->published = tl_heap_alloc(&s->heap, state_bytes(s, e));
+    if (e->published == NULL) {
+        tl_mirror_release(&s->mirror, index);
+        return TL_ERR_FULL;
+    }
+    for (int i = 0; i < kind->field_count; i++)
+        if (def->values.mask >> i & 1) tl_value_set(e->published, kind, i, &s->kinds, s->tick, &def->values.fields[i]);
+    e->published_carrier = def->carrier;
+    e->pending_group = group;
+    e->unsent_create = true;
+    s->truth_ticks[index] = -1;
+    tl_own_mark(s, index);
+    if (out) *out = (tl_entity_ref)index;
+    return TL_OK;
+}
+
+tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
+{
+    tl_entity *e = owned_entity(s, ref);
+    if (e == NULL) return TL_ERR_NOT_FOUND;
+    if (s->deleted_count == s->def.entities_max) return TL_AGAIN;
+    tl_heap_free(&s->heap, e->published, state_bytes(s, e));
+    e->published = NULL;
+    if (e->unsent_create) {
+        e->unsent_create = false;
+        tl_mirror_release(&s->mirror, (int32_t)ref);
+    } else {
+        s->deleted[s->deleted_count++] = e->id;
+    }
+    return TL_OK;
+}
+
+static double share_of(const tl_server *s, const tl_entity *e)
+{
+    return tl_tolerance_share(&s->kinds.kinds[e->kind], e->published_carrier != 0);
+}
+
+tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values)
+{
+    tl_entity *e = owned_entity(s, ref);
+    if (e == NULL) return TL_ERR_NOT_FOUND;
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+    uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, share_of(s, e));
+    e->unsent_fields |= changed;
+    if (changed) tl_own_mark(s, (int32_t)ref);
+    return TL_OK;
+}
+
+// Without a velocity from the game: from where it was at the last set.
+static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 position)
+{
+    int64_t ticks = s->tick - s->truth_ticks[ref];
+    if (s->truth_ticks[ref] < 0 || ticks <= 0 || ticks > (int64_t)s->world.tick_hz) return (tl_vec3){0, 0, 0};
+    return tl_vec3_scale(tl_vec3_sub(position, s->truths[ref]), (double)s->world.tick_hz / (double)ticks);
+}
+
+uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions, const tl_vec3 *velocities,
+                             const tl_quat *rotations)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        tl_entity_ref ref = entities[i];
+        tl_entity *e = owned_entity(s, ref);
+        if (e == NULL || !tl_vec3_valid(positions[i]) || (velocities && !tl_vec3_valid(velocities[i])) || (rotations && !tl_quat_valid(rotations[i]))) continue;
+        tl_vec3 velocity = velocities ? velocities[i] : velocity_between(s, ref, positions[i]);
+        if (velocities == NULL) s->truths[ref] = positions[i], s->truth_ticks[ref] = s->tick;
+        uint32_t changed = tl_pose_publish(e->published, &s->kinds.kinds[e->kind], &s->kinds, s->tick, positions[i], velocity,
+                                           rotations ? &rotations[i] : NULL, share_of(s, e));
+        e->unsent_fields |= changed;
+        if (changed) tl_own_mark(s, (int32_t)ref);
+        set++;
+    }
+    return set;
+}
+
+tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id carrier, const tl_values *values)
+{
+    tl_entity *e = owned_entity(s, ref);
+    if (e == NULL) return TL_ERR_NOT_FOUND;
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    if (!(values->mask & 1) || !tl_values_valid(kind, values) || carrier == e->id) return TL_ERR_INVALID;
+    for (int i = 0; i < kind->field_count; i++)
+        if (values->mask >> i & 1) tl_value_set(e->published, kind, i, &s->kinds, s->tick, &values->fields[i]);
+    e->published_carrier = carrier;
+    e->unsent_carrier = true;
+    s->truth_ticks[ref] = -1;
+    tl_own_mark(s, (int32_t)ref);
+    return TL_OK;
+}
+
+// A client's own words for its entity.
+tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed)
+{
+    tl_entity *e = owned_entity(s, (tl_entity_ref)index);
+    if (e == NULL) return TL_ERR_NOT_FOUND;
+    memcpy(e->published, words, state_bytes(s, e));
+    if (e->published_carrier != carrier) e->unsent_carrier = true;
+    e->published_carrier = carrier;
+    e->unsent_fields |= changed;
+    tl_own_mark(s, index);
+    return TL_OK;
+}
+
+// ---- the record of a tick ----
+
+void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
+{
+    tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = TL_POSTS_BYTES_MAX};
+    tl_record_post(&w, op, to, data, size);
+    if (w.bad)
+        s->stats.limits_reached++;
+    else
+        s->posts_bytes = w.size;
+}
+
+static void record_entity(tl_server *s, tl_record_writer *r, int32_t index)
+{
+    tl_entity *e = &s->mirror.entities[index];
+    if (!e->used || e->published == NULL) return;
+    if (e->unsent_create)
+        tl_record_create(r, e, s->mirror.groups[e->pending_group].id, e->published_carrier, e->published);
+    else if (e->unsent_carrier)
+        tl_record_carrier(r, e, e->published_carrier, e->published);
+    else if (e->unsent_fields)
+        tl_record_update(r, e, e->unsent_fields, e->published);
+    e->unsent_create = e->unsent_carrier = false;
+    e->unsent_fields = 0;
+}
+
+// Entities, as many as there is room for; the rest waits for the next record.
+static void record_entities(tl_server *s, tl_record_writer *r)
+{
+    uint32_t i = 0;
+    for (; i < s->unsent_count && r->w.capacity - r->w.size > RECORD_ROOM_BYTES; i++) {
+        s->mirror.entities[s->unsent[i]].unsent_listed = false;
+        record_entity(s, r, s->unsent[i]);
+    }
+    memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
+    s->unsent_count -= i;
+}
+
+static void record_gives(tl_server *s, tl_record_writer *r)
+{
+    for (uint32_t i = 0; i < s->give_count; i++) {
+        int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
+        if (group == TL_NONE || !tl_own_owns(s, group)) continue;
+        tl_record_group_give(r, s->gives[i].group, s->gives[i].to);
+        if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
+        tl_own_lose_group(s, group);
+        s->mirror.groups[group].giving = true;
+    }
+    s->give_count = 0;
+}
+
+void tl_own_make_record(tl_server *s)
+{
+    if (s->own_count == TL_OWN_RECORDS_MAX) return; // a long stall: what changes is gathered, and told once there is room
+    tl_record_writer r;
+    tl_record_begin(&r, &s->kinds, s->tick, s->record, TL_RECORD_BYTES_MAX);
+    for (uint32_t i = 0; i < s->need_count; i++) tl_record_need(&r, s->needs[i].server, s->needs[i].epoch, s->needs[i].tick);
+    for (uint32_t i = 0; i < s->groups_created_count; i++) {
+        tl_group *g = &s->mirror.groups[s->groups_created[i]];
+        g->unsent_create = false;
+        g->changed_tick = s->tick;
+        tl_record_group(&r, g->id, s->number);
+    }
+    tl_write_bytes(&r.w, s->posts, s->posts_bytes);
+    record_entities(s, &r);
+    for (uint32_t i = 0; i < s->deleted_count; i++) tl_record_delete(&r, s->deleted[i]);
+    for (uint32_t i = 0; i < s->groups_deleted_count; i++) tl_record_group_delete(&r, s->groups_deleted[i]);
+    record_gives(s, &r);
+    TL_ASSERT(!r.w.bad);
+    unsigned char *data = tl_heap_alloc(&s->heap, r.w.size);
+    if (data == NULL) tl_server_fail(s, TL_SERVER_FAILED, "no memory is left for records; raise memory_bytes");
+    if (data == NULL) return;
+    memcpy(data, s->record, r.w.size);
+    s->need_count = s->groups_created_count = s->deleted_count = s->groups_deleted_count = 0;
+    s->posts_bytes = 0;
+    s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){.tick = s->tick, .data = data, .size = r.w.size};
+    s->stats.records++;
+    s->stats.record_bytes += r.w.size;
+}
+
+void tl_own_submit(tl_server *s)
+{
+    for (uint32_t i = 0; i < s->own_count; i++) {
+        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        if (record->submitted) continue;
+        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size, s->now_us);
+        if (result != TL_OK) return; // full: later; fenced: the event says so
+        record->submitted = true;
+    }
+}
+
+// Records that are both committed and mirrored are done.
+static void drop_done(tl_server *s)
+{
+    while (s->own_count) {
+        tl_own_record *record = &s->own_records[s->own_first];
+        if (!record->committed || !record->applied) return;
+        tl_heap_free(&s->heap, record->data, record->size);
+        *record = (tl_own_record){0};
+        s->own_first = (s->own_first + 1) % TL_OWN_RECORDS_MAX;
+        s->own_count--;
+    }
+}
+
+void tl_own_committed(tl_server *s, int64_t tick)
+{
+    for (uint32_t i = 0; i < s->own_count; i++) {
+        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        if (record->tick > tick) break;
+        record->committed = true;
+    }
+    drop_done(s);
+}
+
+bool tl_own_ready(const tl_server *s, int64_t tick)
+{
+    for (uint32_t i = 0; i < s->own_count; i++) {
+        const tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        if (record->tick > tick) break;
+        if (!record->committed) return false;
+    }
+    return true;
+}
+
+static void on_given(void *user, int32_t group, tl_server_number from, tl_server_number to)
+{
+    tl_server *s = user;
+    s->mirror.groups[group].giving = false;
+    (void)from;
+    tl_own_lose_group(s, group);
+    tl_group_id id = s->mirror.groups[group].id;
+    if (to == s->number)
+        tl_own_take_group(s, group);
+    else if (s->checkpoints_due_count < TL_GIVES_MAX)
+        s->checkpoints_due[s->checkpoints_due_count++] = id;
+}
+
+static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
+{
+    tl_server *s = user;
+    if (to == s->number) tl_clients_post(s, op, from, data, size);
+}
+
+void tl_own_apply(tl_server *s, int64_t tick)
+{
+    const tl_record_events events = {.user = s, .group_given = on_given, .post = on_post};
+    for (uint32_t i = 0; i < s->own_count; i++) {
+        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        if (record->tick > tick) break;
+        if (record->applied) continue;
+        record->applied = true;
+        tl_result result = tl_record_apply(&s->mirror, s->number, record->tick, record->data, record->size, false, &events);
+        TL_ASSERT(result != TL_ERR_MALFORMED);
+        if (result == TL_ERR_FULL) s->stats.limits_reached++;
+    }
+    drop_done(s);
+}
+
+// ---- checkpoints ----
+
+static bool checkpoint(tl_server *s, tl_group_id id)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    size_t size = 0;
+    if (group != TL_NONE && !tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size)) return true; // too large: the log stays
+    if (s->def.store->ops->checkpoint(s->def.store, id, s->mirror.tick, s->record, size) != TL_OK) return false;
+    if (group != TL_NONE) s->mirror.groups[group].checkpoint_tick = s->mirror.tick;
+    return true;
+}
+
+static void cut(tl_server *s)
+{
+    int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (group->used && group->owner == s->number && group->changed_tick > group->checkpoint_tick) tick = tl_min_i64(tick, group->checkpoint_tick);
+    }
+    if (tick <= s->cut_tick + CUT_SECONDS * hz || s->checkpoints_due_count) return;
+    if (s->def.store->ops->cut(s->def.store, tick) == TL_OK) s->cut_tick = tick;
+}
+
+// A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
+void tl_own_checkpoint(tl_server *s)
+{
+    if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) return; // mirrored, but not committed yet
+    while (s->checkpoints_due_count && checkpoint(s, s->checkpoints_due[s->checkpoints_due_count - 1])) s->checkpoints_due_count--;
+    int64_t hz = s->world.tick_hz;
+    for (int looked = 0; looked < 64 && s->mirror.group_top; looked++) {
+        s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;
+        const tl_group *g = &s->mirror.groups[s->checkpoint_group];
+        if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick) continue;
+        if (g->checkpoint_tick >= 0 && s->mirror.tick - g->checkpoint_tick < CHECKPOINT_SECONDS * hz) continue;
+        checkpoint(s, g->id);
+        break;
+    }
+    if (s->mirror.tick % (CUT_SECONDS * hz) == 0) cut(s);
+}

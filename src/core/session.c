@@ -1,0 +1,237 @@
+#include "session.h"
+
+static const double LOOK_AHEAD_M = 6; // how far an observer may get until what it then needs has arrived
+
+void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest)
+{
+    memset(s, 0, sizeof *s);
+    s->heap = heap, s->pyramid = pyramid, s->kbit_s = kbit_s, s->level_finest = level_finest;
+    s->settled_tick = s->candidate_tick = -1;
+    s->next_sequence = s->oldest_sequence = 1;
+    for (int i = 0; i < TL_HANDLES_MAX; i++) s->by_handle[i] = TL_NONE;
+    tl_channel_init(&s->channel, heap);
+}
+
+static tl_sent *sent_at(tl_session *s, uint64_t sequence)
+{
+    return &s->sent[sequence % TL_IN_FLIGHT_MAX];
+}
+
+static void forget_sent(tl_session *s, tl_sent *sent)
+{
+    tl_heap_free(s->heap, sent->parts, sent->part_count * sizeof *sent->parts);
+    *sent = (tl_sent){0};
+}
+
+void tl_session_end(tl_session *s)
+{
+    for (uint32_t i = 0; i < s->subscription_top; i++)
+        if (s->subscriptions[i].used && s->subscriptions[i].stream != TL_NONE) tl_pyramid_release(s->pyramid, s->subscriptions[i].stream);
+    for (int i = 0; i < TL_IN_FLIGHT_MAX; i++)
+        if (s->sent[i].used) forget_sent(s, &s->sent[i]);
+    tl_heap_free(s->heap, s->subscriptions, s->subscription_capacity * sizeof *s->subscriptions);
+    tl_channel_reset(&s->channel);
+    s->subscriptions = NULL;
+    s->subscription_top = s->subscription_capacity = 0;
+}
+
+// ---- which streams ----
+
+static tl_subscription *new_subscription(tl_session *s)
+{
+    for (uint32_t i = 0; i < s->subscription_top; i++)
+        if (!s->subscriptions[i].used) return &s->subscriptions[i];
+    if (s->subscription_top == s->subscription_capacity) {
+        uint32_t capacity = s->subscription_capacity ? s->subscription_capacity * 2 : 128;
+        if (capacity > TL_HANDLES_MAX) return NULL;
+        void *grown = tl_heap_grow(s->heap, s->subscriptions, s->subscription_capacity, capacity, sizeof *s->subscriptions);
+        if (grown == NULL) return NULL;
+        s->subscriptions = grown;
+        s->subscription_capacity = capacity;
+    }
+    return &s->subscriptions[s->subscription_top++];
+}
+
+static void open_subscription(tl_session *s, int32_t cell)
+{
+    bool has_handle = s->handle_free_count || s->handle_top < TL_HANDLES_MAX;
+    tl_subscription *sub = has_handle ? new_subscription(s) : NULL;
+    int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell) : TL_NONE;
+    if (stream == TL_NONE) return; // the limits do not do; it is tried again with the next change
+    uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
+    *sub = (tl_subscription){.stream = stream, .cell = cell, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1};
+    tl_cursor_reset(&sub->cursors);
+    s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
+}
+
+typedef struct chooser {
+    tl_session *s;
+    int32_t *marks; // of cells: 1 + index of the subscription
+    double slack_m[TL_LEVELS_MAX];
+} chooser;
+
+static void choose(chooser *c, int32_t index)
+{
+    tl_session *s = c->s;
+    const tl_cell *cell = &s->pyramid->cells[index];
+    int level = cell->level;
+    bool usable = level <= s->level_finest || tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
+    if (!usable) {
+        for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
+        return;
+    }
+    if (cell->entity_count == 0) return;
+    if (c->marks[index])
+        s->subscriptions[c->marks[index] - 1].wanted = true;
+    else
+        open_subscription(s, index);
+}
+
+static tl_vec3 difference(tl_vec3 a, tl_vec3 b)
+{
+    return (tl_vec3){a.x - b.x, a.y - b.y, a.z - b.z};
+}
+
+static double length_of(tl_vec3 v)
+{
+    return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
+}
+
+// Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter.
+static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
+{
+    bool moved = !s->anchored;
+    for (int level = 0; level < s->pyramid->level_count; level++) {
+        slack_m[level] = fmax(4, tl_level_distance_m(level) / 8);
+        if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
+        s->anchors[level] = s->observer;
+        moved = true;
+    }
+    s->anchored = true;
+    return moved;
+}
+
+void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
+{
+    chooser c = {.s = s, .marks = marks};
+    bool moved = move_anchors(s, c.slack_m);
+    if (!moved && s->shape_version == s->pyramid->shape_version) return;
+    s->shape_version = s->pyramid->shape_version;
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        tl_subscription *sub = &s->subscriptions[i];
+        if (!sub->used || sub->closing) continue;
+        marks[sub->cell] = 1 + (int32_t)i;
+        sub->wanted = false;
+    }
+    uint32_t top = s->subscription_top;
+    for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
+    for (uint32_t i = 0; i < top; i++) {
+        tl_subscription *sub = &s->subscriptions[i];
+        if (!sub->used || sub->closing) continue;
+        marks[sub->cell] = 0;
+        if (sub->wanted)
+            sub->unwanted_tick = -1;
+        else if (sub->unwanted_tick < 0)
+            sub->unwanted_tick = tick;
+    }
+}
+
+// ---- what has arrived ----
+
+static void free_subscription(tl_session *s, tl_subscription *sub)
+{
+    s->by_handle[sub->handle] = TL_NONE;
+    s->handles_free[s->handle_free_count++] = sub->handle;
+    *sub = (tl_subscription){.stream = TL_NONE};
+}
+
+static tl_subscription *find(tl_session *s, uint32_t handle)
+{
+    return handle < TL_HANDLES_MAX && s->by_handle[handle] != TL_NONE ? &s->subscriptions[s->by_handle[handle]] : NULL;
+}
+
+static void on_arrived(tl_session *s, tl_sent *sent)
+{
+    for (uint32_t i = 0; i < sent->part_count; i++) {
+        tl_subscription *sub = sent->parts[i].to == 0 ? find(s, sent->parts[i].handle) : NULL;
+        if (sub && sub->closing) free_subscription(s, sub);
+    }
+    forget_sent(s, sent);
+}
+
+// Rewinds the slots of [begin, end) to a version, but for runs that were built anew after `sequence`.
+static void rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version, uint64_t sequence)
+{
+    tl_cursor_map before = sub->cursors;
+    for (uint32_t i = 0; i < before.run_count; i++) {
+        uint32_t run_begin = before.runs[i].begin, run_end = tl_cursor_run_end(&before, i);
+        if (run_end <= begin || run_begin >= end || before.runs[i].since > sequence) continue;
+        tl_cursor_set(&sub->cursors, run_begin > begin ? run_begin : begin, run_end < end ? run_end : end, version, s->next_sequence);
+    }
+}
+
+static void on_lost(tl_session *s, tl_sent *sent, uint64_t sequence)
+{
+    s->datagrams_lost++;
+    if (sequence <= s->candidate_sequence) s->candidate_broken = true;
+    for (uint32_t i = 0; i < sent->part_count; i++) {
+        const tl_sent_part *part = &sent->parts[i];
+        tl_subscription *sub = find(s, part->handle);
+        if (sub == NULL) continue;
+        if (part->to == 0)
+            sub->close_due = sub->closing;
+        else if (!sub->closing)
+            rewind_cursors(s, sub, part->begin, part->end, part->from, sequence);
+    }
+    forget_sent(s, sent);
+}
+
+// Once a frame that left nothing behind has arrived whole, with all before it, its tick is settled.
+static void settle(tl_session *s)
+{
+    if (s->candidate_tick < 0 || s->oldest_sequence <= s->candidate_sequence) return;
+    if (!s->candidate_broken) s->settled_tick = s->candidate_tick;
+    s->candidate_tick = -1;
+    s->candidate_broken = false;
+}
+
+// The full sequence number of which 16 bits are given, near the newest.
+static uint64_t full_sequence(uint64_t near, uint16_t low)
+{
+    return near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
+}
+
+bool tl_session_report(tl_session *s, const tl_report_head *head, uint64_t now_us)
+{
+    if (s->reported && (int16_t)(head->sequence - s->report_sequence) <= 0) return false;
+    s->reported = true;
+    s->report_sequence = head->sequence;
+    s->report_time_us = now_us;
+    uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
+    if (ack >= s->next_sequence || (int64_t)ack < 0) return true; // of nothing that was sent
+    if (ack > s->ack_sequence) s->ack_sequence = ack;
+    for (uint64_t sequence = s->oldest_sequence; sequence < s->next_sequence; sequence++) {
+        tl_sent *sent = sent_at(s, sequence);
+        if (!sent->used) continue;
+        uint64_t back = ack - sequence;
+        bool arrived = sequence <= ack && back < TL_ACK_BITS && (head->bits[back / 8] >> (back % 8) & 1);
+        if (arrived)
+            on_arrived(s, sent);
+        else if (sequence + TL_LOSS_REORDER < ack || now_us - sent->time_us > TL_LOSS_TIMEOUT_US)
+            on_lost(s, sent, sequence);
+    }
+    while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) s->oldest_sequence++;
+    settle(s);
+    return true;
+}
+
+void tl_session_nack(tl_session *s, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held)
+{
+    tl_subscription *sub = find(s, handle);
+    s->nacks++;
+    if (sub == NULL || sub->closing || begin >= end) return;
+    const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    if (!tl_stream_can_continue(stream, held)) held = 0;
+    tl_cursor_set(&sub->cursors, begin, end, held, s->next_sequence);
+    s->candidate_broken = true;
+}

@@ -1,0 +1,78 @@
+// The state of one entity at one level, as words (kinds.h): made from game values, evaluated at a time, and derived from
+// level 0 for a coarser level.
+#ifndef TRAMLINE_CORE_STATE_H
+#define TRAMLINE_CORE_STATE_H
+
+#include "kinds.h"
+
+// Where a tile begins, in metres: positions of a stream's free entities are relative to it. Riders' are to their carrier.
+typedef struct tl_origin {
+    int64_t x_m, y_m, z_m;
+} tl_origin;
+
+enum {
+    TL_POSITION_BITS_MAX = 31, // |metres| < 2^31, so that the finest quanta at the finest rate stay within 62 bits
+    TL_VELOCITY_BITS_MAX = 20, // |m/s| < 2^20
+};
+
+// ---- from values ----
+// Finite, and within the limits above.
+bool tl_vec3_valid(tl_vec3 v);
+bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
+// Whether words from outside stay within the limits.
+bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
+void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear);
+void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, tl_quat rotation, tl_vec3 rate_rad_s, bool heading);
+void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, double value, double rate);
+
+// ---- to values; `tick` may have a fraction; `level` is that of the words ----
+tl_vec3 tl_position_at(const int64_t *words, int shift, const tl_kinds *kinds, double tick);
+tl_vec3 tl_velocity_of(const int64_t *words, int shift, const tl_kinds *kinds); // m/s
+// `velocity_mps` is the entity's, for a rotation along the heading.
+tl_quat tl_rotation_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick, tl_vec3 velocity_mps);
+double tl_scalar_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick);
+
+// The place in quanta at a whole tick, rounded: what a delta is taken against.
+void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int64_t out[3]);
+
+// The state at `level` that says the same at `tick` as the level-0 state: coarser quanta, positions relative to
+// `origin` (zero for riders). Fields that the level does not send are 0.
+void tl_state_derive(const tl_kind *kind, const tl_kinds *kinds, const int64_t *from, int64_t tick, int level, tl_origin origin, int64_t *to);
+// How long, in whole ticks from `tick`, the level's state surely stays within its tolerance of level 0's: 0 if it is
+// out of it now, at most `ticks_max`. `share` is the part of the tolerance that the place may use up.
+int64_t tl_state_holds(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level,
+                       tl_origin origin, double share, int64_t ticks_max);
+
+// The share of the tolerance that an entity's own place may use up: carriers and riders leave room for each other.
+double tl_tolerance_share(const tl_kind *kind, bool carried);
+
+tl_quat tl_quat_multiply(tl_quat a, tl_quat b);
+tl_vec3 tl_quat_rotate(tl_quat q, tl_vec3 v);
+tl_quat tl_quat_conjugate(tl_quat q);
+tl_quat tl_quat_from_vector(tl_vec3 v); // a rotation vector: axis * angle
+tl_vec3 tl_quat_to_vector(tl_quat q);
+double tl_quat_angle(tl_quat a, tl_quat b); // between the two, radians
+tl_quat tl_heading(tl_vec3 velocity);       // facing -Z along the horizontal velocity
+enum { TL_HEADING_SPEED_MM_S = 50 };        // slower has no heading
+
+static inline tl_vec3 tl_vec3_add(tl_vec3 a, tl_vec3 b)
+{
+    return (tl_vec3){a.x + b.x, a.y + b.y, a.z + b.z};
+}
+
+static inline tl_vec3 tl_vec3_sub(tl_vec3 a, tl_vec3 b)
+{
+    return (tl_vec3){a.x - b.x, a.y - b.y, a.z - b.z};
+}
+
+static inline tl_vec3 tl_vec3_scale(tl_vec3 a, double s)
+{
+    return (tl_vec3){a.x * s, a.y * s, a.z * s};
+}
+
+static inline double tl_vec3_length(tl_vec3 a)
+{
+    return sqrt(a.x * a.x + a.y * a.y + a.z * a.z);
+}
+
+#endif

@@ -1,0 +1,332 @@
+#include "sort.h"
+#include "stream.h"
+
+static size_t state_bytes(const tl_pyramid *p, int kind)
+{
+    return (size_t)p->kinds->kinds[kind].word_count * sizeof(int64_t);
+}
+
+// ---- versions and history ----
+
+static void drop_chunks(tl_pyramid *p, tl_stream *s)
+{
+    while (s->chunks) {
+        tl_chunk_bytes *chunk = s->chunks;
+        s->chunks = chunk->next;
+        tl_heap_free(p->heap, chunk, sizeof *chunk + chunk->capacity);
+    }
+}
+
+static void drop_oldest_undo(tl_pyramid *p, tl_stream *s)
+{
+    tl_undo *undo = &s->undo[s->undo_first];
+    if (undo->state) tl_heap_free(p->heap, undo->state, state_bytes(p, undo->kind));
+    if (undo->version > s->version_oldest) s->version_oldest = undo->version;
+    s->undo_first = (s->undo_first + 1) % s->undo_capacity;
+    s->undo_count--;
+}
+
+// The first change of a tick begins a version; history beyond its limit goes.
+static void begin_version(tl_pyramid *p, tl_stream *s)
+{
+    if (s->version_tick == p->tick) return;
+    s->version_tick = p->tick;
+    s->version++;
+    drop_chunks(p, s);
+    while (s->undo_count && s->undo[s->undo_first].version + TL_HISTORY_VERSIONS <= s->version) drop_oldest_undo(p, s);
+    if (s->version > s->version_oldest + TL_HISTORY_VERSIONS) s->version_oldest = s->version - TL_HISTORY_VERSIONS;
+}
+
+bool tl_stream_can_continue(const tl_stream *s, uint32_t version)
+{
+    return version >= s->version_oldest && version <= s->version && version > 0;
+}
+
+static tl_undo *push_undo(tl_pyramid *p, tl_stream *s)
+{
+    if (s->undo_count == s->undo_capacity) {
+        uint32_t capacity = s->undo_capacity ? s->undo_capacity * 2 : 16;
+        tl_undo *grown = tl_heap_alloc(p->heap, capacity * sizeof *grown);
+        if (grown == NULL) return NULL;
+        for (uint32_t i = 0; i < s->undo_count; i++) grown[i] = s->undo[(s->undo_first + i) % s->undo_capacity];
+        tl_heap_free(p->heap, s->undo, s->undo_capacity * sizeof *s->undo);
+        s->undo = grown;
+        s->undo_first = 0;
+        s->undo_capacity = capacity;
+    }
+    return &s->undo[(s->undo_first + s->undo_count++) % s->undo_capacity];
+}
+
+// Before a slot changes: a copy of what it holds goes into the history, once a version. Without memory the history is
+// given up, and cursors get the tile anew.
+static void keep_slot(tl_pyramid *p, tl_stream *s, uint32_t slot_index)
+{
+    begin_version(p, s);
+    tl_slot *slot = &s->slots[slot_index];
+    if (slot->last_version == s->version) return;
+    slot->last_version = s->version;
+    int64_t *copy = slot->used ? tl_heap_alloc(p->heap, state_bytes(p, slot->kind)) : NULL;
+    tl_undo *undo = slot->used && copy == NULL ? NULL : push_undo(p, s);
+    if (undo == NULL) {
+        if (copy) tl_heap_free(p->heap, copy, state_bytes(p, slot->kind));
+        while (s->undo_count) drop_oldest_undo(p, s);
+        s->version_oldest = s->version;
+        p->history_lost_count++;
+        return;
+    }
+    if (slot->used) memcpy(copy, slot->state, state_bytes(p, slot->kind));
+    *undo = (tl_undo){.id = slot->id, .carrier_id = slot->carrier_id, .state = copy, .version = s->version, .slot = slot_index, .kind = slot->kind};
+}
+
+// ---- slots ----
+
+static bool grow_slots(tl_pyramid *p, tl_stream *s, uint32_t capacity)
+{
+    if (capacity > TL_STREAM_SLOTS_MAX) return false;
+    tl_slot *slots = tl_heap_alloc(p->heap, capacity * sizeof *slots);
+    uint32_t *free_slots = tl_heap_alloc(p->heap, capacity * sizeof *free_slots);
+    if (slots == NULL || free_slots == NULL) {
+        tl_heap_free(p->heap, slots, capacity * sizeof *slots);
+        tl_heap_free(p->heap, free_slots, capacity * sizeof *free_slots);
+        return false;
+    }
+    if (s->slot_capacity) {
+        memcpy(slots, s->slots, s->slot_capacity * sizeof *slots);
+        memcpy(free_slots, s->slot_free, s->slot_free_count * sizeof *free_slots);
+        tl_heap_free(p->heap, s->slots, s->slot_capacity * sizeof *slots);
+        tl_heap_free(p->heap, s->slot_free, s->slot_capacity * sizeof *free_slots);
+    }
+    s->slots = slots;
+    s->slot_free = free_slots;
+    s->slot_capacity = capacity;
+    return true;
+}
+
+static void schedule_slot(tl_pyramid *p, tl_slot *slot, int level, int64_t ticks)
+{
+    int64_t due = p->tick + tl_max_i64(1, ticks);
+    if (slot->due_tick > p->tick && slot->due_tick <= due) return; // it is looked at before
+    slot->due_tick = due;
+    tl_pyramid_schedule(p, slot->entity, level, due);
+}
+
+// Works out until when the slot's curve surely holds.
+static int64_t slot_holds(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
+{
+    const tl_kind *kind = &p->kinds->kinds[e->kind];
+    tl_origin origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
+    return tl_state_holds(kind, p->kinds, e->state, slot->state, p->tick, s->level, origin, tl_tolerance_share(kind, e->carrier_id != 0), TL_WHEEL_TICKS - 8);
+}
+
+static void derive(const tl_pyramid *p, const tl_stream *s, const tl_entity *e, int64_t *words)
+{
+    tl_state_derive(&p->kinds->kinds[e->kind], p->kinds, e->state, p->tick, s->level, e->carrier_id ? (tl_origin){0, 0, 0} : s->origin, words);
+}
+
+void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
+{
+    if (stream == TL_NONE) return;
+    tl_stream *s = &p->streams[stream];
+    tl_entity *e = &p->mirror->entities[entity];
+    if (p->kinds->kinds[e->kind].level_last < s->level) return;
+    if (s->slot_free_count == 0 && s->slot_top == s->slot_capacity && !grow_slots(p, s, s->slot_capacity ? s->slot_capacity * 2 : 8)) {
+        p->full_count++;
+        return;
+    }
+    int64_t *state = tl_heap_alloc(p->heap, state_bytes(p, e->kind));
+    if (state == NULL) {
+        p->full_count++;
+        return;
+    }
+    uint32_t index = s->slot_free_count ? s->slot_free[--s->slot_free_count] : s->slot_top++;
+    keep_slot(p, s, index);
+    tl_slot *slot = &s->slots[index];
+    *slot = (tl_slot){.id = e->id, .carrier_id = e->carrier_id, .state = state, .due_tick = -1, .entity = entity,
+                      .last_version = slot->last_version, .kind = e->kind, .used = true};
+    derive(p, s, e, state);
+    e->slots[s->level] = (int32_t)index;
+    if (s->level) schedule_slot(p, slot, s->level, slot_holds(p, s, slot, e));
+    p->published_count[s->level]++;
+}
+
+void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted)
+{
+    if (stream == TL_NONE) return;
+    tl_stream *s = &p->streams[stream];
+    tl_entity *e = &p->mirror->entities[entity];
+    int32_t index = e->slots[s->level];
+    if (index == TL_NONE) return;
+    keep_slot(p, s, (uint32_t)index);
+    tl_slot *slot = &s->slots[index];
+    tl_heap_free(p->heap, slot->state, state_bytes(p, slot->kind));
+    slot->state = NULL;
+    slot->used = false;
+    slot->deleted = deleted;
+    slot->due_tick = -1;
+    slot->entity = TL_NONE;
+    e->slots[s->level] = TL_NONE;
+    s->slot_free[s->slot_free_count++] = (uint32_t)index;
+}
+
+static void publish(tl_pyramid *p, tl_stream *s, uint32_t index, const tl_entity *e, const int64_t *words)
+{
+    keep_slot(p, s, index);
+    tl_slot *slot = &s->slots[index];
+    memcpy(slot->state, words, state_bytes(p, slot->kind));
+    slot->carrier_id = e->carrier_id;
+    p->published_count[s->level]++;
+}
+
+void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
+{
+    tl_stream *s = &p->streams[stream];
+    const tl_entity *e = &p->mirror->entities[entity];
+    int32_t index = e->slots[s->level];
+    if (index == TL_NONE) return;
+    tl_slot *slot = &s->slots[index];
+    bool carrier_changed = slot->carrier_id != e->carrier_id;
+    int64_t ticks = s->level && !carrier_changed ? slot_holds(p, s, slot, e) : 0;
+    if (ticks == 0) {
+        int64_t words[TL_STATE_WORDS_MAX];
+        derive(p, s, e, words);
+        bool same = !carrier_changed && memcmp(words, slot->state, state_bytes(p, slot->kind)) == 0;
+        if (!same) publish(p, s, (uint32_t)index, e, words);
+        if (s->level == 0) return;
+        ticks = same ? 2 : slot_holds(p, s, slot, e);
+    }
+    schedule_slot(p, slot, s->level, ticks);
+}
+
+// The stream of an entity at a level.
+static int32_t stream_of(const tl_pyramid *p, const tl_entity *e, int level)
+{
+    int32_t cell = e->cell;
+    for (int i = 0; i < level && cell != TL_NONE; i++) cell = p->cells[cell].parent;
+    return cell == TL_NONE ? TL_NONE : p->cells[cell].stream;
+}
+
+void tl_stream_due(tl_pyramid *p, int32_t entity, int level)
+{
+    const tl_entity *e = &p->mirror->entities[entity];
+    int32_t stream = e->slots[level] == TL_NONE ? TL_NONE : stream_of(p, e, level);
+    if (stream == TL_NONE || p->streams[stream].slots[e->slots[level]].due_tick != p->tick) return;
+    p->streams[stream].slots[e->slots[level]].due_tick = -1;
+    tl_stream_refresh(p, stream, entity);
+}
+
+void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick)
+{
+    tl_entity *e = &p->mirror->entities[entry.entity];
+    if (!e->used || !e->live || e->cell == TL_NONE) return;
+    if (entry.level == TL_LEVELS_MAX) {
+        if (e->cross_tick != missed) return;
+        e->cross_tick = tick;
+    } else {
+        int32_t stream = e->slots[entry.level] == TL_NONE ? TL_NONE : stream_of(p, e, entry.level);
+        if (stream == TL_NONE || p->streams[stream].slots[e->slots[entry.level]].due_tick != missed) return;
+        p->streams[stream].slots[e->slots[entry.level]].due_tick = tick;
+    }
+    tl_pyramid_schedule(p, entry.entity, entry.level, tick);
+}
+
+// ---- setting up and taking down ----
+
+static uint32_t gather(const tl_pyramid *p, int32_t cell, tl_sort_pair *members, uint32_t count)
+{
+    for (int32_t c = p->cells[cell].child_first; c != TL_NONE; c = p->cells[c].sibling_next) count = gather(p, c, members, count);
+    for (int32_t e = p->cells[cell].entity_first; e != TL_NONE; e = p->mirror->entities[e].cell_next)
+        members[count++] = (tl_sort_pair){p->mirror->entities[e].id, (uint32_t)e};
+    return count;
+}
+
+static void take_down(tl_pyramid *p, int32_t stream)
+{
+    tl_stream *s = &p->streams[stream];
+    drop_chunks(p, s);
+    while (s->undo_count) drop_oldest_undo(p, s);
+    for (uint32_t i = 0; i < s->slot_top; i++) {
+        if (!s->slots[i].used) continue;
+        p->mirror->entities[s->slots[i].entity].slots[s->level] = TL_NONE;
+        tl_heap_free(p->heap, s->slots[i].state, state_bytes(p, s->slots[i].kind));
+    }
+    tl_heap_free(p->heap, s->slots, s->slot_capacity * sizeof *s->slots);
+    tl_heap_free(p->heap, s->slot_free, s->slot_capacity * sizeof *s->slot_free);
+    tl_heap_free(p->heap, s->undo, s->undo_capacity * sizeof *s->undo);
+    p->cells[s->cell].stream = TL_NONE;
+    int32_t cell = s->cell;
+    memset(s, 0, sizeof *s);
+    p->stream_free[p->stream_free_count++] = stream;
+    tl_pyramid_free_cell(p, cell);
+}
+
+// A new stream of all that is in the cell, in the order of ids: neighbours in number are cheap to name.
+static int32_t set_up(tl_pyramid *p, int32_t cell_index)
+{
+    tl_cell *cell = &p->cells[cell_index];
+    if (p->stream_free_count == 0 && p->stream_top == p->streams_max) return TL_NONE;
+    uint32_t capacity = 8;
+    while (capacity < cell->entity_count) capacity *= 2;
+    tl_sort_pair *members = tl_heap_alloc(p->heap, capacity * sizeof *members);
+    if (members == NULL) return TL_NONE;
+    int32_t index = p->stream_free_count ? p->stream_free[--p->stream_free_count] : (int32_t)p->stream_top++;
+    tl_stream *s = &p->streams[index];
+    int64_t width = (int64_t)1 << (TL_TILE_SHIFT + cell->level);
+    *s = (tl_stream){.cell = cell_index, .level = cell->level, .version = 1, .version_oldest = 1, .version_tick = p->tick, .used = true, .idle_tick = p->tick};
+    s->origin = (tl_origin){cell->x * width, cell->y * width, cell->z * width};
+    cell->stream = index;
+    uint32_t count = gather(p, cell_index, members, 0);
+    TL_ASSERT(count == cell->entity_count);
+    tl_sort(members, count);
+    bool grown = grow_slots(p, s, capacity);
+    for (uint32_t i = 0; i < count && grown; i++) tl_stream_enter(p, index, (int32_t)members[i].value);
+    // The first content is version 1, and nothing is to be undone to.
+    while (s->undo_count) drop_oldest_undo(p, s);
+    s->version_oldest = s->version;
+    tl_heap_free(p->heap, members, capacity * sizeof *members);
+    if (grown) return index;
+    take_down(p, index);
+    return TL_NONE;
+}
+
+int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell)
+{
+    int32_t stream = p->cells[cell].stream;
+    if (stream == TL_NONE && (stream = set_up(p, cell)) == TL_NONE) {
+        p->full_count++;
+        return TL_NONE;
+    }
+    p->streams[stream].subscriber_count++;
+    return stream;
+}
+
+void tl_pyramid_release(tl_pyramid *p, int32_t stream)
+{
+    tl_stream *s = &p->streams[stream];
+    TL_ASSERT(s->used && s->subscriber_count > 0);
+    if (--s->subscriber_count == 0) s->idle_tick = p->tick;
+}
+
+void tl_streams_sweep(tl_pyramid *p)
+{
+    // A sixteenth of them a tick is soon enough.
+    for (uint32_t i = (uint32_t)(p->tick & 15); i < p->stream_top; i += 16) {
+        tl_stream *s = &p->streams[i];
+        if (s->used && s->subscriber_count == 0 && p->tick - s->idle_tick > TL_STREAM_LINGER_TICKS) take_down(p, (int32_t)i);
+    }
+}
+
+void tl_stream_validate(const tl_pyramid *p, int32_t stream)
+{
+    const tl_stream *s = &p->streams[stream];
+    TL_ASSERT(s->used && p->cells[s->cell].stream == stream && p->cells[s->cell].level == s->level);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < s->slot_top; i++) {
+        const tl_slot *slot = &s->slots[i];
+        if (!slot->used) continue;
+        used++;
+        const tl_entity *e = &p->mirror->entities[slot->entity];
+        TL_ASSERT(e->live && e->id == slot->id && e->slots[s->level] == (int32_t)i && e->carrier_id == slot->carrier_id);
+    }
+    TL_ASSERT(used + s->slot_free_count == s->slot_top);
+    if (p->full_count == 0 && s->level == 0) TL_ASSERT(used <= p->cells[s->cell].entity_count);
+}

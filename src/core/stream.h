@@ -1,0 +1,26 @@
+// Streams: the slots of one tile at one level, their versions and their history. Part of the pyramid.
+#ifndef TRAMLINE_CORE_STREAM_H
+#define TRAMLINE_CORE_STREAM_H
+
+#include "pyramid.h"
+
+// An entity comes into a stream, or leaves it. `stream` may be TL_NONE: nothing happens.
+void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity);
+void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted);
+// The entity's level-0 state or carrier changed: publishes if the level's curve does not hold, or works out until when it does.
+void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
+// The wheel came to an entry.
+void tl_stream_due(tl_pyramid *p, int32_t entity, int level);
+// The wheel jumped over tick `missed`: the entry is for `tick` now.
+void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick);
+// Takes down streams that nobody has subscribed to for a while.
+void tl_streams_sweep(tl_pyramid *p);
+void tl_stream_validate(const tl_pyramid *p, int32_t stream);
+// Whether a chunk can run from that version.
+bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
+
+// pyramid.c's, for streams
+void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int level, int64_t due_tick);
+void tl_pyramid_free_cell(tl_pyramid *p, int32_t cell);
+
+#endif

@@ -1,0 +1,125 @@
+// The view: a client's copy of the world. Frames' datagrams go in, each on its own and in any order; poses come out, at
+// any time. An entity may be in several streams for a while (when levels or tiles change over): the finest one shows it,
+// and it never goes out of sight in between.
+#ifndef TRAMLINE_CORE_VIEW_H
+#define TRAMLINE_CORE_VIEW_H
+
+#include "chunk.h"
+#include "wire.h"
+
+typedef struct tl_view_slot {
+    tl_entity_id id, carrier_id;
+    int64_t *state;
+    int64_t enter_tick;
+    int32_t entity;                     // TL_NONE: deleted already, by another stream
+    int32_t next_stream, next_slot;     // the entity's next holder
+    uint8_t kind;
+    bool used;
+} tl_view_slot;
+
+typedef struct tl_view_stream {
+    bool open;
+    int level;
+    int32_t x, y, z;
+    tl_origin origin;
+    tl_view_slot *slots;
+    uint32_t capacity, top;
+    tl_cursor_map held;
+    int64_t closed_tick;
+} tl_view_stream;
+
+typedef struct tl_view_entity {
+    tl_entity_id id;
+    int32_t home_stream, home_slot; // TL_NONE: an orphan, which left its last stream and has not come into the next yet
+    int32_t first_stream, first_slot; // its holders
+    // an orphan's last state
+    int64_t *state;
+    tl_entity_id carrier_id;
+    tl_origin origin;
+    int64_t left_tick;
+    int level;
+    uint8_t kind;
+    bool used;
+    // what is taken off in small steps after a correction, in the carrier's frame
+    float offset[3];
+    double offset_tick;
+} tl_view_entity;
+
+typedef enum tl_view_change { TL_VIEW_ENTERED, TL_VIEW_CHANGED, TL_VIEW_LEFT } tl_view_change;
+
+typedef struct tl_view_event {
+    tl_view_change change;
+    tl_entity_id id;
+    uint8_t kind;
+} tl_view_event;
+
+typedef struct tl_nack {
+    uint32_t handle, begin, end, held;
+} tl_nack;
+
+typedef struct tl_view_op {
+    tl_chunk_op op;
+    uint32_t chunk;
+} tl_view_op;
+
+typedef struct tl_view_chunk {
+    tl_chunk_head head;
+    uint32_t first_op, op_count;
+    uint32_t to_version;
+    int64_t to_tick;
+    bool skipped;
+} tl_view_chunk;
+
+enum { TL_VIEW_CHUNKS_MAX = 512 }; // in a datagram
+
+typedef struct tl_view {
+    tl_heap *heap;
+    const tl_kinds *kinds;
+    tl_view_stream *streams; // by handle
+    tl_view_entity *entities;
+    int32_t *entity_free;
+    int32_t *orphans;
+    uint32_t entities_max, entity_top, entity_free_count, entity_count, orphan_count;
+    tl_map map;
+    tl_view_event *events; // ring
+    uint32_t events_max, event_first, event_count;
+    bool events_lost;
+    int64_t tick, settled_tick; // of the newest frame
+    tl_nack nacks[TL_NACKS_MAX];
+    uint32_t nack_count;
+    // scratch
+    tl_view_chunk *chunks;
+    tl_view_op *ops;
+    int64_t *words;
+    tl_chunk_coder *coder;
+    uint32_t chunk_count, op_count, word_count;
+    uint64_t malformed, skipped, full, applied;
+} tl_view;
+
+size_t tl_view_bytes(uint32_t entities_max);
+tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max);
+// Forgets everything (a new connection); LEFT events for all.
+void tl_view_reset(tl_view *v);
+
+// Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
+// chunk did not go on from what is held; the others were taken in, and it is in the list of nacks.
+tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r);
+
+int32_t tl_view_find(const tl_view *v, tl_entity_id id);
+// What shows an entity now.
+typedef struct tl_view_source {
+    const int64_t *state;
+    tl_entity_id carrier_id;
+    tl_origin origin;
+    int level;
+    const tl_kind *kind;
+} tl_view_source;
+tl_view_source tl_view_source_of(const tl_view *v, int32_t entity);
+// In the carrier's frame (or the world). `smooth`: with what is left of a correction.
+void tl_view_local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
+// In the world. False while a carrier is not in the view.
+bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
+bool tl_view_next_event(tl_view *v, tl_view_event *out);
+void tl_view_validate(const tl_view *v);
+
+#endif

@@ -1,0 +1,219 @@
+// Taking in a datagram: first everything is read into scratch and checked, then it is committed. So a datagram that is
+// not well-formed changes nothing.
+#include "view_internal.h"
+
+static size_t state_bytes(const tl_view *v, int kind)
+{
+    return (size_t)v->kinds->kinds[kind].word_count * sizeof(int64_t);
+}
+
+// ---- reading ----
+
+static void nack(tl_view *v, const tl_chunk_head *head, uint32_t held)
+{
+    if (v->nack_count < TL_NACKS_MAX) v->nacks[v->nack_count++] = (tl_nack){head->handle, head->begin, head->end, held};
+}
+
+// Whether a chunk goes on from what is held; if so, from which version.
+static bool continues(tl_view *v, const tl_chunk_head *head, uint32_t *from)
+{
+    const tl_view_stream *stream = &v->streams[head->handle];
+    if (!stream->open) {
+        nack(v, head, 0);
+        return false;
+    }
+    *from = tl_cursor_at(&stream->held, head->begin)->version;
+    bool even = tl_cursor_is(&stream->held, head->begin, head->end, *from);
+    if (even && *from != 0 && (*from & ((1 << TL_VERSION_BITS) - 1)) == head->from_bits) return true;
+    nack(v, head, even ? *from : 0);
+    return false;
+}
+
+static bool read_op(tl_view *v, const tl_view_chunk *chunk)
+{
+    const tl_view_stream *stream = &v->streams[chunk->head.handle];
+    tl_chunk_coder *c = v->coder;
+    if (v->op_count == TL_DATAGRAM_OPS_MAX) return false;
+    tl_view_op *o = &v->ops[v->op_count];
+    o->op = (tl_chunk_op){.slot = tl_chunk_slot(c, 0), .words = v->words + v->word_count};
+    if (c->codec.bad || o->op.slot >= chunk->head.end || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) return false;
+    const tl_view_slot *slot = !chunk->head.whole && o->op.slot < stream->top && stream->slots[o->op.slot].used ? &stream->slots[o->op.slot] : NULL;
+    tl_chunk_code(c, &o->op, slot ? slot->state : NULL, slot ? slot->kind : 0);
+    if (c->codec.bad) return false;
+    v->op_count++;
+    if (o->op.type == TL_CHUNK_LEAVE || o->op.type == TL_CHUNK_DELETE) return true;
+    v->word_count += (uint32_t)v->kinds->kinds[o->op.kind].word_count;
+    return tl_state_valid(&v->kinds->kinds[o->op.kind], v->kinds, o->op.words, c->level, chunk->to_tick);
+}
+
+static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_handle)
+{
+    if (v->chunk_count == TL_VIEW_CHUNKS_MAX) return false;
+    tl_view_chunk *chunk = &v->chunks[v->chunk_count];
+    *chunk = (tl_view_chunk){.first_op = v->op_count};
+    tl_chunk_head *head = &chunk->head;
+    tl_chunk_head_read(r, head, last_handle);
+    const unsigned char *bytes = tl_read_bytes(r, head->size);
+    if (r->bad) return false;
+    // Chunks of one stream are of slots that rise.
+    const tl_view_chunk *before = v->chunk_count ? chunk - 1 : NULL;
+    if (before && before->head.handle == head->handle && head->begin < before->head.end) return false;
+    v->chunk_count++;
+    chunk->to_tick = tick - head->age_ticks;
+    const tl_view_stream *stream = &v->streams[head->handle];
+    uint32_t from = 0;
+    chunk->skipped = head->whole ? tick <= stream->closed_tick : !continues(v, head, &from);
+    if (chunk->skipped) return true;
+    chunk->to_version = from + head->steps;
+    int level = head->whole ? head->level : stream->level;
+    tl_chunk_decoder(v->coder, v->kinds, level, head->whole, chunk->to_tick, head->begin, bytes, head->size);
+    while (tl_chunk_more(v->coder, false))
+        if (!read_op(v, chunk)) return false;
+    chunk->op_count = v->op_count - chunk->first_op;
+    return true;
+}
+
+// ---- committing ----
+
+static void empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
+{
+    tl_view_slot *s = &v->streams[handle].slots[slot];
+    if (!s->used) return;
+    tl_view_remove_holder(v, (int32_t)handle, (int32_t)slot, tick);
+    tl_heap_free(v->heap, s->state, state_bytes(v, s->kind));
+    *s = (tl_view_slot){.entity = TL_NONE};
+}
+
+void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
+{
+    tl_view_stream *stream = &v->streams[handle];
+    if (!stream->open) return;
+    for (uint32_t i = 0; i < stream->top; i++) empty_slot(v, handle, i, tick);
+    tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
+    *stream = (tl_view_stream){.closed_tick = tick};
+}
+
+static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t slot)
+{
+    uint32_t capacity = stream->capacity ? stream->capacity : 8;
+    while (capacity <= slot) capacity *= 2;
+    if (capacity == stream->capacity) return true;
+    void *grown = tl_heap_grow(v->heap, stream->slots, stream->capacity, capacity, sizeof *stream->slots);
+    if (grown == NULL) return false;
+    stream->slots = grown;
+    stream->capacity = capacity;
+    return true;
+}
+
+static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
+{
+    tl_view_stream *stream = &v->streams[chunk->head.handle];
+    int32_t known = tl_view_find(v, op->id);
+    tl_vec3 seen;
+    bool was_seen = known != TL_NONE && tl_view_before_change(v, known, (double)v->tick, &seen);
+    tl_entity_id carrier_before = known == TL_NONE ? op->carrier_id : tl_view_source_of(v, known).carrier_id;
+    int64_t *state = make_room(v, stream, op->slot) ? tl_heap_alloc(v->heap, state_bytes(v, op->kind)) : NULL;
+    if (state == NULL) {
+        v->full++;
+        return;
+    }
+    if (op->slot < stream->top) empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
+    if (op->slot >= stream->top) stream->top = op->slot + 1;
+    memcpy(state, op->words, state_bytes(v, op->kind));
+    stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
+                                             .entity = TL_NONE, .kind = (uint8_t)op->kind, .used = true};
+    tl_view_add_holder(v, (int32_t)chunk->head.handle, (int32_t)op->slot);
+    int32_t entity = stream->slots[op->slot].entity;
+    if (entity == TL_NONE) return;
+    if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
+    if (carrier_before != op->carrier_id) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
+}
+
+static bool values_differ(const tl_kind *kind, const int64_t *a, const int64_t *b)
+{
+    for (int i = 0; i < kind->field_count; i++) {
+        const tl_field *field = &kind->fields[i];
+        if (field->type >= TL_FIELD_SCALAR && memcmp(a + field->word, b + field->word, (size_t)field->word_count * sizeof *a)) return true;
+    }
+    return false;
+}
+
+static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
+{
+    tl_view_slot *slot = &v->streams[chunk->head.handle].slots[op->slot];
+    int32_t entity = slot->entity;
+    bool shown = entity != TL_NONE && v->entities[entity].home_stream == (int32_t)chunk->head.handle;
+    tl_vec3 seen;
+    bool was_seen = shown && tl_view_before_change(v, entity, (double)v->tick, &seen);
+    bool differs = shown && values_differ(&v->kinds->kinds[op->kind], slot->state, op->words);
+    memcpy(slot->state, op->words, state_bytes(v, op->kind));
+    if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
+    if (differs) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
+}
+
+static void commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
+{
+    switch (op->type) {
+    case TL_CHUNK_ENTER: enter(v, chunk, op); break;
+    case TL_CHUNK_UPDATE: update(v, chunk, op); break;
+    case TL_CHUNK_DELETE: {
+        int32_t entity = v->streams[chunk->head.handle].slots[op->slot].entity;
+        if (entity != TL_NONE) tl_view_remove_entity(v, entity);
+        empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
+        break;
+    }
+    default: empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick); break;
+    }
+}
+
+static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
+{
+    const tl_chunk_head *head = &chunk->head;
+    tl_view_stream *stream = &v->streams[head->handle];
+    bool same = stream->open && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
+    if (!same) {
+        tl_view_close_stream(v, head->handle, chunk->to_tick);
+        int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->level);
+        *stream = (tl_view_stream){.open = true, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = -1,
+                                   .origin = {head->x * width, head->y * width, head->z * width}};
+        tl_cursor_reset(&stream->held);
+    }
+    for (uint32_t i = head->begin; i < stream->top && i < head->end; i++) empty_slot(v, head->handle, i, chunk->to_tick);
+}
+
+static void commit(tl_view *v, const tl_view_chunk *chunk)
+{
+    if (chunk->skipped) return;
+    if (chunk->head.whole) begin_whole(v, chunk);
+    for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
+    tl_cursor_set(&v->streams[chunk->head.handle].held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
+}
+
+tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r)
+{
+    uint32_t nacks_before = v->nack_count;
+    int32_t last_handle = -1;
+    bool good = true, skipped = false;
+    v->chunk_count = v->op_count = v->word_count = 0;
+    while (good && r->at < r->size) good = read_chunk(v, r, tick, &last_handle);
+    for (int i = 0; i < close_count && good; i++) {
+        good = closes[i] < TL_HANDLES_MAX;
+        for (uint32_t c = 0; c < v->chunk_count; c++) good &= v->chunks[c].head.handle != closes[i];
+    }
+    if (!good || r->bad) {
+        v->nack_count = nacks_before;
+        v->malformed++;
+        return TL_ERR_MALFORMED;
+    }
+    if (tick > v->tick) v->tick = tick;
+    if (settled_tick > v->settled_tick) v->settled_tick = settled_tick;
+    for (int i = 0; i < close_count; i++) tl_view_close_stream(v, closes[i], tick);
+    for (uint32_t i = 0; i < v->chunk_count; i++) {
+        commit(v, &v->chunks[i]);
+        skipped |= v->chunks[i].skipped;
+    }
+    tl_view_settle_orphans(v);
+    v->applied++;
+    v->skipped += skipped;
+    return skipped ? TL_AGAIN : TL_OK;
+}
