@@ -273,7 +273,7 @@ static void turn_wheel(tl_pyramid *p)
         }
     }
     // What was added meanwhile is for a whole turn later.
-    memmove(bucket->entries, bucket->entries + count, (bucket->count - count) * sizeof *bucket->entries);
+    if (bucket->count) memmove(bucket->entries, bucket->entries + count, (bucket->count - count) * sizeof *bucket->entries);
     bucket->count -= count;
 }
 

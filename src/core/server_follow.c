@@ -109,7 +109,7 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
 static void on_loaded(tl_server *s)
 {
     if (s->number == 0) return;
-    s->mirror.tick = s->tick = tl_max_i64(s->tick, (int64_t)tl_server_tick_at(s, s->now_us) - 1);
+    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), (int64_t)tl_server_tick_at(s, s->now_us) - 1);
     for (int32_t g = 0; g < s->mirror.group_top; g++) // groups that were only remembered as deleted
         if (s->mirror.groups[g].used && !s->mirror.groups[g].live && s->mirror.groups[g].entity_count == 0) tl_mirror_release_group(&s->mirror, g);
     tl_mirror_resolve(&s->mirror);

@@ -309,7 +309,7 @@ static void record_entities(tl_server *s, tl_record_writer *r)
         s->mirror.entities[s->unsent[i]].unsent_listed = false;
         record_entity(s, r, s->unsent[i]);
     }
-    memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
+    if (i) memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
     s->unsent_count -= i;
 }
 

@@ -205,7 +205,7 @@ static void derive_position(const tl_field *field, const tl_kinds *kinds, const 
         return;
     }
     for (int axis = 0; axis < 3; axis++) {
-        int64_t fine = ((from[1 + axis] << rate) + tl_mul_wrap(from[4 + axis], tick - from[0])) - (int64_t)((uint64_t)origin_m[axis] << fine_shift);
+        int64_t fine = ((int64_t)((uint64_t)from[1 + axis] << rate) + tl_mul_wrap(from[4 + axis], tick - from[0])) - (int64_t)((uint64_t)origin_m[axis] << fine_shift);
         to[1 + axis] = tl_shift_round(fine, drop + rate);
         to[4 + axis] = tl_shift_round(from[4 + axis], drop);
     }

@@ -1,0 +1,69 @@
+// One SQLite file of a store: opened, checked, with the statements that every file needs. What SQLite says becomes a
+// fault: a result and a text that says what to do. The SQL here and in sqlite_world.c and sqlite_log.c is plain enough
+// for mvsqlite; what would differ there are the pragmas of this file and PRAGMA data_version.
+#ifndef TRAMLINE_STORE_SQLITE_FILE_H
+#define TRAMLINE_STORE_SQLITE_FILE_H
+
+#include "work.h"
+
+#include <sqlite3.h>
+
+enum {
+    TL_PATH_BYTES_MAX = 1024,
+    TL_SQLITE_BUSY_MS = 5,               // a lock is waited for this long at once; then other work goes first
+    TL_SQLITE_CHECK_BYTES_MAX = 16 << 20, // a file up to this size is checked wholly when opened
+};
+
+typedef struct tl_fault {
+    tl_result result;
+    char text[256];
+} tl_fault;
+
+typedef struct tl_sqlite_schema {
+    int application_id;
+    int page_bytes;
+    int checkpoint_pages; // WAL frames after which they are moved into the file
+    const char *sql;
+} tl_sqlite_schema;
+
+typedef enum tl_sqlite_mode { TL_SQLITE_READ_ONLY, TL_SQLITE_WRITE, TL_SQLITE_CREATE } tl_sqlite_mode;
+
+typedef struct tl_sqlite_file {
+    sqlite3 *db;
+    char path[TL_PATH_BYTES_MAX];
+    const tl_sqlite_schema *schema;
+    sqlite3_stmt *begin_read, *begin_write, *commit, *rollback, *data_version;
+    int wal_pages; // since the last commit's report
+} tl_sqlite_file;
+
+// Opens and checks. TL_AGAIN if the file is not there or still empty and mode is not CREATE. `whole`: check a small
+// file's every page. The file is closed again after any failure.
+tl_result tl_sqlite_file_open(tl_sqlite_file *file, const char *path, const tl_sqlite_schema *schema,
+                              tl_sqlite_mode mode, bool durable_full, bool whole, tl_fault *fault);
+void tl_sqlite_file_close(tl_sqlite_file *file);
+// Prepares statements: pairs of place and SQL, `count` of them.
+typedef struct tl_sqlite_sql {
+    sqlite3_stmt **statement;
+    const char *sql;
+} tl_sqlite_sql;
+tl_result tl_sqlite_file_prepare(tl_sqlite_file *file, const tl_sqlite_sql *list, size_t count, tl_fault *fault);
+// Runs a statement that gives no row, and resets it.
+tl_result tl_sqlite_file_run(tl_sqlite_file *file, sqlite3_stmt *statement, tl_fault *fault);
+// Steps: TL_OK a row, TL_AGAIN no more (then, and after a failure, it is reset).
+tl_result tl_sqlite_file_step(tl_sqlite_file *file, sqlite3_stmt *statement, tl_fault *fault);
+tl_result tl_sqlite_file_begin(tl_sqlite_file *file, bool write, tl_fault *fault);
+// Rolls back if it fails: what was in the transaction must be done again.
+tl_result tl_sqlite_file_commit(tl_sqlite_file *file, tl_fault *fault);
+void tl_sqlite_file_rollback(tl_sqlite_file *file);
+// A number that changes when another connection has committed.
+tl_result tl_sqlite_file_version(tl_sqlite_file *file, int64_t *out, tl_fault *fault);
+// Moves the WAL's pages into the file if there are enough of them. Not needed for durability: failures show elsewhere.
+void tl_sqlite_file_checkpoint(tl_sqlite_file *file);
+// Whether the file was removed or replaced under us.
+bool tl_sqlite_file_is_moved(tl_sqlite_file *file);
+
+// What SQLite's last answer means; returns fault->result.
+tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *fault);
+tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *path, const char *text);
+
+#endif

@@ -1,0 +1,30 @@
+// world.db: what the world is, the servers' names and numbers, and the groups' checkpoints.
+#ifndef TRAMLINE_STORE_SQLITE_WORLD_H
+#define TRAMLINE_STORE_SQLITE_WORLD_H
+
+#include "sqlite_file.h"
+
+typedef struct tl_sqlite_world {
+    tl_sqlite_file file;
+    sqlite3_stmt *get_info, *add_info, *find_server, *count_servers, *add_server, *next_server;
+    sqlite3_stmt *put_checkpoint, *next_checkpoint;
+} tl_sqlite_world;
+
+tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
+                               tl_fault *fault);
+void tl_sqlite_world_close(tl_sqlite_world *world);
+// TL_ERR_NOT_FOUND if it was not made yet.
+tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fault *fault);
+// TL_ERR_EXISTS if it was made before.
+tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *info, tl_fault *fault);
+// The number of the server of that name, given at the first call. TL_ERR_FULL if there are TL_SERVERS_MAX others.
+tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
+// The server with the lowest number above *number. TL_AGAIN if there is none.
+tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
+                                      char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);
+// Stores all `count` checkpoints in one transaction; each only if it is newer than what is there.
+tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, tl_fault *fault);
+// The checkpoint with the lowest group above `group`, as a note. TL_AGAIN if there is none.
+tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault);
+
+#endif

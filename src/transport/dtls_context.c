@@ -1,0 +1,62 @@
+#include "dtls_context.h"
+
+#include <openssl/err.h>
+
+enum {
+    RETRANSMIT_US_MIN = 250000, // RFC 6347 says 1 s; a player waits, and a handshake is three round trips
+    RETRANSMIT_US_MAX = 1000000,
+    CERTIFICATES_BYTES_MAX = 16 << 10, // of a server's whole chain
+};
+
+static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
+                              "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305";
+// X25519 for the key exchange; P-256 must be named too, because the certificates' keys lie on it (RFC 8422, 5.1.1).
+static const char groups[] = "X25519:P-256";
+
+const char *dtls_error_text(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_get_error());
+    ERR_clear_error();
+    return reason ? reason : "no reason given";
+}
+
+SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_bytes)
+{
+    ERR_clear_error();
+    SSL_CTX *context = SSL_CTX_new(method);
+    if (!context || !SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) ||
+        !SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) || !SSL_CTX_set_cipher_list(context, ciphers) ||
+        !SSL_CTX_set1_groups_list(context, groups) || !SSL_CTX_set_max_send_fragment(context, UDP_PAYLOAD_BYTES_MAX)) {
+        SSL_CTX_free(context);
+        fail(TL_ERR_STATE, text, text_bytes,
+             "OpenSSL refuses DTLS 1.2 with AEAD ciphers (%s); check its configuration file ('openssl version -d')",
+             dtls_error_text());
+        return NULL;
+    }
+    SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_cert_list(context, CERTIFICATES_BYTES_MAX);
+    return context;
+}
+
+static unsigned int retransmit_us(SSL *ssl, unsigned int last_us)
+{
+    if (last_us == 0) return RETRANSMIT_US_MIN;
+    return last_us * 2 < RETRANSMIT_US_MAX ? last_us * 2 : RETRANSMIT_US_MAX;
+}
+
+SSL *dtls_session_create(SSL_CTX *context, datagram_pipe *pipe)
+{
+    SSL *ssl = SSL_new(context);
+    BIO *bio = dtls_bio_create(pipe);
+    if (!ssl || !bio) {
+        SSL_free(ssl);
+        BIO_free(bio);
+        return NULL;
+    }
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_mtu(ssl, UDP_PAYLOAD_BYTES_MAX);
+    DTLS_set_timer_cb(ssl, retransmit_us);
+    return ssl;
+}

@@ -1,0 +1,20 @@
+// What servers and clients have in common: the DTLS settings. docs/SECURITY.md says why each.
+#ifndef TRAMLINE_TRANSPORT_DTLS_CONTEXT_H
+#define TRAMLINE_TRANSPORT_DTLS_CONTEXT_H
+
+#include "dtls_bio.h"
+
+#include <openssl/ssl.h>
+
+enum { DTLS_PLAIN_BYTES_MAX = UDP_RECEIVE_BYTES_MAX }; // of what one record can hold, so that a read is never partial
+
+// NULL: out of memory, or OpenSSL's own settings forbid ours; `text` says why.
+SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_bytes);
+
+// A connection that reads and writes through the pipe; the pipe must outlive it. NULL: out of memory.
+SSL *dtls_session_create(SSL_CTX *context, datagram_pipe *pipe);
+
+// The first of OpenSSL's queued errors as text, and forgets them all.
+const char *dtls_error_text(void);
+
+#endif

@@ -1,0 +1,56 @@
+// A server's peers: found by number and by address, and lined up by how long nothing was heard of them. Handshakes are
+// peers too; one that comes from the address of a connected peer waits as its candidate until it is complete, so that
+// nobody is put out by what a stranger sends in his name.
+#ifndef TRAMLINE_TRANSPORT_DTLS_PEERS_H
+#define TRAMLINE_TRANSPORT_DTLS_PEERS_H
+
+#include "dtls_bio.h"
+
+#include <openssl/ssl.h>
+
+typedef struct dtls_peer {
+    tl_peer number; // 0: handshaking
+    SSL *ssl;            // does the handshake, and then all until the record takes over; NULL after that
+    dtls_record *record; // NULL before
+    bool early_data;     // its first data came in an unusual way: it stays with OpenSSL
+    datagram_pipe pipe;  // its `to` is the peer's address
+    uint64_t since_us;  // a handshake: begun; connected: last heard
+    uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
+    uint32_t handshake_datagrams;
+    struct dtls_peer *candidate; // of a connected peer
+    struct dtls_peer *replaces;  // of a candidate
+    struct dtls_peer *older, *newer;
+    struct dtls_peer *number_next, *address_next;
+} dtls_peer;
+
+typedef struct peer_line {
+    dtls_peer *oldest, *newest;
+    uint32_t count;
+} peer_line;
+
+typedef struct dtls_peers {
+    peer_line handshakes, connected;
+    dtls_peer **by_number, **by_address;
+    uint32_t mask;
+    tl_peer number_last;
+    uint64_t hash_key[2]; // random: nobody can choose addresses that collide
+} dtls_peers;
+
+bool dtls_peers_init(dtls_peers *peers, uint32_t count_max);
+void dtls_peers_release(dtls_peers *peers); // all peers must be gone
+
+dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number);
+dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const net_address *address);
+
+// A handshake begins. `replaces` may be NULL: then no peer has this address.
+void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us);
+// A handshake is complete; the peer that it replaces must be gone. Gives it its number.
+void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
+void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
+// Forgets the peer; its candidate, if any, takes its place. The peer itself is the caller's.
+void dtls_peers_remove(dtls_peers *peers, dtls_peer *peer);
+
+// SipHash-2-4 (Aumasson and Bernstein, 2012) of whole words.
+uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count);
+
+#endif

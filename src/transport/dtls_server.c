@@ -1,0 +1,591 @@
+// The server's end of UDP with DTLS: one socket, every datagram led to its peer by where it comes from.
+//
+// A stranger's ClientHello is answered from no state at all (DTLSv1_listen, a cookie); with a valid cookie it becomes a
+// handshake, and when that is complete a peer with a number. With the peer's first data, OpenSSL hands over to
+// dtls_record.c, which is smaller and faster. poll() takes in at most two batches of datagrams, so that no flood keeps
+// it busy for long.
+#include "certificate.h"
+#include "dtls_context.h"
+#include "dtls_cookie.h"
+#include "dtls_peers.h"
+#include "pem_file.h"
+
+#include <openssl/err.h>
+
+enum {
+    PEERS_LIMIT = 1 << 20,
+    HANDSHAKES_LIMIT = 1 << 16,
+    SILENCE_MS_LIMIT = 24 * 3600 * 1000,
+    HANDSHAKE_US_MAX = 5000000,
+    HANDSHAKE_SWEEP_US = 10000,
+    HANDSHAKE_DATAGRAMS_MAX = 48, // far more than a lossy handshake needs; each may make OpenSSL keep a buffer
+    STALL_US = 1000000,           // no poll() for so long: the silence was ours
+    RECEIVES_PER_POLL = 2,
+};
+
+// Offsets in a record that begins a ClientHello (RFC 6347, 4.1 and 4.2.2).
+enum {
+    RECORD_EPOCH = 3,
+    HELLO_RANDOM = RECORD_HEADER_BYTES + 12 + 2,
+    HELLO_RANDOM_BYTES = 32,
+    MESSAGE_CLIENT_HELLO = 1,
+    ALERT_WARNING = 1,
+    ALERT_FATAL = 2,
+    ALERT_CLOSE_NOTIFY = 0,
+    ALERT_ACCESS_DENIED = 49,
+};
+
+typedef struct dtls_server {
+    tl_transport transport;
+    udp_socket udp;
+    SSL_CTX *context;
+    BIO_ADDR *listen_address; // DTLSv1_listen wants one; the pipe knows better
+    cookie_jar cookies;
+    dtls_peers peers;
+    dtls_peer *spare;     // the one that listens
+    dtls_peer *reading;   // its last datagram may hold more
+    dtls_peer *announced; // its CONNECTED is the next event
+    uint32_t peers_max, handshakes_max;
+    uint64_t silence_us_max;
+    uint64_t now_us, sweep_due_us, silence_from_us;
+    char fingerprint[FINGERPRINT_TEXT_BYTES];
+    uint8_t plain[DTLS_PLAIN_BYTES_MAX];
+} dtls_server;
+
+// ---- peers ----------------------------------------------------------------------------------------------------------
+
+static void peer_destroy(dtls_peer *peer)
+{
+    if (!peer) return;
+    SSL_free(peer->ssl);
+    dtls_record_destroy(peer->record);
+    free(peer);
+}
+
+static dtls_peer *peer_create(dtls_server *server)
+{
+    dtls_peer *peer = calloc(1, sizeof *peer);
+    if (!peer) return NULL;
+    peer->pipe.udp = &server->udp;
+    peer->ssl = dtls_session_create(server->context, &peer->pipe);
+    if (!peer->ssl) {
+        free(peer);
+        return NULL;
+    }
+    SSL_set_app_data(peer->ssl, peer);
+    SSL_set_accept_state(peer->ssl);
+    return peer;
+}
+
+static void peer_remove(dtls_server *server, dtls_peer *peer)
+{
+    if (server->reading == peer) server->reading = NULL;
+    if (server->announced == peer) server->announced = NULL;
+    dtls_peers_remove(&server->peers, peer);
+    peer_destroy(peer);
+}
+
+// False: it was not sent.
+static bool peer_write_record(dtls_server *server, dtls_peer *peer, uint8_t type, const void *data, size_t size)
+{
+    uint8_t bytes[UDP_PAYLOAD_BYTES_MAX];
+    size_t count = dtls_record_seal(peer->record, type, data, size, bytes);
+    if (count > 0) udp_queue(&server->udp, &peer->pipe.to, bytes, count);
+    return count > 0;
+}
+
+// Says farewell (close_notify) before it is removed.
+static void peer_close(dtls_server *server, dtls_peer *peer)
+{
+    static const uint8_t close_notify[] = {ALERT_WARNING, ALERT_CLOSE_NOTIFY};
+    ERR_clear_error();
+    if (peer->record) peer_write_record(server, peer, RECORD_ALERT, close_notify, sizeof close_notify);
+    else if (peer->number && SSL_alloc_buffers(peer->ssl)) SSL_shutdown(peer->ssl);
+    peer_remove(server, peer);
+}
+
+static tl_result event_closed(dtls_server *server, dtls_peer *peer, tl_result result, const char *text,
+                              tl_transport_event *out)
+{
+    out->type = TL_TRANSPORT_CLOSED;
+    out->peer = peer->number;
+    out->result = result;
+    fail(result, out->text, sizeof out->text, "%s", text);
+    peer_close(server, peer);
+    return TL_OK;
+}
+
+static tl_result event_connected(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    server->announced = NULL;
+    server->reading = peer;
+    out->type = TL_TRANSPORT_CONNECTED;
+    out->peer = peer->number;
+    return TL_OK;
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+static tl_result event_datagram(dtls_server *server, dtls_peer *peer, size_t size, tl_transport_event *out)
+{
+    server->reading = peer;
+    server->transport.stats.datagrams_received++;
+    server->transport.stats.bytes_received += size;
+    out->type = TL_TRANSPORT_DATAGRAM;
+    out->peer = peer->number;
+    out->data = server->plain;
+    out->size = size;
+    return TL_OK;
+}
+
+// The next datagram that OpenSSL has for us; TL_AGAIN: there is no more in what it was handed.
+static tl_result read_session(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    for (;;) {
+        ERR_clear_error();
+        int size = SSL_read(peer->ssl, server->plain, sizeof server->plain);
+        if (size > 0) dtls_peers_heard(&server->peers, peer, server->now_us);
+        if (size > 0 && size <= TL_DATAGRAM_BYTES_MAX) return event_datagram(server, peer, (size_t)size, out);
+        if (size > 0) {
+            server->transport.stats.dropped_malformed++;
+            continue;
+        }
+        server->reading = NULL;
+        int error = SSL_get_error(peer->ssl, size);
+        if (error == SSL_ERROR_WANT_READ) {
+            SSL_free_buffers(peer->ssl); // 18 kB that the next datagram, of whichever peer, takes again
+            return TL_AGAIN;
+        }
+        if (error == SSL_ERROR_ZERO_RETURN) return event_closed(server, peer, TL_OK, "closed by the other side", out);
+        return event_closed(server, peer, TL_ERR_IO, dtls_error_text(), out);
+    }
+}
+
+// The next record of the peer's datagram that holds something; TL_AGAIN: there is none.
+static tl_result read_records(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    record_header header;
+    datagram_pipe *pipe = &peer->pipe;
+    while (record_header_read(pipe->in, pipe->in_bytes, &header)) {
+        int size = dtls_record_open(peer->record, &header, pipe->in, server->plain);
+        pipe->in += RECORD_HEADER_BYTES + header.size;
+        pipe->in_bytes -= RECORD_HEADER_BYTES + header.size;
+        if (size >= 0) dtls_peers_heard(&server->peers, peer, server->now_us);
+        if (header.type == RECORD_DATA && size >= 1 && size <= TL_DATAGRAM_BYTES_MAX)
+            return event_datagram(server, peer, (size_t)size, out);
+        bool farewell = header.type == RECORD_ALERT && size == 2 &&
+                        (server->plain[0] == ALERT_FATAL || server->plain[1] == ALERT_CLOSE_NOTIFY);
+        if (farewell) return event_closed(server, peer, TL_OK, "closed by the other side", out);
+    }
+    pipe->in_bytes = 0;
+    server->reading = NULL;
+    return TL_AGAIN;
+}
+
+// What is left of the peer's last datagram.
+static tl_result read_rest(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    if (peer->record) return read_records(server, peer, out);
+    tl_peer number = peer->number;
+    tl_result result = read_session(server, peer, out);
+    if (result == TL_OK && dtls_peers_by_number(&server->peers, number)) peer->early_data = true;
+    return result;
+}
+
+// Whether the datagram is one record of data under the handshake's keys, and which.
+static bool single_data_record(const udp_datagram *datagram, uint64_t *sequence)
+{
+    record_header header;
+    if (!record_header_read(datagram->data, datagram->size, &header)) return false;
+    *sequence = header.sequence;
+    return header.type == RECORD_DATA && header.epoch == 1 && RECORD_HEADER_BYTES + header.size == datagram->size;
+}
+
+// The peer's first data, out of one record, proves that it has our Finished: OpenSSL is no more needed. If that data
+// came in any other way, the peer stays with OpenSSL, whose replay window knows more than ours could.
+static tl_result read_first(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
+{
+    uint64_t sequence;
+    bool single = single_data_record(datagram, &sequence);
+    tl_result result = read_session(server, peer, out);
+    if (result != TL_OK || out->type != TL_TRANSPORT_DATAGRAM) return result;
+    if (single && !peer->early_data && peer->pipe.in_bytes == 0)
+        peer->record = dtls_record_create(peer->ssl, &peer->pipe.trace, sequence);
+    peer->early_data = !peer->record;
+    if (!peer->record) return TL_OK;
+    SSL_free(peer->ssl);
+    peer->ssl = NULL;
+    return TL_OK;
+}
+
+static tl_result handshake_complete(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    dtls_peer *old = peer->replaces;
+    SSL_free_buffers(peer->ssl);
+    if (!old) {
+        dtls_peers_connect(&server->peers, peer, server->now_us);
+        return event_connected(server, peer, out);
+    }
+    // Without a farewell: the two have one address, and the new one would read it as forged.
+    out->type = TL_TRANSPORT_CLOSED;
+    out->peer = old->number;
+    fail(TL_OK, out->text, sizeof out->text, "replaced by a new connection from the same address");
+    peer_remove(server, old);
+    dtls_peers_connect(&server->peers, peer, server->now_us);
+    server->announced = peer;
+    return TL_OK;
+}
+
+static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+{
+    ERR_clear_error();
+    int done = SSL_accept(peer->ssl);
+    if (done == 1) return handshake_complete(server, peer, out);
+    if (SSL_get_error(peer->ssl, done) == SSL_ERROR_WANT_READ) return TL_AGAIN;
+    server->transport.stats.handshakes_failed++;
+    peer_remove(server, peer);
+    return TL_AGAIN;
+}
+
+// ---- strangers ------------------------------------------------------------------------------------------------------
+
+static bool is_client_hello(const udp_datagram *datagram)
+{
+    const uint8_t *d = datagram->data;
+    return datagram->size >= HELLO_RANDOM + HELLO_RANDOM_BYTES && d[0] == RECORD_HANDSHAKE &&
+           d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0 && d[RECORD_HEADER_BYTES] == MESSAGE_CLIENT_HELLO;
+}
+
+static uint64_t hello_hash(const dtls_server *server, const udp_datagram *datagram)
+{
+    uint64_t random[HELLO_RANDOM_BYTES / 8];
+    memcpy(random, datagram->data + HELLO_RANDOM, sizeof random);
+    return keyed_hash(server->peers.hash_key, random, HELLO_RANDOM_BYTES / 8);
+}
+
+// A fatal alert in the clear, so that who is refused need not wait for his time-out. Only for proven addresses.
+static void refuse(dtls_server *server, const net_address *to)
+{
+    static const uint8_t access_denied[] = {RECORD_ALERT, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
+                                            ALERT_ACCESS_DENIED};
+    udp_queue(&server->udp, to, access_denied, sizeof access_denied);
+    server->transport.stats.dropped_full++;
+}
+
+// Whether one more handshake may begin; `known` has the same address.
+static bool admit(dtls_server *server, const dtls_peer *known, const net_address *from)
+{
+    const dtls_peers *peers = &server->peers;
+    bool takes_place = known && (known->number == 0 || known->candidate);
+    if (takes_place) return true;
+    if (!known && peers->connected.count + peers->handshakes.count >= server->peers_max) {
+        refuse(server, from);
+        return false;
+    }
+    if (peers->handshakes.count < server->handshakes_max) return true;
+    server->transport.stats.dropped_full++; // he asks again, and finds room
+    return false;
+}
+
+// A ClientHello that belongs to no handshake: answered with a cookie, or the beginning of one.
+static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_datagram *datagram, tl_transport_event *out)
+{
+    if (!server->spare) server->spare = peer_create(server);
+    dtls_peer *peer = server->spare;
+    if (!peer) {
+        server->transport.stats.dropped_full++;
+        return TL_AGAIN;
+    }
+    peer->pipe.in = datagram->data;
+    peer->pipe.in_bytes = datagram->size;
+    peer->pipe.to = datagram->from;
+    uint64_t queued = server->udp.queued;
+    if (DTLSv1_listen(peer->ssl, server->listen_address) <= 0) {
+        if (server->udp.queued == queued) server->transport.stats.dropped_malformed++;
+        return TL_AGAIN;
+    }
+    if (!admit(server, known, &datagram->from)) return TL_AGAIN;
+    dtls_peer *replaces = known && known->number ? known : NULL;
+    if (replaces && replaces->candidate) peer_remove(server, replaces->candidate);
+    else if (known && !replaces) peer_remove(server, known);
+    server->spare = NULL;
+    peer->hello = hello_hash(server, datagram);
+    dtls_peers_add(&server->peers, peer, replaces, server->now_us);
+    return peer_handshake(server, peer, out);
+}
+
+// ---- one datagram ---------------------------------------------------------------------------------------------------
+
+// A connected peer and its candidate share an address: what only a handshake sends is for the candidate.
+static bool for_candidate(const udp_datagram *datagram)
+{
+    const uint8_t *d = datagram->data;
+    bool first_epoch = datagram->size > RECORD_EPOCH + 1 && d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0;
+    return d[0] == RECORD_HANDSHAKE || d[0] == RECORD_CHANGE_CIPHER || (d[0] == RECORD_ALERT && first_epoch);
+}
+
+static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
+{
+    bool handshaking = peer->number == 0;
+    if (handshaking && ++peer->handshake_datagrams > HANDSHAKE_DATAGRAMS_MAX) {
+        server->transport.stats.dropped_malformed++;
+        return TL_AGAIN;
+    }
+    peer->pipe.in = datagram->data;
+    peer->pipe.in_bytes = datagram->size;
+    if (handshaking) return peer_handshake(server, peer, out);
+    tl_result result = peer->record ? read_records(server, peer, out) : read_first(server, peer, datagram, out);
+    if (result == TL_AGAIN) server->transport.stats.dropped_malformed++; // forged, a replay, or a handshake's echo
+    return result;
+}
+
+static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram, tl_transport_event *out)
+{
+    dtls_peer *peer = dtls_peers_by_address(&server->peers, &datagram->from);
+    dtls_peer *candidate = peer ? peer->candidate : NULL;
+    if (is_client_hello(datagram)) {
+        uint64_t hello = hello_hash(server, datagram);
+        if (candidate && candidate->hello == hello) return feed(server, candidate, datagram, out);
+        if (!peer || peer->hello != hello) return listen_to(server, peer, datagram, out);
+    }
+    if (!peer) {
+        server->transport.stats.dropped_malformed++;
+        return TL_AGAIN;
+    }
+    return feed(server, candidate && for_candidate(datagram) ? candidate : peer, datagram, out);
+}
+
+// ---- timers ---------------------------------------------------------------------------------------------------------
+
+static void sweep_handshakes(dtls_server *server)
+{
+    if (server->now_us < server->sweep_due_us) return;
+    server->sweep_due_us = server->now_us + HANDSHAKE_SWEEP_US;
+    for (dtls_peer *peer = server->peers.handshakes.oldest, *next; peer; peer = next) {
+        next = peer->newer;
+        ERR_clear_error();
+        bool late = server->now_us >= peer->since_us + HANDSHAKE_US_MAX;
+        if (!late && DTLSv1_handle_timeout(peer->ssl) >= 0) continue;
+        server->transport.stats.handshakes_failed++;
+        peer_remove(server, peer);
+    }
+}
+
+static tl_result close_silent(dtls_server *server, tl_transport_event *out)
+{
+    dtls_peer *peer = server->peers.connected.oldest;
+    if (!peer || server->now_us < server->silence_from_us) return TL_AGAIN;
+    if (server->now_us < peer->since_us + server->silence_us_max) return TL_AGAIN;
+    char text[96];
+    snprintf(text, sizeof text, "closed: nothing was heard from it for %llu ms",
+             (unsigned long long)(server->silence_us_max / 1000));
+    return event_closed(server, peer, TL_ERR_UNAVAILABLE, text, out);
+}
+
+static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event *out)
+{
+    if (server->now_us != 0 && now_us > server->now_us + STALL_US) server->silence_from_us = now_us + STALL_US;
+    if (now_us > server->now_us) server->now_us = now_us;
+    cookie_jar_rotate(&server->cookies, server->now_us);
+    out->data = NULL;
+    out->size = 0;
+    out->result = TL_OK;
+    out->text[0] = 0;
+}
+
+// ---- the interface --------------------------------------------------------------------------------------------------
+
+static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
+{
+    dtls_server *server = (dtls_server *)self;
+    begin_poll(server, now_us, out);
+    if (server->announced) return event_connected(server, server->announced, out);
+    if (server->reading && read_rest(server, server->reading, out) == TL_OK) return TL_OK;
+    udp_datagram datagram;
+    for (int receives = 0;; receives++) {
+        while (udp_next(&server->udp, &datagram))
+            if (take_datagram(server, &datagram, out) == TL_OK) return TL_OK;
+        if (receives > 0 && (receives == RECEIVES_PER_POLL || !udp_more(&server->udp))) break;
+        if (!udp_receive(&server->udp)) break;
+    }
+    sweep_handshakes(server);
+    tl_result result = close_silent(server, out);
+    udp_flush(&server->udp); // answers to handshakes do not wait for the core's flush()
+    return result;
+}
+
+static bool write_session(dtls_peer *peer, const void *data, size_t size)
+{
+    ERR_clear_error();
+    bool sent = SSL_alloc_buffers(peer->ssl) && SSL_write(peer->ssl, data, (int)size) == (int)size;
+    SSL_free_buffers(peer->ssl);
+    return sent;
+}
+
+static tl_result server_send(tl_transport *self, tl_peer number, const void *data, size_t size)
+{
+    dtls_server *server = (dtls_server *)self;
+    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) return TL_ERR_INVALID;
+    dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
+    if (!peer) return TL_ERR_NOT_FOUND;
+    bool sent = peer->record ? peer_write_record(server, peer, RECORD_DATA, data, size)
+                             : write_session(peer, data, size);
+    if (!sent) {
+        server->transport.stats.dropped_full++;
+        return TL_OK; // as lost as any datagram; a broken session shows at its next read
+    }
+    server->transport.stats.datagrams_sent++;
+    server->transport.stats.bytes_sent += size;
+    return TL_OK;
+}
+
+static void server_flush(tl_transport *self)
+{
+    udp_flush(&((dtls_server *)self)->udp);
+}
+
+static void server_drop(tl_transport *self, tl_peer number)
+{
+    dtls_server *server = (dtls_server *)self;
+    dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
+    if (peer) peer_close(server, peer);
+}
+
+static int server_wait_fd(tl_transport *self)
+{
+    return ((dtls_server *)self)->udp.fd;
+}
+
+static void server_close(tl_transport *self)
+{
+    dtls_server *server = (dtls_server *)self;
+    while (server->peers.handshakes.oldest) peer_remove(server, server->peers.handshakes.oldest);
+    while (server->peers.connected.oldest) peer_close(server, server->peers.connected.oldest);
+    peer_destroy(server->spare);
+    dtls_peers_release(&server->peers);
+    if (server->udp.queue) udp_flush(&server->udp);
+    udp_close(&server->udp);
+    BIO_ADDR_free(server->listen_address);
+    SSL_CTX_free(server->context);
+    OPENSSL_cleanse(&server->cookies, sizeof server->cookies);
+    free(server);
+}
+
+static const tl_transport_ops ops = {server_poll, server_send, server_flush, server_drop, server_wait_fd, server_close};
+
+// ---- opening --------------------------------------------------------------------------------------------------------
+
+static int cookie_generate(SSL *ssl, unsigned char *cookie, unsigned int *cookie_bytes)
+{
+    const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const dtls_peer *peer = SSL_get_app_data(ssl);
+    *cookie_bytes = COOKIE_BYTES;
+    return cookie_make(&server->cookies, &peer->pipe.to, cookie);
+}
+
+static int cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int cookie_bytes)
+{
+    const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const dtls_peer *peer = SSL_get_app_data(ssl);
+    return cookie_valid(&server->cookies, &peer->pipe.to, cookie, cookie_bytes);
+}
+
+static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
+{
+    const char *certificate = def->certificate_file, *key = def->key_file;
+    if (def->self_signed && pem_file_exists(certificate) != pem_file_exists(key)) {
+        bool has_key = pem_file_exists(key);
+        return fail(TL_ERR_NOT_FOUND, text, text_bytes,
+                    "'%s' is there but '%s' is missing; bring it back, or move the first away and both are made anew",
+                    has_key ? key : certificate, has_key ? certificate : key);
+    }
+    if (def->self_signed && !pem_file_exists(key)) {
+        tl_result result = certificate_create(certificate, key, text, text_bytes);
+        if (result != TL_OK) return result;
+    }
+    tl_result result = certificate_load(server->context, certificate, key, text, text_bytes);
+    if (result != TL_OK) return result;
+    uint8_t fingerprint[FINGERPRINT_BYTES];
+    if (!certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint))
+        return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no fingerprint", certificate);
+    fingerprint_text(fingerprint, server->fingerprint);
+    return TL_OK;
+}
+
+static tl_result check_def(const tl_dtls_server_def *def, char *text, size_t text_bytes)
+{
+    if (!def->certificate_file || !def->key_file)
+        return fail(TL_ERR_INVALID, text, text_bytes,
+                    "no certificate_file and key_file are given; name both, with self_signed they are made if missing");
+    if (def->peers_max < 1 || def->peers_max > PEERS_LIMIT)
+        return fail(TL_ERR_INVALID, text, text_bytes, "peers_max is %u; it must be 1 to %d", def->peers_max,
+                    PEERS_LIMIT);
+    if (def->handshakes_max < 1 || def->handshakes_max > HANDSHAKES_LIMIT)
+        return fail(TL_ERR_INVALID, text, text_bytes, "handshakes_max is %u; it must be 1 to %d", def->handshakes_max,
+                    HANDSHAKES_LIMIT);
+    if (def->silence_ms_max < 1 || def->silence_ms_max > SILENCE_MS_LIMIT)
+        return fail(TL_ERR_INVALID, text, text_bytes, "silence_ms_max is %u; it must be 1 to %d", def->silence_ms_max,
+                    SILENCE_MS_LIMIT);
+    return TL_OK;
+}
+
+static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
+{
+    net_address address;
+    char host[HOST_BYTES_MAX + 1];
+    tl_result result = address_resolve(def->address, &address, host, text, text_bytes);
+    if (result != TL_OK) return result;
+    server->context = dtls_context_create(DTLS_server_method(), text, text_bytes);
+    if (!server->context) return TL_ERR_STATE;
+    SSL_CTX_set_app_data(server->context, server);
+    SSL_CTX_set_cookie_generate_cb(server->context, cookie_generate);
+    SSL_CTX_set_cookie_verify_cb(server->context, cookie_verify);
+    result = prepare_certificate(server, def, text, text_bytes);
+    if (result != TL_OK) return result;
+    server->listen_address = BIO_ADDR_new();
+    if (!server->listen_address || !cookie_jar_init(&server->cookies) ||
+        !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max))
+        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for %u peers; lower peers_max", def->peers_max);
+    return udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
+}
+
+tl_dtls_server_def tl_dtls_server_def_default(void)
+{
+    return (tl_dtls_server_def){.peers_max = 10000, .handshakes_max = 256, .silence_ms_max = 10000};
+}
+
+tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes)
+{
+    *out = NULL;
+    tl_result result = check_def(def, text, text_bytes);
+    if (result != TL_OK) return result;
+    dtls_server *server = calloc(1, sizeof *server);
+    if (!server) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+    server->transport.ops = &ops;
+    server->udp.fd = -1;
+    server->peers_max = def->peers_max;
+    server->handshakes_max = def->handshakes_max;
+    server->silence_us_max = def->silence_ms_max * 1000ull;
+    result = open_parts(server, def, text, text_bytes);
+    if (result == TL_OK) *out = &server->transport;
+    else server_close(&server->transport);
+    return result;
+}
+
+uint16_t tl_dtls_server_port(const tl_transport *self)
+{
+    net_address address = udp_local_address(&((const dtls_server *)self)->udp);
+    return address_port(&address);
+}
+
+void tl_dtls_server_fingerprint(const tl_transport *self, char out[65])
+{
+    memcpy(out, ((const dtls_server *)self)->fingerprint, FINGERPRINT_TEXT_BYTES);
+}
+
+void tl_dtls_server_peer_address(const tl_transport *self, tl_peer number, char out[64])
+{
+    const dtls_peer *peer = dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
+    out[0] = 0;
+    if (peer) address_text(&peer->pipe.to, out);
+}

@@ -1,0 +1,367 @@
+#include "cluster.h"
+
+#include <math.h>
+
+#define GROUP_ID(group) ((tl_group_id)65534 << 48 | ((group) + 1))
+
+// ---- a server plays the scenario ----
+
+static void node_remember(cluster_node *n, uint32_t index, tl_server *server)
+{
+    cluster *c = n->cluster;
+    const scenario_truth *t = &c->truth[index];
+    n->generations[index] = 0xffffffffu;
+    n->refs[index] = TL_REF_NONE;
+    n->carriers[index] = SCENARIO_NONE;
+    tl_entity_ref ref = tl_server_find(server, scenario_entity_id(c->scene, index, t->generation));
+    tl_entity_info info;
+    if (ref == TL_REF_NONE || tl_server_info(server, ref, &info) != TL_OK) return;
+    uint32_t carrier, generation;
+    n->refs[index] = ref;
+    n->generations[index] = t->generation;
+    if (info.carrier && scenario_entity_index(c->scene, info.carrier, &carrier, &generation)) n->carriers[index] = carrier;
+}
+
+static void on_group(void *user, tl_server *server, tl_group_id group, bool owned)
+{
+    cluster_node *n = user;
+    if (group >> 48 != 65534) return;
+    uint32_t g = (uint32_t)(group & 0xffffffff) - 1, first, count;
+    n->owned[g] = owned;
+    if (!owned) return;
+    scenario_group_range(n->cluster->scene, g, &first, &count);
+    scenario_evaluate(n->cluster->scene, 0, first, count, n->cluster->truth + first);
+    for (uint32_t i = first; i < first + count; i++) node_remember(n, i, server);
+}
+
+static tl_values values_of(const scenario_truth *t)
+{
+    tl_values v = {.mask = 3};
+    v.fields[0].position = t->position;
+    v.fields[0].velocity = t->velocity;
+    v.fields[1].rotation = t->rotation;
+    return v;
+}
+
+static void play_one(cluster_node *n, tl_server *server, uint32_t group, uint32_t index)
+{
+    cluster *c = n->cluster;
+    const scenario_truth *t = &c->truth[index];
+    tl_entity_id carrier = t->carrier == SCENARIO_NONE ? 0 : scenario_entity_id(c->scene, t->carrier, c->truth[t->carrier].generation);
+    if (n->generations[index] != 0xffffffffu && (!t->present || n->generations[index] != t->generation)) {
+        tl_server_delete_entity(server, n->refs[index]);
+        n->generations[index] = 0xffffffffu;
+    }
+    if (!t->present) return;
+    tl_values v = values_of(t);
+    if (n->generations[index] == 0xffffffffu) {
+        tl_entity_def def = {.id = scenario_entity_id(c->scene, index, t->generation), .group = GROUP_ID(group), .kind = t->kind, .carrier = carrier, .values = v};
+        if (tl_server_create_entity(server, &def, &n->refs[index]) != TL_OK) return;
+        n->generations[index] = t->generation;
+        n->carriers[index] = t->carrier;
+    } else if (n->carriers[index] != t->carrier) {
+        CHECK_EQUAL(tl_server_set_carrier(server, n->refs[index], carrier, &v), TL_OK);
+        n->carriers[index] = t->carrier;
+    } else {
+        tl_server_set_poses(server, &n->refs[index], 1, &t->position, &t->velocity, &t->rotation);
+    }
+}
+
+static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
+{
+    cluster_node *n = user;
+    cluster *c = n->cluster;
+    (void)tick;
+    for (uint32_t g = 0; g < c->group_count; g++) {
+        uint32_t first, count;
+        if (!n->owned[g]) continue;
+        scenario_group_range(c->scene, g, &first, &count);
+        scenario_evaluate(c->scene, time_s, first, count, c->truth + first);
+        for (uint32_t i = first; i < first + count; i++) play_one(n, server, g, i);
+    }
+}
+
+static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t us)
+{
+    cluster_node *n = user;
+    (void)from, (void)tick;
+    if (us > n->link_us_max) n->link_us_max = us;
+    n->records_linked++;
+}
+
+static void on_log(void *user, const char *text)
+{
+    cluster_node *n = user;
+    if (!n->cluster->quiet) printf("  %8.3f %s: %s\n", (double)(n->cluster->now_us - n->cluster->start_us) * 1e-6, n->name, text);
+}
+
+void cluster_start_server(cluster *c, int node)
+{
+    static const char *const names[SERVERS_MAX] = {"alpha", "beta", "gamma", "delta"};
+    cluster_node *n = &c->nodes[node];
+    CHECK(n->server == NULL);
+    strcpy(n->name, names[node]);
+    n->cluster = c;
+    if (n->network == NULL) {
+        CHECK(n->network = tl_memory_network_create(c->seed * 31 + (uint64_t)node));
+        n->owned = calloc(c->group_count, sizeof *n->owned);
+        n->refs = calloc(c->entity_count, sizeof *n->refs);
+        n->generations = calloc(c->entity_count, sizeof *n->generations);
+        n->carriers = calloc(c->entity_count, sizeof *n->carriers);
+    }
+    memset(n->owned, 0, c->group_count * sizeof *n->owned);
+    CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_store_open(c->world, &n->store), TL_OK);
+    tl_server_def def = tl_server_def_default();
+    def.name = n->name;
+    def.kind_count = scenario_kinds(&def.kinds);
+    def.store = n->store;
+    def.transport = n->transport;
+    def.entities_max = c->entity_count * 2 + 100;
+    def.clients_max = 16;
+    def.callbacks = (tl_server_callbacks){.user = n, .tick = on_tick, .group = on_group, .link = on_link, .log = on_log};
+    char text[256] = "";
+    tl_result result = tl_server_create(&def, &n->server, text, sizeof text);
+    if (result != TL_OK) printf("%s\n", text);
+    CHECK_EQUAL(result, TL_OK);
+    n->frozen = false;
+    if (node >= c->node_count) c->node_count = node + 1;
+}
+
+static void close_node(cluster_node *n)
+{
+    tl_server_destroy(n->server);
+    n->store->ops->close(n->store, false);
+    n->transport->ops->close(n->transport);
+    n->server = NULL;
+}
+
+void cluster_crash_server(cluster *c, int node)
+{
+    tl_memory_network_cut(c->nodes[node].network, true); // not even a goodbye
+    close_node(&c->nodes[node]);
+    tl_memory_network_cut(c->nodes[node].network, false);
+}
+
+cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64_t seed, uint32_t tick_hz)
+{
+    cluster *c = calloc(1, sizeof *c);
+    scenario_def def = scenario_def_default();
+    char text[256] = "";
+    def.name = scenario_name, def.seed = seed, def.entity_count = entity_count;
+    if (scenario_create(&def, &c->scene, text, sizeof text) != TL_OK) printf("%s\n", text);
+    CHECK(c->scene);
+    c->seed = seed;
+    c->tick_hz = tick_hz;
+    c->entity_count = scenario_entity_count(c->scene);
+    c->group_count = scenario_group_count(c->scene);
+    c->now_us = c->start_us = 1700000000000000u;
+    tl_memory_world_def world_def = tl_memory_world_def_default();
+    world_def.seed = seed;
+    CHECK(c->world = tl_memory_world_create(&world_def));
+    tl_memory_world_advance(c->world, c->now_us);
+    c->truth = calloc(c->entity_count, sizeof *c->truth);
+    c->truth_position = calloc(c->entity_count, sizeof *c->truth_position);
+    c->truth_rotation = calloc(c->entity_count, sizeof *c->truth_rotation);
+    c->poses = calloc(c->entity_count * 2 + 100, sizeof *c->poses);
+    c->seen = calloc(c->entity_count, 1);
+    tl_store *store;
+    CHECK_EQUAL(tl_memory_store_open(c->world, &store), TL_OK);
+    tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = tick_hz, .created_us = c->now_us, .seed = seed};
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
+    store->ops->close(store, false);
+    cluster_start_server(c, 0);
+    while (tl_server_get_state(c->nodes[0].server) == TL_SERVER_JOINING) cluster_run(c, 0.01);
+    scenario_evaluate(c->scene, 0, 0, c->entity_count, c->truth);
+    for (uint32_t g = 0; g < c->group_count; g++) CHECK_EQUAL(tl_server_create_group(c->nodes[0].server, GROUP_ID(g), NULL), TL_OK);
+    cluster_run(c, 0.5);
+    return c;
+}
+
+void cluster_destroy(cluster *c)
+{
+    for (int i = 0; i < c->rider_count; i++) cluster_remove_rider(c, i);
+    for (int i = 0; i < SERVERS_MAX; i++) {
+        cluster_node *n = &c->nodes[i];
+        if (n->server) close_node(n);
+        if (n->network) tl_memory_network_destroy(n->network);
+        free(n->owned), free(n->refs), free(n->generations), free(n->carriers);
+    }
+    tl_memory_world_destroy(c->world);
+    scenario_destroy(c->scene);
+    free(c->truth), free(c->truth_position), free(c->truth_rotation), free(c->poses), free(c->seen);
+    free(c);
+}
+
+static void step_node(cluster *c, int i)
+{
+    cluster_node *n = &c->nodes[i];
+    if (n->server == NULL || n->frozen) return;
+    tl_server_step(n->server, c->now_us);
+    if (tl_server_get_state(n->server) != TL_SERVER_FENCED) return;
+    n->fenced_count++;
+    close_node(n);
+    cluster_start_server(c, i);
+}
+
+void cluster_run(cluster *c, double seconds)
+{
+    uint64_t end_us = c->now_us + (uint64_t)(seconds * 1e6);
+    while (c->now_us < end_us) {
+        c->now_us += 1000;
+        tl_memory_world_advance(c->world, c->now_us);
+        for (int i = 0; i < c->node_count; i++) step_node(c, i);
+        for (int i = 0; i < c->rider_count; i++)
+            if (c->riders[i].client) tl_client_step(c->riders[i].client, c->now_us);
+    }
+}
+
+// ---- riders ----
+
+int cluster_add_rider(cluster *c, int node)
+{
+    CHECK(c->rider_count < RIDERS_MAX);
+    cluster_rider *r = &c->riders[c->rider_count];
+    CHECK_EQUAL(tl_memory_network_client(c->nodes[node].network, &r->transport), TL_OK);
+    tl_client_def def = tl_client_def_default();
+    def.transport = r->transport;
+    def.entities_max = c->entity_count * 2 + 100;
+    def.kbit_s = 4000;
+    CHECK_EQUAL(tl_client_create(&def, &r->client), TL_OK);
+    r->cabin = scenario_ride_cabin(c->scene, (uint32_t)c->rider_count);
+    if (r->cabin != SCENARIO_NONE)
+        tl_client_observe_entity(r->client, scenario_entity_id(c->scene, r->cabin, 0));
+    else
+        tl_client_observe_point(r->client, scenario_free_point(c->scene));
+    return c->rider_count++;
+}
+
+void cluster_remove_rider(cluster *c, int rider)
+{
+    cluster_rider *r = &c->riders[rider];
+    if (r->client == NULL) return;
+    tl_client_destroy(r->client);
+    r->transport->ops->close(r->transport);
+    r->client = NULL;
+}
+
+static tl_vec3 rotated(tl_quat q, tl_vec3 v)
+{
+    tl_vec3 t = {2 * (q.y * v.z - q.z * v.y), 2 * (q.z * v.x - q.x * v.z), 2 * (q.x * v.y - q.y * v.x)};
+    return (tl_vec3){v.x + q.w * t.x + q.y * t.z - q.z * t.y, v.y + q.w * t.y + q.z * t.x - q.x * t.z, v.z + q.w * t.z + q.x * t.y - q.y * t.x};
+}
+
+static tl_vec3 world_position(const cluster *c, uint32_t index)
+{
+    tl_vec3 p = c->truth[index].position;
+    for (uint32_t carrier = c->truth[index].carrier; carrier != SCENARIO_NONE; carrier = c->truth[carrier].carrier) {
+        tl_vec3 r = rotated(c->truth[carrier].rotation, p), base = c->truth[carrier].position;
+        p = (tl_vec3){base.x + r.x, base.y + r.y, base.z + r.z};
+    }
+    return p;
+}
+
+static double distance(tl_vec3 a, tl_vec3 b)
+{
+    return sqrt((a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y) + (a.z - b.z) * (a.z - b.z));
+}
+
+static void compare_one(cluster *c, const cluster_rider *r, const tl_pose *pose, cluster_errors *e)
+{
+    uint32_t index, generation;
+    if (!scenario_entity_index(c->scene, pose->entity, &index, &generation)) return;
+    const scenario_truth *t = &c->truth[index];
+    if (!t->present || t->generation != generation) {
+        e->unknown++;
+        return;
+    }
+    e->doubled += c->seen[index];
+    c->seen[index] = 1;
+    e->compared++;
+    tl_entity_id carrier = t->carrier == SCENARIO_NONE ? 0 : scenario_entity_id(c->scene, t->carrier, c->truth[t->carrier].generation);
+    e->wrong_carrier += pose->carrier != carrier;
+    e->wrong_kind += pose->kind != t->kind;
+    tl_vec3 truth = world_position(c, index);
+    double error = distance(truth, pose->position), away = distance(truth, r->observer), allowed = fmax(0.02, 0.001 * away);
+    e->off += error > allowed;
+    e->off_twice += error > 2 * allowed;
+    e->error_m_max = fmax(e->error_m_max, error);
+    e->error_mrad_max = fmax(e->error_mrad_max, error / fmax(away, 20) * 1000);
+    if (error / allowed > e->ratio_max) {
+        e->ratio_max = error / allowed;
+        if (getenv("TL_TRACE") && error > allowed)
+            printf("    index %u kind %d level %d carrier %llx error %.3f allowed %.3f away %.1f velocity %.2f %.2f\n", index, t->kind, pose->level,
+                   (unsigned long long)pose->carrier, error, allowed, away, t->velocity.x, t->velocity.z);
+    }
+}
+
+cluster_errors cluster_compare(cluster *c, int rider)
+{
+    cluster_rider *r = &c->riders[rider];
+    cluster_errors e = {0};
+    int64_t tick = tl_client_frame_tick(r->client);
+    scenario_evaluate(c->scene, (double)tick / c->tick_hz, 0, c->entity_count, c->truth);
+    memset(c->seen, 0, c->entity_count);
+    r->observer = r->cabin == SCENARIO_NONE ? scenario_free_point(c->scene) : world_position(c, r->cabin);
+    uint32_t count = tl_client_poses(r->client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
+    for (uint32_t i = 0; i < count; i++) compare_one(c, r, &c->poses[i], &e);
+    for (uint32_t i = 0; i < c->entity_count; i++) e.missing += c->truth[i].present && !c->seen[i];
+    return e;
+}
+
+bool cluster_errors_none(const cluster_errors *e)
+{
+    return e->missing + e->doubled + e->unknown + e->wrong_carrier + e->wrong_kind + e->off_twice == 0 && e->off * 1000 <= e->compared;
+}
+
+void cluster_print(const char *what, const cluster_errors *e)
+{
+    printf("  %s: compared %u, missing %u, doubled %u, unknown %u, wrong carrier %u, kind %u, off %u, twice %u, max %.3f m, %.3f mrad, ratio %.2f\n", what,
+           e->compared, e->missing, e->doubled, e->unknown, e->wrong_carrier, e->wrong_kind, e->off, e->off_twice, e->error_m_max, e->error_mrad_max, e->ratio_max);
+    fflush(stdout);
+}
+
+uint32_t cluster_owned_groups(const cluster *c)
+{
+    uint32_t good = 0;
+    for (uint32_t g = 0; g < c->group_count; g++) {
+        int owners = 0;
+        for (int i = 0; i < c->node_count; i++)
+            owners += c->nodes[i].server && !c->nodes[i].frozen && tl_server_owns_group(c->nodes[i].server, GROUP_ID(g));
+        good += owners == 1;
+    }
+    return good;
+}
+
+void cluster_settle(cluster *c, double seconds_max)
+{
+    double waited = 0;
+    for (;; waited += 0.1) {
+        bool good = cluster_owned_groups(c) == c->group_count;
+        for (int i = 0; i < c->rider_count && good; i++) {
+            if (c->riders[i].client == NULL) continue;
+            cluster_errors e = cluster_compare(c, i);
+            good = e.compared > 0 && cluster_errors_none(&e);
+        }
+        if (good) break;
+        if (waited >= seconds_max) {
+            printf("  owned groups: %u of %u\n", cluster_owned_groups(c), c->group_count);
+            for (int i = 0; i < c->rider_count; i++) {
+                if (c->riders[i].client == NULL) continue;
+                cluster_errors e = cluster_compare(c, i);
+                cluster_print("rider", &e);
+            }
+        }
+        CHECK(waited < seconds_max);
+        cluster_run(c, 0.1);
+    }
+    printf("  settled after %.1f s\n", waited);
+}
+
+void cluster_validate(cluster *c)
+{
+    for (int i = 0; i < c->node_count; i++)
+        if (c->nodes[i].server) tl_server_validate(c->nodes[i].server);
+    for (int i = 0; i < c->rider_count; i++)
+        if (c->riders[i].client) tl_client_validate(c->riders[i].client);
+}

@@ -1,0 +1,711 @@
+#include "contract.h"
+
+#include <time.h>
+
+static const contract_backend *backend;
+static void *world;
+static uint64_t now_us;
+
+static void begin(uint64_t seed)
+{
+    world = backend->create(seed);
+    now_us = backend->pass(world);
+}
+
+static void end(void)
+{
+    backend->destroy(world);
+    world = NULL;
+}
+
+static void attach(seat *s, const char *name)
+{
+    seat_open(s, backend->attach(world), name);
+}
+
+static time_t seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+// Lets time go by until the seat was told `count` such events in all.
+static const told *await(seat *s, tl_store_event_type type, tl_server_number server, size_t count)
+{
+    time_t until = seconds() + 30;
+    seat_poll(s);
+    while (seat_count(s, type, server) < count) {
+        now_us = backend->pass(world);
+        seat_poll(s);
+        CHECK(seconds() < until);
+    }
+    return seat_last(s, type, server);
+}
+
+static void join(seat *s, const char *name)
+{
+    attach(s, name);
+    await(s, TL_STORE_LOADED, 0, 1);
+}
+
+// Lets enough time go by for whatever is not going to happen.
+static void idle(seat *s)
+{
+    for (int i = 0; i < 100; i++) {
+        now_us = backend->pass(world);
+        seat_poll(s);
+    }
+}
+
+static void commit(seat *s, int64_t tick)
+{
+    size_t before = seat_count(s, TL_STORE_COMMITTED, 0);
+    CHECK_EQUAL(seat_submit(s, tick, now_us), TL_OK);
+    const told *t = await(s, TL_STORE_COMMITTED, 0, before + 1);
+    CHECK_EQUAL(t->event.tick, tick);
+}
+
+static void finish(seat *s)
+{
+    seat_check(s);
+    seat_free(s);
+}
+
+// ---- joining -------------------------------------------------------------------------------------------------------
+
+TEST(world_is_made_once)
+{
+    begin(1);
+    tl_store *store = backend->attach(world);
+    tl_world_info info;
+    CHECK_EQUAL(store->ops->world(store, &info), TL_OK);
+    CHECK_EQUAL(info.tick_hz, 20);
+    CHECK(strcmp(info.scenario, "test") == 0);
+    CHECK_EQUAL(info.seed, UINT64_MAX);
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_EXISTS);
+    info.tick_hz = 241;
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_INVALID);
+    info.format = TL_STORE_FORMAT + 1;
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_VERSION);
+    CHECK_EQUAL(store->ops->join(store, "a/b"), TL_ERR_INVALID);
+    CHECK_EQUAL(store->ops->join(store, ""), TL_ERR_INVALID);
+    CHECK_EQUAL(store->ops->join(store, "12345678901234567890123456789012"), TL_ERR_INVALID);
+    CHECK_EQUAL(store->ops->submit(store, 1, "x", 1, now_us), TL_ERR_STATE);
+    CHECK_EQUAL(store->ops->fence(store, 1, 1, 1), TL_ERR_STATE);
+    store->ops->close(store, false);
+    end();
+}
+
+TEST(join_tells_number_epoch_and_tick)
+{
+    begin(2);
+    seat alpha, beta;
+    join(&alpha, "alpha");
+    CHECK_EQUAL(alpha.server, 1);
+    CHECK_EQUAL(alpha.epoch, 1);
+    CHECK_EQUAL(alpha.tick, -1);
+    CHECK_EQUAL(alpha.store->ops->join(alpha.store, "alpha"), TL_ERR_STATE);
+    commit(&alpha, 5);
+    CHECK_EQUAL(seat_submit(&alpha, 5, now_us), TL_ERR_INVALID);
+    join(&beta, "beta");
+    CHECK_EQUAL(beta.server, 2);
+    const told *t = seat_last(&beta, TL_STORE_SERVER, 1);
+    CHECK(t && strcmp(t->event.name, "alpha") == 0);
+    CHECK_EQUAL(t->event.epoch, 1);
+    t = seat_last(&beta, TL_STORE_RECORD, 1);
+    CHECK(t && t->event.tick == 5);
+    t = await(&alpha, TL_STORE_SERVER, 2, 1);
+    CHECK(strcmp(t->event.name, "beta") == 0);
+    CHECK_EQUAL(t->event.tick, -1);
+    finish(&alpha);
+    finish(&beta);
+    end();
+}
+
+TEST(rejoin_raises_the_epoch_and_keeps_the_groups)
+{
+    begin(3);
+    seat watcher, old, new;
+    join(&watcher, NULL);
+    CHECK_EQUAL(watcher.store->ops->submit(watcher.store, 1, "x", 1, now_us), TL_ERR_STATE);
+    join(&old, "alpha");
+    commit(&old, 1);
+    commit(&old, 2);
+    join(&new, "alpha");
+    CHECK_EQUAL(new.server, old.server);
+    CHECK_EQUAL(new.epoch, 2);
+    CHECK_EQUAL(new.tick, 2);
+    CHECK_EQUAL(seat_count(&new, TL_STORE_RECORD, 1), 2);
+    const told *t = await(&old, TL_STORE_LOST, 0, 1);
+    CHECK_EQUAL(t->event.tick, 2);
+    CHECK_EQUAL(t->event.heir, 1);
+    CHECK_EQUAL(seat_submit(&old, 3, now_us), TL_ERR_FENCED);
+    commit(&new, 3);
+    t = await(&watcher, TL_STORE_RECORD, 1, 3);
+    CHECK_EQUAL(t->event.epoch, 2);
+    t = seat_last(&watcher, TL_STORE_FENCED, 1);
+    CHECK_EQUAL(t->event.epoch, 1);
+    CHECK_EQUAL(t->event.tick, 2);
+    CHECK_EQUAL(t->event.heir, 1);
+    CHECK_EQUAL(seat_last(&watcher, TL_STORE_SERVER, 1)->event.epoch, 2);
+    // The old process goes on as a follower, of its own name too.
+    t = await(&old, TL_STORE_RECORD, 1, 1);
+    CHECK_EQUAL(t->event.tick, 3);
+    finish(&watcher);
+    finish(&old);
+    finish(&new);
+    end();
+}
+
+TEST(crash_before_the_commit_loses_only_what_was_not_committed)
+{
+    begin(4);
+    seat watcher, alpha;
+    join(&watcher, NULL);
+    join(&alpha, "alpha");
+    commit(&alpha, 1);
+    CHECK_EQUAL(seat_submit(&alpha, 2, now_us), TL_OK);
+    seat_close(&alpha, false);
+    seat again;
+    join(&again, "alpha");
+    CHECK(again.tick == 1 || again.tick == 2);
+    int64_t tick = again.tick;
+    commit(&again, 10);
+    await(&watcher, TL_STORE_RECORD, 1, tick == 1 ? 2 : 3);
+    idle(&watcher);
+    CHECK_EQUAL(seat_count(&watcher, TL_STORE_RECORD, 1), tick == 1 ? 2 : 3);
+    finish(&watcher);
+    finish(&alpha);
+    finish(&again);
+    end();
+}
+
+// ---- fencing -------------------------------------------------------------------------------------------------------
+
+TEST(fence_ends_the_epoch_and_names_the_heir)
+{
+    begin(5);
+    seat alpha, beta;
+    join(&alpha, "alpha");
+    join(&beta, "beta");
+    commit(&alpha, 1);
+    await(&beta, TL_STORE_RECORD, 1, 1);
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, beta.server, 1, -1), TL_ERR_INVALID);
+    // A wrong tick or epoch: it lives.
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 0), TL_OK);
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 2, 1), TL_OK);
+    idle(&beta);
+    CHECK_EQUAL(seat_count(&beta, TL_STORE_FENCED, 0), 0);
+    commit(&alpha, 2);
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 2), TL_OK);
+    const told *t = await(&beta, TL_STORE_FENCED, 1, 1);
+    CHECK_EQUAL(t->event.heir, beta.server);
+    CHECK_EQUAL(t->event.tick, 2);
+    CHECK_EQUAL(t->event.epoch, 1);
+    t = await(&alpha, TL_STORE_LOST, 0, 1);
+    CHECK_EQUAL(t->event.heir, beta.server);
+    CHECK_EQUAL(t->event.tick, 2);
+    // It comes back: a new epoch; the old one's history stays.
+    seat again;
+    join(&again, "alpha");
+    CHECK_EQUAL(again.epoch, 2);
+    t = seat_last(&again, TL_STORE_FENCED, 1);
+    CHECK(t && t->event.heir == beta.server && t->event.epoch == 1);
+    finish(&alpha);
+    finish(&beta);
+    finish(&again);
+    end();
+}
+
+TEST(zombie_commits_nothing)
+{
+    begin(6);
+    seat alpha, beta, watcher;
+    join(&alpha, "alpha");
+    join(&beta, "beta");
+    join(&watcher, NULL);
+    commit(&alpha, 1);
+    await(&beta, TL_STORE_RECORD, 1, 1);
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 1), TL_OK);
+    await(&beta, TL_STORE_FENCED, 1, 1);
+    // alpha has not polled: it does not know yet.
+    (void)seat_submit(&alpha, 2, now_us);
+    (void)alpha.store->ops->fence(alpha.store, 2, 1, -1);
+    const told *t = await(&alpha, TL_STORE_LOST, 0, 1);
+    CHECK_EQUAL(t->event.tick, 1);
+    idle(&watcher);
+    CHECK_EQUAL(seat_count(&watcher, TL_STORE_RECORD, 1), 1);
+    CHECK_EQUAL(seat_count(&watcher, TL_STORE_FENCED, 2), 0);
+    CHECK_EQUAL(seat_count(&alpha, TL_STORE_COMMITTED, 0), 1);
+    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 1, 1, "x", 1), TL_ERR_FENCED);
+    finish(&alpha);
+    finish(&beta);
+    finish(&watcher);
+    end();
+}
+
+TEST(of_two_fencers_one_wins)
+{
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        begin(100 + seed);
+        seat alpha, rivals[2];
+        join(&alpha, "alpha");
+        join(&rivals[0], "beta");
+        join(&rivals[1], "gamma");
+        commit(&alpha, 7);
+        seat_close(&alpha, false);
+        for (int i = 0; i < 2; i++) {
+            await(&rivals[i], TL_STORE_RECORD, 1, 1);
+        }
+        for (int i = 0; i < 2; i++) {
+            tl_store *store = rivals[(seed + (uint64_t)i) % 2].store;
+            CHECK_EQUAL(store->ops->fence(store, 1, 1, 7), TL_OK);
+        }
+        tl_server_number heir = await(&rivals[0], TL_STORE_FENCED, 1, 1)->event.heir;
+        CHECK_EQUAL(await(&rivals[1], TL_STORE_FENCED, 1, 1)->event.heir, heir);
+        CHECK(heir == rivals[0].server || heir == rivals[1].server);
+        idle(&rivals[0]);
+        CHECK_EQUAL(seat_count(&rivals[0], TL_STORE_FENCED, 1), 1);
+        finish(&alpha);
+        finish(&rivals[0]);
+        finish(&rivals[1]);
+        end();
+    }
+}
+
+TEST(two_servers_that_fence_each_other_do_not_both_win)
+{
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        begin(200 + seed);
+        seat a, b, watcher;
+        join(&a, "alpha");
+        join(&b, "beta");
+        join(&watcher, NULL);
+        await(&a, TL_STORE_SERVER, 2, 1);
+        CHECK_EQUAL(a.store->ops->fence(a.store, 2, 1, -1), TL_OK);
+        tl_result result = b.store->ops->fence(b.store, 1, 1, -1); // it may know already that it was slower
+        CHECK(result == TL_OK || result == TL_ERR_FENCED);
+        await(&watcher, TL_STORE_FENCED, 0, 1);
+        idle(&watcher);
+        idle(&a);
+        idle(&b);
+        CHECK_EQUAL(seat_count(&watcher, TL_STORE_FENCED, 0), 1);
+        CHECK(a.lost != b.lost);
+        finish(&a);
+        finish(&b);
+        finish(&watcher);
+        end();
+    }
+}
+
+TEST(one_that_leaves_is_taken_over_by_the_first_that_asks)
+{
+    begin(7);
+    seat alpha, beta;
+    join(&alpha, "alpha");
+    join(&beta, "beta");
+    commit(&alpha, 3);
+    seat_close(&alpha, true);
+    const told *t = await(&beta, TL_STORE_FENCED, 1, 1);
+    CHECK_EQUAL(t->event.heir, 0);
+    CHECK_EQUAL(t->event.tick, 3);
+    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 3), TL_OK);
+    t = await(&beta, TL_STORE_FENCED, 1, 2);
+    CHECK_EQUAL(t->event.heir, beta.server);
+    CHECK_EQUAL(t->event.epoch, 1);
+    // One that leaves and returns before that keeps its groups.
+    seat_close(&beta, true);
+    seat again;
+    join(&again, "beta");
+    t = seat_last(&again, TL_STORE_FENCED, 2);
+    CHECK(t && t->event.heir == 2);
+    finish(&alpha);
+    finish(&beta);
+    finish(&again);
+    end();
+}
+
+// ---- checkpoints ---------------------------------------------------------------------------------------------------
+
+static void put(seat *s, tl_group_id group, int64_t tick, const char *text)
+{
+    CHECK_EQUAL(s->store->ops->checkpoint(s->store, group, tick, text, strlen(text)), TL_OK);
+}
+
+static void drain(seat *s)
+{
+    time_t until = seconds() + 30;
+    while (s->store->ops->drain(s->store, 50) != TL_OK) {
+        now_us = backend->pass(world);
+        seat_poll(s);
+        CHECK(seconds() < until);
+    }
+}
+
+static const told *find_checkpoint(const seat *s, tl_group_id group)
+{
+    const told *found = NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->journal[i].event.type == TL_STORE_CHECKPOINT && s->journal[i].event.group == group) {
+            CHECK(!found);
+            found = &s->journal[i];
+        }
+    }
+    return found;
+}
+
+TEST(newest_checkpoint_wins_and_a_tombstone_is_one)
+{
+    begin(8);
+    seat alpha, beta, loader;
+    join(&alpha, "alpha");
+    join(&beta, "beta");
+    commit(&alpha, 10);
+    commit(&beta, 20);
+    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 1, 11, "x", 1), TL_ERR_INVALID); // was not submitted
+    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 0, 10, "x", 1), TL_ERR_INVALID);
+    put(&alpha, 1, 9, "old");
+    put(&alpha, 1, 10, "new");
+    put(&alpha, 2, 10, "kept");
+    put(&alpha, 3, 5, "gone");
+    drain(&alpha);
+    put(&beta, 1, 10, "same tick");
+    put(&beta, 2, 4, "older");
+    put(&beta, 3, 20, "");
+    drain(&beta);
+    join(&loader, NULL);
+    CHECK_EQUAL(seat_count(&loader, TL_STORE_CHECKPOINT, 0), 3);
+    const told *t = find_checkpoint(&loader, 1);
+    CHECK(t->event.size == 3 && memcmp(t->data, "new", 3) == 0 && t->event.tick == 10);
+    t = find_checkpoint(&loader, 2);
+    CHECK(t->event.size == 4 && memcmp(t->data, "kept", 4) == 0);
+    t = find_checkpoint(&loader, 3);
+    CHECK(t->event.size == 0 && t->event.tick == 20);
+    finish(&alpha);
+    finish(&beta);
+    finish(&loader);
+    end();
+}
+
+TEST(cut_drops_old_records_and_keeps_the_newest)
+{
+    begin(9);
+    seat alpha, watcher, loader;
+    join(&watcher, NULL);
+    join(&alpha, "alpha");
+    for (int64_t tick = 1; tick <= 60; tick++) {
+        commit(&alpha, tick * 3);
+    }
+    put(&alpha, 77, 150, "state");
+    CHECK_EQUAL(alpha.store->ops->cut(alpha.store, 150), TL_OK);
+    drain(&alpha);
+    await(&watcher, TL_STORE_RECORD, 1, 60);
+    join(&loader, NULL);
+    CHECK(find_checkpoint(&loader, 77));
+    CHECK_EQUAL(seat_count(&loader, TL_STORE_RECORD, 1), 11);
+    CHECK_EQUAL(seat_last(&loader, TL_STORE_RECORD, 1)->event.tick, 180);
+    seat_check_same(&watcher, &loader, 1, true);
+    // All of it: the newest stays, so that the last tick can still be told.
+    CHECK_EQUAL(alpha.store->ops->cut(alpha.store, 1000), TL_OK);
+    drain(&alpha);
+    commit(&alpha, 200);
+    finish(&loader);
+    join(&loader, NULL);
+    CHECK_EQUAL(seat_count(&loader, TL_STORE_RECORD, 1), 2);
+    CHECK_EQUAL(seat_last(&loader, TL_STORE_RECORD, 1)->event.tick, 200);
+    finish(&alpha);
+    finish(&watcher);
+    finish(&loader);
+    end();
+}
+
+TEST(load_after_a_restart_gives_what_was_committed)
+{
+    begin(10);
+    seat a, b, watcher;
+    join(&watcher, NULL);
+    join(&a, "alpha");
+    join(&b, "beta");
+    for (int64_t tick = 0; tick < 150; tick++) {
+        CHECK_EQUAL(seat_submit(&a, tick, now_us), TL_OK);
+        CHECK_EQUAL(seat_submit(&b, tick * 2, now_us), TL_OK);
+        await(&a, TL_STORE_COMMITTED, 0, tick < 40 ? 0 : (size_t)tick - 40);
+        await(&b, TL_STORE_COMMITTED, 0, tick < 40 ? 0 : (size_t)tick - 40);
+    }
+    drain(&a);
+    drain(&b);
+    seat_close(&a, false);
+    seat_close(&b, false);
+    await(&watcher, TL_STORE_RECORD, 0, 300);
+    seat again, loader;
+    join(&again, "beta");
+    CHECK_EQUAL(again.tick, 298);
+    CHECK_EQUAL(seat_count(&again, TL_STORE_RECORD, 0), 300);
+    join(&loader, NULL);
+    for (tl_server_number server = 1; server <= 2; server++) {
+        seat_check_same(&watcher, &again, server, false);
+        seat_check_same(&watcher, &loader, server, false);
+    }
+    finish(&a);
+    finish(&b);
+    finish(&watcher);
+    finish(&again);
+    finish(&loader);
+    end();
+}
+
+// ---- limits and stalls ---------------------------------------------------------------------------------------------
+
+TEST(stall_is_told_once_and_nothing_is_lost)
+{
+    begin(11);
+    seat alpha, watcher;
+    join(&watcher, NULL);
+    join(&alpha, "alpha");
+    commit(&alpha, 1);
+    backend->stall(world, "alpha", true);
+    CHECK_EQUAL(seat_submit(&alpha, 2, now_us), TL_OK);
+    const told *t = await(&alpha, TL_STORE_STALLED, 0, 1);
+    CHECK(t->event.result != TL_OK && t->event.text[0] != 0);
+    idle(&alpha);
+    CHECK_EQUAL(seat_count(&alpha, TL_STORE_COMMITTED, 0), 1);
+    // The queue has a limit, and it holds.
+    int64_t tick = 3;
+    while (seat_submit(&alpha, tick, now_us) == TL_OK) {
+        tick++;
+    }
+    CHECK_EQUAL(tick, 66);
+    CHECK_EQUAL(seat_submit(&alpha, tick, now_us), TL_ERR_FULL);
+    CHECK_EQUAL(alpha.store->ops->drain(alpha.store, 5), TL_AGAIN);
+    backend->stall(world, "alpha", false);
+    await(&alpha, TL_STORE_RECOVERED, 0, 1);
+    await(&alpha, TL_STORE_COMMITTED, 0, 65);
+    commit(&alpha, tick);
+    CHECK_EQUAL(seat_count(&alpha, TL_STORE_STALLED, 0), 1);
+    CHECK_EQUAL(seat_count(&alpha, TL_STORE_RECOVERED, 0), 1);
+    await(&watcher, TL_STORE_RECORD, 1, 66);
+    finish(&alpha);
+    finish(&watcher);
+    end();
+}
+
+TEST(queues_are_bounded_in_bytes)
+{
+    begin(12);
+    seat alpha;
+    join(&alpha, "alpha");
+    backend->stall(world, "alpha", true);
+    size_t size = 15 << 20;
+    unsigned char *body = calloc(1, TL_RECORD_BYTES_MAX + 1);
+    CHECK(body);
+    CHECK_EQUAL(alpha.store->ops->submit(alpha.store, 1, body, TL_RECORD_BYTES_MAX + 1, now_us), TL_ERR_INVALID);
+    for (int64_t tick = 1; tick <= 4; tick++) {
+        CHECK_EQUAL(alpha.store->ops->submit(alpha.store, tick, body, size, now_us), TL_OK);
+    }
+    CHECK_EQUAL(alpha.store->ops->submit(alpha.store, 5, body, size, now_us), TL_ERR_FULL);
+    free(body);
+    backend->stall(world, "alpha", false);
+    await(&alpha, TL_STORE_COMMITTED, 0, 4);
+    seat_free(&alpha);
+    end();
+}
+
+TEST(a_slow_follower_gets_all_of_it)
+{
+    begin(13);
+    seat alpha, slow;
+    join(&slow, NULL);
+    join(&alpha, "alpha");
+    enum { RECORDS = 1500 };
+    for (int64_t tick = 0; tick < RECORDS; tick++) {
+        CHECK_EQUAL(alpha.store->ops->submit(alpha.store, tick, &tick, sizeof(tick), now_us), TL_OK);
+        await(&alpha, TL_STORE_COMMITTED, 0, tick < 40 ? 0 : (size_t)tick - 40);
+    }
+    drain(&alpha);
+    await(&slow, TL_STORE_RECORD, 1, RECORDS);
+    int64_t tick = 0;
+    for (size_t i = 0; i < slow.count; i++) {
+        if (slow.journal[i].event.type == TL_STORE_RECORD) {
+            CHECK_EQUAL(slow.journal[i].event.tick, tick);
+            CHECK(memcmp(slow.journal[i].data, &tick, sizeof(tick)) == 0);
+            tick++;
+        }
+    }
+    seat_free(&alpha);
+    seat_free(&slow);
+    end();
+}
+
+// ---- all of it at random -------------------------------------------------------------------------------------------
+
+enum { SERVERS = 3, TICKS_MAX = 100000 };
+
+typedef struct random_run {
+    uint64_t random;
+    int64_t tick;
+    seat live[SERVERS];
+    seat *past; // closed seats
+    size_t past_count, past_room;
+    seat watcher;
+} random_run;
+
+static void retire(random_run *run, seat *s, bool leave)
+{
+    seat_poll(s);
+    seat_close(s, leave);
+    if (run->past_count == run->past_room) {
+        run->past_room = run->past_room ? run->past_room * 2 : 16;
+        run->past = realloc(run->past, run->past_room * sizeof(*run->past));
+        CHECK(run->past);
+    }
+    run->past[run->past_count++] = *s;
+    memset(s, 0, sizeof(*s));
+}
+
+static const char *const names[SERVERS] = {"alpha", "beta", "gamma"};
+
+static void fence_some(random_run *run, seat *s)
+{
+    // By what it knows: the last record of the other, or a guess that must do no harm.
+    tl_server_number other = (tl_server_number)(1 + check_random(&run->random) % SERVERS);
+    const told *record = seat_last(s, TL_STORE_RECORD, other);
+    const told *server = seat_last(s, TL_STORE_SERVER, other);
+    if (other == s->server || !server) {
+        return;
+    }
+    int64_t tick = server->event.tick;
+    if (record && record->event.tick > tick) {
+        tick = record->event.tick;
+    }
+    (void)s->store->ops->fence(s->store, other, server->event.epoch, tick);
+}
+
+static void random_step(random_run *run)
+{
+    size_t index = check_random(&run->random) % SERVERS;
+    seat *s = &run->live[index];
+    uint64_t dice = check_random(&run->random) % 100;
+    if (!s->store) {
+        if (dice < 30) {
+            attach(s, names[index]);
+        }
+        return;
+    }
+    seat_poll(s);
+    if (s->lost && dice < 50) {
+        retire(run, s, false);
+    } else if (!s->joined) {
+        return;
+    } else if (dice < 70) {
+        (void)seat_submit(s, ++run->tick, now_us);
+    } else if (dice < 80 && s->tick >= 0) {
+        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state", 5);
+    } else if (dice < 84) {
+        fence_some(run, s);
+    } else if (dice < 86) {
+        retire(run, s, dice == 84);
+    } else if (dice < 87) {
+        seat second; // the same name again, while the old one still runs
+        attach(&second, names[index]);
+        await(&second, TL_STORE_JOINED, 0, 1);
+        retire(run, s, false);
+        *s = second;
+    }
+}
+
+// What was reported as committed is there, and what is there was submitted by that epoch.
+static void check_truth(const random_run *run, const seat *loader)
+{
+    static uint32_t epoch_of[TICKS_MAX]; // ticks are of one server only in this test
+    memset(epoch_of, 0, sizeof(epoch_of));
+    for (size_t i = 0; i < loader->count; i++) {
+        const tl_store_event *event = &loader->journal[i].event;
+        if (event->type == TL_STORE_RECORD) {
+            CHECK(event->tick < TICKS_MAX && epoch_of[event->tick] == 0);
+            epoch_of[event->tick] = event->epoch * 8 + event->server;
+        }
+    }
+    for (size_t i = 0; i < run->past_count; i++) {
+        const seat *s = &run->past[i];
+        for (size_t j = 0; j < s->count; j++) {
+            const tl_store_event *event = &s->journal[j].event;
+            if (event->type == TL_STORE_COMMITTED) {
+                CHECK_EQUAL(epoch_of[event->tick], s->epoch * 8 + s->server);
+            }
+        }
+    }
+}
+
+static void settle(random_run *run)
+{
+    for (size_t i = 0; i < SERVERS; i++) {
+        if (run->live[i].store) {
+            seat_poll(&run->live[i]);
+            if (run->live[i].joined && !run->live[i].lost) {
+                drain(&run->live[i]);
+            }
+            retire(run, &run->live[i], false);
+        }
+    }
+    idle(&run->watcher);
+}
+
+static void random_interleaving(uint64_t seed)
+{
+    random_run run = {.random = seed, .tick = 0};
+    begin(seed);
+    attach(&run.watcher, NULL);
+    for (int i = 0; i < backend->steps; i++) {
+        random_step(&run);
+        if (check_random(&run.random) % 4 == 0) {
+            now_us = backend->pass(world);
+            seat_poll(&run.watcher);
+        }
+    }
+    settle(&run);
+    seat loader;
+    join(&loader, NULL);
+    await(&run.watcher, TL_STORE_RECORD, 0, seat_count(&loader, TL_STORE_RECORD, 0));
+    idle(&run.watcher);
+    for (tl_server_number server = 1; server <= SERVERS; server++) {
+        seat_check_same(&loader, &run.watcher, server, false);
+        CHECK_EQUAL(seat_count(&loader, TL_STORE_FENCED, server) > 0, seat_count(&run.watcher, TL_STORE_FENCED, server) > 0);
+    }
+    check_truth(&run, &loader);
+    for (size_t i = 0; i < run.past_count; i++) {
+        finish(&run.past[i]);
+    }
+    free(run.past);
+    finish(&loader);
+    finish(&run.watcher);
+    end();
+}
+
+TEST(random_interleavings_lose_and_double_nothing)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        random_interleaving(seed * 1000);
+    }
+}
+
+void contract_run(const contract_backend *with)
+{
+    backend = with;
+    RUN(world_is_made_once);
+    RUN(join_tells_number_epoch_and_tick);
+    RUN(rejoin_raises_the_epoch_and_keeps_the_groups);
+    RUN(crash_before_the_commit_loses_only_what_was_not_committed);
+    RUN(fence_ends_the_epoch_and_names_the_heir);
+    RUN(zombie_commits_nothing);
+    RUN(of_two_fencers_one_wins);
+    RUN(two_servers_that_fence_each_other_do_not_both_win);
+    RUN(one_that_leaves_is_taken_over_by_the_first_that_asks);
+    RUN(newest_checkpoint_wins_and_a_tombstone_is_one);
+    RUN(cut_drops_old_records_and_keeps_the_newest);
+    RUN(load_after_a_restart_gives_what_was_committed);
+    RUN(stall_is_told_once_and_nothing_is_lost);
+    RUN(queues_are_bounded_in_bytes);
+    RUN(a_slow_follower_gets_all_of_it);
+    RUN(random_interleavings_lose_and_double_nothing);
+}

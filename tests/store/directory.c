@@ -1,0 +1,45 @@
+#define _XOPEN_SOURCE 700 // nftw, mkdtemp
+#include "directory.h"
+
+#include <ftw.h>
+
+void directory_make(char *out, size_t bytes)
+{
+    const char *base = getenv("TMPDIR");
+    CHECK((size_t)snprintf(out, bytes, "%s/tramline-store-XXXXXX", base && strlen(base) < 30 ? base : "/tmp") < bytes);
+    CHECK(mkdtemp(out));
+}
+
+void directory_make_world(const char *directory)
+{
+    tl_store *store = NULL;
+    tl_sqlite_def def = {.directory = directory, .create = true};
+    CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
+    tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
+    snprintf(info.scenario, sizeof(info.scenario), "test");
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
+    store->ops->close(store, false);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    return remove(path);
+}
+
+void directory_remove(const char *directory)
+{
+    CHECK_EQUAL(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+tl_store *directory_open(const char *directory)
+{
+    tl_store *store = NULL;
+    char text[256];
+    tl_sqlite_def def = {.directory = directory};
+    tl_result result = tl_sqlite_store_open(&def, &store, text, sizeof(text));
+    if (result != TL_OK) {
+        fprintf(stderr, "%s: %s\n", tl_result_name(result), text);
+    }
+    CHECK_EQUAL(result, TL_OK);
+    return store;
+}

@@ -1,0 +1,72 @@
+// The contract over the SQLite backend, in a directory of its own for each world.
+#include "contract.h"
+#include "directory.h"
+
+#include <sqlite3.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct sqlite_fixture {
+    char directory[64];
+    sqlite3 *lock; // holds a log's write lock
+} sqlite_fixture;
+
+static tl_store *sqlite_attach(void *fixture)
+{
+    return directory_open(((sqlite_fixture *)fixture)->directory);
+}
+
+static void *sqlite_create(uint64_t seed)
+{
+    sqlite_fixture *fixture = calloc(1, sizeof(*fixture));
+    CHECK(fixture);
+    directory_make(fixture->directory, sizeof(fixture->directory));
+    directory_make_world(fixture->directory);
+    return fixture;
+}
+
+static void sqlite_destroy(void *world)
+{
+    sqlite_fixture *fixture = world;
+    directory_remove(fixture->directory);
+    free(fixture);
+}
+
+static uint64_t sqlite_pass(void *world)
+{
+    struct timespec now;
+    usleep(300);
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static void sqlite_stall(void *world, const char *name, bool stalled)
+{
+    sqlite_fixture *fixture = world;
+    if (stalled) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s.log.db", fixture->directory, name);
+        CHECK_EQUAL(sqlite3_open(path, &fixture->lock), SQLITE_OK);
+        sqlite3_busy_timeout(fixture->lock, 5000);
+        CHECK_EQUAL(sqlite3_exec(fixture->lock, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    } else {
+        CHECK_EQUAL(sqlite3_exec(fixture->lock, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(fixture->lock);
+        fixture->lock = NULL;
+    }
+}
+
+int main(void)
+{
+    const contract_backend backend = {
+        .name = "sqlite",
+        .create = sqlite_create,
+        .destroy = sqlite_destroy,
+        .attach = sqlite_attach,
+        .pass = sqlite_pass,
+        .stall = sqlite_stall,
+        .steps = 1500,
+    };
+    contract_run(&backend);
+    return 0;
+}
