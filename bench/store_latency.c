@@ -87,7 +87,7 @@ static void take_events(tl_store *store, results *out, bool *loaded, int64_t war
 
 static void serve(const char *directory, int index, int servers, int seconds, size_t bytes, bool full, results *out)
 {
-    char name[16];
+    char name[TL_NAME_BYTES_MAX + 1];
     snprintf(name, sizeof(name), "server%d", index);
     tl_store *store = open_store(directory, false, full);
     must(store->ops->join(store, name), "join");
