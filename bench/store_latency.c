@@ -85,6 +85,16 @@ static void take_events(tl_store *store, results *out, bool *loaded, int64_t war
     }
 }
 
+// Goes on taking events as they come, until then.
+static void take_until(tl_store *store, results *out, bool *loaded, uint64_t until_us)
+{
+    for (uint64_t now_us = clock_us(CLOCK_MONOTONIC); now_us < until_us; now_us = clock_us(CLOCK_MONOTONIC)) {
+        struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
+        poll(&wait, 1, (int)((until_us - now_us + 999u) / 1000u));
+        take_events(store, out, loaded, WARM_UP_TICKS);
+    }
+}
+
 static void serve(const char *directory, int index, int servers, int seconds, size_t bytes, bool full, results *out)
 {
     char name[TL_NAME_BYTES_MAX + 1];
@@ -96,20 +106,15 @@ static void serve(const char *directory, int index, int servers, int seconds, si
     bool loaded = false;
     uint64_t tick_us = 1000000u / TICK_HZ;
     uint64_t next_us = clock_us(CLOCK_MONOTONIC) + 200000u + tick_us * (uint64_t)index / (uint64_t)servers;
-    for (int64_t tick = 0; tick < (int64_t)seconds * TICK_HZ + WARM_UP_TICKS;) {
-        uint64_t now_us = clock_us(CLOCK_MONOTONIC);
-        if (loaded && now_us >= next_us) {
-            (void)store->ops->submit(store, tick++, body, bytes, clock_us(CLOCK_REALTIME));
-            next_us += tick_us;
-        }
-        struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
-        uint64_t left_us = next_us > now_us ? next_us - now_us : 0;
-        poll(&wait, 1, loaded ? (int)(left_us / 1000u) + (left_us > 0) : 10);
-        take_events(store, out, &loaded, WARM_UP_TICKS);
+    while (!loaded) {
+        take_until(store, out, &loaded, clock_us(CLOCK_MONOTONIC) + 10000u);
     }
-    store->ops->drain(store, 1000);
-    usleep(100000);
-    take_events(store, out, &loaded, WARM_UP_TICKS);
+    for (int64_t tick = 0; tick < (int64_t)seconds * TICK_HZ + WARM_UP_TICKS; tick++) {
+        take_until(store, out, &loaded, next_us);
+        (void)store->ops->submit(store, tick, body, bytes, clock_us(CLOCK_REALTIME));
+        next_us += tick_us;
+    }
+    take_until(store, out, &loaded, next_us + 200000u); // the others' last ones too
     store->ops->close(store, true);
     free(body);
     struct rusage usage;

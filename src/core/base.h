@@ -23,13 +23,6 @@ static inline int64_t tl_max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-// a / 2^shift to the nearest, halves up; a shift below zero multiplies.
-static inline int64_t tl_shift_round(int64_t a, int shift)
-{
-    if (shift <= 0) return (int64_t)((uint64_t)a << -shift);
-    return (a + ((int64_t)1 << (shift - 1))) >> shift;
-}
-
 // Wraps instead of overflowing: values from the wire may be anything.
 static inline int64_t tl_add_wrap(int64_t a, int64_t b)
 {
@@ -39,6 +32,13 @@ static inline int64_t tl_add_wrap(int64_t a, int64_t b)
 static inline int64_t tl_mul_wrap(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
+// a / 2^shift to the nearest, halves up; a shift below zero multiplies.
+static inline int64_t tl_shift_round(int64_t a, int shift)
+{
+    if (shift <= 0) return (int64_t)((uint64_t)a << -shift);
+    return tl_add_wrap(a, (int64_t)1 << (shift - 1)) >> shift;
 }
 
 static inline int tl_bit_length(uint64_t value)

@@ -1,45 +1,64 @@
 #include "chunk.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #define MODEL(member) ((int)(offsetof(tl_models, member) / sizeof(uint16_t)))
 
-static void start(tl_chunk_coder *c, const tl_kinds *kinds, int level, bool whole, int64_t to_tick, uint32_t first_slot)
+#ifdef TL_TRAIN
+void (*tl_train_start)(int level, bool whole);
+#endif
+
+static void start(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick)
 {
     memcpy(&c->models, tl_models_start(level), sizeof c->models);
-    c->kinds = kinds, c->level = level, c->whole = whole, c->to_tick = to_tick, c->next_slot = first_slot;
+    c->kinds = kinds, c->level = level, c->whole = whole, c->one_step = steps == 1, c->to_tick = to_tick;
     c->last_id = c->last_carrier = 0;
+#ifdef TL_TRAIN
+    if (tl_train_start) tl_train_start(level, whole);
+#endif
 }
 
-void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, bool whole, int64_t to_tick, uint32_t first_slot, void *out, size_t capacity)
+void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, void *out, size_t capacity)
 {
-    start(c, kinds, level, whole, to_tick, first_slot);
+    start(c, kinds, level, steps, whole, to_tick);
     tl_codec_encoder(&c->codec, out, capacity, (uint16_t *)&c->models);
 }
 
-void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, bool whole, int64_t to_tick, uint32_t first_slot, const void *in, size_t size)
+void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, const void *in, size_t size)
 {
-    start(c, kinds, level, whole, to_tick, first_slot);
+    start(c, kinds, level, steps, whole, to_tick);
     tl_codec_decoder(&c->codec, in, size, (uint16_t *)&c->models);
 }
 
 // ---- the grammar ----
 
-bool tl_chunk_more(tl_chunk_coder *c, bool more)
+uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
 {
-    return tl_code_bit(&c->codec, MODEL(more) + !c->whole, more);
+    uint64_t value = tl_code_uint(&c->codec, MODEL(added), added);
+    if (value > TL_STREAM_SLOTS_MAX) c->codec.bad = true;
+    return c->codec.bad ? 0 : (uint32_t)value;
 }
 
-uint32_t tl_chunk_slot(tl_chunk_coder *c, uint32_t slot)
+enum { FAST_MM_S = 2500 };
+
+static int class_of_slot(const tl_chunk_coder *c, const int64_t *base, int kind_number)
 {
-    uint64_t gap = tl_code_uint(&c->codec, MODEL(gap) + !c->whole * TL_UINT_CONTEXTS, slot - c->next_slot);
-    if (gap >= TL_STREAM_SLOTS_MAX || c->next_slot + gap >= TL_STREAM_SLOTS_MAX) {
-        c->codec.bad = true;
-        return 0;
-    }
-    slot = c->next_slot + (uint32_t)gap;
-    c->next_slot = slot + 1;
-    return slot;
+    if (base == NULL) return TL_SLOT_EMPTY;
+    const tl_field *place = &c->kinds->kinds[kind_number].fields[0];
+    if (place->predictor == TL_PREDICT_HOLD) return TL_SLOT_FIXED;
+    if (!(base[4] | base[6] | base[5])) return TL_SLOT_STILL;
+    int age = tl_bit_length((uint64_t)(c->to_tick > base[0] ? c->to_tick - base[0] : 0));
+    if (age >= TL_COURSE_AGES) age = TL_COURSE_AGES - 1;
+    int64_t speed = llabs(base[4]) + llabs(base[6]), unit = (int64_t)FAST_MM_S << (place->shift[c->level] + c->kinds->rate_shift + 8);
+    bool fast = speed > (unit >> 8) / (1000 * (int64_t)c->kinds->tick_hz);
+    return TL_SLOT_MOVING + fast * TL_COURSE_AGES + age;
+}
+
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, const int64_t *base, int base_kind)
+{
+    if (c->whole) return tl_code_bit(&c->codec, MODEL(filled), changed);
+    return tl_code_bit(&c->codec, MODEL(changed) + !c->one_step * TL_SLOT_CLASSES + class_of_slot(c, base, base_kind), changed);
 }
 
 static tl_chunk_op_type code_type(tl_chunk_coder *c, tl_chunk_op_type type, bool held)
@@ -68,7 +87,7 @@ static tl_entity_id code_id(tl_chunk_coder *c, tl_entity_id id)
         server = tl_code_raw(&c->codec, 16, server);
     else
         server = c->last_id >> COUNTER_BITS;
-    int64_t step = tl_code_signed(&c->codec, MODEL(id), 1, (int64_t)(id & mask) - (int64_t)(c->last_id & mask));
+    int64_t step = tl_code_signed(&c->codec, MODEL(id) + c->whole * TL_SIGNED_CONTEXTS, 1, (int64_t)(id & mask) - (int64_t)(c->last_id & mask));
     id = server << COUNTER_BITS | (((c->last_id & mask) + (uint64_t)step) & mask);
     if (id == 0) c->codec.bad = true;
     return c->last_id = id;
@@ -86,11 +105,6 @@ static int64_t code_start(tl_chunk_coder *c, bool changed, int64_t start_tick)
     return c->to_tick - (int64_t)tl_code_uint(&c->codec, MODEL(age) + changed * TL_UINT_CONTEXTS, (uint64_t)(c->to_tick - start_tick));
 }
 
-static int sign_of(int64_t value)
-{
-    return (value > 0) - (value < 0);
-}
-
 static void code_new_position(tl_chunk_coder *c, int64_t *w)
 {
     tl_codec *codec = &c->codec;
@@ -103,26 +117,77 @@ static void code_new_position(tl_chunk_coder *c, int64_t *w)
     }
 }
 
-static void code_position(tl_chunk_coder *c, const int64_t *base, int64_t *w)
+// What a turn makes of a velocity.
+static void turned(const int64_t *v, int turn, int64_t out[3])
+{
+    static const int8_t cosine[4] = {1, 0, 0, -1}, sine[4] = {0, 1, -1, 0};
+    out[0] = cosine[turn] * v[0] + sine[turn] * v[2];
+    out[1] = v[1];
+    out[2] = cosine[turn] * v[2] - sine[turn] * v[0];
+}
+
+static int nearest_turn(const int64_t *from, const int64_t *to)
+{
+    int best = 0;
+    double least = INFINITY;
+    for (int turn = 0; turn < 4; turn++) {
+        int64_t v[3];
+        turned(from, turn, v);
+        double dx = (double)(to[0] - v[0]), dz = (double)(to[2] - v[2]), d = dx * dx + dz * dz;
+        if (d < least) least = d, best = turn;
+    }
+    return best;
+}
+
+static void code_swerve(tl_chunk_coder *c, const int64_t *from, int64_t *to)
+{
+    int turn = c->codec.encode ? nearest_turn(from, to) : 0;
+    int64_t expected[3];
+    if (tl_code_bit(&c->codec, MODEL(turn), turn != 0))
+        turn = tl_code_bit(&c->codec, MODEL(turn) + 1, turn != 3) ? (tl_code_bit(&c->codec, MODEL(turn) + 2, turn == 2) ? 2 : 1) : 3;
+    else
+        turn = 0;
+    turned(from, turn, expected);
+    for (int axis = 0; axis < 3; axis++) {
+        int models = MODEL(swerve) + ((turn != 0) * 2 + (axis == 1)) * TL_SIGNED_CONTEXTS;
+        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, 0, tl_add_wrap(to[axis], -expected[axis])));
+    }
+}
+
+// Where it should be by the old course, and, since it is told only because it left that by about the tolerance, so much
+// on in the direction of the change.
+static void expect_place(const tl_chunk_coder *c, const tl_field *field, const int64_t *base, const int64_t *w, int64_t tick, int64_t expected[3])
+{
+    tl_position_quanta(base, c->kinds->rate_shift, tick, expected);
+    double change[3], length = 0;
+    for (int axis = 0; axis < 3; axis++) {
+        change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
+        length += change[axis] * change[axis];
+    }
+    if (length == 0) return;
+    double tolerance = field->tolerance[c->level] - (c->level ? field->tolerance[0] : 0);
+    double scale = tolerance * ldexp(1, field->shift[c->level]) / sqrt(length);
+    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)(floor(change[axis] * scale + 0.5)));
+}
+
+static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
     tl_codec *codec = &c->codec;
     bool was_moving = base[4] | base[5] | base[6];
     bool moves = tl_code_bit(codec, MODEL(still) + (was_moving ? 1 : 2), (w[4] | w[5] | w[6]) != 0);
     w[0] = moves ? code_start(c, true, w[0]) : 0;
+    if (!moves)
+        w[4] = w[5] = w[6] = 0;
+    else if (was_moving)
+        code_swerve(c, base + 4, w + 4);
+    else
+        for (int axis = 0; axis < 3; axis++) w[4 + axis] = tl_code_signed(codec, MODEL(speed) + (2 + (axis == 1)) * TL_SIGNED_CONTEXTS, 0, w[4 + axis]);
     int64_t expected[3];
-    tl_position_quanta(base, c->kinds->rate_shift, moves ? w[0] : c->to_tick, expected);
+    expect_place(c, field, base, w, moves ? w[0] : c->to_tick, expected);
     int how = moves ? (was_moving ? 0 : 2) : 1;
     for (int axis = 0; axis < 3; axis++) {
-        int vertical = (axis == 1) * TL_SIGNED_CONTEXTS;
-        int64_t miss = tl_code_signed(codec, MODEL(miss) + how * 2 * TL_SIGNED_CONTEXTS + vertical, sign_of(-base[4 + axis]),
-                                      tl_add_wrap(w[1 + axis], -expected[axis]));
-        w[1 + axis] = tl_add_wrap(expected[axis], miss);
-        if (!moves)
-            w[4 + axis] = 0;
-        else if (was_moving)
-            w[4 + axis] = tl_add_wrap(base[4 + axis], tl_code_signed(codec, MODEL(turn) + vertical, sign_of(miss), tl_add_wrap(w[4 + axis], -base[4 + axis])));
-        else
-            w[4 + axis] = tl_code_signed(codec, MODEL(speed) + vertical, sign_of(miss), w[4 + axis]);
+        int models = MODEL(miss) + (how * 2 + (axis == 1)) * TL_SIGNED_CONTEXTS;
+        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, 0, tl_add_wrap(w[1 + axis], -expected[axis])));
     }
 }
 
@@ -183,7 +248,7 @@ static void code_bytes(tl_chunk_coder *c, const tl_field *field, int64_t *w)
 static void code_field(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
     switch (field->type) {
-    case TL_FIELD_POSITION: base ? code_position(c, base, w) : code_new_position(c, w); break;
+    case TL_FIELD_POSITION: base ? code_position(c, field, base, w) : code_new_position(c, w); break;
     case TL_FIELD_ROTATION: code_rotation(c, field, base, w); break;
     case TL_FIELD_SCALAR: code_scalar(c, field, base, w); break;
     case TL_FIELD_INTEGER: {
@@ -246,83 +311,93 @@ static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int6
     return !same || memcmp(words, undo->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words) != 0;
 }
 
-// The slots that changed since `from`, each with its oldest undo entry after that, in the order of slots.
-static uint32_t changed_slots(tl_pyramid *p, const tl_stream *s, uint32_t from, const tl_undo **by_slot, uint32_t *slots)
+// The oldest undo entry after `from` of each slot that changed since.
+static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_slot)
 {
-    uint32_t count = 0;
     for (uint32_t i = s->undo_count; i-- > 0;) {
         const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
         if (undo->version <= from) break;
         by_slot[undo->slot] = undo;
     }
-    for (uint32_t i = 0; i < s->slot_top; i++)
-        if (by_slot[i]) slots[count++] = i;
-    (void)p;
-    return count;
 }
 
-// Encodes ops until the chunk is full; `about` gets the slot to go on from, and the sizes.
-static void encode(tl_pyramid *p, const tl_stream *s, uint32_t from, uint32_t begin, const tl_undo **by_slot, const uint32_t *slots,
-                       uint32_t count, tl_chunk_bytes *about, unsigned char *out)
+typedef struct encoding {
+    tl_pyramid *p;
+    const tl_stream *s;
+    const tl_undo **by_slot;
+    tl_chunk_coder *coder;
+    tl_chunk_bytes about;
+} encoding;
+
+// Codes one slot. False: there is no room for it.
+static bool encode_slot(encoding *e, uint32_t index)
 {
-    static _Thread_local tl_chunk_coder coder;
     int64_t words[TL_STATE_WORDS_MAX];
-    uint32_t limit = about->limit;
-    about->end = limit;
-    tl_chunk_encoder(&coder, p->kinds, s->level, from == 0, s->version_tick, begin, out, TL_CHUNK_BYTES_MAX + 64);
-    for (uint32_t i = 0; i < count; i++) {
-        const tl_slot *slot = &s->slots[slots[i]];
-        const tl_undo *undo = from ? by_slot[slots[i]] : NULL;
-        tl_chunk_op op;
-        if (slots[i] < begin || slots[i] >= limit || !op_of(slot, undo, slots[i], words, p->kinds, &op)) continue;
-        tl_codec before = coder.codec;
-        uint16_t more_before[2] = {coder.models.more[0], coder.models.more[1]};
-        tl_chunk_more(&coder, true);
-        tl_chunk_slot(&coder, op.slot);
-        const int64_t *base = undo ? undo->state : NULL;
-        tl_chunk_code(&coder, &op, base, undo ? undo->kind : 0);
-        uint32_t words_more = op.type == TL_CHUNK_LEAVE || op.type == TL_CHUNK_DELETE ? 0 : (uint32_t)p->kinds->kinds[op.kind].word_count;
-        if (coder.codec.bad || tl_codec_bytes(&coder.codec) + 2 > TL_CHUNK_BYTES_MAX || 
-            about->ops == TL_CHUNK_OPS_MAX || about->words + words_more > TL_CHUNK_WORDS_MAX) {
-            TL_ASSERT(about->ops > 0); // a kind's largest state fits (kinds.c)
-            coder.codec = before;
-            memcpy(coder.models.more, more_before, sizeof more_before);
-            about->end = slots[i];
-            break;
-        }
-        about->ops++;
-        about->words += words_more;
+    static const tl_slot none;
+    const tl_slot *slot = index < e->s->slot_top ? &e->s->slots[index] : &none;
+    const tl_undo *undo = e->about.from ? e->by_slot[index] : NULL;
+    const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
+    tl_chunk_op op;
+    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p->kinds, &op);
+    tl_chunk_changed(e->coder, changed, base, undo ? undo->kind : slot->kind);
+    if (changed) {
+        bool has_words = op.type == TL_CHUNK_UPDATE || op.type == TL_CHUNK_ENTER;
+        e->about.ops++;
+        e->about.words += has_words ? (uint32_t)e->p->kinds->kinds[op.kind].word_count : 0;
+        tl_chunk_code(e->coder, &op, base, undo ? undo->kind : 0);
     }
-    tl_chunk_more(&coder, false);
-    about->size = about->capacity = (uint16_t)tl_codec_finish(&coder.codec);
-    TL_ASSERT(!coder.codec.bad);
+    return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX && e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
+}
+
+// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes.
+static void encode(encoding *e, unsigned char *out, uint32_t limit)
+{
+    const tl_stream *s = e->s;
+    uint32_t from = e->about.from, begin = e->about.begin;
+    bool to_end = limit == TL_SLOT_END;
+    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % 64] : begin;
+    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, out, TL_CHUNK_BYTES_MAX + 64);
+    if (to_end) tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
+    e->about.end = limit;
+    for (uint32_t i = begin; i < end; i++) {
+        tl_codec before = e->coder->codec;
+        tl_chunk_bytes about = e->about;
+        if (encode_slot(e, i)) continue;
+        TL_ASSERT(i > begin); // a kind's largest state fits (kinds.c)
+        e->coder->codec = before;
+        e->about = about;
+        e->about.end = i;
+        break;
+    }
+    e->about.size = e->about.capacity = (uint16_t)tl_codec_finish(&e->coder->codec);
+    TL_ASSERT(!e->coder->codec.bad);
 }
 
 static const tl_chunk_bytes *make(tl_pyramid *p, tl_stream *s, uint32_t from, uint32_t begin, uint32_t limit)
 {
+    static _Thread_local tl_chunk_coder coder;
     unsigned char out[TL_CHUNK_BYTES_MAX + 64];
-    tl_chunk_bytes about = {.from = from, .begin = begin, .limit = limit};
-    uint32_t top = s->slot_top ? s->slot_top : 1, count = 0;
-    const tl_undo **by_slot = tl_heap_alloc(p->heap, top * sizeof *by_slot);
-    uint32_t *slots = tl_heap_alloc(p->heap, top * sizeof *slots);
-    tl_chunk_bytes *chunk = NULL;
-    if (by_slot && slots) {
-        if (from)
-            count = changed_slots(p, s, from, by_slot, slots);
-        else
-            for (uint32_t i = begin; i < s->slot_top; i++)
-                if (s->slots[i].used) slots[count++] = i;
-        encode(p, s, from, begin, by_slot, slots, count, &about, out);
-        if ((chunk = tl_heap_alloc(p->heap, sizeof *chunk + about.size))) {
-            about.next = s->chunks;
-            *chunk = about;
-            memcpy(chunk->data, out, about.size);
-            s->chunks = chunk;
-        }
+    uint32_t top = s->slot_top ? s->slot_top : 1;
+    encoding e = {.p = p, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
+    e.by_slot = tl_heap_alloc(p->heap, top * sizeof *e.by_slot);
+    if (e.by_slot == NULL) return NULL;
+    if (from) find_changes(s, from, e.by_slot);
+    encode(&e, out, limit);
+    // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
+    if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END) {
+        uint32_t end = e.about.end;
+        do {
+            e.about = (tl_chunk_bytes){.from = from, .begin = begin, .limit = limit};
+            encode(&e, out, end);
+        } while (e.about.end < end && (end = e.about.end));
     }
-    tl_heap_free(p->heap, by_slot, top * sizeof *by_slot);
-    tl_heap_free(p->heap, slots, top * sizeof *slots);
-    return chunk;
+    tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
+    tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
+    if (chunk == NULL) return NULL;
+    e.about.next = s->chunks;
+    *chunk = e.about;
+    memcpy(chunk->data, out, e.about.size);
+    return s->chunks = chunk;
 }
 
 const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)

@@ -1,6 +1,6 @@
 // Chunks: what changed in a stream between two of its versions, coded. The grammar is written once, for both directions
-// (codec.h); docs/PROTOCOL.md has it in words. A chunk from version 0 tells everything; one from a later version tells
-// the slots that changed, against what they held at that version.
+// (codec.h); docs/PROTOCOL.md has it in words. A chunk goes through its slots one by one and says of each whether it
+// changed; how likely that is, both sides judge by what the slot held. A chunk from version 0 tells everything.
 #ifndef TRAMLINE_CORE_CHUNK_H
 #define TRAMLINE_CORE_CHUNK_H
 
@@ -29,21 +29,31 @@ typedef struct tl_chunk_op {
     int64_t *words;
 } tl_chunk_op;
 
+// What a slot held, as far as it bears on whether it changes: nothing; something that holds its place; something that
+// could move but stands; something that moves: slow or fast, by how long it has kept its course.
+enum {
+    TL_SLOT_EMPTY, TL_SLOT_FIXED, TL_SLOT_STILL, TL_SLOT_MOVING,
+    TL_COURSE_AGES = 10,
+    TL_SLOT_CLASSES = TL_SLOT_MOVING + 2 * TL_COURSE_AGES,
+};
+
 // Probabilities, one set a level. Each member is the first of its models; see codec.h for how many a value takes.
 typedef struct tl_models {
-    uint16_t more[2];                          // [from anything]
-    uint16_t gap[2][TL_UINT_CONTEXTS];
+    uint16_t added[TL_UINT_CONTEXTS];           // slots more than before
+    uint16_t filled[1];                         // from nothing: whether a slot is
+    uint16_t changed[2][TL_SLOT_CLASSES];       // [one version, more of them]
     uint16_t op[4];
     uint16_t kind[TL_KINDS_MAX];
-    uint16_t server[1], id[TL_SIGNED_CONTEXTS];
+    uint16_t server[1], id[2][TL_SIGNED_CONTEXTS]; // [from a version, from nothing]
     uint16_t carrier[2];
     uint16_t field[TL_FIELD_TYPE_COUNT];
     uint16_t still[3];                          // [new, was moving, was still]
     uint16_t age[2][TL_UINT_CONTEXTS];          // [new, changed]
     uint16_t place[2][TL_SIGNED_CONTEXTS];      // new: [horizontal, vertical]
-    uint16_t speed[2][TL_SIGNED_CONTEXTS];      // from rest
-    uint16_t miss[3][2][TL_SIGNED_CONTEXTS];    // [goes on, stops, starts]: truth less prediction
-    uint16_t turn[2][TL_SIGNED_CONTEXTS];       // new velocity less old
+    uint16_t speed[2][2][TL_SIGNED_CONTEXTS];   // [new, from rest][horizontal, vertical]
+    uint16_t turn[4];                           // straight on, left, right, back
+    uint16_t swerve[2][2][TL_SIGNED_CONTEXTS];  // velocity less what the turn makes of the old: [straight, turned][horizontal, vertical]
+    uint16_t miss[3][2][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts][horizontal, vertical]
     uint16_t mode[3];
     uint16_t rotation[2][3][TL_SIGNED_CONTEXTS];
     uint16_t spin[3][TL_SIGNED_CONTEXTS];
@@ -60,18 +70,19 @@ typedef struct tl_chunk_coder {
     const tl_kinds *kinds;
     int level;
     bool whole;       // from version 0
+    bool one_step;    // over one version
     int64_t to_tick;
-    uint32_t next_slot;
     tl_entity_id last_id, last_carrier;
 } tl_chunk_coder;
 
-void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, bool whole, int64_t to_tick, uint32_t first_slot, void *out, size_t capacity);
-void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, bool whole, int64_t to_tick, uint32_t first_slot, const void *in, size_t size);
-// Whether another op follows.
-bool tl_chunk_more(tl_chunk_coder *c, bool more);
-// An op: first its slot; then, the slot's present content being known to both sides, the op itself. `base` is what the
-// slot holds at the chunk's start, NULL if it is empty; `base_kind` its kind.
-uint32_t tl_chunk_slot(tl_chunk_coder *c, uint32_t slot);
+void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, void *out, size_t capacity);
+void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, const void *in, size_t size);
+// First, if the chunk is up to the end of the stream: how many slots it has more than at its start (from nothing: than
+// the chunk's first slot).
+uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);
+// Then for each slot: whether it changed. `base` is what it held at the chunk's start, NULL if nothing.
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, const int64_t *base, int base_kind);
+// And if so, how.
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind);
 
 // The chunk of a stream from a version (0, or one that tl_stream_can_continue) to now, for slots from `begin` to before

@@ -1,6 +1,11 @@
 #include "codec.h"
 
-enum { ADAPT_SHIFT = 5, RANGE_MIN = 1 << 24, PROBABILITY_BITS = 12 };
+#ifdef TL_TRAIN // bench/train.c counts what is coded, by context
+void (*tl_train_bit)(int context, int bit);
+void (*tl_train_raw)(int bits);
+#endif
+
+enum { ADAPT_SHIFT = 5, RANGE_MIN = 1 << 24, PROBABILITY_BITS = 15 };
 
 void tl_codec_encoder(tl_codec *c, void *out, size_t capacity, uint16_t *models)
 {
@@ -97,6 +102,9 @@ int tl_code_bit(tl_codec *c, int context, int bit)
     uint32_t share = *p >> (16 - PROBABILITY_BITS);
     if (share == 0) share = 1;
     bit = code_split(c, (c->range >> PROBABILITY_BITS) * share, bit);
+#ifdef TL_TRAIN
+    if (tl_train_bit && c->encode) tl_train_bit(context, bit);
+#endif
     *p = (uint16_t)(bit ? *p - (*p >> ADAPT_SHIFT) : *p + ((65535 - *p) >> ADAPT_SHIFT));
     return bit;
 }
@@ -104,18 +112,26 @@ int tl_code_bit(tl_codec *c, int context, int bit)
 uint64_t tl_code_raw(tl_codec *c, int bits, uint64_t value)
 {
     uint64_t result = 0;
+#ifdef TL_TRAIN
+    if (tl_train_raw && c->encode) tl_train_raw(bits);
+#endif
     for (int i = bits - 1; i >= 0; i--)
         result = result << 1 | (uint64_t)code_split(c, c->range >> 1, (int)(value >> i & 1));
     return result;
 }
 
+static int shared(int length)
+{
+    return length < TL_LENGTHS ? length : TL_LENGTHS - 1;
+}
+
 uint64_t tl_code_uint(tl_codec *c, int context, uint64_t value)
 {
     int length = tl_bit_length(value), i = 0;
-    while (i < 64 && tl_code_bit(c, context + i, i < length)) i++;
+    while (i < 64 && tl_code_bit(c, context + shared(i), i < length)) i++;
     length = i;
     if (length <= 1) return (uint64_t)length;
-    uint64_t second = (uint64_t)tl_code_bit(c, context + 65 + length, (int)(value >> (length - 2) & 1));
+    uint64_t second = (uint64_t)tl_code_bit(c, context + TL_LENGTHS + shared(length), (int)(value >> (length - 2) & 1));
     uint64_t rest = tl_code_raw(c, length - 2, value & (((uint64_t)1 << (length - 2)) - 1));
     return (uint64_t)1 << (length - 1) | second << (length - 2) | rest;
 }

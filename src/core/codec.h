@@ -10,7 +10,8 @@
 #include "base.h"
 
 enum {
-    TL_UINT_CONTEXTS = 2 * 65 + 1, // of one tl_code_uint model: 65 for the bit length in unary, 65 for the bit after the leading one
+    TL_LENGTHS = 20,                    // bit lengths that have models of their own; longer ones share the last
+    TL_UINT_CONTEXTS = 2 * TL_LENGTHS,  // of one tl_code_uint: the bit length in unary, the bit after the leading one
     TL_SIGNED_CONTEXTS = TL_UINT_CONTEXTS + 3,
 };
 

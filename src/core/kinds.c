@@ -2,7 +2,11 @@
 
 #include <stdio.h>
 
-enum { COOKIE = 0x7a6b1d };
+enum {
+    COOKIE = 0x7a6b1d,
+    REACH_MAX_M = 2500, // farther out, the finest quantum of the carrier's rotation would be more than the tolerance
+};
+
 
 tl_field_def tl_field_def_default(const char *name, tl_field_type type, tl_predictor predictor)
 {
@@ -46,11 +50,17 @@ static int field_words(const tl_field *field)
     }
 }
 
-// The quantum is the largest power of two within a quarter of the tolerance.
+static double tolerance_max(tl_field_type type)
+{
+    return type == TL_FIELD_ROTATION ? 1.5 : 1e6; // radians; metres, or the scalar's unit
+}
+
+// The quantum is the largest power of two within a quarter of the tolerance; at most 64 m, which
+// divides every tile's origin.
 static int shift_of(double tolerance)
 {
     int shift = (int)ceil(log2(4 / tolerance));
-    return shift > TL_SHIFT_MAX ? TL_SHIFT_MAX : shift < -8 ? -8 : shift;
+    return shift > TL_SHIFT_MAX ? TL_SHIFT_MAX : shift < -TL_TILE_SHIFT ? -TL_TILE_SHIFT : shift;
 }
 
 static const char *field_fault(const tl_field_def *def)
@@ -76,7 +86,7 @@ static void resolve_levels(tl_field *field, const tl_field_def *def)
         double scale = def->type <= TL_FIELD_ROTATION ? tl_level_tolerance_m(level) / tl_level_tolerance_m(0) : 1;
         double tolerance = def->tolerance_level[level] > 0 ? def->tolerance_level[level] : def->tolerance * scale;
         if (level && tolerance < field->tolerance[level - 1]) tolerance = field->tolerance[level - 1];
-        if (def->type == TL_FIELD_ROTATION && tolerance > 1.5) tolerance = 1.5;
+        tolerance = fmin(tolerance, tolerance_max(def->type));
         field->tolerance[level] = tolerance;
         field->shift[level] = def->type < TL_FIELD_INTEGER ? shift_of(tolerance) : 0;
     }
@@ -89,7 +99,7 @@ static const char *kind_fault(const tl_kind_def *def)
     if (def->field_count < 1 || def->field_count > TL_FIELDS_MAX) return "it must have 1 to 16 fields";
     if (def->fields[0].type != TL_FIELD_POSITION) return "field 0 must be a position";
     if (def->level_last < 0 || def->level_last >= TL_LEVELS_MAX) return "level_last is out of range";
-    if (!(def->carrier_reach_m >= 0 && def->carrier_reach_m <= 1e5)) return "carrier_reach_m must be 0 to 1e5";
+    if (!(def->carrier_reach_m >= 0 && def->carrier_reach_m <= REACH_MAX_M)) return "carrier_reach_m must be 0 to 2'500";
     if ((unsigned)def->update >= TL_POLICY_COUNT || (unsigned)def->remove >= TL_POLICY_COUNT ||
         (unsigned)def->create >= TL_POLICY_COUNT)
         return "no such policy";
@@ -138,18 +148,20 @@ static const char *resolve_kind(tl_kind *kind, const tl_kind_def *def)
 static void set_rates(tl_kinds *kinds, uint32_t tick_hz)
 {
     kinds->tick_hz = tick_hz;
-    kinds->rate_shift = tl_bit_length(tick_hz - 1) + 3; // a velocity's error is at most a sixteenth of a quantum a second
+    kinds->rate_shift = tl_bit_length(tick_hz - 1) + 1; // a velocity's error is at most a sixteenth of a quantum a second
 }
 
-static void set_hash(tl_kinds *kinds)
+// False: the table is too large.
+static bool set_hash(tl_kinds *kinds)
 {
-    static unsigned char bytes[TL_KIND_TABLE_BYTES_MAX];
+    static _Thread_local unsigned char bytes[TL_KIND_TABLE_BYTES_MAX];
     tl_writer w = tl_writer_make(bytes, sizeof bytes);
     tl_kinds_write(kinds, &w);
-    TL_ASSERT(!w.bad);
+    if (w.bad) return false;
     kinds->hash = 0x7472616d6c696e65u;
     for (size_t i = 0; i < w.size; i++) kinds->hash = tl_mix(kinds->hash ^ bytes[i]) + 1;
     if (kinds->hash == 0) kinds->hash = 1;
+    return true;
 }
 
 tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uint32_t tick_hz, char *text, size_t text_bytes)
@@ -172,8 +184,9 @@ tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uin
     }
     kinds->count = count;
     set_rates(kinds, tick_hz);
-    set_hash(kinds);
-    return TL_OK;
+    if (set_hash(kinds)) return TL_OK;
+    if (text) snprintf(text, text_bytes, "all kinds together have too many fields: their table is larger than %d bytes", TL_KIND_TABLE_BYTES_MAX);
+    return TL_ERR_INVALID;
 }
 
 static void write_field(const tl_field *field, tl_writer *w)
@@ -199,7 +212,7 @@ void tl_kinds_write(const tl_kinds *kinds, tl_writer *w)
         tl_write_name(w, kind->name);
         tl_write_fixed(w, (uint64_t)kind->field_count, 1);
         tl_write_fixed(w, (uint64_t)kind->level_last, 1);
-        tl_write_fixed(w, (uint64_t)(kind->carrier_reach_m * 100), 4);
+        tl_write_fixed(w, (uint64_t)ceil(kind->carrier_reach_m * 100), 4);
         tl_write_fixed(w, (uint64_t)(kind->update | kind->remove << 2 | kind->create << 4), 1);
         for (int f = 0; f < kind->field_count; f++) write_field(&kind->fields[f], w);
     }
@@ -219,7 +232,7 @@ static void read_field(tl_field *field, tl_reader *r)
         uint64_t bits = tl_read_fixed(r, 8);
         memcpy(&field->tolerance[level], &bits, sizeof bits);
         double t = field->tolerance[level];
-        if (!(t >= 1e-7 && t <= 1e6) || (level && t < field->tolerance[level - 1])) r->bad = true;
+        if (!(t >= 1e-7 && t <= tolerance_max(field->type)) || (level && t < field->tolerance[level - 1])) r->bad = true;
         if (!r->bad) field->shift[level] = shift_of(t);
     }
 }
@@ -233,7 +246,9 @@ static void read_kind(tl_kind *kind, tl_reader *r)
     int policies = (int)tl_read_fixed(r, 1);
     kind->update = policies & 3, kind->remove = policies >> 2 & 3, kind->create = policies >> 4 & 3;
     kind->rotation = TL_NONE;
+    if (policies >> 6 || kind->update >= TL_POLICY_COUNT || kind->remove >= TL_POLICY_COUNT || kind->create >= TL_POLICY_COUNT) r->bad = true;
     if (kind->field_count < 1 || kind->field_count > TL_FIELDS_MAX || kind->level_last >= TL_LEVELS_MAX) r->bad = true;
+    if (kind->carrier_reach_m > REACH_MAX_M) r->bad = true;
     for (int i = 0; i < kind->field_count && !r->bad; i++) {
         tl_field *field = &kind->fields[i];
         read_field(field, r);
@@ -256,6 +271,5 @@ tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r)
     if (r->bad) return TL_ERR_MALFORMED;
     kinds->count = count;
     set_rates(kinds, tick_hz);
-    set_hash(kinds);
-    return TL_OK;
+    return set_hash(kinds) ? TL_OK : TL_ERR_MALFORMED;
 }

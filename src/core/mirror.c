@@ -136,10 +136,18 @@ static void unlink_rider(tl_mirror *m, int32_t index)
     e->carrier = e->rider_next = e->rider_prev = TL_NONE;
 }
 
+// How many ride on top of each other in an entity, with itself.
+static int height(const tl_mirror *m, int32_t index)
+{
+    int highest = 0;
+    for (int32_t r = m->entities[index].rider_first; r != TL_NONE; r = m->entities[r].rider_next) highest = (int)tl_max_i64(highest, height(m, r));
+    return 1 + highest;
+}
+
 // Whether `index` may ride in `carrier`: no loop, not too deep.
 static bool may_ride(const tl_mirror *m, int32_t index, int32_t carrier)
 {
-    int depth = 1;
+    int depth = height(m, index);
     for (int32_t at = carrier; at != TL_NONE; at = m->entities[at].carrier)
         if (at == index || ++depth > TL_CARRIER_DEPTH_MAX) return false;
     return true;
@@ -158,11 +166,11 @@ static bool resolve_one(tl_mirror *m, int32_t index)
 void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id)
 {
     tl_entity *e = &m->entities[index];
-    bool listed = e->carrier_id != 0 && e->carrier == TL_NONE;
     unlink_rider(m, index);
     e->carrier_id = carrier_id;
     tl_mirror_touch(m, index, TL_CHANGE_CARRIER | TL_CHANGE_STATE);
-    if (carrier_id == 0 || resolve_one(m, index) || listed) return;
+    if (carrier_id == 0 || resolve_one(m, index) || e->unresolved_listed) return;
+    e->unresolved_listed = true;
     m->unresolved[m->unresolved_count++] = index;
 }
 
@@ -172,11 +180,13 @@ void tl_mirror_resolve(tl_mirror *m)
     for (uint32_t i = 0; i < m->unresolved_count; i++) {
         int32_t index = m->unresolved[i];
         tl_entity *e = &m->entities[index];
-        if (!e->used || !e->live || e->carrier_id == 0 || e->carrier != TL_NONE) continue;
-        if (resolve_one(m, index))
-            tl_mirror_touch(m, index, TL_CHANGE_CARRIER);
-        else
+        bool waits = e->used && e->live && e->carrier_id != 0 && e->carrier == TL_NONE;
+        if (waits && !resolve_one(m, index)) {
             m->unresolved[kept++] = index;
+            continue;
+        }
+        e->unresolved_listed = false;
+        if (waits) tl_mirror_touch(m, index, TL_CHANGE_CARRIER);
     }
     m->unresolved_count = kept;
 }

@@ -29,6 +29,7 @@ typedef struct tl_entity {
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
+    bool unresolved_listed;
 } tl_entity;
 
 typedef struct tl_group {

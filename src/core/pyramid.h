@@ -56,6 +56,7 @@ typedef struct tl_stream {
     uint32_t undo_capacity, undo_first, undo_count;
     uint32_t version, version_oldest; // cursors from version_oldest on can be continued
     int64_t version_tick;
+    uint32_t top_at[1 << 6]; // slot_top at the end of each version, by its low bits
     uint32_t subscriber_count;
     int64_t idle_tick; // since when it has none
     tl_chunk_bytes *chunks; // for the present version

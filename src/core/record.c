@@ -55,11 +55,12 @@ void tl_record_group_delete(tl_record_writer *r, tl_group_id group)
     tl_write_varint(&r->w, group);
 }
 
-void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to)
+void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to, uint32_t epoch)
 {
     write_op(r, TL_OP_GROUP_GIVE);
     tl_write_varint(&r->w, group);
     tl_write_varint(&r->w, to);
+    tl_write_varint(&r->w, epoch);
 }
 
 void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick)
@@ -167,9 +168,12 @@ static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_
 
 void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words)
 {
-    for (int i = 0; i < kind->field_count; i++)
-        if (fields >> i & 1) read_field(r, tick, &kind->fields[i], words + kind->fields[i].word);
-    if (!tl_state_valid(kind, kinds, words, 0, tick)) r->bad = true;
+    for (int i = 0; i < kind->field_count; i++) {
+        const tl_field *field = &kind->fields[i];
+        if (!(fields >> i & 1)) continue;
+        read_field(r, tick, field, words + field->word);
+        if (!tl_field_valid(field, kinds, words + field->word, 0, tick)) r->bad = true;
+    }
 }
 
 static const tl_kind *read_kind(op_reader *o, int *number)
@@ -217,8 +221,10 @@ static void read_group_give(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
     tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
+    uint32_t epoch = (uint32_t)tl_read_limited(&o->r, 0xffffffffu);
     int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
     if (group == TL_NONE || passed_over(o, group)) return;
+    if (o->events && o->events->receiver) to = o->events->receiver(o->events->user, to, epoch);
     tl_server_number from = o->m->groups[group].owner;
     o->m->groups[group].owner = to;
     o->m->groups[group].changed_tick = o->store_tick;

@@ -10,7 +10,7 @@ enum { TL_RECORD_FORMAT = 1 };
 typedef enum tl_op {
     TL_OP_GROUP = 1,        // group, owner: it exists, and is the owner's
     TL_OP_GROUP_DELETE = 2, // group, with all its entities
-    TL_OP_GROUP_GIVE = 3,   // group, to server
+    TL_OP_GROUP_GIVE = 3,   // group, to server, its epoch
     TL_OP_NEED = 4,         // server, epoch, tick: apply this record after that one (tick -1: after that epoch's end)
     TL_OP_CREATE = 5,       // id, kind, group, carrier, all fields
     TL_OP_UPDATE = 6,       // id, kind, mask of fields, those fields
@@ -31,7 +31,7 @@ typedef struct tl_record_writer {
 void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity);
 void tl_record_group(tl_record_writer *r, tl_group_id group, tl_server_number owner);
 void tl_record_group_delete(tl_record_writer *r, tl_group_id group);
-void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to);
+void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to, uint32_t epoch);
 void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick);
 void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words);
 void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words);
@@ -52,6 +52,8 @@ static inline uint32_t tl_fields_all(const tl_kind *kind)
 // What a record's reader is told besides the mirror's changes. Any may be NULL.
 typedef struct tl_record_events {
     void *user;
+    // Who gets a group that is given to a server in an epoch of its: that server, or whose it all is if that epoch has ended.
+    tl_server_number (*receiver)(void *user, tl_server_number to, uint32_t epoch);
     void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);
     void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);
 } tl_record_events;
@@ -71,7 +73,7 @@ int tl_record_needs(const void *data, size_t size, tl_need *needs, int max);
 
 // A group's checkpoint as a record. False if it did not fit.
 bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size);
-// Applies it. The group must not be known, or be known by an older checkpoint.
+// Applies it: what the group held before is replaced, unless that was as new. While loading only.
 tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size);
 
 #endif

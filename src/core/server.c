@@ -193,6 +193,7 @@ static void world_tick(tl_server *s, int64_t tick)
     s->mirror.tick = tick;
     tl_follow_apply(s, tick);
     tl_own_apply(s, tick);
+    tl_own_follow_set_down(s);
     tl_mirror_resolve(&s->mirror);
     tl_pyramid_tick(&s->pyramid, tick);
     tl_mirror_settle(&s->mirror);
@@ -220,6 +221,16 @@ static void poll_store(tl_server *s)
     while (s->state < TL_SERVER_LEFT && s->def.store->ops->poll(s->def.store, &event) == TL_OK) tl_follow_event(s, &event);
 }
 
+// A leaving server has left once its groups are others', if there are any, and all that it said is committed.
+static void leave(tl_server *s)
+{
+    if (s->state != TL_SERVER_LEAVING || s->own_count || s->unsent_count || s->deleted_count) return;
+    if (tl_own_owns_any(s) && tl_follow_alive_count(s)) return;
+    s->state = TL_SERVER_LEFT;
+    tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
+    tl_server_say(s, "left; all is committed");
+}
+
 void tl_server_step(tl_server *s, uint64_t now_us)
 {
     if (now_us > s->now_us) s->now_us = now_us;
@@ -231,6 +242,7 @@ void tl_server_step(tl_server *s, uint64_t now_us)
     if (tick > s->tick) own_tick(s, tick);
     tl_own_submit(s);
     advance_world(s);
+    leave(s);
     if (s->def.transport) s->def.transport->ops->flush(s->def.transport);
 }
 

@@ -26,6 +26,7 @@ static void on_server(tl_server *s, const tl_store_event *event)
     if (p == NULL || event->server == s->number) return;
     if (!p->known) p->head_tick = p->applied_tick = event->tick;
     if (p->known && p->epoch != event->epoch && s->state != TL_SERVER_JOINING) tl_server_say(s, "server %s is back (epoch %u)", event->name, event->epoch);
+    if (s->state == TL_SERVER_JOINING && event->epoch > p->ended_epoch + 1) p->ended_epoch = event->epoch - 1; // that was told, or is cut
     p->known = true;
     p->ended = false;
     p->epoch = event->epoch;
@@ -44,6 +45,7 @@ static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, 
         return;
     }
     *record = (tl_followed_record){.tick = event->tick, .epoch = event->epoch, .begun_us = event->begun_us, .is_end = is_end, .heir = event->heir, .size = size};
+    if (is_end) record->end_serial = s->ends_queued++;
     if (size) memcpy(record->data, event->data, size);
     if (p->last)
         p->last->next = record;
@@ -56,7 +58,8 @@ static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followe
 
 static void apply_loaded(tl_server *s, const tl_store_event *event)
 {
-    tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, NULL);
+    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver};
+    tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     if (result == TL_ERR_MALFORMED)
         tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is damaged; restore the store from a copy", event->server, (long long)event->tick);
     if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
@@ -169,12 +172,12 @@ static bool need_met(const tl_server *s, const tl_need *need)
     if (need->server == s->number || need->server == 0 || need->server > TL_SERVERS_MAX) return true;
     const tl_peer_server *p = &s->servers[need->server];
     if (p->ended_epoch >= need->epoch || !p->known) return true;
-    return need->tick >= 0 && (p->epoch > need->epoch || p->applied_tick >= need->tick);
+    return need->tick >= 0 && p->applied_tick >= need->tick;
 }
 
 static bool can_apply(const tl_server *s, const tl_followed_record *record, int64_t tick)
 {
-    if (record->is_end) return true;
+    if (record->is_end) return record->end_serial == s->ends_applied;
     if (record->tick > tick) return false;
     tl_need needs[TL_NEEDS_MAX];
     int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX);
@@ -200,21 +203,53 @@ void tl_follow_mark_lagging(tl_server *s, int64_t tick)
     }
 }
 
-// A need names the server and the tick, or the end of the epoch, that own records must come after from now on.
-static void need_from_now_on(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
+// Of one server the latest need says it all: ends of epochs come after their ticks, and ticks rise over epochs.
+static bool is_later(const tl_need *a, const tl_need *b)
 {
-    for (uint32_t i = 0; i < s->need_count; i++)
-        if (s->needs[i].server == server && s->needs[i].epoch == epoch && s->needs[i].tick == tick) return;
-    TL_ASSERT(s->need_count < TL_NEEDS_MAX); // one a server and tick at most
-    s->needs[s->need_count++] = (tl_need){server, epoch, tick};
+    if (a->epoch != b->epoch) return a->epoch > b->epoch;
+    return b->tick >= 0 && (a->tick < 0 || a->tick > b->tick);
 }
 
-static void inherit(tl_server *s, tl_server_number from, tl_server_number heir)
+void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    tl_need need = {server, epoch, tick};
+    for (uint32_t i = 0; i < s->need_count; i++) {
+        if (s->needs[i].server != server) continue;
+        if (is_later(&need, &s->needs[i])) s->needs[i] = need;
+        return;
+    }
+    TL_ASSERT(s->need_count < TL_NEEDS_MAX); // one a server at most
+    s->needs[s->need_count++] = need;
+}
+
+tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch)
+{
+    const tl_server *s = server;
+    for (int i = 0; i < TL_SERVERS_MAX && to >= 1 && to <= TL_SERVERS_MAX; i++) {
+        const tl_peer_server *p = &s->servers[to];
+        if (epoch > p->ended_epoch || p->ended_heir == 0 || p->ended_heir == to) break;
+        to = p->ended_heir;
+        epoch = p->ended_heir_epoch;
+    }
+    return to;
+}
+
+// What this server has seen of all others when it takes over: who had what before then. What it says from now on comes after that.
+static void need_all_seen(tl_server *s)
+{
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        const tl_peer_server *p = &s->servers[n];
+        if (n != s->number && p->known && !p->ended && p->applied_tick >= 0) tl_follow_need(s, n, p->ended_epoch + 1, p->applied_tick);
+    }
+}
+
+static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, int64_t end_tick)
 {
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         if (!group->used || !group->live || group->owner != from) continue;
+        if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > end_tick) continue; // it shows what came later
         group->owner = heir;
         count++;
         if (heir == s->number && s->state != TL_SERVER_JOINING) tl_own_take_group(s, g);
@@ -225,20 +260,29 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir)
 static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end)
 {
     tl_peer_server *p = &s->servers[number];
-    if (end->epoch > p->ended_epoch) p->ended_epoch = end->epoch;
+    if (end->epoch >= p->ended_epoch) {
+        p->ended_epoch = end->epoch;
+        p->ended_heir = end->heir;
+        p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->servers[end->heir].ended_epoch + 1 : 0; // it lived then
+        p->ended_tick = end->tick;
+    }
     if (end->heir == number) return; // it came back under a new epoch and kept its groups
-    inherit(s, number, end->heir);
     if (p->epoch <= end->epoch) p->ended = true;
-    if (end->heir == s->number) need_from_now_on(s, number, end->epoch, -1);
+    if (end->heir == 0) return; // it left in order; who takes what it has left behind will be told
+    inherit(s, number, end->heir, end->tick);
+    if (end->heir != s->number || s->state == TL_SERVER_JOINING) return;
+    need_all_seen(s);
+    tl_follow_need(s, number, end->epoch, -1);
 }
 
 static void on_given(void *user, int32_t group, tl_server_number from, tl_server_number to)
 {
     tl_server *s = user;
+    (void)from;
     s->mirror.groups[group].giving = false;
     if (to != s->number) return;
     tl_own_take_group(s, group);
-    need_from_now_on(s, from, s->servers[from].epoch, s->applying_tick);
+    tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
 }
 
 static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
@@ -251,11 +295,12 @@ static void apply_one(tl_server *s, tl_server_number number, tl_followed_record 
 {
     tl_peer_server *p = &s->servers[number];
     if (record->is_end) {
+        s->ends_applied++;
         end_of_epoch(s, number, record);
         return;
     }
-    const tl_record_events events = {.user = s, .group_given = on_given, .post = on_post};
-    s->applying_tick = record->tick;
+    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
+    s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
     if (result == TL_ERR_MALFORMED) {
         tl_server_fail(s, TL_SERVER_FAILED, "a record of server %s (tick %lld) is damaged or of another version", p->name, (long long)record->tick);
@@ -307,11 +352,13 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
     if (s->state != TL_SERVER_RUNNING) return;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_server *p = &s->servers[n];
-        if (n == s->number || !p->known || p->ended || p->first) continue;
+        bool left = p->ended && p->ended_heir == 0;
+        if (n == s->number || !p->known || (p->ended && !left) || p->first) continue;
         p->silent_us += store_us;
-        if (p->silent_us < s->def.lease_ms * 1000ull || p->fence_asked || !owns_any(s, n)) continue;
+        if ((!left && p->silent_us < s->def.lease_ms * 1000ull) || !owns_any(s, n)) continue;
+        if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue; // asked; and again if nothing comes of it
         p->fence_asked = true;
         p->silent_us = 0;
-        s->def.store->ops->fence(s->def.store, n, p->epoch, p->head_tick);
+        s->def.store->ops->fence(s->def.store, n, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
     }
 }

@@ -27,6 +27,7 @@ typedef struct tl_followed_record { // of another server, waiting to be applied
     uint32_t epoch;
     uint64_t begun_us;
     bool is_end;                   // the epoch ended here
+    uint64_t end_serial;           // ends are applied in the order in which they were told
     tl_server_number heir;
     size_t size;
     unsigned char data[];
@@ -38,7 +39,10 @@ typedef struct tl_peer_server {
     uint32_t epoch;
     int64_t head_tick;             // newest record that the store has shown
     int64_t applied_tick;
-    uint32_t ended_epoch;          // of which the end was applied
+    uint32_t ended_epoch;          // the last of which the end was applied
+    tl_server_number ended_heir;   // its heir, in that server's epoch; 0: it left in order, and nobody has taken over yet
+    uint32_t ended_heir_epoch;
+    int64_t ended_tick;
     tl_followed_record *first, *last;
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
@@ -54,6 +58,7 @@ typedef struct tl_own_record {
 typedef struct tl_own_give {
     tl_group_id group;
     tl_server_number to;
+    uint32_t epoch; // of the receiver
 } tl_own_give;
 
 typedef struct tl_owned { // an entity that a client owns
@@ -107,7 +112,7 @@ struct tl_server {
     uint32_t need_count;
     tl_own_give gives[TL_GIVES_MAX];
     uint32_t give_count;
-    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups given away or deleted, as they were
+    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups given away or deleted
     uint32_t checkpoints_due_count;
     unsigned char *posts;    // ops of requests and answers for the next record
     size_t posts_bytes;
@@ -115,10 +120,13 @@ struct tl_server {
     tl_own_record own_records[TL_OWN_RECORDS_MAX]; // ring
     uint32_t own_first, own_count;
     int32_t checkpoint_group;
-    int64_t applying_tick;   // of the record that is being applied
+    tl_server_number applying; // the other server's record that is being applied
+    uint32_t applying_epoch;
+    int64_t applying_tick;
     int64_t cut_tick;
     // others
     tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
+    uint64_t ends_queued, ends_applied;
     uint64_t last_commit_us; // when an own commit was last seen
     bool store_stalled, store_done;
     // clients
@@ -138,6 +146,7 @@ uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick);
 
 // server_own.c
 bool tl_own_owns(const tl_server *s, int32_t group);
+bool tl_own_owns_any(const tl_server *s);
 void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
 void tl_own_make_record(tl_server *s);
@@ -146,6 +155,7 @@ void tl_own_committed(tl_server *s, int64_t tick);
 // Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.
 bool tl_own_ready(const tl_server *s, int64_t tick);
 void tl_own_apply(tl_server *s, int64_t tick);
+void tl_own_follow_set_down(tl_server *s); // own entities whose carrier was deleted are published where they stand now
 void tl_own_checkpoint(tl_server *s);
 void tl_own_balance(tl_server *s);
 void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
@@ -160,6 +170,9 @@ void tl_follow_apply(tl_server *s, int64_t tick);
 void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed
 bool tl_follow_alive(const tl_server *s, tl_server_number number);
 uint32_t tl_follow_alive_count(const tl_server *s);
+tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch); // see tl_record_events
+// Own records from now on must come after that server's record of a tick, or (tick -1) after the end of that epoch.
+void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick);
 
 // server_clients.c
 void tl_clients_poll(tl_server *s);

@@ -13,6 +13,13 @@ bool tl_own_owns(const tl_server *s, int32_t group)
     return g->used && !g->giving && g->owner == s->number && (g->live || g->unsent_create || g->changed_tick >= 0);
 }
 
+bool tl_own_owns_any(const tl_server *s)
+{
+    for (int32_t g = 0; g < s->mirror.group_top; g++)
+        if (tl_own_owns(s, g)) return true;
+    return false;
+}
+
 void tl_own_mark(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
@@ -101,13 +108,21 @@ bool tl_server_owns_group(const tl_server *s, tl_group_id id)
     return group != TL_NONE && tl_own_owns(s, group);
 }
 
+// To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
+static void give(tl_server *s, tl_group_id id, tl_server_number to)
+{
+    uint32_t epoch = s->servers[to].epoch;
+    s->gives[s->give_count++] = (tl_own_give){id, to, epoch};
+    if (epoch > 1) tl_follow_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
+}
+
 tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
     if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_alive(s, to)) return TL_ERR_NOT_FOUND;
     if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) return TL_ERR_DENIED;
     if (s->give_count == TL_GIVES_MAX) return TL_AGAIN;
-    s->gives[s->give_count++] = (tl_own_give){id, to};
+    give(s, id, to);
     return TL_OK;
 }
 
@@ -143,7 +158,7 @@ void tl_own_balance(tl_server *s)
         if (!tl_own_owns(s, g) || !group->live || (group->id == s->client_group && !leaving)) continue;
         tl_server_number to = poorest(s, counts);
         if (to == 0 || (!leaving && counts[s->number] < counts[to] + 2)) return;
-        s->gives[s->give_count++] = (tl_own_give){group->id, to};
+        give(s, group->id, to);
         counts[s->number]--;
         counts[to]++;
         left--;
@@ -318,7 +333,7 @@ static void record_gives(tl_server *s, tl_record_writer *r)
     for (uint32_t i = 0; i < s->give_count; i++) {
         int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
         if (group == TL_NONE || !tl_own_owns(s, group)) continue;
-        tl_record_group_give(r, s->gives[i].group, s->gives[i].to);
+        tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
         if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
         tl_own_lose_group(s, group);
         s->mirror.groups[group].giving = true;
@@ -420,7 +435,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 
 void tl_own_apply(tl_server *s, int64_t tick)
 {
-    const tl_record_events events = {.user = s, .group_given = on_given, .post = on_post};
+    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) break;
@@ -433,7 +448,30 @@ void tl_own_apply(tl_server *s, int64_t tick)
     drop_done(s);
 }
 
+void tl_own_follow_set_down(tl_server *s)
+{
+    for (uint32_t i = 0; i < s->mirror.changed_count; i++) {
+        tl_entity *e = &s->mirror.entities[s->mirror.changed[i]];
+        int32_t carrier = e->live && e->published && e->carrier_id == 0 ? tl_mirror_find(&s->mirror, e->published_carrier) : TL_NONE;
+        if (carrier == TL_NONE || !(s->mirror.entities[carrier].changes & TL_CHANGE_DELETED)) continue;
+        memcpy(e->published, e->state, state_bytes(s, e));
+        e->published_carrier = 0;
+        e->unsent_carrier = true;
+        s->truth_ticks[s->mirror.changed[i]] = -1;
+        tl_own_mark(s, s->mirror.changed[i]);
+    }
+}
+
 // ---- checkpoints ----
+
+// Whether the mirror has all that there is of a group up to its tick: then a checkpoint may stand for the log. A group
+// that is being given away or deleted has not got there yet.
+static bool is_whole(const tl_server *s, int32_t group)
+{
+    const tl_group *g = &s->mirror.groups[group];
+    if (g->giving) return false;
+    return g->owner == s->number || (g->owner <= TL_SERVERS_MAX && s->servers[g->owner].applied_tick >= s->mirror.tick);
+}
 
 static bool checkpoint(tl_server *s, tl_group_id id)
 {
@@ -443,6 +481,17 @@ static bool checkpoint(tl_server *s, tl_group_id id)
     if (s->def.store->ops->checkpoint(s->def.store, id, s->mirror.tick, s->record, size) != TL_OK) return false;
     if (group != TL_NONE) s->mirror.groups[group].checkpoint_tick = s->mirror.tick;
     return true;
+}
+
+static void checkpoint_due(tl_server *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->checkpoints_due_count; i++) {
+        tl_group_id id = s->checkpoints_due[i];
+        int32_t group = tl_mirror_find_group(&s->mirror, id);
+        if ((group != TL_NONE && !is_whole(s, group)) || !checkpoint(s, id)) s->checkpoints_due[kept++] = id;
+    }
+    s->checkpoints_due_count = kept;
 }
 
 static void cut(tl_server *s)
@@ -460,7 +509,7 @@ static void cut(tl_server *s)
 void tl_own_checkpoint(tl_server *s)
 {
     if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) return; // mirrored, but not committed yet
-    while (s->checkpoints_due_count && checkpoint(s, s->checkpoints_due[s->checkpoints_due_count - 1])) s->checkpoints_due_count--;
+    checkpoint_due(s);
     int64_t hz = s->world.tick_hz;
     for (int looked = 0; looked < 64 && s->mirror.group_top; looked++) {
         s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;

@@ -1,5 +1,10 @@
 #include "state.h"
 
+#include <stdlib.h>
+
+enum { START_AHEAD_TICKS = 1000 }; // a segment's start may be so far ahead of the record or frame that brings it
+#define SCALAR_QUANTA_MAX ((int64_t)1 << 61)
+
 // ---- rotations ----
 
 tl_quat tl_quat_multiply(tl_quat a, tl_quat b)
@@ -78,7 +83,7 @@ static bool position_words_valid(const int64_t *words, int shift, int rate_shift
     int64_t p_max = (int64_t)1 << (TL_POSITION_BITS_MAX + 1 + shift), v_max = (int64_t)1 << (TL_VELOCITY_BITS_MAX + shift + rate_shift);
     for (int axis = 0; axis < 3; axis++)
         if (words[1 + axis] > p_max || words[1 + axis] < -p_max || words[4 + axis] > v_max || words[4 + axis] < -v_max) return false;
-    return words[0] == 0 || (words[0] <= tick + 1000 && words[0] >= 0);
+    return words[0] >= 0 && words[0] <= tick + START_AHEAD_TICKS;
 }
 
 static bool rotation_words_valid(const int64_t *words, const tl_field *field, int shift, int64_t tick)
@@ -89,19 +94,33 @@ static bool rotation_words_valid(const int64_t *words, const tl_field *field, in
     if (field->predictor != TL_PREDICT_LINEAR) return words[0] == 0 || words[0] == 1;
     for (int axis = 0; axis < 3; axis++)
         if (words[4 + axis] > rate_max || words[4 + axis] < -rate_max) return false;
-    return words[0] >= 0 && words[0] <= tick + 1000;
+    return words[0] >= 0 && words[0] <= tick + START_AHEAD_TICKS;
+}
+
+static bool scalar_words_valid(const int64_t *words, const tl_field *field, int64_t tick)
+{
+    bool linear = field->predictor == TL_PREDICT_LINEAR;
+    for (int i = linear; i < field->word_count; i++)
+        if (words[i] > SCALAR_QUANTA_MAX || words[i] < -SCALAR_QUANTA_MAX) return false;
+    return !linear || (words[0] >= 0 && words[0] <= tick + START_AHEAD_TICKS);
+}
+
+bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick)
+{
+    switch (field->type) {
+    case TL_FIELD_POSITION: return position_words_valid(words, field->shift[level], kinds->rate_shift, tick);
+    case TL_FIELD_ROTATION: return rotation_words_valid(words, field, field->shift[level], tick);
+    case TL_FIELD_SCALAR: return scalar_words_valid(words, field, tick);
+    case TL_FIELD_BYTES: return words[0] >= 0 && words[0] <= field->bytes_max;
+    default: return true;
+    }
 }
 
 bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick)
 {
     for (int i = 0; i < kind->field_count; i++) {
         const tl_field *field = &kind->fields[i];
-        const int64_t *w = words + field->word;
-        if (!tl_field_at(field, level)) continue;
-        if (field->type == TL_FIELD_POSITION && !position_words_valid(w, field->shift[level], kinds->rate_shift, tick)) return false;
-        if (field->type == TL_FIELD_ROTATION && !rotation_words_valid(w, field, field->shift[level], tick)) return false;
-        if (field->type == TL_FIELD_SCALAR && field->predictor == TL_PREDICT_LINEAR && (w[0] < 0 || w[0] > tick + 1000)) return false;
-        if (field->type == TL_FIELD_BYTES && (w[0] < 0 || w[0] > field->bytes_max)) return false;
+        if (tl_field_at(field, level) && !tl_field_valid(field, kinds, words + field->word, level, tick)) return false;
     }
     return true;
 }
@@ -136,7 +155,7 @@ void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kind
 
 void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, double value, double rate)
 {
-    double scale = ldexp(1, field->shift[0]), limit = ldexp(1, 61);
+    double scale = ldexp(1, field->shift[0]), limit = (double)SCALAR_QUANTA_MAX;
     int64_t quanta = (int64_t)fmin(fmax(nearbyint(value * scale), -limit), limit);
     if (field->predictor != TL_PREDICT_LINEAR) {
         words[0] = quanta;
@@ -189,7 +208,7 @@ double tl_scalar_at(const int64_t *words, const tl_field *field, int level, cons
 void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int64_t out[3])
 {
     for (int axis = 0; axis < 3; axis++)
-        out[axis] = tl_add_wrap(words[1 + axis], tl_shift_round(tl_mul_wrap(words[4 + axis], tick - words[0]), rate_shift));
+        out[axis] = tl_add_wrap(words[1 + axis], tl_shift_round(tl_mul_wrap(words[4 + axis], tl_add_wrap(tick, -words[0])), rate_shift));
 }
 
 // ---- between levels ----
@@ -201,12 +220,12 @@ static void derive_position(const tl_field *field, const tl_kinds *kinds, const 
     const int64_t origin_m[3] = {origin.x_m, origin.y_m, origin.z_m};
     if (level == 0) { // the very segment, with its start
         memcpy(to, from, TL_POSITION_WORDS * sizeof *to);
-        for (int axis = 0; axis < 3; axis++) to[1 + axis] -= (int64_t)((uint64_t)origin_m[axis] << field->shift[0]);
+        for (int axis = 0; axis < 3; axis++) to[1 + axis] -= tl_shift_round(origin_m[axis], -field->shift[0]);
         return;
     }
     for (int axis = 0; axis < 3; axis++) {
-        int64_t fine = ((int64_t)((uint64_t)from[1 + axis] << rate) + tl_mul_wrap(from[4 + axis], tick - from[0])) - (int64_t)((uint64_t)origin_m[axis] << fine_shift);
-        to[1 + axis] = tl_shift_round(fine, drop + rate);
+        int64_t fine = tl_add_wrap((int64_t)((uint64_t)from[1 + axis] << rate), tl_mul_wrap(from[4 + axis], tick - from[0]));
+        to[1 + axis] = tl_shift_round(tl_add_wrap(fine, -tl_shift_round(origin_m[axis], -fine_shift)), drop + rate);
         to[4 + axis] = tl_shift_round(from[4 + axis], drop);
     }
     to[0] = to[4] | to[5] | to[6] ? tick : 0;
@@ -222,19 +241,29 @@ static void derive_rotation(const tl_field *field, const tl_kinds *kinds, const 
     }
     for (int axis = 1; axis <= 6; axis++) to[axis] = tl_shift_round(from[axis], drop);
     to[0] = to[4] | to[5] | to[6] ? from[0] : 0;
-    (void)kinds, (void)tick;
+    // The same start as long as that does: after 2^rate_shift ticks the rounded spin has made half a quantum of error.
+    if (drop == 0 || llabs(tick - from[0]) >> kinds->rate_shift == 0 || !(from[4] | from[5] | from[6])) return;
+    tl_vec3 now = tl_quat_to_vector(tl_rotation_at(from, field, 0, kinds, (double)tick, (tl_vec3){0, 0, 0}));
+    double scale = ldexp(1, field->shift[level]);
+    to[1] = llround(now.x * scale), to[2] = llround(now.y * scale), to[3] = llround(now.z * scale);
+    if (to[0]) to[0] = tick;
 }
 
-static void derive_scalar(const tl_field *field, const int64_t *from, int level, int64_t *to)
+static void derive_scalar(const tl_field *field, const tl_kinds *kinds, const int64_t *from, int64_t tick, int level, int64_t *to)
 {
     int drop = field->shift[0] - field->shift[level];
     if (field->predictor != TL_PREDICT_LINEAR) {
         to[0] = tl_shift_round(from[0], drop);
         return;
     }
-    to[1] = tl_shift_round(from[1], drop);
+    if (drop == 0) {
+        memcpy(to, from, 3 * sizeof *to);
+        return;
+    }
+    int64_t gone = tl_shift_round(tl_mul_wrap(from[2], tick - from[0]), kinds->rate_shift);
+    to[1] = tl_shift_round(tl_add_wrap(from[1], gone), drop);
     to[2] = tl_shift_round(from[2], drop);
-    to[0] = to[2] ? from[0] : 0;
+    to[0] = to[2] ? tick : 0;
 }
 
 void tl_state_derive(const tl_kind *kind, const tl_kinds *kinds, const int64_t *from, int64_t tick, int level, tl_origin origin, int64_t *to)
@@ -250,7 +279,7 @@ void tl_state_derive(const tl_kind *kind, const tl_kinds *kinds, const int64_t *
         switch (field->type) {
         case TL_FIELD_POSITION: derive_position(field, kinds, f, tick, level, i == 0 ? origin : (tl_origin){0, 0, 0}, t); break;
         case TL_FIELD_ROTATION: derive_rotation(field, kinds, f, tick, level, t); break;
-        case TL_FIELD_SCALAR: derive_scalar(field, f, level, t); break;
+        case TL_FIELD_SCALAR: derive_scalar(field, kinds, f, tick, level, t); break;
         default: memcpy(t, f, (size_t)field->word_count * sizeof *t); break;
         }
     }

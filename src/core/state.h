@@ -19,7 +19,8 @@ enum {
 // Finite, and within the limits above.
 bool tl_vec3_valid(tl_vec3 v);
 bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
-// Whether words from outside stay within the limits.
+// Whether words from outside stay within the limits: one field's, and those of all that the level sends.
+bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
 bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear);
 void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, tl_quat rotation, tl_vec3 rate_rad_s, bool heading);

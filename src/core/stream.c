@@ -32,6 +32,7 @@ static void begin_version(tl_pyramid *p, tl_stream *s)
     if (s->version_tick == p->tick) return;
     s->version_tick = p->tick;
     s->version++;
+    s->top_at[s->version % 64] = s->slot_top;
     drop_chunks(p, s);
     while (s->undo_count && s->undo[s->undo_first].version + TL_HISTORY_VERSIONS <= s->version) drop_oldest_undo(p, s);
     if (s->version > s->version_oldest + TL_HISTORY_VERSIONS) s->version_oldest = s->version - TL_HISTORY_VERSIONS;
@@ -140,6 +141,7 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     }
     uint32_t index = s->slot_free_count ? s->slot_free[--s->slot_free_count] : s->slot_top++;
     keep_slot(p, s, index);
+    s->top_at[s->version % 64] = s->slot_top;
     tl_slot *slot = &s->slots[index];
     *slot = (tl_slot){.id = e->id, .carrier_id = e->carrier_id, .state = state, .due_tick = -1, .entity = entity,
                       .last_version = slot->last_version, .kind = e->kind, .used = true};
@@ -282,6 +284,7 @@ static int32_t set_up(tl_pyramid *p, int32_t cell_index)
     // The first content is version 1, and nothing is to be undone to.
     while (s->undo_count) drop_oldest_undo(p, s);
     s->version_oldest = s->version;
+    s->top_at[s->version % 64] = s->slot_top;
     tl_heap_free(p->heap, members, capacity * sizeof *members);
     if (grown) return index;
     take_down(p, index);

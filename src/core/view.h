@@ -65,12 +65,15 @@ typedef struct tl_view_op {
 typedef struct tl_view_chunk {
     tl_chunk_head head;
     uint32_t first_op, op_count;
-    uint32_t to_version;
+    uint32_t to_version, top; // top: slots that the stream then has at least
     int64_t to_tick;
     bool skipped;
 } tl_view_chunk;
 
-enum { TL_VIEW_CHUNKS_MAX = 512 }; // in a datagram
+enum {
+    TL_VIEW_CHUNKS_MAX = 512,         // in a datagram
+    TL_VIEW_SLOTS_VISITED_MAX = 1 << 22, // by its chunks
+};
 
 typedef struct tl_view {
     tl_heap *heap;
@@ -92,7 +95,7 @@ typedef struct tl_view {
     tl_view_op *ops;
     int64_t *words;
     tl_chunk_coder *coder;
-    uint32_t chunk_count, op_count, word_count;
+    uint32_t chunk_count, op_count, word_count, slots_visited;
     uint64_t malformed, skipped, full, applied;
 } tl_view;
 

@@ -29,21 +29,40 @@ static bool continues(tl_view *v, const tl_chunk_head *head, uint32_t *from)
     return false;
 }
 
-static bool read_op(tl_view *v, const tl_view_chunk *chunk)
+// Reads one slot's part of a chunk: nothing, or an op.
+static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
 {
     const tl_view_stream *stream = &v->streams[chunk->head.handle];
     tl_chunk_coder *c = v->coder;
-    if (v->op_count == TL_DATAGRAM_OPS_MAX) return false;
-    tl_view_op *o = &v->ops[v->op_count];
-    o->op = (tl_chunk_op){.slot = tl_chunk_slot(c, 0), .words = v->words + v->word_count};
-    if (c->codec.bad || o->op.slot >= chunk->head.end || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) return false;
-    const tl_view_slot *slot = !chunk->head.whole && o->op.slot < stream->top && stream->slots[o->op.slot].used ? &stream->slots[o->op.slot] : NULL;
-    tl_chunk_code(c, &o->op, slot ? slot->state : NULL, slot ? slot->kind : 0);
+    const tl_view_slot *slot = !chunk->head.whole && index < stream->top && stream->slots[index].used ? &stream->slots[index] : NULL;
+    const int64_t *base = slot ? slot->state : NULL;
+    int base_kind = slot ? slot->kind : 0;
+    if (!tl_chunk_changed(c, false, base, base_kind)) return true;
+    if (v->op_count == TL_DATAGRAM_OPS_MAX || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) return false;
+    tl_view_op *o = &v->ops[v->op_count++];
+    o->op = (tl_chunk_op){.slot = index, .words = v->words + v->word_count};
+    tl_chunk_code(c, &o->op, base, base_kind);
     if (c->codec.bad) return false;
-    v->op_count++;
     if (o->op.type == TL_CHUNK_LEAVE || o->op.type == TL_CHUNK_DELETE) return true;
     v->word_count += (uint32_t)v->kinds->kinds[o->op.kind].word_count;
     return tl_state_valid(&v->kinds->kinds[o->op.kind], v->kinds, o->op.words, c->level, chunk->to_tick);
+}
+
+// Reads the ops of a chunk that goes on from what is held.
+static bool read_slots(tl_view *v, tl_view_chunk *chunk)
+{
+    const tl_chunk_head *head = &chunk->head;
+    uint32_t top_before = head->whole ? head->begin : v->streams[head->handle].top;
+    chunk->top = head->end;
+    if (head->end == TL_SLOT_END) chunk->top = top_before + tl_chunk_added(v->coder, 0);
+    if (v->coder->codec.bad || chunk->top > TL_STREAM_SLOTS_MAX) return false;
+    uint32_t count = chunk->top > head->begin ? chunk->top - head->begin : 0;
+    if (count > TL_VIEW_SLOTS_VISITED_MAX - v->slots_visited) return false;
+    v->slots_visited += count;
+    for (uint32_t i = head->begin; i < chunk->top; i++)
+        if (!read_slot(v, chunk, i)) return false;
+    chunk->op_count = v->op_count - chunk->first_op;
+    return true;
 }
 
 static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_handle)
@@ -66,11 +85,8 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     if (chunk->skipped) return true;
     chunk->to_version = from + head->steps;
     int level = head->whole ? head->level : stream->level;
-    tl_chunk_decoder(v->coder, v->kinds, level, head->whole, chunk->to_tick, head->begin, bytes, head->size);
-    while (tl_chunk_more(v->coder, false))
-        if (!read_op(v, chunk)) return false;
-    chunk->op_count = v->op_count - chunk->first_op;
-    return true;
+    tl_chunk_decoder(v->coder, v->kinds, level, head->steps, head->whole, chunk->to_tick, bytes, head->size);
+    return read_slots(v, chunk);
 }
 
 // ---- committing ----
@@ -93,10 +109,10 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
     *stream = (tl_view_stream){.closed_tick = tick};
 }
 
-static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t slot)
+static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
 {
     uint32_t capacity = stream->capacity ? stream->capacity : 8;
-    while (capacity <= slot) capacity *= 2;
+    while (capacity < top) capacity *= 2;
     if (capacity == stream->capacity) return true;
     void *grown = tl_heap_grow(v->heap, stream->slots, stream->capacity, capacity, sizeof *stream->slots);
     if (grown == NULL) return false;
@@ -112,13 +128,12 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     tl_vec3 seen;
     bool was_seen = known != TL_NONE && tl_view_before_change(v, known, (double)v->tick, &seen);
     tl_entity_id carrier_before = known == TL_NONE ? op->carrier_id : tl_view_source_of(v, known).carrier_id;
-    int64_t *state = make_room(v, stream, op->slot) ? tl_heap_alloc(v->heap, state_bytes(v, op->kind)) : NULL;
+    int64_t *state = tl_heap_alloc(v->heap, state_bytes(v, op->kind));
     if (state == NULL) {
         v->full++;
         return;
     }
-    if (op->slot < stream->top) empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
-    if (op->slot >= stream->top) stream->top = op->slot + 1;
+    empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
     memcpy(state, op->words, state_bytes(v, op->kind));
     stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
                                              .entity = TL_NONE, .kind = (uint8_t)op->kind, .used = true};
@@ -184,9 +199,15 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
 static void commit(tl_view *v, const tl_view_chunk *chunk)
 {
     if (chunk->skipped) return;
+    tl_view_stream *stream = &v->streams[chunk->head.handle];
     if (chunk->head.whole) begin_whole(v, chunk);
+    if (!make_room(v, stream, chunk->top)) {
+        v->full++;
+        return;
+    }
+    if (chunk->top > stream->top) stream->top = chunk->top;
     for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
-    tl_cursor_set(&v->streams[chunk->head.handle].held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
+    tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
 }
 
 tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r)
@@ -194,7 +215,7 @@ tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const ui
     uint32_t nacks_before = v->nack_count;
     int32_t last_handle = -1;
     bool good = true, skipped = false;
-    v->chunk_count = v->op_count = v->word_count = 0;
+    v->chunk_count = v->op_count = v->word_count = v->slots_visited = 0;
     while (good && r->at < r->size) good = read_chunk(v, r, tick, &last_handle);
     for (int i = 0; i < close_count && good; i++) {
         good = closes[i] < TL_HANDLES_MAX;

@@ -1,76 +1,4 @@
-#include "contract.h"
-
-#include <time.h>
-
-static const contract_backend *backend;
-static void *world;
-static uint64_t now_us;
-
-static void begin(uint64_t seed)
-{
-    world = backend->create(seed);
-    now_us = backend->pass(world);
-}
-
-static void end(void)
-{
-    backend->destroy(world);
-    world = NULL;
-}
-
-static void attach(seat *s, const char *name)
-{
-    seat_open(s, backend->attach(world), name);
-}
-
-static time_t seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
-// Lets time go by until the seat was told `count` such events in all.
-static const told *await(seat *s, tl_store_event_type type, tl_server_number server, size_t count)
-{
-    time_t until = seconds() + 30;
-    seat_poll(s);
-    while (seat_count(s, type, server) < count) {
-        now_us = backend->pass(world);
-        seat_poll(s);
-        CHECK(seconds() < until);
-    }
-    return seat_last(s, type, server);
-}
-
-static void join(seat *s, const char *name)
-{
-    attach(s, name);
-    await(s, TL_STORE_LOADED, 0, 1);
-}
-
-// Lets enough time go by for whatever is not going to happen.
-static void idle(seat *s)
-{
-    for (int i = 0; i < 100; i++) {
-        now_us = backend->pass(world);
-        seat_poll(s);
-    }
-}
-
-static void commit(seat *s, int64_t tick)
-{
-    size_t before = seat_count(s, TL_STORE_COMMITTED, 0);
-    CHECK_EQUAL(seat_submit(s, tick, now_us), TL_OK);
-    const told *t = await(s, TL_STORE_COMMITTED, 0, before + 1);
-    CHECK_EQUAL(t->event.tick, tick);
-}
-
-static void finish(seat *s)
-{
-    seat_check(s);
-    seat_free(s);
-}
+#include "fixture.h"
 
 // ---- joining -------------------------------------------------------------------------------------------------------
 
@@ -326,21 +254,49 @@ TEST(one_that_leaves_is_taken_over_by_the_first_that_asks)
     end();
 }
 
+// ---- order ---------------------------------------------------------------------------------------------------------
+
+static void check_alternates(const seat *s)
+{
+    int64_t tick = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->journal[i].event.type == TL_STORE_RECORD) {
+            CHECK_EQUAL(s->journal[i].event.tick, tick);
+            tick++;
+        }
+    }
+    CHECK_EQUAL(tick, 100);
+}
+
+// Two servers answer each other's records: nobody is told an answer before what it answers.
+TEST(what_a_server_had_seen_is_told_before_what_it_wrote)
+{
+    begin(14);
+    seat rivals[2], watcher, loader;
+    join(&rivals[0], "alpha");
+    join(&rivals[1], "beta");
+    join(&watcher, NULL);
+    for (int64_t tick = 0; tick < 100; tick++) {
+        CHECK_EQUAL(seat_submit(&rivals[tick % 2], tick, now_us), TL_OK);
+        await(&rivals[(tick + 1) % 2], TL_STORE_RECORD, 0, (size_t)tick / 2 + 1);
+        seat_poll(&watcher);
+    }
+    await(&watcher, TL_STORE_RECORD, 0, 100);
+    join(&loader, NULL);
+    check_alternates(&watcher);
+    check_alternates(&loader);
+    finish(&rivals[0]);
+    finish(&rivals[1]);
+    finish(&watcher);
+    finish(&loader);
+    end();
+}
+
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
 static void put(seat *s, tl_group_id group, int64_t tick, const char *text)
 {
     CHECK_EQUAL(s->store->ops->checkpoint(s->store, group, tick, text, strlen(text)), TL_OK);
-}
-
-static void drain(seat *s)
-{
-    time_t until = seconds() + 30;
-    while (s->store->ops->drain(s->store, 50) != TL_OK) {
-        now_us = backend->pass(world);
-        seat_poll(s);
-        CHECK(seconds() < until);
-    }
 }
 
 static const told *find_checkpoint(const seat *s, tl_group_id group)
@@ -537,158 +493,6 @@ TEST(a_slow_follower_gets_all_of_it)
     end();
 }
 
-// ---- all of it at random -------------------------------------------------------------------------------------------
-
-enum { SERVERS = 3, TICKS_MAX = 100000 };
-
-typedef struct random_run {
-    uint64_t random;
-    int64_t tick;
-    seat live[SERVERS];
-    seat *past; // closed seats
-    size_t past_count, past_room;
-    seat watcher;
-} random_run;
-
-static void retire(random_run *run, seat *s, bool leave)
-{
-    seat_poll(s);
-    seat_close(s, leave);
-    if (run->past_count == run->past_room) {
-        run->past_room = run->past_room ? run->past_room * 2 : 16;
-        run->past = realloc(run->past, run->past_room * sizeof(*run->past));
-        CHECK(run->past);
-    }
-    run->past[run->past_count++] = *s;
-    memset(s, 0, sizeof(*s));
-}
-
-static const char *const names[SERVERS] = {"alpha", "beta", "gamma"};
-
-static void fence_some(random_run *run, seat *s)
-{
-    // By what it knows: the last record of the other, or a guess that must do no harm.
-    tl_server_number other = (tl_server_number)(1 + check_random(&run->random) % SERVERS);
-    const told *record = seat_last(s, TL_STORE_RECORD, other);
-    const told *server = seat_last(s, TL_STORE_SERVER, other);
-    if (other == s->server || !server) {
-        return;
-    }
-    int64_t tick = server->event.tick;
-    if (record && record->event.tick > tick) {
-        tick = record->event.tick;
-    }
-    (void)s->store->ops->fence(s->store, other, server->event.epoch, tick);
-}
-
-static void random_step(random_run *run)
-{
-    size_t index = check_random(&run->random) % SERVERS;
-    seat *s = &run->live[index];
-    uint64_t dice = check_random(&run->random) % 100;
-    if (!s->store) {
-        if (dice < 30) {
-            attach(s, names[index]);
-        }
-        return;
-    }
-    seat_poll(s);
-    if (s->lost && dice < 50) {
-        retire(run, s, false);
-    } else if (!s->joined) {
-        return;
-    } else if (dice < 70) {
-        (void)seat_submit(s, ++run->tick, now_us);
-    } else if (dice < 80 && s->tick >= 0) {
-        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state", 5);
-    } else if (dice < 84) {
-        fence_some(run, s);
-    } else if (dice < 86) {
-        retire(run, s, dice == 84);
-    } else if (dice < 87) {
-        seat second; // the same name again, while the old one still runs
-        attach(&second, names[index]);
-        await(&second, TL_STORE_JOINED, 0, 1);
-        retire(run, s, false);
-        *s = second;
-    }
-}
-
-// What was reported as committed is there, and what is there was submitted by that epoch.
-static void check_truth(const random_run *run, const seat *loader)
-{
-    static uint32_t epoch_of[TICKS_MAX]; // ticks are of one server only in this test
-    memset(epoch_of, 0, sizeof(epoch_of));
-    for (size_t i = 0; i < loader->count; i++) {
-        const tl_store_event *event = &loader->journal[i].event;
-        if (event->type == TL_STORE_RECORD) {
-            CHECK(event->tick < TICKS_MAX && epoch_of[event->tick] == 0);
-            epoch_of[event->tick] = event->epoch * 8 + event->server;
-        }
-    }
-    for (size_t i = 0; i < run->past_count; i++) {
-        const seat *s = &run->past[i];
-        for (size_t j = 0; j < s->count; j++) {
-            const tl_store_event *event = &s->journal[j].event;
-            if (event->type == TL_STORE_COMMITTED) {
-                CHECK_EQUAL(epoch_of[event->tick], s->epoch * 8 + s->server);
-            }
-        }
-    }
-}
-
-static void settle(random_run *run)
-{
-    for (size_t i = 0; i < SERVERS; i++) {
-        if (run->live[i].store) {
-            seat_poll(&run->live[i]);
-            if (run->live[i].joined && !run->live[i].lost) {
-                drain(&run->live[i]);
-            }
-            retire(run, &run->live[i], false);
-        }
-    }
-    idle(&run->watcher);
-}
-
-static void random_interleaving(uint64_t seed)
-{
-    random_run run = {.random = seed, .tick = 0};
-    begin(seed);
-    attach(&run.watcher, NULL);
-    for (int i = 0; i < backend->steps; i++) {
-        random_step(&run);
-        if (check_random(&run.random) % 4 == 0) {
-            now_us = backend->pass(world);
-            seat_poll(&run.watcher);
-        }
-    }
-    settle(&run);
-    seat loader;
-    join(&loader, NULL);
-    await(&run.watcher, TL_STORE_RECORD, 0, seat_count(&loader, TL_STORE_RECORD, 0));
-    idle(&run.watcher);
-    for (tl_server_number server = 1; server <= SERVERS; server++) {
-        seat_check_same(&loader, &run.watcher, server, false);
-        CHECK_EQUAL(seat_count(&loader, TL_STORE_FENCED, server) > 0, seat_count(&run.watcher, TL_STORE_FENCED, server) > 0);
-    }
-    check_truth(&run, &loader);
-    for (size_t i = 0; i < run.past_count; i++) {
-        finish(&run.past[i]);
-    }
-    free(run.past);
-    finish(&loader);
-    finish(&run.watcher);
-    end();
-}
-
-TEST(random_interleavings_lose_and_double_nothing)
-{
-    for (uint64_t seed = 1; seed <= 10; seed++) {
-        random_interleaving(seed * 1000);
-    }
-}
-
 void contract_run(const contract_backend *with)
 {
     backend = with;
@@ -701,6 +505,7 @@ void contract_run(const contract_backend *with)
     RUN(of_two_fencers_one_wins);
     RUN(two_servers_that_fence_each_other_do_not_both_win);
     RUN(one_that_leaves_is_taken_over_by_the_first_that_asks);
+    RUN(what_a_server_had_seen_is_told_before_what_it_wrote);
     RUN(newest_checkpoint_wins_and_a_tombstone_is_one);
     RUN(cut_drops_old_records_and_keeps_the_newest);
     RUN(load_after_a_restart_gives_what_was_committed);
