@@ -100,7 +100,7 @@ TL_API void tl_server_step(tl_server *server, uint64_t now_us);
 // When the next tick is due.
 TL_API uint64_t tl_server_next_tick_us(const tl_server *server);
 // Hands all groups to the other servers, if there are any, and waits until everything is committed. Goes on over some
-// ticks; the state becomes TL_SERVER_LEFT.
+// ticks; the state becomes TL_SERVER_LEFT. Then destroy it, and close the store with `leave`.
 TL_API void tl_server_leave(tl_server *server);
 TL_API tl_server_state tl_server_get_state(const tl_server *server);
 TL_API const char *tl_server_text(const tl_server *server); // of FAILED and FENCED

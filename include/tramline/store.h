@@ -10,6 +10,11 @@
 //    TL_STORE_COMMITTED was reported it is durable as the backend says.
 //  - Followers get each other server's records in order of commit, none missing, none twice; after a TL_STORE_FENCED of
 //    an epoch no record of that epoch ever follows.
+//  - What a server had been told when it wrote something is told to everybody before that (as far as the servers' clocks
+//    agree, where several backlogs are merged).
+//  - Every epoch that ends is told by one TL_STORE_FENCED. The heir says whose its groups are now: another server's that
+//    fenced it; its own, if the same name joined anew; 0, if it left in order: then the first to fence() it becomes the
+//    heir, and one more TL_STORE_FENCED of the same epoch names it.
 //  - submit() and poll() never wait for I/O.
 //
 // Threads: one attachment (tl_store) is used by one thread at a time. Backends may keep threads of their own.
@@ -75,18 +80,25 @@ typedef struct tl_store_ops {
     // Starts to take the lease of the server of that name (registered at the first join; a rejoin raises the epoch,
     // which fences an older process of the same name) and to load. Answers by events: JOINED, then SERVER, FENCED,
     // CHECKPOINT and RECORD in an order in which each server's records are in order, then LOADED. A `name` of NULL only
-    // follows: no JOINED, nothing may be submitted.
+    // follows: no JOINED, nothing may be submitted. In detail: SERVER for every other server, with its first epoch and
+    // tick -1; every group's newest CHECKPOINT (if logs are cut meanwhile, some once more); then each log from its first
+    // record that is not cut, as it happened: RECORD, FENCED, SERVER with the next epoch. Own earlier epochs are told by
+    // RECORD and FENCED. TL_ERR_NOT_FOUND if the store holds no world, TL_ERR_STATE at a second call, TL_ERR_INVALID a
+    // name out of its range. After LOST the attachment goes on as a follower.
     tl_result (*join)(tl_store *self, const char *name);
     // Queues a record for commit. Ticks rise strictly. The bytes are copied. TL_ERR_FULL if more than the queue's limit
     // (64 records or 64 MiB) wait: keep the changes and submit them, coalesced, later. TL_ERR_FENCED after LOST.
     tl_result (*submit)(tl_store *self, int64_t tick, const void *data, size_t size, uint64_t now_us);
     // Queues a group's checkpoint as of a committed own tick; size 0 marks the group as deleted. An older or equal tick
-    // than the stored one changes nothing. Copied. TL_ERR_FULL as submit().
+    // than the stored one changes nothing. Copied. It is stored after the tick's own record was committed. TL_ERR_FULL
+    // if more than 4'096 checkpoints and cuts or 64 MiB wait.
     tl_result (*checkpoint)(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size);
-    // Queues: drop own log records before `tick`, after every checkpoint queued before this call is durable.
+    // Queues: drop own log records before `tick`, after every checkpoint queued before this call is durable. The newest
+    // record stays. A follower that has not yet read what is dropped gets FAILED and must attach anew.
     tl_result (*cut)(tl_store *self, int64_t tick);
     // Queues: end another server's `epoch` if its last committed tick is still `tick` (-1: none); the heir is this server.
-    // Success and somebody else's success both show as FENCED; if the server is alive after all, nothing happens.
+    // Success and somebody else's success both show as FENCED; if the server is alive after all, nothing happens. Nor
+    // does it if the own lease is lost by then: an heir is alive when it becomes one.
     tl_result (*fence)(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick);
     // The next event: TL_OK, or TL_AGAIN if there is none now. Never waits.
     tl_result (*poll)(tl_store *self, tl_store_event *out);
@@ -94,8 +106,8 @@ typedef struct tl_store_ops {
     int (*wait_fd)(tl_store *self);
     // Waits until all that is queued is committed, at most timeout_ms. TL_AGAIN if it did not come about. Blocks.
     tl_result (*drain)(tl_store *self, int timeout_ms);
-    // Detaches and frees. With `leave`, tells the others that this server ended in order. What is queued and not
-    // committed is dropped (drain first). May block shortly.
+    // Detaches and frees. With `leave`, tells the others that this server ended in order (FENCED, heir 0). What is
+    // queued and not committed is dropped (drain first). May block shortly.
     void (*close)(tl_store *self, bool leave);
 } tl_store_ops;
 

@@ -1,7 +1,6 @@
 #include "chunk.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 
 #define MODEL(member) ((int)(offsetof(tl_models, member) / sizeof(uint16_t)))
 
@@ -42,6 +41,26 @@ uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
 
 enum { FAST_MM_S = 2500 };
 
+static bool is_fast(const tl_chunk_coder *c, const tl_field *place, const int64_t *v)
+{
+    int64_t speed = (int64_t)(tl_magnitude(v[0]) + tl_magnitude(v[2])), unit = (int64_t)FAST_MM_S << (place->shift[c->level] + c->kinds->rate_shift + 8);
+    return speed > (unit >> 8) / (1000 * (int64_t)c->kinds->tick_hz);
+}
+
+enum { ALONG, ACROSS, VERTICAL };
+
+static int role_of(int axis, const int64_t *motion)
+{
+    if (axis == 1) return VERTICAL;
+    bool x_leads = tl_magnitude(motion[0]) >= tl_magnitude(motion[2]);
+    return (axis == 0) == x_leads ? ALONG : ACROSS;
+}
+
+static int sign_of(int64_t value)
+{
+    return (value > 0) - (value < 0);
+}
+
 static int class_of_slot(const tl_chunk_coder *c, const int64_t *base, int kind_number)
 {
     if (base == NULL) return TL_SLOT_EMPTY;
@@ -50,9 +69,7 @@ static int class_of_slot(const tl_chunk_coder *c, const int64_t *base, int kind_
     if (!(base[4] | base[6] | base[5])) return TL_SLOT_STILL;
     int age = tl_bit_length((uint64_t)(c->to_tick > base[0] ? c->to_tick - base[0] : 0));
     if (age >= TL_COURSE_AGES) age = TL_COURSE_AGES - 1;
-    int64_t speed = llabs(base[4]) + llabs(base[6]), unit = (int64_t)FAST_MM_S << (place->shift[c->level] + c->kinds->rate_shift + 8);
-    bool fast = speed > (unit >> 8) / (1000 * (int64_t)c->kinds->tick_hz);
-    return TL_SLOT_MOVING + fast * TL_COURSE_AGES + age;
+    return TL_SLOT_MOVING + is_fast(c, place, base + 4) * TL_COURSE_AGES + age;
 }
 
 bool tl_chunk_changed(tl_chunk_coder *c, bool changed, const int64_t *base, int base_kind)
@@ -139,7 +156,7 @@ static int nearest_turn(const int64_t *from, const int64_t *to)
     return best;
 }
 
-static void code_swerve(tl_chunk_coder *c, const int64_t *from, int64_t *to)
+static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t *from, int64_t *to)
 {
     int turn = c->codec.encode ? nearest_turn(from, to) : 0;
     int64_t expected[3];
@@ -149,8 +166,8 @@ static void code_swerve(tl_chunk_coder *c, const int64_t *from, int64_t *to)
         turn = 0;
     turned(from, turn, expected);
     for (int axis = 0; axis < 3; axis++) {
-        int models = MODEL(swerve) + ((turn != 0) * 2 + (axis == 1)) * TL_SIGNED_CONTEXTS;
-        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, 0, tl_add_wrap(to[axis], -expected[axis])));
+        int models = MODEL(swerve) + (((turn != 0) * 2 + is_fast(c, field, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
+        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]), tl_add_wrap(to[axis], -expected[axis])));
     }
 }
 
@@ -179,15 +196,16 @@ static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_
     if (!moves)
         w[4] = w[5] = w[6] = 0;
     else if (was_moving)
-        code_swerve(c, base + 4, w + 4);
+        code_swerve(c, field, base + 4, w + 4);
     else
         for (int axis = 0; axis < 3; axis++) w[4 + axis] = tl_code_signed(codec, MODEL(speed) + (2 + (axis == 1)) * TL_SIGNED_CONTEXTS, 0, w[4 + axis]);
     int64_t expected[3];
     expect_place(c, field, base, w, moves ? w[0] : c->to_tick, expected);
     int how = moves ? (was_moving ? 0 : 2) : 1;
+    const int64_t change[3] = {tl_add_wrap(w[4], -base[4]), tl_add_wrap(w[5], -base[5]), tl_add_wrap(w[6], -base[6])};
     for (int axis = 0; axis < 3; axis++) {
-        int models = MODEL(miss) + (how * 2 + (axis == 1)) * TL_SIGNED_CONTEXTS;
-        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, 0, tl_add_wrap(w[1 + axis], -expected[axis])));
+        int models = MODEL(miss) + (how * 3 + role_of(axis, change)) * TL_SIGNED_CONTEXTS;
+        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, sign_of(change[axis]), tl_add_wrap(w[1 + axis], -expected[axis])));
     }
 }
 

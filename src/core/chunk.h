@@ -37,6 +37,8 @@ enum {
     TL_SLOT_CLASSES = TL_SLOT_MOVING + 2 * TL_COURSE_AGES,
 };
 
+// Axes are told apart by what they are to a motion: along it (of the two horizontal ones that with the larger part),
+// across it, vertical.
 // Probabilities, one set a level. Each member is the first of its models; see codec.h for how many a value takes.
 typedef struct tl_models {
     uint16_t added[TL_UINT_CONTEXTS];           // slots more than before
@@ -52,8 +54,8 @@ typedef struct tl_models {
     uint16_t place[2][TL_SIGNED_CONTEXTS];      // new: [horizontal, vertical]
     uint16_t speed[2][2][TL_SIGNED_CONTEXTS];   // [new, from rest][horizontal, vertical]
     uint16_t turn[4];                           // straight on, left, right, back
-    uint16_t swerve[2][2][TL_SIGNED_CONTEXTS];  // velocity less what the turn makes of the old: [straight, turned][horizontal, vertical]
-    uint16_t miss[3][2][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts][horizontal, vertical]
+    uint16_t swerve[2][2][3][TL_SIGNED_CONTEXTS]; // velocity less what the turn makes of the old: [straight, turned][slow, fast][axis]
+    uint16_t miss[3][3][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts][axis]
     uint16_t mode[3];
     uint16_t rotation[2][3][TL_SIGNED_CONTEXTS];
     uint16_t spin[3][TL_SIGNED_CONTEXTS];

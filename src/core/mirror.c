@@ -43,7 +43,7 @@ tl_result tl_mirror_reserve(tl_mirror *m, tl_entity_id id, int kind, int32_t *ou
     *e = (tl_entity){.id = id, .state = state, .kind = (uint8_t)kind, .used = true, .cross_tick = -1};
     e->pending_group = e->group = e->group_next = e->group_prev = e->carrier = e->rider_first = e->rider_next = e->rider_prev = TL_NONE;
     e->cell = e->cell_next = e->cell_prev = TL_NONE;
-    for (int level = 0; level < TL_LEVELS_MAX; level++) e->slots[level] = TL_NONE;
+    for (int rank = 0; rank < 2 * TL_LEVELS_MAX; rank++) e->slots[rank] = TL_NONE;
     TL_ASSERT(tl_map_put(&m->entity_map, id, (uint32_t)index));
     *out = index;
     return TL_OK;

@@ -20,7 +20,7 @@ typedef struct tl_entity {
     int32_t group, group_next, group_prev;
     int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
     int32_t cell, cell_next, cell_prev;                   // the pyramid's; TL_NONE while not placed
-    int32_t slots[TL_LEVELS_MAX];                         // the pyramid's: where it is in each level's stream
+    int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
     int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
     // the owner's, ahead of what is mirrored
     tl_entity_id published_carrier;
@@ -30,6 +30,7 @@ typedef struct tl_entity {
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unresolved_listed;
+    bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
 } tl_entity;
 
 typedef struct tl_group {

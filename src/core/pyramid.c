@@ -1,7 +1,7 @@
 // Cells and the tick; streams are in stream.c.
 #include "stream.h"
 
-enum { CELL_LIMIT = (1 << 19) - 1, CROSSING = TL_LEVELS_MAX };
+enum { CELL_LIMIT = (1 << 19) - 1, CROSSING = TL_RANKS_MAX };
 static const double CROSSING_MARGIN_M = 1; // an entity stays in its cell until it is so far outside
 
 size_t tl_pyramid_bytes(uint32_t cells_max)
@@ -9,11 +9,11 @@ size_t tl_pyramid_bytes(uint32_t cells_max)
     return (size_t)cells_max * (sizeof(tl_cell) + sizeof(tl_stream) + 8) * 5 / 4 + tl_map_bytes(cells_max) + 65536;
 }
 
-tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int level_count, uint32_t cells_max)
+tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int size_count, uint32_t cells_max)
 {
-    TL_ASSERT(level_count >= 1 && level_count <= TL_LEVELS_MAX);
+    TL_ASSERT(size_count >= 1 && size_count < TL_LEVELS_MAX);
     memset(p, 0, sizeof *p);
-    p->heap = heap, p->mirror = mirror, p->kinds = mirror->kinds, p->level_count = level_count;
+    p->heap = heap, p->mirror = mirror, p->kinds = mirror->kinds, p->size_count = size_count;
     p->cells_max = p->streams_max = cells_max;
     p->root_first = TL_NONE;
     p->tick = -1;
@@ -27,9 +27,9 @@ tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int l
 
 // ---- cells ----
 
-static uint64_t cell_key(int level, int32_t x, int32_t y, int32_t z)
+static uint64_t cell_key(int size, int32_t x, int32_t y, int32_t z)
 {
-    return (uint64_t)(level + 1) << 60 | (uint64_t)(x & 0xfffff) << 40 | (uint64_t)(y & 0xfffff) << 20 | (uint64_t)(z & 0xfffff);
+    return (uint64_t)(size + 1) << 60 | (uint64_t)(x & 0xfffff) << 40 | (uint64_t)(y & 0xfffff) << 20 | (uint64_t)(z & 0xfffff);
 }
 
 static void link_cell(tl_pyramid *p, int32_t index)
@@ -56,17 +56,17 @@ static void unlink_cell(tl_pyramid *p, int32_t index)
 }
 
 // The cell at those coordinates, made if need be with all above it. TL_NONE if the limit is reached.
-static int32_t cell_at(tl_pyramid *p, int level, int32_t x, int32_t y, int32_t z)
+static int32_t cell_at(tl_pyramid *p, int size, int32_t x, int32_t y, int32_t z)
 {
-    uint64_t key = cell_key(level, x, y, z);
+    uint64_t key = cell_key(size, x, y, z);
     const uint32_t *known = tl_map_find(&p->cell_map, key);
     if (known) return (int32_t)*known;
     int32_t parent = TL_NONE;
-    if (level + 1 < p->level_count && (parent = cell_at(p, level + 1, x >> 1, y >> 1, z >> 1)) == TL_NONE) return TL_NONE;
+    if (size + 1 < p->size_count && (parent = cell_at(p, size + 1, x >> 1, y >> 1, z >> 1)) == TL_NONE) return TL_NONE;
     if (p->cell_free_count == 0 && p->cell_top == p->cells_max) return TL_NONE;
     int32_t index = p->cell_free_count ? p->cell_free[--p->cell_free_count] : (int32_t)p->cell_top++;
-    p->cells[index] = (tl_cell){.x = x, .y = y, .z = z, .parent = parent, .level = (uint8_t)level, .used = true};
-    p->cells[index].child_first = p->cells[index].entity_first = p->cells[index].stream = TL_NONE;
+    p->cells[index] = (tl_cell){.x = x, .y = y, .z = z, .parent = parent, .size = (uint8_t)size, .used = true};
+    p->cells[index].child_first = p->cells[index].entity_first = p->cells[index].streams[0] = p->cells[index].streams[1] = TL_NONE;
     TL_ASSERT(tl_map_put(&p->cell_map, key, (uint32_t)index));
     link_cell(p, index);
     return index;
@@ -77,10 +77,10 @@ void tl_pyramid_free_cell(tl_pyramid *p, int32_t index)
 {
     while (index != TL_NONE) {
         tl_cell *cell = &p->cells[index];
-        if (cell->entity_count || cell->child_first != TL_NONE || cell->stream != TL_NONE) return;
+        if (cell->entity_count || cell->child_first != TL_NONE || cell->streams[0] != TL_NONE || cell->streams[1] != TL_NONE) return;
         int32_t parent = cell->parent;
         unlink_cell(p, index);
-        tl_map_remove(&p->cell_map, cell_key(cell->level, cell->x, cell->y, cell->z));
+        tl_map_remove(&p->cell_map, cell_key(cell->size, cell->x, cell->y, cell->z));
         cell->used = false;
         p->cell_free[p->cell_free_count++] = index;
         index = parent;
@@ -89,7 +89,7 @@ void tl_pyramid_free_cell(tl_pyramid *p, int32_t index)
 
 double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point)
 {
-    double width = tl_level_tile_m(cell->level), d2 = 0;
+    double width = tl_level_tile_m(cell->size), d2 = 0;
     const double low[3] = {cell->x * width, cell->y * width, cell->z * width}, at[3] = {point.x, point.y, point.z};
     for (int axis = 0; axis < 3; axis++) {
         double d = at[axis] < low[axis] ? low[axis] - at[axis] : at[axis] > low[axis] + width ? at[axis] - low[axis] - width : 0;
@@ -106,7 +106,7 @@ static int32_t tile_of(double metres)
 
 // ---- the wheel ----
 
-void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int level, int64_t due_tick)
+void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int rank, int64_t due_tick)
 {
     tl_wheel_bucket *bucket = &p->wheel[due_tick % TL_WHEEL_TICKS];
     if (bucket->count == bucket->capacity) {
@@ -119,7 +119,7 @@ void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int level, int64_t due_t
         bucket->entries = grown;
         bucket->capacity = capacity;
     }
-    bucket->entries[bucket->count++] = (tl_wheel_entry){entity, level};
+    bucket->entries[bucket->count++] = (tl_wheel_entry){entity, rank};
 }
 
 // ---- where entities are ----
@@ -183,14 +183,16 @@ static void unlink_member(tl_pyramid *p, int32_t index)
     e->cell = e->cell_next = e->cell_prev = TL_NONE;
 }
 
-// Moves one entity from its cell to another (either may be TL_NONE), in the streams of all levels that differ.
+// Moves one entity from its cell to another (either may be TL_NONE), in the streams of all tiles that differ.
 static void move(tl_pyramid *p, int32_t index, int32_t to, bool deleted)
 {
     tl_entity *e = &p->mirror->entities[index];
     int32_t from = e->cell, a = from, b = to;
-    for (int level = 0; level < p->level_count && a != b; level++) {
-        if (a != TL_NONE) tl_stream_leave(p, p->cells[a].stream, index, deleted);
-        if (b != TL_NONE) tl_stream_enter(p, p->cells[b].stream, index);
+    while (a != b) {
+        for (int coarser = 0; coarser < 2; coarser++) {
+            if (a != TL_NONE) tl_stream_leave(p, p->cells[a].streams[coarser], index, deleted);
+            if (b != TL_NONE) tl_stream_enter(p, p->cells[b].streams[coarser], index);
+        }
         a = a == TL_NONE ? TL_NONE : p->cells[a].parent;
         b = b == TL_NONE ? TL_NONE : p->cells[b].parent;
     }
@@ -232,9 +234,9 @@ static void settle_place(tl_pyramid *p, int32_t index)
 static void refresh_all(tl_pyramid *p, int32_t index)
 {
     const tl_entity *e = &p->mirror->entities[index];
-    int32_t cell = e->cell;
-    for (int level = 0; level < p->level_count && cell != TL_NONE; level++, cell = p->cells[cell].parent)
-        if (p->cells[cell].stream != TL_NONE) tl_stream_refresh(p, p->cells[cell].stream, index);
+    for (int32_t cell = e->cell; cell != TL_NONE; cell = p->cells[cell].parent)
+        for (int coarser = 0; coarser < 2; coarser++)
+            if (p->cells[cell].streams[coarser] != TL_NONE) tl_stream_refresh(p, p->cells[cell].streams[coarser], index);
 }
 
 static void take_in(tl_pyramid *p, int32_t index)
@@ -264,12 +266,12 @@ static void turn_wheel(tl_pyramid *p)
         tl_wheel_entry entry = bucket->entries[i];
         tl_entity *e = &p->mirror->entities[entry.entity];
         if (!e->used || !e->live || e->cell == TL_NONE) continue;
-        if (entry.level == CROSSING) {
+        if (entry.rank == CROSSING) {
             if (e->cross_tick != p->tick) continue;
             e->cross_tick = -1;
             if (e->carrier_id == 0) settle_place(p, entry.entity);
         } else {
-            tl_stream_due(p, entry.entity, entry.level);
+            tl_stream_due(p, entry.entity, entry.rank);
         }
     }
     // What was added meanwhile is for a whole turn later.
@@ -303,7 +305,8 @@ void tl_pyramid_validate(const tl_pyramid *p)
         for (int32_t c = cell->child_first; c != TL_NONE; c = p->cells[c].sibling_next) below += p->cells[c].entity_count;
         for (int32_t e = cell->entity_first; e != TL_NONE; e = p->mirror->entities[e].cell_next) below++, members++;
         TL_ASSERT(below == cell->entity_count);
-        if (cell->stream != TL_NONE) tl_stream_validate(p, cell->stream);
+        for (int coarser = 0; coarser < 2; coarser++)
+            if (cell->streams[coarser] != TL_NONE) tl_stream_validate(p, cell->streams[coarser]);
     }
     for (int32_t i = 0; i < p->mirror->entity_top; i++) {
         const tl_entity *e = &p->mirror->entities[i];

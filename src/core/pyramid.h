@@ -1,8 +1,9 @@
-// The pyramid: the world in tiles at several levels, as streams that clients subscribe to.
+// The pyramid: the world in tiles of several sizes, as streams that clients subscribe to.
 //
-// Tiles of level L are cubes of 64 m * 2^L; each entity is in one tile a level: that of its outermost carrier. Tiles nest,
-// so any cut through the tree of tiles shows each entity once. A tile has a *stream* only while somebody subscribes to
-// it: slots with the entities' states at that level. A stream's *version* rises in each tick that changes it; an undo log
+// Tiles of size S are cubes of 64 m * 2^S; each entity is in one tile a size: that of its outermost carrier. Tiles nest,
+// so any cut through the tree of tiles shows each entity once. A tile has two *streams*: one with the tolerance of level S,
+// and, for when it is twice as far away, one of level S + 1; size and level together are a stream's *rank*. A stream is
+// there only while somebody subscribes to it: slots with the entities' states at that level. A stream's *version* rises in each tick that changes it; an undo log
 // keeps what slots held before, for the last versions, so that a chunk can run from any of them to now.
 //
 // Between changes nothing is computed: when a level's curve will leave level 0's by more than the tolerance is worked
@@ -17,6 +18,7 @@ enum {
     TL_WHEEL_TICKS = 1024,
     TL_STREAM_SLOTS_MAX = 1 << 17,
     TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
+    TL_RANKS_MAX = 2 * TL_LEVELS_MAX, // 2 * size + (level - size)
 };
 
 typedef struct tl_slot {
@@ -46,7 +48,7 @@ typedef struct tl_chunk_bytes { // a coded chunk, shared by all clients (chunk.c
 
 typedef struct tl_stream {
     int32_t cell;
-    int level;
+    int level, rank;
     tl_origin origin;
     tl_slot *slots;
     uint32_t slot_capacity, slot_top;
@@ -64,18 +66,18 @@ typedef struct tl_stream {
 } tl_stream;
 
 typedef struct tl_cell {
-    int32_t x, y, z; // in tiles of its level
+    int32_t x, y, z; // in tiles of its size
     int32_t parent, child_first, sibling_next, sibling_prev;
-    int32_t entity_first; // level 0
+    int32_t entity_first; // size 0
     uint32_t entity_count; // with all below
-    int32_t stream;
-    uint8_t level;
+    int32_t streams[2];    // of level `size` and of `size` + 1
+    uint8_t size;
     bool used;
 } tl_cell;
 
 typedef struct tl_wheel_entry {
     int32_t entity;
-    int32_t level; // TL_LEVELS_MAX: crossing
+    int32_t rank; // TL_RANKS_MAX: crossing
 } tl_wheel_entry;
 
 typedef struct tl_wheel_bucket {
@@ -87,12 +89,12 @@ typedef struct tl_pyramid {
     tl_heap *heap;
     tl_mirror *mirror;
     const tl_kinds *kinds;
-    int level_count;
+    int size_count;
     tl_cell *cells;
     int32_t *cell_free;
     uint32_t cells_max, cell_top, cell_free_count;
     tl_map cell_map;
-    int32_t root_first; // cells of the top level, by sibling_next
+    int32_t root_first; // cells of the largest size, by sibling_next
     tl_stream *streams;
     int32_t *stream_free;
     uint32_t streams_max, stream_top, stream_free_count;
@@ -103,11 +105,12 @@ typedef struct tl_pyramid {
 } tl_pyramid;
 
 size_t tl_pyramid_bytes(uint32_t cells_max);
-tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int level_count, uint32_t cells_max);
+tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int size_count, uint32_t cells_max);
 // Takes in what changed in the mirror at its tick.
 void tl_pyramid_tick(tl_pyramid *p, int64_t tick);
-// Subscribes to a cell's stream, which is set up if it is not there. Index, or TL_NONE if the limits do not do.
-int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell);
+// Subscribes to one of a cell's streams (coarser: 0 or 1), which is set up if it is not there. Index, or TL_NONE if the
+// limits do not do.
+int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell, int coarser);
 void tl_pyramid_release(tl_pyramid *p, int32_t stream);
 // How far a point is from a tile, 0 inside.
 double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point);

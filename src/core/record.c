@@ -247,6 +247,7 @@ static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_
     int32_t index = tl_mirror_find(o->m, id);
     if (index == TL_NONE || !o->m->entities[index].live) return false;
     tl_entity *e = &o->m->entities[index];
+    e->stale = false;
     if (o->m->groups[e->group].checkpoint_tick >= o->store_tick || &o->m->kinds->kinds[e->kind] != kind) return true;
     memcpy(e->state, o->words, (size_t)kind->word_count * sizeof *o->words);
     tl_mirror_regroup(o->m, index, group);
@@ -429,16 +430,28 @@ bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *
     return !r.w.bad;
 }
 
+// Entities that were deleted in a part of the log that is cut.
+static void delete_stale(tl_mirror *m, int32_t group)
+{
+    for (int32_t i = m->groups[group].entity_first, next; i != TL_NONE; i = next) {
+        next = m->entities[i].group_next;
+        if (m->entities[i].stale) tl_mirror_delete(m, i);
+    }
+}
+
 tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     int32_t index = tl_mirror_find_group(m, group);
     if (index != TL_NONE && m->groups[index].checkpoint_tick >= tick) return TL_OK;
-    if (index != TL_NONE && m->groups[index].live) return TL_ERR_EXISTS;
     op_reader o = {.m = m, .store_tick = tick, .checkpoint = true};
     tl_result result = read_all(&o, data, size, true);
-    if (result == TL_OK) result = read_all(&o, data, size, false);
-    if (result == TL_OK && o.full) result = TL_ERR_FULL;
+    if (result != TL_OK) return result;
+    for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE; i = m->entities[i].group_next) m->entities[i].stale = true;
+    read_all(&o, data, size, false);
     index = tl_mirror_find_group(m, group);
-    if (index != TL_NONE) m->groups[index].checkpoint_tick = tick;
-    return result;
+    if (index != TL_NONE) {
+        m->groups[index].checkpoint_tick = tick;
+        delete_stale(m, index);
+    }
+    return o.full ? TL_ERR_FULL : TL_OK;
 }

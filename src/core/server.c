@@ -70,7 +70,7 @@ static tl_result reserve_memory(tl_server *s)
     s->record = tl_heap_alloc(h, TL_RECORD_BYTES_MAX);
     s->servers = tl_heap_alloc(h, (TL_SERVERS_MAX + 1) * sizeof *s->servers);
     s->clients = tl_heap_alloc(h, s->def.clients_max * sizeof *s->clients);
-    s->marks = tl_heap_alloc(h, cells_max(&s->def) * sizeof *s->marks);
+    s->marks = tl_heap_alloc(h, 2 * (size_t)cells_max(&s->def) * sizeof *s->marks);
     s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
@@ -86,7 +86,7 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     if (def->cookie != COOKIE) fault = "the definition was not made by tl_server_def_default()";
     else if (!tl_name_valid(def->name)) fault = "the server's name must be 1 to 31 letters, digits, - _ .";
     else if (def->store == NULL) fault = "a server needs a store";
-    else if (def->level_count < 1 || def->level_count > TL_LEVELS_MAX) fault = "level_count must be 1 to 12";
+    else if (def->level_count < 1 || def->level_count >= TL_LEVELS_MAX) fault = "level_count must be 1 to 11";
     else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) fault = "limits must be at least 1";
     else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
     if (fault && text) snprintf(text, text_bytes, "%s", fault);

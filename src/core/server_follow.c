@@ -70,6 +70,8 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
     int32_t group;
     tl_result result;
     if (event->size == 0) {
+        group = tl_mirror_find_group(&s->mirror, event->group); // told once more
+        if (group != TL_NONE) tl_mirror_delete_group(&s->mirror, group);
         result = tl_mirror_reserve_group(&s->mirror, event->group, &group);
         if (result == TL_OK) s->mirror.groups[group].checkpoint_tick = event->tick;
     } else {

@@ -52,39 +52,46 @@ static tl_subscription *new_subscription(tl_session *s)
     return &s->subscriptions[s->subscription_top++];
 }
 
-static void open_subscription(tl_session *s, int32_t cell)
+static void open_subscription(tl_session *s, int32_t cell, int coarser)
 {
     bool has_handle = s->handle_free_count || s->handle_top < TL_HANDLES_MAX;
     tl_subscription *sub = has_handle ? new_subscription(s) : NULL;
-    int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell) : TL_NONE;
+    int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
     if (stream == TL_NONE) return; // the limits do not do; it is tried again with the next change
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
-    *sub = (tl_subscription){.stream = stream, .cell = cell, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1};
+    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1};
     tl_cursor_reset(&sub->cursors);
     s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
 }
 
 typedef struct chooser {
     tl_session *s;
-    int32_t *marks; // of cells: 1 + index of the subscription
+    int32_t *marks; // of cells' streams: 1 + index of the subscription
     double slack_m[TL_LEVELS_MAX];
 } chooser;
+
+// Whether a tile is far enough away for a level.
+static bool usable(const chooser *c, const tl_cell *cell, int level)
+{
+    const tl_session *s = c->s;
+    return level <= s->level_finest || tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
+}
 
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
     const tl_cell *cell = &s->pyramid->cells[index];
-    int level = cell->level;
-    bool usable = level <= s->level_finest || tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
-    if (!usable) {
+    if (cell->size > 0 && !usable(c, cell, cell->size)) {
         for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
         return;
     }
     if (cell->entity_count == 0) return;
-    if (c->marks[index])
-        s->subscriptions[c->marks[index] - 1].wanted = true;
+    int coarser = usable(c, cell, cell->size + 1);
+    int32_t mark = c->marks[2 * index + coarser];
+    if (mark)
+        s->subscriptions[mark - 1].wanted = true;
     else
-        open_subscription(s, index);
+        open_subscription(s, index, coarser);
 }
 
 static tl_vec3 difference(tl_vec3 a, tl_vec3 b)
@@ -101,7 +108,7 @@ static double length_of(tl_vec3 v)
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool moved = !s->anchored;
-    for (int level = 0; level < s->pyramid->level_count; level++) {
+    for (int level = 0; level <= s->pyramid->size_count; level++) {
         slack_m[level] = fmax(4, tl_level_distance_m(level) / 8);
         if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
         s->anchors[level] = s->observer;
@@ -120,7 +127,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
         if (!sub->used || sub->closing) continue;
-        marks[sub->cell] = 1 + (int32_t)i;
+        marks[sub->place] = 1 + (int32_t)i;
         sub->wanted = false;
     }
     uint32_t top = s->subscription_top;
@@ -128,7 +135,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
         if (!sub->used || sub->closing) continue;
-        marks[sub->cell] = 0;
+        marks[sub->place] = 0;
         if (sub->wanted)
             sub->unwanted_tick = -1;
         else if (sub->unwanted_tick < 0)

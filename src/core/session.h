@@ -11,7 +11,7 @@ enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 150000
 
 typedef struct tl_subscription {
     int32_t stream;      // TL_NONE: the entry is free, or it is being closed
-    int32_t cell;
+    int32_t place;       // 2 * cell + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
     int64_t unwanted_tick; // since when another set of tiles takes its place
@@ -71,7 +71,8 @@ typedef struct tl_session {
 
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest);
 void tl_session_end(tl_session *s); // gives everything back
-// Chooses the streams for where the observer is now. `marks` is scratch for the pyramid's cells, all 0, and left so.
+// Chooses the streams for where the observer is now. `marks` is scratch, two for each of the pyramid's
+// cells, all 0, and left so.
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks);
 // A report's acknowledgements. False: the sequence is older than what was seen before; the report counts for nothing.
 bool tl_session_report(tl_session *s, const tl_report_head *head, uint64_t now_us);

@@ -103,12 +103,12 @@ static bool grow_slots(tl_pyramid *p, tl_stream *s, uint32_t capacity)
     return true;
 }
 
-static void schedule_slot(tl_pyramid *p, tl_slot *slot, int level, int64_t ticks)
+static void schedule_slot(tl_pyramid *p, const tl_stream *s, tl_slot *slot, int64_t ticks)
 {
     int64_t due = p->tick + tl_max_i64(1, ticks);
     if (slot->due_tick > p->tick && slot->due_tick <= due) return; // it is looked at before
     slot->due_tick = due;
-    tl_pyramid_schedule(p, slot->entity, level, due);
+    tl_pyramid_schedule(p, slot->entity, s->rank, due);
 }
 
 // Works out until when the slot's curve surely holds.
@@ -146,8 +146,8 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     *slot = (tl_slot){.id = e->id, .carrier_id = e->carrier_id, .state = state, .due_tick = -1, .entity = entity,
                       .last_version = slot->last_version, .kind = e->kind, .used = true};
     derive(p, s, e, state);
-    e->slots[s->level] = (int32_t)index;
-    if (s->level) schedule_slot(p, slot, s->level, slot_holds(p, s, slot, e));
+    e->slots[s->rank] = (int32_t)index;
+    if (s->level) schedule_slot(p, s, slot, slot_holds(p, s, slot, e));
     p->published_count[s->level]++;
 }
 
@@ -156,7 +156,7 @@ void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted
     if (stream == TL_NONE) return;
     tl_stream *s = &p->streams[stream];
     tl_entity *e = &p->mirror->entities[entity];
-    int32_t index = e->slots[s->level];
+    int32_t index = e->slots[s->rank];
     if (index == TL_NONE) return;
     keep_slot(p, s, (uint32_t)index);
     tl_slot *slot = &s->slots[index];
@@ -166,7 +166,7 @@ void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted
     slot->deleted = deleted;
     slot->due_tick = -1;
     slot->entity = TL_NONE;
-    e->slots[s->level] = TL_NONE;
+    e->slots[s->rank] = TL_NONE;
     s->slot_free[s->slot_free_count++] = (uint32_t)index;
 }
 
@@ -183,7 +183,7 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
 {
     tl_stream *s = &p->streams[stream];
     const tl_entity *e = &p->mirror->entities[entity];
-    int32_t index = e->slots[s->level];
+    int32_t index = e->slots[s->rank];
     if (index == TL_NONE) return;
     tl_slot *slot = &s->slots[index];
     bool carrier_changed = slot->carrier_id != e->carrier_id;
@@ -196,23 +196,23 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
         if (s->level == 0) return;
         ticks = same ? 2 : slot_holds(p, s, slot, e);
     }
-    schedule_slot(p, slot, s->level, ticks);
+    schedule_slot(p, s, slot, ticks);
 }
 
-// The stream of an entity at a level.
-static int32_t stream_of(const tl_pyramid *p, const tl_entity *e, int level)
+// The stream of an entity at a rank, TL_NONE if it is not in one.
+static int32_t stream_of(const tl_pyramid *p, const tl_entity *e, int rank)
 {
-    int32_t cell = e->cell;
-    for (int i = 0; i < level && cell != TL_NONE; i++) cell = p->cells[cell].parent;
-    return cell == TL_NONE ? TL_NONE : p->cells[cell].stream;
+    int32_t cell = e->slots[rank] == TL_NONE ? TL_NONE : e->cell;
+    for (int i = 0; i < rank / 2 && cell != TL_NONE; i++) cell = p->cells[cell].parent;
+    return cell == TL_NONE ? TL_NONE : p->cells[cell].streams[rank % 2];
 }
 
-void tl_stream_due(tl_pyramid *p, int32_t entity, int level)
+void tl_stream_due(tl_pyramid *p, int32_t entity, int rank)
 {
     const tl_entity *e = &p->mirror->entities[entity];
-    int32_t stream = e->slots[level] == TL_NONE ? TL_NONE : stream_of(p, e, level);
-    if (stream == TL_NONE || p->streams[stream].slots[e->slots[level]].due_tick != p->tick) return;
-    p->streams[stream].slots[e->slots[level]].due_tick = -1;
+    int32_t stream = stream_of(p, e, rank);
+    if (stream == TL_NONE || p->streams[stream].slots[e->slots[rank]].due_tick != p->tick) return;
+    p->streams[stream].slots[e->slots[rank]].due_tick = -1;
     tl_stream_refresh(p, stream, entity);
 }
 
@@ -220,15 +220,15 @@ void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int
 {
     tl_entity *e = &p->mirror->entities[entry.entity];
     if (!e->used || !e->live || e->cell == TL_NONE) return;
-    if (entry.level == TL_LEVELS_MAX) {
+    if (entry.rank == TL_RANKS_MAX) {
         if (e->cross_tick != missed) return;
         e->cross_tick = tick;
     } else {
-        int32_t stream = e->slots[entry.level] == TL_NONE ? TL_NONE : stream_of(p, e, entry.level);
-        if (stream == TL_NONE || p->streams[stream].slots[e->slots[entry.level]].due_tick != missed) return;
-        p->streams[stream].slots[e->slots[entry.level]].due_tick = tick;
+        int32_t stream = stream_of(p, e, entry.rank);
+        if (stream == TL_NONE || p->streams[stream].slots[e->slots[entry.rank]].due_tick != missed) return;
+        p->streams[stream].slots[e->slots[entry.rank]].due_tick = tick;
     }
-    tl_pyramid_schedule(p, entry.entity, entry.level, tick);
+    tl_pyramid_schedule(p, entry.entity, entry.rank, tick);
 }
 
 // ---- setting up and taking down ----
@@ -248,13 +248,13 @@ static void take_down(tl_pyramid *p, int32_t stream)
     while (s->undo_count) drop_oldest_undo(p, s);
     for (uint32_t i = 0; i < s->slot_top; i++) {
         if (!s->slots[i].used) continue;
-        p->mirror->entities[s->slots[i].entity].slots[s->level] = TL_NONE;
+        p->mirror->entities[s->slots[i].entity].slots[s->rank] = TL_NONE;
         tl_heap_free(p->heap, s->slots[i].state, state_bytes(p, s->slots[i].kind));
     }
     tl_heap_free(p->heap, s->slots, s->slot_capacity * sizeof *s->slots);
     tl_heap_free(p->heap, s->slot_free, s->slot_capacity * sizeof *s->slot_free);
     tl_heap_free(p->heap, s->undo, s->undo_capacity * sizeof *s->undo);
-    p->cells[s->cell].stream = TL_NONE;
+    p->cells[s->cell].streams[s->rank % 2] = TL_NONE;
     int32_t cell = s->cell;
     memset(s, 0, sizeof *s);
     p->stream_free[p->stream_free_count++] = stream;
@@ -262,7 +262,7 @@ static void take_down(tl_pyramid *p, int32_t stream)
 }
 
 // A new stream of all that is in the cell, in the order of ids: neighbours in number are cheap to name.
-static int32_t set_up(tl_pyramid *p, int32_t cell_index)
+static int32_t set_up(tl_pyramid *p, int32_t cell_index, int coarser)
 {
     tl_cell *cell = &p->cells[cell_index];
     if (p->stream_free_count == 0 && p->stream_top == p->streams_max) return TL_NONE;
@@ -272,10 +272,10 @@ static int32_t set_up(tl_pyramid *p, int32_t cell_index)
     if (members == NULL) return TL_NONE;
     int32_t index = p->stream_free_count ? p->stream_free[--p->stream_free_count] : (int32_t)p->stream_top++;
     tl_stream *s = &p->streams[index];
-    int64_t width = (int64_t)1 << (TL_TILE_SHIFT + cell->level);
-    *s = (tl_stream){.cell = cell_index, .level = cell->level, .version = 1, .version_oldest = 1, .version_tick = p->tick, .used = true, .idle_tick = p->tick};
+    int64_t width = (int64_t)1 << (TL_TILE_SHIFT + cell->size);
+    *s = (tl_stream){.cell = cell_index, .level = cell->size + coarser, .rank = 2 * cell->size + coarser, .version = 1, .version_oldest = 1, .version_tick = p->tick, .used = true, .idle_tick = p->tick};
     s->origin = (tl_origin){cell->x * width, cell->y * width, cell->z * width};
-    cell->stream = index;
+    cell->streams[coarser] = index;
     uint32_t count = gather(p, cell_index, members, 0);
     TL_ASSERT(count == cell->entity_count);
     tl_sort(members, count);
@@ -291,10 +291,10 @@ static int32_t set_up(tl_pyramid *p, int32_t cell_index)
     return TL_NONE;
 }
 
-int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell)
+int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell, int coarser)
 {
-    int32_t stream = p->cells[cell].stream;
-    if (stream == TL_NONE && (stream = set_up(p, cell)) == TL_NONE) {
+    int32_t stream = p->cells[cell].streams[coarser];
+    if (stream == TL_NONE && (stream = set_up(p, cell, coarser)) == TL_NONE) {
         p->full_count++;
         return TL_NONE;
     }
@@ -321,15 +321,15 @@ void tl_streams_sweep(tl_pyramid *p)
 void tl_stream_validate(const tl_pyramid *p, int32_t stream)
 {
     const tl_stream *s = &p->streams[stream];
-    TL_ASSERT(s->used && p->cells[s->cell].stream == stream && p->cells[s->cell].level == s->level);
+    TL_ASSERT(s->used && p->cells[s->cell].streams[s->rank % 2] == stream && p->cells[s->cell].size + s->level == s->rank);
     uint32_t used = 0;
     for (uint32_t i = 0; i < s->slot_top; i++) {
         const tl_slot *slot = &s->slots[i];
         if (!slot->used) continue;
         used++;
         const tl_entity *e = &p->mirror->entities[slot->entity];
-        TL_ASSERT(e->live && e->id == slot->id && e->slots[s->level] == (int32_t)i && e->carrier_id == slot->carrier_id);
+        TL_ASSERT(e->live && e->id == slot->id && e->slots[s->rank] == (int32_t)i && e->carrier_id == slot->carrier_id);
     }
     TL_ASSERT(used + s->slot_free_count == s->slot_top);
-    if (p->full_count == 0 && s->level == 0) TL_ASSERT(used <= p->cells[s->cell].entity_count);
+    if (p->full_count == 0) TL_ASSERT(used <= p->cells[s->cell].entity_count);
 }

@@ -10,7 +10,7 @@ void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted
 // The entity's level-0 state or carrier changed: publishes if the level's curve does not hold, or works out until when it does.
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
 // The wheel came to an entry.
-void tl_stream_due(tl_pyramid *p, int32_t entity, int level);
+void tl_stream_due(tl_pyramid *p, int32_t entity, int rank);
 // The wheel jumped over tick `missed`: the entry is for `tick` now.
 void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick);
 // Takes down streams that nobody has subscribed to for a while.
@@ -20,7 +20,7 @@ void tl_stream_validate(const tl_pyramid *p, int32_t stream);
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
 
 // pyramid.c's, for streams
-void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int level, int64_t due_tick);
+void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int rank, int64_t due_tick);
 void tl_pyramid_free_cell(tl_pyramid *p, int32_t cell);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct tl_view_slot {
 
 typedef struct tl_view_stream {
     bool open;
-    int level;
+    int tile_size, level;
     int32_t x, y, z;
     tl_origin origin;
     tl_view_slot *slots;

@@ -185,11 +185,11 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
 {
     const tl_chunk_head *head = &chunk->head;
     tl_view_stream *stream = &v->streams[head->handle];
-    bool same = stream->open && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
+    bool same = stream->open && stream->tile_size == head->tile_size && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
     if (!same) {
         tl_view_close_stream(v, head->handle, chunk->to_tick);
-        int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->level);
-        *stream = (tl_view_stream){.open = true, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = -1,
+        int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->tile_size);
+        *stream = (tl_view_stream){.open = true, .tile_size = head->tile_size, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = -1,
                                    .origin = {head->x * width, head->y * width, head->z * width}};
         tl_cursor_reset(&stream->held);
     }

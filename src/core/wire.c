@@ -67,7 +67,7 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
     tl_write_fixed(w, (head->whole ? TL_CHUNK_WHOLE : 0) | (range ? TL_CHUNK_RANGE : 0) | (head->whole || head->steps != 1 ? TL_CHUNK_STEPS : 0) |
                           (head->age_ticks ? TL_CHUNK_AGED : 0), 1);
     if (head->whole) {
-        tl_write_fixed(w, (uint64_t)head->level, 1);
+        tl_write_fixed(w, (uint64_t)(head->tile_size + head->level), 1); // the rank
         tl_write_signed(w, head->x);
         tl_write_signed(w, head->y);
         tl_write_signed(w, head->z);
@@ -96,7 +96,9 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
     head->whole = flags & TL_CHUNK_WHOLE;
     if (flags >> 4 || (head->whole && !(flags & TL_CHUNK_STEPS))) r->bad = true;
     if (head->whole) {
-        head->level = (int)tl_read_fixed(r, 1);
+        int rank = (int)tl_read_fixed(r, 1);
+        head->tile_size = rank / 2;
+        head->level = rank / 2 + rank % 2;
         if (head->level >= TL_LEVELS_MAX) r->bad = true;
         head->x = read_tile(r), head->y = read_tile(r), head->z = read_tile(r);
     } else {

@@ -75,8 +75,8 @@ typedef struct tl_report_head {
 typedef struct tl_chunk_head {
     uint32_t handle;
     bool whole;
-    int level;
-    int32_t x, y, z;     // the tile, if whole
+    int tile_size, level; // the tile, if whole
+    int32_t x, y, z;
     uint32_t begin, end; // slots
     uint32_t from_bits;  // low 6 bits of the version it runs from
     uint32_t steps;      // versions it runs over; whole: the version it runs to

@@ -1,8 +1,31 @@
 #include "cluster.h"
 
 #include <math.h>
+#include <signal.h>
+#include <unistd.h>
 
 #define GROUP_ID(group) ((tl_group_id)65534 << 48 | ((group) + 1))
+
+// ---- what repeats a failure ----
+
+static uint64_t seed_of_run;
+static const cluster *running;
+
+static void on_abort(int signal_number)
+{
+    char text[128];
+    double seconds = running ? (double)(running->now_us - running->start_us) * 1e-6 : 0;
+    int size = snprintf(text, sizeof text, "seed %llu, at %.3f s\n", (unsigned long long)seed_of_run, seconds);
+    if (write(2, text, (size_t)size) < 0) return;
+    signal(signal_number, SIG_DFL);
+}
+
+uint64_t cluster_seed(int argc, char **argv, uint64_t otherwise)
+{
+    seed_of_run = argc > 1 ? strtoull(argv[1], NULL, 10) : otherwise;
+    signal(SIGABRT, on_abort);
+    return seed_of_run;
+}
 
 // ---- a server plays the scenario ----
 
@@ -128,10 +151,10 @@ void cluster_start_server(cluster *c, int node)
     if (node >= c->node_count) c->node_count = node + 1;
 }
 
-static void close_node(cluster_node *n)
+static void close_node(cluster_node *n, bool leave)
 {
     tl_server_destroy(n->server);
-    n->store->ops->close(n->store, false);
+    n->store->ops->close(n->store, leave);
     n->transport->ops->close(n->transport);
     n->server = NULL;
 }
@@ -139,13 +162,41 @@ static void close_node(cluster_node *n)
 void cluster_crash_server(cluster *c, int node)
 {
     tl_memory_network_cut(c->nodes[node].network, true); // not even a goodbye
-    close_node(&c->nodes[node]);
+    close_node(&c->nodes[node], false);
     tl_memory_network_cut(c->nodes[node].network, false);
+}
+
+void cluster_leave_server(cluster *c, int node)
+{
+    cluster_node *n = &c->nodes[node];
+    tl_server_leave(n->server);
+    for (int i = 0; i < 500 && tl_server_get_state(n->server) == TL_SERVER_LEAVING; i++) cluster_run(c, 0.01);
+    CHECK_EQUAL(tl_server_get_state(n->server), TL_SERVER_LEFT);
+    for (int i = 0; i < 100 && n->store->ops->drain(n->store, 0) != TL_OK; i++) cluster_run(c, 0.01);
+    CHECK_EQUAL(n->store->ops->drain(n->store, 0), TL_OK);
+    close_node(n, true);
+}
+
+void cluster_freeze_server(cluster *c, int node, bool frozen)
+{
+    c->nodes[node].frozen = frozen;
+}
+
+void cluster_faults(cluster *c, tl_link_faults faults)
+{
+    for (int i = 0; i < c->node_count; i++) tl_memory_network_faults(c->nodes[i].network, faults);
+}
+
+void cluster_cut(cluster *c, bool cut)
+{
+    for (int i = 0; i < c->node_count; i++) tl_memory_network_cut(c->nodes[i].network, cut);
 }
 
 cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64_t seed, uint32_t tick_hz)
 {
     cluster *c = calloc(1, sizeof *c);
+    running = c;
+    c->rider_kbit_s = 4000;
     scenario_def def = scenario_def_default();
     char text[256] = "";
     def.name = scenario_name, def.seed = seed, def.entity_count = entity_count;
@@ -183,7 +234,7 @@ void cluster_destroy(cluster *c)
     for (int i = 0; i < c->rider_count; i++) cluster_remove_rider(c, i);
     for (int i = 0; i < SERVERS_MAX; i++) {
         cluster_node *n = &c->nodes[i];
-        if (n->server) close_node(n);
+        if (n->server) close_node(n, false);
         if (n->network) tl_memory_network_destroy(n->network);
         free(n->owned), free(n->refs), free(n->generations), free(n->carriers);
     }
@@ -191,6 +242,7 @@ void cluster_destroy(cluster *c)
     scenario_destroy(c->scene);
     free(c->truth), free(c->truth_position), free(c->truth_rotation), free(c->poses), free(c->seen);
     free(c);
+    running = NULL;
 }
 
 static void step_node(cluster *c, int i)
@@ -200,7 +252,7 @@ static void step_node(cluster *c, int i)
     tl_server_step(n->server, c->now_us);
     if (tl_server_get_state(n->server) != TL_SERVER_FENCED) return;
     n->fenced_count++;
-    close_node(n);
+    close_node(n, false);
     cluster_start_server(c, i);
 }
 
@@ -226,7 +278,7 @@ int cluster_add_rider(cluster *c, int node)
     tl_client_def def = tl_client_def_default();
     def.transport = r->transport;
     def.entities_max = c->entity_count * 2 + 100;
-    def.kbit_s = 4000;
+    def.kbit_s = (uint32_t)c->rider_kbit_s;
     CHECK_EQUAL(tl_client_create(&def, &r->client), TL_OK);
     r->cabin = scenario_ride_cabin(c->scene, (uint32_t)c->rider_count);
     if (r->cabin != SCENARIO_NONE)
@@ -319,6 +371,40 @@ void cluster_print(const char *what, const cluster_errors *e)
     printf("  %s: compared %u, missing %u, doubled %u, unknown %u, wrong carrier %u, kind %u, off %u, twice %u, max %.3f m, %.3f mrad, ratio %.2f\n", what,
            e->compared, e->missing, e->doubled, e->unknown, e->wrong_carrier, e->wrong_kind, e->off, e->off_twice, e->error_m_max, e->error_mrad_max, e->ratio_max);
     fflush(stdout);
+}
+
+void cluster_run_right(cluster *c, double seconds)
+{
+    for (double done = 0; done < seconds; done += 0.5) {
+        cluster_run(c, 0.5);
+        for (int i = 0; i < c->rider_count; i++) {
+            if (c->riders[i].client == NULL) continue;
+            cluster_errors e = cluster_compare(c, i);
+            if (!cluster_errors_none(&e)) cluster_print("rider", &e);
+            CHECK(cluster_errors_none(&e));
+        }
+        cluster_validate(c);
+    }
+}
+
+void cluster_check_entities(cluster *c, int node)
+{
+    const tl_server *server = c->nodes[node].server;
+    double time_s = (double)tl_server_get_stats(server).world_tick / c->tick_hz;
+    uint32_t present = 0;
+    scenario_evaluate(c->scene, time_s, 0, c->entity_count, c->truth);
+    for (uint32_t i = 0; i < c->entity_count; i++) {
+        present += c->truth[i].present;
+        if (c->truth[i].present) CHECK(tl_server_find(server, scenario_entity_id(c->scene, i, c->truth[i].generation)) != TL_REF_NONE);
+    }
+    CHECK_EQUAL(tl_server_get_stats(server).entities, present);
+}
+
+uint32_t cluster_groups_of(const cluster *c, int node)
+{
+    uint32_t count = 0;
+    for (uint32_t g = 0; g < c->group_count; g++) count += c->nodes[node].server && tl_server_owns_group(c->nodes[node].server, GROUP_ID(g));
+    return count;
 }
 
 uint32_t cluster_owned_groups(const cluster *c)

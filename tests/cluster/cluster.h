@@ -54,15 +54,25 @@ typedef struct cluster {
     tl_quat *truth_rotation;
     tl_pose *poses;
     uint8_t *seen;
+    double rider_kbit_s;
     bool quiet;
 } cluster;
+
+// The seed is the program's argument, or `otherwise`. A failing check then tells seed and time, so that it repeats.
+uint64_t cluster_seed(int argc, char **argv, uint64_t otherwise);
 
 // A world of a scenario, with its first server running and all entities in it.
 cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64_t seed, uint32_t tick_hz);
 void cluster_destroy(cluster *c);
 void cluster_start_server(cluster *c, int node);  // joins (again)
 void cluster_crash_server(cluster *c, int node);  // nothing is said to anybody
+void cluster_leave_server(cluster *c, int node);  // in order: its groups go to the others first, if there are any
+void cluster_freeze_server(cluster *c, int node, bool frozen);
+void cluster_faults(cluster *c, tl_link_faults faults); // of all networks
+void cluster_cut(cluster *c, bool cut);
 void cluster_run(cluster *c, double seconds);
+// Runs, and checks at every half second that every rider sees all as it is.
+void cluster_run_right(cluster *c, double seconds);
 // Runs until the servers have all groups spread and every rider sees all; fails after `seconds_max`.
 void cluster_settle(cluster *c, double seconds_max);
 int cluster_add_rider(cluster *c, int node);
@@ -72,6 +82,9 @@ cluster_errors cluster_compare(cluster *c, int rider);
 bool cluster_errors_none(const cluster_errors *e);
 void cluster_print(const char *what, const cluster_errors *e);
 void cluster_validate(cluster *c);
+// The number of entities of the scenario that exist on a node's mirror; fails if there are others, or too few.
+void cluster_check_entities(cluster *c, int node);
+uint32_t cluster_groups_of(const cluster *c, int node);
 // How many of the scenario's groups have exactly one living owner.
 uint32_t cluster_owned_groups(const cluster *c);
 

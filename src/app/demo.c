@@ -1,0 +1,226 @@
+// tramline demo: the city loop. A fresh store, servers and riders as processes of their own, and a report.
+#include "clock.h"
+#include "command.h"
+#include "fill.h"
+#include "number.h"
+#include "promise.h"
+#include "report.h"
+#include "run_folder.h"
+#include "status_line.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPTION_SERVERS = 256,
+    OPTION_RIDERS,
+    OPTION_STORE,
+    OPTION_REPORT,
+    OPTION_KBIT,
+    OPTION_KEEP,
+    SETTLE_S_MAX = 90,
+    JOIN_S_MAX = 60,
+    FOLLOW_MS = 100,
+};
+
+typedef struct demo_options {
+    game_choice game;
+    const char *directory, *report_file, *store_kind;
+    double seconds;
+    uint32_t tick_hz, servers, riders, kbit_s;
+    bool keep;
+} demo_options;
+
+static const struct argp_option options[] = {
+    {"seconds", 'T', "NUMBER", 0, "Measure for so long once all riders see everything (default 60)", 1},
+    {"servers", OPTION_SERVERS, "NUMBER", 0, "Servers (default 3: alpha, beta, gamma)", 1},
+    {"riders", OPTION_RIDERS, "NUMBER", 0, "Riders (default 3: alice, bob, carol)", 1},
+    {"hz", 'z', "NUMBER", 0, "Ticks a second (default 20)", 1},
+    {"kbit", OPTION_KBIT, "NUMBER", 0, "A rider gets at most so many kbit/s (default 2000)", 1},
+    {"store", OPTION_STORE, "KIND", 0, "The kind of store: sqlite, the only one that is built in (default)", 2},
+    {"dir", 'd', "DIRECTORY", 0, "Where the store and the logs go; new or empty (default: a new one in ./run-data)", 2},
+    {"report", OPTION_REPORT, "FILE", 0, "Where the report goes (default report.json)", 2},
+    {"keep", OPTION_KEEP, NULL, 0, "Keep the store and the logs also if all went well", 2},
+    {0},
+};
+
+static const struct argp_child children[] = {{&game_argp, 0, "What is played:", 10}, {0}};
+
+static void set_store(demo_options *o, const char *kind, struct argp_state *state)
+{
+    if (strcmp(kind, "sqlite") != 0) {
+        argp_error(state, "--store is '%s', which is not built in; there is sqlite", kind);
+    }
+    o->store_kind = kind;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    demo_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->game;
+        return 0;
+    case 'T':
+        o->seconds = number_real(state, "seconds", argument, 1, 1e7);
+        return 0;
+    case OPTION_SERVERS:
+        o->servers = (uint32_t)number_whole(state, "servers", argument, 1, CREW_SERVERS_MAX);
+        return 0;
+    case OPTION_RIDERS:
+        o->riders = (uint32_t)number_whole(state, "riders", argument, 1, CREW_RIDERS_MAX);
+        return 0;
+    case 'z':
+        o->tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240);
+        return 0;
+    case OPTION_KBIT:
+        o->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
+        return 0;
+    case OPTION_STORE:
+        set_store(o, argument, state);
+        return 0;
+    case 'd':
+        o->directory = argument;
+        return 0;
+    case OPTION_REPORT:
+        o->report_file = argument;
+        return 0;
+    case OPTION_KEEP:
+        o->keep = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp demo_argp = {
+    .options = options,
+    .parser = parse,
+    .children = children,
+    .doc = "Fill a store with a city, run servers on it and riders on them, measure, and report.\vThe riders sit in the "
+           "cabins of trams and compare all that they see with the truth. Ctrl-C stops early, and what was measured "
+           "until then is reported. The exit status is 0 only if every promise held.",
+};
+
+// ---- the run, part by part -----------------------------------------------------------------------------------------
+
+static bool fill(const demo_options *o, const char *store, report_facts *facts)
+{
+    scenario *s = game_create(&o->game);
+    if (!s) {
+        return false;
+    }
+    facts->entities = scenario_entity_count(s);
+    fill_def def = {.store = store, .choice = &o->game, .scenario = s, .tick_hz = o->tick_hz};
+    bool filled = fill_run(&def);
+    scenario_destroy(s);
+    return filled;
+}
+
+static bool wait_until(crew *c, bool (*reached)(const crew *), double seconds_max, const char *otherwise)
+{
+    uint64_t until_us = clock_steady_us() + (uint64_t)(seconds_max * 1e6);
+    while (!reached(c)) {
+        if (stop_requested() || !crew_follow(c, FOLLOW_MS)) {
+            return false;
+        }
+        if (clock_steady_us() > until_us) {
+            snprintf(c->fault, sizeof c->fault, "%s within %.0f s", otherwise, seconds_max);
+            fprintf(stderr, "tramline: %s; the logs are in '%s'\n", c->fault, c->def.directory);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool start(crew *c)
+{
+    fprintf(stderr, "starting %u servers\n", c->def.server_count);
+    if (!crew_start_servers(c) || !wait_until(c, crew_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
+        return false;
+    }
+    for (uint32_t i = 0; i < c->def.server_count; i++) {
+        fprintf(stderr, "  %s owns %u of %u groups\n", crew_server_name(i), c->servers[i].groups_owned, c->group_count);
+    }
+    fprintf(stderr, "starting %u riders\n", c->def.rider_count);
+    return crew_start_riders(c) && wait_until(c, crew_all_joined, JOIN_S_MAX, "not every rider has seen all entities");
+}
+
+// Gives the seconds that were measured.
+static double ride(crew *c, double seconds)
+{
+    status_line line;
+    uint64_t begun_us = clock_steady_us();
+    double elapsed_s = 0;
+    status_line_init(&line);
+    while (elapsed_s < seconds && !stop_requested() && crew_follow(c, FOLLOW_MS)) {
+        elapsed_s = (double)(clock_steady_us() - begun_us) / 1e6;
+        status_line_show(&line, c, elapsed_s);
+    }
+    status_line_end(&line);
+    return elapsed_s;
+}
+
+// Whether every promise held.
+static bool report(const crew *c, const report_facts *facts, const char *file)
+{
+    json_t *made = report_make(c, facts);
+    report_print(made);
+    bool held = promise_all_held(json_object_get(made, "promises"));
+    if (json_dump_file(made, file, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
+        fprintf(stderr, "tramline: the report '%s' cannot be written: %s\n", file, strerror(errno));
+        held = false;
+    } else {
+        printf("\n%s; %s has all of it\n", held ? "every promise held" : "NOT every promise held", file);
+    }
+    json_decref(made);
+    return held;
+}
+
+static bool run(const demo_options *o, const char *directory)
+{
+    static crew c; // large
+    char store[CREW_PATH_BYTES];
+    snprintf(store, sizeof store, "%s/store", directory);
+    report_facts facts = {.tick_hz = o->tick_hz};
+    if (!fill(o, store, &facts)) {
+        return false;
+    }
+    c.def = (crew_def){
+        .directory = directory,
+        .store = store,
+        .game = o->game,
+        .server_count = o->servers,
+        .rider_count = o->riders,
+        .kbit_s = o->kbit_s,
+    };
+    if (start(&c)) {
+        facts.seconds = ride(&c, o->seconds);
+    }
+    crew_stop(&c);
+    bool held = report(&c, &facts, o->report_file);
+    crew_reset(&c);
+    return held;
+}
+
+int command_demo(int argc, char **argv)
+{
+    demo_options o = {.seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json"};
+    argp_parse(&demo_argp, argc, argv, 0, NULL, &o);
+    stop_watch();
+    run_folder folder;
+    if (!run_folder_make(&folder, o.directory)) {
+        return EXIT_FAILED;
+    }
+    bool held = run(&o, folder.path);
+    if (held && !o.keep && !o.directory) {
+        run_folder_remove(&folder);
+    } else {
+        printf("the store and the logs are in %s\n", folder.path);
+    }
+    return held ? EXIT_SOUND : EXIT_FAILED;
+}

@@ -1,0 +1,160 @@
+#include "fill.h"
+
+#include "clock.h"
+#include "number.h"
+#include "play.h"
+#include "progress.h"
+#include "stop.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+
+enum {
+    GROUPS_A_TICK = 64,      // so that a tick's record stays small
+    ENTITIES_TO_SPARE = 1024,
+    WAIT_MS_MAX = 5,
+    LEAVE_MS_MAX = 60000,
+};
+
+static const char FILL_SERVER[] = "city";
+
+typedef struct fill {
+    const fill_def *def;
+    play *play;
+    uint32_t groups_made;
+    bool complete; // every entity that is present was made
+    tl_result failed;
+    char text[256];
+} fill;
+
+static void fill_fail(fill *f, tl_result result, const char *what)
+{
+    f->failed = result;
+    snprintf(f->text, sizeof f->text, "%s: %s", what, tl_result_text(result));
+}
+
+static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
+{
+    fill *f = user;
+    uint32_t groups = scenario_group_count(f->def->scenario);
+    for (uint32_t i = 0; i < GROUPS_A_TICK && f->groups_made < groups && !f->failed; i++) {
+        tl_group_id id = game_group_id(f->groups_made), made;
+        tl_result result = tl_server_create_group(server, id, &made);
+        if (result != TL_OK) {
+            fill_fail(f, result, "a group cannot be made");
+            return;
+        }
+        play_group(f->play, id, true);
+        f->groups_made++;
+    }
+    play_tick(f->play, server, time_s);
+    tl_result why;
+    f->complete = f->groups_made == groups && play_waiting(f->play, &why) == 0;
+}
+
+static void on_group(void *user, tl_server *server, tl_group_id group, bool owned)
+{
+    fill *f = user;
+    play_group(f->play, group, owned);
+}
+
+// One step, and a wait for what comes next.
+static void step(tl_server *server, tl_store *store)
+{
+    struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
+    poll(&wait, wait.fd >= 0, WAIT_MS_MAX);
+    tl_server_step(server, clock_world_us());
+}
+
+static bool is_over(tl_server *server)
+{
+    tl_server_state state = tl_server_get_state(server);
+    return state == TL_SERVER_LEFT || state == TL_SERVER_FENCED || state == TL_SERVER_FAILED;
+}
+
+static void make_all(fill *f, tl_server *server, tl_store *store)
+{
+    progress shown;
+    progress_init(&shown, "filling the store");
+    uint32_t groups = scenario_group_count(f->def->scenario);
+    while (!f->complete && !f->failed && !is_over(server) && !stop_requested()) {
+        step(server, store);
+        if (!f->def->quiet) {
+            progress_show(&shown, f->groups_made, groups + 1);
+        }
+    }
+    tl_server_leave(server);
+    uint64_t until_us = clock_steady_us() + LEAVE_MS_MAX * 1000ull;
+    while (!is_over(server) && clock_steady_us() < until_us) {
+        step(server, store);
+    }
+    tl_server_state state = tl_server_get_state(server);
+    if (f->failed || stop_requested()) {
+        return;
+    }
+    if (state != TL_SERVER_LEFT) {
+        f->failed = TL_ERR_STATE;
+        snprintf(f->text, sizeof f->text, "%s", is_over(server) ? tl_server_text(server) : "the store does not commit; "
+                 "look for a full or a very slow disk");
+        return;
+    }
+    if (!f->def->quiet) {
+        char count[NUMBER_TEXT_BYTES], line[96];
+        snprintf(line, sizeof line, "%s entities in %" PRIu32 " groups",
+                 number_text(tl_server_get_stats(server).entities, count), groups);
+        progress_end(&shown, line);
+    }
+}
+
+static void fill_store(fill *f, tl_store *store)
+{
+    const scenario *s = f->def->scenario;
+    tl_world_info world = {.format = TL_STORE_FORMAT, .tick_hz = f->def->tick_hz, .created_us = clock_world_us()};
+    game_to_world(s, f->def->choice, &world);
+    tl_result result = store->ops->create_world(store, &world);
+    if (result != TL_OK) {
+        fill_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "no world can be made");
+        return;
+    }
+    tl_server_def def = tl_server_def_default();
+    def.name = FILL_SERVER;
+    def.kind_count = scenario_kinds(&def.kinds);
+    def.store = store;
+    def.entities_max = scenario_entity_count(s) + ENTITIES_TO_SPARE;
+    def.groups_max = scenario_group_count(s) + 16;
+    def.clients_max = 1;
+    def.callbacks = (tl_server_callbacks){.user = f, .tick = on_tick, .group = on_group};
+    tl_server *server = NULL;
+    result = tl_server_create(&def, &server, f->text, sizeof f->text);
+    if (result != TL_OK) {
+        f->failed = result;
+        return;
+    }
+    make_all(f, server, store);
+    tl_server_destroy(server);
+}
+
+bool fill_run(const fill_def *def)
+{
+    fill f = {.def = def, .play = play_create(def->scenario)};
+    tl_store *store = NULL;
+    if (!f.play) {
+        fill_fail(&f, TL_ERR_MEMORY, "the scenario cannot be played");
+    } else {
+        f.failed = tl_store_open(def->store, true, false, &store, f.text, sizeof f.text);
+    }
+    if (!f.failed) {
+        fill_store(&f, store);
+    }
+    if (store) {
+        store->ops->close(store, !f.failed);
+    }
+    play_destroy(f.play);
+    if (f.failed) {
+        fprintf(stderr, "tramline: %s\n", f.text);
+    } else if (stop_requested()) {
+        fprintf(stderr, "tramline: stopped; the store '%s' is not filled, remove it\n", def->store);
+    }
+    return !f.failed && !stop_requested();
+}

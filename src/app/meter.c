@@ -1,0 +1,141 @@
+#include "meter.h"
+
+#include "clock.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { LINE_EVERY_US = 1000000 };
+
+static void arrays_make(meter *m)
+{
+    m->tick_ms = json_array();
+    m->tick_wall_ms = json_array();
+    m->commit_ms = json_array();
+    m->link_ms = json_array();
+}
+
+bool meter_open(meter *m, const char *file)
+{
+    memset(m, 0, sizeof *m);
+    m->line_us = clock_steady_us();
+    if (!file) {
+        return true;
+    }
+    m->out = fopen(file, "w");
+    arrays_make(m);
+    return m->out != NULL;
+}
+
+static void arrays_drop(meter *m)
+{
+    json_decref(m->tick_ms);
+    json_decref(m->tick_wall_ms);
+    json_decref(m->commit_ms);
+    json_decref(m->link_ms);
+}
+
+void meter_close(meter *m)
+{
+    arrays_drop(m);
+    if (m->out) {
+        fclose(m->out);
+    }
+}
+
+void meter_step_begin(meter *m)
+{
+    m->step_cpu_us = clock_thread_us();
+    m->step_wall_us = clock_steady_us();
+}
+
+void meter_tick(meter *m) { m->ticked = true; }
+
+static void add_ms(const meter *m, json_t *array, uint64_t us)
+{
+    if (m->out) {
+        json_array_append_new(array, json_real((double)us / 1000));
+    }
+}
+
+void meter_step_end(meter *m)
+{
+    m->cpu_us += clock_thread_us() - m->step_cpu_us;
+    m->wall_us += clock_steady_us() - m->step_wall_us;
+    if (m->ticked) {
+        add_ms(m, m->tick_ms, m->cpu_us);
+        add_ms(m, m->tick_wall_ms, m->wall_us);
+        m->cpu_us = m->wall_us = 0;
+        m->ticked = false;
+    }
+}
+
+void meter_commit(meter *m, uint64_t us) { add_ms(m, m->commit_ms, us); }
+
+void meter_link(meter *m, uint64_t us) { add_ms(m, m->link_ms, us); }
+
+static const char *state_text(tl_server_state state)
+{
+    static const char *const texts[] = {
+        [TL_SERVER_JOINING] = "joining", [TL_SERVER_RUNNING] = "running", [TL_SERVER_LEAVING] = "leaving",
+        [TL_SERVER_LEFT] = "left",       [TL_SERVER_FENCED] = "fenced",   [TL_SERVER_FAILED] = "failed",
+    };
+    return texts[state];
+}
+
+static double process_cpu_s(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static double process_rss_mb(void)
+{
+    unsigned long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file) {
+        if (fscanf(file, "%lu %lu", &total, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+static json_t *line_make(meter *m, const tl_server *server, const char *name)
+{
+    tl_server_stats stats = tl_server_get_stats(server);
+    json_t *line = json_pack(
+        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f}", "name", name, "number",
+        (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick", (json_int_t)stats.tick,
+        "world_tick", (json_int_t)stats.world_tick, "entities", (json_int_t)stats.entities, "groups",
+        (json_int_t)stats.groups, "groups_owned", (json_int_t)stats.groups_owned, "clients", (json_int_t)stats.clients,
+        "servers_alive", (json_int_t)stats.servers_alive, "cpu_s", process_cpu_s(), "rss_mb", process_rss_mb(),
+        "record_bytes", (json_int_t)stats.record_bytes, "frame_bytes", (json_int_t)stats.frame_bytes, "datagrams_lost",
+        (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "limits_reached",
+        (json_int_t)stats.limits_reached, "memory_used_mb", (double)stats.memory_used_bytes / 1e6);
+    json_object_set(line, "tick_ms", m->tick_ms);
+    json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
+    json_object_set(line, "commit_ms", m->commit_ms);
+    json_object_set(line, "link_ms", m->link_ms);
+    return line;
+}
+
+void meter_line(meter *m, const tl_server *server, const char *name, bool last)
+{
+    uint64_t now_us = clock_steady_us();
+    if (!m->out || (now_us - m->line_us < LINE_EVERY_US && !last)) {
+        return;
+    }
+    m->line_us = now_us;
+    json_t *line = line_make(m, server, name);
+    json_dumpf(line, m->out, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    fputc('\n', m->out);
+    fflush(m->out);
+    json_decref(line);
+    arrays_drop(m);
+    arrays_make(m);
+}

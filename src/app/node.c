@@ -1,0 +1,333 @@
+#include "node.h"
+
+#include "clock.h"
+#include "command.h"
+#include "meter.h"
+#include "play.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PATH_BYTES = 1024,
+    WAIT_US_MAX = 1000, // between two steps
+    LEAVE_MS_MAX = 10000,
+    REJOIN_AFTER_MS = 500,
+    ENTITIES_TO_SPARE = 8192, // for what clients own
+    GROUPS_TO_SPARE = 256,
+};
+
+typedef struct node {
+    const node_def *def;
+    game_choice game;
+    char game_name[64];
+    scenario *scenario;
+    play *play;
+    tl_store *store;
+    tl_transport *transport;
+    tl_token_verifier *verifier;
+    tl_server *server;
+    meter meter;
+    bool told_running;
+    char text[512]; // what is wrong
+} node;
+
+static void say(const node *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const node *n, const char *format, ...)
+{
+    if (n->def->quiet) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%s: ", n->def->name);
+    vprintf(format, arguments);
+    printf("\n");
+    fflush(stdout);
+    va_end(arguments);
+}
+
+// ---- callbacks -----------------------------------------------------------------------------------------------------
+
+static tl_result on_authorize(void *user, const void *token, size_t token_bytes, tl_grant *out)
+{
+    node *n = user;
+    tl_result result = tl_token_verify(n->verifier, token, token_bytes, (int64_t)(clock_world_us() / 1000000), out);
+    bool other_world = result == TL_OK && out->world[0] && strcmp(out->world, n->game_name) != 0;
+    return other_world ? TL_ERR_DENIED : result;
+}
+
+static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
+{
+    node *n = user;
+    meter_tick(&n->meter);
+    play_tick(n->play, server, time_s);
+}
+
+static void on_group(void *user, tl_server *server, tl_group_id group, bool owned)
+{
+    node *n = user;
+    play_group(n->play, group, owned);
+}
+
+static void on_client(void *user, tl_server *server, tl_client_number client, const char *name, bool joined)
+{
+    say(user, "%s %s", name, joined ? "has joined" : "is gone");
+}
+
+static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t us)
+{
+    node *n = user;
+    meter_link(&n->meter, us);
+}
+
+static void on_committed(void *user, int64_t tick, uint64_t us)
+{
+    node *n = user;
+    meter_commit(&n->meter, us);
+}
+
+static void on_log(void *user, const char *text) { say(user, "%s", text); }
+
+// ---- opening -------------------------------------------------------------------------------------------------------
+
+// The store's directory, from its URI.
+static const char *store_directory(const char *uri)
+{
+    static const char scheme[] = "sqlite:";
+    if (strncmp(uri, scheme, strlen(scheme)) != 0) {
+        return uri;
+    }
+    uri += strlen(scheme);
+    return strncmp(uri, "//", 2) == 0 ? uri + 2 : uri;
+}
+
+static bool open_store(node *n)
+{
+    return tl_store_open(n->def->store, false, false, &n->store, n->text, sizeof n->text) == TL_OK;
+}
+
+static bool open_game(node *n)
+{
+    tl_world_info world;
+    tl_result result = n->store->ops->world(n->store, &world);
+    if (result != TL_OK) {
+        snprintf(n->text, sizeof n->text, "'%s' holds no world that can be used (%s); fill it with 'tramline city --store %s'",
+                 n->def->store, tl_result_text(result), n->def->store);
+        return false;
+    }
+    n->game = n->def->game;
+    if (!game_from_world(&n->game, &world, n->game_name, n->text, sizeof n->text)) {
+        return false;
+    }
+    n->scenario = game_create(&n->game);
+    n->play = n->scenario ? play_create(n->scenario) : NULL;
+    if (n->scenario && !n->play) {
+        snprintf(n->text, sizeof n->text, "out of memory; play fewer entities");
+    }
+    return n->play != NULL;
+}
+
+static bool open_tokens(node *n)
+{
+    const char *file = n->def->token_key_file;
+    if (!file) {
+        say(n, "lets everybody in; to ask for tokens give --token-key");
+        return true;
+    }
+    tl_result result = tl_token_verifier_create(file, &n->verifier);
+    if (result != TL_OK) {
+        snprintf(n->text, sizeof n->text, "'%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'",
+                 file, tl_result_text(result));
+    }
+    return result == TL_OK;
+}
+
+static bool open_transport(node *n)
+{
+    char certificate[PATH_BYTES], key[PATH_BYTES];
+    const char *directory = store_directory(n->def->store);
+    snprintf(certificate, sizeof certificate, "%s/%s.certificate.pem", directory, n->def->name);
+    snprintf(key, sizeof key, "%s/%s.key.pem", directory, n->def->name);
+    tl_dtls_server_def def = tl_dtls_server_def_default();
+    def.address = n->def->listen;
+    def.self_signed = !n->def->certificate_file;
+    def.certificate_file = def.self_signed ? certificate : n->def->certificate_file;
+    def.key_file = def.self_signed ? key : n->def->key_file;
+    return tl_dtls_server_open(&def, &n->transport, n->text, sizeof n->text) == TL_OK;
+}
+
+static bool open_server(node *n)
+{
+    tl_server_def def = tl_server_def_default();
+    def.name = n->def->name;
+    def.kind_count = scenario_kinds(&def.kinds);
+    def.store = n->store;
+    def.transport = n->transport;
+    def.entities_max = scenario_entity_count(n->scenario) + ENTITIES_TO_SPARE;
+    def.groups_max = scenario_group_count(n->scenario) + GROUPS_TO_SPARE;
+    def.clients_max = n->def->clients_max;
+    def.kbit_s = n->def->kbit_s;
+    def.callbacks = (tl_server_callbacks){
+        .user = n,
+        .authorize = n->verifier ? on_authorize : NULL,
+        .tick = on_tick,
+        .group = on_group,
+        .client = on_client,
+        .link = on_link,
+        .committed = on_committed,
+        .log = on_log,
+    };
+    return tl_server_create(&def, &n->server, n->text, sizeof n->text) == TL_OK;
+}
+
+static bool open_meter(node *n)
+{
+    bool opened = meter_open(&n->meter, n->def->stats_file);
+    if (!opened) {
+        snprintf(n->text, sizeof n->text, "'%s' cannot be written: %s", n->def->stats_file, strerror(errno));
+    }
+    return opened;
+}
+
+static void node_close(node *n, bool left)
+{
+    if (n->server) {
+        tl_server_destroy(n->server);
+    }
+    if (n->transport) {
+        n->transport->ops->close(n->transport);
+    }
+    if (n->store) {
+        n->store->ops->close(n->store, left);
+    }
+    if (n->verifier) {
+        tl_token_verifier_destroy(n->verifier);
+    }
+    play_destroy(n->play);
+    scenario_destroy(n->scenario);
+    meter_close(&n->meter);
+}
+
+// ---- running -------------------------------------------------------------------------------------------------------
+
+// Whole at once, by a rename: a reader finds all of it or nothing.
+static void write_ready(node *n, uint16_t port, const char *fingerprint)
+{
+    char part[PATH_BYTES];
+    snprintf(part, sizeof part, "%s.part", n->def->ready_file);
+    json_t *ready = json_pack("{s:s, s:i, s:s}", "name", n->def->name, "port", port, "fingerprint", fingerprint);
+    if (json_dump_file(ready, part, JSON_COMPACT) != 0 || rename(part, n->def->ready_file) != 0) {
+        fprintf(stderr, "tramline: '%s' cannot be written: %s\n", n->def->ready_file, strerror(errno));
+    }
+    json_decref(ready);
+}
+
+static void tell_running(node *n)
+{
+    char fingerprint[65];
+    uint16_t port = tl_dtls_server_port(n->transport);
+    tl_dtls_server_fingerprint(n->transport, fingerprint);
+    say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server), port,
+        fingerprint);
+    if (n->def->ready_file) {
+        write_ready(n, port, fingerprint);
+    }
+    n->told_running = true;
+}
+
+static void wait_for_work(const node *n)
+{
+    struct pollfd waits[2] = {
+        {.fd = n->store->ops->wait_fd(n->store), .events = POLLIN},
+        {.fd = n->transport->ops->wait_fd(n->transport), .events = POLLIN},
+    };
+    uint64_t now_us = clock_world_us(), tick_us = tl_server_next_tick_us(n->server);
+    uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
+    wait_us = wait_us < WAIT_US_MAX ? wait_us : WAIT_US_MAX;
+    struct timespec limit = {.tv_nsec = (long)wait_us * 1000};
+    ppoll(waits, 2, &limit, NULL);
+}
+
+static void step(node *n)
+{
+    meter_step_begin(&n->meter);
+    tl_server_step(n->server, clock_world_us());
+    meter_step_end(&n->meter);
+    meter_line(&n->meter, n->server, n->def->name, false);
+}
+
+// Another server has taken the groups, because this process stood still for too long: it joins again.
+static bool rejoin(node *n)
+{
+    say(n, "%s; joins again", tl_server_text(n->server));
+    tl_server_destroy(n->server);
+    n->server = NULL;
+    n->store->ops->close(n->store, false);
+    n->store = NULL;
+    play_reset(n->play);
+    n->told_running = false;
+    clock_sleep_us(REJOIN_AFTER_MS * 1000);
+    return open_store(n) && open_server(n);
+}
+
+// Until it is to stop. False: it cannot go on.
+static bool run(node *n)
+{
+    uint64_t begun_us = clock_steady_us();
+    while (!stop_requested() && (n->def->seconds <= 0 || (double)(clock_steady_us() - begun_us) < n->def->seconds * 1e6)) {
+        wait_for_work(n);
+        step(n);
+        tl_server_state state = tl_server_get_state(n->server);
+        if (state == TL_SERVER_RUNNING && !n->told_running) {
+            tell_running(n);
+        }
+        if (state == TL_SERVER_FENCED && !rejoin(n)) {
+            return false;
+        }
+        if (state == TL_SERVER_FAILED) {
+            snprintf(n->text, sizeof n->text, "%s", tl_server_text(n->server));
+            return false;
+        }
+    }
+    return true;
+}
+
+// Hands over what it owns. True: everything that was committed is safe with others, or in the store.
+static bool leave(node *n)
+{
+    say(n, "leaves");
+    tl_server_leave(n->server);
+    uint64_t until_us = clock_steady_us() + LEAVE_MS_MAX * 1000ull;
+    while (tl_server_get_state(n->server) == TL_SERVER_LEAVING && clock_steady_us() < until_us) {
+        wait_for_work(n);
+        step(n);
+    }
+    meter_line(&n->meter, n->server, n->def->name, true);
+    tl_server_state state = tl_server_get_state(n->server);
+    if (state == TL_SERVER_LEFT || state == TL_SERVER_FENCED) {
+        say(n, "has left");
+        return true;
+    }
+    snprintf(n->text, sizeof n->text, "could not hand over its groups within %d s (%s); the others take them from the store",
+             LEAVE_MS_MAX / 1000, state == TL_SERVER_FAILED ? tl_server_text(n->server) : "the store does not commit");
+    return false;
+}
+
+int node_run(const node_def *def)
+{
+    static node n; // large
+    n.def = def;
+    bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
+                  open_server(&n);
+    bool left = opened && run(&n) && leave(&n);
+    if (n.text[0]) {
+        fprintf(stderr, "tramline: %s: %s\n", def->name, n.text);
+    }
+    node_close(&n, left);
+    return left ? EXIT_SOUND : EXIT_FAILED;
+}

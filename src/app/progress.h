@@ -1,0 +1,20 @@
+// A line that says how far something has come: rewritten in place on a terminal, a line at each tenth otherwise.
+#ifndef APP_PROGRESS_H
+#define APP_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct progress {
+    const char *what; // "loading the city"
+    bool terminal, begun;
+    uint64_t shown_us;
+    unsigned tenths; // shown
+} progress;
+
+void progress_init(progress *p, const char *what);
+void progress_show(progress *p, uint64_t done, uint64_t total);
+// The last line: "what: text".
+void progress_end(progress *p, const char *text);
+
+#endif

@@ -1,0 +1,194 @@
+#include "promise.h"
+
+#include <stdarg.h>
+
+#define OVER_SHARE_MAX 0.001 // of places may be off by more than is allowed
+#define CHECKS_PER_S_MIN 2.0
+#define KBIT_S_MAX 250.0
+#define JOIN_S_MAX 5.0
+#define LINK_MS_MAX 20.0
+#define TICK_MS_MAX 25.0
+
+static json_t *promise_make(const char *name, bool held, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static json_t *promise_make(const char *name, bool held, const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return json_pack("{s:s, s:b, s:s}", "name", name, "held", held, "detail", detail);
+}
+
+static double number_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+static double sum_of(const json_t *list, const char *key)
+{
+    double sum = 0;
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one) {
+        sum += number_of(one, key);
+    }
+    return sum;
+}
+
+// The largest `key`, or `key`.`part` if part is given, in a list; -1 if one has none.
+static double largest_of(const json_t *list, const char *key, const char *part)
+{
+    double largest = json_array_size(list) > 0 ? 0 : -1;
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one) {
+        json_t *value = json_object_get(one, key);
+        value = part ? json_object_get(value, part) : value;
+        if (!json_is_number(value)) {
+            return -1;
+        }
+        largest = json_number_value(value) > largest ? json_number_value(value) : largest;
+    }
+    return largest;
+}
+
+// ---- of riders -----------------------------------------------------------------------------------------------------
+
+static json_t *judge_complete(const json_t *riders)
+{
+    double missing = largest_of(riders, "missing", NULL), doubled = largest_of(riders, "doubled", NULL);
+    double surplus = largest_of(riders, "surplus", NULL), checks = sum_of(riders, "checks");
+    if (missing < 0 || checks == 0) {
+        return promise_make("complete", false, "a rider has not checked its view");
+    }
+    return promise_make("complete", missing + doubled + surplus == 0,
+                        "in %.0f checks of all entities at most %.0f were missing, %.0f doubled, %.0f left over", checks,
+                        missing, doubled, surplus);
+}
+
+static json_t *judge_places(const json_t *riders)
+{
+    double samples = sum_of(riders, "samples"), over = sum_of(riders, "over"), twice = sum_of(riders, "over_twice");
+    double share = samples > 0 ? over / samples : 1, share_most = share;
+    size_t i;
+    json_t *rider;
+    json_array_foreach(riders, i, rider) {
+        double own = number_of(rider, "samples");
+        double own_share = own > 0 ? number_of(rider, "over") / own : 1;
+        share_most = own_share > share_most ? own_share : share_most;
+    }
+    return promise_make("places", share_most <= OVER_SHARE_MAX && twice == 0,
+                        "of %.0f places %.4f %% were off by more than 2 cm or 1 mrad, and %.0f by more than twice that "
+                        "(worst %.2f mrad)", samples, 100 * share, twice, largest_of(riders, "error_mrad", "max"));
+}
+
+static json_t *judge_frames(const json_t *riders)
+{
+    double carrier = largest_of(riders, "wrong_carrier", NULL), kind = largest_of(riders, "wrong_kind", NULL);
+    return promise_make("frames", carrier == 0 && kind == 0, "at most %.0f entities had a wrong carrier, %.0f a wrong kind",
+                        carrier, kind);
+}
+
+static json_t *judge_checks(const json_t *riders)
+{
+    double least = -1;
+    size_t i;
+    json_t *rider;
+    json_array_foreach(riders, i, rider) {
+        double seconds = number_of(rider, "seconds");
+        // The first one comes within half a second.
+        double rate = seconds > 1 ? (number_of(rider, "checks") + 1) / seconds : 0;
+        least = least < 0 || rate < least ? rate : least;
+    }
+    return promise_make("checked", least >= CHECKS_PER_S_MIN, "every view was compared whole at least %.2f times a second",
+                        least < 0 ? 0 : least);
+}
+
+static json_t *judge_company(const json_t *riders)
+{
+    size_t count = json_array_size(riders);
+    double others = (double)count - 1, seen = others;
+    size_t i;
+    json_t *rider;
+    json_array_foreach(riders, i, rider) {
+        double own = number_of(rider, "riders_seen");
+        seen = own < seen ? own : seen;
+    }
+    double lost = largest_of(riders, "riders_missing", NULL);
+    return promise_make("company", count > 0 && seen == others && lost == 0,
+                        "every rider saw %.0f of %.0f others on their seats, and lost sight of %.0f", seen, others, lost);
+}
+
+static json_t *judge_budget(const json_t *riders)
+{
+    double most = largest_of(riders, "kbit_s", "mean");
+    return promise_make("budget", most >= 0 && most <= KBIT_S_MAX, "at most %.0f kbit/s for a rider, of %.0f", most, KBIT_S_MAX);
+}
+
+static json_t *judge_join(const json_t *riders)
+{
+    double most = largest_of(riders, "join_s", NULL);
+    if (most < 0) {
+        return promise_make("join", false, "a rider never saw all entities");
+    }
+    return promise_make("join", most <= JOIN_S_MAX, "all entities in view after at most %.2f s, of %.0f", most, JOIN_S_MAX);
+}
+
+// ---- of servers ----------------------------------------------------------------------------------------------------
+
+static json_t *judge_link(const json_t *servers)
+{
+    double most = largest_of(servers, "link_ms", "p99");
+    if (json_array_size(servers) < 2) {
+        return promise_make("link", true, "one server has nobody to link with");
+    }
+    return promise_make("link", most >= 0 && most < LINK_MS_MAX,
+                        "from a commit's begin to its mirror elsewhere at most %.1f ms (p99), of %.0f", most, LINK_MS_MAX);
+}
+
+static json_t *judge_tick(const json_t *servers)
+{
+    double most = largest_of(servers, "tick_ms", "p99");
+    return promise_make("tick", most >= 0 && most < TICK_MS_MAX, "at most %.1f ms of processor time a tick (p99), of %.0f",
+                        most, TICK_MS_MAX);
+}
+
+// ---- all of them ---------------------------------------------------------------------------------------------------
+
+json_t *promise_judge_view(json_t *rider)
+{
+    json_t *riders = json_pack("[O]", rider);
+    json_t *promises = json_pack("[o, o, o]", judge_complete(riders), judge_places(riders), judge_frames(riders));
+    json_decref(riders);
+    return promises;
+}
+
+json_t *promise_judge_demo(json_t *report, const char *order_detail)
+{
+    const json_t *riders = json_object_get(report, "riders"), *servers = json_object_get(report, "servers");
+    json_t *order = promise_make("order", !order_detail, "%s", order_detail ? order_detail : "every process ended in order");
+    return json_pack("[o, o, o, o, o, o, o, o, o, o]", judge_complete(riders), judge_places(riders), judge_frames(riders),
+                     judge_checks(riders), judge_company(riders), judge_join(riders), judge_budget(riders),
+                     judge_link(servers), judge_tick(servers), order);
+}
+
+bool promise_all_held(json_t *promises)
+{
+    size_t i;
+    json_t *promise;
+    json_array_foreach(promises, i, promise) {
+        if (!json_is_true(json_object_get(promise, "held"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void promise_print(json_t *promises, FILE *out)
+{
+    size_t i;
+    json_t *promise;
+    json_array_foreach(promises, i, promise) {
+        fprintf(out, "  %-10s %-8s %s\n", json_string_value(json_object_get(promise, "name")),
+                json_is_true(json_object_get(promise, "held")) ? "held" : "NOT HELD",
+                json_string_value(json_object_get(promise, "detail")));
+    }
+}

@@ -1,0 +1,329 @@
+#include "rider.h"
+
+#include "clock.h"
+#include "command.h"
+#include "promise.h"
+#include "rider_report.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KIND_AVATAR = 5,
+    ENTITIES_TO_SPARE = 8192,
+    WAIT_MS_MAX = 5,
+    CHECK_EVERY_US = 400000, // and then at the next frame: at least twice a second
+    CHECK_STAGGER_US = 130000,
+    JOIN_CHECK_EVERY_US = 100000,
+    JOIN_S_MAX = 60,
+    QUIET_US = 3000, // after a frame's last datagram
+    AVATAR_RETRY_US = 1000000,
+};
+
+typedef struct rider {
+    const rider_def *def;
+    scenario *scenario;
+    tl_transport *transport;
+    tl_client *client;
+    truth_check *check;
+    tl_pose *poses;
+    uint32_t poses_max;
+    rider_report report;
+    char token[TL_TOKEN_BYTES_MAX + 1];
+    // the avatar
+    tl_entity_id avatar;
+    uint32_t avatar_request;
+    uint64_t avatar_asked_us;
+    // when it was last checked, and what has come since
+    uint64_t begun_us, check_us, datagram_us;
+    uint64_t datagrams;
+    int64_t frame_tick, checked_tick;
+    char text[512];
+} rider;
+
+// ---- opening -------------------------------------------------------------------------------------------------------
+
+// Without a token the name takes its place: a server that lets everybody in asks for no more.
+static bool read_token(rider *r)
+{
+    const char *file = r->def->token_file;
+    if (!file) {
+        snprintf(r->token, sizeof r->token, "%s", r->def->name);
+        return true;
+    }
+    FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
+    if (!in || !fgets(r->token, sizeof r->token, in)) {
+        snprintf(r->text, sizeof r->text, "no token can be read from '%s'%s%s; make one with 'tramline token make'", file,
+                 in ? "" : ": ", in ? "" : strerror(errno));
+    }
+    if (in && in != stdin) {
+        fclose(in);
+    }
+    r->token[strcspn(r->token, "\r\n")] = 0;
+    return !r->text[0];
+}
+
+static bool open_check(rider *r)
+{
+    r->scenario = game_create(&r->def->game);
+    if (!r->scenario) {
+        return false;
+    }
+    r->poses_max = scenario_entity_count(r->scenario) + ENTITIES_TO_SPARE;
+    r->poses = calloc(r->poses_max, sizeof *r->poses);
+    r->check = truth_check_create(r->scenario, r->def->number, r->def->rider_count);
+    if (!r->poses || !r->check) {
+        snprintf(r->text, sizeof r->text, "out of memory; ride with fewer entities");
+        return false;
+    }
+    return true;
+}
+
+static bool open_client(rider *r)
+{
+    r->begun_us = clock_steady_us();
+    tl_dtls_client_def transport = tl_dtls_client_def_default();
+    transport.address = r->def->server;
+    transport.fingerprint = r->def->fingerprint;
+    transport.ca_file = r->def->ca_file;
+    if (tl_dtls_client_open(&transport, &r->transport, r->text, sizeof r->text) != TL_OK) {
+        return false;
+    }
+    tl_client_def def = tl_client_def_default();
+    def.transport = r->transport;
+    def.token = r->token;
+    def.token_bytes = strlen(r->token);
+    def.entities_max = r->poses_max;
+    def.kbit_s = r->def->kbit_s ? r->def->kbit_s : def.kbit_s;
+    tl_result result = tl_client_create(&def, &r->client);
+    if (result != TL_OK) {
+        snprintf(r->text, sizeof r->text, "no client can be made: %s", tl_result_text(result));
+        return false;
+    }
+    tl_vec3 seat;
+    tl_entity_id cabin = truth_check_seat(r->check, &seat);
+    if (cabin) {
+        tl_client_observe_entity(r->client, cabin);
+    } else {
+        tl_client_observe_point(r->client, seat);
+    }
+    return true;
+}
+
+static void rider_close(rider *r)
+{
+    if (r->client) {
+        tl_client_destroy(r->client);
+    }
+    if (r->transport) {
+        r->transport->ops->close(r->transport);
+    }
+    truth_check_destroy(r->check);
+    scenario_destroy(r->scenario);
+    free(r->poses);
+    rider_report_close(&r->report);
+}
+
+// ---- the avatar ----------------------------------------------------------------------------------------------------
+
+static tl_entity_id avatar_values(const rider *r, tl_values *values)
+{
+    *values = (tl_values){.mask = 3};
+    values->fields[1].rotation = (tl_quat){0, 0, 0, 1};
+    return truth_check_seat(r->check, &values->fields[0].position);
+}
+
+static void avatar_ask(rider *r, uint64_t now_us)
+{
+    tl_values values;
+    tl_entity_id cabin = avatar_values(r, &values);
+    r->avatar_asked_us = now_us;
+    if (tl_client_request_create(r->client, KIND_AVATAR, cabin, &values, true, &r->avatar_request) != TL_OK) {
+        r->avatar_request = 0;
+    }
+}
+
+static void avatar_step(rider *r, uint64_t now_us)
+{
+    if (!r->avatar) {
+        if (now_us - r->avatar_asked_us >= AVATAR_RETRY_US && tl_client_get_stats(r->client).entities > 0) {
+            avatar_ask(r, now_us);
+        }
+        return;
+    }
+    tl_values values;
+    tl_entity_id cabin = avatar_values(r, &values);
+    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, clock_world_us()), cabin, &values);
+}
+
+static void take_events(rider *r)
+{
+    tl_client_event event;
+    while (tl_client_next_event(r->client, &event)) {
+        if (event.type == TL_CLIENT_ANSWER && event.request == r->avatar_request && event.result == TL_OK) {
+            r->avatar = event.entity;
+        }
+        if (event.type == TL_CLIENT_ENTITY_LEFT && event.entity == r->avatar) {
+            r->avatar = 0; // asked for anew
+        }
+    }
+}
+
+// ---- checking ------------------------------------------------------------------------------------------------------
+
+// The newest frame, once all of its datagrams have had time to come: they are sent one right after another.
+static bool check_is_due(const rider *r, uint64_t now_us, uint64_t every_us)
+{
+    return now_us - r->check_us >= every_us && r->frame_tick > r->checked_tick && now_us - r->datagram_us >= QUIET_US;
+}
+
+static truth_finding check_view(rider *r, uint64_t now_us, bool counts)
+{
+    double tick_hz = tl_client_tick_hz(r->client);
+    uint32_t count = tl_client_poses(r->client, (double)r->frame_tick, false, r->poses, r->poses_max);
+    r->check_us = now_us;
+    r->checked_tick = r->frame_tick;
+    return truth_check_view(r->check, (double)r->frame_tick / tick_hz, r->poses, count, counts);
+}
+
+// Whether now, for the first time, every entity is in view.
+static bool check_joined(rider *r, uint64_t now_us)
+{
+    if (!check_is_due(r, now_us, JOIN_CHECK_EVERY_US)) {
+        return false;
+    }
+    uint64_t loaded_us = r->datagram_us;
+    truth_finding finding = check_view(r, now_us, false);
+    rider_report_line(&r->report, r->client, &finding, r->frame_tick, false);
+    if (finding.missing > 0 || finding.visible == 0) {
+        return false;
+    }
+    r->check_us = now_us - r->def->number * CHECK_STAGGER_US % CHECK_EVERY_US;
+    rider_report_joined(&r->report, r->client, r->transport, (double)(loaded_us - r->begun_us) / 1e6);
+    if (!r->def->quiet) {
+        printf("%s: all %u entities in view after %.2f s\n", r->def->name, finding.visible, r->report.join_s);
+        fflush(stdout);
+    }
+    return true;
+}
+
+static void check_running(rider *r, uint64_t now_us)
+{
+    if (!check_is_due(r, now_us, CHECK_EVERY_US)) {
+        return;
+    }
+    truth_finding finding = check_view(r, now_us, true);
+    rider_report_line(&r->report, r->client, &finding, r->frame_tick, true);
+    if (!r->def->quiet) {
+        printf("%s: %u of %u in view, worst %.2f mrad (%.3f m at %.0f m), %.0f kbit/s\n", r->def->name, finding.visible,
+               finding.expected, finding.worst.error_mrad, finding.worst.error_m, finding.worst.distance_m,
+               r->report.kbit_s_now);
+        fflush(stdout);
+    }
+}
+
+// ---- running -------------------------------------------------------------------------------------------------------
+
+static void note_arrivals(rider *r, uint64_t now_us)
+{
+    tl_client_stats stats = tl_client_get_stats(r->client);
+    if (stats.datagrams != r->datagrams) {
+        r->datagrams = stats.datagrams;
+        r->datagram_us = now_us;
+    }
+    int64_t tick = tl_client_frame_tick(r->client);
+    if (tick > r->frame_tick) {
+        r->frame_tick = tick;
+        rider_report_frame(&r->report, &stats);
+    }
+}
+
+static void step(rider *r)
+{
+    struct pollfd wait = {.fd = r->transport->ops->wait_fd(r->transport), .events = POLLIN};
+    poll(&wait, 1, WAIT_MS_MAX);
+    tl_client_step(r->client, clock_world_us());
+    uint64_t now_us = clock_steady_us();
+    take_events(r);
+    note_arrivals(r, now_us);
+    if (tl_client_get_state(r->client) == TL_CLIENT_LIVE) {
+        avatar_step(r, now_us);
+        if (r->report.joined) {
+            check_running(r, now_us);
+        } else {
+            check_joined(r, now_us);
+        }
+    }
+}
+
+static bool is_over(const rider *r)
+{
+    double seconds = r->def->seconds;
+    return stop_requested() || (seconds > 0 && r->report.joined && rider_report_seconds(&r->report) >= seconds);
+}
+
+// False: it could not ride to the end.
+static bool run(rider *r)
+{
+    while (!is_over(r)) {
+        step(r);
+        if (tl_client_get_state(r->client) == TL_CLIENT_CLOSED) {
+            snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s", r->def->server,
+                     tl_client_text(r->client));
+            return false;
+        }
+        if (!r->report.joined && clock_steady_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
+            snprintf(r->text, sizeof r->text, "saw %u of %u entities within %d s; is it the same scenario, seed and number "
+                     "as the server's?", tl_client_get_stats(r->client).entities, scenario_entity_count(r->scenario),
+                     JOIN_S_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_report(rider *r)
+{
+    bool opened = rider_report_open(&r->report, r->def, r->check);
+    if (!opened) {
+        snprintf(r->text, sizeof r->text, "'%s' cannot be written: %s", r->def->stats_file, strerror(errno));
+    }
+    return opened;
+}
+
+// Writes the report, and judges it.
+static bool finish(rider *r)
+{
+    json_t *report = rider_report_json(&r->report, r->client, r->transport);
+    const char *file = r->def->report_file;
+    if (file && json_dump_file(report, file, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
+        snprintf(r->text, sizeof r->text, "'%s' cannot be written: %s", file, strerror(errno));
+    }
+    json_t *promises = promise_judge_view(report);
+    bool held = promise_all_held(promises);
+    if (!r->def->quiet || !held) {
+        promise_print(promises, held ? stdout : stderr);
+    }
+    json_decref(promises);
+    json_decref(report);
+    return held && !r->text[0];
+}
+
+int rider_run(const rider_def *def)
+{
+    static rider r; // large
+    r.def = def;
+    r.frame_tick = r.checked_tick = -1;
+    bool opened = read_token(&r) && open_check(&r) && open_report(&r) && open_client(&r);
+    bool rode = opened && run(&r);
+    bool held = opened && finish(&r);
+    if (r.text[0]) {
+        fprintf(stderr, "tramline: %s: %s\n", def->name, r.text);
+    }
+    rider_close(&r);
+    return rode && held ? EXIT_SOUND : EXIT_FAILED;
+}

@@ -1,0 +1,105 @@
+// tramline serve: a server on a store.
+#include "command.h"
+#include "node.h"
+#include "number.h"
+#include "stop.h"
+
+enum { OPTION_CERT = 256, OPTION_KEY, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT };
+
+static const struct argp_option options[] = {
+    {"store", 'd', "URI", 0, "The store that the servers share: a directory, filled by 'tramline city' (required)", 1},
+    {"name", 'N', "NAME", 0, "The server's name, one of its own in the world (required)", 1},
+    {"listen", 'l', "ADDRESS:PORT", 0, "Where clients connect (default 127.0.0.1:7777); port 0: any free one", 1},
+    {"cert", OPTION_CERT, "FILE", 0, "Certificate, PEM (default: self-signed, kept in the store's directory)", 2},
+    {"key", OPTION_KEY, "FILE", 0, "The certificate's private key, PEM", 2},
+    {"token-key", 't', "FILE", 0, "Public key, PEM: let in only whose token it signed (default: everybody)", 2},
+    {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
+    {"kbit", OPTION_KBIT, "NUMBER", 0, "At most so many kbit/s for a client (default 4000)", 3},
+    {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
+    {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
+    {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
+    {"quiet", 'q', NULL, 0, "Say only what is wrong", 4},
+    {0},
+};
+
+static const struct argp_child children[] = {{&game_argp, 0, "What it plays (default: what the world was filled with):", 10}, {0}};
+
+static void check(const node_def *def, struct argp_state *state)
+{
+    if (!def->store) {
+        argp_error(state, "--store is missing: name the directory that 'tramline city' filled");
+    }
+    if (!def->name) {
+        argp_error(state, "--name is missing: each server of a world has a name of its own, such as alpha");
+    }
+    if (!def->certificate_file != !def->key_file) {
+        argp_error(state, "--cert and --key go together: give both, or neither");
+    }
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    node_def *def = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &def->game;
+        return 0;
+    case 'd':
+        def->store = argument;
+        return 0;
+    case 'N':
+        def->name = argument;
+        return 0;
+    case 'l':
+        def->listen = argument;
+        return 0;
+    case OPTION_CERT:
+        def->certificate_file = argument;
+        return 0;
+    case OPTION_KEY:
+        def->key_file = argument;
+        return 0;
+    case 't':
+        def->token_key_file = argument;
+        return 0;
+    case OPTION_CLIENTS:
+        def->clients_max = (uint32_t)number_whole(state, "clients", argument, 1, 10000);
+        return 0;
+    case OPTION_KBIT:
+        def->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
+        return 0;
+    case 'T':
+        def->seconds = number_real(state, "seconds", argument, 0.1, 1e9);
+        return 0;
+    case OPTION_READY:
+        def->ready_file = argument;
+        return 0;
+    case OPTION_STATS:
+        def->stats_file = argument;
+        return 0;
+    case 'q':
+        def->quiet = def->game.quiet = true;
+        return 0;
+    case ARGP_KEY_END:
+        check(def, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp serve_argp = {
+    .options = options,
+    .parser = parse,
+    .children = children,
+    .doc = "Run a server on a store, until SIGINT or SIGTERM; then it hands its groups to the other servers.\v"
+           "Clients check the server by its certificate's fingerprint, which it says when it starts.",
+};
+
+int command_serve(int argc, char **argv)
+{
+    node_def def = {.listen = "127.0.0.1:7777", .clients_max = 256, .kbit_s = 4000};
+    argp_parse(&serve_argp, argc, argv, 0, NULL, &def);
+    stop_watch();
+    return node_run(&def);
+}
