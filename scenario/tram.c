@@ -21,7 +21,7 @@ static const line_point convoy_line[] = {
     {-400, -200, false},
 };
 
-static void line_time(route_builder *b, const line_point *points, int count, double cruise_mps, double first_pause_s)
+static void line_time(route_builder *b, const line_point *points, int count, double cruise_mps, double dwell_s)
 {
     route_begin(b, tram_style);
     for (int n = 0; n <= count; n++) {
@@ -33,7 +33,7 @@ static void line_time(route_builder *b, const line_point *points, int count, dou
                          .speed_in_mps = cruise_mps,
                          .speed_out_mps = cruise_mps,
                          .stop = p->stops ? WAYPOINT_PAUSE : WAYPOINT_PASS,
-                         .pause_s = n == 0 ? first_pause_s : TRAM_DWELL_S,
+                         .pause_s = dwell_s,
                      });
     }
     route_time(b);
@@ -41,19 +41,21 @@ static void line_time(route_builder *b, const line_point *points, int count, dou
 
 bool tram_line_city(tram_line *line, route_builder *b, uint32_t tram_count)
 {
-    enum { POINTS = sizeof city_line / sizeof *city_line, HEADWAYS = 8 };
-    *line = (tram_line){.tram_count = tram_count};
+    enum { POINTS = sizeof city_line / sizeof *city_line };
+    *line = (tram_line){.tram_count = tram_count, .headway_s = SIGNAL_CYCLE_S};
     line_time(b, city_line, POINTS, 12, TRAM_DWELL_S);
-    // Headways are whole signal cycles, so that passengers meet the same lights each time; the rest is spent at A.
-    double whole_s = HEADWAYS * SIGNAL_CYCLE_S, period_s = ceil(b->duration_s / whole_s) * whole_s;
-    line_time(b, city_line, POINTS, 12, TRAM_DWELL_S + period_s - b->duration_s);
-    line->headway_s = period_s / HEADWAYS;
+    // A lap is whole signal cycles, as headways are, so that passengers meet the same lights each time: what is missing
+    // to that is spent at the stops, evenly.
+    int stops = 0;
+    for (int n = 0; n < POINTS; n++) stops += city_line[n].stops;
+    double period_s = ceil(b->duration_s / SIGNAL_CYCLE_S) * SIGNAL_CYCLE_S;
+    double dwell_s = TRAM_DWELL_S + (period_s - b->duration_s) / stops;
+    line_time(b, city_line, POINTS, 12, dwell_s);
     for (int n = 0; n + 1 < b->step_count; n++) {
         const route_step *step = &b->steps[n];
         if (step->speed_mps == 0 && step->accelerate_mps2 == 0) {
             SCENARIO_ASSERT(line->stop_count < TRAM_STOPS_MAX);
-            double arrive_s = n == 0 ? b->steps[1].time_s - TRAM_DWELL_S : step->time_s;
-            line->stops[line->stop_count++] = (tram_stop){step->s_m, arrive_s};
+            line->stops[line->stop_count++] = (tram_stop){step->s_m, step->time_s};
         }
     }
     return route_track_store(&line->track, b, period_s);
