@@ -85,18 +85,18 @@ static void write_table(const char *path)
     fclose(f);
 }
 
-static void ride(const char *name, uint32_t entities, uint64_t seed, double seconds)
+static void ride(const char *name, uint32_t entities, uint64_t seed, uint32_t cabin, double seconds)
 {
     cluster *c = cluster_create(name, entities, seed, 20);
     c->quiet = true;
-    cluster_add_rider(c, 0);
+    cluster_add_rider_in(c, 0, cabin);
     counting = false;
     cluster_run(c, 4);
     counting = true;
     tl_client_stats before = tl_client_get_stats(c->riders[0].client);
     cluster_run(c, seconds);
     tl_client_stats after = tl_client_get_stats(c->riders[0].client);
-    printf("%s: %.1f kbit/s\n", name, (double)(after.bytes - before.bytes) * 8e-3 / seconds);
+    printf("%s, cabin %u: %.1f kbit/s\n", name, cabin, (double)(after.bytes - before.bytes) * 8e-3 / seconds);
     cluster_destroy(c);
 }
 
@@ -104,7 +104,8 @@ int main(int argc, char **argv)
 {
     double seconds = argc > 2 ? atof(argv[2]) : 30;
     tl_train_bit = on_bit, tl_train_raw = on_raw, tl_train_start = on_start;
-    ride("city", 100000, 7, seconds);
+    ride("city", 100000, 7, 1, seconds / 2);
+    ride("city", 100000, 8, 6, seconds / 2);
     report(seconds * 20);
     if (argc > 1 && argv[1][0] != '-') write_table(argv[1]);
     return 0;

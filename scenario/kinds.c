@@ -38,6 +38,7 @@ static void kinds_make(void)
     rotation_add(&kinds[KIND_CABIN], TL_PREDICT_LINEAR, 0.002, TL_LEVELS_MAX - 1);
     kinds[KIND_CABIN].carrier_reach_m = 8;
     rotation_add(&kinds[KIND_AVATAR], TL_PREDICT_HOLD, 0.1, 3);
+    kinds[KIND_AVATAR].create = TL_POLICY_ALLOW; // by the client whose it is; the others may not touch it
     rotation_add(&kinds[KIND_BODY], TL_PREDICT_LINEAR, 0.1, TL_LEVELS_MAX - 1);
     // Head and hands are given in the frame of the place.
     tl_kind_def *performer = &kinds[KIND_PERFORMER];

@@ -117,12 +117,12 @@ static void take_checkpoint(inspection *n, const tl_store_event *event)
 static void take_server(inspect_server *server, const tl_store_event *event)
 {
     if (!server->known) {
-        server->tick_first = server->tick_last = -1;
+        server->tick_first = server->tick_last = server->tick_committed = -1;
     }
     server->known = true;
     server->epoch = event->epoch;
     server->fenced = server->fenced && event->epoch <= server->fenced_epoch;
-    server->tick_committed = event->tick;
+    server->tick_committed = event->tick > server->tick_committed ? event->tick : server->tick_committed;
     snprintf(server->name, sizeof server->name, "%s", event->name);
 }
 
@@ -186,7 +186,7 @@ static json_t *server_json(const inspection *n, tl_server_number number)
                                "epoch", (json_int_t)s->epoch, "ended", s->fenced, "tick", (json_int_t)s->tick_committed,
                                "log_records", (json_int_t)s->records, "log_bytes", (json_int_t)s->record_bytes,
                                "log_first_tick", (json_int_t)s->tick_first, "log_last_tick", (json_int_t)s->tick_last);
-    json_object_set_new(object, "heir", s->fenced ? json_string(n->servers[s->heir].name) : json_null());
+    json_object_set_new(object, "heir", s->fenced && s->heir ? json_string(n->servers[s->heir].name) : json_null());
     return object;
 }
 
@@ -216,7 +216,7 @@ static void print_server(const inspection *n, tl_server_number number)
     const inspect_server *s = &n->servers[number];
     char records[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], lease[64];
     if (s->fenced) {
-        snprintf(lease, sizeof lease, "ended, heir %s", n->servers[s->heir].name);
+        snprintf(lease, sizeof lease, s->heir ? "ended, heir %s" : "left", n->servers[s->heir].name);
     } else {
         snprintf(lease, sizeof lease, "held");
     }

@@ -105,18 +105,19 @@ static double process_rss_mb(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
-static json_t *line_make(meter *m, const tl_server *server, const char *name)
+static json_t *line_make(meter *m, const tl_server *server, const tl_transport *transport, const char *name)
 {
     tl_server_stats stats = tl_server_get_stats(server);
     json_t *line = json_pack(
-        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f}", "name", name, "number",
+        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "name", name, "number",
         (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick", (json_int_t)stats.tick,
         "world_tick", (json_int_t)stats.world_tick, "entities", (json_int_t)stats.entities, "groups",
         (json_int_t)stats.groups, "groups_owned", (json_int_t)stats.groups_owned, "clients", (json_int_t)stats.clients,
         "servers_alive", (json_int_t)stats.servers_alive, "cpu_s", process_cpu_s(), "rss_mb", process_rss_mb(),
         "record_bytes", (json_int_t)stats.record_bytes, "frame_bytes", (json_int_t)stats.frame_bytes, "datagrams_lost",
         (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "limits_reached",
-        (json_int_t)stats.limits_reached, "memory_used_mb", (double)stats.memory_used_bytes / 1e6);
+        (json_int_t)stats.limits_reached, "transport_dropped",
+        (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "memory_used_mb", (double)stats.memory_used_bytes / 1e6);
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
     json_object_set(line, "commit_ms", m->commit_ms);
@@ -124,14 +125,14 @@ static json_t *line_make(meter *m, const tl_server *server, const char *name)
     return line;
 }
 
-void meter_line(meter *m, const tl_server *server, const char *name, bool last)
+void meter_line(meter *m, const tl_server *server, const tl_transport *transport, const char *name, bool last)
 {
     uint64_t now_us = clock_steady_us();
     if (!m->out || (now_us - m->line_us < LINE_EVERY_US && !last)) {
         return;
     }
     m->line_us = now_us;
-    json_t *line = line_make(m, server, name);
+    json_t *line = line_make(m, server, transport, name);
     json_dumpf(line, m->out, JSON_COMPACT | JSON_REAL_PRECISION(6));
     fputc('\n', m->out);
     fflush(m->out);

@@ -3,7 +3,7 @@
 //
 //   {"name", "number", "state", "tick", "world_tick", "entities", "groups", "groups_owned", "clients", "servers_alive",
 //    "cpu_s", "rss_mb", "record_bytes", "frame_bytes", "datagrams_lost", "malformed", "limits_reached",
-//    "memory_used_mb", "tick_ms": [...], "tick_wall_ms": [...], "commit_ms": [...], "link_ms": [...]}
+//    "transport_dropped", "memory_used_mb", "tick_ms": [...], "tick_wall_ms": [...], "commit_ms": [...], "link_ms": [...]}
 //
 // tick_ms: of this thread's processor time in all steps since the tick before; tick_wall_ms: by the clock on the wall.
 // cpu_s: of the whole process since it began, with the store's thread.
@@ -34,6 +34,6 @@ void meter_step_end(meter *m);
 void meter_commit(meter *m, uint64_t us);
 void meter_link(meter *m, uint64_t us);
 // Writes a line if a second has gone by, or if it is the last one.
-void meter_line(meter *m, const tl_server *server, const char *name, bool last);
+void meter_line(meter *m, const tl_server *server, const tl_transport *transport, const char *name, bool last);
 
 #endif

@@ -258,7 +258,7 @@ static void step(node *n)
     meter_step_begin(&n->meter);
     tl_server_step(n->server, clock_world_us());
     meter_step_end(&n->meter);
-    meter_line(&n->meter, n->server, n->def->name, false);
+    meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }
 
 // Another server has taken the groups, because this process stood still for too long: it joins again.
@@ -307,7 +307,7 @@ static bool leave(node *n)
         wait_for_work(n);
         step(n);
     }
-    meter_line(&n->meter, n->server, n->def->name, true);
+    meter_line(&n->meter, n->server, n->transport, n->def->name, true);
     tl_server_state state = tl_server_get_state(n->server);
     if (state == TL_SERVER_LEFT || state == TL_SERVER_FENCED) {
         say(n, "has left");

@@ -1,4 +1,4 @@
-// A line that says how far something has come: rewritten in place on a terminal, a line at each tenth otherwise.
+// A line that says how far something has come: rewritten in place on a terminal, a line a second otherwise.
 #ifndef APP_PROGRESS_H
 #define APP_PROGRESS_H
 
@@ -7,9 +7,8 @@
 
 typedef struct progress {
     const char *what; // "loading the city"
-    bool terminal, begun;
-    uint64_t shown_us;
-    unsigned tenths; // shown
+    bool terminal;
+    uint64_t shown_us; // when
 } progress;
 
 void progress_init(progress *p, const char *what);

@@ -16,7 +16,7 @@ static json_t *server_json(const crew_server *server)
                                json_number_value(json_object_get(server->line, "rss_mb")), "commit_ms",
                                histogram_json(&server->commit_ms), "link_ms", histogram_json(&server->link_ms));
     static const char *const kept[] = {"groups_owned",  "record_bytes", "frame_bytes",   "datagrams_lost",
-                                       "malformed", "limits_reached", "memory_used_mb"};
+                                       "malformed", "limits_reached", "transport_dropped", "memory_used_mb"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         json_object_set(object, kept[i], json_object_get(server->line, kept[i]));
     }

@@ -6,6 +6,8 @@
 #include "rider_report.h"
 #include "stop.h"
 
+#include "tramline/token.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -46,7 +46,10 @@ static _Noreturn void become(const char *const *arguments, int log_fd, int lines
     dup2(log_fd, STDOUT_FILENO);
     dup2(log_fd, STDERR_FILENO);
     copy_fd(lines_fd, LINES_FD);
-    execv("/proc/self/exe", (char *const *)argv);
+    char program[1024];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = 0;
+    execv(program, (char *const *)argv);
     fprintf(stderr, "tramline: cannot be started: %s\n", strerror(errno));
     _exit(EXIT_NO_PROGRAM);
 }

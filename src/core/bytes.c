@@ -78,5 +78,5 @@ void tl_read_name(tl_reader *r, char out[TL_NAME_BYTES_MAX + 1])
     if (data == NULL) return;
     memcpy(out, data, size);
     out[size] = 0;
-    if (!tl_name_valid(out)) r->bad = true;
+    if (!tl_name_valid(out) || strlen(out) != size) r->bad = true;
 }

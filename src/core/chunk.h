@@ -9,7 +9,7 @@
 #include "stream.h"
 
 enum {
-    TL_CHUNK_BYTES_MAX = 1100,
+    TL_CHUNK_BYTES_MAX = 1080,
     TL_CHUNK_OPS_MAX = 1024,
     TL_CHUNK_WORDS_MAX = 32768, // of states, in one chunk
 };

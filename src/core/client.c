@@ -17,6 +17,7 @@ enum {
     REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
     SILENCE_US = 10000000,
     SENT_TIMES = 256,
+    ANSWER_US = 10000000, // after so long without an answer a request has failed: its entity's server is gone
 };
 
 typedef struct owned_entity {
@@ -34,6 +35,7 @@ typedef struct asked {
     int kind;
     tl_entity_id carrier;
     bool own;
+    uint64_t sent_us;
     int64_t words[TL_STATE_WORDS_MAX];
 } asked;
 
@@ -212,8 +214,9 @@ static void on_answer(tl_client *c, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
     tl_client_event event = {.type = TL_CLIENT_ANSWER, .request = (uint32_t)tl_read_fixed(&r, 4)};
-    event.result = tl_read_limited(&r, 255);
+    event.result = tl_read_limited(&r, TL_RESULT_COUNT - 1);
     event.entity = tl_read_varint(&r);
+    bool awaited = false;
     if (r.bad) return;
     for (uint32_t i = 0; i < c->asked_count; i++) {
         asked *a = &c->asked[i];
@@ -224,9 +227,10 @@ static void on_answer(tl_client *c, const void *data, size_t size)
             memcpy(o->words, a->words, sizeof o->words);
         }
         *a = c->asked[--c->asked_count];
+        awaited = true;
         break;
     }
-    push_event(c, event);
+    if (awaited) push_event(c, event); // else it was given up
 }
 
 static void on_message(void *user, int type, const void *data, size_t size)
@@ -474,8 +478,9 @@ static void write_owned(tl_client *c, tl_writer *w)
         tl_write_varint(w, o->carrier);
         tl_fields_write(w, kind, tick, tl_fields_all(kind), o->words);
         if (w->bad) {
-            *w = before; // the rest goes with the next report
-            break;
+            *w = before; // it goes with the next report
+            o->in_report = false;
+            continue;
         }
         if (!o->in_report) o->first_report = c->report_sequence;
         o->in_report = true;
@@ -500,6 +505,7 @@ static void send_report(tl_client *c)
     if (head.flags & TL_REPORT_NACKS) write_nacks(c, &w);
     if (head.flags & TL_REPORT_OBSERVER) write_observer(c, &w);
     if (owned) write_owned(c, &w);
+    for (uint32_t i = 0; i < c->owned_count && !owned; i++) c->owned[i].in_report = false; // so this report's arrival says nothing of them
     if (messages) tl_channel_write(&c->channel, &w, c->now_us);
     c->sent_us[head.sequence % SENT_TIMES] = c->now_us;
     c->report_us = c->now_us;
@@ -514,6 +520,18 @@ void tl_client_connected(tl_client *c, uint64_t now_us)
     if (c->state != TL_CLIENT_CONNECTING) return;
     set_state(c, TL_CLIENT_JOINING);
     say_hello(c);
+}
+
+static void give_up_asking(tl_client *c)
+{
+    for (uint32_t i = 0; i < c->asked_count;) {
+        if (c->now_us - c->asked[i].sent_us < ANSWER_US) {
+            i++;
+            continue;
+        }
+        push_event(c, (tl_client_event){.type = TL_CLIENT_ANSWER, .request = c->asked[i].number, .result = TL_ERR_UNAVAILABLE});
+        c->asked[i] = c->asked[--c->asked_count];
+    }
 }
 
 static void poll_transport(tl_client *c)
@@ -539,6 +557,7 @@ void tl_client_step(tl_client *c, uint64_t now_us)
         if (c->now_us >= due) send_report(c);
         if (c->now_us - c->heard_us > SILENCE_US) close_client(c, "nothing was heard from the server for ten seconds");
     }
+    give_up_asking(c);
     if (c->def.transport) c->def.transport->ops->flush(c->def.transport);
 }
 
@@ -662,7 +681,7 @@ static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id 
     if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) return TL_ERR_INVALID;
     if (c->asked_count == ASKED_MAX) return TL_AGAIN;
     asked *a = &c->asked[c->asked_count];
-    *a = (asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own};
+    *a = (asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own, .sent_us = c->now_us};
     unsigned char data[TL_MESSAGE_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, a->number, 4);

@@ -39,7 +39,8 @@ void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_u
     c->rtt_us = believed->rtt_us < 10000000 ? (double)believed->rtt_us : 0;
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
-    if (!c->set || fabs(difference) > JUMP_US)
+    bool young = c->count < TL_CLOCK_SAMPLES; // the first samples lack the way: what is ahead is taken at once
+    if (!c->set || fabs(difference) > JUMP_US || (young && difference > 0))
         c->offset_us = (double)believed->offset_us;
     else
         c->offset_us += fmax(-elapsed * SLEW_PER_US, fmin(elapsed * SLEW_PER_US, difference));

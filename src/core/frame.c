@@ -36,12 +36,21 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
     return !tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid->streams[sub->stream].version);
 }
 
+// Far levels go out at every other tick: what changed in both is told once, and what a tick's delay adds to the error is
+// small beside their tolerance. All of them at the same ticks, so that a client is wholly up to date at each of those.
+enum { FAR_LEVEL = 4, FAR_EVERY_TICKS = 2 };
+
+static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
+{
+    return s->pyramid->streams[sub->stream].level < FAR_LEVEL || tick % FAR_EVERY_TICKS == 0;
+}
+
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing || !is_behind(s, sub)) continue;
+        if (!sub->used || sub->closing || !is_behind(s, sub) || !has_its_turn(s, sub, tick)) continue;
         order[count++] = (tl_sort_pair){urgency(s, sub, tick), i};
     }
     tl_sort(order, count);
@@ -188,12 +197,19 @@ static bool room_for(const packer *k)
     return k->capacity - k->used >= 2 + TL_DATAGRAM_BYTES_MAX && k->s->next_sequence - k->s->oldest_sequence < TL_IN_FLIGHT_MAX - 1;
 }
 
+static bool fits(const packer *k, const tl_chunk_bytes *chunk)
+{
+    return k->w.capacity - k->w.size >= (size_t)chunk->size + TL_CHUNK_HEAD_BYTES_MAX && k->ops + chunk->ops <= TL_DATAGRAM_OPS_MAX &&
+           k->words + chunk->words <= TL_DATAGRAM_WORDS_MAX;
+}
+// Into an empty one any chunk fits: it has its head, an acknowledgement, and a section of no messages.
+_Static_assert(TL_CHUNK_BYTES_MAX + TL_CHUNK_HEAD_BYTES_MAX + 15 + 2 + 3 <= TL_DATAGRAM_BYTES_MAX, "chunks must fit");
+_Static_assert((int)TL_CHUNK_OPS_MAX <= (int)TL_DATAGRAM_OPS_MAX && (int)TL_CHUNK_WORDS_MAX <= (int)TL_DATAGRAM_WORDS_MAX, "chunks must fit");
+
 // Puts one chunk into the open datagram, or into the next. False: the frame is full; the cursor goes back.
 static bool put(packer *k, part *p)
 {
-    size_t need = p->chunk->size + TL_CHUNK_HEAD_BYTES_MAX;
-    bool fits = k->w.capacity - k->w.size >= need && k->ops + p->chunk->ops <= TL_DATAGRAM_OPS_MAX && k->words + p->chunk->words <= TL_DATAGRAM_WORDS_MAX;
-    if (!fits) {
+    while (!fits(k, p->chunk)) { // one opened anew may be full at once, of closes and messages
         close_datagram(k, false);
         if (!room_for(k)) return false;
         open_datagram(k);

@@ -157,7 +157,10 @@ static bool within(const tl_cell *cell, tl_vec3 position)
 
 static void count_along(tl_pyramid *p, int32_t cell, int difference)
 {
-    for (; cell != TL_NONE; cell = p->cells[cell].parent) p->cells[cell].entity_count += (uint32_t)difference;
+    for (; cell != TL_NONE; cell = p->cells[cell].parent) {
+        if (p->cells[cell].entity_count == 0) p->shape_version++; // it was there for its stream alone: nobody new looked at it
+        p->cells[cell].entity_count += (uint32_t)difference;
+    }
 }
 
 static void link_member(tl_pyramid *p, int32_t index, int32_t cell)

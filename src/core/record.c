@@ -114,6 +114,11 @@ void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group)
     tl_write_varint(&r->w, group);
 }
 
+void tl_record_leaving(tl_record_writer *r)
+{
+    write_op(r, TL_OP_LEAVING);
+}
+
 void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size)
 {
     tl_write_fixed(w, op, 1);
@@ -372,6 +377,9 @@ static void read_op(op_reader *o)
     case TL_OP_REGROUP: read_regroup(o); break;
     case TL_OP_REQUEST:
     case TL_OP_RESPONSE: read_post(o, op); break;
+    case TL_OP_LEAVING:
+        if (!o->dry && o->events && o->events->leaving) o->events->leaving(o->events->user, o->from);
+        break;
     default: o->r.bad = true;
     }
 }

@@ -19,6 +19,7 @@ typedef enum tl_op {
     TL_OP_REGROUP = 9,      // id, group
     TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
     TL_OP_RESPONSE = 11,    // to server, bytes
+    TL_OP_LEAVING = 12,     // the writer is about to leave: it is given nothing any more
 } tl_op;
 
 typedef struct tl_record_writer {
@@ -37,6 +38,7 @@ void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group
 void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words);
 void tl_record_delete(tl_record_writer *r, tl_entity_id id);
 void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id carrier, const int64_t *words);
+void tl_record_leaving(tl_record_writer *r);
 void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group);
 void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size);
 
@@ -55,6 +57,7 @@ typedef struct tl_record_events {
     // Who gets a group that is given to a server in an epoch of its: that server, or whose it all is if that epoch has ended.
     tl_server_number (*receiver)(void *user, tl_server_number to, uint32_t epoch);
     void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);
+    void (*leaving)(void *user, tl_server_number from);
     void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);
 } tl_record_events;
 

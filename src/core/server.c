@@ -122,7 +122,7 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     s->def = *def;
     strcpy(s->name, def->name);
     s->def.name = s->name;
-    s->tick = s->cut_tick = -1;
+    s->tick = s->cut_tick = s->leaving_tick = -1;
     s->checkpoint_group = -1;
     s->next_client = 1;
     result = open_world(s, text, text_bytes);
@@ -221,10 +221,11 @@ static void poll_store(tl_server *s)
     while (s->state < TL_SERVER_LEFT && s->def.store->ops->poll(s->def.store, &event) == TL_OK) tl_follow_event(s, &event);
 }
 
-// A leaving server has left once its groups are others', if there are any, and all that it said is committed.
+// A leaving server has left once its groups are others', if there are any, and all that it said is committed. The others
+// get half a second to hear of it, for until then they may give it more.
 static void leave(tl_server *s)
 {
-    if (s->state != TL_SERVER_LEAVING || s->own_count || s->unsent_count || s->deleted_count) return;
+    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || s->own_count || s->unsent_count || s->deleted_count) return;
     if (tl_own_owns_any(s) && tl_follow_alive_count(s)) return;
     s->state = TL_SERVER_LEFT;
     tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
@@ -345,6 +346,7 @@ void tl_server_validate(const tl_server *s)
 
 void tl_server_leave(tl_server *s)
 {
+    if (s->state == TL_SERVER_RUNNING) s->leaving_tick = s->tick;
     if (s->state == TL_SERVER_RUNNING) s->state = TL_SERVER_LEAVING;
     if (s->state == TL_SERVER_JOINING) s->state = TL_SERVER_LEFT;
 }

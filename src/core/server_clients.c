@@ -71,7 +71,15 @@ void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
 void tl_server_drop_client(tl_server *s, tl_client_number number, const char *reason)
 {
     tl_server_client *client = client_by_number(s, number);
-    if (client) drop(s, client, TL_ERR_DENIED, reason);
+    if (client == NULL || client->drop_due) return;
+    client->drop_due = true;
+    snprintf(client->drop_reason, sizeof client->drop_reason, "%s", reason);
+}
+
+static void drop_due(tl_server *s)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++)
+        if (s->clients[i].used && s->clients[i].drop_due) drop(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
 }
 
 static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
@@ -265,6 +273,7 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
     } else if (result == TL_OK && s->mirror.entities[index].published == NULL) {
         unsigned char post[REQUEST_BYTES_MAX + 64];
         tl_writer w = tl_writer_make(post, sizeof post);
+        tl_write_fixed(&w, s->epoch, 4); // client numbers begin anew with each
         tl_write_fixed(&w, client->number, 4);
         tl_write_name(&w, client->grant.name);
         tl_write_bytes(&w, data, size);
@@ -286,12 +295,13 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
 void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
+    uint32_t epoch = (uint32_t)tl_read_fixed(&r, 4);
     tl_client_number number = (tl_client_number)tl_read_fixed(&r, 4);
     if (op == TL_OP_RESPONSE) {
         uint32_t request = (uint32_t)tl_read_fixed(&r, 4);
         tl_result result = tl_read_limited(&r, TL_RESULT_COUNT - 1);
         tl_entity_id entity = tl_read_varint(&r);
-        if (!r.bad) answer(s, number, request, result, entity);
+        if (!r.bad && epoch == s->epoch) answer(s, number, request, result, entity);
         return;
     }
     asked a;
@@ -304,6 +314,7 @@ void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *
     tl_result result = index == TL_NONE || s->mirror.entities[index].published == NULL ? TL_ERR_NOT_FOUND : do_change(s, NULL, &a, index);
     unsigned char post[64];
     tl_writer w = tl_writer_make(post, sizeof post);
+    tl_write_fixed(&w, epoch, 4);
     tl_write_fixed(&w, number, 4);
     tl_write_fixed(&w, a.number, 4);
     tl_write_varint(&w, result);
@@ -410,20 +421,18 @@ typedef struct delivery {
 static void on_message(void *user, int type, const void *data, size_t size)
 {
     delivery *d = user;
-    double *left = type == TL_MESSAGE_REQUEST ? &d->client->requests_left : &d->client->messages_left;
-    if (*left < 1) {
-        d->s->stats.rate_limited++;
-        if (type == TL_MESSAGE_REQUEST && size >= 4) {
-            tl_reader r = tl_reader_make(data, size);
-            answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
-        }
+    d->client->messages_left -= 1;
+    if (type == TL_MESSAGE_USER && d->s->def.callbacks.message)
+        d->s->def.callbacks.message(d->s->def.callbacks.user, d->s, d->client->number, data, size);
+    if (type != TL_MESSAGE_REQUEST) return;
+    if (d->client->requests_left >= 1) {
+        d->client->requests_left -= 1;
+        serve_request(d->s, d->client, data, size);
         return;
     }
-    *left -= 1;
-    if (type == TL_MESSAGE_REQUEST)
-        serve_request(d->s, d->client, data, size);
-    else if (type == TL_MESSAGE_USER && d->s->def.callbacks.message)
-        d->s->def.callbacks.message(d->s->def.callbacks.user, d->s, d->client->number, data, size);
+    d->s->stats.rate_limited++;
+    tl_reader r = tl_reader_make(data, size);
+    if (size >= 4) answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
 }
 
 static void refill_limits(tl_server *s, tl_server_client *client)
@@ -455,6 +464,10 @@ static tl_result on_report(tl_server *s, tl_peer peer, tl_reader *r)
         take_owned(s, client, &owned, false);
     }
     delivery d = {s, client};
+    if (p.has_messages && client->messages_left < 1) {
+        s->stats.rate_limited++; // they are not acknowledged: they come again, and the client is held up
+        return TL_OK;
+    }
     if (p.has_messages) tl_channel_take(&client->session->channel, &p.messages, on_message, &d);
     return TL_OK;
 }
@@ -528,6 +541,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
 
 void tl_clients_frames(tl_server *s)
 {
+    drop_due(s);
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         tl_server_client *client = &s->clients[i];
         if (!client->used) continue;

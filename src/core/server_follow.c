@@ -8,7 +8,7 @@ static tl_peer_server *peer(tl_server *s, tl_server_number number)
 bool tl_follow_alive(const tl_server *s, tl_server_number number)
 {
     const tl_peer_server *p = &s->servers[number];
-    return number != s->number && p->known && !p->ended && !p->lagging && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
+    return number != s->number && p->known && !p->ended && !p->lagging && !p->leaving && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
 }
 
 uint32_t tl_follow_alive_count(const tl_server *s)
@@ -28,7 +28,7 @@ static void on_server(tl_server *s, const tl_store_event *event)
     if (p->known && p->epoch != event->epoch && s->state != TL_SERVER_JOINING) tl_server_say(s, "server %s is back (epoch %u)", event->name, event->epoch);
     if (s->state == TL_SERVER_JOINING && event->epoch > p->ended_epoch + 1) p->ended_epoch = event->epoch - 1; // that was told, or is cut
     p->known = true;
-    p->ended = false;
+    p->ended = p->leaving = false;
     p->epoch = event->epoch;
     p->silent_us = 0;
     p->fence_asked = false;
@@ -287,6 +287,12 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
     tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
 }
 
+static void on_leaving(void *user, tl_server_number from)
+{
+    tl_server *s = user;
+    s->servers[from].leaving = true;
+}
+
 static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     tl_server *s = user;
@@ -301,7 +307,7 @@ static void apply_one(tl_server *s, tl_server_number number, tl_followed_record 
         end_of_epoch(s, number, record);
         return;
     }
-    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
+    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .leaving = on_leaving, .post = on_post};
     s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
     if (result == TL_ERR_MALFORMED) {

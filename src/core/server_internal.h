@@ -34,7 +34,8 @@ typedef struct tl_followed_record { // of another server, waiting to be applied
 } tl_followed_record;
 
 typedef struct tl_peer_server {
-    bool known, lagging, ended;    // ended: fenced, and not back
+    bool known, lagging, leaving;
+    bool ended;                    // fenced, and not back
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
     int64_t head_tick;             // newest record that the store has shown
@@ -78,6 +79,8 @@ typedef struct tl_server_client {
     double requests_left, messages_left;
     uint64_t limits_time_us;
     uint32_t kinds_sent; // parts of the table
+    bool drop_due;       // the game wants it dropped; its callbacks are done by then
+    char drop_reason[128];
 } tl_server_client;
 
 struct tl_server {
@@ -94,6 +97,7 @@ struct tl_server {
     char text[256];
     uint64_t now_us;
     int64_t tick;            // the last own tick
+    int64_t leaving_tick;    // since when it leaves, -1: it does not
     // own
     tl_server_number number;
     uint32_t epoch;

@@ -354,6 +354,7 @@ void tl_own_make_record(tl_server *s)
         tl_record_group(&r, g->id, s->number);
     }
     tl_write_bytes(&r.w, s->posts, s->posts_bytes);
+    if (s->state == TL_SERVER_LEAVING) tl_record_leaving(&r);
     record_entities(s, &r);
     for (uint32_t i = 0; i < s->deleted_count; i++) tl_record_delete(&r, s->deleted[i]);
     for (uint32_t i = 0; i < s->groups_deleted_count; i++) tl_record_group_delete(&r, s->groups_deleted[i]);

@@ -1,6 +1,7 @@
 #include "session.h"
 
-static const double LOOK_AHEAD_M = 6; // how far an observer may get until what it then needs has arrived
+enum { COARSEN_SECONDS = 60, CHOOSE_EVERY_SECONDS = 5 };
+static const double LOOK_AHEAD_M = 4; // how far an observer may get until what it then needs has arrived
 
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest)
 {
@@ -59,13 +60,15 @@ static void open_subscription(tl_session *s, int32_t cell, int coarser)
     int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
     if (stream == TL_NONE) return; // the limits do not do; it is tried again with the next change
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
-    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1};
+    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1, .coarser_tick = -1};
     tl_cursor_reset(&sub->cursors);
+    sub->cursors.runs[0].since = s->next_sequence; // losses of what the handle stood for before do not matter
     s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
 }
 
 typedef struct chooser {
     tl_session *s;
+    int64_t tick;
     int32_t *marks; // of cells' streams: 1 + index of the subscription
     double slack_m[TL_LEVELS_MAX];
 } chooser;
@@ -77,6 +80,17 @@ static bool usable(const chooser *c, const tl_cell *cell, int level)
     return level <= s->level_finest || tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
 }
 
+// A coarser stream costs less, but to change over to it costs the whole tile: one who passes by keeps the finer one.
+static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
+{
+    if (!usable(c, cell, cell->size + 1)) return false;
+    int32_t finer = c->marks[2 * index];
+    if (finer == 0) return true;
+    tl_subscription *sub = &c->s->subscriptions[finer - 1];
+    if (sub->coarser_tick < 0) sub->coarser_tick = c->tick;
+    return c->tick - sub->coarser_tick > (int64_t)COARSEN_SECONDS * c->s->pyramid->kinds->tick_hz;
+}
+
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
@@ -86,7 +100,7 @@ static void choose(chooser *c, int32_t index)
         return;
     }
     if (cell->entity_count == 0) return;
-    int coarser = usable(c, cell, cell->size + 1);
+    int coarser = better_coarser(c, cell, index);
     int32_t mark = c->marks[2 * index + coarser];
     if (mark)
         s->subscriptions[mark - 1].wanted = true;
@@ -109,7 +123,7 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool moved = !s->anchored;
     for (int level = 0; level <= s->pyramid->size_count; level++) {
-        slack_m[level] = fmax(4, tl_level_distance_m(level) / 8);
+        slack_m[level] = fmax(3, tl_level_distance_m(level) / 16);
         if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
         s->anchors[level] = s->observer;
         moved = true;
@@ -120,9 +134,10 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 {
-    chooser c = {.s = s, .marks = marks};
+    chooser c = {.s = s, .tick = tick, .marks = marks};
     bool moved = move_anchors(s, c.slack_m);
-    if (!moved && s->shape_version == s->pyramid->shape_version) return;
+    bool due = tick % ((int64_t)CHOOSE_EVERY_SECONDS * s->pyramid->kinds->tick_hz) == 0;
+    if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;
     s->shape_version = s->pyramid->shape_version;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];

@@ -16,6 +16,7 @@ typedef struct tl_subscription {
     bool used, wanted, closing, close_due;
     int64_t unwanted_tick; // since when another set of tiles takes its place
     int64_t sent_tick;
+    int64_t coarser_tick;  // since when the tile's coarser stream would do, -1: it would not
     tl_cursor_map cursors;
 } tl_subscription;
 

@@ -81,7 +81,8 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     chunk->to_tick = tick - head->age_ticks;
     const tl_view_stream *stream = &v->streams[head->handle];
     uint32_t from = 0;
-    chunk->skipped = head->whole ? tick <= stream->closed_tick : !continues(v, head, &from);
+    // What is older than the handle's last close is of another stream.
+    chunk->skipped = tick <= stream->closed_tick || (!head->whole && !continues(v, head, &from));
     if (chunk->skipped) return true;
     chunk->to_version = from + head->steps;
     int level = head->whole ? head->level : stream->level;
@@ -189,7 +190,7 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
     if (!same) {
         tl_view_close_stream(v, head->handle, chunk->to_tick);
         int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->tile_size);
-        *stream = (tl_view_stream){.open = true, .tile_size = head->tile_size, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = -1,
+        *stream = (tl_view_stream){.open = true, .tile_size = head->tile_size, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = stream->closed_tick,
                                    .origin = {head->x * width, head->y * width, head->z * width}};
         tl_cursor_reset(&stream->held);
     }

@@ -23,6 +23,7 @@ static void on_abort(int signal_number)
 uint64_t cluster_seed(int argc, char **argv, uint64_t otherwise)
 {
     seed_of_run = argc > 1 ? strtoull(argv[1], NULL, 10) : otherwise;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, on_abort);
     return seed_of_run;
 }
@@ -272,6 +273,11 @@ void cluster_run(cluster *c, double seconds)
 
 int cluster_add_rider(cluster *c, int node)
 {
+    return cluster_add_rider_in(c, node, (uint32_t)c->rider_count);
+}
+
+int cluster_add_rider_in(cluster *c, int node, uint32_t cabin_number)
+{
     CHECK(c->rider_count < RIDERS_MAX);
     cluster_rider *r = &c->riders[c->rider_count];
     CHECK_EQUAL(tl_memory_network_client(c->nodes[node].network, &r->transport), TL_OK);
@@ -280,7 +286,7 @@ int cluster_add_rider(cluster *c, int node)
     def.entities_max = c->entity_count * 2 + 100;
     def.kbit_s = (uint32_t)c->rider_kbit_s;
     CHECK_EQUAL(tl_client_create(&def, &r->client), TL_OK);
-    r->cabin = scenario_ride_cabin(c->scene, (uint32_t)c->rider_count);
+    r->cabin = scenario_ride_cabin(c->scene, cabin_number);
     if (r->cabin != SCENARIO_NONE)
         tl_client_observe_entity(r->client, scenario_entity_id(c->scene, r->cabin, 0));
     else
@@ -357,7 +363,21 @@ cluster_errors cluster_compare(cluster *c, int rider)
     r->observer = r->cabin == SCENARIO_NONE ? scenario_free_point(c->scene) : world_position(c, r->cabin);
     uint32_t count = tl_client_poses(r->client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
     for (uint32_t i = 0; i < count; i++) compare_one(c, r, &c->poses[i], &e);
-    for (uint32_t i = 0; i < c->entity_count; i++) e.missing += c->truth[i].present && !c->seen[i];
+    for (uint32_t i = 0; i < c->entity_count; i++) {
+        if (!c->truth[i].present || c->seen[i]) continue;
+        if (e.missing++ == 0 && getenv("TL_TRACE")) {
+            tl_entity_id id = scenario_entity_id(c->scene, i, c->truth[i].generation);
+            for (int n = 0; n < c->node_count; n++) {
+                if (!c->nodes[n].server) continue;
+                tl_entity_ref ref = tl_server_find(c->nodes[n].server, id);
+                tl_vec3 p = {0};
+                tl_quat q;
+                tl_result result = ref == TL_REF_NONE ? TL_ERR_NOT_FOUND : tl_server_pose(c->nodes[n].server, ref, (double)tick, &p, &q);
+                printf("    rider %d lacks %u: on %s %s at %.1f %.1f %.1f, truth %.1f %.1f %.1f\n", rider, i, c->nodes[n].name, tl_result_name(result), p.x, p.y, p.z,
+                       c->truth[i].position.x, c->truth[i].position.y, c->truth[i].position.z);
+            }
+        }
+    }
     return e;
 }
 
@@ -395,7 +415,9 @@ void cluster_check_entities(cluster *c, int node)
     scenario_evaluate(c->scene, time_s, 0, c->entity_count, c->truth);
     for (uint32_t i = 0; i < c->entity_count; i++) {
         present += c->truth[i].present;
-        if (c->truth[i].present) CHECK(tl_server_find(server, scenario_entity_id(c->scene, i, c->truth[i].generation)) != TL_REF_NONE);
+        bool found = tl_server_find(server, scenario_entity_id(c->scene, i, c->truth[i].generation)) != TL_REF_NONE;
+        if (c->truth[i].present && !found) printf("  %s has no entity %u\n", c->nodes[node].name, i);
+        CHECK(found || !c->truth[i].present);
     }
     CHECK_EQUAL(tl_server_get_stats(server).entities, present);
 }

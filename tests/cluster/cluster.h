@@ -75,7 +75,8 @@ void cluster_run(cluster *c, double seconds);
 void cluster_run_right(cluster *c, double seconds);
 // Runs until the servers have all groups spread and every rider sees all; fails after `seconds_max`.
 void cluster_settle(cluster *c, double seconds_max);
-int cluster_add_rider(cluster *c, int node);
+int cluster_add_rider(cluster *c, int node); // in the cabin of its number
+int cluster_add_rider_in(cluster *c, int node, uint32_t cabin_number);
 void cluster_remove_rider(cluster *c, int rider);
 cluster_errors cluster_compare(cluster *c, int rider);
 // Whether that is all right: nothing missing, doubled, wrong or too far off.

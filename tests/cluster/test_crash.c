@@ -137,6 +137,7 @@ TEST(crash_after_cuts)
         cluster_crash_server(c, 1 + round % 2);
         cluster_run(c, 4);
         cluster_start_server(c, 1 + round % 2);
+        cluster_run(c, 1);
         cluster_settle(c, 3);
         check_all(c);
     }

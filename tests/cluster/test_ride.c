@@ -25,8 +25,10 @@ TEST(servers_that_join_get_their_share)
     cluster_add_rider(c, 2);
     cluster_add_rider(c, 2);
     cluster_settle(c, 5);
+    for (int i = 0; i < 3; i++) c->nodes[i].link_us_max = 0;
     cluster_run_right(c, 20);
     for (int i = 0; i < 3; i++) {
+        printf("  %s: link %.1f ms at most\n", c->nodes[i].name, (double)c->nodes[i].link_us_max * 1e-3);
         CHECK(cluster_groups_of(c, i) * 3 + 6 >= c->group_count);
         CHECK(cluster_groups_of(c, i) * 3 <= c->group_count + 6);
         cluster_check_entities(c, i);

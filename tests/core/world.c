@@ -41,6 +41,7 @@ world *world_create(uint32_t entities_max, int levels, uint64_t seed)
     if (levels) CHECK(tl_pyramid_init(&w->pyramid, &w->heap, &w->mirror, levels, 20000) == TL_OK);
     w->has_pyramid = levels > 0;
     w->random = seed;
+    w->tick = -1;
     w->width_m = 1000;
     w->count_wanted = entities_max / 2;
     w->change = 0.1;
