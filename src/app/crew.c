@@ -331,12 +331,13 @@ bool crew_is_settled(const crew *c)
     uint32_t owned = 0;
     for (uint32_t i = 0; i < c->def.server_count; i++) {
         const crew_server *server = &c->servers[i];
-        if (!server->ready || server->groups_owned == 0 || server->line_count < LINES_ALIKE) {
+        bool has_share = server->groups_owned > 0 || c->group_count < c->def.server_count;
+        if (!server->ready || !has_share || server->line_count < LINES_ALIKE) {
             return false;
         }
         owned += server->groups_owned;
     }
-    return owned == c->group_count;
+    return owned > 0 && owned == c->group_count;
 }
 
 bool crew_all_joined(const crew *c)

@@ -60,7 +60,7 @@ bool crew_start_servers(crew *c);
 bool crew_start_riders(crew *c);
 // Takes in what the processes have written; waits at most so long for more. False: one has ended.
 bool crew_follow(crew *c, int timeout_ms);
-// All run, and know which of them owns what; since so many lines of each nothing has changed.
+// All run and know which of them owns what, and nothing of that has changed for two seconds.
 bool crew_is_settled(const crew *c);
 bool crew_all_joined(const crew *c);
 // Ends the riders, reads their reports; then ends the servers.

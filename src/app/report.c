@@ -10,7 +10,8 @@
 
 static json_t *server_json(const crew_server *server)
 {
-    json_t *object = json_pack("{s:s, s:o, s:o, s:f, s:f, s:o, s:o}", "name", server->process.name, "tick_ms",
+    json_t *object = json_pack("{s:s, s:I, s:o, s:o, s:f, s:f, s:o, s:o}", "name", server->process.name, "ticks",
+                               (json_int_t)server->tick_ms.count, "tick_ms",
                                histogram_json(&server->tick_ms), "tick_wall_ms", histogram_json(&server->tick_wall_ms),
                                "cpu_s", server->cpu_s - server->cpu_begin_s, "rss_mb",
                                json_number_value(json_object_get(server->line, "rss_mb")), "commit_ms",

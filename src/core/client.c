@@ -343,12 +343,10 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
     uint64_t full;
     if (!note_sequence(c, head.sequence, &full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
-    tl_result result = c->kinds_known ? tl_view_apply(&c->view, tick, settled, closes, close_count, r) : TL_OK;
+    tl_result result = c->kinds_known ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
     if (result == TL_ERR_MALFORMED) return result;
-    if (result == TL_OK)
-        mark_taken(c, full);
-    else
-        c->report_soon = true;
+    if (result == TL_OK) mark_taken(c, full);
+    if (c->view.nack_count) c->report_soon = true;
     if (tick > c->world_tick) {
         c->world_tick = tick;
         c->stats.frames++;
@@ -423,15 +421,17 @@ static void say_hello(tl_client *c)
 
 static void write_nacks(tl_client *c, tl_writer *w)
 {
-    tl_write_varint(w, c->view.nack_count);
-    for (uint32_t i = 0; i < c->view.nack_count; i++) {
-        const tl_nack *nack = &c->view.nacks[i];
+    tl_view *v = &c->view;
+    uint32_t count = v->nack_count < TL_NACKS_MAX ? v->nack_count : TL_NACKS_MAX;
+    tl_write_varint(w, count);
+    for (uint32_t i = 0; i < count; i++) { // in turn, if there are many
+        const tl_nack *nack = &v->nacks[v->nack_next++ % v->nack_count];
+        tl_write_fixed(w, nack->sequence, 2);
         tl_write_varint(w, nack->handle);
         tl_write_varint(w, nack->begin);
         tl_write_varint(w, nack->end == TL_SLOT_END ? 0 : nack->end);
         tl_write_varint(w, nack->held);
     }
-    c->view.nack_count = 0;
 }
 
 static void write_double(tl_writer *w, double value)

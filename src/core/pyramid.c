@@ -261,6 +261,13 @@ static void take_in(tl_pyramid *p, int32_t index)
     refresh_all(p, index);
 }
 
+// Takes the first entries out of a bucket.
+static void drop_entries(tl_wheel_bucket *bucket, uint32_t count)
+{
+    if (count) memmove(bucket->entries, bucket->entries + count, (bucket->count - count) * sizeof *bucket->entries);
+    bucket->count -= count;
+}
+
 static void turn_wheel(tl_pyramid *p)
 {
     tl_wheel_bucket *bucket = &p->wheel[p->tick % TL_WHEEL_TICKS];
@@ -277,21 +284,31 @@ static void turn_wheel(tl_pyramid *p)
             tl_stream_due(p, entry.entity, entry.rank);
         }
     }
-    // What was added meanwhile is for a whole turn later.
-    if (bucket->count) memmove(bucket->entries, bucket->entries + count, (bucket->count - count) * sizeof *bucket->entries);
-    bucket->count -= count;
+    drop_entries(bucket, count); // what was added meanwhile is for a whole turn later
+}
+
+static void postpone_bucket(tl_pyramid *p, int64_t missed, int64_t tick)
+{
+    tl_wheel_bucket *bucket = &p->wheel[missed % TL_WHEEL_TICKS];
+    uint32_t count = bucket->count;
+    for (uint32_t i = 0; i < count; i++) tl_stream_postpone(p, bucket->entries[i], missed, tick);
+    drop_entries(bucket, count);
+}
+
+// A jump of the tick (a server that slept) must not pass over entries of the wheel. They are of one turn after the last
+// tick. The bucket that the others' entries go to comes first.
+static void postpone_missed(tl_pyramid *p, int64_t tick)
+{
+    int64_t same = p->tick + 1 + (tick - p->tick - 1) % TL_WHEEL_TICKS;
+    if (same < tick) postpone_bucket(p, same, tick);
+    for (int64_t t = p->tick + 1; t < tick && t <= p->tick + TL_WHEEL_TICKS; t++)
+        if (t != same) postpone_bucket(p, t, tick);
 }
 
 void tl_pyramid_tick(tl_pyramid *p, int64_t tick)
 {
     TL_ASSERT(tick > p->tick);
-    // A jump of the tick (a server that slept) must not pass over entries of the wheel.
-    int64_t first = p->tick < 0 ? tick : tl_max_i64(p->tick + 1, tick - TL_WHEEL_TICKS + 1);
-    for (int64_t t = first; t < tick; t++) {
-        tl_wheel_bucket *bucket = &p->wheel[t % TL_WHEEL_TICKS];
-        for (uint32_t i = 0; i < bucket->count; i++) tl_stream_postpone(p, bucket->entries[i], t, tick);
-        bucket->count = 0;
-    }
+    postpone_missed(p, tick);
     p->tick = tick;
     for (uint32_t i = 0; i < p->mirror->changed_count; i++) take_in(p, p->mirror->changed[i]);
     turn_wheel(p);

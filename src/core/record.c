@@ -71,15 +71,20 @@ void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch
     tl_write_signed(&r->w, tick);
 }
 
-void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+static void write_whole(tl_record_writer *r, tl_op op, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
 {
     const tl_kind *kind = &r->kinds->kinds[e->kind];
-    write_op(r, TL_OP_CREATE);
+    write_op(r, op);
     write_id(r, e->id);
     tl_write_varint(&r->w, e->kind);
     tl_write_varint(&r->w, group);
     tl_write_varint(&r->w, carrier);
     tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
+}
+
+void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+{
+    write_whole(r, TL_OP_CREATE, e, group, carrier, words);
 }
 
 void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words)
@@ -107,11 +112,9 @@ void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id car
     tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
 }
 
-void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group)
+void tl_record_regroup(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
 {
-    write_op(r, TL_OP_REGROUP);
-    write_id(r, id);
-    tl_write_varint(&r->w, group);
+    write_whole(r, TL_OP_REGROUP, e, group, carrier, words);
 }
 
 void tl_record_leaving(tl_record_writer *r)
@@ -260,27 +263,6 @@ static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_
     return true;
 }
 
-static void read_create(op_reader *o)
-{
-    int kind_number;
-    tl_entity_id id = read_id(o);
-    const tl_kind *kind = read_kind(o, &kind_number);
-    tl_group_id group_id = tl_read_varint(&o->r);
-    tl_entity_id carrier = tl_read_varint(&o->r);
-    if (o->r.bad) return;
-    memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
-    read_fields(o, kind, tl_fields_all(kind));
-    if (o->dry || o->r.bad) return;
-    int32_t group = tl_mirror_find_group(o->m, group_id);
-    if (group == TL_NONE || passed_over(o, group)) return;
-    if (o->checkpoint && take_over(o, id, kind, group, carrier)) return;
-    int32_t index = place_for(o, id, kind_number);
-    if (index == TL_NONE) return;
-    memcpy(o->m->entities[index].state, o->words, (size_t)kind->word_count * sizeof *o->words);
-    tl_mirror_enter(o->m, index, group, carrier);
-    o->m->groups[group].changed_tick = o->store_tick;
-}
-
 // The entity of an op, if it is live.
 static int32_t find_live(op_reader *o, tl_entity_id id)
 {
@@ -294,6 +276,47 @@ static void changed(op_reader *o, int32_t index, int changes)
     memcpy(e->state, o->words, (size_t)o->m->kinds->kinds[e->kind].word_count * sizeof *o->words);
     tl_mirror_touch(o->m, index, changes);
     o->m->groups[e->group].changed_tick = o->store_tick;
+}
+
+static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_entity_id carrier)
+{
+    int32_t index = place_for(o, id, kind);
+    if (index == TL_NONE) return;
+    memcpy(o->m->entities[index].state, o->words, (size_t)o->m->kinds->kinds[kind].word_count * sizeof *o->words);
+    tl_mirror_enter(o->m, index, group, carrier);
+    o->m->groups[group].changed_tick = o->store_tick;
+}
+
+// From its group into another, unless the checkpoint of its group is newer: then it has come back since.
+static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id carrier)
+{
+    if (passed_over(o, o->m->entities[index].group)) return;
+    changed(o, index, TL_CHANGE_STATE);
+    tl_mirror_regroup(o->m, index, group);
+    o->m->groups[group].changed_tick = o->store_tick;
+    if (o->m->entities[index].carrier_id != carrier) tl_mirror_set_carrier(o->m, index, carrier);
+}
+
+// CREATE and REGROUP.
+static void read_whole(op_reader *o, bool moves)
+{
+    int kind_number;
+    tl_entity_id id = read_id(o);
+    const tl_kind *kind = read_kind(o, &kind_number);
+    tl_group_id group_id = tl_read_varint(&o->r);
+    tl_entity_id carrier = tl_read_varint(&o->r);
+    if (o->r.bad) return;
+    memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
+    read_fields(o, kind, tl_fields_all(kind));
+    if (o->dry || o->r.bad) return;
+    int32_t group = tl_mirror_find_group(o->m, group_id);
+    if (group == TL_NONE || passed_over(o, group)) return;
+    if (o->checkpoint && take_over(o, id, kind, group, carrier)) return;
+    int32_t index = find_live(o, id);
+    if (index == TL_NONE)
+        enter(o, id, kind_number, group, carrier);
+    else if (moves && o->m->entities[index].kind == kind_number)
+        regroup(o, index, group, carrier);
 }
 
 static void read_update(op_reader *o)
@@ -337,16 +360,6 @@ static void read_delete(op_reader *o)
     tl_mirror_delete(o->m, index);
 }
 
-static void read_regroup(op_reader *o)
-{
-    int32_t index = find_live(o, read_id(o));
-    int32_t group = tl_mirror_find_group(o->m, tl_read_varint(&o->r));
-    if (o->dry || o->r.bad || index == TL_NONE || group == TL_NONE || passed_over(o, group)) return;
-    o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
-    o->m->groups[group].changed_tick = o->store_tick;
-    tl_mirror_regroup(o->m, index, group);
-}
-
 static void read_post(op_reader *o, tl_op op)
 {
     tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
@@ -370,11 +383,11 @@ static void read_op(op_reader *o)
     case TL_OP_GROUP_DELETE: read_group_delete(o); break;
     case TL_OP_GROUP_GIVE: read_group_give(o); break;
     case TL_OP_NEED: read_need(o); break;
-    case TL_OP_CREATE: read_create(o); break;
+    case TL_OP_CREATE: read_whole(o, false); break;
     case TL_OP_UPDATE: read_update(o); break;
     case TL_OP_DELETE: read_delete(o); break;
     case TL_OP_CARRIER: read_carrier(o); break;
-    case TL_OP_REGROUP: read_regroup(o); break;
+    case TL_OP_REGROUP: read_whole(o, true); break;
     case TL_OP_REQUEST:
     case TL_OP_RESPONSE: read_post(o, op); break;
     case TL_OP_LEAVING:

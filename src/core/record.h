@@ -16,7 +16,7 @@ typedef enum tl_op {
     TL_OP_UPDATE = 6,       // id, kind, mask of fields, those fields
     TL_OP_DELETE = 7,       // id
     TL_OP_CARRIER = 8,      // id, kind, carrier, all fields
-    TL_OP_REGROUP = 9,      // id, group
+    TL_OP_REGROUP = 9,      // id, kind, group, carrier, all fields: from its group into that one
     TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
     TL_OP_RESPONSE = 11,    // to server, bytes
     TL_OP_LEAVING = 12,     // the writer is about to leave: it is given nothing any more
@@ -39,7 +39,8 @@ void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, 
 void tl_record_delete(tl_record_writer *r, tl_entity_id id);
 void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id carrier, const int64_t *words);
 void tl_record_leaving(tl_record_writer *r);
-void tl_record_regroup(tl_record_writer *r, tl_entity_id id, tl_group_id group);
+// Whole, as a CREATE: who loads checkpoints may have that of neither group with the entity in it.
+void tl_record_regroup(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words);
 void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size);
 
 // One entity's fields in the grammar of records, start ticks against `tick`; for requests and reports, too.

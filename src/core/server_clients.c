@@ -330,6 +330,7 @@ typedef struct report {
     uint16_t channel_ack;
     tl_channel_section messages;
     struct {
+        uint16_t sequence;
         uint32_t handle, begin, end, held;
     } nacks[TL_NACKS_MAX];
     int nack_count;
@@ -350,6 +351,7 @@ static void read_nacks(tl_reader *r, report *p)
 {
     p->nack_count = (int)tl_read_limited(r, TL_NACKS_MAX);
     for (int i = 0; i < p->nack_count; i++) {
+        p->nacks[i].sequence = (uint16_t)tl_read_fixed(r, 2);
         p->nacks[i].handle = (uint32_t)tl_read_limited(r, TL_HANDLES_MAX - 1);
         p->nacks[i].begin = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
         p->nacks[i].end = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
@@ -450,10 +452,11 @@ static tl_result on_report(tl_server *s, tl_peer peer, tl_reader *r)
     report p;
     tl_result result = read_report(s, client, r, &p);
     if (result != TL_OK) return result;
-    if (!tl_session_report(client->session, &p.head, s->now_us)) return TL_OK;
+    if (!tl_session_accept(client->session, &p.head, s->now_us)) return TL_OK;
     refill_limits(s, client);
     if (p.has_channel_ack) tl_channel_acknowledge(&client->session->channel, p.channel_ack);
-    for (int i = 0; i < p.nack_count; i++) tl_session_nack(client->session, p.nacks[i].handle, p.nacks[i].begin, p.nacks[i].end, p.nacks[i].held);
+    for (int i = 0; i < p.nack_count; i++) tl_session_nack(client->session, p.nacks[i].sequence, p.nacks[i].handle, p.nacks[i].begin, p.nacks[i].end, p.nacks[i].held);
+    tl_session_acknowledge(client->session, &p.head, s->now_us);
     if (p.has_observer) {
         client->session->observer_id = p.observer_id;
         if (!p.observes_entity) client->session->observer = p.observer;

@@ -223,14 +223,19 @@ static uint64_t full_sequence(uint64_t near, uint16_t low)
     return near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
 }
 
-bool tl_session_report(tl_session *s, const tl_report_head *head, uint64_t now_us)
+bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_us)
 {
     if (s->reported && (int16_t)(head->sequence - s->report_sequence) <= 0) return false;
     s->reported = true;
     s->report_sequence = head->sequence;
     s->report_time_us = now_us;
+    return true;
+}
+
+void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t now_us)
+{
     uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
-    if (ack >= s->next_sequence || (int64_t)ack < 0) return true; // of nothing that was sent
+    if (ack >= s->next_sequence || (int64_t)ack < 0) return; // of nothing that was sent
     if (ack > s->ack_sequence) s->ack_sequence = ack;
     for (uint64_t sequence = s->oldest_sequence; sequence < s->next_sequence; sequence++) {
         tl_sent *sent = sent_at(s, sequence);
@@ -244,16 +249,15 @@ bool tl_session_report(tl_session *s, const tl_report_head *head, uint64_t now_u
     }
     while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) s->oldest_sequence++;
     settle(s);
-    return true;
 }
 
-void tl_session_nack(tl_session *s, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held)
+void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held)
 {
     tl_subscription *sub = find(s, handle);
     s->nacks++;
     if (sub == NULL || sub->closing || begin >= end) return;
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
     if (!tl_stream_can_continue(stream, held)) held = 0;
-    tl_cursor_set(&sub->cursors, begin, end, held, s->next_sequence);
+    rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence));
     s->candidate_broken = true;
 }

@@ -75,9 +75,12 @@ void tl_session_end(tl_session *s); // gives everything back
 // Chooses the streams for where the observer is now. `marks` is scratch, two for each of the pyramid's
 // cells, all 0, and left so.
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks);
-// A report's acknowledgements. False: the sequence is older than what was seen before; the report counts for nothing.
-bool tl_session_report(tl_session *s, const tl_report_head *head, uint64_t now_us);
-void tl_session_nack(tl_session *s, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held);
+// A report has come. False: its sequence is older than what was seen before; it counts for nothing.
+bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_us);
+// Its acknowledgements; after its nacks.
+void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t now_us);
+// The client could not go on from what it holds with a chunk of that datagram: what was built anew since is not touched.
+void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held);
 
 // ---- frame.c ----
 

@@ -54,6 +54,7 @@ typedef struct tl_view_event {
 } tl_view_event;
 
 typedef struct tl_nack {
+    uint16_t sequence; // of the datagram
     uint32_t handle, begin, end, held;
 } tl_nack;
 
@@ -71,6 +72,7 @@ typedef struct tl_view_chunk {
 } tl_view_chunk;
 
 enum {
+    TL_VIEW_NACKS_MAX = 256,
     TL_VIEW_CHUNKS_MAX = 512,         // in a datagram
     TL_VIEW_SLOTS_VISITED_MAX = 1 << 22, // by its chunks
 };
@@ -88,8 +90,9 @@ typedef struct tl_view {
     uint32_t events_max, event_first, event_count;
     bool events_lost;
     int64_t tick, settled_tick; // of the newest frame
-    tl_nack nacks[TL_NACKS_MAX];
-    uint32_t nack_count;
+    tl_nack nacks[TL_VIEW_NACKS_MAX]; // of what is not held as the server believes; told until it is mended
+    uint32_t nack_count, nack_next;
+    uint16_t sequence; // of the datagram being taken in
     // scratch
     tl_view_chunk *chunks;
     tl_view_op *ops;
@@ -105,8 +108,8 @@ tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_
 void tl_view_reset(tl_view *v);
 
 // Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
-// chunk did not go on from what is held; the others were taken in, and it is in the list of nacks.
-tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r);
+// chunk did not go on from what is held, and there was no room to note it; the others were taken in.
+tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r);
 
 int32_t tl_view_find(const tl_view *v, tl_entity_id id);
 // What shows an entity now.

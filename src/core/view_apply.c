@@ -9,23 +9,37 @@ static size_t state_bytes(const tl_view *v, int kind)
 
 // ---- reading ----
 
-static void nack(tl_view *v, const tl_chunk_head *head, uint32_t held)
+// Notes that the server is to go on from what is held. False: there is no room for the note.
+static bool nack(tl_view *v, const tl_chunk_head *head, uint32_t held)
 {
-    if (v->nack_count < TL_NACKS_MAX) v->nacks[v->nack_count++] = (tl_nack){head->handle, head->begin, head->end, held};
+    tl_nack note = {v->sequence, head->handle, head->begin, head->end, held};
+    for (uint32_t i = 0; i < v->nack_count; i++) {
+        tl_nack *n = &v->nacks[i];
+        if (n->handle != head->handle || n->begin != head->begin || n->end != head->end) continue;
+        *n = note;
+        return true;
+    }
+    if (v->nack_count == TL_VIEW_NACKS_MAX) return false;
+    v->nacks[v->nack_count++] = note;
+    return true;
 }
 
-// Whether a chunk goes on from what is held; if so, from which version.
+static void drop_nacks(tl_view *v, uint32_t handle, uint32_t begin, uint32_t end)
+{
+    for (uint32_t i = 0; i < v->nack_count; i++)
+        if (v->nacks[i].handle == handle && v->nacks[i].begin < end && v->nacks[i].end > begin) v->nacks[i--] = v->nacks[--v->nack_count];
+}
+
+// Whether a chunk goes on from what is held. `from`: the version that is, 0 if it is not one and the same.
 static bool continues(tl_view *v, const tl_chunk_head *head, uint32_t *from)
 {
     const tl_view_stream *stream = &v->streams[head->handle];
-    if (!stream->open) {
-        nack(v, head, 0);
-        return false;
-    }
+    *from = 0;
+    if (!stream->open) return false;
     *from = tl_cursor_at(&stream->held, head->begin)->version;
     bool even = tl_cursor_is(&stream->held, head->begin, head->end, *from);
     if (even && *from != 0 && (*from & ((1 << TL_VERSION_BITS) - 1)) == head->from_bits) return true;
-    nack(v, head, even ? *from : 0);
+    if (!even) *from = 0;
     return false;
 }
 
@@ -108,6 +122,7 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
     for (uint32_t i = 0; i < stream->top; i++) empty_slot(v, handle, i, tick);
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
     *stream = (tl_view_stream){.closed_tick = tick};
+    drop_nacks(v, handle, 0, TL_SLOT_END);
 }
 
 static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
@@ -207,15 +222,16 @@ static void commit(tl_view *v, const tl_view_chunk *chunk)
         return;
     }
     if (chunk->top > stream->top) stream->top = chunk->top;
+    drop_nacks(v, chunk->head.handle, chunk->head.begin, chunk->head.end);
     for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
     tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
 }
 
-tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r)
+tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r)
 {
-    uint32_t nacks_before = v->nack_count;
+    v->sequence = sequence;
     int32_t last_handle = -1;
-    bool good = true, skipped = false;
+    bool good = true, unnoted = false;
     v->chunk_count = v->op_count = v->word_count = v->slots_visited = 0;
     while (good && r->at < r->size) good = read_chunk(v, r, tick, &last_handle);
     for (int i = 0; i < close_count && good; i++) {
@@ -223,7 +239,6 @@ tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const ui
         for (uint32_t c = 0; c < v->chunk_count; c++) good &= v->chunks[c].head.handle != closes[i];
     }
     if (!good || r->bad) {
-        v->nack_count = nacks_before;
         v->malformed++;
         return TL_ERR_MALFORMED;
     }
@@ -231,11 +246,13 @@ tl_result tl_view_apply(tl_view *v, int64_t tick, int64_t settled_tick, const ui
     if (settled_tick > v->settled_tick) v->settled_tick = settled_tick;
     for (int i = 0; i < close_count; i++) tl_view_close_stream(v, closes[i], tick);
     for (uint32_t i = 0; i < v->chunk_count; i++) {
-        commit(v, &v->chunks[i]);
-        skipped |= v->chunks[i].skipped;
+        const tl_view_chunk *chunk = &v->chunks[i];
+        commit(v, chunk);
+        if (!chunk->skipped) continue;
+        v->skipped++;
+        if (!chunk->head.whole) unnoted |= !nack(v, &chunk->head, chunk->to_version);
     }
     tl_view_settle_orphans(v);
     v->applied++;
-    v->skipped += skipped;
-    return skipped ? TL_AGAIN : TL_OK;
+    return unnoted ? TL_AGAIN : TL_OK;
 }

@@ -15,7 +15,7 @@ enum {
     TL_WIRE_FRAME = 0x82,   // server: a datagram of a frame
     TL_WIRE_REFUSE = 0x83,  // server: a result and a text
     TL_ACK_BITS = 128,
-    TL_NACKS_MAX = 24,
+    TL_NACKS_MAX = 24,      // in a report
     TL_CLOSES_MAX = 64,
     TL_OWNED_MAX = 64,      // of a client
     TL_HANDLES_MAX = 2048,  // streams that a client holds at once

@@ -2,8 +2,9 @@
 // steps runs, but for what the simulated store and network do for it. (The linker wraps these functions, see CMakeLists.txt.)
 #include "cluster.h"
 
-static volatile bool inside; // what allocates reads it, which compilers do not expect
-static uint64_t allocations, steps;
+static volatile bool inside; // volatile: compilers do not expect that malloc reads and writes these
+static volatile uint64_t allocations;
+static uint64_t steps;
 static tl_store_ops real_store, store_ops;
 static tl_transport_ops transport_ops[2];
 static const tl_transport_ops *real_transport[2]; // a server's, a client's
@@ -157,8 +158,11 @@ TEST(the_count_counts)
 {
     inside = true;
     allocations = 0;
-    free(calloc(1, 1));
-    free(realloc(malloc(1), 100));
+    void *volatile block = calloc(1, 1); // volatile: nothing of it is left out
+    free(block);
+    block = malloc(1);
+    block = realloc(block, 100);
+    free(block);
     inside = false;
     CHECK_EQUAL(allocations, 3);
 }

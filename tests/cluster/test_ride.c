@@ -34,7 +34,7 @@ TEST(servers_that_join_get_their_share)
         cluster_check_entities(c, i);
         CHECK_EQUAL(tl_server_get_stats(c->nodes[i].server).malformed, 0);
         CHECK_EQUAL(tl_server_get_stats(c->nodes[i].server).limits_reached, 0);
-        CHECK(c->nodes[i].link_us_max < 20000);
+        CHECK(c->nodes[i].link_us_max < (seed % 3 == 2 ? 150000u : 20000u)); // a slow store
     }
     cluster_destroy(c);
 }

@@ -114,7 +114,9 @@ TEST(every_op_does_what_it_says)
     later[1] += 77, later[14] = later[16] ? 1 : 0, later[15] = -5, later[17] = INT64_MIN;
     tl_record_begin(&r, &w->kinds, 1, data, sizeof data);
     tl_record_update(&r, &body, 1 << 2 | 1 << 3, later); // not the place
-    tl_record_regroup(&r, sign.id, 11);
+    int64_t other[TL_STATE_WORDS_MAX];
+    world_random_words(w, WORLD_SIGN, false, other);
+    tl_record_regroup(&r, &sign, 11, cabin.id, other);
     tl_record_group_give(&r, 12, 7, 3);
     tl_record_leaving(&r);
     tl_record_need(&r, 3, 4, -1);
@@ -124,7 +126,8 @@ TEST(every_op_does_what_it_says)
     m->tick = w->tick = 1;
     CHECK_EQUAL(tl_record_apply(m, 9, 1, data, r.w.size, false, &events), TL_OK);
     CHECK(m->entities[b].state[1] == words[1] && m->entities[b].state[15] == -5 && m->entities[b].state[17] == INT64_MIN);
-    CHECK_EQUAL(m->groups[m->entities[s].group].id, 11);
+    CHECK(m->groups[m->entities[s].group].id == 11 && m->entities[s].carrier == c);
+    CHECK(memcmp(m->entities[s].state, other, (size_t)w->kinds.kinds[WORLD_SIGN].word_count * 8) == 0);
     CHECK(h.given_group == tl_mirror_find_group(m, 12) && h.given_from == 2 && h.given_to == 8 && m->groups[h.given_group].owner == 8);
     CHECK(h.asked_for == 7 && h.asked_epoch == 3 && h.leaving == 9);
     CHECK(h.posts == 1 && h.op == TL_OP_REQUEST && h.post_from == 9 && h.post_to == 2 && strcmp(h.data, "please") == 0);
@@ -258,7 +261,7 @@ static tl_group_id group_id(int number)
 enum { LOG_TICKS = 60 };
 
 // A history with checkpoints of its groups at random ticks, each group at another; a mirror that loads the checkpoints, in
-// random order, and then the log, ends up the same. Entities do not change groups here.
+// random order, and then the log, ends up the same.
 static void load_history(uint64_t seed)
 {
     static unsigned char checkpoints[WORLD_GROUPS][1 << 17], log[LOG_TICKS][1 << 16];
@@ -266,6 +269,7 @@ static void load_history(uint64_t seed)
     int64_t checkpoint_ticks[WORLD_GROUPS];
     world *a = world_create(300, 0, seed), *b = world_create(300, 0, seed + 1);
     uint64_t random = seed + 2;
+    a->set_down_told = true;
     for (int g = 0; g < WORLD_GROUPS; g++) checkpoint_ticks[g] = 5 + (int64_t)(check_random(&random) % 50);
     for (int tick = 0; tick < LOG_TICKS; tick++) {
         world_step(a);
@@ -326,6 +330,7 @@ TEST(a_newer_checkpoint_replaces_an_older_one)
 {
     static unsigned char newer[1 << 17];
     world *a = world_create(300, 0, 13), *b = world_create(300, 0, 4);
+    a->groups_fixed = true;
     for (int i = 0; i < 40; i++) world_step(a);
     a->change = 0.5;
     for (int g = 0; g < WORLD_GROUPS; g++) {
@@ -364,8 +369,7 @@ TEST(an_entity_that_moved_is_where_the_newer_checkpoint_says)
         size_t older_size = checkpoint(a, group_id(0), older, sizeof older);
         world_random_words(a, WORLD_BODY, false, words);
         tl_record_begin(&r, &a->kinds, 1, data, sizeof data);
-        tl_record_regroup(&r, 55, group_id(1));
-        tl_record_update(&r, &body, 15, words);
+        tl_record_regroup(&r, &body, group_id(1), 0, words);
         world_apply(a, data, r.w.size);
         size_t newer_size = checkpoint(a, group_id(1), newer, sizeof newer);
         b->mirror.tick = 1;

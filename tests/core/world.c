@@ -128,10 +128,18 @@ static void write_create(world *w, tl_record_writer *r)
     w->count++;
 }
 
-static void set_down_riders(world *w, tl_entity_id carrier)
+static void set_down_riders(world *w, tl_record_writer *r, tl_entity_id carrier)
 {
-    for (uint32_t i = 0; i < w->count; i++)
-        if (w->entities[i].carrier == carrier) w->entities[i].carrier = 0;
+    int64_t words[TL_STATE_WORDS_MAX];
+    for (uint32_t i = 0; i < w->count; i++) {
+        world_entity *e = &w->entities[i];
+        if (e->carrier != carrier) continue;
+        e->carrier = 0;
+        if (!w->set_down_told) continue;
+        tl_entity s = stub(e);
+        world_random_words(w, e->kind, false, words);
+        tl_record_carrier(r, &s, 0, words);
+    }
 }
 
 static void write_change(world *w, tl_record_writer *r, uint32_t index)
@@ -142,11 +150,12 @@ static void write_change(world *w, tl_record_writer *r, uint32_t index)
     uint64_t what = check_random(&w->random) % 20;
     if (what == 0) {
         tl_record_delete(r, e->id);
-        set_down_riders(w, e->id);
+        set_down_riders(w, r, e->id);
         *e = w->entities[--w->count];
-    } else if (what == 1) {
+    } else if (what == 1 && !w->groups_fixed) {
         e->group = group_id(check_random(&w->random));
-        tl_record_regroup(r, e->id, e->group);
+        world_random_words(w, e->kind, e->carrier != 0, words);
+        tl_record_regroup(r, &s, e->group, e->carrier, words);
     } else if (what <= 3 && e->kind != WORLD_CABIN) {
         e->carrier = random_carrier(w);
         world_random_words(w, e->kind, e->carrier != 0, words);

@@ -29,6 +29,8 @@ typedef struct world {
     tl_vec3 centre;
     uint32_t count_wanted; // entities
     double change;         // part of them that change in a tick
+    bool groups_fixed;     // entities stay in their groups
+    bool set_down_told;    // the owner says where riders of deleted carriers are, as servers do
     world_entity *entities;
     uint32_t count, capacity;
     uint64_t next_id;
