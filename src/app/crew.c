@@ -1,6 +1,7 @@
 #include "crew.h"
 
 #include "clock.h"
+#include "json_number.h"
 #include "number.h"
 
 #include "tramline/token.h"
@@ -195,8 +196,6 @@ bool crew_start_riders(crew *c)
 
 // ---- following -----------------------------------------------------------------------------------------------------
 
-static double number_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-
 static void replace(json_t **kept, json_t *now)
 {
     json_decref(*kept);
@@ -213,11 +212,11 @@ static double percentile_of(const json_t *numbers)
 
 static void take_server_line(crew *c, crew_server *server, json_t *line)
 {
-    uint32_t owned = (uint32_t)number_of(line, "groups_owned");
+    uint32_t owned = (uint32_t)json_number(line, "groups_owned");
     server->line_count = owned == server->groups_owned ? server->line_count + 1 : 0;
     server->groups_owned = owned;
-    c->group_count = (uint32_t)number_of(line, "groups");
-    server->cpu_s = number_of(line, "cpu_s");
+    c->group_count = (uint32_t)json_number(line, "groups");
+    server->cpu_s = json_number(line, "cpu_s");
     server->link_ms_now = percentile_of(json_object_get(line, "link_ms"));
     server->tick_ms_now = percentile_of(json_object_get(line, "tick_ms"));
     if (!c->measuring || !server->cpu_begun) {
@@ -234,7 +233,7 @@ static void take_server_line(crew *c, crew_server *server, json_t *line)
 
 static void take_rider_line(crew_rider *rider, json_t *line)
 {
-    double error_mrad = number_of(line, "error_mrad");
+    double error_mrad = json_number(line, "error_mrad");
     rider->joined = json_is_true(json_object_get(line, "joined"));
     rider->worst_mrad = rider->joined && error_mrad > rider->worst_mrad ? error_mrad : rider->worst_mrad;
     replace(&rider->line, line);
@@ -270,7 +269,7 @@ static void look_for_ready(crew *c, uint32_t index)
     json_t *ready = json_load_file(file, 0, NULL);
     const char *fingerprint = json_string_value(json_object_get(ready, "fingerprint"));
     if (fingerprint) {
-        server->port = (uint16_t)number_of(ready, "port");
+        server->port = (uint16_t)json_number(ready, "port");
         snprintf(server->fingerprint, sizeof server->fingerprint, "%s", fingerprint);
         server->ready = true;
     }

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOAD_S_MAX = 120, WAIT_MS = 20, PROBLEMS_MAX = 16 };
+enum { LOAD_S_MAX = 120, WAIT_MS = 20, PROBLEMS_MAX = 16, TRIES_MAX = 3 };
 
 typedef struct inspect_options {
     const char *store;
@@ -36,6 +36,7 @@ typedef struct inspection {
     uint64_t groups, groups_deleted, checkpoint_bytes;
     int64_t checkpoint_first, checkpoint_last; // their oldest and newest tick, -1: none
     bool loaded;
+    bool overtaken; // a running server has cut what was about to be read: another try may work
     char problems[PROBLEMS_MAX][320];
     uint32_t problem_count;
 } inspection;
@@ -148,8 +149,8 @@ static void take_event(inspection *n, const tl_store_event *event)
     case TL_STORE_LOADED:
         n->loaded = true;
         break;
-    case TL_STORE_STALLED:
     case TL_STORE_FAILED:
+        n->overtaken = event->result == TL_ERR_NOT_FOUND;
         note_problem(n, tl_result_name(event->result), event->text);
         break;
     default:
@@ -245,10 +246,12 @@ static void print_inspection(const inspection *n, const char *store)
 }
 
 // False: there is no world to speak of, and stderr says why.
-static bool inspect(inspection *n, const inspect_options *o)
+static bool inspect_once(inspection *n, const inspect_options *o)
 {
     char text[512];
     tl_store *store = NULL;
+    memset(n, 0, sizeof *n);
+    n->checkpoint_first = n->checkpoint_last = -1;
     if (tl_store_open(o->store, false, true, &store, text, sizeof text) != TL_OK) {
         fprintf(stderr, "tramline: %s\n", text);
         return false;
@@ -264,9 +267,19 @@ static bool inspect(inspection *n, const inspect_options *o)
     return result == TL_OK;
 }
 
+static bool inspect(inspection *n, const inspect_options *o)
+{
+    for (int i = 1; inspect_once(n, o); i++) {
+        if (!n->overtaken || i == TRIES_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int command_inspect(int argc, char **argv)
 {
-    static inspection n = {.checkpoint_first = -1, .checkpoint_last = -1}; // large
+    static inspection n; // large
     inspect_options o = {0};
     argp_parse(&inspect_argp, argc, argv, 0, NULL, &o);
     stop_watch();

@@ -117,7 +117,8 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
         "record_bytes", (json_int_t)stats.record_bytes, "frame_bytes", (json_int_t)stats.frame_bytes, "datagrams_lost",
         (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "limits_reached",
         (json_int_t)stats.limits_reached, "transport_dropped",
-        (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "memory_used_mb", (double)stats.memory_used_bytes / 1e6);
+        (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "memory_used_mb",
+        (double)stats.memory_used_bytes / 1e6);
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
     json_object_set(line, "commit_ms", m->commit_ms);

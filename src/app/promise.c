@@ -1,5 +1,7 @@
 #include "promise.h"
 
+#include "json_number.h"
+
 #include <stdarg.h>
 
 #define OVER_SHARE_MAX 0.001 // of places may be off by more than is allowed
@@ -20,15 +22,13 @@ static json_t *promise_make(const char *name, bool held, const char *format, ...
     return json_pack("{s:s, s:b, s:s}", "name", name, "held", held, "detail", detail);
 }
 
-static double number_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-
 static double sum_of(const json_t *list, const char *key)
 {
     double sum = 0;
     size_t i;
     json_t *one;
     json_array_foreach(list, i, one) {
-        sum += number_of(one, key);
+        sum += json_number(one, key);
     }
     return sum;
 }
@@ -56,7 +56,7 @@ static bool all_have(const json_t *list, const char *key)
     size_t i;
     json_t *one;
     json_array_foreach(list, i, one) {
-        if (!(number_of(one, key) > 0)) {
+        if (!(json_number(one, key) > 0)) {
             return false;
         }
     }
@@ -81,8 +81,8 @@ static json_t *judge_places(const json_t *riders)
     size_t i;
     json_t *rider;
     json_array_foreach(riders, i, rider) {
-        double own = number_of(rider, "samples");
-        double own_share = own > 0 ? number_of(rider, "over") / own : 1;
+        double own = json_number(rider, "samples");
+        double own_share = own > 0 ? json_number(rider, "over") / own : 1;
         share_most = own_share > share_most ? own_share : share_most;
     }
     return promise_make("places", share_most <= OVER_SHARE_MAX && twice == 0,
@@ -103,9 +103,9 @@ static json_t *judge_checks(const json_t *riders)
     size_t i;
     json_t *rider;
     json_array_foreach(riders, i, rider) {
-        double seconds = number_of(rider, "seconds");
+        double seconds = json_number(rider, "seconds");
         // The first one comes within half a second.
-        double rate = seconds > 1 ? (number_of(rider, "checks") + 1) / seconds : 0;
+        double rate = seconds > 1 ? (json_number(rider, "checks") + 1) / seconds : 0;
         least = least < 0 || rate < least ? rate : least;
     }
     return promise_make("checked", least >= CHECKS_PER_S_MIN, "every view was compared whole at least %.2f times a second",
@@ -119,7 +119,7 @@ static json_t *judge_company(const json_t *riders)
     size_t i;
     json_t *rider;
     json_array_foreach(riders, i, rider) {
-        double own = number_of(rider, "riders_seen");
+        double own = json_number(rider, "riders_seen");
         seen = own < seen ? own : seen;
     }
     double lost = largest_of(riders, "riders_missing", NULL);

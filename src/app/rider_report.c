@@ -95,9 +95,10 @@ static json_t *traffic_json(const rider_report *r, const tl_client *client, cons
     json_t *kbit_s = json_pack("{s:f, s:f, s:f}", "mean", (double)(stats.bytes - r->join_bytes) * per_kbit_s, "p99",
                                histogram_percentile(&r->kbit_s, 0.99), "max", r->kbit_s.max);
     double wire = (double)(transport->stats.wire_bytes_received - r->join_wire_bytes) * per_kbit_s;
-    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "kbit_s", kbit_s, "wire_kbit_s", wire, "frames",
+    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "kbit_s", kbit_s, "wire_kbit_s", wire, "frames",
                      (json_int_t)stats.frames, "datagrams", (json_int_t)stats.datagrams, "datagrams_lost",
-                     (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "transport_dropped",
+                     (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "skipped", (json_int_t)stats.skipped,
+                     "transport_dropped",
                      (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "rtt_ms", stats.rtt_ms,
                      "join_kbytes", (double)r->join_bytes / 1000, "end_to_end_ms", histogram_json(&r->end_to_end_ms));
 }

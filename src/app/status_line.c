@@ -1,5 +1,6 @@
 #include "status_line.h"
 
+#include "json_number.h"
 #include "number.h"
 
 #include <math.h>
@@ -27,19 +28,17 @@ static void append(line_text *t, const char *format, ...)
     t->length = t->length < sizeof t->text ? t->length : sizeof t->text - 1;
 }
 
-static double number_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-
 static void append_riders(line_text *t, crew *c)
 {
     uint32_t shown = c->riders_started < RIDERS_SHOWN_MAX ? c->riders_started : RIDERS_SHOWN_MAX;
     append(t, "in view");
     for (uint32_t i = 0; i < shown; i++) {
         char visible[NUMBER_TEXT_BYTES];
-        append(t, " %s", number_text((uint64_t)number_of(c->riders[i].line, "visible"), visible));
+        append(t, " %s", number_text((uint64_t)json_number(c->riders[i].line, "visible"), visible));
     }
     append(t, " | kbit/s");
     for (uint32_t i = 0; i < shown; i++) {
-        append(t, " %3.0f", number_of(c->riders[i].line, "kbit_s"));
+        append(t, " %3.0f", json_number(c->riders[i].line, "kbit_s"));
     }
     append(t, " | worst mrad");
     for (uint32_t i = 0; i < shown; i++) {

@@ -46,6 +46,15 @@ static inline int64_t tl_shift_round(int64_t a, int shift)
     return tl_add_wrap(a, (int64_t)1 << (shift - 1)) >> shift;
 }
 
+// 2^exponent, -1022..1023.
+static inline double tl_power(int exponent)
+{
+    uint64_t bits = (uint64_t)(exponent + 1023) << 52;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 static inline int tl_bit_length(uint64_t value)
 {
     return value ? 64 - __builtin_clzll(value) : 0;

@@ -183,7 +183,7 @@ static void expect_place(const tl_chunk_coder *c, const tl_field *field, const i
     }
     if (length == 0) return;
     double tolerance = field->tolerance[c->level] - (c->level ? field->tolerance[0] : 0);
-    double scale = tolerance * ldexp(1, field->shift[c->level]) / sqrt(length);
+    double scale = tolerance * tl_power(field->shift[c->level]) / sqrt(length);
     for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)(floor(change[axis] * scale + 0.5)));
 }
 

@@ -26,17 +26,17 @@ tl_kind_def tl_kind_def_default(const char *name)
 
 double tl_level_tolerance_m(int level)
 {
-    return level == 0 ? 0.02 : ldexp(0.032, level);
+    return level == 0 ? 0.02 : 0.032 * tl_power(level);
 }
 
 double tl_level_distance_m(int level)
 {
-    return level == 0 ? 0 : ldexp(32, level);
+    return level == 0 ? 0 : 32 * tl_power(level);
 }
 
 double tl_level_tile_m(int level)
 {
-    return ldexp(1, TL_TILE_SHIFT + level);
+    return tl_power(TL_TILE_SHIFT + level);
 }
 
 static int field_words(const tl_field *field)
@@ -90,6 +90,7 @@ static void resolve_levels(tl_field *field, const tl_field_def *def)
         field->tolerance[level] = tolerance;
         field->shift[level] = def->type < TL_FIELD_INTEGER ? shift_of(tolerance) : 0;
     }
+    field->half_cosine = cos(field->tolerance[0] / 2);
 }
 
 static const char *kind_fault(const tl_kind_def *def)
@@ -235,6 +236,7 @@ static void read_field(tl_field *field, tl_reader *r)
         if (!(t >= 1e-7 && t <= tolerance_max(field->type)) || (level && t < field->tolerance[level - 1])) r->bad = true;
         if (!r->bad) field->shift[level] = shift_of(t);
     }
+    field->half_cosine = cos(field->tolerance[0] / 2);
 }
 
 static void read_kind(tl_kind *kind, tl_reader *r)

@@ -32,6 +32,7 @@ typedef struct tl_field {
     int level_last, bytes_max;
     int word, word_count;
     double tolerance[TL_LEVELS_MAX];
+    double half_cosine; // rotations: of half the tolerance at level 0
     int shift[TL_LEVELS_MAX];
 } tl_field;
 

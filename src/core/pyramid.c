@@ -100,7 +100,7 @@ double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point)
 
 static int32_t tile_of(double metres)
 {
-    double tile = floor(ldexp(metres, -TL_TILE_SHIFT));
+    double tile = floor(metres * tl_power(-TL_TILE_SHIFT));
     return (int32_t)fmin(fmax(tile, -CELL_LIMIT), CELL_LIMIT);
 }
 

@@ -24,8 +24,19 @@ void tl_own_mark(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
     if (e->unsent_listed) return;
+    TL_ASSERT(s->unsent_count < s->def.entities_max);
     e->unsent_listed = true;
     s->unsent[s->unsent_count++] = index;
+}
+
+// An entity that is freed before it was recorded: its index may come again.
+static void unlist(tl_server *s, int32_t index)
+{
+    for (uint32_t i = s->unsent_count; i-- > 0;) {
+        if (s->unsent[i] != index) continue;
+        s->unsent[i] = s->unsent[--s->unsent_count];
+        return;
+    }
 }
 
 static size_t state_bytes(const tl_server *s, const tl_entity *e)
@@ -211,6 +222,7 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
     e->published = NULL;
     if (e->unsent_create) {
         e->unsent_create = false;
+        if (e->unsent_listed) unlist(s, (int32_t)ref);
         tl_mirror_release(&s->mirror, (int32_t)ref);
     } else {
         s->deleted[s->deleted_count++] = e->id;

@@ -69,7 +69,7 @@ tl_quat tl_heading(tl_vec3 velocity)
 
 bool tl_vec3_valid(tl_vec3 v)
 {
-    double limit = ldexp(1, TL_POSITION_BITS_MAX);
+    double limit = tl_power(TL_POSITION_BITS_MAX);
     return fabs(v.x) < limit && fabs(v.y) < limit && fabs(v.z) < limit;
 }
 
@@ -127,8 +127,8 @@ bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *w
 
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear)
 {
-    double p_scale = ldexp(1, shift), v_scale = linear ? ldexp(1, shift + kinds->rate_shift) / kinds->tick_hz : 0;
-    double v_max = ldexp(1, TL_VELOCITY_BITS_MAX) * v_scale;
+    double p_scale = tl_power(shift), v_scale = linear ? tl_power(shift + kinds->rate_shift) / kinds->tick_hz : 0;
+    double v_max = tl_power(TL_VELOCITY_BITS_MAX) * v_scale;
     const double p[3] = {position.x, position.y, position.z}, v[3] = {velocity_mps.x, velocity_mps.y, velocity_mps.z};
     for (int axis = 0; axis < 3; axis++) {
         words[1 + axis] = llround(p[axis] * p_scale);
@@ -140,14 +140,14 @@ void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t t
 void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, tl_quat rotation, tl_vec3 rate_rad_s, bool heading)
 {
     tl_vec3 r = tl_quat_to_vector(rotation);
-    double scale = ldexp(1, field->shift[0]);
+    double scale = tl_power(field->shift[0]);
     bool linear = field->predictor == TL_PREDICT_LINEAR;
     words[0] = linear ? tick : heading;
     words[1] = heading ? 0 : llround(r.x * scale);
     words[2] = heading ? 0 : llround(r.y * scale);
     words[3] = heading ? 0 : llround(r.z * scale);
     if (!linear) return;
-    double rate_scale = ldexp(1, field->shift[0] + kinds->rate_shift) / kinds->tick_hz;
+    double rate_scale = tl_power(field->shift[0] + kinds->rate_shift) / kinds->tick_hz;
     const double w[3] = {rate_rad_s.x, rate_rad_s.y, rate_rad_s.z};
     for (int axis = 0; axis < 3; axis++) words[4 + axis] = llround(fmin(fmax(w[axis], -200), 200) * rate_scale);
     if (!(words[4] | words[5] | words[6])) words[0] = 0;
@@ -155,13 +155,13 @@ void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kind
 
 void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, double value, double rate)
 {
-    double scale = ldexp(1, field->shift[0]), limit = (double)SCALAR_QUANTA_MAX;
+    double scale = tl_power(field->shift[0]), limit = (double)SCALAR_QUANTA_MAX;
     int64_t quanta = (int64_t)fmin(fmax(nearbyint(value * scale), -limit), limit);
     if (field->predictor != TL_PREDICT_LINEAR) {
         words[0] = quanta;
         return;
     }
-    double v = nearbyint(rate * ldexp(1, field->shift[0] + kinds->rate_shift) / kinds->tick_hz);
+    double v = nearbyint(rate * tl_power(field->shift[0] + kinds->rate_shift) / kinds->tick_hz);
     words[1] = quanta;
     words[2] = (int64_t)fmin(fmax(v, -limit), limit);
     words[0] = words[2] ? tick : 0;
@@ -171,14 +171,14 @@ void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds,
 
 tl_vec3 tl_position_at(const int64_t *words, int shift, const tl_kinds *kinds, double tick)
 {
-    double scale = ldexp(1, -shift), elapsed = ldexp(tick - (double)words[0], -kinds->rate_shift);
+    double scale = tl_power(-shift), elapsed = (tick - (double)words[0]) * tl_power(-kinds->rate_shift);
     return (tl_vec3){((double)words[1] + (double)words[4] * elapsed) * scale, ((double)words[2] + (double)words[5] * elapsed) * scale,
                      ((double)words[3] + (double)words[6] * elapsed) * scale};
 }
 
 tl_vec3 tl_velocity_of(const int64_t *words, int shift, const tl_kinds *kinds)
 {
-    double scale = ldexp(kinds->tick_hz, -shift - kinds->rate_shift);
+    double scale = kinds->tick_hz * tl_power(-shift - kinds->rate_shift);
     return (tl_vec3){(double)words[4] * scale, (double)words[5] * scale, (double)words[6] * scale};
 }
 
@@ -189,20 +189,20 @@ static tl_vec3 vector_of(const int64_t *words, double scale)
 
 tl_quat tl_rotation_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick, tl_vec3 velocity_mps)
 {
-    double scale = ldexp(1, -field->shift[level]);
+    double scale = tl_power(-field->shift[level]);
     if (field->predictor != TL_PREDICT_LINEAR)
         return words[0] == 1 ? tl_heading(velocity_mps) : tl_quat_from_vector(vector_of(words + 1, scale));
     tl_quat base = tl_quat_from_vector(vector_of(words + 1, scale));
     if (!(words[4] | words[5] | words[6])) return base;
-    double elapsed = ldexp(tick - (double)words[0], -kinds->rate_shift);
+    double elapsed = (tick - (double)words[0]) * tl_power(-kinds->rate_shift);
     return tl_quat_multiply(tl_quat_from_vector(vector_of(words + 4, scale * elapsed)), base);
 }
 
 double tl_scalar_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick)
 {
-    double scale = ldexp(1, -field->shift[level]);
+    double scale = tl_power(-field->shift[level]);
     if (field->predictor != TL_PREDICT_LINEAR) return (double)words[0] * scale;
-    return ((double)words[1] + (double)words[2] * ldexp(tick - (double)words[0], -kinds->rate_shift)) * scale;
+    return ((double)words[1] + (double)words[2] * (tick - (double)words[0]) * tl_power(-kinds->rate_shift)) * scale;
 }
 
 void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int64_t out[3])
@@ -244,7 +244,7 @@ static void derive_rotation(const tl_field *field, const tl_kinds *kinds, const 
     // The same start as long as that does: after 2^rate_shift ticks the rounded spin has made half a quantum of error.
     if (drop == 0 || llabs(tick - from[0]) >> kinds->rate_shift == 0 || !(from[4] | from[5] | from[6])) return;
     tl_vec3 now = tl_quat_to_vector(tl_rotation_at(from, field, 0, kinds, (double)tick, (tl_vec3){0, 0, 0}));
-    double scale = ldexp(1, field->shift[level]);
+    double scale = tl_power(field->shift[level]);
     to[1] = llround(now.x * scale), to[2] = llround(now.y * scale), to[3] = llround(now.z * scale);
     if (to[0]) to[0] = tick;
 }
@@ -302,7 +302,7 @@ static int64_t position_holds(const tl_field *field, const tl_kinds *kinds, cons
                               tl_origin origin, double share, int64_t ticks_max)
 {
     int s0 = field->shift[0], sl = field->shift[level];
-    double limit = fmax(share * (field->tolerance[level] - field->tolerance[0]), ldexp(1, -sl));
+    double limit = fmax(share * (field->tolerance[level] - field->tolerance[0]), tl_power(-sl));
     tl_vec3 a = tl_position_at(fine, s0, kinds, (double)tick), b = tl_position_at(coarse, sl, kinds, (double)tick);
     tl_vec3 error = {a.x - (double)origin.x_m - b.x, a.y - (double)origin.y_m - b.y, a.z - (double)origin.z_m - b.z};
     tl_vec3 rate = tl_vec3_sub(tl_velocity_of(fine, s0, kinds), tl_velocity_of(coarse, sl, kinds));
@@ -316,10 +316,10 @@ static int64_t rotation_holds(const tl_kind *kind, const tl_field *field, const 
     if (memcmp(f, c, (size_t)field->word_count * sizeof *f) == 0 && f[0] != 1) return ticks_max;
     tl_vec3 v_fine = tl_velocity_of(fine, kind->fields[0].shift[0], kinds), v_coarse = tl_velocity_of(coarse, kind->fields[0].shift[level], kinds);
     double angle = tl_quat_angle(tl_rotation_at(f, field, 0, kinds, (double)tick, v_fine), tl_rotation_at(c, field, level, kinds, (double)tick, v_coarse));
-    double limit = fmax(field->tolerance[level] - field->tolerance[0], ldexp(1, -field->shift[level])), rate = 0;
+    double limit = fmax(field->tolerance[level] - field->tolerance[0], tl_power(-field->shift[level])), rate = 0;
     if (field->predictor == TL_PREDICT_LINEAR) {
-        double unit = ldexp(1, -kinds->rate_shift);
-        tl_vec3 w_fine = vector_of(f + 4, unit * ldexp(1, -field->shift[0])), w_coarse = vector_of(c + 4, unit * ldexp(1, -field->shift[level]));
+        double unit = tl_power(-kinds->rate_shift);
+        tl_vec3 w_fine = vector_of(f + 4, unit * tl_power(-field->shift[0])), w_coarse = vector_of(c + 4, unit * tl_power(-field->shift[level]));
         rate = tl_vec3_length(tl_vec3_sub(w_fine, w_coarse)) * 1.01;
     }
     return ticks_until(angle, rate, limit, ticks_max);
@@ -328,9 +328,9 @@ static int64_t rotation_holds(const tl_kind *kind, const tl_field *field, const 
 static int64_t scalar_holds(const tl_field *field, const tl_kinds *kinds, const int64_t *f, const int64_t *c, int64_t tick, int level, int64_t ticks_max)
 {
     double error = fabs(tl_scalar_at(f, field, 0, kinds, (double)tick) - tl_scalar_at(c, field, level, kinds, (double)tick)), rate = 0;
-    double limit = fmax(field->tolerance[level] - field->tolerance[0], ldexp(1, -field->shift[level]));
+    double limit = fmax(field->tolerance[level] - field->tolerance[0], tl_power(-field->shift[level]));
     if (field->predictor == TL_PREDICT_LINEAR)
-        rate = fabs(ldexp((double)f[2], -field->shift[0]) - ldexp((double)c[2], -field->shift[level])) * ldexp(1, -kinds->rate_shift);
+        rate = fabs((double)f[2] * tl_power(-field->shift[0]) - (double)c[2] * tl_power(-field->shift[level])) * tl_power(-kinds->rate_shift);
     return ticks_until(error, rate, limit, ticks_max);
 }
 

@@ -70,7 +70,8 @@ static bool value_differs(const int64_t *words, const tl_kind *kind, int index, 
     }
     case TL_FIELD_ROTATION: {
         tl_quat published = tl_rotation_at(w, field, 0, kinds, (double)tick, place_velocity(words, kind, kinds));
-        return tl_quat_angle(value->rotation, published) > field->tolerance[0];
+        tl_quat r = value->rotation;
+        return fabs(r.x * published.x + r.y * published.y + r.z * published.z + r.w * published.w) < field->half_cosine;
     }
     case TL_FIELD_SCALAR: return fabs(value->scalar - tl_scalar_at(w, field, 0, kinds, (double)tick)) > field->tolerance[0];
     case TL_FIELD_INTEGER: return w[0] != value->integer;

@@ -24,7 +24,6 @@ static int bio_write(BIO *bio, const char *data, int size)
 {
     datagram_pipe *pipe = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    record_trace_written(&pipe->trace, (const uint8_t *)data, (size_t)size);
     udp_queue(pipe->udp, &pipe->to, data, (size_t)size);
     return size;
 }

@@ -3,7 +3,6 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_BIO_H
 #define TRAMLINE_TRANSPORT_DTLS_BIO_H
 
-#include "dtls_record.h"
 #include "udp.h"
 
 #include <openssl/bio.h>
@@ -13,7 +12,6 @@ typedef struct datagram_pipe {
     size_t in_bytes;
     udp_socket *udp;
     net_address to;
-    record_trace trace; // of what was written
 } datagram_pipe;
 
 // The pipe must outlive the BIO. NULL: out of memory.

@@ -6,7 +6,10 @@ enum {
     RETRANSMIT_US_MIN = 250000, // RFC 6347 says 1 s; a player waits, and a handshake is three round trips
     RETRANSMIT_US_MAX = 1000000,
     CERTIFICATES_BYTES_MAX = 16 << 10, // of a server's whole chain
+    RECORD_OVERHEAD_MAX = 13 + 8 + 16, // header, explicit nonce (AES-GCM only), tag
 };
+
+_Static_assert(TL_DATAGRAM_BYTES_MAX + RECORD_OVERHEAD_MAX <= UDP_PAYLOAD_BYTES_MAX, "a datagram fits its payload");
 
 static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
                               "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305";

@@ -10,10 +10,8 @@
 
 typedef struct dtls_peer {
     tl_peer number; // 0: handshaking
-    SSL *ssl;            // does the handshake, and then all until the record takes over; NULL after that
-    dtls_record *record; // NULL before
-    bool early_data;     // its first data came in an unusual way: it stays with OpenSSL
-    datagram_pipe pipe;  // its `to` is the peer's address
+    SSL *ssl;
+    datagram_pipe pipe; // its `to` is the peer's address
     uint64_t since_us;  // a handshake: begun; connected: last heard
     uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
     uint32_t handshake_datagrams;

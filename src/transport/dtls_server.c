@@ -1,9 +1,9 @@
 // The server's end of UDP with DTLS: one socket, every datagram led to its peer by where it comes from.
 //
 // A stranger's ClientHello is answered from no state at all (DTLSv1_listen, a cookie); with a valid cookie it becomes a
-// handshake, and when that is complete a peer with a number. With the peer's first data, OpenSSL hands over to
-// dtls_record.c, which is smaller and faster. poll() takes in at most two batches of datagrams, so that no flood keeps
-// it busy for long.
+// handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
+// connections hold no buffers. poll() takes in at most two batches of datagrams, so that no flood keeps it busy for
+// long.
 #include "certificate.h"
 #include "dtls_context.h"
 #include "dtls_cookie.h"
@@ -23,15 +23,17 @@ enum {
     RECEIVES_PER_POLL = 2,
 };
 
-// Offsets in a record that begins a ClientHello (RFC 6347, 4.1 and 4.2.2).
+// Records (RFC 6347, 4.1), and offsets in one that begins a ClientHello (4.2.2).
 enum {
+    RECORD_CHANGE_CIPHER = 20,
+    RECORD_ALERT = 21,
+    RECORD_HANDSHAKE = 22,
     RECORD_EPOCH = 3,
+    RECORD_HEADER_BYTES = 13,
     HELLO_RANDOM = RECORD_HEADER_BYTES + 12 + 2,
     HELLO_RANDOM_BYTES = 32,
     MESSAGE_CLIENT_HELLO = 1,
-    ALERT_WARNING = 1,
     ALERT_FATAL = 2,
-    ALERT_CLOSE_NOTIFY = 0,
     ALERT_ACCESS_DENIED = 49,
 };
 
@@ -58,7 +60,6 @@ static void peer_destroy(dtls_peer *peer)
 {
     if (!peer) return;
     SSL_free(peer->ssl);
-    dtls_record_destroy(peer->record);
     free(peer);
 }
 
@@ -85,22 +86,11 @@ static void peer_remove(dtls_server *server, dtls_peer *peer)
     peer_destroy(peer);
 }
 
-// False: it was not sent.
-static bool peer_write_record(dtls_server *server, dtls_peer *peer, uint8_t type, const void *data, size_t size)
-{
-    uint8_t bytes[UDP_PAYLOAD_BYTES_MAX];
-    size_t count = dtls_record_seal(peer->record, type, data, size, bytes);
-    if (count > 0) udp_queue(&server->udp, &peer->pipe.to, bytes, count);
-    return count > 0;
-}
-
 // Says farewell (close_notify) before it is removed.
 static void peer_close(dtls_server *server, dtls_peer *peer)
 {
-    static const uint8_t close_notify[] = {ALERT_WARNING, ALERT_CLOSE_NOTIFY};
     ERR_clear_error();
-    if (peer->record) peer_write_record(server, peer, RECORD_ALERT, close_notify, sizeof close_notify);
-    else if (peer->number && SSL_alloc_buffers(peer->ssl)) SSL_shutdown(peer->ssl);
+    if (peer->number && SSL_alloc_buffers(peer->ssl)) SSL_shutdown(peer->ssl);
     peer_remove(server, peer);
 }
 
@@ -139,7 +129,7 @@ static tl_result event_datagram(dtls_server *server, dtls_peer *peer, size_t siz
 }
 
 // The next datagram that OpenSSL has for us; TL_AGAIN: there is no more in what it was handed.
-static tl_result read_session(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
+static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
 {
     for (;;) {
         ERR_clear_error();
@@ -159,63 +149,6 @@ static tl_result read_session(dtls_server *server, dtls_peer *peer, tl_transport
         if (error == SSL_ERROR_ZERO_RETURN) return event_closed(server, peer, TL_OK, "closed by the other side", out);
         return event_closed(server, peer, TL_ERR_IO, dtls_error_text(), out);
     }
-}
-
-// The next record of the peer's datagram that holds something; TL_AGAIN: there is none.
-static tl_result read_records(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
-{
-    record_header header;
-    datagram_pipe *pipe = &peer->pipe;
-    while (record_header_read(pipe->in, pipe->in_bytes, &header)) {
-        int size = dtls_record_open(peer->record, &header, pipe->in, server->plain);
-        pipe->in += RECORD_HEADER_BYTES + header.size;
-        pipe->in_bytes -= RECORD_HEADER_BYTES + header.size;
-        if (size >= 0) dtls_peers_heard(&server->peers, peer, server->now_us);
-        if (header.type == RECORD_DATA && size >= 1 && size <= TL_DATAGRAM_BYTES_MAX)
-            return event_datagram(server, peer, (size_t)size, out);
-        bool farewell = header.type == RECORD_ALERT && size == 2 &&
-                        (server->plain[0] == ALERT_FATAL || server->plain[1] == ALERT_CLOSE_NOTIFY);
-        if (farewell) return event_closed(server, peer, TL_OK, "closed by the other side", out);
-    }
-    pipe->in_bytes = 0;
-    server->reading = NULL;
-    return TL_AGAIN;
-}
-
-// What is left of the peer's last datagram.
-static tl_result read_rest(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
-{
-    if (peer->record) return read_records(server, peer, out);
-    tl_peer number = peer->number;
-    tl_result result = read_session(server, peer, out);
-    if (result == TL_OK && dtls_peers_by_number(&server->peers, number)) peer->early_data = true;
-    return result;
-}
-
-// Whether the datagram is one record of data under the handshake's keys, and which.
-static bool single_data_record(const udp_datagram *datagram, uint64_t *sequence)
-{
-    record_header header;
-    if (!record_header_read(datagram->data, datagram->size, &header)) return false;
-    *sequence = header.sequence;
-    return header.type == RECORD_DATA && header.epoch == 1 && RECORD_HEADER_BYTES + header.size == datagram->size;
-}
-
-// The peer's first data, out of one record, proves that it has our Finished: OpenSSL is no more needed. If that data
-// came in any other way, the peer stays with OpenSSL, whose replay window knows more than ours could.
-static tl_result read_first(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
-{
-    uint64_t sequence;
-    bool single = single_data_record(datagram, &sequence);
-    tl_result result = read_session(server, peer, out);
-    if (result != TL_OK || out->type != TL_TRANSPORT_DATAGRAM) return result;
-    if (single && !peer->early_data && peer->pipe.in_bytes == 0)
-        peer->record = dtls_record_create(peer->ssl, &peer->pipe.trace, sequence);
-    peer->early_data = !peer->record;
-    if (!peer->record) return TL_OK;
-    SSL_free(peer->ssl);
-    peer->ssl = NULL;
-    return TL_OK;
 }
 
 static tl_result handshake_complete(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
@@ -334,7 +267,7 @@ static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *
     peer->pipe.in = datagram->data;
     peer->pipe.in_bytes = datagram->size;
     if (handshaking) return peer_handshake(server, peer, out);
-    tl_result result = peer->record ? read_records(server, peer, out) : read_first(server, peer, datagram, out);
+    tl_result result = read_plain(server, peer, out);
     if (result == TL_AGAIN) server->transport.stats.dropped_malformed++; // forged, a replay, or a handshake's echo
     return result;
 }
@@ -400,7 +333,7 @@ static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_e
     dtls_server *server = (dtls_server *)self;
     begin_poll(server, now_us, out);
     if (server->announced) return event_connected(server, server->announced, out);
-    if (server->reading && read_rest(server, server->reading, out) == TL_OK) return TL_OK;
+    if (server->reading && read_plain(server, server->reading, out) == TL_OK) return TL_OK;
     udp_datagram datagram;
     for (int receives = 0;; receives++) {
         while (udp_next(&server->udp, &datagram))
@@ -414,7 +347,8 @@ static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_e
     return result;
 }
 
-static bool write_session(dtls_peer *peer, const void *data, size_t size)
+// False: it was not sent.
+static bool write_plain(dtls_peer *peer, const void *data, size_t size)
 {
     ERR_clear_error();
     bool sent = SSL_alloc_buffers(peer->ssl) && SSL_write(peer->ssl, data, (int)size) == (int)size;
@@ -428,9 +362,7 @@ static tl_result server_send(tl_transport *self, tl_peer number, const void *dat
     if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) return TL_ERR_INVALID;
     dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
     if (!peer) return TL_ERR_NOT_FOUND;
-    bool sent = peer->record ? peer_write_record(server, peer, RECORD_DATA, data, size)
-                             : write_session(peer, data, size);
-    if (!sent) {
+    if (!write_plain(peer, data, size)) {
         server->transport.stats.dropped_full++;
         return TL_OK; // as lost as any datagram; a broken session shows at its next read
     }

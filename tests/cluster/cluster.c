@@ -433,6 +433,11 @@ void cluster_check_entities(cluster *c, int node)
     CHECK_EQUAL(tl_server_get_stats(server).entities, present);
 }
 
+tl_group_id cluster_group_id(uint32_t group)
+{
+    return GROUP_ID(group);
+}
+
 uint32_t cluster_groups_of(const cluster *c, int node)
 {
     uint32_t count = 0;

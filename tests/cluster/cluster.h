@@ -85,6 +85,7 @@ void cluster_print(const char *what, const cluster_errors *e);
 void cluster_validate(cluster *c);
 // The number of entities of the scenario that exist on a node's mirror; fails if there are others, or too few.
 void cluster_check_entities(cluster *c, int node);
+tl_group_id cluster_group_id(uint32_t group);
 uint32_t cluster_groups_of(const cluster *c, int node);
 // How many of the scenario's groups have exactly one living owner.
 uint32_t cluster_owned_groups(const cluster *c);

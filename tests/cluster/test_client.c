@@ -456,6 +456,31 @@ TEST(an_own_entity)
     }
 }
 
+// Whatever gets lost, what a client said last of its entity is what all see in the end; messages beside it or not.
+TEST(the_last_word_arrives)
+{
+    lab *l = create_lab();
+    connect_friend(l, 0, 0, "friend-0");
+    connect_friend(l, 1, 1, "friend-1");
+    run(l, 1);
+    tl_entity_id id = create_own(l, 0, 0);
+    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 0.4, .delay_us = 10000, .jitter_us = 30000});
+    uint64_t random = seed;
+    uint8_t message[600] = {1};
+    for (int i = 1; i <= 30; i++) {
+        tl_values v = at(i, 0, 0);
+        v.fields[2].integer = i;
+        CHECK_EQUAL(tl_client_set(l->friends[0].client, id, tl_client_server_tick(l->friends[0].client, l->now_us), 0, &v), TL_OK);
+        for (int k = 0; k < 10; k++) {
+            tl_client_send(l->friends[0].client, message, sizeof message);
+            run(l, check_random_between(&random, 0, 0.1));
+        }
+        run(l, 0.7);
+        check_seen(l, 1, id, i, i);
+    }
+    destroy_lab(l);
+}
+
 // What a crashed server's clients owned goes, too; their ids are never made again.
 TEST(own_entities_go_with_their_server)
 {
@@ -593,7 +618,6 @@ TEST(refusal_and_reconnect)
     tl_server_drop_client(l->nodes[0].server, l->nodes[0].last_client, "enough");
     run(l, 0.5);
     CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
-    // More than there is room for.
     disconnect_friend(l, 0);
     validate(l);
     destroy_lab(l);
@@ -774,6 +798,7 @@ int main(int argc, char **argv)
     RUN(policies);
     RUN(a_request_to_nobody);
     RUN(an_own_entity);
+    RUN(the_last_word_arrives);
     RUN(own_entities_go_with_their_server);
     RUN(messages_both_ways);
     RUN(limits_of_rate);

@@ -76,6 +76,37 @@ TEST(back_at_any_time)
     }
 }
 
+// Groups that are given to a server that is dead by then, or back in another life, are not lost between the two.
+TEST(gives_to_the_dead)
+{
+    static const double dead_s[] = {0.001, 0.05, 0.12}, back_s[] = {0, 0.01, 0.6, 1.2};
+    for (int i = 0; i < 12; i++) {
+        cluster *c = three_servers(800);
+        tl_server_number beta = tl_server_get_number(c->nodes[1].server);
+        cluster_crash_server(c, 1);
+        cluster_run(c, dead_s[i % 3]);
+        uint32_t given = 0;
+        for (uint32_t g = 0; g < c->group_count; g++) given += tl_server_give_group(c->nodes[0].server, cluster_group_id(g), beta) == TL_OK;
+        CHECK(given > 0);
+        if (i % 4 == 0) cluster_start_server(c, 1);
+        cluster_run(c, 0.2 + back_s[i / 3]);
+        if (i % 4 == 1) cluster_start_server(c, 1);
+        if (i % 4 == 2) cluster_crash_server(c, 2); // the heir, perhaps
+        if (i % 4 == 3) cluster_crash_server(c, 0); // the giver
+        wait_owned(c, 4);
+        cluster_run(c, 3);
+        for (int n = 0; n < 3; n++)
+            if (c->nodes[n].server == NULL) cluster_start_server(c, n);
+        cluster_run(c, 1);
+        CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
+        check_all(c);
+        cluster_remove_rider(c, 0);
+        cluster_add_rider(c, 2);
+        cluster_settle(c, 3);
+        cluster_destroy(c);
+    }
+}
+
 // Frozen past its lease: what it had not committed is never seen, and it learns that it is out.
 TEST(a_zombie)
 {
@@ -260,6 +291,7 @@ int main(int argc, char **argv)
         RUN(a_crash_for_good);
         RUN(two_crashes);
         RUN(back_at_any_time);
+        RUN(gives_to_the_dead);
         RUN(a_zombie);
         RUN(a_nap);
         RUN(all_crash);

@@ -485,7 +485,7 @@ static child s_client_start(uint16_t port, const char *cipher)
     return c;
 }
 
-// Several lines both ways: the first goes through OpenSSL at the server's end too, the others through our own records.
+// Several lines both ways, and a farewell.
 static void check_openssl_command(const char *cipher)
 {
     char answer[64] = "";

@@ -203,6 +203,27 @@ TEST(altered_data)
     watcher_close(&server);
 }
 
+// The server answers the first record before it has read the second one.
+TEST(two_records_in_one_datagram)
+{
+    uint32_t first;
+    watcher server = server_open();
+    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    watcher client = held_back(&server, r, 2, &first);
+    uint32_t before = server.datagrams, answered = client.datagrams;
+    relay_packet *p = &r->log[first], *second = &r->log[first + 1];
+    memcpy(p->data + p->size, second->data, second->size);
+    p->size += second->size;
+    server.echo = true;
+    r->loss = 0;
+    deliver_log(r, &server, first);
+    RELAY_UNTIL(r, &server, &client, server.datagrams == before + 2 && client.datagrams == answered + 2);
+    relay_alive(r, &server, &client);
+    watcher_close(&client);
+    relay_close(r);
+    watcher_close(&server);
+}
+
 // ---- strangers ------------------------------------------------------------------------------------------------------
 
 TEST(cookie_is_no_amplifier)
@@ -420,6 +441,7 @@ int main(void)
     RUN(copies_and_replays);
     RUN(any_order_within_the_window);
     RUN(altered_data);
+    RUN(two_records_in_one_datagram);
     RUN(cookie_is_no_amplifier);
     RUN(hellos_without_cookie_take_no_place);
     RUN(noise);

@@ -1,0 +1,409 @@
+// A session and a view, joined by a path that loses, doubles and delays datagrams, over a random world: what the view
+// shows is the world, within each level's tolerance; and damaged datagrams change nothing.
+#include "check.h"
+#include "session.h"
+#include "view.h"
+#include "world.h"
+
+#include <math.h>
+
+enum { SIZES = 6, FLIGHT_MAX = 256, FRAME_BYTES_MAX = 64 * (TL_DATAGRAM_BYTES_MAX + 2), TICK_US = 50000 };
+
+typedef struct datagram {
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
+    size_t size;
+    int64_t at_tick; // -1: none
+} datagram;
+
+typedef struct link {
+    world *w;
+    tl_session *session;
+    tl_frame_scratch *scratch;
+    int32_t *marks;
+    unsigned char *frame;
+    // the client's end
+    void *memory;
+    tl_heap heap;
+    tl_view view;
+    uint16_t newest, report_sequence;
+    bool any;
+    unsigned char bits[TL_ACK_BITS / 8];
+    // the path
+    datagram flight[FLIGHT_MAX];
+    double loss;
+    int delay_ticks;
+    uint64_t random;
+    // what a damaged copy must not change
+    bool damage;
+    unsigned char *saved;
+    uint64_t refused, survived;
+} link;
+
+static link *begin(uint64_t seed, uint32_t kbit_s, double loss, int delay_ticks)
+{
+    link *l = calloc(1, sizeof *l);
+    l->w = world_create(500, SIZES, seed);
+    l->w->width_m = 1500;
+    l->w->change = 0.03;
+    l->w->groups_fixed = true;
+    l->session = calloc(1, sizeof *l->session);
+    tl_session_init(l->session, &l->w->heap, &l->w->pyramid, kbit_s, 0);
+    l->scratch = malloc(tl_frame_scratch_bytes());
+    l->marks = calloc(2 * l->w->pyramid.cells_max, sizeof *l->marks);
+    l->frame = malloc(FRAME_BYTES_MAX);
+    size_t bytes = tl_view_bytes(1000) + (4u << 20);
+    l->memory = calloc(1, bytes);
+    l->saved = malloc(bytes);
+    tl_heap_init(&l->heap, l->memory, bytes);
+    CHECK_EQUAL(tl_view_init(&l->view, &l->heap, &l->w->kinds, 1000), TL_OK);
+    for (int i = 0; i < FLIGHT_MAX; i++) l->flight[i].at_tick = -1;
+    l->loss = loss, l->delay_ticks = delay_ticks, l->random = seed * 7;
+    return l;
+}
+
+static void end(link *l)
+{
+    tl_session_end(l->session);
+    world_destroy(l->w);
+    free(l->session);
+    free(l->scratch);
+    free(l->marks);
+    free(l->frame);
+    free(l->memory);
+    free(l->saved);
+    free(l);
+}
+
+// ---- what a view shows ----
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    return world_hash(hash, &value, sizeof value);
+}
+
+static uint64_t view_hash(const tl_view *v)
+{
+    uint64_t hash = mix(mix(mix(mix(1, (uint64_t)v->tick), (uint64_t)v->settled_tick), v->entity_count), v->event_count);
+    hash = mix(mix(mix(hash, v->nack_count), v->orphan_count), v->applied);
+    for (int h = 0; h < TL_HANDLES_MAX; h++) {
+        const tl_view_stream *s = &v->streams[h];
+        if (!s->open) continue;
+        hash = mix(mix(mix(mix(hash, (uint64_t)h), (uint64_t)s->level), (uint64_t)s->x ^ (uint64_t)s->z << 32), s->top);
+        for (uint32_t i = 0; i < s->held.run_count; i++) hash = mix(mix(hash, s->held.runs[i].begin), s->held.runs[i].version);
+        for (uint32_t i = 0; i < s->top; i++) {
+            const tl_view_slot *slot = &s->slots[i];
+            hash = mix(hash, slot->used);
+            if (!slot->used) continue;
+            hash = mix(mix(mix(hash, slot->id), slot->carrier_id), (uint64_t)slot->entity);
+            hash = world_hash(hash, slot->state, (size_t)v->kinds->kinds[slot->kind].word_count * 8);
+        }
+    }
+    for (uint32_t i = 0; i < v->entity_top; i++) {
+        const tl_view_entity *e = &v->entities[i];
+        hash = mix(mix(hash, e->used), e->id);
+        if (e->used) hash = world_hash(mix(mix(hash, (uint64_t)e->home_stream), (uint64_t)e->home_slot), e->offset, sizeof e->offset);
+    }
+    return hash;
+}
+
+// ---- datagrams in ----
+
+static tl_result apply(link *l, const unsigned char *data, size_t size, tl_frame_head *head)
+{
+    tl_reader r = tl_reader_make(data, size);
+    uint32_t closes[TL_CLOSES_MAX];
+    int close_count = 0;
+    tl_channel_section messages;
+    if (tl_read_fixed(&r, 1) != TL_WIRE_FRAME) return TL_ERR_MALFORMED;
+    tl_frame_head_read(&r, head);
+    if (head->flags & TL_FRAME_CHANNEL_ACK) tl_read_fixed(&r, 2);
+    if (head->flags & TL_FRAME_CLOSES) {
+        close_count = (int)tl_read_limited(&r, TL_CLOSES_MAX);
+        for (int i = 0; i < close_count; i++) closes[i] = (uint32_t)tl_read_limited(&r, TL_HANDLES_MAX - 1);
+    }
+    if (head->flags & TL_FRAME_MESSAGES) tl_channel_read(&r, &messages);
+    if (r.bad) return TL_ERR_MALFORMED;
+    int64_t tick = head->tick, settled = head->settled == 255 ? -1 : tick - head->settled;
+    return tl_view_apply(&l->view, head->sequence, tick, settled, closes, close_count, &r);
+}
+
+static void evaluate_all(const tl_view *v)
+{
+    tl_view_validate(v);
+    for (uint32_t i = 0; i < v->entity_top; i++) {
+        tl_vec3 p;
+        tl_quat q;
+        if (v->entities[i].used) tl_view_pose(v, (int32_t)i, (double)v->tick + 0.5, true, &p, &q);
+    }
+}
+
+// A damaged copy is either refused, and nothing has changed, or it is taken for good; then all is put back.
+static void apply_damaged(link *l, const unsigned char *data, size_t size)
+{
+    unsigned char damaged[TL_DATAGRAM_BYTES_MAX + 64];
+    memcpy(damaged, data, size);
+    size_t new_size = world_mutate(&l->random, damaged, size, TL_DATAGRAM_BYTES_MAX);
+    unsigned char *exact = malloc(new_size ? new_size : 1);
+    memcpy(exact, damaged, new_size);
+    tl_view view = l->view;
+    tl_heap heap = l->heap;
+    size_t used = l->heap.used_bytes;
+    memcpy(l->saved, l->memory, used);
+    uint64_t before = view_hash(&l->view);
+    tl_frame_head head;
+    tl_result result = apply(l, exact, new_size, &head);
+    if (result == TL_ERR_MALFORMED) {
+        CHECK(view_hash(&l->view) == before && l->heap.live_bytes == heap.live_bytes);
+        l->refused++;
+    } else {
+        evaluate_all(&l->view);
+        l->survived++;
+    }
+    memset((unsigned char *)l->memory + used, 0, l->heap.used_bytes - used);
+    memcpy(l->memory, l->saved, used);
+    l->view = view;
+    l->heap = heap;
+    CHECK(view_hash(&l->view) == before);
+    free(exact);
+}
+
+static void receive(link *l, const datagram *d)
+{
+    tl_frame_head head;
+    if (l->damage) apply_damaged(l, d->data, d->size);
+    tl_reader r = tl_reader_make(d->data + 1, d->size - 1);
+    tl_frame_head_read(&r, &head);
+    int16_t ahead = l->any ? (int16_t)(head.sequence - l->newest) : 1;
+    if (ahead <= 0 && (-ahead >= TL_ACK_BITS || (l->bits[-ahead / 8] >> (-ahead % 8) & 1))) return; // again, or too old
+    uint64_t full = l->view.full;
+    tl_result result = apply(l, d->data, d->size, &head);
+    CHECK(result == TL_OK || result == TL_AGAIN);
+    CHECK_EQUAL(l->view.full, full);
+    for (; ahead > 0; ahead--) { // the window moves on
+        for (int b = (int)sizeof l->bits - 1; b > 0; b--) l->bits[b] = (unsigned char)(l->bits[b] << 1 | l->bits[b - 1] >> 7);
+        l->bits[0] = (unsigned char)(l->bits[0] << 1);
+        l->newest = head.sequence;
+    }
+    l->any = true;
+    int back = (int)(uint16_t)(l->newest - head.sequence);
+    if (result == TL_OK && back < TL_ACK_BITS) l->bits[back / 8] |= (unsigned char)(1 << (back % 8));
+}
+
+static void report(link *l)
+{
+    tl_report_head head = {.sequence = ++l->report_sequence, .ack = l->newest};
+    memcpy(head.bits, l->bits, sizeof head.bits);
+    if (!l->any || check_random_between(&l->random, 0, 1) < l->loss) return;
+    uint64_t now_us = (uint64_t)l->w->tick * TICK_US;
+    CHECK(tl_session_accept(l->session, &head, now_us) && !tl_session_accept(l->session, &head, now_us));
+    for (uint32_t i = 0; i < l->view.nack_count; i++) {
+        const tl_nack *n = &l->view.nacks[i];
+        tl_session_nack(l->session, n->sequence, n->handle, n->begin, n->end, n->held);
+    }
+    tl_session_acknowledge(l->session, &head, now_us);
+}
+
+static void post(link *l, const unsigned char *data, size_t size)
+{
+    CHECK(size <= TL_DATAGRAM_BYTES_MAX);
+    for (int copy = 0; copy < 2; copy++) {
+        if (check_random_between(&l->random, 0, 1) < l->loss || (copy && check_random(&l->random) % 10)) continue;
+        for (int i = 0; i < FLIGHT_MAX; i++) {
+            if (l->flight[i].at_tick >= 0) continue;
+            memcpy(l->flight[i].data, data, l->flight[i].size = size);
+            l->flight[i].at_tick = l->w->tick + (l->delay_ticks ? (int64_t)(check_random(&l->random) % (uint64_t)(l->delay_ticks + 1)) : 0);
+            break;
+        }
+    }
+}
+
+static void tick(link *l)
+{
+    world_step(l->w);
+    tl_session_subscribe(l->session, l->w->tick, l->marks);
+    for (uint32_t i = 0; i < 2 * l->w->pyramid.cell_top; i++) CHECK_EQUAL(l->marks[i], 0);
+    uint64_t now_us = (uint64_t)l->w->tick * TICK_US;
+    size_t size = tl_frame_write(l->session, l->w->tick, now_us, now_us, l->scratch, l->frame, FRAME_BYTES_MAX);
+    for (size_t at = 0; at < size;) {
+        size_t one = l->frame[at] | (size_t)l->frame[at + 1] << 8;
+        post(l, l->frame + at + 2, one);
+        at += 2 + one;
+    }
+    for (int i = 0; i < FLIGHT_MAX; i++) {
+        if (l->flight[i].at_tick < 0 || l->flight[i].at_tick > l->w->tick) continue;
+        receive(l, &l->flight[i]);
+        l->flight[i].at_tick = -1;
+    }
+    report(l);
+    tl_view_validate(&l->view);
+    tl_view_event event;
+    while (tl_view_next_event(&l->view, &event)) CHECK(event.id != 0);
+}
+
+// ---- comparing ----
+
+static void check_entity(const link *l, int32_t index)
+{
+    const world *w = l->w;
+    const tl_entity *e = &w->mirror.entities[index];
+    const tl_kind *kind = &w->kinds.kinds[e->kind];
+    tl_vec3 truth, shown;
+    tl_quat q;
+    if (!tl_mirror_pose(&w->mirror, index, (double)w->tick, &truth, &q)) return;
+    int32_t found = tl_view_find(&l->view, e->id);
+    double distance = tl_vec3_length(tl_vec3_sub(truth, l->session->observer));
+    if (found == TL_NONE || l->view.entities[found].home_stream == TL_NONE) { // or about to be out of sight
+        CHECK(kind->level_last < TL_LEVELS_MAX - 1 && distance > 60); // not sent so far away
+        return;
+    }
+    tl_view_source source = tl_view_source_of(&l->view, found);
+    if (source.carrier_id != e->carrier_id) { // DBG
+        const tl_view_entity *ve = &l->view.entities[found];
+        for (uint32_t i = 0; i < l->view.nack_count; i++) { const tl_nack *n = &l->view.nacks[i]; int sub = l->session->by_handle[n->handle]; fprintf(stderr, "DBG nack seq %d h %d [%u,%u) held %u; view open %d held %u/%u; sub %d", n->sequence, n->handle, n->begin, n->end, n->held, l->view.streams[n->handle].open, l->view.streams[n->handle].held.runs[0].version, l->view.streams[n->handle].held.run_count, sub); if (sub >= 0) { const tl_subscription *u = &l->session->subscriptions[sub]; fprintf(stderr, " closing %d stream v%u cursor v%u since %u runs %u", u->closing, u->stream >= 0 ? w->pyramid.streams[u->stream].version : 0, u->cursors.runs[0].version, (unsigned)u->cursors.runs[0].since, u->cursors.run_count);} fprintf(stderr, "\n"); }
+        fprintf(stderr, "DBG next seq %u oldest %u cand tick %d seq %u broken %d\n", (unsigned)l->session->next_sequence, (unsigned)l->session->oldest_sequence, (int)l->session->candidate_tick, (unsigned)l->session->candidate_sequence, l->session->candidate_broken);
+        fprintf(stderr, "DBG tick %d view tick %d settled %d kind %d id %llx src carrier %llx real %llx level %d home %d/%d\n", (int)w->tick, (int)l->view.tick, (int)l->view.settled_tick, e->kind, (long long)e->id, (long long)source.carrier_id, (long long)e->carrier_id, source.level, ve->home_stream, ve->home_slot);
+        for (int32_t st = ve->first_stream, sl = ve->first_slot; st != TL_NONE;) {
+            const tl_view_slot *h = &l->view.streams[st].slots[sl];
+            int sub = l->session->by_handle[st];
+            const tl_subscription *su = sub >= 0 ? &l->session->subscriptions[sub] : NULL;
+            const tl_stream *ss = su && su->stream >= 0 ? &w->pyramid.streams[su->stream] : NULL;
+            fprintf(stderr, " DBG holder handle %d slot %d level %d enter %d; sub closing %d unwanted %d stream v%d runs %d: held v%d, cursor v%d; server slot id %llx carrier %llx\n", st, sl, l->view.streams[st].level, (int)h->enter_tick, su ? su->closing : -1, su ? (int)su->unwanted_tick : -9, ss ? (int)ss->version : -1, l->view.streams[st].held.run_count, l->view.streams[st].held.runs[0].version, su ? su->cursors.runs[0].version : 0, ss ? (long long)ss->slots[sl].id : 0, ss ? (long long)ss->slots[sl].carrier_id : 0);
+            st = h->next_stream, sl = h->next_slot;
+        }
+    }
+    CHECK(source.carrier_id == e->carrier_id && source.kind == kind);
+    CHECK(tl_view_pose(&l->view, found, (double)w->tick, false, &shown, &q));
+    double error = tl_vec3_length(tl_vec3_sub(truth, shown)), level_tolerance = tl_level_tolerance_m(source.level);
+    if (error > level_tolerance * 1.01) fprintf(stderr, "error %g tolerance %g level %d kind %d carried %d distance %g tick %d\n", error, level_tolerance, source.level, e->kind, e->carrier_id != 0, distance, (int)w->tick);
+    CHECK(error <= level_tolerance * 1.01); // of what shows it
+    CHECK(error <= fmax(0.02, 0.001 * distance) * 1.01); // and as promised
+    if (source.level == 0 && kind->level_last > 1)
+        for (int f = 1; f < kind->field_count; f++)
+            CHECK(memcmp(source.state + kind->fields[f].word, e->state + kind->fields[f].word, (size_t)kind->fields[f].word_count * 8) == 0);
+}
+
+static void check_same(const link *l)
+{
+    uint32_t live = 0;
+    for (int32_t i = 0; i < l->w->mirror.entity_top; i++) {
+        const tl_entity *e = &l->w->mirror.entities[i];
+        if (!e->used || !e->live) continue;
+        live++;
+        check_entity(l, i);
+    }
+    for (uint32_t i = 0; i < l->view.entity_top; i++) { // and nobody who is no more, but for who went out of sight before
+        const tl_view_entity *e = &l->view.entities[i];
+        if (e->used && e->home_stream != TL_NONE) CHECK(tl_mirror_find(&l->w->mirror, e->id) != TL_NONE);
+    }
+    CHECK(live > 100 && l->view.entity_count > live / 2);
+}
+
+static void quieten(link *l, int ticks)
+{
+    double loss = l->loss;
+    int delay_ticks = l->delay_ticks;
+    uint32_t kbit_s = l->session->kbit_s;
+    l->loss = 0, l->delay_ticks = 0;
+    l->session->kbit_s = 20000;
+    for (int i = 0; i < ticks || l->w->tick % 2; i++) tick(l); // far levels are told at even ticks
+    check_same(l);
+    l->loss = loss, l->delay_ticks = delay_ticks, l->session->kbit_s = kbit_s;
+}
+
+static void ride(link *l, int ticks)
+{
+    for (int i = 0; i < ticks; i++) {
+        l->session->observer.x = 1500 * sin((double)i / 40);
+        l->session->observer.z = 1500 * cos((double)i / 57);
+        if (i == ticks / 2) l->session->observer.x += 900; // a jump
+        tick(l);
+        if (i % 100 == 99) quieten(l, 50); // two and a half seconds
+    }
+}
+
+TEST(a_clear_path_shows_every_tick)
+{
+    link *l = begin(1, 20000, 0, 0);
+    for (int i = 0; i < 20; i++) tick(l);
+    for (int i = 0; i < 200; i++) {
+        l->session->observer.x = i * 1.0; // 20 m/s
+        tick(l);
+        if (l->w->tick % 2 == 0) check_same(l);
+    }
+    end(l);
+}
+
+TEST(loss_and_delay_are_made_up_for)
+{
+    for (uint64_t seed = 2; seed <= 5; seed++) {
+        link *l = begin(seed, 20000, 0.1 * (double)seed, (int)seed);
+        ride(l, 300);
+        CHECK(l->session->datagrams_lost > 20);
+        end(l);
+    }
+}
+
+TEST(a_small_budget_is_kept_and_catches_up)
+{
+    for (uint64_t seed = 6; seed <= 9; seed++) {
+        link *l = begin(seed, 40 * (uint32_t)(seed - 5), 0.05, 2);
+        ride(l, 300);
+        uint64_t before = l->session->bytes_sent;
+        for (int i = 0; i < 200; i++) tick(l);
+        CHECK((double)(l->session->bytes_sent - before) < 10 * l->session->kbit_s * 125.0 * 1.3 + 20000); // in ten seconds
+        quieten(l, 50);
+        end(l);
+    }
+}
+
+TEST(a_silence_is_survived)
+{
+    link *l = begin(10, 20000, 0, 0);
+    for (int i = 0; i < 40; i++) tick(l);
+    l->loss = 1;
+    for (int i = 0; i < 150; i++) tick(l); // longer than the history
+    quieten(l, 50);
+    end(l);
+}
+
+TEST(damaged_datagrams_change_nothing)
+{
+    uint64_t refused = 0, survived = 0;
+    for (uint64_t seed = 11; seed <= 13; seed++) {
+        link *l = begin(seed, seed == 12 ? 200 : 20000, 0.2, 3);
+        l->damage = true;
+        for (int i = 0; i < 120; i++) {
+            l->session->observer.x = 1500 * sin((double)i / 20);
+            tick(l);
+        }
+        l->damage = false;
+        quieten(l, 50);
+        refused += l->refused, survived += l->survived;
+        end(l);
+    }
+    CHECK(refused > 50 && survived > 50);
+}
+
+TEST(a_reset_view_is_empty)
+{
+    link *l = begin(14, 20000, 0, 0);
+    for (int i = 0; i < 40; i++) tick(l);
+    CHECK(l->view.entity_count > 100);
+    tl_view_reset(&l->view);
+    tl_view_validate(&l->view);
+    uint32_t left = 0;
+    tl_view_event event;
+    while (tl_view_next_event(&l->view, &event)) left += event.change == TL_VIEW_LEFT;
+    CHECK(left > 100 && l->view.entity_count == 0 && l->view.tick == -1);
+    end(l);
+}
+
+int main(void)
+{
+    RUN(a_clear_path_shows_every_tick);
+    RUN(loss_and_delay_are_made_up_for);
+    RUN(a_small_budget_is_kept_and_catches_up);
+    RUN(a_silence_is_survived);
+    RUN(damaged_datagrams_change_nothing);
+    RUN(a_reset_view_is_empty);
+}
