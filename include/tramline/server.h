@@ -54,8 +54,8 @@ typedef struct tl_server_callbacks {
     tl_result (*request)(void *user, tl_server *server, const tl_request *request);
     void (*client)(void *user, tl_server *server, tl_client_number client, const char *name, bool joined);
     void (*message)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
-    // A record of another server was mirrored: microseconds since its commit began.
-    void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t us);
+    // A record of another server is mirrored now. begun_us: when its commit began, by that server's clock.
+    void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t begun_us);
     void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
     void (*log)(void *user, const char *text); // what an operator wants to know; rare
 } tl_server_callbacks;
@@ -84,7 +84,7 @@ typedef struct tl_server_stats {
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
-    uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused, things that found no room
+    uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     size_t memory_used_bytes, memory_bytes;
 } tl_server_stats;
 
@@ -157,6 +157,7 @@ TL_API uint32_t tl_server_group_entities(const tl_server *server, tl_group_id gr
 // ---- clients ----
 // Reliable and ordered. TL_AGAIN: too much is waiting for this client.
 TL_API tl_result tl_server_send(tl_server *server, tl_client_number client, const void *data, size_t size);
+// Goes at the next frame. `reason` is copied, 127 bytes at most.
 TL_API void tl_server_drop_client(tl_server *server, tl_client_number client, const char *reason);
 // Checks all that the server holds against itself; for tests. Ends the program if something is wrong.
 TL_API void tl_server_validate(const tl_server *server);

@@ -79,10 +79,11 @@ static void on_client(void *user, tl_server *server, tl_client_number client, co
     say(user, "%s %s", name, joined ? "has joined" : "is gone");
 }
 
-static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t us)
+static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     node *n = user;
-    meter_link(&n->meter, us);
+    uint64_t now_us = clock_world_us();
+    meter_link(&n->meter, now_us > begun_us ? now_us - begun_us : 0);
 }
 
 static void on_committed(void *user, int64_t tick, uint64_t us)

@@ -5,7 +5,7 @@ void (*tl_train_bit)(int context, int bit);
 void (*tl_train_raw)(int bits);
 #endif
 
-enum { ADAPT_SHIFT = 5, RANGE_MIN = 1 << 24, PROBABILITY_BITS = 15 };
+enum { ADAPT_SHIFT = 6, RANGE_MIN = 1 << 24, PROBABILITY_BITS = 15 };
 
 void tl_codec_encoder(tl_codec *c, void *out, size_t capacity, uint16_t *models)
 {

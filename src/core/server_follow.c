@@ -316,7 +316,7 @@ static void apply_one(tl_server *s, tl_server_number number, tl_followed_record 
     }
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
     p->applied_tick = record->tick;
-    if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, s->now_us - record->begun_us);
+    if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, record->begun_us);
 }
 
 static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)

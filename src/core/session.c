@@ -181,15 +181,18 @@ static void on_arrived(tl_session *s, tl_sent *sent)
     forget_sent(s, sent);
 }
 
-// Rewinds the slots of [begin, end) to a version, but for runs that were built anew after `sequence`.
-static void rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version, uint64_t sequence)
+// Rewinds the slots of [begin, end) to a version, but for runs that were built anew after `sequence`. False: for all.
+static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version, uint64_t sequence)
 {
     tl_cursor_map before = sub->cursors;
+    bool any = false;
     for (uint32_t i = 0; i < before.run_count; i++) {
         uint32_t run_begin = before.runs[i].begin, run_end = tl_cursor_run_end(&before, i);
         if (run_end <= begin || run_begin >= end || before.runs[i].since > sequence) continue;
         tl_cursor_set(&sub->cursors, run_begin > begin ? run_begin : begin, run_end < end ? run_end : end, version, s->next_sequence);
+        any = true;
     }
+    return any;
 }
 
 static void on_lost(tl_session *s, tl_sent *sent, uint64_t sequence)
@@ -258,6 +261,5 @@ void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t
     if (sub == NULL || sub->closing || begin >= end) return;
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
     if (!tl_stream_can_continue(stream, held)) held = 0;
-    rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence));
-    s->candidate_broken = true;
+    if (rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence))) s->candidate_broken = true;
 }

@@ -24,10 +24,30 @@ static bool nack(tl_view *v, const tl_chunk_head *head, uint32_t held)
     return true;
 }
 
-static void drop_nacks(tl_view *v, uint32_t handle, uint32_t begin, uint32_t end)
+// What a nack asked for has come, unless the nack is of a later datagram; or the stream is closed.
+static void drop_nacks(tl_view *v, uint32_t handle, uint32_t begin, uint32_t end, bool closed)
 {
-    for (uint32_t i = 0; i < v->nack_count; i++)
-        if (v->nacks[i].handle == handle && v->nacks[i].begin < end && v->nacks[i].end > begin) v->nacks[i--] = v->nacks[--v->nack_count];
+    for (uint32_t i = 0; i < v->nack_count; i++) {
+        const tl_nack *n = &v->nacks[i];
+        bool over = closed || (int16_t)(v->sequence - n->sequence) >= 0;
+        if (n->handle == handle && n->begin < end && n->end > begin && over) v->nacks[i--] = v->nacks[--v->nack_count];
+    }
+}
+
+static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
+{
+    return stream->open && stream->tile_size == head->tile_size && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
+}
+
+// Whether a whole chunk comes late: something of what it tells is held already, as new or newer.
+static bool is_late(const tl_view_stream *stream, const tl_chunk_head *head)
+{
+    if (!head->whole || !same_tile(stream, head)) return false;
+    for (uint32_t i = 0; i < stream->held.run_count; i++) {
+        const tl_cursor_run *run = &stream->held.runs[i];
+        if (run->begin < head->end && tl_cursor_run_end(&stream->held, i) > head->begin && run->version >= head->steps) return true;
+    }
+    return false;
 }
 
 // Whether a chunk goes on from what is held. `from`: the version that is, 0 if it is not one and the same.
@@ -96,7 +116,8 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     const tl_view_stream *stream = &v->streams[head->handle];
     uint32_t from = 0;
     // What is older than the handle's last close is of another stream.
-    chunk->skipped = tick <= stream->closed_tick || (!head->whole && !continues(v, head, &from));
+    chunk->skipped = tick <= stream->closed_tick || is_late(stream, head) || (!head->whole && !continues(v, head, &from));
+    chunk->to_version = from;
     if (chunk->skipped) return true;
     chunk->to_version = from + head->steps;
     int level = head->whole ? head->level : stream->level;
@@ -122,7 +143,7 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
     for (uint32_t i = 0; i < stream->top; i++) empty_slot(v, handle, i, tick);
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
     *stream = (tl_view_stream){.closed_tick = tick};
-    drop_nacks(v, handle, 0, TL_SLOT_END);
+    drop_nacks(v, handle, 0, TL_SLOT_END, true);
 }
 
 static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
@@ -201,7 +222,7 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
 {
     const tl_chunk_head *head = &chunk->head;
     tl_view_stream *stream = &v->streams[head->handle];
-    bool same = stream->open && stream->tile_size == head->tile_size && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
+    bool same = same_tile(stream, head);
     if (!same) {
         tl_view_close_stream(v, head->handle, chunk->to_tick);
         int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->tile_size);
@@ -222,7 +243,7 @@ static void commit(tl_view *v, const tl_view_chunk *chunk)
         return;
     }
     if (chunk->top > stream->top) stream->top = chunk->top;
-    drop_nacks(v, chunk->head.handle, chunk->head.begin, chunk->head.end);
+    drop_nacks(v, chunk->head.handle, chunk->head.begin, chunk->head.end, false);
     for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
     tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
 }

@@ -116,6 +116,15 @@ static tl_result submit_locked(tl_sqlite_store *store, tl_work *work)
     return TL_OK;
 }
 
+// The caller's time is that of its step's beginning; a commit begins when it is handed over.
+static uint64_t begin_us(uint64_t caller_us)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t now_us = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+    return now_us > caller_us && now_us - caller_us < 1000000u ? now_us : caller_us;
+}
+
 static tl_result sqlite_submit(tl_store *base, int64_t tick, const void *data, size_t size, uint64_t now_us)
 {
     tl_sqlite_store *store = self_of(base);
@@ -127,7 +136,7 @@ static tl_result sqlite_submit(tl_store *base, int64_t tick, const void *data, s
         return TL_ERR_MEMORY;
     }
     work->tick = tick;
-    work->begun_us = now_us;
+    work->begun_us = begin_us(now_us);
     pthread_mutex_lock(&store->mutex);
     tl_result result = submit_locked(store, work);
     pthread_mutex_unlock(&store->mutex);

@@ -143,7 +143,8 @@ static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_e
         server->reading = NULL;
         int error = SSL_get_error(peer->ssl, size);
         if (error == SSL_ERROR_WANT_READ) {
-            SSL_free_buffers(peer->ssl); // 18 kB that the next datagram, of whichever peer, takes again
+            // 18 kB that the next datagram, of whichever peer, takes again; SSL_MODE_RELEASE_BUFFERS is not for DTLS.
+            SSL_free_buffers(peer->ssl);
             return TL_AGAIN;
         }
         if (error == SSL_ERROR_ZERO_RETURN) return event_closed(server, peer, TL_OK, "closed by the other side", out);

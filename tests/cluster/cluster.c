@@ -105,9 +105,10 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
     }
 }
 
-static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t us)
+static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     cluster_node *n = user;
+    uint64_t us = n->cluster->now_us - begun_us;
     (void)from, (void)tick;
     if (us > n->link_us_max) n->link_us_max = us;
     n->records_linked++;
