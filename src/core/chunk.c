@@ -39,14 +39,6 @@ uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
     return c->codec.bad ? 0 : (uint32_t)value;
 }
 
-enum { FAST_MM_S = 2500 };
-
-static bool is_fast(const tl_chunk_coder *c, const tl_field *place, const int64_t *v)
-{
-    int64_t speed = (int64_t)(tl_magnitude(v[0]) + tl_magnitude(v[2])), unit = (int64_t)FAST_MM_S << (place->shift[c->level] + c->kinds->rate_shift + 8);
-    return speed > (unit >> 8) / (1000 * (int64_t)c->kinds->tick_hz);
-}
-
 enum { ALONG, ACROSS, VERTICAL };
 
 static int role_of(int axis, const int64_t *motion)
@@ -61,21 +53,18 @@ static int sign_of(int64_t value)
     return (value > 0) - (value < 0);
 }
 
-static int class_of_slot(const tl_chunk_coder *c, const int64_t *base, int kind_number)
+static int class_of_slot(const tl_chunk_coder *c, tl_motion motion, int64_t course_tick)
 {
-    if (base == NULL) return TL_SLOT_EMPTY;
-    const tl_field *place = &c->kinds->kinds[kind_number].fields[0];
-    if (place->predictor == TL_PREDICT_HOLD) return TL_SLOT_FIXED;
-    if (!(base[4] | base[6] | base[5])) return TL_SLOT_STILL;
-    int age = tl_bit_length((uint64_t)(c->to_tick > base[0] ? c->to_tick - base[0] : 0));
+    if (motion < TL_MOTION_SLOW) return (int)motion;
+    int age = tl_bit_length((uint64_t)(c->to_tick > course_tick ? c->to_tick - course_tick : 0));
     if (age >= TL_COURSE_AGES) age = TL_COURSE_AGES - 1;
-    return TL_SLOT_MOVING + is_fast(c, place, base + 4) * TL_COURSE_AGES + age;
+    return TL_SLOT_MOVING + (motion == TL_MOTION_FAST) * TL_COURSE_AGES + age;
 }
 
-bool tl_chunk_changed(tl_chunk_coder *c, bool changed, const int64_t *base, int base_kind)
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick)
 {
     if (c->whole) return tl_code_bit(&c->codec, MODEL(filled), changed);
-    return tl_code_bit(&c->codec, MODEL(changed) + !c->one_step * TL_SLOT_CLASSES + class_of_slot(c, base, base_kind), changed);
+    return tl_code_bit(&c->codec, MODEL(changed) + !c->one_step * TL_SLOT_CLASSES + class_of_slot(c, motion, course_tick), changed);
 }
 
 static tl_chunk_op_type code_type(tl_chunk_coder *c, tl_chunk_op_type type, bool held)
@@ -166,7 +155,7 @@ static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t 
         turn = 0;
     turned(from, turn, expected);
     for (int axis = 0; axis < 3; axis++) {
-        int models = MODEL(swerve) + (((turn != 0) * 2 + is_fast(c, field, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
+        int models = MODEL(swerve) + (((turn != 0) * 2 + tl_velocity_is_fast(field, c->kinds, c->level, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
         to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]), tl_add_wrap(to[axis], -expected[axis])));
     }
 }
@@ -357,7 +346,12 @@ static bool encode_slot(encoding *e, uint32_t index)
     const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
     tl_chunk_op op;
     bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p->kinds, &op);
-    tl_chunk_changed(e->coder, changed, base, undo ? undo->kind : slot->kind);
+    if (e->about.from == 0 || base == NULL)
+        tl_chunk_changed(e->coder, changed, TL_MOTION_EMPTY, 0);
+    else if (undo)
+        tl_chunk_changed(e->coder, changed, tl_motion_of(&e->p->kinds->kinds[undo->kind], e->p->kinds, e->s->level, base), base[0]);
+    else
+        tl_chunk_changed(e->coder, false, slot->motion, slot->course_tick);
     if (changed) {
         bool has_words = op.type == TL_CHUNK_UPDATE || op.type == TL_CHUNK_ENTER;
         e->about.ops++;

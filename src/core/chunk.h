@@ -29,10 +29,10 @@ typedef struct tl_chunk_op {
     int64_t *words;
 } tl_chunk_op;
 
-// What a slot held, as far as it bears on whether it changes: nothing; something that holds its place; something that
-// could move but stands; something that moves: slow or fast, by how long it has kept its course.
+// What a slot held, as far as it bears on whether it changes: the motions of state.h, the moving ones by how long the
+// course has been kept.
 enum {
-    TL_SLOT_EMPTY, TL_SLOT_FIXED, TL_SLOT_STILL, TL_SLOT_MOVING,
+    TL_SLOT_MOVING = TL_MOTION_SLOW,
     TL_COURSE_AGES = 10,
     TL_SLOT_CLASSES = TL_SLOT_MOVING + 2 * TL_COURSE_AGES,
 };
@@ -82,8 +82,8 @@ void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint3
 // First, if the chunk is up to the end of the stream: how many slots it has more than at its start (from nothing: than
 // the chunk's first slot).
 uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);
-// Then for each slot: whether it changed. `base` is what it held at the chunk's start, NULL if nothing.
-bool tl_chunk_changed(tl_chunk_coder *c, bool changed, const int64_t *base, int base_kind);
+// Then for each slot: whether it changed. Motion and course are of what it held at the chunk's start.
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick);
 // And if so, how.
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind);
 

@@ -36,13 +36,13 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
     return !tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid->streams[sub->stream].version);
 }
 
-// Far levels go out at every other tick: what changed in both is told once, and what a tick's delay adds to the error is
-// small beside their tolerance. All of them at the same ticks, so that a client is wholly up to date at each of those.
+// Far levels go out at every other tick, half of the streams at each: what changed in both is told once, and what a tick's
+// delay adds to the error is small beside their tolerance.
 enum { FAR_LEVEL = 4, FAR_EVERY_TICKS = 2 };
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    return s->pyramid->streams[sub->stream].level < FAR_LEVEL || tick % FAR_EVERY_TICKS == 0;
+    return s->pyramid->streams[sub->stream].level < FAR_LEVEL || (tick + sub->handle) % FAR_EVERY_TICKS == 0;
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)
@@ -250,12 +250,24 @@ static void close_unwanted(tl_session *s)
     }
 }
 
+// Behind by no more than what this very tick has changed.
+static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub, int64_t tick)
+{
+    const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    return stream->version_tick == tick && tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
+}
+
 static void note_candidate(tl_session *s, int64_t tick)
 {
     if (s->candidate_tick >= 0) return;
-    for (uint32_t i = 0; i < s->subscription_top; i++)
-        if (s->subscriptions[i].used && !s->subscriptions[i].closing && is_behind(s, &s->subscriptions[i])) return;
-    s->candidate_tick = tick;
+    int64_t whole_tick = tick;
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        const tl_subscription *sub = &s->subscriptions[i];
+        if (!sub->used || sub->closing || !is_behind(s, sub)) continue;
+        if (!is_of_the_last_tick(s, sub, tick)) return;
+        whole_tick = tick - 1;
+    }
+    s->candidate_tick = whole_tick;
     s->candidate_sequence = s->next_sequence - 1;
     s->candidate_broken = false;
 }

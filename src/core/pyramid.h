@@ -27,6 +27,8 @@ typedef struct tl_slot {
     int64_t due_tick;      // when to look again whether the curve holds; -1: never
     int32_t entity;
     uint32_t last_version; // of its last undo entry
+    int64_t course_tick;   // of its state: since when it keeps its course
+    uint8_t motion;        // of its state, see state.h
     uint8_t kind;
     bool used, deleted;    // deleted: it was left because the entity was deleted
 } tl_slot;

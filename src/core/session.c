@@ -261,5 +261,7 @@ void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t
     if (sub == NULL || sub->closing || begin >= end) return;
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
     if (!tl_stream_can_continue(stream, held)) held = 0;
+    if (begin > stream->slot_top) begin = stream->slot_top; // a client may say anything
+    if (end > stream->slot_top) end = TL_SLOT_END;
     if (rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence))) s->candidate_broken = true;
 }

@@ -285,6 +285,23 @@ void tl_state_derive(const tl_kind *kind, const tl_kinds *kinds, const int64_t *
     }
 }
 
+enum { FAST_MM_S = 2500 };
+
+bool tl_velocity_is_fast(const tl_field *place, const tl_kinds *kinds, int level, const int64_t *velocity)
+{
+    int64_t speed = (int64_t)(tl_magnitude(velocity[0]) + tl_magnitude(velocity[2]));
+    int64_t unit = (int64_t)FAST_MM_S << (place->shift[level] + kinds->rate_shift + 8);
+    return speed > (unit >> 8) / (1000 * (int64_t)kinds->tick_hz);
+}
+
+tl_motion tl_motion_of(const tl_kind *kind, const tl_kinds *kinds, int level, const int64_t *words)
+{
+    const tl_field *place = &kind->fields[0];
+    if (place->predictor == TL_PREDICT_HOLD) return TL_MOTION_FIXED;
+    if (!(words[4] | words[5] | words[6])) return TL_MOTION_STILL;
+    return tl_velocity_is_fast(place, kinds, level, words + 4) ? TL_MOTION_FAST : TL_MOTION_SLOW;
+}
+
 double tl_tolerance_share(const tl_kind *kind, bool carried)
 {
     return kind->carrier_reach_m > 0 ? 1 : carried ? 0.25 : 1; // a carrier's own tolerance is tightened already (kinds.c)

@@ -47,6 +47,12 @@ int64_t tl_state_holds(const tl_kind *kind, const tl_kinds *kinds, const int64_t
 // The share of the tolerance that an entity's own place may use up: carriers and riders leave room for each other.
 double tl_tolerance_share(const tl_kind *kind, bool carried);
 
+// How something moves, as far as it bears on how likely it changes: nothing is there; it holds its place; it could move
+// but stands; it moves, slowly or fast (2.5 m/s).
+typedef enum tl_motion { TL_MOTION_EMPTY, TL_MOTION_FIXED, TL_MOTION_STILL, TL_MOTION_SLOW, TL_MOTION_FAST } tl_motion;
+tl_motion tl_motion_of(const tl_kind *kind, const tl_kinds *kinds, int level, const int64_t *words);
+bool tl_velocity_is_fast(const tl_field *place, const tl_kinds *kinds, int level, const int64_t *velocity);
+
 tl_quat tl_quat_multiply(tl_quat a, tl_quat b);
 tl_vec3 tl_quat_rotate(tl_quat q, tl_vec3 v);
 tl_quat tl_quat_conjugate(tl_quat q);

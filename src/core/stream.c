@@ -124,6 +124,13 @@ static void derive(const tl_pyramid *p, const tl_stream *s, const tl_entity *e, 
     tl_state_derive(&p->kinds->kinds[e->kind], p->kinds, e->state, p->tick, s->level, e->carrier_id ? (tl_origin){0, 0, 0} : s->origin, words);
 }
 
+// After a slot's state was set.
+static void note_motion(const tl_pyramid *p, const tl_stream *s, tl_slot *slot)
+{
+    slot->motion = (uint8_t)tl_motion_of(&p->kinds->kinds[slot->kind], p->kinds, s->level, slot->state);
+    slot->course_tick = slot->state[0];
+}
+
 void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
 {
     if (stream == TL_NONE) return;
@@ -146,6 +153,7 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     *slot = (tl_slot){.id = e->id, .carrier_id = e->carrier_id, .state = state, .due_tick = -1, .entity = entity,
                       .last_version = slot->last_version, .kind = e->kind, .used = true};
     derive(p, s, e, state);
+    note_motion(p, s, slot);
     e->slots[s->rank] = (int32_t)index;
     if (s->level) schedule_slot(p, s, slot, slot_holds(p, s, slot, e));
     p->published_count[s->level]++;
@@ -176,6 +184,7 @@ static void publish(tl_pyramid *p, tl_stream *s, uint32_t index, const tl_entity
     tl_slot *slot = &s->slots[index];
     memcpy(slot->state, words, state_bytes(p, slot->kind));
     slot->carrier_id = e->carrier_id;
+    note_motion(p, s, slot);
     p->published_count[s->level]++;
 }
 

@@ -13,6 +13,8 @@ typedef struct tl_view_slot {
     int64_t enter_tick;
     int32_t entity;                     // TL_NONE: deleted already, by another stream
     int32_t next_stream, next_slot;     // the entity's next holder
+    int64_t course_tick;                // of its state, see state.h
+    uint8_t motion;
     uint8_t kind;
     bool used;
 } tl_view_slot;
@@ -24,6 +26,7 @@ typedef struct tl_view_stream {
     tl_origin origin;
     tl_view_slot *slots;
     uint32_t capacity, top;
+    uint32_t end_top; // how many slots there were at the version that the last run of `held` is at
     tl_cursor_map held;
     int64_t closed_tick;
 } tl_view_stream;

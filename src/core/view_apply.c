@@ -71,7 +71,7 @@ static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
     const tl_view_slot *slot = !chunk->head.whole && index < stream->top && stream->slots[index].used ? &stream->slots[index] : NULL;
     const int64_t *base = slot ? slot->state : NULL;
     int base_kind = slot ? slot->kind : 0;
-    if (!tl_chunk_changed(c, false, base, base_kind)) return true;
+    if (!tl_chunk_changed(c, false, slot ? slot->motion : TL_MOTION_EMPTY, slot ? slot->course_tick : 0)) return true;
     if (v->op_count == TL_DATAGRAM_OPS_MAX || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) return false;
     tl_view_op *o = &v->ops[v->op_count++];
     o->op = (tl_chunk_op){.slot = index, .words = v->words + v->word_count};
@@ -86,7 +86,7 @@ static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
 static bool read_slots(tl_view *v, tl_view_chunk *chunk)
 {
     const tl_chunk_head *head = &chunk->head;
-    uint32_t top_before = head->whole ? head->begin : v->streams[head->handle].top;
+    uint32_t top_before = head->whole ? head->begin : v->streams[head->handle].end_top;
     chunk->top = head->end;
     if (head->end == TL_SLOT_END) chunk->top = top_before + tl_chunk_added(v->coder, 0);
     if (v->coder->codec.bad || chunk->top > TL_STREAM_SLOTS_MAX) return false;
@@ -99,6 +99,17 @@ static bool read_slots(tl_view *v, tl_view_chunk *chunk)
     return true;
 }
 
+// Chunks of one stream are of slots that rise, and of one tile: none goes on from what the one before takes the place of.
+static bool may_follow(const tl_view *v, const tl_view_chunk *before, const tl_chunk_head *head)
+{
+    const tl_chunk_head *b = &before->head;
+    if (b->handle != head->handle) return true;
+    if (head->begin < b->end) return false;
+    if (b->whole && head->whole) return b->tile_size == head->tile_size && b->level == head->level && b->x == head->x && b->y == head->y && b->z == head->z;
+    const tl_view_stream *stream = &v->streams[b->handle];
+    return !b->whole || before->skipped || !stream->open || same_tile(stream, b);
+}
+
 static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_handle)
 {
     if (v->chunk_count == TL_VIEW_CHUNKS_MAX) return false;
@@ -108,9 +119,7 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     tl_chunk_head_read(r, head, last_handle);
     const unsigned char *bytes = tl_read_bytes(r, head->size);
     if (r->bad) return false;
-    // Chunks of one stream are of slots that rise.
-    const tl_view_chunk *before = v->chunk_count ? chunk - 1 : NULL;
-    if (before && before->head.handle == head->handle && head->begin < before->head.end) return false;
+    if (v->chunk_count && !may_follow(v, chunk - 1, head)) return false;
     v->chunk_count++;
     chunk->to_tick = tick - head->age_ticks;
     const tl_view_stream *stream = &v->streams[head->handle];
@@ -158,6 +167,12 @@ static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
     return true;
 }
 
+static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_slot *slot)
+{
+    slot->motion = (uint8_t)tl_motion_of(&v->kinds->kinds[slot->kind], v->kinds, stream->level, slot->state);
+    slot->course_tick = slot->state[0];
+}
+
 static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
@@ -174,6 +189,7 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     memcpy(state, op->words, state_bytes(v, op->kind));
     stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
                                              .entity = TL_NONE, .kind = (uint8_t)op->kind, .used = true};
+    note_motion(v, stream, &stream->slots[op->slot]);
     tl_view_add_holder(v, (int32_t)chunk->head.handle, (int32_t)op->slot);
     int32_t entity = stream->slots[op->slot].entity;
     if (entity == TL_NONE) return;
@@ -199,6 +215,7 @@ static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op
     bool was_seen = shown && tl_view_before_change(v, entity, (double)v->tick, &seen);
     bool differs = shown && values_differ(&v->kinds->kinds[op->kind], slot->state, op->words);
     memcpy(slot->state, op->words, state_bytes(v, op->kind));
+    note_motion(v, &v->streams[chunk->head.handle], slot);
     if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
     if (differs) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
 }
@@ -245,6 +262,7 @@ static void commit(tl_view *v, const tl_view_chunk *chunk)
     if (chunk->top > stream->top) stream->top = chunk->top;
     drop_nacks(v, chunk->head.handle, chunk->head.begin, chunk->head.end, false);
     for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
+    if (chunk->head.end == TL_SLOT_END) stream->end_top = chunk->top;
     tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
 }
 
