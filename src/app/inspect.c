@@ -4,7 +4,8 @@
 #include "number.h"
 #include "stop.h"
 
-#include "tramline/store.h"
+#include "scenario/scenario.h"
+#include "tramline/inspect.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -13,32 +14,29 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOAD_S_MAX = 120, WAIT_MS = 20, PROBLEMS_MAX = 16, TRIES_MAX = 3 };
+enum {
+    LOAD_S_MAX = 120,
+    WAIT_MS = 20,
+    TRIES_MAX = 3,
+    ENTITIES_TO_SPARE = 1 << 20, // beyond those of the scenario that filled the world
+    GROUPS_MAX = 1 << 18,
+    NAMES_WIDTH = 10,
+};
 
 typedef struct inspect_options {
     const char *store;
     bool json;
 } inspect_options;
 
-typedef struct inspect_server {
-    bool known, fenced;
-    char name[TL_NAME_BYTES_MAX + 1];
-    uint32_t epoch, fenced_epoch;
-    int64_t tick_first, tick_last; // of the log's records, -1: none
-    int64_t tick_committed;        // -1: none
-    tl_server_number heir;
-    uint64_t records, record_bytes;
-} inspect_server;
-
 typedef struct inspection {
     tl_world_info world;
-    inspect_server servers[TL_SERVERS_MAX + 1]; // by number
-    uint64_t groups, groups_deleted, checkpoint_bytes;
-    int64_t checkpoint_first, checkpoint_last; // their oldest and newest tick, -1: none
-    bool loaded;
+    const tl_kind_def *kinds;
+    int kind_count;
+    tl_inspect *inspect;
+    tl_inspect_report report;
+    bool ended;     // the store tells no more
     bool overtaken; // a running server has cut what was about to be read: another try may work
-    char problems[PROBLEMS_MAX][320];
-    uint32_t problem_count;
+    bool silent;    // it did not answer in time
 } inspection;
 
 static const struct argp_option options[] = {
@@ -73,175 +71,221 @@ static const struct argp inspect_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "STORE",
-    .doc = "Say what is in a store: its world, servers, leases, logs and groups; and check that it is sound.\vNothing is "
+    .doc = "Say what is in a store: its world, entities, groups, servers, leases and logs; and check that it is sound.\vNothing is "
            "written, and servers may run on it meanwhile. The exit status is 0 only if the store is sound.",
 };
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-static void note_problem(inspection *n, const char *what, const char *detail)
+// Makes what reads the world. If it was made with other kinds than the scenarios' or does not say by whom, only what
+// surrounds its entities can be read.
+static tl_result start(inspection *n)
 {
-    if (n->problem_count < PROBLEMS_MAX) {
-        snprintf(n->problems[n->problem_count++], sizeof n->problems[0], "%s%s%s", what, detail[0] ? ": " : "", detail);
+    unsigned entity_count = 0;
+    bool filled = sscanf(n->world.scenario, "%*[a-z]:%u", &entity_count) == 1 && entity_count <= ENTITIES_TO_SPARE * 4u;
+    uint32_t entities_max = ENTITIES_TO_SPARE + (filled ? entity_count : 0);
+    n->kind_count = scenario_kinds(&n->kinds);
+    tl_result result = tl_inspect_create(n->kinds, n->kind_count, n->world.tick_hz, entities_max, GROUPS_MAX, &n->inspect);
+    uint64_t hash = result == TL_OK ? tl_inspect_kinds_hash(n->inspect) : 0;
+    if (result != TL_OK || n->world.kinds_hash == hash || (n->world.kinds_hash == 0 && filled)) {
+        return result;
     }
-}
-
-static void take_record(inspection *n, inspect_server *server, const tl_store_event *event)
-{
-    char text[160];
-    if (server->records > 0 && event->tick <= server->tick_last) {
-        snprintf(text, sizeof text, "tick %" PRId64 " follows tick %" PRId64, event->tick, server->tick_last);
-        note_problem(n, "a log's records are out of order", text);
-    }
-    if (server->fenced && event->epoch <= server->fenced_epoch) {
-        snprintf(text, sizeof text, "server %u, epoch %u, tick %" PRId64, event->server, event->epoch, event->tick);
-        note_problem(n, "a record was committed after its epoch had ended", text);
-    }
-    if (server->records == 0) {
-        server->tick_first = event->tick;
-    }
-    server->tick_last = event->tick;
-    server->tick_committed = event->tick > server->tick_committed ? event->tick : server->tick_committed;
-    server->records++;
-    server->record_bytes += event->size;
-}
-
-static void take_checkpoint(inspection *n, const tl_store_event *event)
-{
-    n->groups += event->size > 0;
-    n->groups_deleted += event->size == 0;
-    n->checkpoint_bytes += event->size;
-    n->checkpoint_first = n->checkpoint_first < 0 || event->tick < n->checkpoint_first ? event->tick : n->checkpoint_first;
-    n->checkpoint_last = event->tick > n->checkpoint_last ? event->tick : n->checkpoint_last;
-}
-
-static void take_server(inspect_server *server, const tl_store_event *event)
-{
-    if (!server->known) {
-        server->tick_first = server->tick_last = server->tick_committed = -1;
-    }
-    server->known = true;
-    server->epoch = event->epoch;
-    server->fenced = server->fenced && event->epoch <= server->fenced_epoch;
-    server->tick_committed = event->tick > server->tick_committed ? event->tick : server->tick_committed;
-    snprintf(server->name, sizeof server->name, "%s", event->name);
+    tl_inspect_destroy(n->inspect);
+    return tl_inspect_create(NULL, 0, n->world.tick_hz, 1, 1, &n->inspect);
 }
 
 static void take_event(inspection *n, const tl_store_event *event)
 {
-    inspect_server *server = &n->servers[event->server <= TL_SERVERS_MAX ? event->server : 0];
-    switch (event->type) {
-    case TL_STORE_SERVER:
-        take_server(server, event);
-        break;
-    case TL_STORE_RECORD:
-        take_record(n, server, event);
-        break;
-    case TL_STORE_CHECKPOINT:
-        take_checkpoint(n, event);
-        break;
-    case TL_STORE_FENCED:
-        server->fenced = true;
-        server->fenced_epoch = event->epoch;
-        server->heir = event->heir;
-        server->tick_committed = event->tick;
-        break;
-    case TL_STORE_LOADED:
-        n->loaded = true;
-        break;
-    case TL_STORE_FAILED:
-        n->overtaken = event->result == TL_ERR_NOT_FOUND;
-        note_problem(n, tl_result_name(event->result), event->text);
-        break;
-    default:
-        break;
-    }
+    n->ended = event->type == TL_STORE_LOADED || event->type == TL_STORE_FAILED;
+    n->overtaken = event->type == TL_STORE_FAILED && event->result == TL_ERR_NOT_FOUND;
+    tl_inspect_event(n->inspect, event);
 }
-
-static bool failed(const inspection *n) { return n->problem_count > 0; }
 
 static void load(inspection *n, tl_store *store)
 {
     uint64_t until_us = clock_steady_us() + LOAD_S_MAX * 1000000ull;
-    while (!n->loaded && !failed(n) && !stop_requested()) {
+    while (!n->ended && !n->silent && !stop_requested()) {
         tl_store_event event;
-        tl_result result = store->ops->poll(store, &event);
-        if (result == TL_OK) {
+        if (store->ops->poll(store, &event) == TL_OK) {
             take_event(n, &event);
             continue;
         }
-        if (clock_steady_us() > until_us) {
-            note_problem(n, "the store does not answer", "look for a full or a very slow disk");
-        }
+        n->silent = clock_steady_us() > until_us;
         struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
         poll(&wait, wait.fd >= 0, WAIT_MS);
     }
 }
 
+// What is wrong, or NULL. `text` may be used for it.
+static const char *problem(const inspection *n, char *text, size_t text_bytes)
+{
+    const tl_inspect_report *r = &n->report;
+    if (r->faults > 1) {
+        snprintf(text, text_bytes, "%s (and %" PRIu64 " more)", r->fault_text, r->faults - 1);
+        return text;
+    }
+    if (r->faults) {
+        return r->fault_text;
+    }
+    if (n->silent) {
+        return "the store does not answer; look for a full or a very slow disk";
+    }
+    return r->complete ? NULL : "it was not read to its end";
+}
+
 // ---- telling -------------------------------------------------------------------------------------------------------
 
-static json_t *server_json(const inspection *n, tl_server_number number)
+// Whether it holds its lease: "held", or how its last epoch ended.
+static const char *lease_text(const tl_inspect_report *r, const tl_inspect_server *s, char *text, size_t text_bytes)
 {
-    const inspect_server *s = &n->servers[number];
-    json_t *object = json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I}", "number", (int)number, "name", s->name,
-                               "epoch", (json_int_t)s->epoch, "ended", s->fenced, "tick", (json_int_t)s->tick_committed,
-                               "log_records", (json_int_t)s->records, "log_bytes", (json_int_t)s->record_bytes,
-                               "log_first_tick", (json_int_t)s->tick_first, "log_last_tick", (json_int_t)s->tick_last);
-    json_object_set_new(object, "heir", s->fenced && s->heir ? json_string(n->servers[s->heir].name) : json_null());
+    if (!s->ended) {
+        return "held";
+    }
+    if (s->heir == 0) {
+        return "left";
+    }
+    snprintf(text, text_bytes, "ended, heir %s", r->servers[s->heir <= TL_SERVERS_MAX ? s->heir : 0].name);
+    return text;
+}
+
+static json_t *server_json(const tl_inspect_report *r, tl_server_number number)
+{
+    const tl_inspect_server *s = &r->servers[number];
+    json_t *object = json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "number", (int)number, "name",
+                               s->name, "epoch", (json_int_t)s->epoch, "ended", s->ended, "tick", (json_int_t)s->tick,
+                               "groups", (json_int_t)s->groups, "entities", (json_int_t)s->entities, "log_records",
+                               (json_int_t)s->log_records, "log_bytes", (json_int_t)s->log_bytes, "log_first_tick",
+                               (json_int_t)s->log_first_tick, "log_last_tick", (json_int_t)s->log_last_tick);
+    bool inherited = s->ended && s->heir >= 1 && s->heir <= TL_SERVERS_MAX;
+    json_object_set_new(object, "heir", inherited ? json_string(r->servers[s->heir].name) : json_null());
     return object;
+}
+
+// NULL for a world whose entities could not be read.
+static json_t *entities_json(const inspection *n)
+{
+    if (!n->report.decoded) {
+        return json_null();
+    }
+    json_t *kinds = json_object();
+    for (int i = 0; i < n->kind_count; i++) {
+        json_object_set_new(kinds, n->kinds[i].name, json_integer((json_int_t)n->report.entities_of_kind[i]));
+    }
+    return json_pack("{s:I, s:o, s:I}", "all", (json_int_t)n->report.entities, "by_kind", kinds, "carrier_missing",
+                     (json_int_t)n->report.carriers_missing);
+}
+
+static json_t *groups_json(const tl_inspect_report *r)
+{
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}",
+                     "all", r->decoded ? json_integer((json_int_t)r->groups) : json_null(),
+                     "without_heir", r->decoded ? json_integer((json_int_t)r->groups_without_heir) : json_null(),
+                     "checkpointed", (json_int_t)(r->checkpoints - r->checkpoints_empty),
+                     "deleted", (json_int_t)r->checkpoints_empty, "bytes", (json_int_t)r->checkpoint_bytes,
+                     "oldest_tick", (json_int_t)r->checkpoint_first_tick, "newest_tick", (json_int_t)r->checkpoint_last_tick);
 }
 
 static json_t *inspection_json(const inspection *n)
 {
-    json_t *servers = json_array(), *problems = json_array();
+    const tl_inspect_report *r = &n->report;
+    char text[320];
+    const char *wrong = problem(n, text, sizeof text);
+    json_t *servers = json_array();
     for (tl_server_number i = 1; i <= TL_SERVERS_MAX; i++) {
-        if (n->servers[i].known) {
-            json_array_append_new(servers, server_json(n, i));
+        if (r->servers[i].known) {
+            json_array_append_new(servers, server_json(r, i));
         }
-    }
-    for (uint32_t i = 0; i < n->problem_count; i++) {
-        json_array_append_new(problems, json_string(n->problems[i]));
     }
     json_t *world = json_pack("{s:s, s:I, s:I, s:I, s:I}", "scenario", n->world.scenario, "seed",
                               (json_int_t)n->world.seed, "tick_hz", (json_int_t)n->world.tick_hz, "created_us",
                               (json_int_t)n->world.created_us, "format", (json_int_t)n->world.format);
-    json_t *groups = json_pack("{s:I, s:I, s:I, s:I, s:I}", "checkpointed", (json_int_t)n->groups, "deleted",
-                               (json_int_t)n->groups_deleted, "bytes", (json_int_t)n->checkpoint_bytes, "oldest_tick",
-                               (json_int_t)n->checkpoint_first, "newest_tick", (json_int_t)n->checkpoint_last);
-    return json_pack("{s:b, s:o, s:o, s:o, s:o}", "sound", n->loaded && n->problem_count == 0, "problems", problems, "world",
-                     world, "servers", servers, "groups", groups);
+    json_t *log = json_pack("{s:I, s:I, s:I, s:I}", "records", (json_int_t)r->log_records, "bytes",
+                            (json_int_t)r->log_bytes, "first_tick", (json_int_t)r->log_first_tick, "last_tick",
+                            (json_int_t)r->log_last_tick);
+    json_t *fault = wrong ? json_pack("{s:s, s:I, s:i, s:I}", "text", wrong, "count", (json_int_t)r->faults, "server",
+                                      (int)r->fault_server, "tick", (json_int_t)r->fault_tick) : json_null();
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "sound", !wrong, "fault", fault, "world", world, "servers", servers,
+                     "groups", groups_json(r), "entities", entities_json(n), "log", log);
 }
 
-static void print_server(const inspection *n, tl_server_number number)
+static void print_entities(const inspection *n)
 {
-    const inspect_server *s = &n->servers[number];
-    char records[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], lease[64];
-    if (s->fenced) {
-        snprintf(lease, sizeof lease, s->heir ? "ended, heir %s" : "left", n->servers[s->heir].name);
-    } else {
-        snprintf(lease, sizeof lease, "held");
+    const tl_inspect_report *r = &n->report;
+    char number[NUMBER_TEXT_BYTES];
+    if (!r->decoded) {
+        printf("%-*s not counted: the world was made with kinds that this program does not know\n", NAMES_WIDTH, "entities");
+        return;
     }
-    printf("  %3u %-16s %6u %10" PRId64 "  %-24s %10s records %10s kB\n", number, s->name, s->epoch, s->tick_committed, lease,
-           number_text(s->records, records), number_text(s->record_bytes / 1000, kbytes));
+    printf("%-*s %s", NAMES_WIDTH, "entities", number_text(r->entities, number));
+    const char *before = ": ";
+    for (int i = 0; i < n->kind_count; i++) {
+        if (r->entities_of_kind[i]) {
+            printf("%s%s %s", before, number_text(r->entities_of_kind[i], number), n->kinds[i].name);
+            before = ", ";
+        }
+    }
+    printf("\n");
+    if (r->carriers_missing) {
+        printf("%-*s %s of them wait for a carrier that is not in the world\n", NAMES_WIDTH, "",
+               number_text(r->carriers_missing, number));
+    }
+}
+
+static void print_groups(const tl_inspect_report *r)
+{
+    char number[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES];
+    printf("%-*s ", NAMES_WIDTH, "groups");
+    if (r->decoded) {
+        printf("%s", number_text(r->groups, number));
+        if (r->groups_without_heir) {
+            printf(", %s of a server that left: the next one to come takes them", number_text(r->groups_without_heir, number));
+        }
+        printf("; ");
+    }
+    printf("%s checkpoints", number_text(r->checkpoints - r->checkpoints_empty, number));
+    if (r->checkpoints) {
+        printf(", %s kB, as of ticks %" PRId64 " to %" PRId64, number_text(r->checkpoint_bytes / 1000, kbytes),
+               r->checkpoint_first_tick, r->checkpoint_last_tick);
+    }
+    printf("; %s deleted\n", number_text(r->checkpoints_empty, number));
+}
+
+static void print_server(const tl_inspect_report *r, tl_server_number number)
+{
+    const tl_inspect_server *s = &r->servers[number];
+    char groups[NUMBER_TEXT_BYTES], entities[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], lease[64], ticks[64] = "none";
+    if (s->log_records) {
+        snprintf(ticks, sizeof ticks, "%" PRId64 " to %" PRId64, s->log_first_tick, s->log_last_tick);
+    }
+    printf("  %3u  %-16s %5u  %10" PRId64 "  %-20s %6s %9s  %-22s %10s\n", number, s->name, s->epoch, s->tick,
+           lease_text(r, s, lease, sizeof lease), r->decoded ? number_text(s->groups, groups) : "-",
+           r->decoded ? number_text(s->entities, entities) : "-", ticks, number_text(s->log_bytes / 1000, kbytes));
 }
 
 static void print_inspection(const inspection *n, const char *store)
 {
-    char groups[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES];
+    const tl_inspect_report *r = &n->report;
+    char text[320], records[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES];
     double tick_now = (double)(clock_world_us() - n->world.created_us) * 1e-6 * n->world.tick_hz;
-    printf("world      %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", n->world.scenario, n->world.seed,
-           n->world.tick_hz, tick_now);
-    printf("groups     %s checkpointed, %s kB, as of ticks %" PRId64 " to %" PRId64 "; %" PRIu64 " deleted\n",
-           number_text(n->groups, groups), number_text(n->checkpoint_bytes / 1000, kbytes), n->checkpoint_first,
-           n->checkpoint_last, n->groups_deleted);
-    printf("servers    name              epoch  last tick  lease                            log\n");
+    printf("%-*s %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", NAMES_WIDTH, "world", n->world.scenario,
+           n->world.seed, n->world.tick_hz, tick_now);
+    print_entities(n);
+    print_groups(r);
+    printf("%-*s %s records, %s kB", NAMES_WIDTH, "log", number_text(r->log_records, records),
+           number_text(r->log_bytes / 1000, kbytes));
+    if (r->log_records) {
+        printf(", ticks %" PRId64 " to %" PRId64, r->log_first_tick, r->log_last_tick);
+    }
+    printf("\n%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers", "lease",
+           "ticks in the log", "kB");
     for (tl_server_number i = 1; i <= TL_SERVERS_MAX; i++) {
-        if (n->servers[i].known) {
-            print_server(n, i);
+        if (r->servers[i].known) {
+            print_server(r, i);
         }
     }
-    if (n->loaded && n->problem_count == 0) {
-        printf("sound      every record and checkpoint of '%s' was read and its sum is right\n", store);
+    if (!problem(n, text, sizeof text)) {
+        printf("%-*s every record and checkpoint of '%s' was read%s, and its sum is right\n", NAMES_WIDTH, "sound", store,
+               r->decoded ? " and applied" : "");
     }
 }
 
@@ -251,18 +295,20 @@ static bool inspect_once(inspection *n, const inspect_options *o)
     char text[512];
     tl_store *store = NULL;
     memset(n, 0, sizeof *n);
-    n->checkpoint_first = n->checkpoint_last = -1;
     if (tl_store_open(o->store, false, true, &store, text, sizeof text) != TL_OK) {
         fprintf(stderr, "tramline: %s\n", text);
         return false;
     }
     tl_result result = store->ops->world(store, &n->world);
+    result = result == TL_OK ? start(n) : result;
     result = result == TL_OK ? store->ops->join(store, NULL) : result;
     if (result == TL_OK) {
         load(n, store);
+        tl_inspect_finish(n->inspect, &n->report);
     } else {
         fprintf(stderr, "tramline: '%s' cannot be read: %s\n", o->store, tl_result_text(result));
     }
+    tl_inspect_destroy(n->inspect);
     store->ops->close(store, false);
     return result == TL_OK;
 }
@@ -294,8 +340,10 @@ int command_inspect(int argc, char **argv)
     } else {
         print_inspection(&n, o.store);
     }
-    for (uint32_t i = 0; i < n.problem_count; i++) {
-        fprintf(stderr, "tramline: not sound: %s\n", n.problems[i]);
+    char text[320];
+    const char *wrong = problem(&n, text, sizeof text);
+    if (wrong) {
+        fprintf(stderr, "tramline: not sound: %s\n", wrong);
     }
-    return n.loaded && n.problem_count == 0 ? EXIT_SOUND : EXIT_FAILED;
+    return wrong ? EXIT_FAILED : EXIT_SOUND;
 }

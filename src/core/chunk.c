@@ -8,25 +8,27 @@
 void (*tl_train_start)(int level, bool whole);
 #endif
 
-static void start(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick)
+static void start(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id)
 {
     memcpy(&c->models, tl_models_start(level), sizeof c->models);
     c->kinds = kinds, c->level = level, c->whole = whole, c->one_step = steps == 1, c->to_tick = to_tick;
-    c->last_id = c->last_carrier = 0;
+    c->last_id = near_id;
+    c->last_carrier = 0;
+    c->recent = 0;
 #ifdef TL_TRAIN
     if (tl_train_start) tl_train_start(level, whole);
 #endif
 }
 
-void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, void *out, size_t capacity)
+void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, void *out, size_t capacity)
 {
-    start(c, kinds, level, steps, whole, to_tick);
+    start(c, kinds, level, steps, whole, to_tick, near_id);
     tl_codec_encoder(&c->codec, out, capacity, (uint16_t *)&c->models);
 }
 
-void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, const void *in, size_t size)
+void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, const void *in, size_t size)
 {
-    start(c, kinds, level, steps, whole, to_tick);
+    start(c, kinds, level, steps, whole, to_tick, near_id);
     tl_codec_decoder(&c->codec, in, size, (uint16_t *)&c->models);
 }
 
@@ -61,10 +63,16 @@ static int class_of_slot(const tl_chunk_coder *c, tl_motion motion, int64_t cour
     return TL_SLOT_MOVING + (motion == TL_MOTION_FAST) * TL_COURSE_AGES + age;
 }
 
+enum { NEAR_SLOTS = 8 };
+
 bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick)
 {
     if (c->whole) return tl_code_bit(&c->codec, MODEL(filled), changed);
-    return tl_code_bit(&c->codec, MODEL(changed) + !c->one_step * TL_SLOT_CLASSES + class_of_slot(c, motion, course_tick), changed);
+    bool some = c->recent & ((1 << NEAR_SLOTS) - 1);
+    int set = (!c->one_step * 2 + some) * TL_SLOT_CLASSES;
+    changed = tl_code_bit(&c->codec, MODEL(changed) + set + class_of_slot(c, motion, course_tick), changed);
+    c->recent = c->recent << 1 | changed;
+    return changed;
 }
 
 static tl_chunk_op_type code_type(tl_chunk_coder *c, tl_chunk_op_type type, bool held)
@@ -361,6 +369,16 @@ static bool encode_slot(encoding *e, uint32_t index)
     return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX && e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
 }
 
+// The id in the first of the chunk's slots that held something at its start.
+static tl_entity_id near_id(const encoding *e, uint32_t end)
+{
+    for (uint32_t i = e->about.begin; e->about.from && i < end; i++) {
+        const tl_undo *undo = e->by_slot[i];
+        if (undo ? undo->state != NULL : e->s->slots[i].used) return undo ? undo->id : e->s->slots[i].id;
+    }
+    return 0;
+}
+
 // Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes.
 static void encode(encoding *e, unsigned char *out, uint32_t limit)
 {
@@ -368,11 +386,11 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     uint32_t from = e->about.from, begin = e->about.begin;
     bool to_end = limit == TL_SLOT_END;
     uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % 64] : begin;
-    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, out, TL_CHUNK_BYTES_MAX + 64);
+    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end), out, TL_CHUNK_BYTES_MAX + 64);
     if (to_end) tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
     e->about.end = limit;
     for (uint32_t i = begin; i < end; i++) {
-        tl_codec before = e->coder->codec;
+        tl_codec before = e->coder->codec; // models that change with a slot that does not fit are not used again
         tl_chunk_bytes about = e->about;
         if (encode_slot(e, i)) continue;
         TL_ASSERT(i > begin); // a kind's largest state fits (kinds.c)

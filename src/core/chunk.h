@@ -43,7 +43,7 @@ enum {
 typedef struct tl_models {
     uint16_t added[TL_UINT_CONTEXTS];           // slots more than before
     uint16_t filled[1];                         // from nothing: whether a slot is
-    uint16_t changed[2][TL_SLOT_CLASSES];       // [one version, more of them]
+    uint16_t changed[2][2][TL_SLOT_CLASSES];    // [one version, more of them][none of the last few slots changed, some did]
     uint16_t op[4];
     uint16_t kind[TL_KINDS_MAX];
     uint16_t server[1], id[2][TL_SIGNED_CONTEXTS]; // [from a version, from nothing]
@@ -75,10 +75,13 @@ typedef struct tl_chunk_coder {
     bool one_step;    // over one version
     int64_t to_tick;
     tl_entity_id last_id, last_carrier;
+    uint32_t recent;  // bit i: whether the slot i + 1 before changed
 } tl_chunk_coder;
 
-void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, void *out, size_t capacity);
-void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, const void *in, size_t size);
+// `near_id`: the id in the first of the chunk's slots that held something at its start, 0: none did; ids are told
+// from it.
+void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, void *out, size_t capacity);
+void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, const void *in, size_t size);
 // First, if the chunk is up to the end of the stream: how many slots it has more than at its start (from nothing: than
 // the chunk's first slot).
 uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);

@@ -42,7 +42,8 @@ enum { FAR_LEVEL = 4, FAR_EVERY_TICKS = 2 };
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    return s->pyramid->streams[sub->stream].level < FAR_LEVEL || (tick + sub->handle) % FAR_EVERY_TICKS == 0;
+    const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    return stream->level < FAR_LEVEL || stream->urgent_tick == tick || (tick + sub->handle) % FAR_EVERY_TICKS == 0;
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)

@@ -242,6 +242,14 @@ static void refresh_all(tl_pyramid *p, int32_t index)
             if (p->cells[cell].streams[coarser] != TL_NONE) tl_stream_refresh(p, p->cells[cell].streams[coarser], index);
 }
 
+// Who boards or alights is told of everywhere at once.
+static void mark_urgent(tl_pyramid *p, int32_t cell)
+{
+    for (; cell != TL_NONE; cell = p->cells[cell].parent)
+        for (int coarser = 0; coarser < 2; coarser++)
+            if (p->cells[cell].streams[coarser] != TL_NONE) p->streams[p->cells[cell].streams[coarser]].urgent_tick = p->tick;
+}
+
 static void take_in(tl_pyramid *p, int32_t index)
 {
     tl_mirror *m = p->mirror;
@@ -250,6 +258,7 @@ static void take_in(tl_pyramid *p, int32_t index)
         if (e->cell != TL_NONE) move(p, index, TL_NONE, true);
         return;
     }
+    if (e->changes & TL_CHANGE_CARRIER) mark_urgent(p, e->cell);
     int32_t root = tl_mirror_root(m, index);
     if (root == index) {
         settle_place(p, index);
@@ -258,6 +267,7 @@ static void take_in(tl_pyramid *p, int32_t index)
         int32_t to = root == TL_NONE ? TL_NONE : m->entities[root].cell;
         move_tree(p, index, to);
     }
+    if (e->changes & TL_CHANGE_CARRIER) mark_urgent(p, e->cell);
     refresh_all(p, index);
 }
 

@@ -60,6 +60,7 @@ typedef struct tl_stream {
     uint32_t undo_capacity, undo_first, undo_count;
     uint32_t version, version_oldest; // cursors from version_oldest on can be continued
     int64_t version_tick;
+    int64_t urgent_tick; // when an entity in it last changed its carrier
     uint32_t top_at[1 << 6]; // slot_top at the end of each version, by its low bits
     uint32_t subscriber_count;
     int64_t idle_tick; // since when it has none

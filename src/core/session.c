@@ -91,11 +91,29 @@ static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
     return c->tick - sub->coarser_tick > (int64_t)COARSEN_SECONDS * c->s->pyramid->kinds->tick_hz;
 }
 
+// Whether some part of the tile is subscribed to as smaller tiles.
+static bool is_split(const chooser *c, int32_t index)
+{
+    const tl_cell *cells = c->s->pyramid->cells;
+    if (c->marks[2 * index] || c->marks[2 * index + 1]) return false;
+    for (int32_t child = cells[index].child_first; child != TL_NONE; child = cells[child].sibling_next)
+        if (c->marks[2 * child] || c->marks[2 * child + 1] || is_split(c, child)) return true;
+    return false;
+}
+
+// Four tiles become one only where that also makes them coarser: the smaller ones' coarser streams are as coarse as the
+// larger one's finer stream, and to change over to it would cost the whole tile for nothing.
+static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
+{
+    if (cell->size == 0) return false;
+    return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
+}
+
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
     const tl_cell *cell = &s->pyramid->cells[index];
-    if (cell->size > 0 && !usable(c, cell, cell->size)) {
+    if (is_to_be_split(c, cell, index)) {
         for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
         return;
     }

@@ -110,6 +110,15 @@ static bool may_follow(const tl_view *v, const tl_view_chunk *before, const tl_c
     return !b->whole || before->skipped || !stream->open || same_tile(stream, b);
 }
 
+// The id in the first of the chunk's slots that holds something, which ids are told from.
+static tl_entity_id near_id(const tl_view *v, const tl_chunk_head *head)
+{
+    const tl_view_stream *stream = &v->streams[head->handle];
+    for (uint32_t i = head->begin; !head->whole && i < stream->top && i < head->end; i++)
+        if (stream->slots[i].used) return stream->slots[i].id;
+    return 0;
+}
+
 static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_handle)
 {
     if (v->chunk_count == TL_VIEW_CHUNKS_MAX) return false;
@@ -130,7 +139,7 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     if (chunk->skipped) return true;
     chunk->to_version = from + head->steps;
     int level = head->whole ? head->level : stream->level;
-    tl_chunk_decoder(v->coder, v->kinds, level, head->steps, head->whole, chunk->to_tick, bytes, head->size);
+    tl_chunk_decoder(v->coder, v->kinds, level, head->steps, head->whole, chunk->to_tick, near_id(v, head), bytes, head->size);
     return read_slots(v, chunk);
 }
 

@@ -197,8 +197,10 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
     }
     sqlite3_reset(row);
     if (!sound || sum != record_sum(note->event.epoch, note->event.tick, note->data, size)) {
+        char what[64];
+        snprintf(what, sizeof(what), "the record of tick %lld", (long long)note->event.tick);
         free(note);
-        return damaged(log, "a record", fault);
+        return damaged(log, what, fault);
     }
     *out = note;
     return TL_OK;

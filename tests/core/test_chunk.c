@@ -50,6 +50,11 @@ static void apply_op(model *m, const tl_chunk_op *op, const int64_t *words, bool
     memcpy(slot->words, words, sizeof slot->words);
 }
 
+static bool changed(const tl_kinds *kinds, int level, const int64_t *base, int kind)
+{
+    return tl_chunk_changed(&coder, false, base ? tl_motion_of(&kinds->kinds[kind], kinds, level, base) : TL_MOTION_EMPTY, base ? base[0] : 0);
+}
+
 // Takes one chunk in, as docs/PROTOCOL.md says; nothing but the bytes, the head's facts and the model is used.
 static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, model *m)
 {
@@ -67,7 +72,7 @@ static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, 
     for (uint32_t i = chunk->begin; i < end; i++) {
         const model_slot *slot = &m->slots[i];
         const int64_t *base = slot->used ? slot->words : NULL;
-        if (!tl_chunk_changed(&coder, false, base, slot->kind)) continue;
+        if (!changed(&w->kinds, s->level, base, slot->kind)) continue;
         memset(words, 0, sizeof words);
         tl_chunk_op op = {.slot = i, .words = words};
         tl_chunk_code(&coder, &op, base, slot->kind);
@@ -200,7 +205,7 @@ TEST(damaged_chunks_end)
         uint32_t count = tl_chunk_added(&coder, 0);
         for (uint32_t k = 0; k < count && k < 500 && !coder.codec.bad; k++) {
             const tl_slot *slot = k < s->slot_top && s->slots[k].used && i % 2 == 0 ? &s->slots[k] : NULL;
-            if (!tl_chunk_changed(&coder, false, slot ? slot->state : NULL, slot ? slot->kind : 0)) continue;
+            if (!changed(&w->kinds, s->level, slot ? slot->state : NULL, slot ? slot->kind : 0)) continue;
             tl_chunk_op op = {.slot = k, .words = words};
             tl_chunk_code(&coder, &op, slot ? slot->state : NULL, slot ? slot->kind : 0);
             CHECK(coder.codec.bad || (op.kind >= 0 && op.kind < w->kinds.count));

@@ -1,0 +1,186 @@
+// `tramline inspect`: what it counts, and what it finds.
+#include "check.h"
+#include "program.h"
+
+#include "tramline/store.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+
+enum { ENTITIES = 3000, DAMAGED_TICK = 5 };
+
+static char output[PROGRAM_OUTPUT_BYTES];
+
+static void check_says(const char *text)
+{
+    if (!strstr(output, text)) {
+        fprintf(stderr, "'%s' is not in:\n%s\n", text, output);
+    }
+    CHECK(strstr(output, text));
+}
+
+static void fill(char folder[PROGRAM_PATH_BYTES])
+{
+    folder_make(folder);
+    CHECK_EQUAL(program_run(output, "city --store %s/s --entities %d --quiet", folder, ENTITIES), 0);
+}
+
+// What inspect says as JSON; the caller releases it.
+static json_t *inspected(const char *folder, int exit_status)
+{
+    CHECK_EQUAL(program_run(output, "inspect --json %s/s", folder), exit_status);
+    json_t *shown = json_loads(output, JSON_DISABLE_EOF_CHECK, NULL); // what is wrong follows it
+    CHECK(shown);
+    return shown;
+}
+
+static double sum_of(const json_t *array, const char *key)
+{
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        sum += number_of(json_array_get(array, i), key);
+    }
+    return sum;
+}
+
+TEST(a_filled_store_is_counted)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    json_t *shown = inspected(folder, 0);
+    json_t *entities = json_object_get(shown, "entities"), *groups = json_object_get(shown, "groups");
+    CHECK(json_is_true(json_object_get(shown, "sound")));
+    CHECK_EQUAL(number_of(entities, "all"), ENTITIES);
+    CHECK_EQUAL(number_of(entities, "carrier_missing"), 0);
+    double of_kinds = 0;
+    const char *kind;
+    json_t *count;
+    json_object_foreach(json_object_get(entities, "by_kind"), kind, count) {
+        of_kinds += json_number_value(count);
+    }
+    CHECK_EQUAL(of_kinds, ENTITIES);
+    CHECK(number_of(json_object_get(entities, "by_kind"), "car") > 0);
+    json_t *servers = json_object_get(shown, "servers");
+    CHECK_EQUAL(json_array_size(servers), 1);
+    CHECK_EQUAL(sum_of(servers, "entities"), ENTITIES);
+    // The server that filled it has left, and nobody has come since.
+    CHECK(json_is_true(json_object_get(json_array_get(servers, 0), "ended")));
+    CHECK(number_of(groups, "all") > 0);
+    CHECK_EQUAL(number_of(groups, "without_heir"), number_of(groups, "all"));
+    CHECK(number_of(json_object_get(shown, "log"), "bytes") > 0);
+    json_decref(shown);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 0);
+    check_says("entities   3'000: ");
+    check_says("car");
+    check_says("sound");
+    folder_remove(folder);
+}
+
+// Groups are the heir's once it has come, and as many entities as before.
+TEST(groups_are_their_heirs)
+{
+    char folder[PROGRAM_PATH_BYTES], ready[2 * PROGRAM_PATH_BYTES], log[2 * PROGRAM_PATH_BYTES];
+    fill(folder);
+    snprintf(ready, sizeof ready, "%s/ready", folder);
+    snprintf(log, sizeof log, "%s/alpha.log", folder);
+    pid_t pid = program_start(log, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --ready %s", folder, ready);
+    json_decref(ready_wait(ready));
+    double owned = 0, until_s = now_s() + 20;
+    while (owned < ENTITIES) { // while it runs
+        CHECK(now_s() < until_s);
+        json_t *shown = inspected(folder, 0), *server;
+        size_t i;
+        CHECK_EQUAL(number_of(json_object_get(shown, "entities"), "all"), ENTITIES);
+        json_array_foreach(json_object_get(shown, "servers"), i, server) {
+            if (strcmp(json_string_value(json_object_get(server, "name")), "alpha") == 0) {
+                owned = number_of(server, "entities");
+                CHECK(!json_is_true(json_object_get(server, "ended")));
+            }
+        }
+        json_decref(shown);
+        sleep_s(0.1);
+    }
+    CHECK_EQUAL(program_stop(pid, SIGTERM), 0);
+    json_decref(inspected(folder, 0));
+    folder_remove(folder);
+}
+
+// Commits what no server would, under its right sum.
+static void commit_rubbish(const char *folder)
+{
+    static const unsigned char rubbish[] = {1, 2 * DAMAGED_TICK, 200, 1, 2, 3}; // a right head, then no op
+    char path[2 * PROGRAM_PATH_BYTES], text[256];
+    snprintf(path, sizeof path, "%s/s", folder);
+    tl_store *store;
+    tl_store_event event = {.type = TL_STORE_FAILED};
+    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
+    for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
+        CHECK(now_s() < until_s);
+        if (store->ops->poll(store, &event) == TL_AGAIN) {
+            sleep_s(0.001);
+        }
+    }
+    CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK, rubbish, sizeof rubbish, 1), TL_OK);
+    CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
+    store->ops->close(store, true);
+}
+
+TEST(a_malformed_record_is_told_with_server_and_tick)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    commit_rubbish(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
+    check_says("not sound: server rogue (2): the record of tick 5 is damaged");
+    check_says("entities   3'000: "); // all the rest was read
+    json_t *shown = inspected(folder, 1), *fault = json_object_get(shown, "fault");
+    CHECK(json_is_false(json_object_get(shown, "sound")));
+    CHECK_EQUAL(number_of(fault, "count"), 1);
+    CHECK_EQUAL(number_of(fault, "server"), 2);
+    CHECK_EQUAL(number_of(fault, "tick"), DAMAGED_TICK);
+    json_decref(shown);
+    folder_remove(folder);
+}
+
+// One byte of the newest record's body, past SQLite's own eyes.
+static long long flip_a_byte(const char *folder)
+{
+    char path[2 * PROGRAM_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/s/city.log.db", folder);
+    sqlite3 *db;
+    sqlite3_stmt *last;
+    CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_prepare_v2(db, "SELECT tick FROM record ORDER BY tick DESC LIMIT 1", -1, &last, NULL), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_step(last), SQLITE_ROW);
+    long long tick = sqlite3_column_int64(last, 0);
+    sqlite3_finalize(last);
+    sqlite3_blob *body;
+    unsigned char byte;
+    CHECK_EQUAL(sqlite3_blob_open(db, "main", "record", "body", tick, 1, &body), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_blob_read(body, &byte, 1, 1), SQLITE_OK);
+    byte ^= 0x10;
+    CHECK_EQUAL(sqlite3_blob_write(body, &byte, 1, 1), SQLITE_OK);
+    sqlite3_blob_close(body);
+    CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
+    return tick;
+}
+
+TEST(a_changed_byte_is_told_with_server_and_tick)
+{
+    char folder[PROGRAM_PATH_BYTES], text[64];
+    fill(folder);
+    snprintf(text, sizeof text, "the record of tick %lld is damaged", flip_a_byte(folder));
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
+    check_says("city.log.db");
+    check_says(text);
+    folder_remove(folder);
+}
+
+int main(void)
+{
+    RUN(a_filled_store_is_counted);
+    RUN(groups_are_their_heirs);
+    RUN(a_malformed_record_is_told_with_server_and_tick);
+    RUN(a_changed_byte_is_told_with_server_and_tick);
+}
