@@ -2,6 +2,7 @@
 // world goes on.
 #include "fuzz.h"
 #include "pair.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,13 +54,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
+// A report like the newest, whose nacks are about streams that there are, but ask for anything of them.
+static size_t make_nacks(uint64_t *random, uint8_t *out, size_t capacity)
+{
+    const pair_datagram *newest = &samples[(sample_count - 1) % SAMPLES_MAX];
+    tl_reader r = tl_reader_make(newest->data + 1, newest->size - 1);
+    tl_writer w = tl_writer_make(out, capacity);
+    tl_report_head head;
+    tl_report_head_read(&r, &head);
+    head.sequence += 1 + (uint16_t)(fuzz_random(random) % 2);
+    head.flags = TL_REPORT_NACKS;
+    tl_report_head_write(&w, &head);
+    uint64_t count = fuzz_random(random) % 4;
+    tl_write_varint(&w, count);
+    for (uint64_t i = 0; i < count; i++) {
+        tl_write_fixed(&w, head.ack + fuzz_random(random) % 8, 2);
+        tl_write_varint(&w, fuzz_random(random) % 40);
+        for (int k = 0; k < 2; k++) tl_write_varint(&w, (fuzz_random(random) & 0xffffffffu) >> fuzz_random(random) % 32);
+        tl_write_varint(&w, fuzz_random(random) % 64);
+    }
+    return w.size;
+}
+
 size_t fuzz_sample(uint64_t *random, uint8_t *out, size_t capacity)
 {
     if (joined == NULL) begin();
+    if (fuzz_random(random) % 4 == 0 && samples[(sample_count - 1) % SAMPLES_MAX].data[0] == TL_WIRE_REPORT) return make_nacks(random, out, capacity);
     uint32_t count = sample_count < SAMPLES_MAX ? sample_count : SAMPLES_MAX;
     const pair_datagram *d = &samples[fuzz_random(random) % count];
     memcpy(out, d->data, d->size);
-    if (d->size > 5 && d->data[0] == 0x02 && fuzz_random(random) % 2) out[2] = (uint8_t)(out[2] + 1 + fuzz_random(random) % 3); // a report that is new
+    if (d->size > 5 && d->data[0] == TL_WIRE_REPORT && fuzz_random(random) % 2) out[2] = (uint8_t)(out[2] + 1 + fuzz_random(random) % 3); // a report that is new
     return d->size;
 }
 

@@ -342,6 +342,7 @@ int command_inspect(int argc, char **argv)
     }
     char text[320];
     const char *wrong = problem(&n, text, sizeof text);
+    fflush(stdout);
     if (wrong) {
         fprintf(stderr, "tramline: not sound: %s\n", wrong);
     }

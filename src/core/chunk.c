@@ -116,7 +116,8 @@ static tl_entity_id code_carrier(tl_chunk_coder *c, tl_entity_id carrier)
 
 static int64_t code_start(tl_chunk_coder *c, bool changed, int64_t start_tick)
 {
-    return c->to_tick - (int64_t)tl_code_uint(&c->codec, MODEL(age) + changed * TL_UINT_CONTEXTS, (uint64_t)(c->to_tick - start_tick));
+    uint64_t age = tl_code_uint(&c->codec, MODEL(age) + changed * TL_UINT_CONTEXTS, (uint64_t)c->to_tick - (uint64_t)start_tick);
+    return (int64_t)((uint64_t)c->to_tick - age); // what is out of its limits is found by tl_state_valid()
 }
 
 static void code_new_position(tl_chunk_coder *c, int64_t *w)
@@ -312,12 +313,14 @@ void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int 
 // ---- the chunks of a stream ----
 
 // What a slot held at the chunk's start, and what it holds now: the op, if there is one.
-static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_kinds *kinds, tl_chunk_op *op)
+static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_pyramid *p, tl_chunk_op *op)
 {
+    const tl_kinds *kinds = p->kinds;
     bool held = undo && undo->state;
     *op = (tl_chunk_op){.slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
     if (!slot->used) {
-        op->type = slot->deleted ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
+        // Of the one that was held: the slot may have had others since. Ids are never used twice.
+        op->type = held && tl_mirror_find(p->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
         return held;
     }
     memcpy(words, slot->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words);
@@ -353,7 +356,7 @@ static bool encode_slot(encoding *e, uint32_t index)
     const tl_undo *undo = e->about.from ? e->by_slot[index] : NULL;
     const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
     tl_chunk_op op;
-    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p->kinds, &op);
+    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p, &op);
     if (e->about.from == 0 || base == NULL)
         tl_chunk_changed(e->coder, changed, TL_MOTION_EMPTY, 0);
     else if (undo)

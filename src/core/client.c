@@ -272,25 +272,29 @@ static void on_refuse(tl_client *c, tl_reader *r)
     close_client(c, copy);
 }
 
-// Notes that a datagram came, and whether all of it was taken in. False: it was here before, or is too old.
-static bool note_sequence(tl_client *c, uint16_t low, uint64_t *full)
+// The full sequence number of a datagram. False: it was here before, or is too old.
+static bool is_new(const tl_client *c, uint16_t low, uint64_t *full)
 {
     uint64_t near = c->any_sequence ? c->newest_sequence : 1;
     *full = near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
-    if (!c->any_sequence || *full > c->newest_sequence) {
-        uint64_t steps = c->any_sequence ? *full - c->newest_sequence : TL_ACK_BITS;
-        for (uint64_t i = 0; i < steps && i < TL_ACK_BITS; i++) { // the window moves on by one
-            bool falls_out_missing = !(c->bits[sizeof c->bits - 1] & 0x80) && c->any_sequence && c->newest_sequence > TL_ACK_BITS;
-            c->stats.datagrams_lost += falls_out_missing;
-            for (int b = sizeof c->bits - 1; b > 0; b--) c->bits[b] = (unsigned char)(c->bits[b] << 1 | c->bits[b - 1] >> 7);
-            c->bits[0] = (unsigned char)(c->bits[0] << 1);
-        }
-        c->newest_sequence = *full;
-        c->any_sequence = true;
-        return true;
-    }
+    if (!c->any_sequence || *full > c->newest_sequence) return true;
     uint64_t back = c->newest_sequence - *full;
     return back < TL_ACK_BITS && !(c->bits[back / 8] >> (back % 8) & 1);
+}
+
+// A well-formed datagram came: the window of what is acknowledged moves on to it.
+static void note_sequence(tl_client *c, uint64_t full)
+{
+    if (c->any_sequence && full <= c->newest_sequence) return;
+    uint64_t steps = c->any_sequence ? full - c->newest_sequence : TL_ACK_BITS;
+    for (uint64_t i = 0; i < steps && i < TL_ACK_BITS; i++) { // by one
+        bool falls_out_missing = !(c->bits[sizeof c->bits - 1] & 0x80) && c->any_sequence && c->newest_sequence > TL_ACK_BITS;
+        c->stats.datagrams_lost += falls_out_missing;
+        for (int b = sizeof c->bits - 1; b > 0; b--) c->bits[b] = (unsigned char)(c->bits[b] << 1 | c->bits[b - 1] >> 7);
+        c->bits[0] = (unsigned char)(c->bits[0] << 1);
+    }
+    c->newest_sequence = full;
+    c->any_sequence = true;
 }
 
 static void mark_taken(tl_client *c, uint64_t full)
@@ -341,10 +345,11 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
     if (head.flags & TL_FRAME_MESSAGES) tl_channel_read(r, &messages);
     if (r->bad || tick < 0 || (!c->kinds_known && r->at < r->size)) return TL_ERR_MALFORMED;
     uint64_t full;
-    if (!note_sequence(c, head.sequence, &full)) return TL_OK;
+    if (!is_new(c, head.sequence, &full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
     tl_result result = c->kinds_known ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
     if (result == TL_ERR_MALFORMED) return result;
+    note_sequence(c, full);
     if (result == TL_OK) mark_taken(c, full);
     if (c->view.nack_count) c->report_soon = true;
     if (tick > c->world_tick) {

@@ -59,7 +59,8 @@ static double tolerance_max(tl_field_type type)
 // divides every tile's origin.
 static int shift_of(double tolerance)
 {
-    int shift = (int)ceil(log2(4 / tolerance));
+    int shift; // the least with 2^shift >= 4 / tolerance; frexp() is exact everywhere
+    if (frexp(4 / tolerance, &shift) == 0.5) shift--;
     return shift > TL_SHIFT_MAX ? TL_SHIFT_MAX : shift < -TL_TILE_SHIFT ? -TL_TILE_SHIFT : shift;
 }
 
@@ -213,7 +214,7 @@ void tl_kinds_write(const tl_kinds *kinds, tl_writer *w)
         tl_write_name(w, kind->name);
         tl_write_fixed(w, (uint64_t)kind->field_count, 1);
         tl_write_fixed(w, (uint64_t)kind->level_last, 1);
-        tl_write_fixed(w, (uint64_t)ceil(kind->carrier_reach_m * 100), 4);
+        tl_write_fixed(w, (uint64_t)fmax(round(kind->carrier_reach_m * 100), kind->carrier_reach_m > 0), 4);
         tl_write_fixed(w, (uint64_t)(kind->update | kind->remove << 2 | kind->create << 4), 1);
         for (int f = 0; f < kind->field_count; f++) write_field(&kind->fields[f], w);
     }

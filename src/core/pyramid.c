@@ -187,13 +187,13 @@ static void unlink_member(tl_pyramid *p, int32_t index)
 }
 
 // Moves one entity from its cell to another (either may be TL_NONE), in the streams of all tiles that differ.
-static void move(tl_pyramid *p, int32_t index, int32_t to, bool deleted)
+static void move(tl_pyramid *p, int32_t index, int32_t to)
 {
     tl_entity *e = &p->mirror->entities[index];
     int32_t from = e->cell, a = from, b = to;
     while (a != b) {
         for (int coarser = 0; coarser < 2; coarser++) {
-            if (a != TL_NONE) tl_stream_leave(p, p->cells[a].streams[coarser], index, deleted);
+            if (a != TL_NONE) tl_stream_leave(p, p->cells[a].streams[coarser], index);
             if (b != TL_NONE) tl_stream_enter(p, p->cells[b].streams[coarser], index);
         }
         a = a == TL_NONE ? TL_NONE : p->cells[a].parent;
@@ -208,7 +208,7 @@ static void move(tl_pyramid *p, int32_t index, int32_t to, bool deleted)
 // Moves an entity with all its riders.
 static void move_tree(tl_pyramid *p, int32_t index, int32_t to)
 {
-    move(p, index, to, false);
+    move(p, index, to);
     for (int32_t r = p->mirror->entities[index].rider_first; r != TL_NONE; r = p->mirror->entities[r].rider_next) move_tree(p, r, to);
 }
 
@@ -255,7 +255,7 @@ static void take_in(tl_pyramid *p, int32_t index)
     tl_mirror *m = p->mirror;
     tl_entity *e = &m->entities[index];
     if (e->changes & TL_CHANGE_DELETED) {
-        if (e->cell != TL_NONE) move(p, index, TL_NONE, true);
+        if (e->cell != TL_NONE) move(p, index, TL_NONE);
         return;
     }
     if (e->changes & TL_CHANGE_CARRIER) mark_urgent(p, e->cell);

@@ -30,7 +30,7 @@ typedef struct tl_slot {
     int64_t course_tick;   // of its state: since when it keeps its course
     uint8_t motion;        // of its state, see state.h
     uint8_t kind;
-    bool used, deleted;    // deleted: it was left because the entity was deleted
+    bool used;
 } tl_slot;
 
 typedef struct tl_undo {

@@ -393,7 +393,7 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             if (owned->id != id) continue;
             if ((int16_t)(version - owned->version) <= 0 && owned->version) continue;
             owned->version = version;
-            // A client's clock may be off: what starts in the future, or long ago, starts where it is now.
+            // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
             tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
         }

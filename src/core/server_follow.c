@@ -56,10 +56,19 @@ static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, 
 
 static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end);
 
+// Each event is a world of its own while loading: what it changed is settled before the next.
+static void settle_loaded(tl_server *s)
+{
+    tl_mirror_resolve(&s->mirror);
+    tl_mirror_settle(&s->mirror);
+}
+
 static void apply_loaded(tl_server *s, const tl_store_event *event)
 {
+    s->mirror.tick = event->tick;
     const tl_record_events events = {.user = s, .receiver = tl_follow_receiver};
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
+    settle_loaded(s);
     if (result == TL_ERR_MALFORMED)
         tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is damaged; restore the store from a copy", event->server, (long long)event->tick);
     if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
@@ -69,6 +78,7 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
 {
     int32_t group;
     tl_result result;
+    s->mirror.tick = event->tick;
     if (event->size == 0) {
         group = tl_mirror_find_group(&s->mirror, event->group); // told once more
         if (group != TL_NONE) tl_mirror_delete_group(&s->mirror, group);
@@ -77,6 +87,7 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
     } else {
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
     }
+    settle_loaded(s);
     if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
     else if (result != TL_OK)
         tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is damaged; restore the store from a copy", (unsigned long long)event->group);
@@ -118,6 +129,8 @@ static void on_loaded(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top; g++) // groups that were only remembered as deleted
         if (s->mirror.groups[g].used && !s->mirror.groups[g].live && s->mirror.groups[g].entity_count == 0) tl_mirror_release_group(&s->mirror, g);
     tl_mirror_resolve(&s->mirror);
+    for (int32_t i = 0; i < s->mirror.entity_top; i++)
+        if (s->mirror.entities[i].live) tl_mirror_touch(&s->mirror, i, TL_CHANGE_ENTERED | TL_CHANGE_STATE);
     tl_pyramid_tick(&s->pyramid, s->mirror.tick);
     tl_mirror_settle(&s->mirror);
     s->state = TL_SERVER_RUNNING;

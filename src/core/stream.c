@@ -159,7 +159,7 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     p->published_count[s->level]++;
 }
 
-void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted)
+void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity)
 {
     if (stream == TL_NONE) return;
     tl_stream *s = &p->streams[stream];
@@ -171,7 +171,6 @@ void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted
     tl_heap_free(p->heap, slot->state, state_bytes(p, slot->kind));
     slot->state = NULL;
     slot->used = false;
-    slot->deleted = deleted;
     slot->due_tick = -1;
     slot->entity = TL_NONE;
     e->slots[s->rank] = TL_NONE;

@@ -6,7 +6,7 @@
 
 // An entity comes into a stream, or leaves it. `stream` may be TL_NONE: nothing happens.
 void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity);
-void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity, bool deleted);
+void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity);
 // The entity's level-0 state or carrier changed: publishes if the level's curve does not hold, or works out until when it does.
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
 // The wheel came to an entry.

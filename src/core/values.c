@@ -71,7 +71,9 @@ static bool value_differs(const int64_t *words, const tl_kind *kind, int index, 
     case TL_FIELD_ROTATION: {
         tl_quat published = tl_rotation_at(w, field, 0, kinds, (double)tick, place_velocity(words, kind, kinds));
         tl_quat r = value->rotation;
-        return fabs(r.x * published.x + r.y * published.y + r.z * published.z + r.w * published.w) < field->half_cosine;
+        double product = r.x * published.x + r.y * published.y + r.z * published.z + r.w * published.w;
+        double length2 = r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w; // a game's is 1 but for a thousandth
+        return product * product < field->half_cosine * field->half_cosine * length2;
     }
     case TL_FIELD_SCALAR: return fabs(value->scalar - tl_scalar_at(w, field, 0, kinds, (double)tick)) > field->tolerance[0];
     case TL_FIELD_INTEGER: return w[0] != value->integer;

@@ -292,7 +292,10 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
     }
     if (tick > v->tick) v->tick = tick;
     if (settled_tick > v->settled_tick) v->settled_tick = settled_tick;
-    for (int i = 0; i < close_count; i++) tl_view_close_stream(v, closes[i], tick);
+    for (int i = 0; i < close_count; i++) {
+        tl_view_close_stream(v, closes[i], tick);
+        v->streams[closes[i]].closed_tick = tl_max_i64(v->streams[closes[i]].closed_tick, tick); // also if its first chunk is still to come, late
+    }
     for (uint32_t i = 0; i < v->chunk_count; i++) {
         const tl_view_chunk *chunk = &v->chunks[i];
         commit(v, chunk);

@@ -55,6 +55,13 @@ static bool changed(const tl_kinds *kinds, int level, const int64_t *base, int k
     return tl_chunk_changed(&coder, false, base ? tl_motion_of(&kinds->kinds[kind], kinds, level, base) : TL_MOTION_EMPTY, base ? base[0] : 0);
 }
 
+static tl_entity_id near_id(const model *m, const tl_chunk_bytes *chunk)
+{
+    for (uint32_t i = chunk->begin; chunk->from && i < m->top && i < chunk->end; i++)
+        if (m->slots[i].used) return m->slots[i].id;
+    return 0;
+}
+
 // Takes one chunk in, as docs/PROTOCOL.md says; nothing but the bytes, the head's facts and the model is used.
 static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, model *m)
 {
@@ -63,7 +70,7 @@ static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, 
     uint32_t ops = 0;
     unsigned char *exact = malloc(chunk->size ? chunk->size : 1);
     memcpy(exact, chunk->data, chunk->size);
-    tl_chunk_decoder(&coder, &w->kinds, s->level, s->version - chunk->from, whole, s->version_tick, exact, chunk->size);
+    tl_chunk_decoder(&coder, &w->kinds, s->level, s->version - chunk->from, whole, s->version_tick, near_id(m, chunk), exact, chunk->size);
     uint32_t end = chunk->end;
     if (end == TL_SLOT_END) end = (whole ? chunk->begin : m->top) + tl_chunk_added(&coder, 0);
     CHECK(!coder.codec.bad && end <= SLOTS_MAX);
@@ -201,7 +208,7 @@ TEST(damaged_chunks_end)
         size_t size = world_mutate(&random, damaged, chunk->size, sizeof damaged);
         unsigned char *exact = malloc(size ? size : 1);
         memcpy(exact, damaged, size);
-        tl_chunk_decoder(&coder, &w->kinds, s->level, 1, i % 2, s->version_tick, exact, size);
+        tl_chunk_decoder(&coder, &w->kinds, s->level, 1, i % 2, s->version_tick, i, exact, size);
         uint32_t count = tl_chunk_added(&coder, 0);
         for (uint32_t k = 0; k < count && k < 500 && !coder.codec.bad; k++) {
             const tl_slot *slot = k < s->slot_top && s->slots[k].used && i % 2 == 0 ? &s->slots[k] : NULL;

@@ -131,6 +131,24 @@ TEST(the_heading_is_free_while_it_holds)
     CHECK_EQUAL(words[kind->fields[1].word], 0);
 }
 
+TEST(a_rotation_need_not_be_of_length_1)
+{
+    world_kinds(&kinds);
+    const tl_kind *kind = &kinds.kinds[WORLD_CABIN]; // its rotation is tight
+    double tolerance = kind->fields[1].tolerance[0];
+    for (double length = 0.9991; length < 1.0009; length += 0.00005) {
+        int64_t words[TL_STATE_WORDS_MAX] = {0};
+        tl_values values = {.mask = 2};
+        tl_quat q = tl_quat_from_vector((tl_vec3){0.3, -0.7, 1.1}), turned = tl_quat_multiply(tl_quat_from_vector((tl_vec3){0, 2 * tolerance, 0}), q);
+        values.fields[1].rotation = (tl_quat){q.x * length, q.y * length, q.z * length, q.w * length};
+        CHECK(tl_values_valid(kind, &values));
+        tl_values_publish(words, kind, &kinds, 1, &values, 1);
+        CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 0);
+        values.fields[1].rotation = (tl_quat){turned.x * length, turned.y * length, turned.z * length, turned.w * length};
+        CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 2);
+    }
+}
+
 TEST(only_what_is_given_is_published)
 {
     world_kinds(&kinds);
@@ -180,6 +198,7 @@ int main(void)
     RUN(invalid_values_are_refused);
     RUN(what_is_published_holds_the_truth);
     RUN(the_heading_is_free_while_it_holds);
+    RUN(a_rotation_need_not_be_of_length_1);
     RUN(only_what_is_given_is_published);
     RUN(the_fast_path_does_the_same);
 }
