@@ -185,6 +185,31 @@ static void expect_place(const tl_chunk_coder *c, const tl_field *field, const i
     for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)(floor(change[axis] * scale + 0.5)));
 }
 
+static double distance_of(const int64_t *a, const int64_t *b)
+{
+    double x = (double)(a[0] - b[0]), y = (double)(a[1] - b[1]), z = (double)(a[2] - b[2]);
+    return sqrt(x * x + y * y + z * z);
+}
+
+// How much of the tolerance a snapped place may use up, and a snapped velocity in so many seconds.
+static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
+
+void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, int64_t tick, const int64_t *before, int64_t *words)
+{
+    const tl_field *place = &kind->fields[0];
+    tl_chunk_coder about = {.kinds = kinds, .level = level};
+    double limit_quanta = SNAP_SHARE * (place->tolerance[level] - place->tolerance[0]) * tl_power(place->shift[level]);
+    double limit_rate = limit_quanta * tl_power(kinds->rate_shift) / (SNAP_SECONDS * kinds->tick_hz);
+    bool was_moving = before[4] | before[5] | before[6], moves = words[4] | words[5] | words[6];
+    int64_t expected[3];
+    if (was_moving && moves) {
+        turned(before + 4, nearest_turn(before + 4, words + 4), expected);
+        if (distance_of(expected, words + 4) <= limit_rate) memcpy(words + 4, expected, sizeof expected);
+    }
+    expect_place(&about, place, before, words, moves ? words[0] : tick, expected);
+    if (distance_of(expected, words + 1) <= limit_quanta) memcpy(words + 1, expected, sizeof expected);
+}
+
 static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
     tl_codec *codec = &c->codec;

@@ -1,5 +1,5 @@
+#include "chunk.h"
 #include "sort.h"
-#include "stream.h"
 
 static size_t state_bytes(const tl_pyramid *p, int kind)
 {
@@ -200,6 +200,7 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
         int64_t words[TL_STATE_WORDS_MAX];
         derive(p, s, e, words);
         bool same = !carrier_changed && memcmp(words, slot->state, state_bytes(p, slot->kind)) == 0;
+        if (!same && s->level && !carrier_changed) tl_chunk_snap(&p->kinds->kinds[e->kind], p->kinds, s->level, p->tick, slot->state, words);
         if (!same) publish(p, s, (uint32_t)index, e, words);
         if (s->level == 0) return;
         ticks = same ? 2 : slot_holds(p, s, slot, e);
