@@ -194,11 +194,11 @@ static double distance_of(const int64_t *a, const int64_t *b)
 // How much of the tolerance a snapped place may use up, and a snapped velocity in so many seconds.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
-void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, int64_t tick, const int64_t *before, int64_t *words)
+void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words)
 {
     const tl_field *place = &kind->fields[0];
     tl_chunk_coder about = {.kinds = kinds, .level = level};
-    double limit_quanta = SNAP_SHARE * (place->tolerance[level] - place->tolerance[0]) * tl_power(place->shift[level]);
+    double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[level]);
     double limit_rate = limit_quanta * tl_power(kinds->rate_shift) / (SNAP_SECONDS * kinds->tick_hz);
     bool was_moving = before[4] | before[5] | before[6], moves = words[4] | words[5] | words[6];
     int64_t expected[3];

@@ -91,8 +91,8 @@ bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind);
 
 // Before a stream's state is published over `before`: where it is as good within the tolerance, the new course is set to
-// just what a reader expects, which costs next to nothing to tell.
-void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, int64_t tick, const int64_t *before, int64_t *words);
+// just what a reader expects, which costs next to nothing to tell. `limit_m`: how far off the place may be.
+void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words);
 
 // The chunk of a stream from a version (0, or one that tl_stream_can_continue) to now, for slots from `begin` to before
 // `limit`, as far as the size allows (to `end`); kept with the stream until it changes. NULL if memory ran out.

@@ -187,6 +187,13 @@ static void publish(tl_pyramid *p, tl_stream *s, uint32_t index, const tl_entity
     p->published_count[s->level]++;
 }
 
+static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e, int64_t *words)
+{
+    const tl_kind *kind = &p->kinds->kinds[e->kind];
+    double limit_m = tl_tolerance_share(kind, e->carrier_id != 0) * (kind->fields[0].tolerance[s->level] - kind->fields[0].tolerance[0]);
+    tl_chunk_snap(kind, p->kinds, s->level, limit_m, p->tick, slot->state, words);
+}
+
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
 {
     tl_stream *s = &p->streams[stream];
@@ -200,7 +207,7 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
         int64_t words[TL_STATE_WORDS_MAX];
         derive(p, s, e, words);
         bool same = !carrier_changed && memcmp(words, slot->state, state_bytes(p, slot->kind)) == 0;
-        if (!same && s->level && !carrier_changed) tl_chunk_snap(&p->kinds->kinds[e->kind], p->kinds, s->level, p->tick, slot->state, words);
+        if (!same && s->level && !carrier_changed) snap(p, s, slot, e, words);
         if (!same) publish(p, s, (uint32_t)index, e, words);
         if (s->level == 0) return;
         ticks = same ? 2 : slot_holds(p, s, slot, e);
