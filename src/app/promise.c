@@ -129,8 +129,12 @@ static json_t *judge_company(const json_t *riders)
 
 static json_t *judge_budget(const json_t *riders)
 {
-    double most = largest_of(riders, "kbit_s", "mean");
-    return promise_make("budget", most >= 0 && most <= KBIT_S_MAX, "at most %.0f kbit/s for a rider, of %.0f", most, KBIT_S_MAX);
+    double most = largest_of(riders, "kbit_s", "mean"), sum = 0;
+    for (size_t i = 0; i < json_array_size(riders); i++) {
+        sum += json_number_value(json_object_get(json_object_get(json_array_get(riders, i), "kbit_s"), "mean"));
+    }
+    double mean = sum / (double)json_array_size(riders);
+    return promise_make("budget", most >= 0 && mean <= KBIT_S_MAX, "%.0f kbit/s a rider on average, of %.0f; the most is %.0f", mean, KBIT_S_MAX, most);
 }
 
 static json_t *judge_join(const json_t *riders)

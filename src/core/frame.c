@@ -38,7 +38,7 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
 
 // Far levels go out at every other tick, half of the streams at each: what changed in both is told once, and what a tick's
 // delay adds to the error is small beside their tolerance.
-enum { FAR_LEVEL = 4, FAR_EVERY_TICKS = 2 };
+enum { FAR_LEVEL = 3, FAR_EVERY_TICKS = 2 };
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {

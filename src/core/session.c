@@ -1,7 +1,11 @@
 #include "session.h"
 
-enum { COARSEN_SECONDS = 60, CHOOSE_EVERY_SECONDS = 5 };
-static const double LOOK_AHEAD_M = 4; // how far an observer may get until what it then needs has arrived
+enum {
+    COARSEN_SECONDS = 60,
+    CHOOSE_EVERY_SECONDS = 5,
+    OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to, once a client has everything
+};
+static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
 
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest)
 {
@@ -70,6 +74,8 @@ typedef struct chooser {
     tl_session *s;
     int64_t tick;
     int32_t *marks; // of cells' streams: 1 + index of the subscription
+    uint32_t opened_entities;
+    bool deferred;  // some streams are to be opened in the next tick
     double slack_m[TL_LEVELS_MAX];
 } chooser;
 
@@ -109,6 +115,17 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
     return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
 }
 
+// Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
+static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
+{
+    if (c->s->settled_tick >= 0 && c->opened_entities >= OPEN_ENTITIES_A_TICK) {
+        c->deferred = true;
+        return;
+    }
+    c->opened_entities += cell->entity_count;
+    open_subscription(c->s, index, coarser);
+}
+
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
@@ -123,7 +140,7 @@ static void choose(chooser *c, int32_t index)
     if (mark)
         s->subscriptions[mark - 1].wanted = true;
     else
-        open_subscription(s, index, coarser);
+        open_in_turn(c, cell, index, coarser);
 }
 
 static tl_vec3 difference(tl_vec3 a, tl_vec3 b)
@@ -141,7 +158,7 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool moved = !s->anchored;
     for (int level = 0; level <= s->pyramid->size_count; level++) {
-        slack_m[level] = fmax(3, tl_level_distance_m(level) / 16);
+        slack_m[level] = fmax(2, tl_level_distance_m(level) / 24);
         if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
         s->anchors[level] = s->observer;
         moved = true;
@@ -165,11 +182,12 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     }
     uint32_t top = s->subscription_top;
     for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
+    if (c.deferred) s->shape_version--; // go on with it in the next tick
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
         if (!sub->used || sub->closing) continue;
         marks[sub->place] = 0;
-        if (sub->wanted)
+        if (sub->wanted || c.deferred)
             sub->unwanted_tick = -1;
         else if (sub->unwanted_tick < 0)
             sub->unwanted_tick = tick;
