@@ -261,24 +261,9 @@ static void check_entity(const link *l, int32_t index)
     CHECK(found != TL_NONE || (limited && distance > 60));
     if (found == TL_NONE || (limited && l->view.entities[found].home_stream == TL_NONE)) return; // or about to be out of sight
     tl_view_source source = tl_view_source_of(&l->view, found);
-    if (source.carrier_id != e->carrier_id) { // DBG
-        const tl_view_entity *ve = &l->view.entities[found];
-        for (uint32_t i = 0; i < l->view.nack_count; i++) { const tl_nack *n = &l->view.nacks[i]; int sub = l->session->by_handle[n->handle]; fprintf(stderr, "DBG nack seq %d h %d [%u,%u) held %u; view open %d held %u/%u; sub %d", n->sequence, n->handle, n->begin, n->end, n->held, l->view.streams[n->handle].open, l->view.streams[n->handle].held.runs[0].version, l->view.streams[n->handle].held.run_count, sub); if (sub >= 0) { const tl_subscription *u = &l->session->subscriptions[sub]; fprintf(stderr, " closing %d stream v%u cursor v%u since %u runs %u", u->closing, u->stream >= 0 ? w->pyramid.streams[u->stream].version : 0, u->cursors.runs[0].version, (unsigned)u->cursors.runs[0].since, u->cursors.run_count);} fprintf(stderr, "\n"); }
-        fprintf(stderr, "DBG next seq %u oldest %u cand tick %d seq %u broken %d\n", (unsigned)l->session->next_sequence, (unsigned)l->session->oldest_sequence, (int)l->session->candidate_tick, (unsigned)l->session->candidate_sequence, l->session->candidate_broken);
-        fprintf(stderr, "DBG tick %d view tick %d settled %d kind %d id %llx src carrier %llx real %llx level %d home %d/%d\n", (int)w->tick, (int)l->view.tick, (int)l->view.settled_tick, e->kind, (long long)e->id, (long long)source.carrier_id, (long long)e->carrier_id, source.level, ve->home_stream, ve->home_slot);
-        for (int32_t st = ve->first_stream, sl = ve->first_slot; st != TL_NONE;) {
-            const tl_view_slot *h = &l->view.streams[st].slots[sl];
-            int sub = l->session->by_handle[st];
-            const tl_subscription *su = sub >= 0 ? &l->session->subscriptions[sub] : NULL;
-            const tl_stream *ss = su && su->stream >= 0 ? &w->pyramid.streams[su->stream] : NULL;
-            fprintf(stderr, " DBG holder handle %d slot %d level %d enter %d; sub closing %d unwanted %d stream v%d runs %d: held v%d, cursor v%d; server slot id %llx carrier %llx\n", st, sl, l->view.streams[st].level, (int)h->enter_tick, su ? su->closing : -1, su ? (int)su->unwanted_tick : -9, ss ? (int)ss->version : -1, l->view.streams[st].held.run_count, l->view.streams[st].held.runs[0].version, su ? su->cursors.runs[0].version : 0, ss ? (long long)ss->slots[sl].id : 0, ss ? (long long)ss->slots[sl].carrier_id : 0);
-            st = h->next_stream, sl = h->next_slot;
-        }
-    }
     CHECK(source.carrier_id == e->carrier_id && source.kind == kind);
     CHECK(tl_view_pose(&l->view, found, (double)w->tick, false, &shown, &q));
     double error = tl_vec3_length(tl_vec3_sub(truth, shown)), level_tolerance = tl_level_tolerance_m(source.level);
-    if (error > level_tolerance * 1.01) fprintf(stderr, "error %g tolerance %g level %d kind %d carried %d distance %g tick %d\n", error, level_tolerance, source.level, e->kind, e->carrier_id != 0, distance, (int)w->tick);
     CHECK(error <= level_tolerance * 1.01); // of what shows it
     CHECK(error <= fmax(0.02, 0.001 * distance) * 1.01); // and as promised
     if (source.level == 0 && kind->level_last > 1)
