@@ -8,6 +8,7 @@
 
 #include "record.h"
 #include "session.h"
+#include "track.h"
 #include "tramline/server.h"
 #include "values.h"
 
@@ -102,6 +103,7 @@ struct tl_server {
     tl_server_number number;
     uint32_t epoch;
     uint64_t entity_counter, group_counter;
+    tl_track *tracks;        // of owned entities, by index
     tl_vec3 *truths;         // of owned entities at their last set, for velocities
     int64_t *truth_ticks;
     int32_t *unsent;         // entities with something to be recorded

@@ -75,7 +75,7 @@ bool tl_vec3_valid(tl_vec3 v)
 
 bool tl_quat_valid(tl_quat q)
 {
-    return fabs(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w - 1) < 2e-3;
+    return fabs(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w - 1) < TL_QUAT_LENGTH2_MARGIN;
 }
 
 static bool position_words_valid(const int64_t *words, int shift, int rate_shift, int64_t tick)

@@ -18,6 +18,7 @@ enum {
 // ---- from values ----
 // Finite, and within the limits above.
 bool tl_vec3_valid(tl_vec3 v);
+#define TL_QUAT_LENGTH2_MARGIN 2e-3
 bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
 // Whether words from outside stay within the limits: one field's, and those of all that the level sends.
 bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);

@@ -223,6 +223,14 @@ static int32_t stream_of(const tl_pyramid *p, const tl_entity *e, int rank)
     return cell == TL_NONE ? TL_NONE : p->cells[cell].streams[rank % 2];
 }
 
+const tl_slot *tl_stream_slot_of(const tl_pyramid *p, const tl_wheel_entry *entry)
+{
+    const tl_entity *e = &p->mirror->entities[entry->entity];
+    if (entry->rank == TL_RANKS_MAX || !e->used) return NULL;
+    int32_t stream = stream_of(p, e, entry->rank);
+    return stream == TL_NONE ? NULL : &p->streams[stream].slots[e->slots[entry->rank]];
+}
+
 void tl_stream_due(tl_pyramid *p, int32_t entity, int rank)
 {
     const tl_entity *e = &p->mirror->entities[entity];
