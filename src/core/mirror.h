@@ -31,6 +31,7 @@ typedef struct tl_entity { // what each look needs comes first
     int32_t group, group_next, group_prev;
     int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
     int32_t pending_group;  // until it is live
+    float acceleration[3];  // m/s², as far as its last two courses tell
 } tl_entity;
 
 typedef struct tl_group {

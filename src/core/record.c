@@ -281,6 +281,7 @@ static int32_t find_live(op_reader *o, tl_entity_id id)
 static void changed(op_reader *o, int32_t index, int changes)
 {
     tl_entity *e = &o->m->entities[index];
+    tl_state_acceleration(&o->m->kinds->kinds[e->kind], o->m->kinds, e->state, o->words, e->acceleration);
     memcpy(e->state, o->words, (size_t)o->m->kinds->kinds[e->kind].word_count * sizeof *o->words);
     tl_mirror_touch(o->m, index, changes);
     o->m->groups[e->group].changed_tick = o->store_tick;

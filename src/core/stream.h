@@ -18,6 +18,9 @@ void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int
 // Takes down streams that nobody has subscribed to for a while.
 void tl_streams_sweep(tl_pyramid *p);
 void tl_stream_validate(const tl_pyramid *p, int32_t stream);
+// Far levels are published, and go out, at every other tick, half of the streams at each: what changed in both is told
+// once, and what a tick's delay adds to the error is small beside their tolerance.
+bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
 // Whether a chunk can run from that version.
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
 
