@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define MEMBERS(X)                                                                                                     \
-    X(added) X(filled) X(changed) X(op) X(kind) X(server) X(id) X(carrier) X(field) X(still) X(age) X(place) X(speed) X(turn) X(swerve) X(miss) X(mode) X(rotation)     \
+    X(added) X(filled) X(changed) X(op) X(kind) X(server) X(id) X(carrier) X(field) X(still) X(age) X(place) X(speed) X(turn) X(swerve) X(since) X(miss) X(mode) X(rotation)     \
         X(spin) X(scalar) X(integer) X(bytes)
 
 extern void (*tl_train_step)(const tl_codec *before, uint32_t bound, int context, int probability, int bit);
@@ -72,7 +72,7 @@ static void make_walkers(void)
     walkers[0][7] = 1; // along its heading
     tl_position_set(walkers[1], shift, &kinds, FIRST_TICK, (tl_vec3){12, 0, 20}, (tl_vec3){0}, true);
     memcpy(after, walkers[0], sizeof after);
-    tl_position_set(after, shift, &kinds, SECOND_TICK, (tl_vec3){10.7, 0, 20}, (tl_vec3){0, 0, 1.5}, true);
+    tl_position_set(after, shift, &kinds, SECOND_TICK, (tl_vec3){10.675, 0, 20.075}, (tl_vec3){0, 0, 1.5}, true);
 }
 
 static size_t encode_first(unsigned char *out)

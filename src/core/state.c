@@ -370,15 +370,26 @@ static int64_t ticks_until(double error, double rate, double limit, int64_t tick
     return tl_max_i64(1, (int64_t)((limit - error) / rate));
 }
 
+static tl_vec3 place_error(const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin)
+{
+    tl_vec3 a = tl_position_at(fine, field->shift[0], kinds, (double)tick), b = tl_position_at(coarse, field->shift[level], kinds, (double)tick);
+    return (tl_vec3){a.x - (double)origin.x_m - b.x, a.y - (double)origin.y_m - b.y, a.z - (double)origin.z_m - b.z};
+}
+
 static int64_t position_holds(const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level,
                               tl_origin origin, double share, int64_t ticks_max)
 {
     int s0 = field->shift[0], sl = field->shift[level];
     double limit = fmax(share * (field->tolerance[level] - field->tolerance[0]), tl_power(-sl));
-    tl_vec3 a = tl_position_at(fine, s0, kinds, (double)tick), b = tl_position_at(coarse, sl, kinds, (double)tick);
-    tl_vec3 error = {a.x - (double)origin.x_m - b.x, a.y - (double)origin.y_m - b.y, a.z - (double)origin.z_m - b.z};
+    tl_vec3 error = place_error(field, kinds, fine, coarse, tick, level, origin);
     tl_vec3 rate = tl_vec3_sub(tl_velocity_of(fine, s0, kinds), tl_velocity_of(coarse, sl, kinds));
     return ticks_until(tl_vec3_length(error), tl_vec3_length(rate) / kinds->tick_hz, limit, ticks_max);
+}
+
+double tl_state_place_error_m(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin)
+{
+    const tl_field *place = &kind->fields[0];
+    return tl_vec3_length(place_error(place, kinds, fine, coarse, tick, level, origin));
 }
 
 static int64_t rotation_holds(const tl_kind *kind, const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse,

@@ -55,6 +55,9 @@ bool tl_state_accelerates(const tl_kind *kind, const tl_kinds *kinds, const int6
 // the place may be.
 void tl_state_lead(const tl_kind *kind, const tl_kinds *kinds, int level, const float acceleration[3], double limit_m, int64_t *words);
 
+// How far the level's place is off level 0's now.
+double tl_state_place_error_m(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin);
+
 // The share of the tolerance that an entity's own place may use up: carriers and riders leave room for each other.
 double tl_tolerance_share(const tl_kind *kind, bool carried);
 

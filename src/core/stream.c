@@ -208,6 +208,14 @@ static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, c
     tl_chunk_snap(kind, p->kinds, s->level, place_limit_m(p, s, e), p->tick, slot->state, words);
 }
 
+// So far that it cannot wait for the stream's turn: something has jumped.
+static bool is_far_off(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
+{
+    static const double LIMITS_MAX = 1.25;
+    tl_origin origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
+    return tl_state_place_error_m(&p->kinds->kinds[e->kind], p->kinds, e->state, slot->state, p->tick, s->level, origin) > LIMITS_MAX * place_limit_m(p, s, e);
+}
+
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
 {
     tl_stream *s = &p->streams[stream];
@@ -220,7 +228,9 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
     if (s->level >= FAR_LEVEL && !carrier_changed) {
         bool turn = tl_stream_has_its_turn(p, stream, p->tick);
         if (turn && ticks < FAR_EVERY_TICKS) ticks = 0; // it would not hold until the next one
-        if (!turn && ticks == 0) {
+        if (!turn && ticks == 0 && is_far_off(p, s, slot, e)) {
+            s->urgent_tick = p->tick;
+        } else if (!turn && ticks == 0) {
             schedule_slot(p, s, slot, 1);
             return;
         }
