@@ -5,8 +5,9 @@
 #
 #   scripts/get-godot.sh [--render] [DEST]
 #
-# --render fetches a second one, with a software renderer, into build/godot/render: for pictures under Xvfb. SUITE and
-# MIRROR, if set, say where from. The exit status is 3 where it cannot be had: no Debian, no apt, no network.
+# --render fetches a second one, with Mesa's software renderer, into build/godot/render: for pictures under Xvfb. It needs
+# LIBGL_DRIVERS_PATH=DEST/usr/lib/x86_64-linux-gnu/dri and __GLX_VENDOR_LIBRARY_NAME=mesa. SUITE and MIRROR, if set, say
+# where from. The exit status is 3 where it cannot be had: no Debian, no apt, no network.
 set -eu
 
 recipe=1 # raise it when what is unpacked changes: older folders are then made anew
@@ -17,11 +18,14 @@ if [ "${1:-}" = --render ]; then
     render=1
     shift
 fi
-case ${1:-} in -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case ${1:-} in -*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 if [ $render = 1 ]; then
+    # The renderer is opened by name while it runs: no package asks for it.
     dest=${1:-$here/build/godot/render} programs=godot
+    more='libgl1 libglx-mesa0 libegl1 libegl-mesa0 libgl1-mesa-dri'
 else
     dest=${1:-$here/build/godot/single} programs='godot godot-template-release godot-template-debug'
+    more=
 fi
 wanted="recipe $recipe, $suite, $programs, render $render"
 if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$wanted" ]; then
@@ -69,7 +73,7 @@ needless="$needless|libtinfo6|libxml2-.*|libxcb-(dri3|present|sync|xfixes|randr)
 needless="$needless|x11-common|libx11-data|libc-gconv-modules-extra|debconf|libudev1|libhwloc15|libtbbbind.*|libtbbmalloc.*"
 needless="$needless|libmount1|libblkid1|libselinux1|libasound2-data|.*-support|sysvinit-utils|lsb-base|gcc-.*-base"
 [ $render = 0 ] || needless=none
-list=$(apt-get $own -s install $programs patchelf | awk '/^Inst/ { print $2 }' | grep -vxE "$needless")
+list=$(apt-get $own -s install $programs $more patchelf | awk '/^Inst/ { print $2 }' | grep -vxE "$needless")
 [ -n "$list" ] || cannot "the suite $suite has no Godot"
 (cd "$apt/packages" && apt-get $own -qq download $list) || cannot "a package cannot be fetched"
 for package in "$apt"/packages/*.deb; do
@@ -84,8 +88,8 @@ libraries=$dest/usr/lib/x86_64-linux-gnu
 loader=$dest/usr/lib64/ld-linux-x86-64.so.2
 path=$libraries:$libraries/pulseaudio
 patch() { "$loader" --library-path "$path" "$dest/usr/bin/patchelf" "$@"; }
-for library in "$libraries"/libpulse.so.0.* "$libraries"/libpulse-simple.so.0.*; do
-    patch --remove-rpath "$library" # a search path of its own would hide the program's
+for library in "$libraries"/libpulse.so.0.* "$libraries"/libpulse-simple.so.0.* "$libraries"/libLLVM*.so.*; do
+    [ ! -f "$library" ] || patch --remove-rpath "$library" # a search path of its own would hide the program's
 done
 for program in $programs; do
     patch --set-interpreter "$loader" --force-rpath --set-rpath "$path" "$dest/usr/bin/$program"
