@@ -1,0 +1,159 @@
+# The houses of all blocks: lots around a yard, higher towards the middle of the city. From a seed, always the same.
+extends Node3D
+
+const Layout := preload("res://scripts/layout.gd")
+const MeshMaker := preload("mesh_maker.gd")
+const Shapes := preload("shapes.gd")
+const BUILDING := preload("res://shaders/building.gdshader")
+
+const CHUNK := 5 # blocks along an edge of what is drawn or left out together
+const TRACK_CLEAR_M := 3.4 # from the middle of the track
+const SEED := 20260
+
+class Chunk:
+	var places: Array[Transform3D] = []
+	var customs: Array[Color] = []
+	var trees: Array[Transform3D] = []
+	var tree_customs: Array[Color] = []
+
+var _layout: Layout
+var _random := RandomNumberGenerator.new()
+var _mesh: BoxMesh
+var _tree: Mesh
+var _bends := PackedVector2Array() # points of the track where it leaves the streets' middle
+
+
+func build(layout: Layout) -> void:
+	_layout = layout
+	_mesh = BoxMesh.new()
+	var material := ShaderMaterial.new()
+	material.shader = BUILDING
+	_mesh.material = material
+	_tree = _make_tree()
+	for element in layout.line.elements:
+		if element.curvature != 0.0:
+			for n in 17:
+				var at := layout.line.pose(element.s_m + element.length_m * n / 16.0)
+				_bends.append(Vector2(at.x_m, at.z_m))
+	var last := layout.street_last
+	for i in range(-last, last, CHUNK):
+		for j in range(-last, last, CHUNK):
+			_make_chunk(i, j)
+
+
+func _make_chunk(from_i: int, from_j: int) -> void:
+	var chunk := Chunk.new()
+	for i in range(from_i, mini(from_i + CHUNK, _layout.street_last)):
+		for j in range(from_j, mini(from_j + CHUNK, _layout.street_last)):
+			_random.seed = hash([SEED, i, j])
+			_make_block(chunk, i * Layout.BLOCK_M, j * Layout.BLOCK_M)
+	_show(_mesh, chunk.places, chunk.customs, true)
+	_show(_tree, chunk.trees, chunk.tree_customs, false)
+
+
+func _show(mesh: Mesh, places: Array[Transform3D], customs: Array[Color], shadow: bool) -> void:
+	var many := MultiMesh.new()
+	many.transform_format = MultiMesh.TRANSFORM_3D
+	many.use_custom_data = true
+	many.mesh = mesh
+	many.instance_count = places.size()
+	for n in places.size():
+		many.set_instance_transform(n, places[n])
+		many.set_instance_custom_data(n, customs[n])
+	var out := MultiMeshInstance3D.new()
+	out.multimesh = many
+	if not shadow:
+		out.cast_shadow = GeometryInstance3D.SHADOW_CASTING_SETTING_OFF
+	add_child(out)
+
+
+# How high the city is there, 0..1: a hill of houses around its middle, and a second one at B.
+func _height_at(x_m: float, z_m: float) -> float:
+	var reach := _layout.half_m()
+	var middle := Vector2(x_m, z_m).length() / (0.45 * reach)
+	var east := Vector2(x_m - 0.55 * reach, z_m + 0.1 * reach).length() / (0.2 * reach)
+	return minf(exp(-middle * middle) + 0.6 * exp(-east * east), 1.0)
+
+
+func _make_block(chunk: Chunk, x_m: float, z_m: float) -> void:
+	var high := _height_at(x_m + 50.0, z_m + 50.0)
+	if _random.randf() < 0.07:
+		_make_park(chunk, x_m, z_m)
+		return
+	var columns := 2 + _random.randi_range(0, 2)
+	var rows := 2 + _random.randi_range(0, 2)
+	var low := Layout.FACE_M + 0.3
+	var width := Layout.BLOCK_M - 2.0 * low
+	for column in columns:
+		for row in rows:
+			var inner := column > 0 and column < columns - 1 and row > 0 and row < rows - 1
+			if inner:
+				_add_tree(chunk, x_m + low + width * (column + 0.5) / columns, z_m + low + width * (row + 0.5) / rows)
+				continue
+			var from := Vector2(x_m + low + width * column / columns, z_m + low + width * row / rows)
+			_make_lot(chunk, from, Vector2(width / columns, width / rows), high)
+
+
+func _make_lot(chunk: Chunk, from: Vector2, size: Vector2, high: float) -> void:
+	var middle := from + size * 0.5
+	size -= Vector2(_random.randf_range(0.0, 2.5), _random.randf_range(0.0, 2.5)) if _random.randf() < 0.6 else Vector2.ZERO
+	var clear := _clearance(middle, size)
+	if clear < 0.0: # a small square where the track bends
+		_add_tree(chunk, middle.x, middle.y)
+		return
+	var tall := _random.randf() < high * 0.55
+	var floors := int(2 + _random.randf() * 3 + high * (4 + 5 * _random.randf()))
+	var seed_value := _random.randf()
+	var style := _random.randf() * 0.79 if not tall else 0.5 + 0.5 * _random.randf()
+	var height := 4.4 + 3.3 * floors + 0.9
+	_add_box(chunk, middle, size, 0.0, height, seed_value, style)
+	if tall:
+		var tower := size * _random.randf_range(0.55, 0.8)
+		var more := 3.3 * int(4 + high * _random.randf_range(4.0, 20.0))
+		_add_box(chunk, middle, tower, height, more + 0.9, seed_value, style)
+		if _random.randf() < 0.5:
+			_add_box(chunk, middle, tower * 0.6, height + more + 0.9, 3.3 * _random.randi_range(1, 5) + 0.9, seed_value, style)
+	else:
+		var hut := Vector2(_random.randf_range(2.5, 5.0), _random.randf_range(2.5, 5.0))
+		var off := Vector2(_random.randf_range(-0.25, 0.25), _random.randf_range(-0.25, 0.25)) * size
+		_add_box(chunk, middle + off, hut, height, 2.2, seed_value, style)
+
+
+# Less than 0: the lot is in the trams' way.
+func _clearance(middle: Vector2, size: Vector2) -> float:
+	var nearest := INF
+	for bend in _bends:
+		var off := (bend - middle).abs() - size * 0.5
+		nearest = minf(nearest, maxf(off.x, off.y))
+	return nearest - TRACK_CLEAR_M
+
+
+func _add_box(chunk: Chunk, middle: Vector2, size: Vector2, foot: float, height: float, seed_value: float, style: float) -> void:
+	var basis := Basis.from_scale(Vector3(size.x, height, size.y))
+	chunk.places.append(Transform3D(basis, Vector3(middle.x, foot + height * 0.5, middle.y)))
+	chunk.customs.append(Color(seed_value, style, foot, 0.0))
+
+
+func _make_park(chunk: Chunk, x_m: float, z_m: float) -> void:
+	for n in 46:
+		_add_tree(chunk, x_m + _random.randf_range(13.0, 87.0), z_m + _random.randf_range(13.0, 87.0))
+
+
+func _add_tree(chunk: Chunk, x_m: float, z_m: float) -> void:
+	var size := _random.randf_range(0.8, 1.6)
+	var basis := Basis(Vector3.UP, _random.randf() * TAU).scaled(Vector3(size, size * _random.randf_range(0.9, 1.3), size))
+	chunk.trees.append(Transform3D(basis, Vector3(x_m, 0, z_m)))
+	chunk.tree_customs.append(Color(_random.randf(), _random.randf(), 0, 0))
+
+
+func _make_tree() -> Mesh:
+	var mesh := ArrayMesh.new()
+	var m := MeshMaker.new()
+	m.with(Color(0.14, 0.10, 0.07))
+	m.column(Vector3.ZERO, 2.2, 0.18, 0.13, 5)
+	m.with(Color.WHITE, MeshMaker.PAINT_2)
+	m.column(Vector3(0, 1.8, 0), 1.6, 0.6, 1.9, 7)
+	m.column(Vector3(0, 3.4, 0), 1.6, 1.9, 1.4, 7)
+	m.column(Vector3(0, 5.0, 0), 1.2, 1.4, 0.3, 7)
+	m.finish(mesh, Shapes.material(Shapes.PAINT_NONE))
+	return mesh
