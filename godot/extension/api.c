@@ -140,6 +140,7 @@ bool gd_api_load_methods(void)
 #define LOAD(member, class) gd.tag.member = gd.get_class_tag(gd_name(class));
     GD_CLASS_TAGS(LOAD)
 #undef LOAD
+    gd.construct_path_text = gd.get_constructor(GD_STRING, 3);
     gd.engine = singleton("Engine");
     gd.os = singleton("OS");
     gd.settings = singleton("ProjectSettings");

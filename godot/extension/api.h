@@ -94,6 +94,8 @@ typedef void (*gd_destructor)(void *self);
     X(node_get_parent, "Node", "get_parent", 3160264692)                                                               \
     X(node_get_node_or_null, "Node", "get_node_or_null", 2734337346)                                                   \
     X(node_add_child, "Node", "add_child", 3863233950)                                                                 \
+    X(node_get_child_count, "Node", "get_child_count", 894402480)                                                      \
+    X(node_get_child, "Node", "get_child", 541253412)                                                                  \
     X(node_queue_free, "Node", "queue_free", 3218959716)                                                               \
     X(node3d_get_global_transform, "Node3D", "get_global_transform", 3229777777)                                       \
     X(node3d_set_global_transform, "Node3D", "set_global_transform", 2952846383)                                       \
@@ -137,6 +139,7 @@ typedef struct gd_api {
     gd_destructor destroy[GD_TYPE_COUNT];           // NULL: nothing to destroy
     gd_builtin size[GD_TYPE_COUNT], resize[GD_TYPE_COUNT]; // of arrays
     gd_builtin dictionary_keys, callable_is_valid;
+    gd_constructor construct_path_text; // a String from a NodePath
     gd_object engine, os, settings; // singletons
 } gd_api;
 

@@ -154,8 +154,8 @@ static void call_method(const gd_method *method, void *self, const void *const *
     if (!(method->flags & GD_ANY_THREAD) && !gd_on_main_thread()) {
         gd_error_print(method->name, "Tramline's nodes belong to the thread that runs the scene tree; use call_deferred() from others.");
         make_empty(method->result, ret);
-        if (method->result == GD_INT && strstr(method->name, "get_") != method->name) {
-            gd_ret_int(ret, 0);
+        if (method->flags & GD_GIVES_ERROR) {
+            gd_ret_int(ret, GD_ERR_UNAVAILABLE);
         }
         return;
     }

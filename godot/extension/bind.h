@@ -45,7 +45,10 @@ typedef struct gd_method {
     uint32_t flags; // GD_METHOD_CONST, GD_ANY_THREAD
     gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
 } gd_method;
-enum { GD_ANY_THREAD = 1 << 16 }; // else the method is refused outside of the main thread
+enum {
+    GD_ANY_THREAD = 1 << 16,  // else the method is refused outside of the main thread
+    GD_GIVES_ERROR = 1 << 17, // its number is an Error
+};
 
 typedef struct gd_signal {
     const char *name;

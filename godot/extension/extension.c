@@ -1,9 +1,12 @@
 // Where Godot enters: loads its functions, registers the classes, and takes all back at the end.
 #include "bind.h"
+#include "client.h"
 #include "docs.h"
+#include "entity.h"
 #include "kind.h"
+#include "server.h"
 
-static const gd_class *const classes[] = {&field_class, &kind_class};
+static const gd_class *const classes[] = {&field_class, &kind_class, &server_class, &client_class, &entity_class, &observer_class};
 enum { CLASS_COUNT = sizeof classes / sizeof *classes };
 
 static bool registered;

@@ -205,6 +205,12 @@ kind_list *kind_list_create(const gd_array *kinds, char *text, size_t text_bytes
     return list;
 }
 
+bool kind_resource_name(const void *kind, char *out)
+{
+    const kind_resource *resource = kind;
+    return resource && gd_string_to_text(&resource->kind_name, out, TL_NAME_BYTES_MAX + 1) && out[0];
+}
+
 void kind_list_destroy(kind_list *list)
 {
     for (int i = 0; list && i < TL_KINDS_MAX; i++) {

@@ -21,6 +21,8 @@ typedef struct kind_list {
     gd_variant scenes[TL_KINDS_MAX];                                    // PackedScene or nil
 } kind_list;
 
+// The name of a TramlineKind (its instance) into `out`, of TL_NAME_BYTES_MAX + 1 bytes; false: it is NULL or has none.
+bool kind_resource_name(const void *kind, char *out);
 // From an Array of TramlineKind. NULL with `text` if one of it cannot be one.
 kind_list *kind_list_create(const gd_array *kinds, char *text, size_t text_bytes);
 void kind_list_destroy(kind_list *list); // NULL is fine

@@ -140,6 +140,11 @@ TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, 
 
 // Reading, of any entity in the world, whoever owns it.
 TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id); // TL_REF_NONE: not here
+// The same for many. What `refs` holds at the call is tried first (fill it with TL_REF_NONE once, and keep it between
+// calls): where that still fits, nothing is looked up. Gives how many are here.
+TL_API uint32_t tl_server_find_all(const tl_server *server, const tl_entity_id *ids, uint32_t count, tl_entity_ref *refs);
+// All entities of the world, those that are still to be committed among them: fills `out`, gives how many there are.
+TL_API uint32_t tl_server_entities(const tl_server *server, tl_entity_ref *out, uint32_t capacity);
 typedef struct tl_entity_info {
     tl_entity_id id, carrier;
     tl_group_id group;

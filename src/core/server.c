@@ -304,6 +304,27 @@ tl_entity_ref tl_server_find(const tl_server *s, tl_entity_id id)
     return index == TL_NONE ? TL_REF_NONE : (tl_entity_ref)index;
 }
 
+uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_t count, tl_entity_ref *refs)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_live(s, refs[i]) || s->mirror.entities[refs[i]].id != ids[i]) refs[i] = tl_server_find(s, ids[i]);
+        found += refs[i] != TL_REF_NONE;
+    }
+    return found;
+}
+
+uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (int32_t i = 0; i < s->mirror.entity_top; i++) {
+        if (!s->mirror.entities[i].used) continue;
+        if (count < capacity) out[count] = (tl_entity_ref)i;
+        count++;
+    }
+    return count;
+}
+
 tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)
 {
     if (!is_live(s, entity)) return TL_ERR_NOT_FOUND;
