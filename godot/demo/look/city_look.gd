@@ -170,6 +170,7 @@ func _make_light() -> void:
 	sun.directional_shadow_max_distance = 320.0
 	sun.directional_shadow_mode = DirectionalLight3D.SHADOW_PARALLEL_2_SPLITS
 	sun.shadow_blur = 1.2
+	sun.shadow_normal_bias = 3.0
 	add_child(sun)
 	environment = Environment.new()
 	environment.background_mode = Environment.BG_SKY

@@ -9,6 +9,7 @@ const BUILDING := preload("res://shaders/building.gdshader")
 const CHUNK := 5 # blocks along an edge of what is drawn or left out together
 const TRACK_CLEAR_M := 3.4 # from the middle of the track
 const SEED := 20260
+const PARAPET_M := 0.9
 
 class Chunk:
 	var places: Array[Transform3D] = []
@@ -105,18 +106,19 @@ func _make_lot(chunk: Chunk, from: Vector2, size: Vector2, high: float) -> void:
 	var floors := int(2 + _random.randf() * 3 + high * (4 + 5 * _random.randf()))
 	var seed_value := _random.randf()
 	var style := _random.randf() * 0.79 if not tall else 0.5 + 0.5 * _random.randf()
-	var height := 4.4 + 3.3 * floors + 0.9
-	_add_box(chunk, middle, size, 0.0, height, seed_value, style)
+	var height := 4.4 + 3.3 * floors # of the highest floor's ceiling; a parapet comes on top
+	_add_box(chunk, middle, size, 0.0, 0.0, height + PARAPET_M, seed_value, style)
 	if tall:
 		var tower := size * _random.randf_range(0.55, 0.8)
 		var more := 3.3 * int(4 + high * _random.randf_range(4.0, 20.0))
-		_add_box(chunk, middle, tower, height, more + 0.9, seed_value, style)
+		_add_box(chunk, middle, tower, height, height, more + PARAPET_M, seed_value, style)
 		if _random.randf() < 0.5:
-			_add_box(chunk, middle, tower * 0.6, height + more + 0.9, 3.3 * _random.randi_range(1, 5) + 0.9, seed_value, style)
+			var top := height + more
+			_add_box(chunk, middle, tower * 0.6, top, top, 3.3 * _random.randi_range(1, 5) + PARAPET_M, seed_value, style)
 	else:
 		var hut := Vector2(_random.randf_range(2.5, 5.0), _random.randf_range(2.5, 5.0))
 		var off := Vector2(_random.randf_range(-0.25, 0.25), _random.randf_range(-0.25, 0.25)) * size
-		_add_box(chunk, middle + off, hut, height, 2.2, seed_value, style)
+		_add_box(chunk, middle + off, hut, height, 1e4, PARAPET_M + 1.8, seed_value, style)
 
 
 # Less than 0: the lot is in the trams' way.
@@ -128,10 +130,12 @@ func _clearance(middle: Vector2, size: Vector2) -> float:
 	return nearest - TRACK_CLEAR_M
 
 
-func _add_box(chunk: Chunk, middle: Vector2, size: Vector2, foot: float, height: float, seed_value: float, style: float) -> void:
+# `foot`: where it stands; `first_m`: how high its foot counts for the windows (1e4: it has none).
+func _add_box(chunk: Chunk, middle: Vector2, size: Vector2, foot: float, first_m: float, height: float, seed_value: float,
+		style: float) -> void:
 	var basis := Basis.from_scale(Vector3(size.x, height, size.y))
 	chunk.places.append(Transform3D(basis, Vector3(middle.x, foot + height * 0.5, middle.y)))
-	chunk.customs.append(Color(seed_value, style, foot, 0.0))
+	chunk.customs.append(Color(seed_value, style, first_m, 0.0))
 
 
 func _make_park(chunk: Chunk, x_m: float, z_m: float) -> void:

@@ -10,7 +10,7 @@ const DARK := Color(0.03, 0.03, 0.035)
 const STEEL := Color(0.45, 0.46, 0.48)
 const WARM := Color(1.0, 0.80, 0.52)
 
-enum { PAINT_CLOTHES, PAINT_CARS, PAINT_NONE }
+enum { PAINT_CLOTHES, PAINT_CARS, PAINT_NONE, PAINT_CABIN }
 
 
 static func of_kind(kind_name: String) -> Mesh:
@@ -154,7 +154,7 @@ static func cabin() -> Mesh:
 	var m := MeshMaker.new()
 	_cabin_shell(m)
 	_cabin_inside(m)
-	m.finish(mesh, material(PAINT_NONE))
+	m.finish(mesh, material(PAINT_CABIN))
 	m.with(Color(0.42, 0.34, 0.2))
 	m.patch(Vector2(-4.2, -6.2), Vector2(4.2, 6.2), 0.045)
 	m.finish(mesh, material(PAINT_NONE, 0, GLOW))
@@ -191,7 +191,7 @@ static func _cabin_shell(m: MeshMaker) -> void:
 		_panel(m, side, -HALF_LENGTH_M, HALF_LENGTH_M, 2.22, 2.55)
 		m.with(Color(0.16, 0.16, 0.17))
 		for z: float in [-4.66, -3.2, -1.7, -0.8, 0.8, 1.7, 3.2, 4.66]:
-			_panel(m, side, z - 0.06, z + 0.06, 0.9, 2.25)
+			_panel(m, side, z - 0.06, z + 0.06, 0.92, 2.22)
 	m.with(Color(0.55, 0.52, 0.46))
 	m.box(Vector3(-HALF_WIDTH_M, 2.52, -HALF_LENGTH_M), Vector3(HALF_WIDTH_M, 2.78, HALF_LENGTH_M), Vector2(0.82, 0.98),
 		Vector3.ZERO, true)
@@ -215,7 +215,7 @@ static func _cabin_inside(m: MeshMaker) -> void:
 		m.block(x, 2.47, 0, 0.14, 0.04, 8.6, true)
 	for z: float in [-3.6, -2.8, -2.0, -1.2, 1.2, 2.0, 2.8, 3.6]:
 		for x: float in [-0.95, -0.5, 0.5, 0.95]:
-			m.with(Color(0.05, 0.15, 0.22) if absf(z) > 1.5 else Color(0.24, 0.05, 0.045), MeshMaker.FIXED, 0.25)
+			m.with(Color(0.08, 0.22, 0.30) if absf(z) > 1.5 else Color(0.30, 0.07, 0.06), MeshMaker.FIXED, 0.3)
 			m.block(x, 0.40, z + 0.02, 0.40, 0.08, 0.40)
 			m.box(Vector3(x - 0.2, 0.46, z + 0.2), Vector3(x + 0.2, 1.08, z + 0.27), Vector2(0.9, 1.0))
 	m.with(Color(0.75, 0.58, 0.12), MeshMaker.FIXED, 0.3) # poles

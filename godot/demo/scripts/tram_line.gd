@@ -42,7 +42,7 @@ class Pose:
 	var z_m := 0.0
 	var dx := 0.0
 	var dz := 0.0
-	var speed_mps := 0.0
+	var curvature := 0.0
 
 var elements: Array[Element] = []
 var steps: Array[Step] = []
@@ -193,6 +193,12 @@ func along_m(time_s: float, tram: int) -> float:
 	return step.s_m + (step.speed_mps + 0.5 * step.accelerate_mps2 * for_s) * for_s
 
 
+func speed_mps(time_s: float, tram: int) -> float:
+	var local_s := fposmod(time_s + tram * headway_s, period_s)
+	var step := steps[_step_times.bsearch(local_s, false) - 1]
+	return maxf(step.speed_mps + step.accelerate_mps2 * (local_s - step.time_s), 0.0)
+
+
 func pose(s_m: float) -> Pose:
 	s_m = fposmod(s_m, length_m)
 	var element := elements[_element_begins.bsearch(s_m, false) - 1]
@@ -204,6 +210,7 @@ func pose(s_m: float) -> Pose:
 		out.dx = element.dx
 		out.dz = element.dz
 		return out
+	out.curvature = element.curvature
 	var angle := element.curvature * way_m
 	var ahead_m := sin(angle) / element.curvature
 	var right_m := (1.0 - cos(angle)) / element.curvature

@@ -1,0 +1,117 @@
+# Takes a picture of each view. A software renderer needs seconds for one: nothing is drawn in between, so that the client
+# keeps up with its server meanwhile.
+extends Node
+
+const Layout := preload("layout.gd")
+const TramLine := preload("tram_line.gd")
+const Rider := preload("rider.gd")
+
+const WAIT_S_MAX := 60.0
+const SETTLE_S := 3.0 # at each place, for the view to get fine
+const FRAMES := 3 # drawn before the picture is taken: shadows and glow need some
+
+var _main: Node3D
+
+
+func begin(main: Node3D) -> void:
+	_main = main
+	RenderingServer.render_loop_enabled = false
+	_run()
+
+
+func _run() -> void:
+	DirAccess.make_dir_recursive_absolute(_main.options.pictures)
+	var code := 0 if await _wait_for_all() else 1
+	for view_name: String in _main.options.views:
+		if code == 0 and place(_main.rider, _main.layout, view_name):
+			await get_tree().create_timer(SETTLE_S).timeout
+			place(_main.rider, _main.layout, view_name)
+			code = await _take(view_name)
+		else:
+			code = 1
+	get_tree().quit(code)
+
+
+# The whole city is in view when the number of entities has stood still for a while.
+func _wait_for_all() -> bool:
+	var count := 0
+	var still_s := 0.0
+	var waited_s := 0.0
+	while still_s < 3.0 and waited_s < WAIT_S_MAX:
+		await get_tree().create_timer(0.25).timeout
+		waited_s += 0.25
+		var now: int = _main.client.get_stats().entities
+		still_s = still_s + 0.25 if now == count and now > 0 else 0.0
+		count = now
+	print("pictures: %d entities in view" % count)
+	return still_s >= 3.0
+
+
+func _take(view_name: String) -> int:
+	for frame in FRAMES:
+		await get_tree().process_frame
+		_main.rider.update_camera()
+		_main.show_numbers()
+		RenderingServer.force_draw(false)
+	var file: String = _main.options.pictures.path_join(view_name + ".png")
+	var error := get_viewport().get_texture().get_image().save_png(file)
+	print("pictures: ", file, " " if error == OK else " cannot be written")
+	return int(error != OK)
+
+
+# Goes to one of the views; false if there is none of that name.
+static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
+	var line := layout.line
+	match view_name:
+		"seat":
+			_aboard(rider, 0, Vector3(0.62, 0.0, 3.2), Vector2(0.42, -0.06))
+		"aisle":
+			_aboard(rider, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
+			rider.mode = Rider.Mode.ABOARD
+		"stop":
+			_on_foot(rider, _facing_stop(rider, layout) * Vector3(6.2, 0.0, -15.0), _facing_stop(rider, layout) * Vector3(0.0, 0.0, 4.0))
+		"street":
+			_on_foot(rider, Vector3(-94.0, 0.0, -6.2), Vector3(-30.0, 2.0, 0.0))
+		"fly":
+			var pose := line.cabin_pose(rider.time_s(), rider.tram, 1)
+			var tram := TramLine.transform_of(pose)
+			_fly(rider, tram * Vector3(0.0, 34.0, 62.0), tram * Vector3(0.0, 0.0, -40.0))
+		"high":
+			var reach := layout.half_m()
+			_fly(rider, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))
+		_:
+			printerr("there is no view '%s'" % view_name)
+			return false
+	return true
+
+
+static func _aboard(rider: Rider, cabin: int, place_in: Vector3, look: Vector2) -> void:
+	rider.mode = Rider.Mode.SEATED
+	rider.cabin = cabin
+	rider.place = place_in
+	rider.look = look
+
+
+# The stop at which a tram stands, or that one comes to next.
+static func _facing_stop(rider: Rider, layout: Layout) -> Transform3D:
+	for tram in layout.line.tram_count:
+		var stop := layout.line.stop_of(rider.time_s(), tram)
+		if stop >= 0:
+			return layout.beside_stop(stop, 0, 0.0)
+	return layout.beside_stop(0, 0, 0.0)
+
+
+static func _on_foot(rider: Rider, from: Vector3, to: Vector3) -> void:
+	rider.mode = Rider.Mode.ON_FOOT
+	rider.place = from
+	_look_at(rider, to - from)
+
+
+static func _fly(rider: Rider, from: Vector3, to: Vector3) -> void:
+	rider.mode = Rider.Mode.FLYING
+	rider.place = from
+	_look_at(rider, to - from)
+
+
+static func _look_at(rider: Rider, way: Vector3) -> void:
+	rider.look = Vector2(atan2(-way.x, -way.z), atan2(way.y, Vector2(way.x, way.z).length()))
