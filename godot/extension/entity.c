@@ -36,9 +36,12 @@ void *entity_find(gd_object object, const gd_node_path *path, const gd_class *ty
     gd_string_to_text(&text, first, sizeof first);
     gd.destroy[GD_STRING](&text);
     if (first[0]) {
-        gd_object found = NULL;
-        gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &found);
-        return gd_instance_of(found, type);
+        gd_object object_there = NULL;
+        gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &object_there);
+        void *found = gd_instance_of(object_there, type);
+        if (found) {
+            return found; // else the node has moved away from where the path was right
+        }
     }
     for (gd_object above = parent_of(object); above; above = parent_of(above)) {
         void *found = gd_instance_of(above, type);
@@ -83,14 +86,16 @@ static gd_transform3d multiply(const gd_transform3d *a, const gd_transform3d *b)
 
 // The nearest node above that is an entity in whose frame others can live. Its id, and the node's place in its frame; 0: the
 // place in the world.
-static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_transform3d *place)
+static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_transform3d *place, const entity_node **out)
 {
     gd_object object = e->instance.object;
+    *out = NULL;
     gd.method_ptrcall(gd.method.node3d_get_transform, object, NULL, place);
     for (gd_object above = parent_of(object); above && gd.object_cast_to(above, gd.tag.node3d); above = parent_of(above)) {
         const entity_node *carrier = gd_instance_of(above, &entity_class);
         int kind = carrier && carrier->publishes == s && carrier->entity_id ? kind_of(carrier, s->list) : -1;
         if (kind >= 0 && s->list->kinds[kind].carrier_reach_m > 0) {
+            *out = carrier;
             return (tl_entity_id)carrier->entity_id;
         }
         gd_transform3d local;
@@ -99,6 +104,41 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
     }
     gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL, place); // also of what is top-level
     return 0;
+}
+
+// Keeps where it is in the world at this tick.
+static void note_place(entity_node *e, int64_t tick)
+{
+    gd_transform3d global;
+    gd.method_ptrcall(gd.method.node3d_get_global_transform, e->instance.object, NULL, &global);
+    if (e->places[1].tick != tick) {
+        e->places[0] = e->places[1];
+    }
+    e->places[1].tick = tick;
+    gd_transform_split(&global, &e->places[1].position, &e->places[1].rotation);
+}
+
+// Where it was in the world before this tick; NULL: not known.
+static const struct entity_place *place_before(const entity_node *e, int64_t tick)
+{
+    const struct entity_place *place = e->places[1].tick < tick ? &e->places[1] : &e->places[0];
+    return place->tick > 0 && place->tick < tick && tick - place->tick < 20 ? place : NULL;
+}
+
+// How it moves in a frame that it has just come into: from where it was, to where it is, as seen from the carrier.
+static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, const server_node *s, int64_t tick, tl_vec3 position)
+{
+    const struct entity_place *before = place_before(e, tick), *frame = carrier ? place_before(carrier, tick) : NULL;
+    if (!before || (carrier && (!frame || frame->tick != before->tick))) {
+        return (tl_vec3){0, 0, 0};
+    }
+    tl_vec3 was = before->position;
+    if (carrier) {
+        tl_quat back = {-frame->rotation.x, -frame->rotation.y, -frame->rotation.z, frame->rotation.w};
+        was = gd_quat_rotate(back, (tl_vec3){was.x - frame->position.x, was.y - frame->position.y, was.z - frame->position.z});
+    }
+    double per_s = (double)s->world_hz / (double)(tick - before->tick);
+    return (tl_vec3){(position.x - was.x) * per_s, (position.y - was.y) * per_s, (position.z - was.z) * per_s};
 }
 
 // What the kind's fields name of the node's properties.
@@ -176,7 +216,7 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
 {
     tl_vec3 position;
     tl_quat rotation;
-    if (tl_server_pose(s->server, ref, (double)tl_server_get_stats(s->server).world_tick, &position, &rotation) == TL_OK) {
+    if (tl_server_pose(s->server, ref, (double)s->world_tick, &position, &rotation) == TL_OK) {
         gd_transform3d transform = gd_transform_make(position, rotation);
         gd.method_ptrcall(gd.method.node3d_set_global_transform, e->instance.object, (const void *[]){&transform}, NULL);
     }
@@ -208,7 +248,9 @@ void entity_publish(entity_node *e, server_node *s)
     gd_transform3d place;
     tl_vec3 position;
     tl_quat rotation;
-    tl_entity_id carrier = find_carrier(e, s, &place);
+    const entity_node *carrier_node;
+    int64_t tick = s->tick_now;
+    tl_entity_id carrier = find_carrier(e, s, &place, &carrier_node);
     if (!gd_transform_split(&place, &position, &rotation)) {
         fault(e, "Its transform is not finite, or its scale is 0; it is not published until that is mended.");
         return;
@@ -216,6 +258,10 @@ void entity_publish(entity_node *e, server_node *s)
     kind_values values = {0};
     kind_values_place(&s->list->kinds[kind], &values.values, position, rotation);
     read_properties(e, s->list, kind, &values);
+    note_place(e, tick);
+    if (here && carrier != e->carrier) {
+        values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
+    }
     if (!here) {
         make(e, s, kind, carrier, &values);
     } else if (info.kind == kind) {

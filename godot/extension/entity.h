@@ -18,6 +18,11 @@ typedef struct entity_node {
     bool in_tree, spawned;
     tl_entity_id made;      // what it has made on its server
     tl_entity_id carrier;   // that was told last
+    struct entity_place {
+        int64_t tick;
+        tl_vec3 position;
+        tl_quat rotation;
+    } places[2];            // in the world, at the last two ticks that it was published at
     const char *fault;      // told once
 } entity_node;
 

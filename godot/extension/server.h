@@ -54,6 +54,7 @@ typedef struct server_node {
     tl_token_verifier *verifier;
     tl_server *server;
     uint32_t world_hz;
+    int64_t tick_now, world_tick; // of the tick that is being told
     server_state state;
     char text[TEXT_BYTES];
     bool in_core, ticking; // within the core's step; within its tick callback
@@ -89,7 +90,6 @@ tl_server_callbacks server_callbacks(server_node *s);
 void server_tell_events(server_node *s);
 void server_drop_events(server_node *s);
 void *server_scratch(server_node *s, size_t bytes); // NULL: out of memory
-tl_entity_ref *server_find_refs(server_node *s, const tl_entity_id *ids, uint32_t count);
 void server_drop_caches(server_node *s);
 uint64_t server_now_us(void);
 

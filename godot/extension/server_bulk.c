@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1024, TRANSFORM_DOUBLES = 7 };
+enum { BLOCK = 512, TRANSFORM_DOUBLES = 7 };
 
 void *server_scratch(server_node *s, size_t bytes)
 {
@@ -49,14 +49,15 @@ static ref_cache *choose_cache(server_node *s, tl_entity_id first_id, uint32_t c
     return oldest;
 }
 
-tl_entity_ref *server_find_refs(server_node *s, const tl_entity_id *ids, uint32_t count)
+// What was found for such an array before; each block of it is looked up again before it is used, so that its entities are
+// still at hand then.
+static tl_entity_ref *remembered_refs(server_node *s, const tl_entity_id *ids, uint32_t count)
 {
     ref_cache *cache = choose_cache(s, ids[0], count);
     if (!cache) {
         return NULL;
     }
     cache->used = ++s->cache_clock;
-    tl_server_find_all(s->server, ids, count, cache->refs);
     return cache->refs;
 }
 
@@ -104,11 +105,13 @@ void server_set_transforms(void *self, const void *const *args, void *ret)
                        (long long)count, (long long)count * TRANSFORM_DOUBLES, (long long)doubles, (long long)rates);
         return;
     }
-    const tl_entity_ref *refs = server_find_refs(s, (const tl_entity_id *)gd.int64s_at(args[0], 0), (uint32_t)count);
+    const tl_entity_id *ids = (const tl_entity_id *)gd.int64s_at(args[0], 0);
+    tl_entity_ref *refs = remembered_refs(s, ids, (uint32_t)count);
     const double *transforms = gd.float64s_at(args[1], 0), *velocities = rates ? gd.float64s_at(args[2], 0) : NULL;
     uint32_t set = 0;
     for (int64_t i = 0; i < count && refs; i += BLOCK) {
         uint32_t part = count - i < BLOCK ? (uint32_t)(count - i) : BLOCK;
+        tl_server_find_all(s->server, ids + i, part, refs + i);
         set += set_block(s, refs + i, part, transforms + i * TRANSFORM_DOUBLES, velocities ? velocities + i * 3 : NULL);
     }
     gd_ret_int(ret, set);
@@ -176,7 +179,11 @@ void server_get_transforms(void *self, const void *const *args, void *ret)
     if (!server_can_read(s, "TramlineServer.get_transforms") || count == 0 || count > UINT32_MAX / 64) {
         return;
     }
-    const tl_entity_ref *refs = server_find_refs(s, (const tl_entity_id *)gd.int64s_at(args[0], 0), (uint32_t)count);
+    const tl_entity_id *ids = (const tl_entity_id *)gd.int64s_at(args[0], 0);
+    tl_entity_ref *refs = remembered_refs(s, ids, (uint32_t)count);
+    if (refs) {
+        tl_server_find_all(s->server, ids, (uint32_t)count, refs);
+    }
     gd_resize(GD_FLOAT64S, ret, count * TRANSFORM_DOUBLES);
     double *to = gd.float64s_edit(ret, 0), tick = (double)tl_server_get_stats(s->server).world_tick;
     memset(to, 0, (size_t)count * TRANSFORM_DOUBLES * sizeof *to); // an entity that is not here: all 0

@@ -46,7 +46,7 @@ static const gd_method methods[] = {
     {"delete_entity", server_delete_entity, GD_INT, GD_GIVES_ERROR, {{GD_INT, "id"}}},
     {"set_entity", server_set_entity, GD_INT, GD_GIVES_ERROR, {{GD_INT, "id"}, {GD_DICTIONARY, "values"}}},
     {"set_transform", server_set_transform, GD_INT, GD_GIVES_ERROR, {{GD_INT, "id"}, {GD_TRANSFORM3D, "transform"}}},
-    {"set_carrier", server_set_carrier, GD_INT, GD_GIVES_ERROR, {{GD_INT, "id"}, {GD_INT, "carrier"}, {GD_TRANSFORM3D, "transform"}}},
+    {"set_carrier", server_set_carrier, GD_INT, GD_GIVES_ERROR, {{GD_INT, "id"}, {GD_INT, "carrier"}, {GD_TRANSFORM3D, "transform"}, NO_VALUES}},
     {"set_transforms", server_set_transforms, GD_INT, 0, {{GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"}, {GD_FLOAT64S, "velocities", .optional = true}}},
     {"get_transforms", server_get_transforms, GD_FLOAT64S, 0, {{GD_INT64S, "ids"}}},
     {"get_entity", server_get_entity, GD_DICTIONARY, CONST, {{GD_INT, "id"}}},

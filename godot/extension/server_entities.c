@@ -237,8 +237,15 @@ void server_set_carrier(void *self, const void *const *args, void *ret)
         error = GD_ERR_INVALID_PARAMETER;
     } else if (ref != TL_REF_NONE) {
         kind_values values = {0};
+        char text[256];
         kind_values_place(&s->list->kinds[info.kind], &values.values, position, rotation);
-        error = tell(method, tl_server_set_carrier(s->server, ref, (tl_entity_id)gd_arg_int(args, 1), &values.values), "It cannot board");
+        if (kind_values_read(&s->list->kinds[info.kind], args[3], &values, text, sizeof text)) {
+            error = tell(method, tl_server_set_carrier(s->server, ref, (tl_entity_id)gd_arg_int(args, 1), &values.values), "It cannot board");
+        } else {
+            gd_error_print(method, "Nothing was set: %s.", text);
+            error = GD_ERR_INVALID_PARAMETER;
+        }
+        kind_values_free(&values);
     }
     gd_ret_int(ret, error);
 }

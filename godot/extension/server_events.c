@@ -41,6 +41,8 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     server_node *s = user;
     s->ticking = true;
+    s->tick_now = tick;
+    s->world_tick = tl_server_get_stats(server).world_tick;
     gd_emit(s, "tick", (gd_variant[]){gd_variant_int(tick), gd_variant_float(time_s)}, 2);
     for (; s->abandoned_count; s->abandoned_count--) {
         tl_entity_ref ref = tl_server_find(server, s->abandoned[s->abandoned_count - 1]);

@@ -308,6 +308,7 @@ uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
+        tl_server_prefetch(&s->mirror, refs, i, count);
         if (!is_live(s, refs[i]) || s->mirror.entities[refs[i]].id != ids[i]) refs[i] = tl_server_find(s, ids[i]);
         found += refs[i] != TL_REF_NONE;
     }

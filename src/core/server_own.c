@@ -260,6 +260,12 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
 {
     uint32_t set = 0;
     for (uint32_t i = 0; i < count; i++) {
+        tl_server_prefetch(&s->mirror, entities, i, count);
+        const tl_entity *next = i + TL_PREFETCH_WORDS < count && entities[i + TL_PREFETCH_WORDS] < (uint32_t)s->mirror.entity_top ? &s->mirror.entities[entities[i + TL_PREFETCH_WORDS]] : NULL;
+        if (next && next->published) {
+            __builtin_prefetch(next->published);
+            __builtin_prefetch(next->published + 8);
+        }
         tl_entity_ref ref = entities[i];
         tl_entity *e = owned_entity(s, ref);
         if (e == NULL || !tl_vec3_valid(positions[i]) || (velocities && !tl_vec3_valid(velocities[i])) || (rotations && !tl_quat_valid(rotations[i]))) continue;

@@ -52,11 +52,14 @@ typedef struct tl_view_entity {
 // An entity as the renderer needs it, kept as long as nothing of it changes and it goes straight.
 typedef struct tl_view_drawn {
     double position[3], tick; // where it is at that tick
+    double until;             // the last tick for which that and the rate hold
     float rate[3];            // metres a tick
     float basis[9];           // rows
     float speed;              // m/s
+    float numbers[2];         // that its id gives
     uint8_t kind;
     uint8_t state;            // TL_DRAWN_…
+    bool carried;
 } tl_view_drawn;
 
 enum {

@@ -2,6 +2,8 @@
 // streams say is worked out when they change; between that, an entity that goes straight is three multiplications.
 #include "view_internal.h"
 
+#include <math.h>
+
 static void basis_of(tl_quat q, float basis[9])
 {
     double xx = q.x * q.x, yy = q.y * q.y, zz = q.z * q.z, xy = q.x * q.y, xz = q.x * q.z, yz = q.y * q.z;
@@ -18,12 +20,17 @@ static bool turns(const tl_view_source *source)
     return w[4] | w[5] | w[6];
 }
 
-// Whether it goes straight in the world until it changes: no carrier, no spin, nothing left of a correction.
-static bool goes_straight(const tl_view *v, int32_t entity, const tl_view_source *source, double tick)
+// Until when it goes straight in the world if nothing changes: for ever, or while what is left of a correction stays as it is
+// or is taken off evenly. Not at all: in a carrier's frame, or turning. `correction`: what a tick takes off.
+static double straight_until(const tl_view *v, int32_t entity, const tl_view_source *source, double tick, tl_vec3 *correction)
 {
     const tl_view_entity *e = &v->entities[entity];
-    bool corrected = (e->offset[0] != 0 || e->offset[1] != 0 || e->offset[2] != 0) && tick < e->offset_tick + TL_VIEW_OFFSET_TICKS;
-    return source->carrier_id == 0 && !corrected && !turns(source);
+    *correction = (tl_vec3){0, 0, 0};
+    if (source->carrier_id != 0 || turns(source)) return -INFINITY;
+    if ((e->offset[0] == 0 && e->offset[1] == 0 && e->offset[2] == 0) || tick >= e->offset_tick + TL_VIEW_OFFSET_TICKS) return INFINITY;
+    if (tick < e->offset_tick) return e->offset_tick;
+    *correction = (tl_vec3){e->offset[0] / TL_VIEW_OFFSET_TICKS, e->offset[1] / TL_VIEW_OFFSET_TICKS, e->offset[2] / TL_VIEW_OFFSET_TICKS};
+    return e->offset_tick + TL_VIEW_OFFSET_TICKS;
 }
 
 // Evaluates it; false: it is not to be seen, for its carrier is not.
@@ -31,27 +38,23 @@ static bool evaluate(tl_view *v, int32_t entity, double tick)
 {
     tl_view_drawn *d = &v->drawn[entity];
     tl_view_source source = tl_view_source_of(v, entity);
-    tl_vec3 position, velocity = tl_velocity_of(source.state, source.kind->fields[0].shift[source.level], v->kinds);
+    tl_vec3 position, correction, velocity = tl_velocity_of(source.state, source.kind->fields[0].shift[source.level], v->kinds);
     tl_quat rotation;
     d->kind = v->entities[entity].kind;
+    d->state = TL_DRAWN_STALE;
     if (!tl_view_pose(v, entity, tick, true, &position, &rotation)) return false;
+    d->until = straight_until(v, entity, &source, tick, &correction);
+    if (d->until >= tick) d->state = TL_DRAWN_HELD;
     d->position[0] = position.x, d->position[1] = position.y, d->position[2] = position.z;
     d->tick = tick;
     double hz = v->kinds->tick_hz;
-    d->rate[0] = (float)(velocity.x / hz), d->rate[1] = (float)(velocity.y / hz), d->rate[2] = (float)(velocity.z / hz);
+    d->rate[0] = (float)(velocity.x / hz - correction.x), d->rate[1] = (float)(velocity.y / hz - correction.y), d->rate[2] = (float)(velocity.z / hz - correction.z);
     d->speed = (float)tl_vec3_length(velocity);
-    basis_of(rotation, d->basis);
-    if (goes_straight(v, entity, &source, tick)) d->state = TL_DRAWN_HELD;
-    return true;
-}
-
-static void write_custom(const tl_view *v, int32_t entity, const tl_view_drawn *d, float *to)
-{
+    d->carried = source.carrier_id != 0;
     uint64_t hash = tl_mix(v->entities[entity].id);
-    to[0] = (float)(hash & 0xffff) / 65535;
-    to[1] = (float)(hash >> 16 & 0xffff) / 65535;
-    to[2] = d->speed;
-    to[3] = d->state != TL_DRAWN_HELD && tl_view_source_of(v, entity).carrier_id != 0;
+    d->numbers[0] = (float)(hash & 0xffff) / 65535, d->numbers[1] = (float)(hash >> 16 & 0xffff) / 65535;
+    basis_of(rotation, d->basis);
+    return true;
 }
 
 static void write_instance(const tl_view_drawn *d, double tick, tl_vec3 origin, float *to)
@@ -67,13 +70,15 @@ void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *co
 {
     for (uint32_t i = 0; i < v->entity_top; i++) {
         const tl_view_drawn *d = &v->drawn[i];
-        if (d->state == TL_DRAWN_NONE || (d->state == TL_DRAWN_STALE && !evaluate(v, (int32_t)i, tick))) continue;
+        if (d->state == TL_DRAWN_NONE) continue;
+        bool holds = d->state == TL_DRAWN_HELD && tick <= d->until && tick >= d->tick;
+        if (!holds && !evaluate(v, (int32_t)i, tick)) continue;
         tl_instances *to = by_kind[d->kind];
         if (to == NULL) continue;
         if (to->count < to->capacity) {
             float *at = to->floats + (size_t)to->count * to->stride;
             write_instance(d, tick, origin, at);
-            if (to->custom) write_custom(v, (int32_t)i, d, at + to->custom);
+            if (to->custom) memcpy(at + to->custom, (float[]){d->numbers[0], d->numbers[1], d->speed, d->carried}, 4 * sizeof *at);
         }
         to->count++;
     }
