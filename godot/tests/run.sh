@@ -5,7 +5,7 @@
 #
 # The project is copied into a folder of its own, with the addon in it, as a user would have it. TRAMLINE_ADDON is the
 # addon's folder; TRAMLINE_PROGRAM and TRAMLINE_TRUTH are programs that some tests start (see CMakeLists.txt, which sets
-# all of them). The exit status is 77 where Godot cannot be had: CTest then reports the test as skipped.
+# all of them). KEEP_LOG names a file for all that was said. The exit status is 77 where Godot cannot be had: CTest then reports the test as skipped.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,7 +47,15 @@ fi
 timeout --kill-after 5 "$TIMEOUT_S" env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} "$godot" --headless --path "$project" \
     --script "res://test_$name.gd" -- --work="$work" --precision="$precision" --program="$TRAMLINE_PROGRAM" \
     --truth="$TRAMLINE_TRUTH" >"$work/log" 2>&1 || status=$?
-head -c 100000 "$work/log"
+# Where errors are provoked they are many: only what is not one of them is of interest, and how it ended.
+if grep -q '^# Provokes errors' "$project/test_$name.gd"; then
+    grep -vE '^ *(ERROR|WARNING|at|GDScript backtrace|\[[0-9]+\])' "$work/log" | head -c 20000 || true
+    echo ...
+    tail -n 20 "$work/log"
+else
+    head -c 100000 "$work/log"
+fi
+[ -z "${KEEP_LOG:-}" ] || cp "$work/log" "$KEEP_LOG"
 if [ $status != 0 ]; then
     echo "run.sh: exit status $status (124: it did not end within $TIMEOUT_S s)"
     exit 1

@@ -2,6 +2,7 @@ extends "harness.gd"
 # Nodes: what a TramlineEntity does on the server its copy does on the client, spawned by its kind's scene. A person walks
 # beside a moving tram, boards it and leaves it again, by being reparented, and is seen to go on without a jump.
 
+const Person := preload("person.gd")
 const RADIUS_M := 60.0
 const SPEED_MPS := 8.0
 const OFF_M_MAX := 0.08 # seen from near, 2 cm are allowed; corrections are spread over some ticks
@@ -42,6 +43,7 @@ func run() -> void:
 	server.tick.connect(_tick)
 	client = new_client(server)
 	here.add_child(client)
+	Person.shown_by = client
 	client.spawn_path = client.get_path_to(here)
 	if not await connect_client(client):
 		return
@@ -76,7 +78,7 @@ func _scene(kind: TramlineKind) -> PackedScene:
 	var node := TramlineEntity.new()
 	node.name = kind.kind_name.capitalize()
 	if kind.kind_name == "person":
-		node.set_script(preload("person.gd"))
+		node.set_script(Person)
 	var scene := PackedScene.new()
 	check_equal(scene.pack(node), OK, "pack()")
 	node.free()
@@ -95,10 +97,9 @@ func _make(tram_kind: TramlineKind, cabin_kind: TramlineKind, person_kind: Traml
 func _entity(kind: TramlineKind, parent: Node) -> TramlineEntity:
 	var entity := TramlineEntity.new()
 	if kind.kind_name == "person":
-		entity.set_script(preload("person.gd"))
+		entity.set_script(Person)
 	entity.kind = kind
 	parent.add_child(entity)
-	entity.server = entity.get_path_to(server)
 	return entity
 
 
@@ -110,15 +111,14 @@ func _place_tram(time_s: float) -> void:
 # The tram goes round; the person keeps beside or inside, always at the same place as seen from the cabin.
 func _tick(tick: int, time_s: float) -> void:
 	_place_tram(time_s)
-	if walks:
+	if is_instance_valid(person) and walks:
 		person.global_transform = cabin.global_transform * Transform3D(Basis(), Vector3(2, 0, 1))
-	history[tick] = person.global_position
+	history[tick] = person.global_position if is_instance_valid(person) else Vector3.ZERO
 
 
 func _reparent(parent: Node) -> void:
 	walks = parent == there
 	person.reparent(parent, true)
-	person.server = person.get_path_to(server)
 
 
 func _copy(entity: TramlineEntity) -> Node3D:
@@ -132,6 +132,7 @@ func _spawned() -> void:
 	await until(func() -> bool: return tram.entity_id != 0 and cabin.entity_id != 0 and person.entity_id != 0, "the server's nodes are entities")
 	for entity: TramlineEntity in [tram, cabin, person]:
 		await until(func() -> bool: return _copy(entity) != null, "%s is spawned" % entity.kind.kind_name)
+	await seconds(1.0) # how fast it goes shows with its second place
 
 
 # Where the person was at a time between two ticks.
@@ -154,11 +155,12 @@ func _ride(what: String) -> void:
 	while Time.get_ticks_msec() < end_ms:
 		await process_frame
 		# What was set in the last frame, for the display's time of that frame.
-		var shown: float = copy.get_meta("shown_tick", -1.0)
-		var should: Variant = _should(shown)
+		if not check(is_instance_valid(copy), "who %s is still there" % what):
+			return
+		var should: Variant = _should(copy.get("shown_tick"))
 		if should == null:
 			continue
-		var off := (copy.get_meta("shown_place") as Vector3) - (should as Vector3)
+		var off := (copy.get("shown_place") as Vector3) - (should as Vector3)
 		worst = maxf(worst, off.length())
 		if off_before != Vector3.INF:
 			jump = maxf(jump, off.distance_to(off_before))

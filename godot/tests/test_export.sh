@@ -20,6 +20,8 @@ name="Linux"
 platform="Linux"
 runnable=true
 export_filter="all_resources"
+include_filter=""
+exclude_filter=""
 export_path="$work/game/game"
 
 [preset.0.options]

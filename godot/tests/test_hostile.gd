@@ -133,6 +133,23 @@ func _of_type(type: int) -> Variant:
 
 func _abuse(object: Object) -> void:
 	var type := object.get_class()
+	var before := {}
+	for property: Dictionary in ClassDB.class_get_property_list(type, true):
+		if property["usage"] & PROPERTY_USAGE_STORAGE:
+			before[property["name"]] = object.get(property["name"])
+	_abuse_methods(object, type)
+	for property: Dictionary in ClassDB.class_get_property_list(type, true):
+		if property["usage"] & PROPERTY_USAGE_STORAGE == 0:
+			continue
+		for round_number in ROUNDS:
+			object.set(property["name"], _of_type(property["type"]) if round_number % 2 else _something())
+			object.get(property["name"])
+			calls += 1
+	for property: String in before: # some methods have set properties
+		object.set(property, before[property])
+
+
+func _abuse_methods(object: Object, type: String) -> void:
 	for method: Dictionary in ClassDB.class_get_method_list(type, true):
 		if method["name"] in NOT_CALLED or method["name"].begins_with("_"):
 			continue
@@ -145,15 +162,6 @@ func _abuse(object: Object) -> void:
 				passed.resize(maxi(0, passed.size() + chance.randi_range(-2, 2)))
 			object.callv(method["name"], passed)
 			calls += 1
-	for property: Dictionary in ClassDB.class_get_property_list(type, true):
-		if property["usage"] & PROPERTY_USAGE_STORAGE == 0:
-			continue
-		var before: Variant = object.get(property["name"])
-		for round_number in ROUNDS:
-			object.set(property["name"], _of_type(property["type"]) if round_number % 2 else _something())
-			object.get(property["name"])
-			calls += 1
-		object.set(property["name"], before)
 
 
 # In the tree, with properties that make no sense, started and connected.

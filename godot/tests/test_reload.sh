@@ -17,7 +17,6 @@ cat >>"$project/project.godot" <<'SETTINGS'
 
 enabled=PackedStringArray("res://addons/reload/plugin.cfg")
 SETTINGS
-rm -rf "$project/.godot" # the editor finds the extension by itself
 "$godot" --headless --path "$project" --import >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 timeout 90 "$godot" --headless --editor --path "$project" >"$work/log" 2>&1 || { cat "$work/log"; echo "the editor failed"; exit 1; }
 cat "$work/log"

@@ -4,6 +4,7 @@ extends "harness.gd"
 var server: TramlineServer
 var client: TramlineClient
 var heard: Array = [] # of signals, in order
+var frames := 0
 
 
 func run() -> void:
@@ -60,6 +61,7 @@ func _listen_client() -> void:
 	client.entity_entered.connect(func(id: int, kind: String) -> void: heard.append(["entered", id, kind]))
 	client.entity_changed.connect(func(id: int) -> void: heard.append(["changed", id]))
 	client.entity_left.connect(func(id: int) -> void: heard.append(["left", id]))
+	client.frame_received.connect(func(bytes: PackedByteArray) -> void: frames += int(bytes.size() > 8))
 	client.message_received.connect(func(data: PackedByteArray) -> void: heard.append(["to_client", data]))
 	client.request_answered.connect(func(request: int, result: int, id: int) -> void: heard.append(["answer", request, result, id]))
 
@@ -206,8 +208,10 @@ func _own_entity() -> void:
 
 
 func _groups() -> void:
+	check(frames > 20, "frames are told of: %d" % frames)
 	var group := server.create_group()
 	var id := server.create_entity("cube", group, Transform3D(Basis(), Vector3(1, 1, 1)))
+	await seconds(0.2) # what was made shows at the next tick
 	check_equal(server.get_entity(id)["group"], group, "an entity's group")
 	check_equal(server.get_entity(id)["owner"], server.get_server_number(), "an entity's owner")
 	check_equal(Array(server.get_group_entities(group)), [id], "a group's entities")
