@@ -224,7 +224,6 @@ static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op
     bool was_seen = shown && tl_view_before_change(v, entity, (double)v->tick, &seen);
     bool differs = shown && values_differ(&v->kinds->kinds[op->kind], slot->state, op->words);
     memcpy(slot->state, op->words, state_bytes(v, op->kind));
-    if (shown) tl_view_stale(v, entity);
     note_motion(v, &v->streams[chunk->head.handle], slot);
     if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
     if (differs) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);

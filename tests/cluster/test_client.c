@@ -522,6 +522,30 @@ TEST(own_entities_go_with_their_server)
 
 // ---- messages and limits ----
 
+TEST(what_there_is)
+{
+    lab *l = create_lab();
+    connect_friend(l, 0, 0, "friend-anna");
+    tl_kind_def kind;
+    CHECK_EQUAL(tl_client_kind(l->friends[0].client, 0, &kind), TL_ERR_NOT_FOUND); // not known yet
+    run(l, 1);
+    tl_client *c = l->friends[0].client;
+    CHECK_EQUAL(tl_client_kind(c, KIND_CABIN, &kind), TL_OK);
+    CHECK(strcmp(kind.name, "cabin") == 0 && kind.carrier_reach_m == 8 && kind.field_count == 3 && kind.fields[2].type == TL_FIELD_INTEGER);
+    CHECK_EQUAL(tl_client_kind(c, KIND_COUNT, &kind), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_client_kind(c, -1, &kind), TL_ERR_NOT_FOUND);
+    tl_server *server = l->nodes[0].server; // has what beta made, too
+    tl_entity_ref all[16], refs[5] = {TL_REF_NONE, TL_REF_NONE, 1u << 30, TL_REF_NONE, 0};
+    CHECK_EQUAL(tl_server_entities(server, NULL, 0), 7);
+    CHECK_EQUAL(tl_server_entities(server, all, 16), 7);
+    const tl_entity_id ids[5] = {l->nodes[0].box_ids[2], l->nodes[1].cabin_id, l->nodes[1].box_ids[0], 12345, l->nodes[0].box_ids[1]};
+    for (int pass = 0; pass < 2; pass++) { // with nothing known, with something wrong, and with what was found
+        CHECK_EQUAL(tl_server_find_all(server, ids, 5, refs), 4);
+        for (int i = 0; i < 5; i++) CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
+    }
+    destroy_lab(l);
+}
+
 TEST(messages_both_ways)
 {
     lab *l = create_lab();
@@ -800,6 +824,7 @@ int main(int argc, char **argv)
     RUN(an_own_entity);
     RUN(the_last_word_arrives);
     RUN(own_entities_go_with_their_server);
+    RUN(what_there_is);
     RUN(messages_both_ways);
     RUN(limits_of_rate);
     RUN(refusal_and_reconnect);
