@@ -64,7 +64,7 @@ func _kind(kind_name: String, reach_m: float) -> TramlineKind:
 	var kind := new_kind(kind_name)
 	kind.carrier_reach_m = reach_m
 	kind.fields = [new_field("position", TramlineField.POSITION, TramlineField.LINEAR),
-			new_field("rotation", TramlineField.ROTATION, TramlineField.LINEAR, 0.005)] as Array[TramlineField]
+			new_field("rotation", TramlineField.ROTATION, TramlineField.LINEAR, 0.002)] as Array[TramlineField]
 	return kind
 
 
@@ -164,6 +164,8 @@ func _ride(what: String) -> void:
 		worst = maxf(worst, off.length())
 		if off_before != Vector3.INF:
 			jump = maxf(jump, off.distance_to(off_before))
+		if OS.has_environment("TRACE"):
+			print("%.2f off %.4f %.4f carrier %d" % [copy.get("shown_tick"), off.x, off.z, client.get_entity(person.entity_id)["carrier"] & 0xffff])
 		off_before = off
 		frames += 1
 	print("%s: %d frames, off %.3f m at most, jumps %.3f m at most" % [what, frames, worst, jump])
