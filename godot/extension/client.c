@@ -237,6 +237,7 @@ static void take_over(client_node *c)
     client_link old;
     client_link_move(&old, &c->shown);
     client_link_move(&c->shown, &c->next);
+    c->own_count = 0;
     uint32_t generation = ++c->generation;
     double tick = (double)tl_client_frame_tick(c->shown.client);
     tl_pose pose;
@@ -274,6 +275,42 @@ static bool take_over_is_due(client_node *c)
     }
     uint32_t before = tl_client_get_stats(c->shown.client).entities, now = tl_client_get_stats(c->next.client).entities;
     return now >= before - before / 50 || client_now_us() - c->next.live_us > TAKE_OVER_US_MAX;
+}
+
+// ---- a server that says nothing -------------------------------------------------------------------------------------
+
+static void note_heard(client_link *link, uint64_t now_us)
+{
+    uint64_t datagrams = tl_client_get_stats(link->client).datagrams;
+    if (datagrams != link->heard_datagrams || !link->heard_us) {
+        link->heard_datagrams = datagrams;
+        link->heard_us = now_us;
+    }
+}
+
+// Another server is tried while the old one is only silent; whichever speaks first is gone on with.
+static void watch_silence(client_node *c, uint64_t now_us)
+{
+    client_link *link = &c->shown;
+    int64_t addresses = gd_size(GD_STRINGS, &c->addresses);
+    if (!c->reconnect || c->custom_transport || addresses == 0 || !link->client || !link->live_us || tl_client_get_state(link->client) != TL_CLIENT_LIVE) {
+        return;
+    }
+    note_heard(link, now_us);
+    double limit_s = c->silence_s >= 0.5 ? c->silence_s : 0.5;
+    bool silent = (double)(now_us - link->heard_us) > limit_s * 1e6;
+    if (!silent && (c->next.client || c->retry_us)) { // it is back
+        c->generation++;
+        client_link_close(&c->next);
+        c->retry_us = 0;
+        c->retries = 0;
+    } else if (silent && !c->next.client && !c->retry_us) {
+        c->address_index = (int)((c->address_index + 1) % addresses);
+        snprintf(c->text, sizeof c->text, "%s: nothing was heard for %.1f s", link->address, limit_s);
+        c->told_state = CLIENT_CONNECTING;
+        open_next(c);
+        gd_emit(c, "disconnected", (gd_variant[]){gd_variant_text(c->text)}, 1);
+    }
 }
 
 // ---- the step ------------------------------------------------------------------------------------------------------
@@ -357,7 +394,11 @@ static void step(client_node *c)
     if (c->retry_us && now_us >= c->retry_us) {
         open_next(c);
     }
-    bool going = step_link(c, &c->shown, now_us) && step_link(c, &c->next, now_us);
+    bool going = step_link(c, &c->shown, now_us);
+    if (going) {
+        watch_silence(c, now_us);
+    }
+    going = going && !c->doomed && step_link(c, &c->next, now_us);
     if (going && take_over_is_due(c)) {
         take_over(c);
     }

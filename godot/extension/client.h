@@ -27,6 +27,7 @@ typedef struct client_link {
     unsigned char *received; // what came in this step, packed as a frame
     size_t received_bytes, received_room;
     uint64_t live_us;  // since when it is live, 0: it is not
+    uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
     gd_variant kind_names[TL_KINDS_MAX]; // once it is live
     int kind_count;
     int scenes[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
@@ -55,6 +56,7 @@ typedef struct client_node {
     gd_packed addresses, fingerprints;
     gd_string ca_file, token;
     int64_t kbit_s, entities_max;
+    double silence_s;
     gd_bool autoconnect, reconnect, custom_transport;
     gd_array kinds;
     gd_node_path spawn_path;

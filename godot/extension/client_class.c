@@ -10,6 +10,7 @@ static const gd_property properties[] = {
     {"entities_max", GD_INT, offsetof(client_node, entities_max), .preset = 200000},
     {"autoconnect", GD_BOOL, offsetof(client_node, autoconnect)},
     {"reconnect", GD_BOOL, offsetof(client_node, reconnect), .preset = 1},
+    {"silence_s", GD_FLOAT, offsetof(client_node, silence_s), .preset = 2, .hint = GD_HINT_RANGE, .hint_text = "0.5,10,0.1,suffix:s"},
     {"kinds", GD_ARRAY, offsetof(client_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind", .class_name = "TramlineKind"},
     {"spawn_path", GD_NODE_PATH, offsetof(client_node, spawn_path)},
     {"custom_transport", GD_BOOL, offsetof(client_node, custom_transport)},

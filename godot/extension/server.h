@@ -35,6 +35,8 @@ typedef struct ref_cache {
     tl_entity_id first_id;
     uint32_t count, room;
     tl_entity_ref *refs;
+    tl_entity_id *ids;
+    uint64_t releases; // of the server, when all of them were found; else ~0
     uint64_t used; // when
 } ref_cache;
 

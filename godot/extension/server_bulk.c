@@ -24,47 +24,68 @@ void *server_scratch(server_node *s, size_t bytes)
 
 // ---- looking up ----------------------------------------------------------------------------------------------------
 
-// The cache that was last used for an array like this one, or the one that has not been used for longest.
-static ref_cache *choose_cache(server_node *s, tl_entity_id first_id, uint32_t count)
+// The cache that was last used for an array that begins like this one, or the one that has not been used for longest.
+static ref_cache *choose_cache(server_node *s, tl_entity_id first_id)
 {
     ref_cache *oldest = &s->caches[0];
     for (int i = 0; i < REF_CACHES; i++) {
         ref_cache *c = &s->caches[i];
-        if (c->refs && c->first_id == first_id && c->count == count) {
+        if (c->refs && c->first_id == first_id) {
             return c;
         }
         oldest = c->used < oldest->used ? c : oldest;
     }
-    if (count > oldest->room) {
-        tl_entity_ref *refs = realloc(oldest->refs, count * sizeof *refs);
-        if (!refs) {
-            return NULL;
-        }
-        oldest->refs = refs;
-        oldest->room = count;
-    }
-    memset(oldest->refs, 0xff, count * sizeof *oldest->refs); // TL_REF_NONE
     oldest->first_id = first_id;
-    oldest->count = count;
+    oldest->count = 0;
+    oldest->releases = UINT64_MAX;
     return oldest;
 }
 
-// What was found for such an array before; each block of it is looked up again before it is used, so that its entities are
-// still at hand then.
-static tl_entity_ref *remembered_refs(server_node *s, const tl_entity_id *ids, uint32_t count)
+static bool make_room(ref_cache *c, uint32_t count)
 {
-    ref_cache *cache = choose_cache(s, ids[0], count);
-    if (!cache) {
+    if (count > c->room) {
+        uint32_t room = count + count / 8;
+        tl_entity_ref *refs = realloc(c->refs, room * sizeof *refs);
+        c->refs = refs ? refs : c->refs;
+        tl_entity_id *ids = realloc(c->ids, room * sizeof *ids);
+        c->ids = ids ? ids : c->ids;
+        if (!refs || !ids) {
+            return false;
+        }
+        c->room = room;
+    }
+    if (count > c->count) {
+        memset(c->refs + c->count, 0xff, (count - c->count) * sizeof *c->refs); // TL_REF_NONE
+    }
+    c->count = count;
+    return true;
+}
+
+// The entities of an array of ids. While it is the same array, and none of the world's entities has gone, nothing is looked
+// up; else what was found before is tried first.
+static tl_entity_ref *find_refs(server_node *s, const tl_entity_id *ids, uint32_t count)
+{
+    ref_cache *c = choose_cache(s, ids[0]);
+    uint64_t releases = tl_server_releases(s->server);
+    bool same = c->count == count && c->releases == releases && memcmp(c->ids, ids, count * sizeof *ids) == 0;
+    c->used = ++s->cache_clock;
+    if (same) {
+        return c->refs;
+    }
+    if (!make_room(c, count)) {
+        c->releases = UINT64_MAX;
         return NULL;
     }
-    cache->used = ++s->cache_clock;
-    return cache->refs;
+    c->releases = tl_server_find_all(s->server, ids, count, c->refs) == count ? releases : UINT64_MAX;
+    memcpy(c->ids, ids, count * sizeof *ids);
+    return c->refs;
 }
 
 void server_drop_caches(server_node *s)
 {
     for (int i = 0; i < REF_CACHES; i++) {
         free(s->caches[i].refs);
+        free(s->caches[i].ids);
         s->caches[i] = (ref_cache){0};
     }
 }
@@ -106,12 +127,11 @@ void server_set_transforms(void *self, const void *const *args, void *ret)
         return;
     }
     const tl_entity_id *ids = (const tl_entity_id *)gd.int64s_at(args[0], 0);
-    tl_entity_ref *refs = remembered_refs(s, ids, (uint32_t)count);
+    const tl_entity_ref *refs = find_refs(s, ids, (uint32_t)count);
     const double *transforms = gd.float64s_at(args[1], 0), *velocities = rates ? gd.float64s_at(args[2], 0) : NULL;
     uint32_t set = 0;
     for (int64_t i = 0; i < count && refs; i += BLOCK) {
         uint32_t part = count - i < BLOCK ? (uint32_t)(count - i) : BLOCK;
-        tl_server_find_all(s->server, ids + i, part, refs + i);
         set += set_block(s, refs + i, part, transforms + i * TRANSFORM_DOUBLES, velocities ? velocities + i * 3 : NULL);
     }
     gd_ret_int(ret, set);
@@ -180,10 +200,7 @@ void server_get_transforms(void *self, const void *const *args, void *ret)
         return;
     }
     const tl_entity_id *ids = (const tl_entity_id *)gd.int64s_at(args[0], 0);
-    tl_entity_ref *refs = remembered_refs(s, ids, (uint32_t)count);
-    if (refs) {
-        tl_server_find_all(s->server, ids, (uint32_t)count, refs);
-    }
+    const tl_entity_ref *refs = find_refs(s, ids, (uint32_t)count);
     gd_resize(GD_FLOAT64S, ret, count * TRANSFORM_DOUBLES);
     double *to = gd.float64s_edit(ret, 0), tick = (double)tl_server_get_stats(s->server).world_tick;
     memset(to, 0, (size_t)count * TRANSFORM_DOUBLES * sizeof *to); // an entity that is not here: all 0

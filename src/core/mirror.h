@@ -14,23 +14,24 @@ enum {
 };
 
 typedef struct tl_entity {
-    tl_entity_id id, carrier_id;
-    int64_t *state;     // level-0 words of its kind
+    // First what the owner looks at for each entity in each tick.
+    tl_entity_id id;
     int64_t *published; // on the owner: what was published last, perhaps not committed yet; else NULL
-    int32_t group, group_next, group_prev;
-    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
-    int32_t cell, cell_next, cell_prev;                   // the pyramid's; TL_NONE while not placed
-    int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
-    int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
-    // the owner's, ahead of what is mirrored
     tl_entity_id published_carrier;
-    int32_t pending_group;  // until it is live
     uint32_t unsent_fields; // changed since the last record
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unresolved_listed;
     bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
+    int32_t pending_group; // the owner's: until it is live
+    tl_entity_id carrier_id;
+    int64_t *state;     // level-0 words of its kind
+    int32_t group, group_next, group_prev;
+    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
+    int32_t cell, cell_next, cell_prev;                   // the pyramid's; TL_NONE while not placed
+    int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
+    int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
 } tl_entity;
 
 typedef struct tl_group {
@@ -52,6 +53,7 @@ typedef struct tl_mirror {
     int32_t *entity_free, *group_free;
     uint32_t entity_free_count, group_free_count;
     uint32_t live_count;
+    uint64_t releases; // indices that were freed, ever
     tl_map entity_map, group_map;
     int32_t *changed; // entities with changes != 0
     uint32_t changed_count;

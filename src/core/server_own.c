@@ -44,6 +44,12 @@ static size_t state_bytes(const tl_server *s, const tl_entity *e)
     return (size_t)s->kinds.kinds[e->kind].word_count * sizeof(int64_t);
 }
 
+// What it did before says nothing of what it does now: it is new, or in another frame.
+static void forget_truth(tl_server *s, int32_t index)
+{
+    s->truth_ticks[index] = s->turns[index].tick = -1;
+}
+
 // ---- groups ----
 
 void tl_own_take_group(tl_server *s, int32_t group)
@@ -59,7 +65,7 @@ void tl_own_take_group(tl_server *s, int32_t group)
         memcpy(e->published, e->state, state_bytes(s, e));
         e->published_carrier = e->carrier_id;
         e->unsent_fields = 0;
-        s->truth_ticks[i] = -1;
+        forget_truth(s, i);
     }
     // What clients of a server owned goes when that server goes.
     if (tl_clients_is_group(g->id) && g->id != s->client_group)
@@ -207,7 +213,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     e->published_carrier = def->carrier;
     e->pending_group = group;
     e->unsent_create = true;
-    s->truth_ticks[index] = -1;
+    forget_truth(s, index);
     tl_own_mark(s, index);
     if (out) *out = (tl_entity_ref)index;
     return TL_OK;
@@ -255,6 +261,19 @@ static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 p
     return tl_vec3_scale(tl_vec3_sub(position, s->truths[ref]), (double)s->world.tick_hz / (double)ticks);
 }
 
+// The same of a rotation that goes on turning between segments.
+static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind, tl_quat rotation)
+{
+    tl_vec3 spin = {0, 0, 0};
+    if (kind->rotation == TL_NONE || kind->fields[kind->rotation].predictor != TL_PREDICT_LINEAR) return spin;
+    struct tl_turn *turn = &s->turns[ref];
+    int64_t ticks = s->tick - turn->tick;
+    if (turn->tick >= 0 && ticks > 0 && ticks <= (int64_t)s->world.tick_hz)
+        spin = tl_vec3_scale(tl_quat_to_vector(tl_quat_multiply(rotation, tl_quat_conjugate(turn->rotation))), (double)s->world.tick_hz / (double)ticks);
+    *turn = (struct tl_turn){rotation, s->tick};
+    return spin;
+}
+
 uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions, const tl_vec3 *velocities,
                              const tl_quat *rotations)
 {
@@ -271,7 +290,9 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
         if (e == NULL || !tl_vec3_valid(positions[i]) || (velocities && !tl_vec3_valid(velocities[i])) || (rotations && !tl_quat_valid(rotations[i]))) continue;
         tl_vec3 velocity = velocities ? velocities[i] : velocity_between(s, ref, positions[i]);
         if (velocities == NULL) s->truths[ref] = positions[i], s->truth_ticks[ref] = s->tick;
-        uint32_t changed = tl_pose_publish(e->published, &s->kinds.kinds[e->kind], &s->kinds, s->tick, positions[i], velocity,
+        const tl_kind *kind = &s->kinds.kinds[e->kind];
+        tl_vec3 spin = rotations ? spin_between(s, ref, kind, rotations[i]) : (tl_vec3){0, 0, 0};
+        uint32_t changed = tl_pose_publish(e->published, kind, &s->kinds, s->tick, positions[i], velocity, spin,
                                            rotations ? &rotations[i] : NULL, share_of(s, e));
         e->unsent_fields |= changed;
         if (changed) tl_own_mark(s, (int32_t)ref);
@@ -290,7 +311,7 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
         if (values->mask >> i & 1) tl_value_set(e->published, kind, i, &s->kinds, s->tick, &values->fields[i]);
     e->published_carrier = carrier;
     e->unsent_carrier = true;
-    s->truth_ticks[ref] = -1;
+    forget_truth(s, (int32_t)ref);
     tl_own_mark(s, (int32_t)ref);
     return TL_OK;
 }
@@ -476,7 +497,7 @@ void tl_own_follow_set_down(tl_server *s)
         memcpy(e->published, e->state, state_bytes(s, e));
         e->published_carrier = 0;
         e->unsent_carrier = true;
-        s->truth_ticks[s->mirror.changed[i]] = -1;
+        forget_truth(s, s->mirror.changed[i]);
         tl_own_mark(s, s->mirror.changed[i]);
     }
 }

@@ -101,7 +101,7 @@ uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *
 }
 
 uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity,
-                         const tl_quat *rotation, double share)
+                         tl_vec3 spin, const tl_quat *rotation, double share)
 {
     const tl_field *place = &kind->fields[0];
     uint32_t changed = 0;
@@ -112,7 +112,7 @@ uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *ki
         changed = 1;
     }
     if (rotation == NULL || kind->rotation == TL_NONE) return changed;
-    tl_value value = {.rotation = *rotation};
+    tl_value value = {.rotation = *rotation, .spin = spin};
     if (!value_differs(words, kind, kind->rotation, kinds, tick, &value, share)) return changed;
     tl_value_set(words, kind, kind->rotation, kinds, tick, &value);
     return changed | 1u << kind->rotation;

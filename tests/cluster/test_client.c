@@ -17,7 +17,8 @@ typedef struct node {
     struct lab *lab;
     tl_group_id group;
     tl_entity_ref boxes[3], cabin;
-    tl_entity_id box_ids[3], cabin_id;
+    tl_entity_id box_ids[3], cabin_id, turner_id; // turner: like the cabin, but with its velocity and spin left to be worked out
+    tl_entity_ref turner;
     uint32_t requests, joins, leaves, messages;
     uint8_t heard[MESSAGES_MAX]; // first bytes of messages
     tl_client_number last_client;
@@ -104,6 +105,10 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
             n->cabin_id = info.id;
         }
         return;
+    }
+    if (n->turner_id && tl_server_owns_group(server, n->group)) {
+        tl_values v = cabin_values(time_s);
+        CHECK_EQUAL(tl_server_set_poses(server, &n->turner, 1, &v.fields[0].position, NULL, &v.fields[1].rotation), 1);
     }
     if (which == 1 && tl_server_owns_group(server, n->group)) { // it may have been given away
         tl_values v = cabin_values(time_s);
@@ -543,6 +548,37 @@ TEST(what_there_is)
         CHECK_EQUAL(tl_server_find_all(server, ids, 5, refs), 4);
         for (int i = 0; i < 5; i++) CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
     }
+    uint64_t releases = tl_server_releases(server);
+    CHECK_EQUAL(tl_server_delete_entity(server, refs[0]), TL_OK);
+    run(l, 0.5);
+    CHECK(tl_server_releases(server) == releases + 1 && tl_server_find(server, ids[0]) == TL_REF_NONE);
+    destroy_lab(l);
+}
+
+TEST(turns_are_worked_out)
+{
+    lab *l = create_lab();
+    node *n = &l->nodes[0];
+    tl_server *server = n->server;
+    int64_t tick = tl_server_get_stats(server).tick;
+    tl_entity_def def = {.group = n->group, .kind = KIND_CABIN, .values = cabin_values((double)tick / TICK_HZ)};
+    CHECK_EQUAL(tl_server_create_entity(server, &def, &n->turner), TL_OK);
+    tl_entity_info info;
+    CHECK_EQUAL(tl_server_info(server, n->turner, &info), TL_OK);
+    n->turner_id = info.id;
+    run(l, 1);
+    for (int i = 0; i < 60; i++) { // between ticks, too, it is where and how it should be
+        run(l, 0.05);
+        tl_vec3 at, truth, velocity, spin;
+        tl_quat rotation, turned;
+        double half = (double)tl_server_get_stats(server).world_tick + 0.5;
+        CHECK_EQUAL(tl_server_pose(server, n->turner, half, &at, &rotation), TL_OK);
+        cabin_truth(half / TICK_HZ, &truth, &velocity, &turned, &spin);
+        double cosine = fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w);
+        CHECK_NEAR(at.x, truth.x, 0.02);
+        CHECK_NEAR(at.z, truth.z, 0.02);
+        CHECK(2 * acos(fmin(cosine, 1)) < 0.003); // half a tick without a spin is 0.005
+    }
     destroy_lab(l);
 }
 
@@ -825,6 +861,7 @@ int main(int argc, char **argv)
     RUN(the_last_word_arrives);
     RUN(own_entities_go_with_their_server);
     RUN(what_there_is);
+    RUN(turns_are_worked_out);
     RUN(messages_both_ways);
     RUN(limits_of_rate);
     RUN(refusal_and_reconnect);

@@ -187,7 +187,7 @@ TEST(the_fast_path_does_the_same)
             values.fields[0] = (tl_value){.position = p, .velocity = v};
             if (kind->rotation != TL_NONE) values.fields[kind->rotation].rotation = q;
             uint32_t changed = tl_values_publish(a, kind, &kinds, tick, &values, 0.25);
-            CHECK_EQUAL(tl_pose_publish(b, kind, &kinds, tick, p, v, &q, 0.25), changed);
+            CHECK_EQUAL(tl_pose_publish(b, kind, &kinds, tick, p, v, (tl_vec3){0, 0, 0}, &q, 0.25), changed);
             CHECK(memcmp(a, b, (size_t)kind->word_count * 8) == 0);
         }
     }
