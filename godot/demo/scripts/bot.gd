@@ -10,6 +10,7 @@ const TramLine := preload("tram_line.gd")
 const JOIN_S_MAX := 60.0
 const QUIET_MS := 4 # after a frame's last datagram
 const CHECK_EVERY_S := 1.0
+const GAP_S_MAX := 15.0 # between two checks: a server may die meanwhile, and the client go on at another
 
 var _client: TramlineClient
 var _layout: Layout
@@ -19,6 +20,8 @@ var _expected := 0
 var _joined := false
 var _since_s := 0.0 # since the beginning, then since all is in view
 var _next_s := 0.0
+var _last_s := 0.0 # when the last check was
+var _gap_s := 0.0 # the longest time between two
 var _checked_tick := -1
 var _datagrams := 0
 var _datagram_ms := 0
@@ -49,13 +52,11 @@ func _process(delta: float) -> void:
 	if not _joined and _since_s > JOIN_S_MAX:
 		_end("saw not everything within %d s: %d entities" % [JOIN_S_MAX, _client.get_entities().size()], 1)
 		return
-	if _client.get_state() != TramlineClient.LIVE or not _frame_is_whole():
-		return
-	if _since_s >= _next_s:
-		_next_s = _since_s + (CHECK_EVERY_S if _joined else 0.2)
-		_check_view()
 	if _joined and _options.seconds > 0.0 and _since_s >= _options.seconds:
 		_finish()
+	elif _client.get_state() == TramlineClient.LIVE and _frame_is_whole() and _since_s >= _next_s:
+		_next_s = _since_s + (CHECK_EVERY_S if _joined else 0.2)
+		_check_view()
 
 
 func _frame_is_whole() -> bool:
@@ -92,6 +93,8 @@ func _check_view() -> void:
 			_next_s = CHECK_EVERY_S
 		return
 	_checks += 1
+	_gap_s = maxf(_gap_s, _since_s - _last_s)
+	_last_s = _since_s
 	_samples += finding.compared
 	_failed += int(not finding.all_held())
 	_worst_mrad = maxf(_worst_mrad, finding.worst_mrad)
@@ -108,10 +111,13 @@ func _faults(finding: TruthCheck.Finding) -> String:
 func _finish() -> void:
 	if _checks == 0:
 		_end("nothing was checked", 1)
+	elif maxf(_gap_s, _since_s - _last_s) > GAP_S_MAX:
+		_end("%.1f s went by without a check" % maxf(_gap_s, _since_s - _last_s), 1)
 	elif _failed:
 		_end("%d of %d checks did not hold" % [_failed, _checks], 1)
 	else:
-		_end("all %d checks held: %d places, worst %.2f mrad" % [_checks, _samples, _worst_mrad], 0)
+		_end("all %d checks held: %d places, worst %.2f mrad; at most %.1f s between two" % [
+			_checks, _samples, _worst_mrad, _gap_s], 0)
 
 
 func _end(text: String, code: int) -> void:

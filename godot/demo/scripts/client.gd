@@ -10,6 +10,7 @@ const Overlay := preload("overlay.gd")
 const TruthCheck := preload("truth_check.gd")
 const Bot := preload("bot.gd")
 const Pictures := preload("pictures.gd")
+const Tour := preload("tour.gd")
 
 const SHOW_EVERY_S := 0.25
 
@@ -46,6 +47,19 @@ func _ready() -> void:
 		var pictures := Pictures.new()
 		add_child(pictures)
 		pictures.begin(self)
+	elif options.tour:
+		var tour := Tour.new()
+		add_child(tour)
+		tour.begin(self)
+	elif options.view != "seat":
+		_go.call_deferred(options.view)
+
+
+# As soon as it is known where the trams are.
+func _go(view_name: String) -> void:
+	while rider.tram_id(0) == 0:
+		await get_tree().process_frame
+	Pictures.place(rider, layout, view_name)
 
 
 func _connect() -> void:

@@ -17,6 +17,8 @@ const HELP := """Options of the Tramline demo, after `--`:
   --seconds NUMBER         stop after so long
   --view NAME              begin in seat, aisle, stop, street, fly or high
   --pictures FOLDER        take a picture of each view (or of those of --views A,B,…), and end
+  --jpg                    pictures as JPEG, not PNG
+  --tour                   plays by itself: through the tram, out at a stop, in again; ends with 0 if all went well
   --night NUMBER           0 is day, 1 is night"""
 
 var addresses := PackedStringArray()
@@ -35,6 +37,8 @@ var view := "seat"
 var pictures := ""
 var views := PackedStringArray(["seat", "aisle", "stop", "street", "fly", "high"])
 var night := 0.72
+var jpg := false
+var tour := false
 var problem := ""
 
 
@@ -60,6 +64,10 @@ func _parse(words: PackedStringArray) -> void:
 		n += 1
 		if word == "--bot":
 			bot = true
+		elif word == "--jpg":
+			jpg = true
+		elif word == "--tour":
+			tour = true
 		elif word == "--help":
 			problem = HELP
 		elif n < words.size() and _take(word, words[n]):

@@ -27,10 +27,7 @@ func build(layout: Layout) -> void:
 		_values.append(value)
 		grid.add_child(value)
 	_hint = _label("", 19, Color(1.0, 0.86, 0.6))
-	_hint.set_anchors_and_offsets_preset(Control.PRESET_CENTER_BOTTOM)
-	_hint.grow_horizontal = Control.GROW_DIRECTION_BOTH
-	_hint.offset_top = -136
-	add_child(_hint)
+	_add_line(_hint, -136)
 	strip = LineStrip.new()
 	strip.layout = layout
 	strip.set_anchors_and_offsets_preset(Control.PRESET_BOTTOM_WIDE)
@@ -38,10 +35,7 @@ func build(layout: Layout) -> void:
 	strip.offset_bottom = -24
 	add_child(strip)
 	var help := _label(HELP, 12, Color(0.75, 0.78, 0.84, 0.8))
-	help.set_anchors_and_offsets_preset(Control.PRESET_CENTER_BOTTOM)
-	help.grow_horizontal = Control.GROW_DIRECTION_BOTH
-	help.offset_top = -24
-	add_child(help)
+	_add_line(help, -23)
 
 
 func set_value(row: int, text: String) -> void:
@@ -72,6 +66,14 @@ func _panel(at: Vector2) -> PanelContainer:
 	panel.position = at
 	add_child(panel)
 	return panel
+
+
+# In the middle, `top` pixels above the lower edge.
+func _add_line(label: Label, top: int) -> void:
+	label.horizontal_alignment = HORIZONTAL_ALIGNMENT_CENTER
+	label.set_anchors_and_offsets_preset(Control.PRESET_BOTTOM_WIDE)
+	label.offset_top = top
+	add_child(label)
 
 
 func _label(text: String, size: int, colour: Color) -> Label:

@@ -7,8 +7,10 @@ const TramLine := preload("tram_line.gd")
 const Rider := preload("rider.gd")
 
 const WAIT_S_MAX := 60.0
+const STILL_S := 1.5
 const SETTLE_S := 3.0 # at each place, for the view to get fine
-const FRAMES := 3 # drawn before the picture is taken: shadows and glow need some
+const JPEG_QUALITY := 0.88
+const FRAMES := 2 # drawn before the picture is taken: shadows and glow need some
 
 var _main: Node3D
 
@@ -21,9 +23,9 @@ func begin(main: Node3D) -> void:
 
 func _run() -> void:
 	DirAccess.make_dir_recursive_absolute(_main.options.pictures)
-	var code := 0 if await _wait_for_all() else 1
+	var code := 0
 	for view_name: String in _main.options.views:
-		if code == 0 and place(_main.rider, _main.layout, view_name):
+		if code == 0 and await _wait_for_all() and place(_main.rider, _main.layout, view_name):
 			await get_tree().create_timer(SETTLE_S).timeout
 			place(_main.rider, _main.layout, view_name)
 			code = await _take(view_name)
@@ -32,30 +34,36 @@ func _run() -> void:
 	get_tree().quit(code)
 
 
-# The whole city is in view when the number of entities has stood still for a while.
+# The whole city is in view when the number of entities has stood still for a while. A client that was cut off while a
+# picture was drawn for long comes back meanwhile.
 func _wait_for_all() -> bool:
 	var count := 0
 	var still_s := 0.0
 	var waited_s := 0.0
-	while still_s < 3.0 and waited_s < WAIT_S_MAX:
+	while still_s < STILL_S and waited_s < WAIT_S_MAX:
 		await get_tree().create_timer(0.25).timeout
 		waited_s += 0.25
 		var now: int = _main.client.get_stats().entities
-		still_s = still_s + 0.25 if now == count and now > 0 else 0.0
+		var live: bool = _main.client.get_state() == TramlineClient.LIVE
+		still_s = still_s + 0.25 if live and absi(now - count) < 8 and now > 0 else 0.0
 		count = now
 	print("pictures: %d entities in view" % count)
-	return still_s >= 3.0
+	return still_s >= STILL_S
 
 
 func _take(view_name: String) -> int:
+	_main.show_numbers()
+	_main.set_process(false) # what drawing for seconds does to the numbers is not the city's
 	for frame in FRAMES:
 		await get_tree().process_frame
+		place(_main.rider, _main.layout, view_name)
 		_main.rider.update_camera()
-		_main.show_numbers()
 		RenderingServer.force_draw(false)
-	var file: String = _main.options.pictures.path_join(view_name + ".png")
-	var error := get_viewport().get_texture().get_image().save_png(file)
-	print("pictures: ", file, " " if error == OK else " cannot be written")
+	_main.set_process(true)
+	var file: String = _main.options.pictures.path_join(view_name + (".jpg" if _main.options.jpg else ".png"))
+	var image := get_viewport().get_texture().get_image()
+	var error := image.save_jpg(file, JPEG_QUALITY) if _main.options.jpg else image.save_png(file)
+	print("pictures: ", file, "" if error == OK else " cannot be written")
 	return int(error != OK)
 
 
@@ -64,18 +72,18 @@ static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
 	var line := layout.line
 	match view_name:
 		"seat":
-			_aboard(rider, 0, Vector3(0.62, 0.0, 3.2), Vector2(0.42, -0.06))
+			_aboard(rider, 1, Vector3(0.95, 0.0, 3.6), Vector2(-0.02, -0.03))
 		"aisle":
 			_aboard(rider, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
 			rider.mode = Rider.Mode.ABOARD
 		"stop":
-			_on_foot(rider, _facing_stop(rider, layout) * Vector3(6.2, 0.0, -15.0), _facing_stop(rider, layout) * Vector3(0.0, 0.0, 4.0))
+			_on_foot(rider, _facing_stop(rider, layout) * Vector3(5.4, 0.0, -9.0), _facing_stop(rider, layout) * Vector3(0.4, 0.0, 8.0))
 		"street":
 			_on_foot(rider, Vector3(-94.0, 0.0, -6.2), Vector3(-30.0, 2.0, 0.0))
 		"fly":
 			var pose := line.cabin_pose(rider.time_s(), rider.tram, 1)
 			var tram := TramLine.transform_of(pose)
-			_fly(rider, tram * Vector3(0.0, 34.0, 62.0), tram * Vector3(0.0, 0.0, -40.0))
+			_fly(rider, tram * Vector3(-8.0, 120.0, 185.0), tram * Vector3(0.0, 0.0, -150.0))
 		"high":
 			var reach := layout.half_m()
 			_fly(rider, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))

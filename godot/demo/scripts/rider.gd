@@ -10,11 +10,12 @@ const SmallCity := preload("small_city.gd")
 
 enum Mode { SEATED, ABOARD, ON_FOOT, FLYING }
 
-const EYES_SEATED_M := 1.22
+const EYES_SEATED_M := 1.28
 const EYES_M := 1.62
 const WALK_MPS := 1.5
 const RUN_MPS := 6.0
 const FLY_MPS := 40.0
+const LED_MPS := 2.4 # through a door
 const LOOK_RAD := 0.0032 # a pixel of the mouse
 const TURN_RADPS := 1.6 # with the arrow keys
 const AISLE_HALF_M := 0.34
@@ -35,6 +36,8 @@ var _first_id := 0 # of tram 0
 var _request := -1
 var _asked_s := 0.0
 var _hint := ""
+var _way: Array[Vector3] = [] # that one is led along, in the frame of the place
+var _then := Callable() # what comes at its end
 
 
 func begin(client: TramlineClient, layout: Layout, ride: int) -> void:
@@ -49,6 +52,7 @@ func begin(client: TramlineClient, layout: Layout, ride: int) -> void:
 	add_child(camera)
 	client.request_answered.connect(_on_answer)
 	client.entity_left.connect(_on_left)
+	client.disconnected.connect(func(_reason: String) -> void: avatar = 0)
 
 
 # The trams' ids follow one another from `id` on.
@@ -90,16 +94,24 @@ func _process(delta: float) -> void:
 	if not _first_id:
 		return
 	_turn_by_keys(delta)
-	match mode:
-		Mode.SEATED, Mode.ABOARD:
-			_move_aboard(delta)
-		Mode.ON_FOOT:
-			_move_on_foot(delta)
-		Mode.FLYING:
-			_move_flying(delta)
+	if is_busy():
+		_follow_way(delta)
+	else:
+		_move(delta)
 	_update_hint()
 	_share(delta)
 	update_camera()
+
+
+func _move(delta: float) -> void:
+	match mode:
+		Mode.SEATED, Mode.ABOARD:
+			walk_aboard(_step(delta, WALK_MPS))
+		Mode.ON_FOOT:
+			place += _step(delta, RUN_MPS if Input.is_physical_key_pressed(KEY_SHIFT) else WALK_MPS)
+			place.y = 0.0
+		Mode.FLYING:
+			_move_flying(delta)
 
 
 func update_camera() -> void:
@@ -107,9 +119,9 @@ func update_camera() -> void:
 	var frame := place_of(carrier_id())
 	var turned := Basis(Vector3.UP, look.x) * Basis(Vector3.RIGHT, look.y)
 	camera.transform = (frame if is_carried() else Transform3D.IDENTITY) * Transform3D(turned, place + Vector3.UP * eyes)
-	if is_carried():
+	if carrier_id():
 		_client.observe_entity(carrier_id())
-	else:
+	elif not is_carried():
 		_client.observe_point(place.x + _layout.origin_x_m, place.y, place.z + _layout.origin_z_m)
 
 
@@ -138,8 +150,8 @@ func _step(delta: float, speed: float) -> Vector3:
 	return Basis(Vector3.UP, look.x) * wish.limit_length() * speed * delta
 
 
-func _move_aboard(delta: float) -> void:
-	var step := _step(delta, WALK_MPS)
+# Through the tram, from cabin to cabin; one who sits stands up.
+func walk_aboard(step: Vector3) -> void:
 	if step.is_zero_approx():
 		return
 	if mode == Mode.SEATED:
@@ -154,11 +166,6 @@ func _move_aboard(delta: float) -> void:
 		cabin += 1
 		place.z -= 2.0 * CABIN_HALF_M
 	place.z = clampf(place.z, -4.5 if cabin == 0 else -CABIN_HALF_M, 4.5 if cabin == TramLine.CABINS - 1 else CABIN_HALF_M)
-
-
-func _move_on_foot(delta: float) -> void:
-	place += _step(delta, RUN_MPS if Input.is_physical_key_pressed(KEY_SHIFT) else WALK_MPS)
-	place.y = 0.0
 
 
 func _move_flying(delta: float) -> void:
@@ -198,40 +205,78 @@ func _on_key(code: Key) -> void:
 			ride_again()
 
 
-# Only where the doors are open. One goes on looking in the same direction.
+# Only where the doors are open: to the door, and out. One goes on looking in the same direction.
 func alight() -> bool:
-	if not is_carried() or _layout.line.stop_of(time_s(), tram) < 0:
+	if not is_carried() or is_busy() or _layout.line.stop_of(time_s(), tram) < 0:
 		return false
+	mode = Mode.ABOARD
+	_way = [Vector3(0, 0, place.z), Vector3.ZERO, Vector3(TramLine.DOOR_M, 0, 0)]
+	_then = _step_out
+	return true
+
+
+func _step_out() -> void:
+	if _layout.line.stop_of(time_s(), tram) < 0: # too late
+		_way = [Vector3.ZERO]
+		return
 	var frame := place_of(cabin_id(tram, cabin))
-	place = frame * Vector3(3.0, 0.0, 0.0)
+	place = frame * place
 	look.x += frame.basis.get_euler().y
 	mode = Mode.ON_FOOT
-	return true
+	_way = [frame * Vector3(TramLine.PLATFORM_M, 0, 0)]
 
 
 # The nearest cabin whose door is open and near.
 func board() -> bool:
+	if is_carried() or is_busy():
+		return false
 	var nearest := REACH_M
+	var door := Vector3.ZERO
 	for of_tram in _layout.line.tram_count:
 		if _layout.line.stop_of(time_s(), of_tram) < 0:
 			continue
 		for of_cabin in TramLine.CABINS:
-			var door := place_of(cabin_id(of_tram, of_cabin)) * Vector3(TramLine.DOOR_M, 0.0, 0.0)
-			if door.distance_to(place) < nearest:
-				nearest = door.distance_to(place)
+			var at := place_of(cabin_id(of_tram, of_cabin)) * Vector3(TramLine.DOOR_M, 0, 0)
+			if at.distance_to(place) < nearest:
+				nearest = at.distance_to(place)
+				door = at
 				tram = of_tram
 				cabin = of_cabin
 	if nearest == REACH_M:
 		return false
-	look.x -= place_of(cabin_id(tram, cabin)).basis.get_euler().y
-	place = Vector3.ZERO
-	mode = Mode.ABOARD
+	_way = [door]
+	_then = _step_in
 	return true
+
+
+func _step_in() -> void:
+	if _layout.line.stop_of(time_s(), tram) < 0:
+		return
+	var frame := place_of(cabin_id(tram, cabin))
+	look.x -= frame.basis.get_euler().y
+	place = frame.affine_inverse() * place
+	mode = Mode.ABOARD
+	_way = [Vector3.ZERO]
+
+
+# Is one being led through a door?
+func is_busy() -> bool:
+	return not _way.is_empty()
+
+
+func _follow_way(delta: float) -> void:
+	place = place.move_toward(_way[0], LED_MPS * delta)
+	if place.is_equal_approx(_way[0]):
+		_way.pop_front()
+		if _way.is_empty() and _then.is_valid():
+			var then := _then
+			_then = Callable()
+			then.call()
 
 
 # On the right side, which is kept free for players.
 func sit() -> void:
-	if not is_carried():
+	if not is_carried() or is_busy():
 		return
 	var row: float = [-3.6, -2.8, -2.0, -1.2, 1.2, 2.0, 2.8, 3.6].reduce(
 		func(best: float, z: float) -> float: return z if absf(z - place.z) < absf(best - place.z) else best)
@@ -240,6 +285,8 @@ func sit() -> void:
 
 
 func fly() -> void:
+	_way.clear()
+	_then = Callable()
 	if mode == Mode.FLYING:
 		place.y = 0.0
 		mode = Mode.ON_FOOT
@@ -252,6 +299,8 @@ func fly() -> void:
 
 # Back to the seat, from wherever one is.
 func ride_again() -> void:
+	_way.clear()
+	_then = Callable()
 	mode = Mode.SEATED
 	place = Vector3(0.95, 0.0, 1.2)
 	look = Vector2.ZERO
@@ -277,7 +326,7 @@ func _update_hint() -> void:
 func _share(delta: float) -> void:
 	_asked_s += delta
 	var turned := Transform3D(Basis(Vector3.UP, look.x), place)
-	if mode == Mode.FLYING or (is_carried() and carrier_id() == 0):
+	if mode == Mode.FLYING or (is_carried() and carrier_id() == 0) or _client.get_state() != TramlineClient.LIVE:
 		return
 	var values := {} if is_carried() else {"position": PackedFloat64Array(
 		[place.x + _layout.origin_x_m, place.y, place.z + _layout.origin_z_m])}
