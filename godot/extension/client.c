@@ -12,7 +12,8 @@
 enum {
     RETRY_US = 200000, // then longer and longer
     RETRY_US_MAX = 2000000,
-    TAKE_OVER_US_MAX = 2000000, // a new connection is shown after that, even if it has not got as much as the old one had
+    SETTLED_US = 500000,        // no more entities for so long: all have come
+    TAKE_OVER_US_MAX = 5000000, // a new connection is shown after that, even if it has not got as much as the old one had
     RATE_US = 1000000,
 };
 #define DELAY_TICKS_MIN 1.5 // the display behind the server
@@ -268,13 +269,20 @@ static void take_over(client_node *c)
     free(entered);
 }
 
-static bool take_over_is_due(client_node *c)
+// Once it shows as much as the old one did, or no more is coming: not all may still be there.
+static bool take_over_is_due(client_node *c, uint64_t now_us)
 {
-    if (!c->next.client || !c->next.live_us) {
+    client_link *next = &c->next;
+    if (!next->client || !next->live_us) {
         return false;
     }
-    uint32_t before = tl_client_get_stats(c->shown.client).entities, now = tl_client_get_stats(c->next.client).entities;
-    return now >= before - before / 50 || client_now_us() - c->next.live_us > TAKE_OVER_US_MAX;
+    uint32_t before = tl_client_get_stats(c->shown.client).entities, now = tl_client_get_stats(next->client).entities;
+    if (now > next->entities) {
+        next->entities = now;
+        next->grown_us = now_us;
+    }
+    bool settled = next->grown_us && now_us - next->grown_us > SETTLED_US;
+    return now >= before || settled || now_us - next->live_us > TAKE_OVER_US_MAX;
 }
 
 // ---- a server that says nothing -------------------------------------------------------------------------------------
@@ -399,7 +407,7 @@ static void step(client_node *c)
         watch_silence(c, now_us);
     }
     going = going && !c->doomed && step_link(c, &c->next, now_us);
-    if (going && take_over_is_due(c)) {
+    if (going && take_over_is_due(c, now_us)) {
         take_over(c);
     }
     if (!c->doomed) {

@@ -27,6 +27,8 @@ typedef struct client_link {
     unsigned char *received; // what came in this step, packed as a frame
     size_t received_bytes, received_room;
     uint64_t live_us;  // since when it is live, 0: it is not
+    uint64_t grown_us; // when its view came to have more entities than ever before, `entities`
+    uint32_t entities;
     uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
     gd_variant kind_names[TL_KINDS_MAX]; // once it is live
     int kind_count;
