@@ -396,6 +396,10 @@ static void register_function(const gd_class *type, gd_method_info *info, const 
 static void register_method(const gd_class *type, const gd_method *method)
 {
     gd_property_info result = describe(method->result, "", NULL);
+    if (method->flags & GD_GIVES_ERROR) {
+        result.class_name = (void *)gd_name("Error");
+        result.usage |= GD_USAGE_CLASS_IS_ENUM;
+    }
     gd_method_info info = {
         .name = (void *)gd_name(method->name),
         .method_data = (void *)(uintptr_t)method,

@@ -169,6 +169,7 @@ enum { // of a property: hint and usage
     GD_USAGE_STORAGE = 2,
     GD_USAGE_EDITOR = 4,
     GD_USAGE_DEFAULT = 6,
+    GD_USAGE_CLASS_IS_ENUM = 1 << 16,
     GD_USAGE_NIL_IS_VARIANT = 1 << 17,
 };
 

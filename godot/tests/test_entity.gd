@@ -5,8 +5,8 @@ extends "harness.gd"
 const Person := preload("person.gd")
 const RADIUS_M := 60.0
 const SPEED_MPS := 8.0
-const OFF_M_MAX := 0.08 # seen from near, 2 cm are allowed; corrections are spread over some ticks
-const JUMP_M_MAX := 0.05 # from a displayed frame to the next one, besides the way that was gone
+const OFF_M_MAX := 0.06 # seen from near, 2 cm are allowed; corrections are spread over some ticks
+const JUMP_M_MAX := 0.03 # from a displayed frame to the next one, besides the way that was gone
 
 var server: TramlineServer
 var client: TramlineClient
@@ -164,8 +164,6 @@ func _ride(what: String) -> void:
 		worst = maxf(worst, off.length())
 		if off_before != Vector3.INF:
 			jump = maxf(jump, off.distance_to(off_before))
-		if OS.has_environment("TRACE"):
-			print("%.2f off %.4f %.4f carrier %d" % [copy.get("shown_tick"), off.x, off.z, client.get_entity(person.entity_id)["carrier"] & 0xffff])
 		off_before = off
 		frames += 1
 	print("%s: %d frames, off %.3f m at most, jumps %.3f m at most" % [what, frames, worst, jump])

@@ -217,7 +217,7 @@ static func _cabin_inside(m: MeshMaker) -> void:
 		for x: float in [-0.95, -0.5, 0.5, 0.95]:
 			m.with(Color(0.08, 0.22, 0.30) if absf(z) > 1.5 else Color(0.30, 0.07, 0.06), MeshMaker.FIXED, 0.3)
 			m.block(x, 0.40, z + 0.02, 0.40, 0.08, 0.40)
-			m.box(Vector3(x - 0.2, 0.46, z + 0.2), Vector3(x + 0.2, 1.08, z + 0.27), Vector2(0.9, 1.0))
+			m.box(Vector3(x - 0.2, 0.46, z + 0.2), Vector3(x + 0.2, 0.98, z + 0.27), Vector2(0.9, 1.0))
 	m.with(Color(0.75, 0.58, 0.12), MeshMaker.FIXED, 0.3) # poles
 	for z: float in [-2.4, -0.75, 0.75, 2.4]:
 		for x: float in [-0.28, 0.28]:

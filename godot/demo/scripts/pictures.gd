@@ -8,6 +8,7 @@ const Rider := preload("rider.gd")
 
 const WAIT_S_MAX := 60.0
 const STILL_S := 1.5
+const CLOCK_MS_MAX := 5.0 # how far off the idea of the server's time may be
 const SETTLE_S := 3.0 # at each place, for the view to get fine
 const JPEG_QUALITY := 0.88
 const FRAMES := 2 # drawn before the picture is taken: shadows and glow need some
@@ -44,8 +45,8 @@ func _wait_for_all() -> bool:
 		await get_tree().create_timer(0.25).timeout
 		waited_s += 0.25
 		var now: int = _main.client.get_stats().entities
-		var live: bool = _main.client.get_state() == TramlineClient.LIVE
-		still_s = still_s + 0.25 if live and absi(now - count) < 8 and now > 0 else 0.0
+		var steady: bool = _main.client.get_state() == TramlineClient.LIVE and _main.client.get_stats().clock_error_ms < CLOCK_MS_MAX
+		still_s = still_s + 0.25 if steady and absi(now - count) < 8 and now > 0 else 0.0
 		count = now
 	print("pictures: %d entities in view" % count)
 	return still_s >= STILL_S
@@ -72,7 +73,7 @@ static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
 	var line := layout.line
 	match view_name:
 		"seat":
-			_aboard(rider, 1, Vector3(0.95, 0.0, 3.6), Vector2(-0.02, -0.03))
+			_aboard(rider, 1, Vector3(0.95, 0.0, 2.8), Vector2(0.10, -0.02))
 		"aisle":
 			_aboard(rider, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
 			rider.mode = Rider.Mode.ABOARD
@@ -83,7 +84,7 @@ static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
 		"fly":
 			var pose := line.cabin_pose(rider.time_s(), rider.tram, 1)
 			var tram := TramLine.transform_of(pose)
-			_fly(rider, tram * Vector3(-8.0, 120.0, 185.0), tram * Vector3(0.0, 0.0, -150.0))
+			_fly(rider, tram * Vector3(0.0, 58.0, 92.0), tram * Vector3(0.0, 0.0, -62.0))
 		"high":
 			var reach := layout.half_m()
 			_fly(rider, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))
