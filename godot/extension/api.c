@@ -43,8 +43,12 @@ const gd_string_name *gd_name(const char *text)
             abort(); // the tables have grown past what was reckoned with
         }
     }
-    names[at].text = strdup(text);
+    char *kept = strdup(text);
+    if (!kept) {
+        abort(); // as Godot does without memory
+    }
     gd.string_name_new(&names[at].name, text, 0);
+    names[at].text = kept;
     return &names[at].name;
 }
 

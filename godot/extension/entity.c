@@ -171,6 +171,7 @@ static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier,
     if (!group) {
         if (!s->node_group || !tl_server_owns_group(s->server, s->node_group)) {
             tl_server_create_group(s->server, 0, &s->node_group);
+            tl_server_keep_group(s->server, s->node_group, true); // other servers do not have its nodes
         }
         group = s->node_group;
     }

@@ -104,7 +104,7 @@ void server_forget_node(server_node *s, struct entity_node *node, tl_entity_id m
 #define SERVER_METHODS(X)                                                                                              \
     X(start) X(stop) X(stop_now) X(get_state) X(get_state_text) X(get_port) X(get_fingerprint) X(get_server_number)    \
     X(get_tick) X(get_time_s) X(get_stats)                                                                             \
-    X(create_group) X(delete_group) X(owns_group) X(give_group) X(get_group_entities) X(get_entities)                  \
+    X(create_group) X(delete_group) X(owns_group) X(give_group) X(keep_group) X(get_group_entities) X(get_entities)                  \
     X(create_entity) X(create_entities) X(delete_entity) X(set_entity) X(set_transform) X(set_carrier)                 \
     X(set_transforms) X(get_transforms) X(get_entity) X(has_entity)                                                    \
     X(send_message) X(drop_client) X(add_custom_peer) X(receive_custom) X(remove_custom_peer)

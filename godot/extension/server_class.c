@@ -37,6 +37,7 @@ static const gd_method methods[] = {
     {"create_group", server_create_group, GD_INT, 0, {{GD_INT, "group", .optional = true}}},
     {"delete_group", server_delete_group, GD_INT, GD_GIVES_ERROR, {{GD_INT, "group"}}},
     {"owns_group", server_owns_group, GD_BOOL, CONST, {{GD_INT, "group"}}},
+    {"keep_group", server_keep_group, GD_INT, GD_GIVES_ERROR, {{GD_INT, "group"}, {GD_BOOL, "keep", .optional = true, .preset = 1}}},
     {"give_group", server_give_group, GD_INT, GD_GIVES_ERROR, {{GD_INT, "group"}, {GD_INT, "server_number"}}},
     {"get_group_entities", server_get_group_entities, GD_INT64S, 0, {{GD_INT, "group"}}},
     {"get_entities", server_get_entities, GD_INT64S},

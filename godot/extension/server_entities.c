@@ -55,6 +55,16 @@ void server_give_group(void *self, const void *const *args, void *ret)
     gd_ret_int(ret, error);
 }
 
+void server_keep_group(void *self, const void *const *args, void *ret)
+{
+    server_node *s = self;
+    gd_error error = GD_ERR_UNCONFIGURED;
+    if (server_can_change(s, "TramlineServer.keep_group")) {
+        error = tell("TramlineServer.keep_group", tl_server_keep_group(s->server, (tl_group_id)gd_arg_int(args, 0), gd_arg_bool(args, 1)), "The group cannot be kept");
+    }
+    gd_ret_int(ret, error);
+}
+
 static gd_packed ids_of(const server_node *s, const tl_entity_ref *refs, uint32_t count)
 {
     gd_packed ids = gd_packed_make(GD_INT64S, count);

@@ -116,6 +116,9 @@ TL_API tl_result tl_server_create_group(tl_server *server, tl_group_id id, tl_gr
 // With all its entities. TL_ERR_DENIED: another server's.
 TL_API tl_result tl_server_delete_group(tl_server *server, tl_group_id group);
 TL_API bool tl_server_owns_group(const tl_server *server, tl_group_id group);
+// Groups even out over the servers by themselves. One that is kept stays as long as this server does not leave or give it
+// away itself. TL_ERR_NOT_FOUND, TL_ERR_DENIED: it is another server's.
+TL_API tl_result tl_server_keep_group(tl_server *server, tl_group_id group, bool keep);
 // Gives a group to another living server. TL_ERR_NOT_FOUND: no such server, or it is not alive.
 TL_API tl_result tl_server_give_group(tl_server *server, tl_group_id group, tl_server_number to);
 

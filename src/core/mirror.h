@@ -41,6 +41,7 @@ typedef struct tl_group {
     int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
     bool used, live;
     bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
+    bool kept;                  // the owner's: not given away to even out
 } tl_group;
 
 typedef struct tl_mirror {

@@ -76,7 +76,8 @@ void tl_own_take_group(tl_server *s, int32_t group)
 
 void tl_own_lose_group(tl_server *s, int32_t group)
 {
-    const tl_group *g = &s->mirror.groups[group];
+    tl_group *g = &s->mirror.groups[group];
+    g->kept = false;
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];
         tl_heap_free(&s->heap, e->published, state_bytes(s, e));
@@ -123,6 +124,15 @@ bool tl_server_owns_group(const tl_server *s, tl_group_id id)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
     return group != TL_NONE && tl_own_owns(s, group);
+}
+
+tl_result tl_server_keep_group(tl_server *s, tl_group_id id, bool keep)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    if (group == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
+    s->mirror.groups[group].kept = keep;
+    return TL_OK;
 }
 
 // To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
@@ -172,7 +182,7 @@ void tl_own_balance(tl_server *s)
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
     for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (!tl_own_owns(s, g) || !group->live || (group->id == s->client_group && !leaving)) continue;
+        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group) && !leaving)) continue;
         tl_server_number to = poorest(s, counts);
         if (to == 0 || (!leaving && counts[s->number] < counts[to] + 2)) return;
         give(s, group->id, to);

@@ -555,6 +555,30 @@ TEST(what_there_is)
     destroy_lab(l);
 }
 
+TEST(groups_that_are_kept_stay)
+{
+    lab *l = create_lab();
+    tl_server *alpha = l->nodes[0].server, *beta = l->nodes[1].server;
+    tl_group_id groups[6];
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_create_group(alpha, 0, &groups[i]), TL_OK);
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_NOT_FOUND); // not told yet
+    run(l, 1);
+    CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_DENIED);
+    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(alpha, groups[i]));
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], false), TL_OK);
+    run(l, 1);
+    int owned = 0;
+    for (int i = 0; i < 6; i++) owned += tl_server_owns_group(alpha, groups[i]);
+    CHECK(owned == 3 || owned == 4); // of eight, with those that both had before
+    for (int i = 0; i < 6; i++)
+        if (tl_server_owns_group(alpha, groups[i])) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    tl_server_leave(alpha);
+    run(l, 2);
+    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(beta, groups[i]));
+    destroy_lab(l);
+}
+
 TEST(turns_are_worked_out)
 {
     lab *l = create_lab();
@@ -861,6 +885,7 @@ int main(int argc, char **argv)
     RUN(the_last_word_arrives);
     RUN(own_entities_go_with_their_server);
     RUN(what_there_is);
+    RUN(groups_that_are_kept_stay);
     RUN(turns_are_worked_out);
     RUN(messages_both_ways);
     RUN(limits_of_rate);
