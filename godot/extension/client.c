@@ -154,8 +154,8 @@ static void on_entered(client_node *c, client_link *link, tl_entity_id id, int k
     if (kind >= link->kind_count) {
         return;
     }
-    if (link->scenes[kind] >= 0) {
-        client_spawn(c, id, link->scenes[kind]);
+    if (link->has_scene[kind]) {
+        client_spawn(c, id, link->listed[kind]);
     }
     gd_variant name;
     gd.variant_new_copy(&name, &link->kind_names[kind]);

@@ -32,7 +32,8 @@ typedef struct client_link {
     uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
     gd_variant kind_names[TL_KINDS_MAX]; // once it is live
     int kind_count;
-    int scenes[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
+    int listed[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
+    bool has_scene[TL_KINDS_MAX], has_properties[TL_KINDS_MAX]; // of that one
     char address[256];
 } client_link;
 

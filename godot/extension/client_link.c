@@ -187,9 +187,11 @@ void client_link_live(client_node *c, client_link *link)
     for (int i = 0; i < link->kind_count; i++) {
         const char *name = tl_client_kind_name(link->client, i);
         link->kind_names[i] = gd_variant_text(name);
-        int listed = kind_list_find(c->list, name);
-        bool scene = listed >= 0 && gd_variant_to_object(&c->list->scenes[listed]);
-        link->scenes[i] = scene ? listed : -1;
+        int listed = link->listed[i] = kind_list_find(c->list, name);
+        link->has_scene[i] = listed >= 0 && gd_variant_to_object(&c->list->scenes[listed]);
+        for (int f = 1; listed >= 0 && f < c->list->kinds[listed].field_count; f++) {
+            link->has_properties[i] |= c->list->properties[listed][f][0] != 0;
+        }
     }
 }
 

@@ -28,29 +28,52 @@ static void *among_children(gd_object object, const gd_class *type)
     return NULL;
 }
 
-void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type)
+static bool path_is_empty(const gd_node_path *path)
 {
     gd_string text;
     gd.construct_path_text(&text, (const void *[]){path});
     char first[2];
     gd_string_to_text(&text, first, sizeof first);
     gd.destroy[GD_STRING](&text);
-    if (first[0]) {
-        gd_object object_there = NULL;
-        gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &object_there);
-        void *found = gd_instance_of(object_there, type);
-        if (found) {
-            return found; // else the node has moved away from where the path was right
-        }
+    return !first[0];
+}
+
+static void *at_path(gd_object object, const gd_node_path *path, const gd_class *type)
+{
+    gd_object found = NULL;
+    if (!path_is_empty(path)) {
+        gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &found);
     }
-    for (gd_object above = parent_of(object); above; above = parent_of(above)) {
-        void *found = gd_instance_of(above, type);
-        found = found ? found : among_children(above, type);
-        if (found) {
-            return found;
-        }
+    return gd_instance_of(found, type);
+}
+
+// At one of the nodes above, or directly below it.
+static void *at_level(gd_object above, const gd_class *type)
+{
+    void *found = gd_instance_of(above, type);
+    return found ? found : among_children(above, type);
+}
+
+void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type)
+{
+    void *found = at_path(object, path, type); // NULL also if the node has moved away from where the path was right
+    for (gd_object above = parent_of(object); above && !found; above = parent_of(above)) {
+        found = at_level(above, type);
     }
-    return NULL;
+    return found;
+}
+
+// A path says which of the two it is; without one the nearest is taken, a server before a client.
+static void find_either(const entity_node *e, server_node **server, client_node **client)
+{
+    gd_object object = e->instance.object;
+    bool any_server = path_is_empty(&e->client_path) || !path_is_empty(&e->server_path), any_client = path_is_empty(&e->server_path);
+    *server = at_path(object, &e->server_path, &server_class);
+    *client = *server ? NULL : at_path(object, &e->client_path, &client_class);
+    for (gd_object above = parent_of(object); above && !*server && !*client; above = parent_of(above)) {
+        *server = any_server ? at_level(above, &server_class) : NULL;
+        *client = any_client && !*server ? at_level(above, &client_class) : NULL;
+    }
 }
 
 // ---- on a server ---------------------------------------------------------------------------------------------------
@@ -141,10 +164,12 @@ static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, con
     return (tl_vec3){(position.x - was.x) * per_s, (position.y - was.y) * per_s, (position.z - was.z) * per_s};
 }
 
-// What the kind's fields name of the node's properties.
-static void read_properties(entity_node *e, const kind_list *list, int kind, kind_values *out)
+// What the kind's fields name of the node's properties. False: a script has freed the node meanwhile.
+static bool read_properties(entity_node *e, const kind_list *list, int kind, kind_values *out)
 {
     const tl_kind_def *def = &list->kinds[kind];
+    gd_object object = e->instance.object;
+    uint64_t id = gd.object_id(object);
     for (int f = 0; f < def->field_count; f++) {
         const char *property = list->properties[kind][f];
         if (!property[0] || f == 0) {
@@ -153,15 +178,20 @@ static void read_properties(entity_node *e, const kind_list *list, int kind, kin
         gd_string_name name = {0};
         gd.string_name_new(&name, property, 0);
         gd_variant value = gd_variant_nil();
-        gd.method_ptrcall(gd.method.object_get, e->instance.object, (const void *[]){&name}, &value);
+        gd.method_ptrcall(gd.method.object_get, object, (const void *[]){&name}, &value);
         char text[256];
-        if (!kind_value_read(def, def->fields[f].name, &value, out, text, sizeof text) && e->fault != def->fields[f].name) {
+        bool there = gd.object_from_id(id) != NULL;
+        if (there && !kind_value_read(def, def->fields[f].name, &value, out, text, sizeof text) && e->fault != def->fields[f].name) {
             gd_error_print("TramlineEntity", "The property '%s': %s.", property, text);
             e->fault = def->fields[f].name;
         }
         gd_variant_free(&value);
         gd.destroy[GD_STRING_NAME](&name);
+        if (!there) {
+            return false;
+        }
     }
+    return true;
 }
 
 static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier, kind_values *values)
@@ -258,7 +288,10 @@ void entity_publish(entity_node *e, server_node *s)
     }
     kind_values values = {0};
     kind_values_place(&s->list->kinds[kind], &values.values, position, rotation);
-    read_properties(e, s->list, kind, &values);
+    if (!read_properties(e, s->list, kind, &values)) {
+        kind_values_free(&values);
+        return;
+    }
     note_place(e, tick);
     if (here && carrier != e->carrier) {
         values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
@@ -292,14 +325,12 @@ static void write_properties(entity_node *e, client_node *c, const tl_pose *pose
     tl_kind_def def;
     tl_values values;
     const kind_list *list = c->list;
-    bool any = false;
-    for (int f = 1; f < list->kinds[listed].field_count; f++) {
-        any |= list->properties[listed][f][0] != 0;
-    }
-    if (!any || tl_client_kind(c->shown.client, pose->kind, &def) != TL_OK || tl_client_get(c->shown.client, pose->entity, c->display_tick, &values) != TL_OK) {
+    if (tl_client_kind(c->shown.client, pose->kind, &def) != TL_OK || tl_client_get(c->shown.client, pose->entity, c->display_tick, &values) != TL_OK) {
         return;
     }
-    for (int f = 1; f < list->kinds[listed].field_count && e->instance.object; f++) {
+    gd_object object = e->instance.object;
+    uint64_t id = gd.object_id(object);
+    for (int f = 1; f < list->kinds[listed].field_count && gd.object_from_id(id); f++) { // a setter may free the node
         const char *property = list->properties[listed][f];
         int of_view = property[0] ? kind_find_field(&def, list->kinds[listed].fields[f].name) : -1;
         if (of_view < 0 || !(values.mask >> of_view & 1)) {
@@ -308,7 +339,7 @@ static void write_properties(entity_node *e, client_node *c, const tl_pose *pose
         gd_string_name name;
         gd.string_name_new(&name, property, 0);
         gd_variant value = kind_value_variant(&def.fields[of_view], &values.fields[of_view]);
-        gd.method_ptrcall(gd.method.object_set, e->instance.object, (const void *[]){&name, &value}, NULL);
+        gd.method_ptrcall(gd.method.object_set, object, (const void *[]){&name, &value}, NULL);
         gd_variant_free(&value);
         gd.destroy[GD_STRING_NAME](&name);
     }
@@ -322,10 +353,14 @@ void entity_follow(entity_node *e, client_node *c)
         return;
     }
     gd_transform3d transform = entity_scene_transform(c, &pose);
-    gd.method_ptrcall(gd.method.node3d_set_global_transform, e->instance.object, (const void *[]){&transform}, NULL);
-    int listed = kind_list_find(c->list, tl_client_kind_name(c->shown.client, pose.kind));
-    if (listed >= 0) {
-        write_properties(e, c, &pose, listed);
+    if (!e->shown_any || !e->alone || memcmp(&transform, &e->shown, sizeof transform) != 0) {
+        gd_bind method = e->alone ? gd.method.node3d_set_transform : gd.method.node3d_set_global_transform;
+        e->shown = transform;
+        e->shown_any = true;
+        gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL);
+    }
+    if (c->shown.has_properties[pose.kind]) {
+        write_properties(e, c, &pose, c->shown.listed[pose.kind]);
     }
 }
 
@@ -346,12 +381,16 @@ static void on_enter(entity_node *e)
 {
     gd_bool editor = 0;
     gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &editor);
+    gd_object parent = parent_of(e->instance.object);
     e->in_tree = true;
+    e->alone = !parent || !gd.object_cast_to(parent, gd.tag.node3d);
+    e->shown_any = false;
     if (editor || e->spawned || !gd_on_main_thread()) {
         return;
     }
-    server_node *server = entity_find(e->instance.object, &e->server_path, &server_class);
-    client_node *client = server ? NULL : entity_find(e->instance.object, &e->client_path, &client_class);
+    server_node *server;
+    client_node *client;
+    find_either(e, &server, &client);
     if (e->publishes != server) {
         if (e->publishes) {
             server_forget_node(e->publishes, e, e->made);

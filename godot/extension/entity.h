@@ -16,6 +16,9 @@ typedef struct entity_node {
     server_node *publishes; // NULL: none
     client_node *follows;
     bool in_tree, spawned;
+    bool alone;             // no Node3D is above: its transform is the global one
+    bool shown_any;
+    gd_transform3d shown;   // what it was set to last
     tl_entity_id made;      // what it has made on its server
     tl_entity_id carrier;   // that was told last
     struct entity_place {
