@@ -1,7 +1,8 @@
 extends "harness.gd"
 # The city loop of 10'000 entities on three servers that share one store: two in Godot, each in a process of its own, and
-# one `tramline serve`. A client rides with each, in a cabin, and everything that it sees is compared with the truth. Then
-# one of Godot's servers is killed, its client goes on to another one, and all is right again; the rest end in order.
+# one `tramline serve`. A client rides with each, in a cabin, and everything that it sees is compared with the truth. One
+# walks to another cabin and gets off, which the others see. Then one of Godot's servers is killed, its client goes on to
+# another one, and all is right again; the rest end in order.
 #
 # The scenario is "city" or, with --scenario=far, the same city 10'000 km from the origin.
 
@@ -11,6 +12,7 @@ const ScenarioKinds := preload("scenario_kinds.gd")
 const ENTITIES := 10000
 const RIDE_S := 12.0
 const OVER_SHARE_MAX := 0.001
+const CONNECTED_WITHIN_S := 6.0 # a client of a killed server is live on another one
 const OWNER_WITHIN_S := 3.0 # a dead server's groups have a living owner
 const RIGHT_WITHIN_S := 2.0 # then every view is right again
 
@@ -42,6 +44,7 @@ func run() -> void:
 	for number in 3:
 		_start_client(number)
 	await _ride()
+	await _walk()
 	await _kill()
 	await _end()
 	_kill_all()
@@ -143,13 +146,66 @@ func _ride() -> void:
 		print("client %d: %d kbit/s, latency %.1f ms, clock error %.2f ms" % [number, stats["kbit_s"], stats["latency_ms"], stats["clock_error_ms"]])
 
 
+# Client 0 has an avatar: it sits down in its cabin, walks to the next one, and gets off; the clients of the other servers
+# see it where it says that it is, in the frame that it is in.
+func _walk() -> void:
+	var answers := []
+	clients[0].request_answered.connect(func(_request: int, result: int, id: int) -> void: answers.append([result, id]))
+	var seat := Vector3(views[0].rider["seat"][0], views[0].rider["seat"][1], views[0].rider["seat"][2])
+	var cabin: int = views[0].rider["cabin"]
+	clients[0].request_create("avatar", Transform3D(Basis(), seat), cabin, {}, true)
+	await until(func() -> bool: return not answers.is_empty(), "an avatar is asked for")
+	if not check(not answers.is_empty() and answers[0][0] == OK, "it is made: %s" % [answers]):
+		return
+	var avatar: int = answers[0][1]
+	await _seen(avatar, cabin, seat, "in the cabin")
+	var next: int = truth.ride(1)["cabin"]
+	for way in [Vector3(0, 0, -2), Vector3(0.4, 0, 0), Vector3(-0.3, 0, 1.5)]:
+		check_equal(clients[0].set_own_entity(avatar, Transform3D(Basis(), way), next if way.x != 0.0 else cabin), OK, "set_own_entity()")
+		await _seen(avatar, next if way.x != 0.0 else cabin, way, "on its way")
+	# Off, beside the line: in the world's frame, in doubles, since it may be far out.
+	var stop := _beside()
+	check_equal(clients[0].set_own_entity(avatar, Transform3D(), 0, {"position": stop}), OK, "set_own_entity()")
+	await until(func() -> bool: return _all_see(avatar, 0, stop), "who got off is seen at the stop", 10.0)
+
+
+func _beside() -> PackedFloat64Array:
+	var far := 10000000.0 if scenario == "far" else 0.0
+	return PackedFloat64Array([far + 6.25, 0.0, -far - 50.5])
+
+
+# In the frame of its carrier: its place in the world against the carrier's, both as they are seen.
+func _seen(avatar: int, carrier: int, place: Vector3, what: String) -> void:
+	await until(func() -> bool: return range(1, 3).all(func(number: int) -> bool: return _is_there(clients[number], avatar, carrier, place)),
+			"%s, it is seen by the others in its frame" % what, 10.0)
+
+
+func _is_there(client: TramlineClient, avatar: int, carrier: int, place: Vector3) -> bool:
+	var entity := client.get_entity(avatar)
+	if entity.is_empty() or entity["carrier"] != carrier:
+		return false
+	return (entity["position"] as Vector3).distance_to(place) < 0.05
+
+
+func _all_see(avatar: int, carrier: int, place: PackedFloat64Array) -> bool:
+	for number in range(1, 3):
+		var entity := clients[number].get_entity(avatar)
+		if entity.is_empty() or entity["carrier"] != carrier:
+			return false
+		var t: PackedFloat64Array = clients[number].get_transforms(PackedInt64Array([avatar]))
+		# Some hundred metres away, perhaps: so many millimetres are allowed.
+		if absf(t[0] - place[0]) > 2.5 or absf(t[1] - place[1]) > 2.5 or absf(t[2] - place[2]) > 2.5:
+			return false
+	return true
+
+
 func _kill() -> void:
 	var before := clients[0].get_address()
 	OS.kill(pids["alpha"])
 	pids.erase("alpha")
 	var begun_ms := Time.get_ticks_msec()
 	await until(func() -> bool: return clients[0].get_state() == TramlineClient.LIVE and clients[0].get_address() != before,
-			"the client of the killed server is live on another one", 15.0)
+			"the client of the killed server is live on another one", CONNECTED_WITHIN_S)
 	print("client 0 rides on after %d ms" % (Time.get_ticks_msec() - begun_ms))
 	await _right(maxf(OWNER_WITHIN_S + RIGHT_WITHIN_S - (Time.get_ticks_msec() - begun_ms) / 1000.0, RIGHT_WITHIN_S),
 			"every view is right after a server was killed")
