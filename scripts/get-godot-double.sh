@@ -45,7 +45,7 @@ apt=$dest/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/preferences.d" "$apt/apt.conf.d" "$dest/source"
 echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
 own="-oDir::Etc=$apt -oDir::Etc::sourcelist=$apt/sources.list -oDir::Etc::sourceparts=/dev/null
-    -oDir::State::Lists=$apt/lists -oDir::Cache=$apt/cache -oAcquire::Languages=none -oAcquire::Retries=3 -oAPT::Sandbox::User="
+    -oDir::State::Lists=$apt/lists -oDir::Cache=$apt/cache -oAcquire::Languages=none -oAcquire::Retries=3 -oAPT::Update::Error-Mode=any -oAPT::Sandbox::User="
 echo "get-godot-double: fetching Godot's source" >&2
 apt-get $own -qq update || cannot "the list of sources cannot be fetched from Debian's mirror"
 (cd "$apt" && apt-get $own -qq source --download-only godot >/dev/null) || cannot "Godot's source cannot be fetched"

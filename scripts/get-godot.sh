@@ -64,7 +64,7 @@ echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] 
 : >"$apt/status"
 own="-oDir::Etc=$apt -oDir::Etc::sourcelist=$apt/sources.list -oDir::Etc::sourceparts=/dev/null -oDir::State=$apt
     -oDir::State::Lists=$apt/lists -oDir::State::status=$apt/status -oDir::Cache=$apt/cache -oAcquire::Languages=none
-    -oAcquire::Retries=3 -oAPT::Architecture=amd64 -oAPT::Install-Recommends=0 -oAPT::Sandbox::User= -oDebug::NoLocking=1"
+    -oAcquire::Retries=3 -oAPT::Update::Error-Mode=any -oAPT::Architecture=amd64 -oAPT::Install-Recommends=0 -oAPT::Sandbox::User= -oDebug::NoLocking=1"
 apt-get $own -qq update || cannot "the list of packages cannot be fetched from Debian's mirror"
 
 # What a program without a window never opens: drivers, fonts, icons, sound, what only installing needs.
@@ -73,7 +73,7 @@ needless="$needless|libtinfo6|libxml2-.*|libxcb-(dri3|present|sync|xfixes|randr)
 needless="$needless|x11-common|libx11-data|libc-gconv-modules-extra|debconf|libudev1|libhwloc15|libtbbbind.*|libtbbmalloc.*"
 needless="$needless|libmount1|libblkid1|libselinux1|libasound2-data|.*-support|sysvinit-utils|lsb-base|gcc-.*-base"
 [ $render = 0 ] || needless=none
-list=$(apt-get $own -s install $programs $more patchelf | awk '/^Inst/ { print $2 }' | grep -vxE "$needless")
+list=$(apt-get $own -s install $programs $more patchelf | awk '/^Inst/ { print $2 }' | grep -vxE "$needless") || true
 [ -n "$list" ] || cannot "the suite $suite has no Godot"
 (cd "$apt/packages" && apt-get $own -qq download $list) || cannot "a package cannot be fetched"
 for package in "$apt"/packages/*.deb; do

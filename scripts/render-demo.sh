@@ -10,9 +10,9 @@
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-folder=$here/build/pictures views=seat,aisle,stop,street,fly,high format=
+folder=$here/build/pictures views=seat,aisle,stop,street,fly,high more=
 case ${1:-} in
---docs) folder=$here/docs/images views=seat,fly format=--jpg ;;
+--docs) folder=$here/docs/images views=stop,fly more='--jpg --ride 2' ;;
 -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 *)
     [ $# -lt 1 ] || folder=$1
@@ -59,4 +59,4 @@ timeout 120 "$godot" --headless --path godot/demo --import >"$work/import.log" 2
 nice -n 15 xvfb-run -a -s "-screen 0 1280x720x24 +extension GLX" \
     env LIBGL_DRIVERS_PATH="$root/usr/lib/x86_64-linux-gnu/dri" LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe __GLX_VENDOR_LIBRARY_NAME=mesa \
     timeout 900 "$godot" --rendering-driver opengl3 --audio-driver Dummy --resolution 1280x720 --path godot/demo client.tscn -- \
-    --ready "$work/ready.json" --pictures "$folder" --views "$views" $format
+    --ready "$work/ready.json" --pictures "$folder" --views "$views" $more
