@@ -390,6 +390,7 @@ static void release(client_node *c)
     kind_list_destroy(c->list);
     client_drop_draws(c);
     idmap_free(&c->spawned);
+    idmap_free(&c->moved);
     free(c->nodes);
     free(c->poses);
     free(c->out);

@@ -96,6 +96,7 @@ typedef struct client_node {
     own_entity own[OWN_MAX];
     int own_count;
     idmap spawned; // entity to the object id of its node
+    idmap moved;   // those of them that are no TramlineEntity: the client itself moves them
     struct entity_node **nodes;
     uint32_t node_count, node_room;
 } client_node;

@@ -23,9 +23,10 @@ static gd_object spawn_parent(client_node *c)
 
 static void place(client_node *c, tl_entity_id id, gd_object node)
 {
-    tl_pose pose;
-    if (tl_client_pose(c->shown.client, id, c->display_tick, true, &pose) == TL_OK) {
-        gd_transform3d transform = entity_scene_transform(c, &pose);
+    tl_placed placed;
+    uint32_t hint = 0;
+    if (tl_client_placed(c->shown.client, id, &hint, c->display_tick, &placed) == TL_OK) {
+        gd_transform3d transform = entity_scene_transform(c, &placed);
         gd.method_ptrcall(gd.method.node3d_set_global_transform, node, (const void *[]){&transform}, NULL);
     }
 }
@@ -50,6 +51,9 @@ void client_spawn(client_node *c, tl_entity_id id, int scene)
         entity_bind(entity, c, id);
     }
     idmap_put(&c->spawned, id, gd.object_id(node));
+    if (!entity && gd.object_cast_to(node, gd.tag.node3d)) {
+        idmap_put(&c->moved, id, gd.object_id(node));
+    }
     uint64_t node_id = gd.object_id(node);
     gd.method_ptrcall(gd.method.node_add_child, parent, (const void *[]){&node, &(gd_bool){0}, &(int64_t){0}}, NULL);
     node = gd.object_from_id(node_id); // its _ready may have freed it
@@ -70,6 +74,7 @@ void client_unspawn(client_node *c, tl_entity_id id)
 {
     free_node(idmap_get(&c->spawned, id));
     idmap_remove(&c->spawned, id);
+    idmap_remove(&c->moved, id);
 }
 
 void client_unspawn_all(client_node *c)
@@ -78,6 +83,7 @@ void client_unspawn_all(client_node *c)
         free_node(c->spawned.entries[i].value);
     }
     idmap_free(&c->spawned);
+    idmap_free(&c->moved);
 }
 
 // Roots that are no TramlineEntity are moved by the client itself.
@@ -86,10 +92,10 @@ void client_move_spawned(client_node *c)
     if (!c->shown.client || !c->shown.live_us) {
         return;
     }
-    for (uint32_t i = 0; i < c->spawned.room; i++) {
-        const idmap_entry *entry = &c->spawned.entries[i];
+    for (uint32_t i = 0; i < c->moved.room; i++) {
+        const idmap_entry *entry = &c->moved.entries[i];
         gd_object node = entry->key ? gd.object_from_id(entry->value) : NULL;
-        if (node && !gd_instance_of(node, &entity_class) && gd.object_cast_to(node, gd.tag.node3d)) {
+        if (node) {
             place(c, entry->key, node);
         }
     }

@@ -314,18 +314,23 @@ void entity_server_gone(entity_node *e) { e->publishes = NULL; }
 
 // ---- on a client ---------------------------------------------------------------------------------------------------
 
-gd_transform3d entity_scene_transform(const client_node *c, const tl_pose *pose)
+gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *placed)
 {
-    tl_vec3 p = {pose->position.x - c->origin.x, pose->position.y - c->origin.y, pose->position.z - c->origin.z};
-    return gd_transform_make(p, pose->rotation);
+    gd_transform3d out;
+    for (int i = 0; i < 9; i++) {
+        out.rows[i / 3][i % 3] = placed->basis[i];
+    }
+    tl_vec3 p = placed->position;
+    out.origin = gd_from_vec3((tl_vec3){p.x - c->origin.x, p.y - c->origin.y, p.z - c->origin.z});
+    return out;
 }
 
-static void write_properties(entity_node *e, client_node *c, const tl_pose *pose, int listed)
+static void write_properties(entity_node *e, client_node *c, int kind, int listed)
 {
     tl_kind_def def;
     tl_values values;
     const kind_list *list = c->list;
-    if (tl_client_kind(c->shown.client, pose->kind, &def) != TL_OK || tl_client_get(c->shown.client, pose->entity, c->display_tick, &values) != TL_OK) {
+    if (tl_client_kind(c->shown.client, kind, &def) != TL_OK || tl_client_get(c->shown.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
         return;
     }
     gd_object object = e->instance.object;
@@ -347,20 +352,20 @@ static void write_properties(entity_node *e, client_node *c, const tl_pose *pose
 
 void entity_follow(entity_node *e, client_node *c)
 {
-    tl_pose pose;
+    tl_placed placed;
     if (!e->in_tree || !c->shown.client || !c->shown.live_us ||
-        tl_client_pose(c->shown.client, (tl_entity_id)e->entity_id, c->display_tick, true, &pose) != TL_OK) {
+        tl_client_placed(c->shown.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
         return;
     }
-    gd_transform3d transform = entity_scene_transform(c, &pose);
+    gd_transform3d transform = entity_scene_transform(c, &placed);
     if (!e->shown_any || !e->alone || memcmp(&transform, &e->shown, sizeof transform) != 0) {
         gd_bind method = e->alone ? gd.method.node3d_set_transform : gd.method.node3d_set_global_transform;
         e->shown = transform;
         e->shown_any = true;
         gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL);
     }
-    if (c->shown.has_properties[pose.kind]) {
-        write_properties(e, c, &pose, c->shown.listed[pose.kind]);
+    if (c->shown.has_properties[placed.kind]) {
+        write_properties(e, c, placed.kind, c->shown.listed[placed.kind]);
     }
 }
 

@@ -18,6 +18,7 @@ typedef struct entity_node {
     bool in_tree, spawned;
     bool alone;             // no Node3D is above: its transform is the global one
     bool shown_any;
+    uint32_t hint;          // where the client found its entity
     gd_transform3d shown;   // what it was set to last
     tl_entity_id made;      // what it has made on its server
     tl_entity_id carrier;   // that was told last
@@ -40,8 +41,8 @@ void entity_client_gone(entity_node *e);
 // A client has made the node for an entity; before it enters the tree.
 void entity_bind(entity_node *e, client_node *c, tl_entity_id id);
 
-// The place of a pose in the scene, whose origin is the client's.
-gd_transform3d entity_scene_transform(const client_node *c, const tl_pose *pose);
+// A place in the scene, whose origin is the client's.
+gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *placed);
 // Finds an instance of a class by its path from `object`, or if that is empty among the ancestors and what is directly
 // below them. NULL: none.
 void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type);

@@ -125,6 +125,14 @@ typedef struct tl_instances {
 // the float's share of that distance. What stands or goes straight costs little: it is kept between calls. Sets each count
 // anew.
 TL_API void tl_client_instances(tl_client *client, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
+// One entity, as it is among the instances, for nodes that are moved one by one: cheaper than tl_client_pose(). `hint` is
+// where it was found before, 0 at first.
+typedef struct tl_placed {
+    int32_t kind;
+    tl_vec3 position; // in the world
+    float basis[9];   // rows
+} tl_placed;
+TL_API tl_result tl_client_placed(tl_client *client, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out);
 // All fields, in the carrier's frame.
 TL_API tl_result tl_client_get(const tl_client *client, tl_entity_id entity, double tick, tl_values *out);
 

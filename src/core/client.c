@@ -669,6 +669,17 @@ void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances
     tl_view_instances(&c->view, tick, origin, by_kind);
 }
 
+tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out)
+{
+    const tl_view *v = &c->view;
+    if (*hint >= v->entity_top || !v->entities[*hint].used || v->entities[*hint].id != entity) {
+        int32_t index = tl_view_find(v, entity);
+        if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+        *hint = (uint32_t)index;
+    }
+    return tl_view_placed(&c->view, (int32_t)*hint, tick, out) ? TL_OK : TL_ERR_NOT_FOUND;
+}
+
 tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
 {
     int32_t index = tl_view_find(&c->view, entity);

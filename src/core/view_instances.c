@@ -57,6 +57,24 @@ static bool evaluate(tl_view *v, int32_t entity, double tick)
     return true;
 }
 
+// Makes sure that what is kept of it holds at that tick.
+static inline bool holds(tl_view *v, int32_t entity, double tick)
+{
+    const tl_view_drawn *d = &v->drawn[entity];
+    return (d->state == TL_DRAWN_HELD && tick <= d->until && tick >= d->tick) || evaluate(v, entity, tick);
+}
+
+bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out)
+{
+    const tl_view_drawn *d = &v->drawn[entity];
+    if (!holds(v, entity, tick)) return false;
+    double ticks = tick - d->tick;
+    out->kind = d->kind;
+    out->position = (tl_vec3){d->position[0] + d->rate[0] * ticks, d->position[1] + d->rate[1] * ticks, d->position[2] + d->rate[2] * ticks};
+    memcpy(out->basis, d->basis, sizeof out->basis);
+    return true;
+}
+
 static void write_instance(const tl_view_drawn *d, double tick, tl_vec3 origin, float *to)
 {
     double ticks = tick - d->tick;
@@ -70,9 +88,7 @@ void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *co
 {
     for (uint32_t i = 0; i < v->entity_top; i++) {
         const tl_view_drawn *d = &v->drawn[i];
-        if (d->state == TL_DRAWN_NONE) continue;
-        bool holds = d->state == TL_DRAWN_HELD && tick <= d->until && tick >= d->tick;
-        if (!holds && !evaluate(v, (int32_t)i, tick)) continue;
+        if (d->state == TL_DRAWN_NONE || !holds(v, (int32_t)i, tick)) continue;
         tl_instances *to = by_kind[d->kind];
         if (to == NULL) continue;
         if (to->count < to->capacity) {

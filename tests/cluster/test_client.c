@@ -548,6 +548,16 @@ TEST(what_there_is)
         CHECK_EQUAL(tl_server_find_all(server, ids, 5, refs), 4);
         for (int i = 0; i < 5; i++) CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
     }
+    uint32_t hint = 0;
+    tl_pose pose;
+    tl_placed placed;
+    for (int i = 0; i < 3; i++) { // with a wrong hint, and with the right one
+        tl_entity_id id = i ? l->nodes[1].cabin_id : l->nodes[0].box_ids[1];
+        double tick = (double)tl_client_frame_tick(c);
+        CHECK(tl_client_placed(c, id, &hint, tick, &placed) == TL_OK && tl_client_pose(c, id, tick, true, &pose) == TL_OK);
+        CHECK(placed.kind == pose.kind && fabs(placed.position.x - pose.position.x) < 1e-3 && fabs(placed.position.z - pose.position.z) < 1e-3);
+    }
+    CHECK_EQUAL(tl_client_placed(c, 12345, &hint, 0, &placed), TL_ERR_NOT_FOUND);
     uint64_t releases = tl_server_releases(server);
     CHECK_EQUAL(tl_server_delete_entity(server, refs[0]), TL_OK);
     run(l, 0.5);

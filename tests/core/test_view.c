@@ -231,6 +231,10 @@ static void check_instance(const link *l, int32_t index, double display_tick, tl
     tl_vec3 position;
     tl_quat rotation;
     CHECK(tl_view_pose(&l->view, index, display_tick, true, &position, &rotation));
+    tl_placed placed;
+    CHECK(tl_view_placed((tl_view *)&l->view, index, display_tick, &placed) && placed.kind == l->view.entities[index].kind);
+    CHECK(tl_vec3_length(tl_vec3_sub(placed.position, position)) < 1e-3);
+    for (int i = 0; i < 9; i++) CHECK(placed.basis[i] == at[i / 3 * 4 + i % 3]);
     position = tl_vec3_sub(position, origin);
     const double place[3] = {position.x, position.y, position.z};
     tl_vec3 columns[3] = {tl_quat_rotate(rotation, (tl_vec3){1, 0, 0}), tl_quat_rotate(rotation, (tl_vec3){0, 1, 0}), tl_quat_rotate(rotation, (tl_vec3){0, 0, 1})};
