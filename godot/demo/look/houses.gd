@@ -16,11 +16,13 @@ class Chunk:
 	var customs: Array[Color] = []
 	var trees: Array[Transform3D] = []
 	var tree_customs: Array[Color] = []
+	var parks: Array[Transform3D] = []
 
 var _layout: Layout
 var _random := RandomNumberGenerator.new()
 var _mesh: BoxMesh
 var _tree: Mesh
+var _park: Mesh
 var _bends := PackedVector2Array() # points of the track where it leaves the streets' middle
 
 
@@ -31,6 +33,7 @@ func build(layout: Layout) -> void:
 	material.shader = BUILDING
 	_mesh.material = material
 	_tree = _make_tree()
+	_park = _make_park_ground()
 	for element in layout.line.elements:
 		if element.curvature != 0.0:
 			for n in 17:
@@ -50,17 +53,20 @@ func _make_chunk(from_i: int, from_j: int) -> void:
 			_make_block(chunk, i * Layout.BLOCK_M, j * Layout.BLOCK_M)
 	_show(_mesh, chunk.places, chunk.customs, true)
 	_show(_tree, chunk.trees, chunk.tree_customs, false)
+	if chunk.parks:
+		_show(_park, chunk.parks, [], false)
 
 
 func _show(mesh: Mesh, places: Array[Transform3D], customs: Array[Color], shadow: bool) -> void:
 	var many := MultiMesh.new()
 	many.transform_format = MultiMesh.TRANSFORM_3D
-	many.use_custom_data = true
+	many.use_custom_data = not customs.is_empty()
 	many.mesh = mesh
 	many.instance_count = places.size()
 	for n in places.size():
 		many.set_instance_transform(n, places[n])
-		many.set_instance_custom_data(n, customs[n])
+		if customs:
+			many.set_instance_custom_data(n, customs[n])
 	var out := MultiMeshInstance3D.new()
 	out.multimesh = many
 	if not shadow:
@@ -139,8 +145,11 @@ func _add_box(chunk: Chunk, middle: Vector2, size: Vector2, foot: float, first_m
 
 
 func _make_park(chunk: Chunk, x_m: float, z_m: float) -> void:
-	for n in 46:
-		_add_tree(chunk, x_m + _random.randf_range(13.0, 87.0), z_m + _random.randf_range(13.0, 87.0))
+	chunk.parks.append(Transform3D(Basis.IDENTITY, Vector3(x_m + 50.0, 0, z_m + 50.0)))
+	for n in 60:
+		var off := Vector2(_random.randf_range(-38.0, 38.0), _random.randf_range(-38.0, 38.0))
+		if minf(absf(off.x), absf(off.y)) > 4.5 and off.length() > 11.0: # beside the paths
+			_add_tree(chunk, x_m + 50.0 + off.x, z_m + 50.0 + off.y)
 
 
 func _add_tree(chunk: Chunk, x_m: float, z_m: float) -> void:
@@ -160,4 +169,35 @@ func _make_tree() -> Mesh:
 	m.column(Vector3(0, 3.4, 0), 1.6, 1.9, 1.4, 7)
 	m.column(Vector3(0, 5.0, 0), 1.2, 1.4, 0.3, 7)
 	m.finish(mesh, Shapes.material(Shapes.PAINT_NONE))
+	return mesh
+
+
+# Lawns, two paths that cross, a fountain, and lamps.
+func _make_park_ground() -> Mesh:
+	var mesh := ArrayMesh.new()
+	var m := MeshMaker.new()
+	m.with(Color(0.05, 0.105, 0.035))
+	m.block(0, 0, 0, 83.0, 0.02, 83.0)
+	m.with(Color(0.30, 0.26, 0.20))
+	m.block(0, 0, 0, 83.0, 0.03, 4.0)
+	m.block(0, 0, 0, 4.0, 0.03, 83.0)
+	m.column(Vector3.ZERO, 0.04, 9.0, 9.0, 16)
+	m.with(Color(0.40, 0.39, 0.37))
+	m.column(Vector3.ZERO, 0.55, 3.4, 3.3, 12)
+	m.with(Color(0.10, 0.24, 0.30), MeshMaker.FIXED, 0.5)
+	m.column(Vector3(0, 0.5, 0), 0.08, 2.9, 2.9, 12)
+	m.column(Vector3.ZERO, 2.2, 0.35, 0.12, 6)
+	var lamps: Array[Vector2] = []
+	for way_m: float in [-34.0, -22.0, -10.0, 10.0, 22.0, 34.0]:
+		lamps.append_array([Vector2(way_m, 2.8), Vector2(-2.8, way_m)])
+	for lamp in lamps:
+		m.with(Color(0.05, 0.06, 0.06))
+		m.column(Vector3(lamp.x, 0, lamp.y), 3.2, 0.06, 0.05, 4)
+		m.with(Color(1.0, 0.80, 0.52), MeshMaker.FIXED, 3.2)
+		m.block(lamp.x, 3.2, lamp.y, 0.36, 0.36, 0.36, true)
+	m.finish(mesh, Shapes.material(Shapes.PAINT_NONE))
+	m.with(Color(0.50, 0.36, 0.17))
+	for lamp in lamps:
+		m.patch(lamp - Vector2.ONE * 7.0, lamp + Vector2.ONE * 7.0, 0.07)
+	m.finish(mesh, Shapes.material(Shapes.PAINT_NONE, 0, Shapes.GLOW))
 	return mesh

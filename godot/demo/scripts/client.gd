@@ -122,7 +122,7 @@ func show_numbers() -> void:
 	_overlay.set_value(1, "%d kbit/s" % int(stats.kbit_s))
 	_overlay.set_value(2, "%d:%02d:%02d  at %d Hz" % [seconds / 3600, seconds / 60 % 60, seconds % 60, int(hz)])
 	_overlay.set_value(3, "%.0f ms  (clock ± %.1f ms)" % [stats.latency_ms, stats.clock_error_ms])
-	_overlay.set_value(5, "%.1f ms" % (view.fill_us / 1000.0))
+	_overlay.set_value(5, "%.1f ms" % (view.fill_ms))
 	show_error()
 
 
@@ -131,6 +131,8 @@ func show_error() -> void:
 	var ids := PackedInt64Array()
 	for n in layout.line.tram_count * 4:
 		ids.append(rider.tram_id(0) + n)
+		if not client.has_entity(ids[n]): # not all of them have come yet
+			return
 	var transforms := client.get_transforms(ids)
 	var eyes := rider.camera.global_position
 	var observer := PackedFloat64Array([eyes.x + layout.origin_x_m, eyes.y, eyes.z + layout.origin_z_m])

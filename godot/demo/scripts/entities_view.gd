@@ -7,7 +7,7 @@ const Kinds := preload("kinds.gd")
 const REACH_M := 20000.0
 
 var counts := PackedInt32Array() # of each kind, as drawn in the last frame
-var fill_us := 0 # how long the last filling took
+var fill_ms := 0.0 # how long a frame's filling takes, smoothed
 
 var _client: TramlineClient
 var _meshes: Array[MultiMesh] = []
@@ -32,4 +32,4 @@ func build(client: TramlineClient) -> void:
 func _process(_delta: float) -> void:
 	var begun_us := Time.get_ticks_usec()
 	counts = _client.update_multimeshes(_meshes, Kinds.NAMES)
-	fill_us = Time.get_ticks_usec() - begun_us
+	fill_ms = lerpf(fill_ms, (Time.get_ticks_usec() - begun_us) / 1000.0, 0.05)

@@ -7,11 +7,12 @@ const TramLine := preload("tram_line.gd")
 const Rider := preload("rider.gd")
 
 const WAIT_S_MAX := 60.0
+const STOP := 2 # whose picture is taken
 const STILL_S := 1.5
+const CALM_KBIT_S := 600.0 # more than that is catching up
 const CLOCK_MS_MAX := 5.0 # how far off the idea of the server's time may be
-const SETTLE_S := 3.0 # at each place, for the view to get fine
+const SETTLE_S := 6.0 # at each place, for the view to get fine
 const JPEG_QUALITY := 0.88
-const FRAMES := 2 # drawn before the picture is taken: shadows and glow need some
 
 var _main: Node3D
 
@@ -19,6 +20,7 @@ var _main: Node3D
 func begin(main: Node3D) -> void:
 	_main = main
 	RenderingServer.render_loop_enabled = false
+	RenderingServer.force_draw(false) # the shaders are made ready
 	_run()
 
 
@@ -27,6 +29,8 @@ func _run() -> void:
 	var code := 0
 	for view_name: String in _main.options.views:
 		if code == 0 and await _wait_for_all() and place(_main.rider, _main.layout, view_name):
+			if view_name == "stop":
+				await _wait_for_tram()
 			await get_tree().create_timer(SETTLE_S).timeout
 			place(_main.rider, _main.layout, view_name)
 			code = await _take(view_name)
@@ -35,8 +39,20 @@ func _run() -> void:
 	get_tree().quit(code)
 
 
-# The whole city is in view when the number of entities has stood still for a while. A client that was cut off while a
-# picture was drawn for long comes back meanwhile.
+# Until one has just come to the stop that is looked at.
+func _wait_for_tram() -> void:
+	var line: TramLine = _main.layout.line
+	var stop := line.stops[STOP]
+	while true:
+		for tram in line.tram_count:
+			var local_s: float = fposmod(_main.rider.time_s() + tram * line.headway_s, line.period_s)
+			if local_s > stop.arrive_s + 2.0 and local_s < stop.arrive_s + 8.0:
+				return
+		await get_tree().create_timer(0.5).timeout
+
+
+# The whole city is in view when the number of entities has stood still for a while, and nothing is left to catch up with. A
+# client that was cut off while a picture was drawn for long comes back meanwhile.
 func _wait_for_all() -> bool:
 	var count := 0
 	var still_s := 0.0
@@ -44,8 +60,10 @@ func _wait_for_all() -> bool:
 	while still_s < STILL_S and waited_s < WAIT_S_MAX:
 		await get_tree().create_timer(0.25).timeout
 		waited_s += 0.25
-		var now: int = _main.client.get_stats().entities
-		var steady: bool = _main.client.get_state() == TramlineClient.LIVE and _main.client.get_stats().clock_error_ms < CLOCK_MS_MAX
+		var stats: Dictionary = _main.client.get_stats()
+		var now: int = stats.entities
+		var steady: bool = _main.client.get_state() == TramlineClient.LIVE and stats.clock_error_ms < CLOCK_MS_MAX \
+				and stats.kbit_s < CALM_KBIT_S and stats.kbit_s > 0
 		still_s = still_s + 0.25 if steady and absi(now - count) < 8 and now > 0 else 0.0
 		count = now
 	print("pictures: %d entities in view" % count)
@@ -53,14 +71,12 @@ func _wait_for_all() -> bool:
 
 
 func _take(view_name: String) -> int:
-	_main.show_numbers()
-	_main.set_process(false) # what drawing for seconds does to the numbers is not the city's
-	for frame in FRAMES:
+	for step in 2: # everything is where it is now only after a whole step
 		await get_tree().process_frame
-		place(_main.rider, _main.layout, view_name)
-		_main.rider.update_camera()
-		RenderingServer.force_draw(false)
-	_main.set_process(true)
+	place(_main.rider, _main.layout, view_name)
+	_main.rider.update_camera()
+	_main.show_numbers()
+	RenderingServer.force_draw(false)
 	var file: String = _main.options.pictures.path_join(view_name + (".jpg" if _main.options.jpg else ".png"))
 	var image := get_viewport().get_texture().get_image()
 	var error := image.save_jpg(file, JPEG_QUALITY) if _main.options.jpg else image.save_png(file)
@@ -78,13 +94,14 @@ static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
 			_aboard(rider, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
 			rider.mode = Rider.Mode.ABOARD
 		"stop":
-			_on_foot(rider, _facing_stop(rider, layout) * Vector3(5.4, 0.0, -9.0), _facing_stop(rider, layout) * Vector3(0.4, 0.0, 8.0))
+			var stop := layout.beside_stop(STOP, 0, 0.0)
+			_on_foot(rider, stop * Vector3(4.7, 0.0, -9.4), stop * Vector3(0.6, 0.0, 8.0))
 		"street":
 			_on_foot(rider, Vector3(-94.0, 0.0, -6.2), Vector3(-30.0, 2.0, 0.0))
 		"fly":
 			var pose := line.cabin_pose(rider.time_s(), rider.tram, 1)
 			var tram := TramLine.transform_of(pose)
-			_fly(rider, tram * Vector3(0.0, 58.0, 92.0), tram * Vector3(0.0, 0.0, -62.0))
+			_fly(rider, tram * Vector3(0.0, 50.0, 78.0), tram * Vector3(0.0, 0.0, -60.0))
 		"high":
 			var reach := layout.half_m()
 			_fly(rider, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))
@@ -99,15 +116,6 @@ static func _aboard(rider: Rider, cabin: int, place_in: Vector3, look: Vector2) 
 	rider.cabin = cabin
 	rider.place = place_in
 	rider.look = look
-
-
-# The stop at which a tram stands, or that one comes to next.
-static func _facing_stop(rider: Rider, layout: Layout) -> Transform3D:
-	for tram in layout.line.tram_count:
-		var stop := layout.line.stop_of(rider.time_s(), tram)
-		if stop >= 0:
-			return layout.beside_stop(stop, 0, 0.0)
-	return layout.beside_stop(0, 0, 0.0)
 
 
 static func _on_foot(rider: Rider, from: Vector3, to: Vector3) -> void:
