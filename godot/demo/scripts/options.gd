@@ -12,6 +12,7 @@ const HELP := """Options of the Tramline demo, after `--`:
   --ride NUMBER            which cabin you sit in
   --entities NUMBER        small city: so many
   --store URI, --port N    small city: where its server keeps it, and listens
+  --name NAME              of a small city's server: each on a store has its own (default alpha)
   --write-ready FILE       small city: the server writes its port and fingerprint there
   --bot                    nobody plays: check all that is seen against the truth, a line a second
   --seconds NUMBER         stop after so long
@@ -30,6 +31,7 @@ var ride := 0
 var entities := 2000
 var store := "user://small-city"
 var port := 0
+var server_name := "alpha"
 var write_ready := ""
 var bot := false
 var seconds := 0.0
@@ -93,6 +95,7 @@ func _take(word: String, value: String) -> bool:
 		"--entities": entities = value.to_int()
 		"--store": store = value
 		"--port": port = value.to_int()
+		"--name": server_name = value
 		"--write-ready": write_ready = value
 		"--seconds": seconds = value.to_float()
 		"--view": view = value

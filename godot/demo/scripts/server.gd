@@ -6,6 +6,7 @@ const Layout := preload("layout.gd")
 const Kinds := preload("kinds.gd")
 const SmallCity := preload("small_city.gd")
 
+const UNKNOWN := -2 # of a carrier
 const FILL_AFTER_S := 1.0 # a new server first learns what its world has
 
 var options: Options
@@ -26,16 +27,19 @@ func _ready() -> void:
 		get_tree().quit(2)
 		return
 	_city = SmallCity.new(Layout.small(), options.entities)
+	_carriers.resize(_city.count)
+	_carriers.fill(UNKNOWN)
 	for index in _city.count:
 		_ids.append(SmallCity.id_of(index))
 	server = TramlineServer.new()
 	server.store_uri = options.store
-	server.server_name = "alpha"
+	server.server_name = options.server_name
 	server.address = "127.0.0.1:%d" % options.port
 	server.kinds = Kinds.all()
 	add_child(server)
 	server.started.connect(_on_started)
 	server.tick.connect(_on_tick)
+	server.group_adopted.connect(_on_adopted)
 	server.failed.connect(func(message: String) -> void: _end(message))
 	server.fenced.connect(func(message: String) -> void: _end(message))
 	server.client_joined.connect(func(_client: int, client_name: String) -> void: print("server: ", client_name, " has joined"))
@@ -128,11 +132,17 @@ func _publish(time_s: float, first: int, last: int) -> void:
 		_city.velocities.slice(first * 3, last * 3))
 
 
+# What another server published last of these is not known here.
+func _on_adopted(group: int) -> void:
+	var number := (group & 0xffffffffffff) - 1
+	if number < _city.group_count():
+		var extent := _city.group_range(number)
+		for index in range(extent.x, extent.y):
+			_carriers[index] = UNKNOWN
+
+
 # Somebody boards or alights.
 func _publish_carrier(index: int) -> void:
-	if _carriers.size() != _city.count: # these groups were adopted: ask what is published
-		_carriers.resize(_city.count)
-		_carriers.fill(-2)
 	if _carriers[index] != _city.carriers[index]:
 		_carriers[index] = _city.carriers[index]
 		server.set_carrier(_ids[index], _ids[_carriers[index]] if _carriers[index] >= 0 else 0, _transform(index))

@@ -30,7 +30,7 @@ class Finding:
 
 	func all_held() -> bool:
 		return missing() == 0 and doubled == 0 and over_twice == 0 and wrong_carrier == 0 and wrong_kind == 0 \
-				and astray == 0 and over * 10000 <= compared
+				and astray == 0
 
 var _layout: Layout
 var _small: SmallCity # null: the big city
