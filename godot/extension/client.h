@@ -51,6 +51,11 @@ typedef struct own_entity {
     tl_entity_id id;
     uint32_t request;
     int kind;
+    tl_entity_id carrier;  // that it was set in
+    struct own_place {
+        tl_vec3 position;
+        double tick; // 0: none
+    } places[2];           // where it was set to, a tick or more apart: for its velocity
 } own_entity;
 
 typedef struct client_node {

@@ -164,6 +164,40 @@ void client_request_delete(void *self, const void *const *args, void *ret)
     gd_ret_int(ret, request);
 }
 
+static tl_vec3 along(tl_vec3 from, tl_vec3 by, double share)
+{
+    return (tl_vec3){from.x + by.x * share, from.y + by.y * share, from.z + by.z * share};
+}
+
+// How it moves, from where it was set to before; scripts set it in each frame, at uneven times.
+static tl_vec3 own_velocity(own_entity *own, tl_entity_id carrier, tl_vec3 position, double tick, double hz)
+{
+    struct own_place *before = &own->places[0], *last = &own->places[1];
+    bool anew = carrier != own->carrier || last->tick <= 0 || tick < last->tick || tick - last->tick > hz;
+    if (anew) {
+        *before = *last = (struct own_place){position, tick};
+    } else if (tick - last->tick >= 1) {
+        *before = *last;
+        *last = (struct own_place){position, tick};
+    }
+    own->carrier = carrier;
+    double ticks = tick - before->tick;
+    tl_vec3 way = along(position, before->position, -1);
+    return ticks > 0.5 ? along((tl_vec3){0, 0, 0}, way, hz / ticks) : (tl_vec3){0, 0, 0};
+}
+
+// A course begins at a whole tick: the place is taken back to where it was then.
+static void own_course(client_node *c, own_entity *own, tl_entity_id carrier, double tick, kind_values *values)
+{
+    double hz = tl_client_tick_hz(client_active(c)->client);
+    tl_value *place = &values->values.fields[0];
+    tl_vec3 velocity = own_velocity(own, carrier, place->position, tick, hz);
+    if (place->velocity.x == 0 && place->velocity.y == 0 && place->velocity.z == 0) { // none is given
+        place->velocity = velocity;
+    }
+    place->position = along(place->position, place->velocity, -(tick - floor(tick)) / hz);
+}
+
 void client_set_own_entity(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
@@ -171,7 +205,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
     tl_client *client = live(c, method);
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
-    const own_entity *own = find_own(c, id);
+    own_entity *own = find_own(c, id);
     tl_kind_def kind;
     if (client && (!own || tl_client_kind(client, own->kind, &kind) != TL_OK)) {
         gd_error_print(method, "Entity %lld is not this client's own; ask for one with request_create(), and wait for its answer.", (long long)id);
@@ -181,7 +215,9 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
         error = GD_ERR_INVALID_PARAMETER;
         if (read_values(method, &kind, args[1], args[3], &values)) {
             double tick = tl_client_server_tick(client, client_now_us());
-            error = tell(method, tl_client_set(client, id, tick, (tl_entity_id)gd_arg_int(args, 2), &values.values), "It cannot be set");
+            tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 2);
+            own_course(c, own, carrier, tick, &values);
+            error = tell(method, tl_client_set(client, id, tick, carrier, &values.values), "It cannot be set");
         }
         kind_values_free(&values);
     }
