@@ -16,7 +16,6 @@
     X(variant_call, "variant_call", void,                                                                              \
       (gd_variant *, const gd_string_name *, const gd_variant *const *, int64_t, gd_variant *, gd_call_error *))       \
     X(variant_booleanize, "variant_booleanize", gd_bool, (const gd_variant *))                                         \
-    X(variant_stringify, "variant_stringify", void, (const gd_variant *, gd_string *))                                 \
     X(variant_get_type, "variant_get_type", uint32_t, (const gd_variant *))                                            \
     X(variant_get_object_instance_id, "variant_get_object_instance_id", uint64_t, (const gd_variant *))                \
     X(variant_can_convert_strict, "variant_can_convert_strict", gd_bool, (uint32_t, uint32_t))                         \
@@ -26,7 +25,6 @@
     X(get_constructor, "variant_get_ptr_constructor", gd_constructor, (uint32_t, int32_t))                             \
     X(get_destructor, "variant_get_ptr_destructor", gd_destructor, (uint32_t))                                         \
     X(string_new, "string_new_with_utf8_chars", void, (gd_string *, const char *))                                     \
-    X(string_new_length, "string_new_with_utf8_chars_and_len", void, (gd_string *, const char *, int64_t))             \
     X(string_to_utf8, "string_to_utf8_chars", int64_t, (const gd_string *, char *, int64_t))                           \
     X(string_name_new, "string_name_new_with_latin1_chars", void, (gd_string_name *, const char *, gd_bool))           \
     X(bytes_at, "packed_byte_array_operator_index_const", const uint8_t *, (const gd_packed *, int64_t))               \
@@ -41,7 +39,6 @@
     X(strings_at, "packed_string_array_operator_index_const", const gd_string *, (const gd_packed *, int64_t))         \
     X(strings_edit, "packed_string_array_operator_index", gd_string *, (gd_packed *, int64_t))                         \
     X(array_at, "array_operator_index_const", const gd_variant *, (const gd_array *, int64_t))                         \
-    X(array_edit, "array_operator_index", gd_variant *, (gd_array *, int64_t))                                         \
     X(array_set_typed, "array_set_typed", void, (gd_array *, uint32_t, const gd_string_name *, const gd_variant *))    \
     X(dictionary_edit, "dictionary_operator_index", gd_variant *, (gd_dictionary *, const gd_variant *))               \
     X(dictionary_at, "dictionary_operator_index_const", const gd_variant *, (const gd_dictionary *, const gd_variant *)) \
@@ -49,7 +46,6 @@
       (gd_bind, gd_object, const gd_variant *const *, int64_t, gd_variant *, gd_call_error *))                         \
     X(method_ptrcall, "object_method_bind_ptrcall", void, (gd_bind, gd_object, const void *const *, void *))           \
     X(global_get_singleton, "global_get_singleton", gd_object, (const gd_string_name *))                               \
-    X(object_destroy, "object_destroy", void, (gd_object))                                                             \
     X(object_get_binding, "object_get_instance_binding", void *, (gd_object, void *, const gd_binding_callbacks *))    \
     X(object_set_binding, "object_set_instance_binding", void, (gd_object, void *, void *, const gd_binding_callbacks *)) \
     X(object_set_instance, "object_set_instance", void, (gd_object, const gd_string_name *, void *))                   \
@@ -90,7 +86,6 @@ typedef void (*gd_destructor)(void *self);
     X(settings_globalize_path, "ProjectSettings", "globalize_path", 3135753539)                                        \
     X(node_set_process_internal, "Node", "set_process_internal", 2586408642)                                           \
     X(node_set_process_mode, "Node", "set_process_mode", 1841290486)                                                   \
-    X(node_is_inside_tree, "Node", "is_inside_tree", 36873697)                                                         \
     X(node_get_parent, "Node", "get_parent", 3160264692)                                                               \
     X(node_get_node_or_null, "Node", "get_node_or_null", 2734337346)                                                   \
     X(node_add_child, "Node", "add_child", 3863233950)                                                                 \
@@ -113,7 +108,6 @@ typedef void (*gd_destructor)(void *self);
 
 // Godot's classes that objects from scripts are checked against.
 #define GD_CLASS_TAGS(X)                                                                                               \
-    X(node, "Node")                                                                                                    \
     X(node3d, "Node3D")                                                                                                \
     X(multimesh, "MultiMesh")                                                                                          \
     X(packed_scene, "PackedScene")

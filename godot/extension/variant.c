@@ -254,16 +254,6 @@ bool gd_transform_split(const gd_transform3d *transform, tl_vec3 *position, tl_q
     return gd_quat_normalize(rotation);
 }
 
-tl_quat gd_quat_multiply(tl_quat a, tl_quat b)
-{
-    return (tl_quat){
-        a.w * b.x + a.x * b.w + a.y * b.z - a.z * b.y,
-        a.w * b.y - a.x * b.z + a.y * b.w + a.z * b.x,
-        a.w * b.z + a.x * b.y - a.y * b.x + a.z * b.w,
-        a.w * b.w - a.x * b.x - a.y * b.y - a.z * b.z,
-    };
-}
-
 tl_vec3 gd_quat_rotate(tl_quat q, tl_vec3 v)
 {
     tl_vec3 t = {2 * (q.y * v.z - q.z * v.y), 2 * (q.z * v.x - q.x * v.z), 2 * (q.x * v.y - q.y * v.x)};

@@ -49,7 +49,6 @@ gd_quaternion gd_from_quat(tl_quat rotation);
 gd_transform3d gd_transform_make(tl_vec3 position, tl_quat rotation);
 // Without the basis' scale. False: not finite, or the basis has no rotation (a scale of 0).
 bool gd_transform_split(const gd_transform3d *transform, tl_vec3 *position, tl_quat *rotation);
-tl_quat gd_quat_multiply(tl_quat a, tl_quat b);
 tl_vec3 gd_quat_rotate(tl_quat q, tl_vec3 v);
 // Scaled to length 1; false: not finite or of no length.
 bool gd_quat_normalize(tl_quat *q);
