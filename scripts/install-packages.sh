@@ -1,11 +1,15 @@
 #!/bin/sh
-# Installs those of scripts/packages that are missing. Does nothing, and needs no rights, if none is.
+# Installs those of scripts/packages (or of the list that is given) that are missing. Does nothing, and needs no rights, if
+# none is.
+#
+#   scripts/install-packages.sh [LIST]
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-wanted=$(grep -v '^#' "$here/packages")
+list=${1:-$here/packages}
+wanted=$(grep -v '^#' "$list")
 if ! command -v dpkg-query >/dev/null; then
-    echo "This is no Debian: install what scripts/packages names by your system's means, and go on with cmake --preset default." >&2
+    echo "This is no Debian: install what $list names by your system's means, and go on with cmake --preset default." >&2
     exit 1
 fi
 missing=

@@ -5,7 +5,7 @@ set -eu
 cd "$1"
 rules=$(sed -n '/<!-- includes: begin -->/,/<!-- includes: end -->/p' docs/ARCHITECTURE.md | grep '^| `' | tr -d '`')
 [ -n "$rules" ] || { echo "docs/ARCHITECTURE.md has no table of includes"; exit 1; }
-files=$(find include src scenario bench fuzz tests -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
+files=$(find include src scenario bench fuzz tests godot -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
 # shellcheck disable=SC2086 # names have no spaces
 echo "$rules" | awk -F'|' '
     function glob(text, pattern) { # * stands for anything

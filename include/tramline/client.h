@@ -100,12 +100,39 @@ TL_API uint32_t tl_client_tick_hz(const tl_client *client);
 TL_API int64_t tl_client_frame_tick(const tl_client *client); // of the newest frame, -1: none yet
 TL_API int tl_client_kind_count(const tl_client *client);
 TL_API const char *tl_client_kind_name(const tl_client *client, int kind);
+// A kind as the server declares it; its names are the client's and good as long as that. TL_ERR_NOT_FOUND: no such kind, or
+// the kinds are not known yet.
+TL_API tl_result tl_client_kind(const tl_client *client, int kind, tl_kind_def *out);
 
 // All entities of the view at one time: fills `out`, gives how many there are. `smooth`: corrections are spread over some
 // ticks, for display; otherwise the published curves themselves.
 TL_API uint32_t tl_client_poses(const tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
 // TL_ERR_NOT_FOUND: not in the view, or its carrier is not.
 TL_API tl_result tl_client_pose(const tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
+// Room for the entities of one kind or several as a renderer's instances: each three rows of four floats, its basis and, in
+// the last column, its place less the origin.
+typedef struct tl_instances {
+    float *floats;
+    uint32_t stride;   // floats from one instance to the next, at least 12
+    uint32_t custom;   // if not 0: from the instance's start, four more about it: two numbers 0..1 that its id gives, its
+                       // speed in m/s, and whether (1 or 0) it has a carrier
+    uint32_t capacity; // instances
+    uint32_t count;    // out: how many there are; beyond the capacity none was written
+} tl_instances;
+
+// All entities of the view at one time, smoothly, into the instances of their kind: by_kind[kind], NULL for a kind that is not
+// wanted; kinds may share one. `origin` is taken off before anything becomes a float, so that what is near it is exact to
+// the float's share of that distance. What stands or goes straight costs little: it is kept between calls. Sets each count
+// anew.
+TL_API void tl_client_instances(tl_client *client, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
+// One entity, as it is among the instances, for nodes that are moved one by one: cheaper than tl_client_pose(). `hint` is
+// where it was found before, 0 at first.
+typedef struct tl_placed {
+    int32_t kind;
+    tl_vec3 position; // in the world
+    float basis[9];   // rows
+} tl_placed;
+TL_API tl_result tl_client_placed(tl_client *client, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out);
 // All fields, in the carrier's frame.
 TL_API tl_result tl_client_get(const tl_client *client, tl_entity_id entity, double tick, tl_values *out);
 

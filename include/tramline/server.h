@@ -116,6 +116,9 @@ TL_API tl_result tl_server_create_group(tl_server *server, tl_group_id id, tl_gr
 // With all its entities. TL_ERR_DENIED: another server's.
 TL_API tl_result tl_server_delete_group(tl_server *server, tl_group_id group);
 TL_API bool tl_server_owns_group(const tl_server *server, tl_group_id group);
+// Groups even out over the servers by themselves. One that is kept stays as long as this server does not leave or give it
+// away itself. TL_ERR_NOT_FOUND, TL_ERR_DENIED: it is another server's.
+TL_API tl_result tl_server_keep_group(tl_server *server, tl_group_id group, bool keep);
 // Gives a group to another living server. TL_ERR_NOT_FOUND: no such server, or it is not alive.
 TL_API tl_result tl_server_give_group(tl_server *server, tl_group_id group, tl_server_number to);
 
@@ -131,7 +134,8 @@ TL_API tl_result tl_server_create_entity(tl_server *server, const tl_entity_def 
 TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity);
 // What the entity does at this tick. A field is published only if what was published of it no longer holds.
 TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
-// The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Entities that are not (or no
+// The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given, and
+// the spins of rotations that are linear, are worked out from the sets before. Entities that are not (or no
 // longer) this server's are passed over; gives how many were set. NaN is refused for that entity.
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
@@ -140,6 +144,13 @@ TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, 
 
 // Reading, of any entity in the world, whoever owns it.
 TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id); // TL_REF_NONE: not here
+// The same for many. What `refs` holds at the call is tried first (fill it with TL_REF_NONE once, and keep it between
+// calls): where that still fits, nothing is looked up. Gives how many are here.
+TL_API uint32_t tl_server_find_all(const tl_server *server, const tl_entity_id *ids, uint32_t count, tl_entity_ref *refs);
+// How many references have ceased to be an entity's, ever: while that stays the same, all that were found still hold.
+TL_API uint64_t tl_server_releases(const tl_server *server);
+// All entities of the world, those that are still to be committed among them: fills `out`, gives how many there are.
+TL_API uint32_t tl_server_entities(const tl_server *server, tl_entity_ref *out, uint32_t capacity);
 typedef struct tl_entity_info {
     tl_entity_id id, carrier;
     tl_group_id group;

@@ -276,3 +276,23 @@ tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r)
     set_rates(kinds, tick_hz);
     return set_hash(kinds) ? TL_OK : TL_ERR_MALFORMED;
 }
+
+void tl_kinds_def(const tl_kind *kind, tl_kind_def *out)
+{
+    *out = tl_kind_def_default(kind->name);
+    out->field_count = kind->field_count;
+    out->level_last = kind->level_last;
+    out->carrier_reach_m = kind->carrier_reach_m;
+    out->update = kind->update;
+    out->remove = kind->remove;
+    out->create = kind->create;
+    for (int i = 0; i < kind->field_count; i++) {
+        const tl_field *field = &kind->fields[i];
+        tl_field_def *def = &out->fields[i];
+        *def = tl_field_def_default(field->name, field->type, field->predictor);
+        def->tolerance = field->tolerance[0];
+        def->level_last = field->level_last;
+        def->bytes_max = field->bytes_max;
+        for (int level = 0; level < TL_LEVELS_MAX; level++) def->tolerance_level[level] = field->tolerance[level];
+    }
+}

@@ -66,6 +66,9 @@ tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uin
 void tl_kinds_write(const tl_kinds *kinds, tl_writer *w);
 tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r);
 
+// A kind as it would be declared; names are the kind's.
+void tl_kinds_def(const tl_kind *kind, tl_kind_def *out);
+
 // Whether a field is coded at a level.
 static inline bool tl_field_at(const tl_field *field, int level)
 {

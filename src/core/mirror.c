@@ -69,6 +69,7 @@ void tl_mirror_release(tl_mirror *m, int32_t index)
     tl_heap_free(m->heap, e->published, bytes);
     tl_map_remove(&m->entity_map, e->id);
     e->used = false;
+    m->releases++;
     m->entity_free[m->entity_free_count++] = index;
 }
 

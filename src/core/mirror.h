@@ -41,6 +41,7 @@ typedef struct tl_group {
     int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
     bool used, live;
     bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
+    bool kept;                  // the owner's: not given away to even out
 } tl_group;
 
 typedef struct tl_mirror {
@@ -53,6 +54,7 @@ typedef struct tl_mirror {
     int32_t *entity_free, *group_free;
     uint32_t entity_free_count, group_free_count;
     uint32_t live_count;
+    uint64_t releases; // indices that were freed, ever
     tl_map entity_map, group_map;
     int32_t *changed; // entities with changes != 0
     uint32_t changed_count;

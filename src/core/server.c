@@ -63,6 +63,7 @@ static tl_result reserve_memory(tl_server *s)
     s->tracks = tl_heap_alloc(h, entities * sizeof *s->tracks);
     s->truths = tl_heap_alloc(h, entities * sizeof *s->truths);
     s->truth_ticks = tl_heap_alloc(h, entities * sizeof *s->truth_ticks);
+    s->turns = tl_heap_alloc(h, entities * sizeof *s->turns);
     s->unsent = tl_heap_alloc(h, entities * sizeof *s->unsent);
     s->deleted = tl_heap_alloc(h, entities * sizeof *s->deleted);
     s->groups_deleted = tl_heap_alloc(h, groups * sizeof *s->groups_deleted);
@@ -77,7 +78,7 @@ static tl_result reserve_memory(tl_server *s)
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
     for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
     bool map = tl_map_init(&s->client_map, h, s->def.clients_max);
-    bool good = s->tracks && s->truths && s->truth_ticks && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
+    bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
                 s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
 }
@@ -304,6 +305,42 @@ tl_entity_ref tl_server_find(const tl_server *s, tl_entity_id id)
 {
     int32_t index = tl_mirror_find(&s->mirror, id);
     return index == TL_NONE ? TL_REF_NONE : (tl_entity_ref)index;
+}
+
+uint64_t tl_server_releases(const tl_server *s)
+{
+    return s->mirror.releases;
+}
+
+static bool has_id(const tl_server *s, tl_entity_ref entity, tl_entity_id id)
+{
+    return is_live(s, entity) && s->mirror.entities[entity].id == id;
+}
+
+uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_t count, tl_entity_ref *refs)
+{
+    enum { AHEAD = 16 };
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], offsetof(tl_entity, slots));
+        if (!has_id(s, refs[i], ids[i])) { // those that were made one after another often lie so
+            bool next = i && refs[i - 1] != TL_REF_NONE && has_id(s, refs[i - 1] + 1, ids[i]);
+            refs[i] = next ? refs[i - 1] + 1 : tl_server_find(s, ids[i]);
+        }
+        found += refs[i] != TL_REF_NONE;
+    }
+    return found;
+}
+
+uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (int32_t i = 0; i < s->mirror.entity_top; i++) {
+        if (!s->mirror.entities[i].used) continue;
+        if (count < capacity) out[count] = (tl_entity_ref)i;
+        count++;
+    }
+    return count;
 }
 
 tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)

@@ -106,6 +106,10 @@ struct tl_server {
     tl_track *tracks;        // of owned entities, by index
     tl_vec3 *truths;         // of owned entities at their last set, for velocities
     int64_t *truth_ticks;
+    struct tl_turn {
+        tl_quat rotation;
+        int64_t tick; // -1: not known
+    } *turns;                // the same of rotations that go on turning, for spins
     int32_t *unsent;         // entities with something to be recorded
     uint32_t unsent_count;
     tl_entity_id *deleted;

@@ -59,6 +59,12 @@ static void track(tl_server *s, int32_t index)
         tl_track_set(&s->tracks[index], &s->kinds.kinds[e->kind], &s->kinds, e->published, share_of(s, e));
 }
 
+// What it did before says nothing of what it does now: it is new, or in another frame.
+static void forget_truth(tl_server *s, int32_t index)
+{
+    s->truth_ticks[index] = s->turns[index].tick = -1;
+}
+
 // ---- groups ----
 
 void tl_own_take_group(tl_server *s, int32_t group)
@@ -74,7 +80,7 @@ void tl_own_take_group(tl_server *s, int32_t group)
         memcpy(e->published, e->state, state_bytes(s, e));
         e->published_carrier = e->carrier_id;
         e->unsent_fields = 0;
-        s->truth_ticks[i] = -1;
+        forget_truth(s, i);
         track(s, i);
     }
     // What clients of a server owned goes when that server goes.
@@ -86,7 +92,8 @@ void tl_own_take_group(tl_server *s, int32_t group)
 
 void tl_own_lose_group(tl_server *s, int32_t group)
 {
-    const tl_group *g = &s->mirror.groups[group];
+    tl_group *g = &s->mirror.groups[group];
+    g->kept = false;
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];
         tl_heap_free(&s->heap, e->published, state_bytes(s, e));
@@ -136,6 +143,15 @@ bool tl_server_owns_group(const tl_server *s, tl_group_id id)
     return group != TL_NONE && tl_own_owns(s, group);
 }
 
+tl_result tl_server_keep_group(tl_server *s, tl_group_id id, bool keep)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    if (group == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
+    s->mirror.groups[group].kept = keep;
+    return TL_OK;
+}
+
 // To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
@@ -183,7 +199,7 @@ void tl_own_balance(tl_server *s)
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
     for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (!tl_own_owns(s, g) || !group->live || (group->id == s->client_group && !leaving)) continue;
+        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group) && !leaving)) continue;
         tl_server_number to = poorest(s, counts);
         if (to == 0 || (!leaving && counts[s->number] < counts[to] + 2)) return;
         give(s, group->id, to);
@@ -224,7 +240,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     e->published_carrier = def->carrier;
     e->pending_group = group;
     e->unsent_create = true;
-    s->truth_ticks[index] = -1;
+    forget_truth(s, index);
     track(s, index);
     tl_own_mark(s, index);
     if (out) *out = (tl_entity_ref)index;
@@ -270,13 +286,28 @@ static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 p
     return tl_vec3_scale(tl_vec3_sub(position, s->truths[ref]), (double)s->world.tick_hz / (double)ticks);
 }
 
+// The same of a rotation that goes on turning between segments.
+static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind, tl_quat rotation)
+{
+    tl_vec3 spin = {0, 0, 0};
+    if (kind->rotation == TL_NONE || kind->fields[kind->rotation].predictor != TL_PREDICT_LINEAR) return spin;
+    struct tl_turn *turn = &s->turns[ref];
+    int64_t ticks = s->tick - turn->tick;
+    if (turn->tick >= 0 && ticks > 0 && ticks <= (int64_t)s->world.tick_hz)
+        spin = tl_vec3_scale(tl_quat_to_vector(tl_quat_multiply(rotation, tl_quat_conjugate(turn->rotation))), (double)s->world.tick_hz / (double)ticks);
+    *turn = (struct tl_turn){rotation, s->tick};
+    return spin;
+}
+
 // Publishes a pose that a track could not tell to hold. False: the entity is not owned, or the pose cannot be taken.
 static bool set_pose(tl_server *s, tl_entity_ref ref, tl_vec3 position, const tl_vec3 *given_velocity, const tl_quat *rotation)
 {
     tl_entity *e = owned_entity(s, ref);
     if (e == NULL || !tl_vec3_valid(position) || (given_velocity && !tl_vec3_valid(*given_velocity)) || (rotation && !tl_quat_valid(*rotation))) return false;
     tl_vec3 velocity = given_velocity ? *given_velocity : velocity_between(s, ref, position);
-    uint32_t changed = tl_pose_publish(e->published, &s->kinds.kinds[e->kind], &s->kinds, s->tick, position, velocity, rotation, share_of(s, e));
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    tl_vec3 spin = rotation ? spin_between(s, ref, kind, *rotation) : (tl_vec3){0, 0, 0};
+    uint32_t changed = tl_pose_publish(e->published, kind, &s->kinds, s->tick, position, velocity, spin, rotation, share_of(s, e));
     if (changed == 0) return true;
     e->unsent_fields |= changed;
     track(s, (int32_t)ref);
@@ -311,7 +342,7 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
         if (values->mask >> i & 1) tl_value_set(e->published, kind, i, &s->kinds, s->tick, &values->fields[i]);
     e->published_carrier = carrier;
     e->unsent_carrier = true;
-    s->truth_ticks[ref] = -1;
+    forget_truth(s, (int32_t)ref);
     track(s, (int32_t)ref);
     tl_own_mark(s, (int32_t)ref);
     return TL_OK;
@@ -499,7 +530,7 @@ void tl_own_follow_set_down(tl_server *s)
         memcpy(e->published, e->state, state_bytes(s, e));
         e->published_carrier = 0;
         e->unsent_carrier = true;
-        s->truth_ticks[s->mirror.changed[i]] = -1;
+        forget_truth(s, s->mirror.changed[i]);
         track(s, s->mirror.changed[i]);
         tl_own_mark(s, s->mirror.changed[i]);
     }

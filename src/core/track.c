@@ -8,7 +8,7 @@ static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds 
     if (kind->rotation == TL_NONE) return;
     const tl_field *field = &kind->fields[kind->rotation];
     const int64_t *w = words + field->word;
-    bool spins = field->predictor == TL_PREDICT_LINEAR && (w[4] | w[5] | w[6]);
+    bool spins = field->predictor == TL_PREDICT_LINEAR; // its spin may have to be worked out from each rotation
     tl_vec3 velocity = tl_velocity_of(words, kind->fields[0].shift[0], kinds);
     tl_quat q = tl_rotation_at(w, field, 0, kinds, (double)track->start, velocity);
     bool upright = q.x == 0 && q.z == 0;

@@ -15,7 +15,7 @@ uint32_t tl_values_differ(const int64_t *words, const tl_kind *kind, const tl_ki
 uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, const tl_values *values, double share);
 void tl_values_get(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int level, double tick, tl_values *out);
 // The fast path of the same for a place and a rotation. `rotation` may be NULL.
-uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity,
+uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity, tl_vec3 spin,
                          const tl_quat *rotation, double share);
 
 #endif

@@ -1,12 +1,11 @@
 // The view's entities and poses; taking in datagrams is in view_apply.c.
 #include "view_internal.h"
 
-static const double OFFSET_TICKS = 4;      // a correction is spread over so many
 static const double OFFSET_MAX_M = 2;      // more than that is a teleport, or the truth: it shows at once
 
 size_t tl_view_bytes(uint32_t entities_max)
 {
-    return (size_t)entities_max * (sizeof(tl_view_entity) + sizeof(tl_view_event) + 8) * 5 / 4 + tl_map_bytes(entities_max) +
+    return (size_t)entities_max * (sizeof(tl_view_entity) + sizeof(tl_view_drawn) + sizeof(tl_view_event) + 8) * 5 / 4 + tl_map_bytes(entities_max) +
            TL_HANDLES_MAX * sizeof(tl_view_stream) * 5 / 4 + TL_DATAGRAM_OPS_MAX * sizeof(tl_view_op) * 2 + TL_DATAGRAM_WORDS_MAX * 8 * 2 +
            TL_VIEW_CHUNKS_MAX * sizeof(tl_view_chunk) * 2 + sizeof(tl_chunk_coder) * 2 + 65536;
 }
@@ -16,6 +15,7 @@ tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_
     *v = (tl_view){.heap = heap, .kinds = kinds, .entities_max = entities_max, .events_max = entities_max + 4096, .tick = -1, .settled_tick = -1};
     v->streams = tl_heap_alloc(heap, TL_HANDLES_MAX * sizeof *v->streams);
     v->entities = tl_heap_alloc(heap, entities_max * sizeof *v->entities);
+    v->drawn = tl_heap_alloc(heap, entities_max * sizeof *v->drawn);
     v->entity_free = tl_heap_alloc(heap, entities_max * sizeof *v->entity_free);
     v->orphans = tl_heap_alloc(heap, entities_max * sizeof *v->orphans);
     v->events = tl_heap_alloc(heap, v->events_max * sizeof *v->events);
@@ -23,7 +23,7 @@ tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_
     v->ops = tl_heap_alloc(heap, TL_DATAGRAM_OPS_MAX * sizeof *v->ops);
     v->words = tl_heap_alloc(heap, TL_DATAGRAM_WORDS_MAX * sizeof *v->words);
     v->coder = tl_heap_alloc(heap, sizeof *v->coder);
-    bool good = tl_map_init(&v->map, heap, entities_max) && v->streams && v->entities && v->entity_free && v->orphans && v->events && v->chunks &&
+    bool good = tl_map_init(&v->map, heap, entities_max) && v->streams && v->entities && v->drawn && v->entity_free && v->orphans && v->events && v->chunks &&
                 v->ops && v->words && v->coder;
     for (int i = 0; good && i < TL_HANDLES_MAX; i++) v->streams[i].closed_tick = -1;
     return good ? TL_OK : TL_ERR_MEMORY;
@@ -83,6 +83,7 @@ void tl_view_remove_entity(tl_view *v, int32_t index)
     tl_view_push_event(v, TL_VIEW_LEFT, e);
     tl_map_remove(&v->map, e->id);
     e->used = false;
+    v->drawn[index].state = TL_DRAWN_NONE;
     v->entity_free[v->entity_free_count++] = index;
     v->entity_count--;
 }
@@ -91,6 +92,7 @@ void tl_view_remove_entity(tl_view *v, int32_t index)
 static void choose_home(tl_view *v, tl_view_entity *e)
 {
     e->home_stream = e->home_slot = TL_NONE;
+    tl_view_stale(v, (int32_t)(e - v->entities));
     for (int32_t stream = e->first_stream, slot = e->first_slot; stream != TL_NONE;) {
         const tl_view_slot *holder = slot_at(v, stream, slot);
         const tl_view_slot *home = e->home_stream == TL_NONE ? NULL : slot_at(v, e->home_stream, e->home_slot);
@@ -219,7 +221,7 @@ static void exact_pose(const tl_view *v, const tl_view_source *source, double ti
 
 static void add_offset(const tl_view_entity *e, double tick, tl_vec3 *position)
 {
-    double left = 1 - (tick - e->offset_tick) / OFFSET_TICKS;
+    double left = 1 - (tick - e->offset_tick) / TL_VIEW_OFFSET_TICKS;
     if (left <= 0 || left > 1) left = left > 1 ? 1 : 0;
     position->x += e->offset[0] * left;
     position->y += e->offset[1] * left;
@@ -264,6 +266,7 @@ void tl_view_after_change(tl_view *v, int32_t entity, double tick, tl_vec3 seen)
     tl_quat rotation;
     e->offset[0] = e->offset[1] = e->offset[2] = 0;
     e->offset_tick = tick;
+    tl_view_stale(v, entity);
     if (!tl_view_pose(v, entity, tick, true, &now, &rotation)) return;
     tl_vec3 offset = tl_vec3_sub(seen, now);
     if (tl_vec3_length(offset) > OFFSET_MAX_M + tl_level_tolerance_m(tl_view_source_of(v, entity).level)) return;

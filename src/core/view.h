@@ -5,6 +5,7 @@
 #define TRAMLINE_CORE_VIEW_H
 
 #include "chunk.h"
+#include "tramline/client.h"
 #include "wire.h"
 
 typedef struct tl_view_slot {
@@ -48,6 +49,25 @@ typedef struct tl_view_entity {
     double offset_tick;
 } tl_view_entity;
 
+// An entity as the renderer needs it, kept as long as nothing of it changes and it goes straight.
+typedef struct tl_view_drawn {
+    double position[3], tick; // where it is at that tick
+    double until;             // the last tick for which that and the rate hold
+    float rate[3];            // metres a tick
+    float basis[9];           // rows
+    float speed;              // m/s
+    float numbers[2];         // that its id gives
+    uint8_t kind;
+    uint8_t state;            // TL_DRAWN_…
+    bool carried;
+} tl_view_drawn;
+
+enum {
+    TL_DRAWN_NONE,  // no entity has that index
+    TL_DRAWN_STALE, // to be evaluated
+    TL_DRAWN_HELD,
+};
+
 typedef enum tl_view_change { TL_VIEW_ENTERED, TL_VIEW_CHANGED, TL_VIEW_LEFT } tl_view_change;
 
 typedef struct tl_view_event {
@@ -85,6 +105,7 @@ typedef struct tl_view {
     const tl_kinds *kinds;
     tl_view_stream *streams; // by handle
     tl_view_entity *entities;
+    tl_view_drawn *drawn; // by entity
     int32_t *entity_free;
     int32_t *orphans;
     uint32_t entities_max, entity_top, entity_free_count, entity_count, orphan_count;
@@ -128,6 +149,10 @@ tl_view_source tl_view_source_of(const tl_view *v, int32_t entity);
 void tl_view_local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
 // In the world. False while a carrier is not in the view.
 bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
+// All of them, see tl_client_instances(); adds to the counts.
+void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
+// One of them; false while its carrier is not in the view.
+bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out);
 bool tl_view_next_event(tl_view *v, tl_view_event *out);
 void tl_view_validate(const tl_view *v);
 

@@ -4,6 +4,14 @@
 
 #include "view.h"
 
+#define TL_VIEW_OFFSET_TICKS 4 // a correction is spread over so many
+
+// What shows the entity has changed.
+static inline void tl_view_stale(tl_view *v, int32_t entity)
+{
+    v->drawn[entity].state = TL_DRAWN_STALE;
+}
+
 void tl_view_push_event(tl_view *v, tl_view_change change, const tl_view_entity *e);
 void tl_view_remove_entity(tl_view *v, int32_t index);
 // A slot that is used holds its entity from now on; or no longer.

@@ -17,7 +17,8 @@ typedef struct node {
     struct lab *lab;
     tl_group_id group;
     tl_entity_ref boxes[3], cabin;
-    tl_entity_id box_ids[3], cabin_id;
+    tl_entity_id box_ids[3], cabin_id, turner_id; // turner: like the cabin, but with its velocity and spin left to be worked out
+    tl_entity_ref turner;
     uint32_t requests, joins, leaves, messages;
     uint8_t heard[MESSAGES_MAX]; // first bytes of messages
     tl_client_number last_client;
@@ -104,6 +105,10 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
             n->cabin_id = info.id;
         }
         return;
+    }
+    if (n->turner_id && tl_server_owns_group(server, n->group)) {
+        tl_values v = cabin_values(time_s);
+        CHECK_EQUAL(tl_server_set_poses(server, &n->turner, 1, &v.fields[0].position, NULL, &v.fields[1].rotation), 1);
     }
     if (which == 1 && tl_server_owns_group(server, n->group)) { // it may have been given away
         tl_values v = cabin_values(time_s);
@@ -522,6 +527,95 @@ TEST(own_entities_go_with_their_server)
 
 // ---- messages and limits ----
 
+TEST(what_there_is)
+{
+    lab *l = create_lab();
+    connect_friend(l, 0, 0, "friend-anna");
+    tl_kind_def kind;
+    CHECK_EQUAL(tl_client_kind(l->friends[0].client, 0, &kind), TL_ERR_NOT_FOUND); // not known yet
+    run(l, 1);
+    tl_client *c = l->friends[0].client;
+    CHECK_EQUAL(tl_client_kind(c, KIND_CABIN, &kind), TL_OK);
+    CHECK(strcmp(kind.name, "cabin") == 0 && kind.carrier_reach_m == 8 && kind.field_count == 3 && kind.fields[2].type == TL_FIELD_INTEGER);
+    CHECK_EQUAL(tl_client_kind(c, KIND_COUNT, &kind), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_client_kind(c, -1, &kind), TL_ERR_NOT_FOUND);
+    tl_server *server = l->nodes[0].server; // has what beta made, too
+    tl_entity_ref all[16], refs[5] = {TL_REF_NONE, TL_REF_NONE, 1u << 30, TL_REF_NONE, 0};
+    CHECK_EQUAL(tl_server_entities(server, NULL, 0), 7);
+    CHECK_EQUAL(tl_server_entities(server, all, 16), 7);
+    const tl_entity_id ids[5] = {l->nodes[0].box_ids[2], l->nodes[1].cabin_id, l->nodes[1].box_ids[0], 12345, l->nodes[0].box_ids[1]};
+    for (int pass = 0; pass < 2; pass++) { // with nothing known, with something wrong, and with what was found
+        CHECK_EQUAL(tl_server_find_all(server, ids, 5, refs), 4);
+        for (int i = 0; i < 5; i++) CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
+    }
+    uint32_t hint = 0;
+    tl_pose pose;
+    tl_placed placed;
+    for (int i = 0; i < 3; i++) { // with a wrong hint, and with the right one
+        tl_entity_id id = i ? l->nodes[1].cabin_id : l->nodes[0].box_ids[1];
+        double tick = (double)tl_client_frame_tick(c);
+        CHECK(tl_client_placed(c, id, &hint, tick, &placed) == TL_OK && tl_client_pose(c, id, tick, true, &pose) == TL_OK);
+        CHECK(placed.kind == pose.kind && fabs(placed.position.x - pose.position.x) < 1e-3 && fabs(placed.position.z - pose.position.z) < 1e-3);
+    }
+    CHECK_EQUAL(tl_client_placed(c, 12345, &hint, 0, &placed), TL_ERR_NOT_FOUND);
+    uint64_t releases = tl_server_releases(server);
+    CHECK_EQUAL(tl_server_delete_entity(server, refs[0]), TL_OK);
+    run(l, 0.5);
+    CHECK(tl_server_releases(server) == releases + 1 && tl_server_find(server, ids[0]) == TL_REF_NONE);
+    destroy_lab(l);
+}
+
+TEST(groups_that_are_kept_stay)
+{
+    lab *l = create_lab();
+    tl_server *alpha = l->nodes[0].server, *beta = l->nodes[1].server;
+    tl_group_id groups[6];
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_create_group(alpha, 0, &groups[i]), TL_OK);
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_NOT_FOUND); // not told yet
+    run(l, 1);
+    CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_DENIED);
+    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(alpha, groups[i]));
+    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], false), TL_OK);
+    run(l, 1);
+    int owned = 0;
+    for (int i = 0; i < 6; i++) owned += tl_server_owns_group(alpha, groups[i]);
+    CHECK(owned == 3 || owned == 4); // of eight, with those that both had before
+    for (int i = 0; i < 6; i++)
+        if (tl_server_owns_group(alpha, groups[i])) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    tl_server_leave(alpha);
+    run(l, 2);
+    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(beta, groups[i]));
+    destroy_lab(l);
+}
+
+TEST(turns_are_worked_out)
+{
+    lab *l = create_lab();
+    node *n = &l->nodes[0];
+    tl_server *server = n->server;
+    int64_t tick = tl_server_get_stats(server).tick;
+    tl_entity_def def = {.group = n->group, .kind = KIND_CABIN, .values = cabin_values((double)tick / TICK_HZ)};
+    CHECK_EQUAL(tl_server_create_entity(server, &def, &n->turner), TL_OK);
+    tl_entity_info info;
+    CHECK_EQUAL(tl_server_info(server, n->turner, &info), TL_OK);
+    n->turner_id = info.id;
+    run(l, 1);
+    for (int i = 0; i < 60; i++) { // between ticks, too, it is where and how it should be
+        run(l, 0.05);
+        tl_vec3 at, truth, velocity, spin;
+        tl_quat rotation, turned;
+        double half = (double)tl_server_get_stats(server).world_tick + 0.5;
+        CHECK_EQUAL(tl_server_pose(server, n->turner, half, &at, &rotation), TL_OK);
+        cabin_truth(half / TICK_HZ, &truth, &velocity, &turned, &spin);
+        double cosine = fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w);
+        CHECK_NEAR(at.x, truth.x, 0.02);
+        CHECK_NEAR(at.z, truth.z, 0.02);
+        CHECK(2 * acos(fmin(cosine, 1)) < 0.003); // half a tick without a spin is 0.005
+    }
+    destroy_lab(l);
+}
+
 TEST(messages_both_ways)
 {
     lab *l = create_lab();
@@ -800,6 +894,9 @@ int main(int argc, char **argv)
     RUN(an_own_entity);
     RUN(the_last_word_arrives);
     RUN(own_entities_go_with_their_server);
+    RUN(what_there_is);
+    RUN(groups_that_are_kept_stay);
+    RUN(turns_are_worked_out);
     RUN(messages_both_ways);
     RUN(limits_of_rate);
     RUN(refusal_and_reconnect);

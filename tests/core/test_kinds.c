@@ -203,6 +203,17 @@ TEST(the_table_round_trips)
     }
 }
 
+TEST(a_kind_is_told_as_it_was_declared)
+{
+    tl_kind_def defs[2] = {full_kind("full"), full_kind("again")}, told[2];
+    CHECK_EQUAL(tl_kinds_init(&kinds, defs, 2, 20, NULL, 0), TL_OK);
+    for (int i = 0; i < 2; i++) tl_kinds_def(&kinds.kinds[i], &told[i]);
+    CHECK(strcmp(told[1].name, "again") == 0 && told[1].field_count == 8 && told[1].fields[6].bytes_max == 9 && told[1].update == TL_POLICY_ALLOW);
+    CHECK(told[1].fields[2].predictor == TL_PREDICT_HEADING && strcmp(told[1].fields[5].name, "score") == 0);
+    CHECK_EQUAL(tl_kinds_init(&copy, told, 2, 20, NULL, 0), TL_OK); // and may be declared again
+    CHECK(copy.hash == kinds.hash);
+}
+
 TEST(the_hash_tells_tables_apart)
 {
     write_table();
@@ -273,6 +284,7 @@ int main(void)
     RUN(invalid_fields_are_refused);
     RUN(invalid_worlds_are_refused);
     RUN(the_table_round_trips);
+    RUN(a_kind_is_told_as_it_was_declared);
     RUN(the_hash_tells_tables_apart);
     RUN(malformed_tables_are_refused);
 }

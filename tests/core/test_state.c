@@ -365,7 +365,7 @@ static int updates_of(const braking *b, int level, bool leads)
         tl_vec3 velocity, truth = place_at(b, (double)(tick - 120) / 20 > 0 ? (double)(tick - 120) / 20 : 0, &velocity);
         if (tick < 120) truth.z += b->speed * (double)(120 - tick) / 20; // steady before
         memcpy(before, fine, sizeof before);
-        tl_pose_publish(fine, kind, &kinds, tick, truth, velocity, NULL, 1);
+        tl_pose_publish(fine, kind, &kinds, tick, truth, velocity, (tl_vec3){0, 0, 0}, NULL, 1);
         tl_state_acceleration(kind, &kinds, before, fine, acceleration);
         if (tick == 100 || tl_state_holds(kind, &kinds, fine, coarse, tick, level, (tl_origin){0, 0, 0}, 1, 100) == 0) {
             tl_state_derive(kind, &kinds, fine, tick, level, (tl_origin){0, 0, 0}, coarse);

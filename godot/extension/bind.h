@@ -1,0 +1,96 @@
+// Classes as tables: what a class is called, what its instances hold, its properties, methods, signals and constants. One
+// table drives the registration, calls with types known (ptrcall) and not (call, with every argument checked), and the
+// accessors of properties.
+#ifndef GODOT_BIND_H
+#define GODOT_BIND_H
+
+#include "api.h"
+
+enum { GD_ARGUMENTS_MAX = 8 };
+
+typedef struct gd_class gd_class;
+
+// The beginning of every instance.
+typedef struct gd_instance {
+    const gd_class *type;
+    gd_object object; // NULL: the engine has freed it while it was at work
+} gd_instance;
+
+// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it.
+typedef struct gd_property {
+    const char *name;
+    gd_type type;
+    size_t offset;
+    double preset;         // numbers
+    const char *text;      // strings: preset
+    uint32_t hint;
+    const char *hint_text;
+    const char *class_name; // of objects: held by a gd_variant
+    void (*changed)(void *self); // may be NULL
+} gd_property;
+
+typedef struct gd_argument {
+    gd_type type; // GD_NIL: anything, a gd_variant
+    const char *name;
+    const char *class_name; // of objects
+    bool optional;          // numbers then are `preset`, other types empty
+    double preset;
+} gd_argument;
+
+typedef struct gd_method {
+    const char *name;
+    // `args`: pointers to values as the types' own; `ret`: room for one of the result's type, to be filled.
+    void (*call)(void *self, const void *const *args, void *ret);
+    gd_type result; // GD_NIL: none
+    uint32_t flags; // GD_METHOD_CONST, GD_ANY_THREAD
+    gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
+} gd_method;
+enum {
+    GD_ANY_THREAD = 1 << 16,  // else the method is refused outside of the main thread
+    GD_GIVES_ERROR = 1 << 17, // its number is an Error
+};
+
+typedef struct gd_signal {
+    const char *name;
+    gd_argument arguments[GD_ARGUMENTS_MAX];
+} gd_signal;
+
+typedef struct gd_constant {
+    const char *group, *name;
+    int64_t value;
+} gd_constant;
+
+struct gd_class {
+    const char *name, *parent;
+    size_t bytes; // of an instance
+    void (*create)(void *self); // all of it is 0, properties are preset
+    // False: it is at work, and calls gd_instance_release() once it is done. Its object is NULL then.
+    bool (*destroy)(void *self);
+    void (*notify)(void *self, int32_t what);
+    // Each ends with one without a name.
+    const gd_property *properties;
+    const gd_method *methods;
+    const gd_signal *signals;
+    const gd_constant *constants;
+};
+
+bool gd_class_register(const gd_class *type);
+void gd_class_unregister(const gd_class *type);
+// The instance of an object, if it is one of that class; NULL otherwise.
+void *gd_instance_of(gd_object object, const gd_class *type);
+// Destroys what the properties hold, and frees.
+void gd_instance_release(void *self);
+
+// Emits a signal; destroys the arguments. Scripts run: anything may have changed afterwards.
+void gd_emit(void *self, const char *signal, gd_variant *arguments, int count);
+
+// What a method reads of its arguments.
+static inline int64_t gd_arg_int(const void *const *args, int i) { return *(const int64_t *)args[i]; }
+static inline double gd_arg_float(const void *const *args, int i) { return *(const double *)args[i]; }
+static inline bool gd_arg_bool(const void *const *args, int i) { return *(const gd_bool *)args[i] != 0; }
+static inline gd_object gd_arg_object(const void *const *args, int i) { return *(const gd_object *)args[i]; }
+static inline void gd_ret_int(void *ret, int64_t value) { *(int64_t *)ret = value; }
+static inline void gd_ret_float(void *ret, double value) { *(double *)ret = value; }
+static inline void gd_ret_bool(void *ret, bool value) { *(gd_bool *)ret = value; }
+
+#endif

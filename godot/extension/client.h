@@ -1,0 +1,148 @@
+// TramlineClient: the view of the world in a scene.
+//
+//   client_class.c   the table
+//   client.c         its life: connect, step, move to another server, signals
+//   client_link.c    one connection
+//   client_read.c    methods that read the view
+//   client_draw.c    the view into MultiMeshes
+//   client_change.c  messages, requests, own entities, custom transport
+//   client_spawn.c   scenes for entities
+#ifndef GODOT_CLIENT_H
+#define GODOT_CLIENT_H
+
+#include "idmap.h"
+#include "kind.h"
+
+#include "tramline/client.h"
+#include "tramline/token.h"
+
+struct entity_node;
+
+typedef enum client_state { CLIENT_DISCONNECTED, CLIENT_CONNECTING, CLIENT_JOINING, CLIENT_LIVE } client_state;
+
+// One connection: a core client and what carries its datagrams.
+typedef struct client_link {
+    tl_client *client; // NULL: none
+    tl_transport *transport; // NULL with a script's transport
+    unsigned char *received; // what came in this step, packed as a frame
+    size_t received_bytes, received_room;
+    uint64_t live_us;  // since when it is live, 0: it is not
+    uint64_t grown_us; // when its view came to have more entities than ever before, `entities`
+    uint32_t entities;
+    uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
+    gd_variant kind_names[TL_KINDS_MAX]; // once it is live
+    int kind_count;
+    int listed[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
+    bool has_scene[TL_KINDS_MAX], has_properties[TL_KINDS_MAX]; // of that one
+    char address[256];
+} client_link;
+
+enum { DRAWS_MAX = 128, OWN_MAX = 256 };
+
+// A MultiMesh that is filled again and again.
+typedef struct draw_target {
+    uint64_t object_id; // 0: free
+    gd_packed buffer;
+    uint32_t capacity, stride, custom;
+    uint64_t used;
+} draw_target;
+
+typedef struct own_entity {
+    tl_entity_id id;
+    uint32_t request;
+    int kind;
+    tl_entity_id carrier;  // that it was set in
+    struct own_place {
+        tl_vec3 position;
+        double tick; // 0: none
+    } places[2];           // where it was set to, a tick or more apart: for its velocity
+} own_entity;
+
+typedef struct client_node {
+    gd_instance instance;
+    // properties
+    gd_packed addresses, fingerprints;
+    gd_string ca_file, token;
+    int64_t kbit_s, entities_max;
+    double silence_s;
+    gd_bool autoconnect, reconnect, custom_transport;
+    gd_array kinds;
+    gd_node_path spawn_path;
+    // while it runs
+    bool wanted;            // connect_to_server() was called, and not disconnect_from_server()
+    client_link shown;      // whose view is shown; may be dead
+    client_link next;       // connecting while `shown` is dead
+    int address_index;
+    uint64_t retry_us;      // when to connect anew, 0: not due
+    uint32_t retries;
+    client_state told_state;
+    kind_list *list;        // for scenes
+    char text[512];         // why it is disconnected
+    bool busy, doomed;      // telling signals: it must not be freed; to be freed after that
+    bool told_thread;
+    uint32_t generation;    // of the links: changes when one is closed
+    // what is to be sent by a script
+    unsigned char *out;
+    size_t out_bytes, out_room;
+    // where it looks from
+    bool observes, observes_entity;
+    tl_entity_id observed_entity;
+    tl_vec3 observed_point, origin;
+    // the display's time
+    double display_tick, delay_ticks;
+    // figures
+    uint64_t rate_us, rate_bytes;
+    double kbit_s_now, step_ms, draw_ms;
+    // scratch and tables
+    tl_pose *poses;
+    uint32_t pose_room;
+    draw_target draws[DRAWS_MAX];
+    uint64_t draw_clock;
+    own_entity own[OWN_MAX];
+    int own_count;
+    idmap spawned; // entity to the object id of its node
+    idmap moved;   // those of them that are no TramlineEntity: the client itself moves them
+    struct entity_node **nodes;
+    uint32_t node_count, node_room;
+} client_node;
+
+extern const gd_class client_class;
+extern const gd_signal client_signals[];
+
+// ---- between its files ----
+uint64_t client_now_us(void);
+bool client_on_destroy(void *self);
+void client_on_notify(void *self, int32_t what);
+// The connection that requests go to; its client is NULL if there is none.
+client_link *client_active(client_node *c);
+bool client_link_open(client_node *c, client_link *link, int address_index);
+void client_link_close(client_link *link);
+void client_link_move(client_link *to, client_link *from);
+void client_link_live(client_node *c, client_link *link); // its kinds are known now
+void client_queue_datagram(client_node *c, const void *data, size_t size);
+uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
+void client_drop_draws(client_node *c);
+void client_answered(client_node *c, const tl_client_event *event);
+void client_spawn(client_node *c, tl_entity_id id, int scene);
+void client_unspawn(client_node *c, tl_entity_id id);
+void client_unspawn_all(client_node *c);
+void client_move_spawned(client_node *c);
+void client_apply_observer(client_node *c, client_link *link);
+
+// ---- for TramlineEntity and TramlineObserver ----
+bool client_add_node(client_node *c, struct entity_node *node);
+void client_remove_node(client_node *c, struct entity_node *node);
+void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point); // entity 0: the point
+
+#define CLIENT_METHODS(X)                                                                                              \
+    X(connect_to_server) X(disconnect_from_server) X(get_state) X(get_state_text) X(get_address) X(get_server_tick)    \
+    X(get_display_tick) X(get_frame_tick) X(get_tick_hz) X(get_stats) X(get_kind_names)                                \
+    X(get_entities) X(get_entity) X(has_entity) X(get_transform) X(get_transforms) X(get_transforms_at)                \
+    X(fill_multimesh) X(update_multimeshes) X(set_origin) X(get_origin) X(get_node_of)                                 \
+    X(send_message) X(request_create) X(request_update) X(request_delete) X(set_own_entity)                            \
+    X(observe_entity) X(observe_point) X(apply_frame) X(transport_connected)
+#define CLIENT_DECLARE(name) void client_##name(void *self, const void *const *args, void *ret);
+CLIENT_METHODS(CLIENT_DECLARE)
+#undef CLIENT_DECLARE
+
+#endif

@@ -1,0 +1,203 @@
+// What a client shows, for scripts.
+#include "client.h"
+
+#include "variant.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRANSFORM_DOUBLES = 7 };
+
+uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth)
+{
+    uint32_t count = tl_client_get_stats(link->client).entities;
+    if (count > c->pose_room) {
+        uint32_t room = count + count / 8 + 64;
+        tl_pose *poses = realloc(c->poses, room * sizeof *poses);
+        if (!poses) {
+            return 0;
+        }
+        c->poses = poses;
+        c->pose_room = room;
+    }
+    count = tl_client_poses(link->client, tick, smooth, c->poses, c->pose_room);
+    return count < c->pose_room ? count : c->pose_room;
+}
+
+static bool has_view(const client_node *c) { return c->shown.client && c->shown.live_us; }
+
+static uint32_t poses_now(client_node *c) { return has_view(c) ? client_all_poses(c, &c->shown, c->display_tick, true) : 0; }
+
+static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
+{
+    return has_view(c) && tl_client_pose(c->shown.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
+}
+
+static void put_transform(double *to, const tl_pose *pose)
+{
+    const double values[TRANSFORM_DOUBLES] = {pose->position.x, pose->position.y, pose->position.z, pose->rotation.x, pose->rotation.y, pose->rotation.z, pose->rotation.w};
+    memcpy(to, values, sizeof values);
+}
+
+// ---- times ---------------------------------------------------------------------------------------------------------
+
+void client_get_server_tick(void *self, const void *const *args, void *ret)
+{
+    const client_node *c = self;
+    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->shown.client, client_now_us()) : 0);
+}
+
+void client_get_display_tick(void *self, const void *const *args, void *ret) { gd_ret_float(ret, ((client_node *)self)->display_tick); }
+
+void client_get_frame_tick(void *self, const void *const *args, void *ret)
+{
+    const client_node *c = self;
+    gd_ret_int(ret, has_view(c) ? tl_client_frame_tick(c->shown.client) : -1);
+}
+
+void client_get_tick_hz(void *self, const void *const *args, void *ret)
+{
+    const client_node *c = self;
+    gd_ret_int(ret, has_view(c) ? tl_client_tick_hz(c->shown.client) : 0);
+}
+
+// ---- entities ------------------------------------------------------------------------------------------------------
+
+void client_get_entities(void *self, const void *const *args, void *ret)
+{
+    client_node *c = self;
+    uint32_t count = poses_now(c);
+    *(gd_packed *)ret = gd_packed_make(GD_INT64S, count);
+    int64_t *ids = count ? gd.int64s_edit(ret, 0) : NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        ids[i] = (int64_t)c->poses[i].entity;
+    }
+}
+
+void client_get_kind_names(void *self, const void *const *args, void *ret)
+{
+    client_node *c = self;
+    int count = has_view(c) ? c->shown.kind_count : 0;
+    *(gd_packed *)ret = gd_packed_make(GD_STRINGS, count);
+    for (int i = 0; i < count; i++) {
+        gd_string *to = gd.strings_edit(ret, i);
+        gd.destroy[GD_STRING](to);
+        gd.string_new(to, tl_client_kind_name(c->shown.client, i));
+    }
+}
+
+void client_has_entity(void *self, const void *const *args, void *ret)
+{
+    tl_pose pose;
+    gd_ret_bool(ret, pose_of(self, gd_arg_int(args, 0), &pose));
+}
+
+void client_get_transform(void *self, const void *const *args, void *ret)
+{
+    tl_pose pose = {.rotation.w = 1};
+    if (!pose_of(self, gd_arg_int(args, 0), &pose)) {
+        pose = (tl_pose){.rotation.w = 1}; // the identity
+    }
+    *(gd_transform3d *)ret = gd_transform_make(pose.position, pose.rotation);
+}
+
+void client_get_entity(void *self, const void *const *args, void *ret)
+{
+    const client_node *c = self;
+    gd.construct[GD_DICTIONARY](ret, NULL);
+    tl_pose pose;
+    tl_kind_def kind;
+    tl_values values;
+    if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_kind(c->shown.client, pose.kind, &kind) != TL_OK) {
+        return;
+    }
+    if (tl_client_get(c->shown.client, pose.entity, c->display_tick, &values) == TL_OK) {
+        kind_values_write(&kind, &values, ret);
+    }
+    gd_packed doubles = gd_packed_make(GD_FLOAT64S, TRANSFORM_DOUBLES);
+    put_transform(gd.float64s_edit(&doubles, 0), &pose);
+    gd_dictionary_put(ret, "kind", gd_variant_text(kind.name));
+    gd_dictionary_put(ret, "carrier", gd_variant_int((int64_t)pose.carrier));
+    gd_dictionary_put(ret, "level", gd_variant_int(pose.level));
+    gd_dictionary_put(ret, "transform", gd_variant_transform(pose.position, pose.rotation));
+    gd_dictionary_put(ret, "transform_doubles", gd_variant_take(GD_FLOAT64S, &doubles));
+}
+
+void client_get_transforms(void *self, const void *const *args, void *ret)
+{
+    client_node *c = self;
+    int64_t count = gd_size(GD_INT64S, args[0]);
+    const int64_t *ids = count ? gd.int64s_at(args[0], 0) : NULL;
+    count = ids ? count : poses_now(c);
+    *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, count * TRANSFORM_DOUBLES);
+    double *to = count ? gd.float64s_edit(ret, 0) : NULL;
+    for (int64_t i = 0; i < count; i++, to += TRANSFORM_DOUBLES) {
+        tl_pose pose = {0}; // an entity that is not in view: all 0
+        if (!ids) {
+            put_transform(to, &c->poses[i]);
+        } else if (pose_of(c, ids[i], &pose)) {
+            put_transform(to, &pose);
+        } else {
+            memset(to, 0, TRANSFORM_DOUBLES * sizeof *to);
+        }
+    }
+}
+
+void client_get_transforms_at(void *self, const void *const *args, void *ret)
+{
+    client_node *c = self;
+    double tick = gd_arg_float(args, 0);
+    gd.construct[GD_DICTIONARY](ret, NULL);
+    if (!isfinite(tick)) {
+        gd_error_print("TramlineClient.get_transforms_at", "The tick is not finite.");
+        return;
+    }
+    uint32_t count = has_view(c) ? client_all_poses(c, &c->shown, tick, gd_arg_bool(args, 1)) : 0;
+    gd_packed ids = gd_packed_make(GD_INT64S, count), carriers = gd_packed_make(GD_INT64S, count), kinds = gd_packed_make(GD_INT32S, count),
+              levels = gd_packed_make(GD_INT32S, count), transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * TRANSFORM_DOUBLES);
+    int64_t *id = count ? gd.int64s_edit(&ids, 0) : NULL, *carrier = count ? gd.int64s_edit(&carriers, 0) : NULL;
+    int32_t *kind = count ? gd.int32s_edit(&kinds, 0) : NULL, *level = count ? gd.int32s_edit(&levels, 0) : NULL;
+    double *to = count ? gd.float64s_edit(&transforms, 0) : NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_pose *pose = &c->poses[i];
+        id[i] = (int64_t)pose->entity;
+        carrier[i] = (int64_t)pose->carrier;
+        kind[i] = pose->kind;
+        level[i] = pose->level;
+        put_transform(to + (size_t)i * TRANSFORM_DOUBLES, pose);
+    }
+    gd_dictionary_put(ret, "ids", gd_variant_take(GD_INT64S, &ids));
+    gd_dictionary_put(ret, "kinds", gd_variant_take(GD_INT32S, &kinds));
+    gd_dictionary_put(ret, "carriers", gd_variant_take(GD_INT64S, &carriers));
+    gd_dictionary_put(ret, "levels", gd_variant_take(GD_INT32S, &levels));
+    gd_dictionary_put(ret, "transforms", gd_variant_take(GD_FLOAT64S, &transforms));
+}
+
+// ---- figures -------------------------------------------------------------------------------------------------------
+
+void client_get_stats(void *self, const void *const *args, void *ret)
+{
+    client_node *c = self;
+    const client_link *link = c->shown.client ? &c->shown : client_active(c);
+    gd.construct[GD_DICTIONARY](ret, NULL);
+    tl_client_stats stats = {0};
+    if (link->client) {
+        stats = tl_client_get_stats(link->client);
+    }
+    const struct {
+        const char *name;
+        double value;
+        bool whole;
+    } figures[] = {
+        {"entities", stats.entities, true}, {"kbit_s", c->kbit_s_now, false}, {"rtt_ms", stats.rtt_ms, false}, {"clock_error_ms", stats.clock_error_ms, false},
+        {"latency_ms", stats.latency_ms, false}, {"datagrams", (double)stats.datagrams, true}, {"datagrams_lost", (double)stats.datagrams_lost, true},
+        {"malformed", (double)stats.malformed, true}, {"skipped", (double)stats.skipped, true}, {"bytes", (double)stats.bytes, true},
+        {"frames", (double)stats.frames, true}, {"tick", (double)stats.tick, true}, {"settled_tick", (double)stats.settled_tick, true},
+        {"memory_used_bytes", (double)stats.memory_used_bytes, true}, {"limits_reached", (double)stats.limits_reached, true},
+        {"delay_ticks", c->delay_ticks, false}, {"step_ms", c->step_ms, false}, {"draw_ms", c->draw_ms, false},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        gd_dictionary_put(ret, figures[i].name, figures[i].whole ? gd_variant_int((int64_t)figures[i].value) : gd_variant_float(figures[i].value));
+    }
+}

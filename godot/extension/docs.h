@@ -1,0 +1,7 @@
+// The classes' documentation (doc_classes/*.xml), for the editor's help: it travels in the library.
+#ifndef GODOT_DOCS_H
+#define GODOT_DOCS_H
+
+void docs_load(void);
+
+#endif

@@ -1,0 +1,48 @@
+// Where Godot enters: loads its functions, registers the classes, and takes all back at the end.
+#include "bind.h"
+#include "client.h"
+#include "docs.h"
+#include "entity.h"
+#include "kind.h"
+#include "server.h"
+
+static const gd_class *const classes[] = {&field_class, &kind_class, &server_class, &client_class, &entity_class, &observer_class};
+enum { CLASS_COUNT = sizeof classes / sizeof *classes };
+
+static bool registered;
+
+static void initialize(void *data, uint32_t level)
+{
+    if (level == GD_LEVEL_SCENE && gd_api_load_methods()) {
+        for (int i = 0; i < CLASS_COUNT; i++) {
+            gd_class_register(classes[i]);
+        }
+        registered = true;
+    }
+    if (level == GD_LEVEL_EDITOR && registered) {
+        docs_load();
+    }
+}
+
+static void deinitialize(void *data, uint32_t level)
+{
+    if (level != GD_LEVEL_SCENE) {
+        return;
+    }
+    for (int i = CLASS_COUNT - 1; i >= 0 && registered; i--) {
+        gd_class_unregister(classes[i]);
+    }
+    registered = false;
+    gd_api_unload();
+}
+
+__attribute__((visibility("default"))) gd_bool tramline_godot_init(gd_get_function get, void *library, gd_initialization *out);
+
+gd_bool tramline_godot_init(gd_get_function get, void *library, gd_initialization *out)
+{
+    if (!gd_api_load(get, library)) {
+        return 0;
+    }
+    *out = (gd_initialization){.minimum_level = GD_LEVEL_SCENE, .initialize = initialize, .deinitialize = deinitialize};
+    return 1;
+}

@@ -1,0 +1,296 @@
+extends "harness.gd"
+# Whatever a script passes, the engine goes on: every method and property of every class gets wrong types, wrong counts,
+# nothing, nodes that are freed, numbers that are none, and arrays without end, in each state of a server and a client;
+# from within their own signals; and from another thread. At the end a server and a client still do what they should.
+# Provokes errors.
+
+const ROUNDS := 12 # of each method and state
+const CLASSES: PackedStringArray = ["TramlineField", "TramlineKind", "TramlineServer", "TramlineClient", "TramlineEntity", "TramlineObserver"]
+# They would have an effect on what follows that has nothing to do with what is passed.
+const NOT_CALLED: PackedStringArray = ["start", "stop", "stop_now", "connect_to_server", "disconnect_from_server"]
+
+var chance := RandomNumberGenerator.new()
+var freed: Node
+var calls := 0
+var server: TramlineServer
+var client: TramlineClient
+var ids := PackedInt64Array()
+
+
+func run() -> void:
+	chance.seed = 20
+	freed = Node.new()
+	freed.free()
+	for type in CLASSES: # as they are made, in no tree
+		var object: Object = ClassDB.instantiate(type)
+		_abuse(object)
+		if object is Node:
+			object.free()
+	await _abuse_in_tree()
+	if not await _open("abused"):
+		return
+	_abuse(server)
+	_abuse(client)
+	await seconds(0.5)
+	await _bad_values()
+	await _within_signals()
+	await _from_a_thread()
+	await _wrong_states()
+	print("%d calls" % calls)
+	check(calls > 2000, "enough calls")
+	# And still:
+	if await _open("sound"):
+		check_near(client.get_transform(ids[0]).origin, Vector3(1, 2, 3), 0.03, "where an entity is seen after all that")
+		await _close()
+
+
+func _open(store: String) -> bool:
+	server = new_server(folder(store), [new_kind("cube", TramlineKind.ALLOW, TramlineKind.ALLOW, TramlineKind.ALLOW)])
+	if not await start(server):
+		return false
+	var place := PackedFloat64Array([1, 2, 3, 0, 0, 0, 1])
+	ids = server.create_entities("cube", server.create_group(), PackedInt64Array(), place + place)
+	check_equal(ids.size(), 2, "how many were made")
+	client = new_client(server)
+	if not await connect_client(client):
+		return false
+	var here := await until(func() -> bool: return client.get_entities().size() == 2, "the client sees them")
+	await seconds(0.3)
+	return here
+
+
+func _close() -> void:
+	client.queue_free()
+	server.stop()
+	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "the server stops")
+	server.queue_free()
+	await process_frame
+
+
+# ---- what is passed ----
+
+
+func _something() -> Variant:
+	match chance.randi_range(0, 29):
+		0: return null
+		1: return true
+		2: return 0
+		3: return -1
+		4: return 9223372036854775807
+		5: return -9223372036854775807 - 1
+		6: return NAN
+		7: return INF
+		8: return -1e300
+		9: return ""
+		10: return "no such thing"
+		11: return "long ".repeat(3000)
+		12: return "\u0001ä€𝄞 %s %n/../"
+		13: return Vector3(NAN, INF, 0)
+		14: return Vector3.ZERO
+		15: return Transform3D(Basis(Vector3.ZERO, Vector3.ZERO, Vector3.ZERO), Vector3.ONE)
+		16: return Transform3D(Basis(Vector3(NAN, 0, 0), Vector3.ZERO, Vector3.ZERO), Vector3(1e30, 0, 0))
+		17: return Quaternion(0, 0, 0, 0)
+		18: return [null, 1, "two", []]
+		19: return {"position": "here", 5: NAN, "charge": [], "rotation": Vector3()}
+		20: return PackedFloat64Array()
+		21: return PackedFloat64Array([NAN, INF, -INF, 0, 0, 0, 0])
+		22: return PackedInt64Array([0, -1, 1, 9223372036854775807])
+		23: return _many()
+		24: return PackedByteArray([0, 255, 1, 254])
+		25: return freed
+		26: return RefCounted.new()
+		27: return Callable(self, "no_such_method")
+		28: return NodePath("../../../../no/where")
+		_: return ids[chance.randi_range(0, ids.size() - 1)] if ids else 1
+
+
+func _many() -> Variant:
+	var many := PackedFloat64Array()
+	many.resize(700000)
+	many.fill(chance.randf_range(-1e6, 1e6))
+	var bytes := PackedByteArray()
+	bytes.resize(200000)
+	return [many, bytes, PackedInt64Array(ids) + ids + ids][chance.randi_range(0, 2)]
+
+
+# A value of the right type, so that it comes further.
+func _of_type(type: int) -> Variant:
+	match type:
+		TYPE_INT: return [0, 1, -1, 4611686018427387904, 9223372036854775807][chance.randi_range(0, 4)] if chance.randf() < 0.7 or ids.is_empty() else ids[0]
+		TYPE_FLOAT: return [0.0, NAN, INF, -1e308, 1e-320, 5.5][chance.randi_range(0, 5)]
+		TYPE_STRING, TYPE_STRING_NAME: return ["", "cube", "tram", "long ".repeat(3000), "ä€𝄞"][chance.randi_range(0, 4)]
+		TYPE_VECTOR3: return [Vector3.ZERO, Vector3(NAN, 0, 0), Vector3(1e38, -1e38, 0)][chance.randi_range(0, 2)]
+		TYPE_TRANSFORM3D: return [Transform3D(), Transform3D(Basis(Vector3.ZERO, Vector3.ZERO, Vector3.ZERO), Vector3(NAN, 0, 0))][chance.randi_range(0, 1)]
+		TYPE_DICTIONARY: return [{}, {"position": Vector3(1, 1, 1)}, {"position": NAN}, {"x": {}}, {7: 7}][chance.randi_range(0, 4)]
+		TYPE_PACKED_INT64_ARRAY: return [PackedInt64Array(), ids, PackedInt64Array([0, -5, 1 << 62])][chance.randi_range(0, 2)]
+		TYPE_PACKED_FLOAT64_ARRAY: return [PackedFloat64Array(), PackedFloat64Array([1]), PackedFloat64Array([NAN, 0, 0, 0, 0, 0, 0])][chance.randi_range(0, 2)]
+		TYPE_PACKED_BYTE_ARRAY: return [PackedByteArray(), "some".to_utf8_buffer(), PackedByteArray([200, 1, 2])][chance.randi_range(0, 2)]
+		TYPE_PACKED_STRING_ARRAY: return [PackedStringArray(), PackedStringArray(["cube", "", "ä"])][chance.randi_range(0, 1)]
+		TYPE_ARRAY: return [[], [null], [freed], [MultiMesh.new()]][chance.randi_range(0, 3)]
+		TYPE_OBJECT: return [null, MultiMesh.new(), Node3D, freed][chance.randi_range(0, 3)]
+		_: return _something()
+
+
+func _abuse(object: Object) -> void:
+	var type := object.get_class()
+	var before := {}
+	for property: Dictionary in ClassDB.class_get_property_list(type, true):
+		if property["usage"] & PROPERTY_USAGE_STORAGE:
+			before[property["name"]] = object.get(property["name"])
+	_abuse_methods(object, type)
+	for property: Dictionary in ClassDB.class_get_property_list(type, true):
+		if property["usage"] & PROPERTY_USAGE_STORAGE == 0:
+			continue
+		for round_number in ROUNDS:
+			object.set(property["name"], _of_type(property["type"]) if round_number % 2 else _something())
+			object.get(property["name"])
+			calls += 1
+	for property: String in before: # some methods have set properties
+		object.set(property, before[property])
+
+
+func _abuse_methods(object: Object, type: String) -> void:
+	for method: Dictionary in ClassDB.class_get_method_list(type, true):
+		if method["name"] in NOT_CALLED or method["name"].begins_with("_"):
+			continue
+		for round_number in ROUNDS:
+			var passed := []
+			var wanted: Array = method["args"]
+			for argument: Dictionary in wanted:
+				passed.append(_of_type(argument["type"]) if round_number % 3 > 0 else _something())
+			if round_number % 4 == 3: # too few, or too many
+				passed.resize(maxi(0, passed.size() + chance.randi_range(-2, 2)))
+			object.callv(method["name"], passed)
+			calls += 1
+
+
+# In the tree, with properties that make no sense, started and connected.
+func _abuse_in_tree() -> void:
+	for round_number in 8:
+		var made: Array[Node] = []
+		for type: String in ["TramlineServer", "TramlineClient", "TramlineEntity", "TramlineObserver"]:
+			var node: Node = ClassDB.instantiate(type)
+			for property: Dictionary in ClassDB.class_get_property_list(type, true):
+				if property["usage"] & PROPERTY_USAGE_STORAGE:
+					node.set(property["name"], _of_type(property["type"]) if chance.randf() < 0.6 else _something())
+			if type == "TramlineServer": # a store of a name that nobody made would lie about
+				node.set("store_uri", ["", "sqlite:", "nothing:here", "/proc/nowhere", "sqlite:" + folder("odd")][round_number % 5])
+				node.set("entities_max", 1000)
+			if type == "TramlineClient":
+				node.set("entities_max", 1000)
+			root.add_child(node)
+			made.append(node)
+		made[0].call("start")
+		made[1].call("connect_to_server")
+		await process_frame
+		await process_frame
+		for node in made:
+			_abuse(node)
+		await process_frame
+		made.shuffle()
+		for node in made:
+			node.free()
+		await process_frame
+
+
+# ---- what is of the right type, and yet cannot be ----
+
+
+func _bad_values() -> void:
+	var count := client.get_entities().size()
+	check_equal(server.create_entity("no such kind", server.create_group(), Transform3D()), 0, "an entity of no kind")
+	check_equal(server.create_entity("cube", 12345, Transform3D()), 0, "an entity in no group")
+	check_equal(server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(NAN, 0, 0))), 0, "an entity nowhere")
+	check(server.delete_entity(12345) != OK, "no entity cannot be deleted")
+	check(server.set_carrier(ids[0], ids[0], Transform3D()) != OK, "nobody is in its own frame")
+	check_equal(server.set_transforms(PackedInt64Array([12345, 0]), PackedFloat64Array([0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])), 0, "no entities are moved")
+	check_equal(server.set_transforms(ids, PackedFloat64Array([0])), 0, "nor without enough numbers")
+	check_equal(server.set_transforms(ids, PackedFloat64Array([NAN, 0, 0, 0, 0, 0, 1, INF, 0, 0, 0, 0, 0, 1])), 0, "nor to no place")
+	check(client.send_message(_of_size(2000)) != OK, "a message that is too large")
+	check(server.send_message(99, PackedByteArray([1])) != OK, "a message to no client")
+	check_equal(client.request_create("no such kind", Transform3D()), 0, "a request for no kind")
+	check(client.set_own_entity(ids[0], Transform3D()) != OK, "what is not one's own")
+	await seconds(0.5)
+	check_equal(client.get_state(), TramlineClient.LIVE, "the client's state after that")
+	check_equal(server.get_state(), TramlineServer.RUNNING, "the server's state after that")
+	check_equal(client.get_entities().size(), count, "how many entities there are after that")
+
+
+func _of_size(size: int) -> PackedByteArray:
+	var bytes := PackedByteArray()
+	bytes.resize(size)
+	return bytes
+
+
+# ---- when and where it is called ----
+
+
+func _within_signals() -> void:
+	var seen := [0]
+	var meddle := func(_tick: int, _time_s: float) -> void:
+		seen[0] += 1
+		server.start()
+		server.delete_entity(server.create_entity("cube", server.create_group(), Transform3D()))
+		server.set_transforms(ids, server.get_transforms(ids))
+		client.disconnect_from_server() if seen[0] == 3 else client.get_transforms()
+	server.tick.connect(meddle)
+	await until(func() -> bool: return seen[0] > 6, "ticks go on while their signal meddles")
+	server.tick.disconnect(meddle)
+	check_equal(client.connect_to_server(), OK, "the client connects again")
+	await until(func() -> bool: return client.get_state() == TramlineClient.LIVE, "it is live again")
+	# The end of a server out of its own tick, and of a client out of its own signal.
+	server.tick.connect(func(_tick: int, _time_s: float) -> void: server.stop_now(), CONNECT_ONE_SHOT)
+	client.reconnect = false
+	client.disconnected.connect(func(_reason: String) -> void: client.queue_free(), CONNECT_ONE_SHOT)
+	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "a server stops out of its tick")
+	if is_instance_valid(client):
+		client.disconnect_from_server()
+	await seconds(0.2)
+	server.tick.connect(func(_tick: int, _time_s: float) -> void: server.queue_free(), CONNECT_ONE_SHOT)
+	var gone := server
+	server.start()
+	await until(func() -> bool: return not is_instance_valid(gone), "a server is freed out of its tick")
+	if is_instance_valid(client):
+		client.free()
+
+
+func _from_a_thread() -> void:
+	if not await _open("threads"):
+		return
+	var thread := Thread.new()
+	var of_server := server
+	var of_client := client
+	var known := ids
+	thread.start(func() -> void:
+		for _round in 200:
+			of_server.set_transforms(known, PackedFloat64Array([0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1]))
+			of_server.create_group()
+			of_client.get_transforms()
+			of_client.send_message(PackedByteArray([1, 2]))
+			of_server.get_stats())
+	while thread.is_alive():
+		await process_frame
+	thread.wait_to_finish()
+	await seconds(0.3)
+	check_equal(server.get_state(), TramlineServer.RUNNING, "the server's state after a thread meddled")
+	check_equal(client.get_state(), TramlineClient.LIVE, "the client's state after that")
+
+
+func _wrong_states() -> void:
+	check(server.start() != OK, "a server that runs is not started again")
+	check(client.connect_to_server() != OK, "a client that is connected is not connected again")
+	var other := new_server(folder("threads"), server.kinds)
+	root.add_child(other)
+	check(other.start() != OK or other.get_state() != TramlineServer.RUNNING, "the same name twice does not run at once")
+	server.stop_now()
+	check_equal(server.create_group(), 0, "a group of a server that does not run")
+	check_equal(server.get_transforms(ids).size(), 0, "transforms of a server that does not run")
+	check_equal(server.get_entity(ids[0]), {}, "an entity of a server that does not run")
+	other.free()
+	server.free()
+	client.disconnect_from_server()
+	client.disconnect_from_server()
+	check(client.send_message(PackedByteArray([1])) != OK, "a message of a client that is not connected")
+	check_equal(client.request_delete(ids[0]), 0, "a request of a client that is not connected")
+	client.free()
+	await process_frame

@@ -1,0 +1,122 @@
+extends "harness.gd"
+# Frames over a transport of one's own: Godot's SceneMultiplayer carries them as raw bytes between two of its peers, here
+# over ENet, next to whatever else a game sends through it.
+# Provokes errors.
+
+const PORT_FIRST := 20400
+
+var server: TramlineServer
+var client: TramlineClient
+var host := SceneMultiplayer.new()
+var guest := SceneMultiplayer.new()
+var peer_of := {} # the server's number of each of the host's peers
+var id_of := {} # and back
+var frames := 0
+var heard := []
+
+
+func run() -> void:
+	var kinds: Array[TramlineKind] = [new_kind("cube")]
+	server = new_server(folder("store"), kinds)
+	if not await start(server):
+		return
+	var group := server.create_group()
+	var transforms := PackedFloat64Array()
+	for index in 2000:
+		transforms.append_array(PackedFloat64Array([index % 50, 0, index / 50, 0, 0, 0, 1]))
+	var ids := server.create_entities("cube", group, PackedInt64Array(), transforms)
+	if not _open_peers():
+		return
+	client = TramlineClient.new()
+	client.custom_transport = true
+	client.kinds = kinds
+	client.datagram_ready.connect(func(data: PackedByteArray) -> void: guest.send_bytes(data, 1, MultiplayerPeer.TRANSFER_MODE_UNRELIABLE))
+	client.message_received.connect(func(data: PackedByteArray) -> void: heard.append(data))
+	server.message_received.connect(func(_number: int, data: PackedByteArray) -> void: heard.append(data))
+	root.add_child(client)
+	guest.peer_packet.connect(_to_client)
+	host.peer_packet.connect(_to_server)
+	server.frame_ready.connect(_from_server)
+	host.peer_connected.connect(_meet)
+	host.peer_disconnected.connect(_part)
+	await until(func() -> bool: return peer_of.size() == 1 and guest.get_peers().size() == 1, "the two peers are connected")
+	check_equal(client.connect_to_server(), OK, "connect_to_server()")
+	client.transport_connected()
+	await until(func() -> bool: return client.get_state() == TramlineClient.LIVE, "the client is live")
+	await until(func() -> bool: return client.get_entities().size() == 2000, "it sees everything")
+	for index in 2000:
+		transforms[7 * index + 1] = 9.0
+	server.set_transforms(ids, transforms)
+	await until(_is_moved.bind(ids, transforms), "it sees where everything went")
+	check(frames > 2, "frames came: %d" % frames)
+	check_equal(client.get_stats()["malformed"], 0, "none was malformed")
+	client.send_message("up".to_utf8_buffer())
+	await until(func() -> bool: return "up".to_utf8_buffer() in heard, "a message reaches the server")
+	# What is no frame is refused, and nothing breaks.
+	check(client.apply_frame("not a frame".to_utf8_buffer()) != OK, "what is no frame is refused")
+	client.apply_frame(PackedByteArray())
+	server.receive_custom(peer_of.values()[0], "not a datagram".to_utf8_buffer())
+	await seconds(0.5)
+	check_equal(client.get_state(), TramlineClient.LIVE, "the client's state after that")
+	client.disconnect_from_server()
+	await seconds(0.2)
+	guest.multiplayer_peer.close()
+	await until(func() -> bool: return peer_of.is_empty(), "the host parts with its peer")
+	host.multiplayer_peer.close()
+	server.stop()
+	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "the server stops")
+
+
+func _is_moved(ids: PackedInt64Array, transforms: PackedFloat64Array) -> bool:
+	var seen := client.get_transforms(ids)
+	for index in range(0, ids.size(), 7):
+		if place_of(seen, index).distance_to(place_of(transforms, index)) > 0.07:
+			return false
+	return true
+
+
+func _open_peers() -> bool:
+	host.root_path = root.get_path()
+	guest.root_path = root.get_path()
+	for port in range(PORT_FIRST, PORT_FIRST + 100):
+		var listens := ENetMultiplayerPeer.new()
+		if listens.create_server(port, 4) != OK:
+			continue
+		host.multiplayer_peer = listens
+		var calls := ENetMultiplayerPeer.new()
+		check_equal(calls.create_client("127.0.0.1", port), OK, "an ENet client")
+		guest.multiplayer_peer = calls
+		process_frame.connect(func() -> void:
+			host.poll()
+			guest.poll())
+		return true
+	return check(false, "a free port")
+
+
+func _meet(id: int) -> void:
+	var peer := server.add_custom_peer()
+	check(peer != 0, "add_custom_peer()")
+	peer_of[id] = peer
+	id_of[peer] = id
+
+
+func _part(id: int) -> void:
+	server.remove_custom_peer(peer_of[id])
+	id_of.erase(peer_of[id])
+	peer_of.erase(id)
+
+
+func _to_server(id: int, data: PackedByteArray) -> void:
+	server.receive_custom(peer_of[id], data)
+
+
+func _from_server(peer: int, data: PackedByteArray) -> void:
+	if id_of.has(peer):
+		host.send_bytes(data, id_of[peer], MultiplayerPeer.TRANSFER_MODE_UNRELIABLE)
+
+
+func _to_client(_id: int, data: PackedByteArray) -> void:
+	if client.get_state() == TramlineClient.DISCONNECTED:
+		return
+	frames += 1
+	check_equal(client.apply_frame(data), OK, "apply_frame()")
