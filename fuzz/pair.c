@@ -38,8 +38,9 @@ static void put(pair_datagram *queue, uint32_t *count, const void *data, size_t 
 
 static tl_result transport_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
+    enum { TYPE_FRAME = 0x82 };
     pair *p = pair_of(self);
-    put(p->to_client, &p->to_client_count, data, size);
+    if (!p->by_frames || *(const unsigned char *)data != TYPE_FRAME) put(p->to_client, &p->to_client_count, data, size);
     return TL_OK;
 }
 
@@ -118,6 +119,15 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     return TL_OK;
 }
 
+static void on_frame(void *user, tl_server *server, tl_client_number client, const void *data, size_t size)
+{
+    pair *p = user;
+    if (!p->by_frames) return;
+    if (size > sizeof p->frame) abort();
+    memcpy(p->frame, data, size);
+    p->frame_size = size;
+}
+
 // ---- life ----
 
 static void create_server(pair *p)
@@ -134,6 +144,7 @@ static void create_server(pair *p)
     def.callbacks.user = p;
     def.callbacks.tick = on_tick;
     def.callbacks.request = on_request;
+    def.callbacks.frame = on_frame;
     def.entities_max = 2000, def.groups_max = 64, def.clients_max = 4;
     if (tl_server_create(&def, &p->server, NULL, 0) != TL_OK) abort();
 }
@@ -185,6 +196,8 @@ void pair_step(pair *p)
         tl_client_receive(p->client, p->to_client[i].data, p->to_client[i].size, p->now_us);
     }
     p->to_client_count = 0;
+    if (p->frame_size && tl_client_receive_frame(p->client, p->frame, p->frame_size, p->now_us) != TL_OK) abort();
+    p->frame_size = 0;
     tl_client_step(p->client, p->now_us);
     tl_client_event event;
     while (tl_client_next_event(p->client, &event)) {

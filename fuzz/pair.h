@@ -27,6 +27,9 @@ typedef struct pair {
     pair_datagram to_server[PAIR_QUEUE_MAX], to_client[PAIR_QUEUE_MAX];
     uint32_t to_server_count, to_client_count, to_server_read;
     pair_datagram taken; // the one that the server has at hand
+    bool by_frames;      // the client gets packed frames; only what is no frame comes as datagrams
+    unsigned char frame[64 * 1024];
+    size_t frame_size;
     // Called for each datagram before it is delivered; may be NULL.
     void (*seen)(void *user, bool to_server, const unsigned char *data, size_t size);
     void *seen_user;

@@ -54,6 +54,10 @@ typedef struct tl_server_callbacks {
     tl_result (*request)(void *user, tl_server *server, const tl_request *request);
     void (*client)(void *user, tl_server *server, tl_client_number client, const char *name, bool joined);
     void (*message)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
+    // What a client gets for this tick, as one packed byte array (datagrams, each after two bytes of its size,
+    // little-endian), before the transport gets the datagrams: to record it, or to carry it in another way. Good until it
+    // returns. The client's side is tl_client_receive_frame().
+    void (*frame)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
     // A record of another server is mirrored now. begun_us: when its commit began, by that server's clock.
     void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t begun_us);
     void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
