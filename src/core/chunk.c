@@ -217,7 +217,11 @@ static void expect_place(const tl_chunk_coder *c, const course_change *d, int si
     for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)floor(d->change[axis] * scale + 0.5));
 }
 
-static double distance_of(const int64_t *a, const int64_t *b);
+static double distance_of(const int64_t *a, const int64_t *b)
+{
+    double x = (double)(a[0] - b[0]), y = (double)(a[1] - b[1]), z = (double)(a[2] - b[2]);
+    return sqrt(x * x + y * y + z * z);
+}
 
 static int nearest_since(const tl_chunk_coder *c, const course_change *d, const int64_t *place)
 {
@@ -232,12 +236,6 @@ static int nearest_since(const tl_chunk_coder *c, const course_change *d, const 
     return best;
 }
 
-static double distance_of(const int64_t *a, const int64_t *b)
-{
-    double x = (double)(a[0] - b[0]), y = (double)(a[1] - b[1]), z = (double)(a[2] - b[2]);
-    return sqrt(x * x + y * y + z * z);
-}
-
 // How much of the tolerance a snapped place may use up, and a snapped velocity in so many seconds.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
@@ -249,8 +247,9 @@ void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double
     double limit_rate = limit_quanta * tl_power(kinds->rate_shift) / (SNAP_SECONDS * kinds->tick_hz);
     bool was_moving = before[4] | before[5] | before[6], moves = words[4] | words[5] | words[6];
     int64_t expected[3];
-    if (was_moving && moves) {
-        turned(before + 4, nearest_turn(before + 4, words + 4), expected);
+    int turn = was_moving && moves ? nearest_turn(before + 4, words + 4) : TURN_AFRESH;
+    if (turn != TURN_AFRESH) {
+        turned(before + 4, turn, expected);
         if (distance_of(expected, words + 4) <= limit_rate) memcpy(words + 4, expected, sizeof expected);
     }
     course_change d = change_of(&about, place, before, words, moves ? words[0] : tick);

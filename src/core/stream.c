@@ -385,6 +385,7 @@ void tl_stream_validate(const tl_pyramid *p, int32_t stream)
         if (!slot->used) continue;
         used++;
         const tl_entity *e = &p->mirror->entities[slot->entity];
+        TL_ASSERT(slot->state[0] == 0 || slot->state[4] | slot->state[5] | slot->state[6]); // who stands has no start
         TL_ASSERT(e->live && e->id == slot->id && e->slots[s->rank] == (int32_t)i && e->carrier_id == slot->carrier_id);
     }
     TL_ASSERT(used + s->slot_free_count == s->slot_top);
