@@ -4,6 +4,7 @@
 #include "variant.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -384,8 +385,40 @@ static bool step_link(client_node *c, client_link *link, uint64_t now_us)
     return !c->doomed;
 }
 
+static client_node *all_clients;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
+
+void client_on_create(void *self)
+{
+    client_node *c = self;
+    pthread_mutex_lock(&all_lock);
+    c->next_client = all_clients;
+    c->place = &all_clients;
+    if (c->next_client) {
+        c->next_client->place = &c->next_client;
+    }
+    all_clients = c;
+    pthread_mutex_unlock(&all_lock);
+}
+
+void client_end_all(void)
+{
+    for (client_node *c = all_clients; c; c = c->next_client) {
+        c->instance.object = NULL; // nobody is told any more
+        client_link_close(&c->next);
+        client_link_close(&c->shown);
+        c->wanted = false;
+    }
+}
+
 static void release(client_node *c)
 {
+    pthread_mutex_lock(&all_lock);
+    *c->place = c->next_client;
+    if (c->next_client) {
+        c->next_client->place = c->place;
+    }
+    pthread_mutex_unlock(&all_lock);
     close_all(c);
     kind_list_destroy(c->list);
     client_drop_draws(c);

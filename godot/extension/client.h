@@ -60,6 +60,7 @@ typedef struct own_entity {
 
 typedef struct client_node {
     gd_instance instance;
+    struct client_node *next_client, **place; // in the list of all
     // properties
     gd_packed addresses, fingerprints;
     gd_string ca_file, token;
@@ -111,7 +112,9 @@ extern const gd_signal client_signals[];
 
 // ---- between its files ----
 uint64_t client_now_us(void);
+void client_on_create(void *self);
 bool client_on_destroy(void *self);
+void client_end_all(void); // the library is about to go
 void client_on_notify(void *self, int32_t what);
 // The connection that requests go to; its client is NULL if there is none.
 client_link *client_active(client_node *c);
