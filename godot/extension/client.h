@@ -29,7 +29,7 @@ typedef struct client_link {
     uint64_t live_us;  // since when it is live, 0: it is not
     uint64_t grown_us; // when its view came to have more entities than ever before, `entities`
     uint32_t entities;
-    uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
+    uint64_t silent_us, looked_us, heard_datagrams; // how long nothing has come; when that was last looked at; how much had come
     gd_variant kind_names[TL_KINDS_MAX]; // once it is live
     int kind_count;
     int listed[TL_KINDS_MAX]; // in the node's list of kinds, -1: none

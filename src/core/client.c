@@ -669,6 +669,11 @@ void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances
     tl_view_instances(&c->view, tick, origin, by_kind);
 }
 
+uint32_t tl_client_entities(tl_client *c, double tick, tl_entity_id *out, uint32_t capacity)
+{
+    return tl_view_entities(&c->view, tick, out, capacity);
+}
+
 tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out)
 {
     const tl_view *v = &c->view;
