@@ -1,4 +1,6 @@
 // What the whole city costs a rider: bits, by level, and the server's time. Not a test; see docs.
+//
+//   bench_bandwidth [entities] [seconds] [scenario, or a recording's path with a '/' in it]
 #include "cluster.h"
 
 #include <time.h>
@@ -15,7 +17,7 @@ int main(int argc, char **argv)
     uint32_t count = argc > 1 ? (uint32_t)atoi(argv[1]) : 100000;
     double seconds = argc > 2 ? atof(argv[2]) : 20;
     double t0 = cpu_s();
-    cluster *c = cluster_create("city", count, 1, 20);
+    cluster *c = cluster_create(argc > 3 ? argv[3] : "city", count, 1, 20);
     printf("filled: %.2f s\n", cpu_s() - t0), t0 = cpu_s();
     cluster_add_rider(c, 0);
     cluster_settle(c, 20);

@@ -1,7 +1,7 @@
 // Learns the start values of the chunk coder's models (src/core/model_table.h) from rides through cities, and says what
 // each part of a chunk costs. Built with the core compiled anew with TL_TRAIN.
 //
-//   bench_train [OUTPUT.h] [seconds]
+//   bench_train [OUTPUT.h, or - for none] [seconds] [RECORDING, with a '/' in its path]
 #include "chunk.h"
 #include "cluster.h"
 
@@ -43,7 +43,7 @@ static void on_raw(int bits)
 }
 
 #define MEMBERS(X)                                                                                                     \
-    X(added) X(filled) X(changed) X(op) X(kind) X(server) X(id) X(carrier) X(field) X(still) X(age) X(place) X(speed) X(turn) X(swerve) X(miss) X(mode) X(rotation)     \
+    X(added) X(filled) X(changed) X(op) X(kind) X(server) X(id) X(carrier) X(field) X(still) X(age) X(place) X(speed) X(turn) X(swerve) X(since) X(miss) X(mode) X(rotation)     \
         X(spin) X(scalar) X(integer) X(bytes)
 
 static void say(const char *name, size_t offset, size_t size, double ticks)
@@ -104,8 +104,14 @@ int main(int argc, char **argv)
 {
     double seconds = argc > 2 ? atof(argv[2]) : 30;
     tl_train_bit = on_bit, tl_train_raw = on_raw, tl_train_start = on_start;
-    ride("city", 100000, 7, 1, seconds / 2);
-    ride("city", 100000, 8, 6, seconds / 2);
+    if (argc > 3) {
+        ride(argv[3], 100000, 1, 0, seconds / 2);
+        ride("city", 100000, 7, 1, seconds / 4);
+        ride("city", 100000, 8, 6, seconds / 4);
+    } else {
+        ride("city", 100000, 7, 1, seconds / 2);
+        ride("city", 100000, 8, 6, seconds / 2);
+    }
     report(seconds * 20);
     if (argc > 1 && argv[1][0] != '-') write_table(argv[1]);
     return 0;

@@ -2,6 +2,7 @@
 #include "scenario/fcd.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     BLOCK_POINTS = 1 << 16,
@@ -395,7 +396,11 @@ tl_result recording_order(recording *r, uint32_t *tracks, uint32_t count)
 
 void recording_reset(recording *r)
 {
-    free(r->tracks);
-    free(r->points);
+    if (r->mapped) {
+        munmap(r->mapped, r->mapped_bytes);
+    } else {
+        free(r->tracks);
+        free(r->points);
+    }
     *r = (recording){0};
 }

@@ -92,7 +92,7 @@ static tl_result groups_make(scenario *s, trace *t)
     for (uint32_t n = 0; tracks && n < count; n++) {
         tracks[n] = places[n].entity.track;
     }
-    result = tracks ? recording_order(&t->recording, tracks, count) : TL_ERR_MEMORY;
+    result = !tracks ? TL_ERR_MEMORY : t->recording.mapped ? TL_OK : recording_order(&t->recording, tracks, count);
     for (uint32_t n = 0; result == TL_OK && n < count; n++) {
         t->entities[n] = places[n].entity;
         t->entities[n].track = tracks[n];
@@ -112,7 +112,11 @@ static tl_result trace_create(scenario *s, const scenario_def *def, char *text, 
     if (!t) {
         return TL_ERR_MEMORY;
     }
-    tl_result result = recording_load(&t->recording, def, text, text_bytes);
+    bool saved = recording_is_saved(def->fcd_file);
+    tl_result result = saved ? recording_map(&t->recording, def->fcd_file, text, text_bytes) : recording_load(&t->recording, def, text, text_bytes);
+    if (result == TL_OK && def->save_file) {
+        result = recording_save(&t->recording, def->save_file, text, text_bytes);
+    }
     if (result != TL_OK) {
         return result;
     }

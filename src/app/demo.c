@@ -108,14 +108,14 @@ static const struct argp demo_argp = {
 
 // ---- the run, part by part -----------------------------------------------------------------------------------------
 
-static bool fill(const demo_options *o, const char *store, report_facts *facts)
+static bool fill(const demo_options *o, const game_choice *game, const char *store, report_facts *facts)
 {
-    scenario *s = game_create(&o->game);
+    scenario *s = game_create(game);
     if (!s) {
         return false;
     }
     facts->entities = scenario_entity_count(s);
-    fill_def def = {.store = store, .choice = &o->game, .scenario = s, .tick_hz = o->tick_hz};
+    fill_def def = {.store = store, .choice = game, .scenario = s, .tick_hz = o->tick_hz};
     bool filled = fill_run(&def);
     scenario_destroy(s);
     return filled;
@@ -187,13 +187,23 @@ static bool run(const demo_options *o, const char *directory)
     char store[CREW_PATH_BYTES];
     snprintf(store, sizeof store, "%s/store", directory);
     report_facts facts = {.tick_hz = o->tick_hz};
-    if (!fill(o, store, &facts)) {
+    char saved[CREW_PATH_BYTES];
+    game_choice game = o->game;
+    if (game.fcd_file) { // read once, here; servers and riders take up what was made of it
+        snprintf(saved, sizeof saved, "%s/recording", directory);
+        game.save_file = saved;
+    }
+    if (!fill(o, &game, store, &facts)) {
         return false;
+    }
+    if (game.fcd_file) {
+        game.fcd_file = saved;
+        game.save_file = NULL;
     }
     c.def = (crew_def){
         .directory = directory,
         .store = store,
-        .game = o->game,
+        .game = game,
         .server_count = o->servers,
         .rider_count = o->riders,
         .kbit_s = o->kbit_s,
@@ -202,6 +212,9 @@ static bool run(const demo_options *o, const char *directory)
         facts.seconds = ride(&c, o->seconds);
     }
     crew_stop(&c);
+    if (game.fcd_file) {
+        remove(saved); // it is large, and quickly made again
+    }
     bool held = report(&c, &facts, o->report_file);
     crew_reset(&c);
     return held;

@@ -109,6 +109,7 @@ scenario *game_create(const game_choice *choice)
     def.seed = choice->seed_given ? choice->seed : def.seed;
     def.entity_count = choice->entity_count;
     def.fcd_file = choice->fcd_file;
+    def.save_file = choice->save_file;
     def.progress = choice->quiet ? NULL : show_progress;
     def.progress_user = &shown;
     scenario *s = NULL;

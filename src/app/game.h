@@ -10,6 +10,7 @@
 typedef struct game_choice {
     const char *name; // NULL: not chosen
     const char *fcd_file;
+    const char *save_file; // of the recording as read, see scenario.h; NULL: none
     uint64_t seed;
     uint32_t entity_count; // 0: the scenario's own number
     bool seed_given;

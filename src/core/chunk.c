@@ -132,12 +132,14 @@ static void code_new_position(tl_chunk_coder *c, int64_t *w)
     }
 }
 
-// What a turn makes of a velocity.
+// What a turn makes of a velocity. Who was fast for a moment goes on as if afresh.
+enum { TURN_STRAIGHT, TURN_LEFT, TURN_RIGHT, TURN_BACK, TURN_AFRESH, TURNS };
+
 static void turned(const int64_t *v, int turn, int64_t out[3])
 {
-    static const int8_t cosine[4] = {1, 0, 0, -1}, sine[4] = {0, 1, -1, 0};
+    static const int8_t cosine[TURNS] = {1, 0, 0, -1, 0}, sine[TURNS] = {0, 1, -1, 0, 0};
     out[0] = cosine[turn] * v[0] + sine[turn] * v[2];
-    out[1] = v[1];
+    out[1] = turn == TURN_AFRESH ? 0 : v[1];
     out[2] = cosine[turn] * v[2] - sine[turn] * v[0];
 }
 
@@ -145,7 +147,7 @@ static int nearest_turn(const int64_t *from, const int64_t *to)
 {
     int best = 0;
     double least = INFINITY;
-    for (int turn = 0; turn < 4; turn++) {
+    for (int turn = 0; turn < TURNS; turn++) {
         int64_t v[3];
         turned(from, turn, v);
         double dx = (double)(to[0] - v[0]), dz = (double)(to[2] - v[2]), d = dx * dx + dz * dz;
@@ -154,14 +156,27 @@ static int nearest_turn(const int64_t *from, const int64_t *to)
     return best;
 }
 
+static int code_turn(tl_chunk_coder *c, int turn)
+{
+    tl_codec *codec = &c->codec;
+    if (!tl_code_bit(codec, MODEL(turn), turn != TURN_STRAIGHT)) return TURN_STRAIGHT;
+    if (tl_code_bit(codec, MODEL(turn) + 1, turn == TURN_LEFT || turn == TURN_RIGHT)) return tl_code_bit(codec, MODEL(turn) + 2, turn == TURN_RIGHT) ? TURN_RIGHT : TURN_LEFT;
+    return tl_code_bit(codec, MODEL(turn) + 3, turn == TURN_AFRESH) ? TURN_AFRESH : TURN_BACK;
+}
+
+static void code_speed(tl_chunk_coder *c, int64_t *v)
+{
+    for (int axis = 0; axis < 3; axis++) v[axis] = tl_code_signed(&c->codec, MODEL(speed) + (2 + (axis == 1)) * TL_SIGNED_CONTEXTS, 0, v[axis]);
+}
+
 static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t *from, int64_t *to)
 {
-    int turn = c->codec.encode ? nearest_turn(from, to) : 0;
+    int turn = code_turn(c, c->codec.encode ? nearest_turn(from, to) : 0);
+    if (turn == TURN_AFRESH) {
+        code_speed(c, to);
+        return;
+    }
     int64_t expected[3];
-    if (tl_code_bit(&c->codec, MODEL(turn), turn != 0))
-        turn = tl_code_bit(&c->codec, MODEL(turn) + 1, turn != 3) ? (tl_code_bit(&c->codec, MODEL(turn) + 2, turn == 2) ? 2 : 1) : 3;
-    else
-        turn = 0;
     turned(from, turn, expected);
     for (int axis = 0; axis < 3; axis++) {
         int models = MODEL(swerve) + (((turn != 0) * 2 + tl_velocity_is_fast(field, c->kinds, c->level, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
@@ -169,20 +184,52 @@ static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t 
     }
 }
 
-// Where it should be by the old course, and, since it is told only because it left that by about the tolerance, so much
-// on in the direction of the change.
-static void expect_place(const tl_chunk_coder *c, const tl_field *field, const int64_t *base, const int64_t *w, int64_t tick, int64_t expected[3])
+// How a course changed: from the old one's place at a tick to the new one's.
+typedef struct course_change {
+    int64_t old_place[3]; // by the old course
+    double change[3], length; // of the velocity
+    double tolerance; // in quanta
+    bool sudden;      // in a tick it is off by more than half the tolerance: then it is told how many ticks ago it happened
+} course_change;
+
+enum { SINCE_TICKS_MAX = 15 };
+
+static course_change change_of(const tl_chunk_coder *c, const tl_field *field, const int64_t *base, const int64_t *w, int64_t tick)
 {
-    tl_position_quanta(base, c->kinds->rate_shift, tick, expected);
-    double change[3], length = 0;
+    course_change d = {.tolerance = (field->tolerance[c->level] - (c->level ? field->tolerance[0] : 0)) * tl_power(field->shift[c->level])};
+    tl_position_quanta(base, c->kinds->rate_shift, tick, d.old_place);
     for (int axis = 0; axis < 3; axis++) {
-        change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
-        length += change[axis] * change[axis];
+        d.change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
+        d.length += d.change[axis] * d.change[axis];
     }
-    if (length == 0) return;
-    double tolerance = field->tolerance[c->level] - (c->level ? field->tolerance[0] : 0);
-    double scale = tolerance * tl_power(field->shift[c->level]) / sqrt(length);
-    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)(floor(change[axis] * scale + 0.5)));
+    d.length = sqrt(d.length);
+    d.sudden = d.length * 2 > d.tolerance * tl_power(c->kinds->rate_shift);
+    return d;
+}
+
+// Where it should be: by the old course, and, since it is told only because it left that by about the tolerance, so much
+// on in the direction of the change; or as far as the change makes in the ticks since.
+static void expect_place(const tl_chunk_coder *c, const course_change *d, int since_ticks, int64_t expected[3])
+{
+    memcpy(expected, d->old_place, sizeof d->old_place);
+    if (d->length == 0) return;
+    double scale = d->sudden ? since_ticks * tl_power(-c->kinds->rate_shift) : d->tolerance / d->length;
+    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)floor(d->change[axis] * scale + 0.5));
+}
+
+static double distance_of(const int64_t *a, const int64_t *b);
+
+static int nearest_since(const tl_chunk_coder *c, const course_change *d, const int64_t *place)
+{
+    int best = 0;
+    double least = INFINITY;
+    for (int since = 0; d->sudden && since <= SINCE_TICKS_MAX; since++) {
+        int64_t expected[3];
+        expect_place(c, d, since, expected);
+        double distance = distance_of(expected, place);
+        if (distance < least) least = distance, best = since;
+    }
+    return best;
 }
 
 static double distance_of(const int64_t *a, const int64_t *b)
@@ -206,7 +253,8 @@ void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double
         turned(before + 4, nearest_turn(before + 4, words + 4), expected);
         if (distance_of(expected, words + 4) <= limit_rate) memcpy(words + 4, expected, sizeof expected);
     }
-    expect_place(&about, place, before, words, moves ? words[0] : tick, expected);
+    course_change d = change_of(&about, place, before, words, moves ? words[0] : tick);
+    expect_place(&about, &d, nearest_since(&about, &d, words + 1), expected);
     if (distance_of(expected, words + 1) <= limit_quanta) memcpy(words + 1, expected, sizeof expected);
 }
 
@@ -221,10 +269,13 @@ static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_
     else if (was_moving)
         code_swerve(c, field, base + 4, w + 4);
     else
-        for (int axis = 0; axis < 3; axis++) w[4 + axis] = tl_code_signed(codec, MODEL(speed) + (2 + (axis == 1)) * TL_SIGNED_CONTEXTS, 0, w[4 + axis]);
+        code_speed(c, w + 4);
+    course_change d = change_of(c, field, base, w, moves ? w[0] : c->to_tick);
+    uint64_t since = d.sudden ? tl_code_uint(codec, MODEL(since), codec->encode ? (uint64_t)nearest_since(c, &d, w + 1) : 0) : 0;
+    if (since > SINCE_TICKS_MAX) codec->bad = true, since = 0;
     int64_t expected[3];
-    expect_place(c, field, base, w, moves ? w[0] : c->to_tick, expected);
-    int how = moves ? (was_moving ? 0 : 2) : 1;
+    expect_place(c, &d, (int)since, expected);
+    int how = d.sudden ? 3 : moves ? (was_moving ? 0 : 2) : 1;
     const int64_t change[3] = {tl_add_wrap(w[4], -base[4]), tl_add_wrap(w[5], -base[5]), tl_add_wrap(w[6], -base[6])};
     for (int axis = 0; axis < 3; axis++) {
         int models = MODEL(miss) + (how * 3 + role_of(axis, change)) * TL_SIGNED_CONTEXTS;

@@ -53,9 +53,10 @@ typedef struct tl_models {
     uint16_t age[2][TL_UINT_CONTEXTS];          // [new, changed]
     uint16_t place[2][TL_SIGNED_CONTEXTS];      // new: [horizontal, vertical]
     uint16_t speed[2][2][TL_SIGNED_CONTEXTS];   // [new, from rest][horizontal, vertical]
-    uint16_t turn[4];                           // straight on, left, right, back
+    uint16_t turn[4];                           // straight on, left, right, back, afresh
     uint16_t swerve[2][2][3][TL_SIGNED_CONTEXTS]; // velocity less what the turn makes of the old: [straight, turned][slow, fast][axis]
-    uint16_t miss[3][3][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts][axis]
+    uint16_t since[TL_UINT_CONTEXTS];           // ticks since a sudden change
+    uint16_t miss[4][3][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts, suddenly][axis]
     uint16_t mode[3];
     uint16_t rotation[2][3][TL_SIGNED_CONTEXTS];
     uint16_t spin[3][TL_SIGNED_CONTEXTS];

@@ -3,6 +3,8 @@
 #ifdef TL_TRAIN // bench/train.c counts what is coded, by context
 void (*tl_train_bit)(int context, int bit);
 void (*tl_train_raw)(int bits);
+// and bench/protocol_example.c looks on: a context of -1 is a raw bit.
+void (*tl_train_step)(const tl_codec *before, uint32_t bound, int context, int probability, int bit);
 #endif
 
 enum { ADAPT_SHIFT = 6, RANGE_MIN = 1 << 24, PROBABILITY_BITS = 15 };
@@ -101,8 +103,12 @@ int tl_code_bit(tl_codec *c, int context, int bit)
     uint16_t *p = &c->models[context];
     uint32_t share = *p >> (16 - PROBABILITY_BITS);
     if (share == 0) share = 1;
+#ifdef TL_TRAIN
+    tl_codec before = *c;
+#endif
     bit = code_split(c, (c->range >> PROBABILITY_BITS) * share, bit);
 #ifdef TL_TRAIN
+    if (tl_train_step) tl_train_step(&before, (before.range >> PROBABILITY_BITS) * share, context, *p, bit);
     if (tl_train_bit && c->encode) tl_train_bit(context, bit);
 #endif
     *p = (uint16_t)(bit ? *p - (*p >> ADAPT_SHIFT) : *p + ((65535 - *p) >> ADAPT_SHIFT));
@@ -115,8 +121,16 @@ uint64_t tl_code_raw(tl_codec *c, int bits, uint64_t value)
 #ifdef TL_TRAIN
     if (tl_train_raw && c->encode) tl_train_raw(bits);
 #endif
-    for (int i = bits - 1; i >= 0; i--)
-        result = result << 1 | (uint64_t)code_split(c, c->range >> 1, (int)(value >> i & 1));
+    for (int i = bits - 1; i >= 0; i--) {
+#ifdef TL_TRAIN
+        tl_codec before = *c;
+#endif
+        int bit = code_split(c, c->range >> 1, (int)(value >> i & 1));
+#ifdef TL_TRAIN
+        if (tl_train_step) tl_train_step(&before, before.range >> 1, -1, 0, bit);
+#endif
+        result = result << 1 | (uint64_t)bit;
+    }
     return result;
 }
 

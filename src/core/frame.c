@@ -36,14 +36,10 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
     return !tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid->streams[sub->stream].version);
 }
 
-// Far levels go out at every other tick, half of the streams at each: what changed in both is told once, and what a tick's
-// delay adds to the error is small beside their tolerance.
-enum { FAR_LEVEL = 3, FAR_EVERY_TICKS = 2 };
-
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    return stream->level < FAR_LEVEL || stream->urgent_tick == tick || (tick + sub->handle) % FAR_EVERY_TICKS == 0;
+    return stream->urgent_tick == tick || tl_stream_has_its_turn(s->pyramid, sub->stream, tick);
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)

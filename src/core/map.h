@@ -42,6 +42,12 @@ static inline uint32_t *tl_map_find(const tl_map *map, uint64_t key)
     }
 }
 
+// For a key that is looked for soon.
+static inline void tl_map_prefetch(const tl_map *map, uint64_t key)
+{
+    __builtin_prefetch(&map->entries[(uint32_t)tl_mix(key) & map->mask]);
+}
+
 // False if the map is full. The key must be absent.
 static inline bool tl_map_put(tl_map *map, uint64_t key, uint32_t value)
 {

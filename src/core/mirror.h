@@ -13,25 +13,25 @@ enum {
     TL_CHANGE_DELETED = 8,
 };
 
-typedef struct tl_entity {
-    // First what the owner looks at for each entity in each tick.
-    tl_entity_id id;
+typedef struct tl_entity { // what each look needs comes first
+    tl_entity_id id, carrier_id;
+    int64_t *state;     // level-0 words of its kind
     int64_t *published; // on the owner: what was published last, perhaps not committed yet; else NULL
-    tl_entity_id published_carrier;
-    uint32_t unsent_fields; // changed since the last record
+    tl_entity_id published_carrier; // the owner's, as below, ahead of what is mirrored
+    uint32_t unsent_fields;         // changed since the last record
+    int32_t cell;                   // the pyramid's; TL_NONE while not placed
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unresolved_listed;
     bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
-    int32_t pending_group; // the owner's: until it is live
-    tl_entity_id carrier_id;
-    int64_t *state;     // level-0 words of its kind
-    int32_t group, group_next, group_prev;
-    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
-    int32_t cell, cell_next, cell_prev;                   // the pyramid's; TL_NONE while not placed
     int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
     int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
+    int32_t cell_next, cell_prev;
+    int32_t group, group_next, group_prev;
+    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
+    int32_t pending_group;  // until it is live
+    float acceleration[3];  // m/s², as far as its last two courses tell
 } tl_entity;
 
 typedef struct tl_group {

@@ -278,12 +278,31 @@ static void drop_entries(tl_wheel_bucket *bucket, uint32_t count)
     bucket->count -= count;
 }
 
+// While one entry is looked at, the next ones come into the cache: the entity, then its slot, then both states.
+static void prefetch_due(const tl_pyramid *p, const tl_wheel_bucket *bucket, uint32_t count, uint32_t i)
+{
+    enum { ENTITIES_AHEAD = 24, SLOTS_AHEAD = 16, STATES_AHEAD = 8 };
+    const tl_entity *entities = p->mirror->entities;
+    if (i + ENTITIES_AHEAD < count) tl_prefetch(&entities[bucket->entries[i + ENTITIES_AHEAD].entity], offsetof(tl_entity, cross_tick));
+    if (i + SLOTS_AHEAD < count) {
+        const tl_slot *slot = tl_stream_slot_of(p, &bucket->entries[i + SLOTS_AHEAD]);
+        if (slot) tl_prefetch(slot, sizeof *slot);
+    }
+    if (i + STATES_AHEAD < count) {
+        const tl_slot *slot = tl_stream_slot_of(p, &bucket->entries[i + STATES_AHEAD]);
+        if (slot == NULL || slot->due_tick != p->tick) return;
+        tl_prefetch(slot->state, TL_POSITION_WORDS * sizeof(int64_t));
+        tl_prefetch(entities[bucket->entries[i + STATES_AHEAD].entity].state, TL_POSITION_WORDS * sizeof(int64_t));
+    }
+}
+
 static void turn_wheel(tl_pyramid *p)
 {
     tl_wheel_bucket *bucket = &p->wheel[p->tick % TL_WHEEL_TICKS];
     uint32_t count = bucket->count;
     for (uint32_t i = 0; i < count; i++) {
         tl_wheel_entry entry = bucket->entries[i];
+        prefetch_due(p, bucket, count, i);
         tl_entity *e = &p->mirror->entities[entry.entity];
         if (!e->used || !e->live || e->cell == TL_NONE) continue;
         if (entry.rank == CROSSING) {

@@ -132,6 +132,8 @@ void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *dat
 
 // ---- reading ----
 
+enum { NAMED_MAX = 4096 };
+
 typedef struct op_reader {
     tl_reader r;
     tl_mirror *m;
@@ -143,12 +145,18 @@ typedef struct op_reader {
     bool full;
     const tl_record_events *events;
     int64_t words[TL_STATE_WORDS_MAX];
+    tl_entity_id named[NAMED_MAX]; // by the ops, as far as there is room
+    uint32_t named_count;
 } op_reader;
 
 static uint64_t read_id(op_reader *o)
 {
     uint64_t id = o->last_id + (uint64_t)tl_read_signed(&o->r);
     if (id == 0) o->r.bad = true;
+    if (o->dry && o->named_count < NAMED_MAX) {
+        tl_map_prefetch(&o->m->entity_map, id);
+        o->named[o->named_count++] = id;
+    }
     return o->last_id = id;
 }
 
@@ -273,6 +281,7 @@ static int32_t find_live(op_reader *o, tl_entity_id id)
 static void changed(op_reader *o, int32_t index, int changes)
 {
     tl_entity *e = &o->m->entities[index];
+    tl_state_acceleration(&o->m->kinds->kinds[e->kind], o->m->kinds, e->state, o->words, e->acceleration);
     memcpy(e->state, o->words, (size_t)o->m->kinds->kinds[e->kind].word_count * sizeof *o->words);
     tl_mirror_touch(o->m, index, changes);
     o->m->groups[e->group].changed_tick = o->store_tick;
@@ -326,7 +335,7 @@ static void read_update(op_reader *o)
     const tl_kind *kind = read_kind(o, &number);
     uint32_t mask = (uint32_t)tl_read_limited(&o->r, tl_fields_all(kind));
     if (o->r.bad) return;
-    int32_t index = find_live(o, id);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id);
     bool known = index != TL_NONE && o->m->entities[index].kind == number;
     if (known)
         memcpy(o->words, o->m->entities[index].state, (size_t)kind->word_count * sizeof *o->words);
@@ -346,16 +355,17 @@ static void read_carrier(op_reader *o)
     if (o->r.bad) return;
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
-    int32_t index = find_live(o, id);
-    if (o->dry || o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
+    int32_t index = o->dry ? TL_NONE : find_live(o, id);
+    if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
     changed(o, index, TL_CHANGE_STATE);
     tl_mirror_set_carrier(o->m, index, carrier);
 }
 
 static void read_delete(op_reader *o)
 {
-    int32_t index = find_live(o, read_id(o));
-    if (o->dry || o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
+    tl_entity_id id = read_id(o);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id);
+    if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
     o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
     tl_mirror_delete(o->m, index);
 }
@@ -404,6 +414,24 @@ static bool read_head(op_reader *o)
     return !o->r.bad;
 }
 
+// The entities that a record names come into the cache side by side, instead of one after another as they are applied.
+static void prefetch_named(const op_reader *o)
+{
+    const tl_mirror *m = o->m;
+    int32_t indices[NAMED_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < o->named_count; i++) {
+        int32_t index = tl_mirror_find(m, o->named[i]);
+        if (index == TL_NONE) continue;
+        tl_prefetch(&m->entities[index], sizeof(tl_entity));
+        indices[count++] = index;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_entity *e = &m->entities[indices[i]];
+        if (e->live) tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
+    }
+}
+
 static tl_result read_all(op_reader *o, const void *data, size_t size, bool dry)
 {
     o->r = tl_reader_make(data, size);
@@ -420,6 +448,7 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
     op_reader o = {.m = m, .from = from, .store_tick = tick, .loading = loading, .events = events};
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;
+    prefetch_named(&o);
     result = read_all(&o, data, size, false);
     return result != TL_OK ? result : o.full ? TL_ERR_FULL : TL_OK;
 }

@@ -60,6 +60,7 @@ static tl_result reserve_memory(tl_server *s)
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
     if (result == TL_OK) result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
     if (result != TL_OK) return result;
+    s->tracks = tl_heap_alloc(h, entities * sizeof *s->tracks);
     s->truths = tl_heap_alloc(h, entities * sizeof *s->truths);
     s->truth_ticks = tl_heap_alloc(h, entities * sizeof *s->truth_ticks);
     s->turns = tl_heap_alloc(h, entities * sizeof *s->turns);
@@ -75,8 +76,9 @@ static tl_result reserve_memory(tl_server *s)
     s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
+    for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
     bool map = tl_map_init(&s->client_map, h, s->def.clients_max);
-    bool good = s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
+    bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
                 s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
 }
@@ -317,9 +319,10 @@ static bool has_id(const tl_server *s, tl_entity_ref entity, tl_entity_id id)
 
 uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_t count, tl_entity_ref *refs)
 {
+    enum { AHEAD = 16 };
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        tl_server_prefetch(&s->mirror, refs, i, count);
+        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], offsetof(tl_entity, slots));
         if (!has_id(s, refs[i], ids[i])) { // those that were made one after another often lie so
             bool next = i && refs[i - 1] != TL_REF_NONE && has_id(s, refs[i - 1] + 1, ids[i]);
             refs[i] = next ? refs[i - 1] + 1 : tl_server_find(s, ids[i]);

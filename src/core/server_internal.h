@@ -8,6 +8,7 @@
 
 #include "record.h"
 #include "session.h"
+#include "track.h"
 #include "tramline/server.h"
 #include "values.h"
 
@@ -48,16 +49,6 @@ typedef struct tl_peer_server {
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
 } tl_peer_server;
-
-// An entity is on several lines of memory that are far apart for many: fetched some steps ahead.
-enum { TL_PREFETCH_ENTITIES = 16, TL_PREFETCH_WORDS = 8 };
-static inline void tl_server_prefetch(const tl_mirror *m, const tl_entity_ref *refs, uint32_t i, uint32_t count)
-{
-    if (i + TL_PREFETCH_ENTITIES >= count || refs[i + TL_PREFETCH_ENTITIES] >= (uint32_t)m->entity_top) return;
-    const tl_entity *e = &m->entities[refs[i + TL_PREFETCH_ENTITIES]];
-    __builtin_prefetch(e);
-    __builtin_prefetch(&e->kind);
-}
 
 typedef struct tl_own_record {
     int64_t tick;
@@ -112,6 +103,7 @@ struct tl_server {
     tl_server_number number;
     uint32_t epoch;
     uint64_t entity_counter, group_counter;
+    tl_track *tracks;        // of owned entities, by index
     tl_vec3 *truths;         // of owned entities at their last set, for velocities
     int64_t *truth_ticks;
     struct tl_turn {

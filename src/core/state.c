@@ -75,7 +75,7 @@ bool tl_vec3_valid(tl_vec3 v)
 
 bool tl_quat_valid(tl_quat q)
 {
-    return fabs(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w - 1) < 2e-3;
+    return fabs(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w - 1) < TL_QUAT_LENGTH2_MARGIN;
 }
 
 static bool position_words_valid(const int64_t *words, int shift, int rate_shift, int64_t tick)
@@ -302,6 +302,61 @@ tl_motion tl_motion_of(const tl_kind *kind, const tl_kinds *kinds, int level, co
     return tl_velocity_is_fast(place, kinds, level, words + 4) ? TL_MOTION_FAST : TL_MOTION_SLOW;
 }
 
+// ---- ahead of an acceleration ----
+
+enum { RAMP_TICKS_MAX = 10 };
+static const double RAMP_MPS2_MIN = 0.2, RAMP_MPS2_MAX = 30, LEAD_SHARE = 0.35, STOP_SHARE = 0.45, AGE_SLACK = 3;
+
+void tl_state_acceleration(const tl_kind *kind, const tl_kinds *kinds, const int64_t *before, const int64_t *now, float acceleration[3])
+{
+    const tl_field *place = &kind->fields[0];
+    if (memcmp(before, now, TL_POSITION_WORDS * sizeof *now) == 0) return;
+    int64_t ticks = now[0] - before[0];
+    bool ramp = before[0] > 0 && now[0] > 0 && ticks > 0 && ticks <= RAMP_TICKS_MAX && place->predictor == TL_PREDICT_LINEAR;
+    double scale = ramp ? tl_power(-place->shift[0] - kinds->rate_shift) * kinds->tick_hz * kinds->tick_hz / (double)ticks : 0;
+    for (int axis = 0; axis < 3; axis++) acceleration[axis] = (float)(scale * (double)tl_add_wrap(now[4 + axis], -before[4 + axis]));
+}
+
+static double magnitude_of(const float a[3])
+{
+    return sqrt((double)a[0] * a[0] + (double)a[1] * a[1] + (double)a[2] * a[2]);
+}
+
+bool tl_state_accelerates(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, int64_t tick, const float acceleration[3])
+{
+    double a = magnitude_of(acceleration), age_s = (double)(tick - fine[0]) / kinds->tick_hz;
+    return a > RAMP_MPS2_MIN && a < RAMP_MPS2_MAX && fine[0] > 0 && 0.5 * a * age_s * age_s < AGE_SLACK * kind->fields[0].tolerance[0];
+}
+
+// Where it will stand, if that is near enough.
+static bool stop_ahead(int64_t *words, tl_vec3 velocity, double a, double along, double limit_m, double quanta_a_m)
+{
+    double speed = tl_vec3_length(velocity), way_m = speed * speed / (2 * a);
+    if (along > -0.9 * speed || way_m > STOP_SHARE * limit_m) return false;
+    const double v[3] = {velocity.x, velocity.y, velocity.z};
+    for (int axis = 0; axis < 3; axis++) {
+        words[1 + axis] = tl_add_wrap(words[1 + axis], llround(v[axis] / speed * way_m * quanta_a_m));
+        words[4 + axis] = 0;
+    }
+    words[0] = 0;
+    return true;
+}
+
+void tl_state_lead(const tl_kind *kind, const tl_kinds *kinds, int level, const float acceleration[3], double limit_m, int64_t *words)
+{
+    const tl_field *place = &kind->fields[0];
+    double a = magnitude_of(acceleration);
+    if (!(words[4] | words[5] | words[6])) return;
+    tl_vec3 v = tl_velocity_of(words, place->shift[level], kinds);
+    double along = (v.x * acceleration[0] + v.y * acceleration[1] + v.z * acceleration[2]) / a;
+    if (stop_ahead(words, v, a, along, limit_m, tl_power(place->shift[level]))) return;
+    double lead = sqrt(2 * a * LEAD_SHARE * limit_m);
+    if (along < 0) lead = fmin(lead, -along); // it does not go back
+    double scale = lead / a * tl_power(place->shift[level] + kinds->rate_shift) / kinds->tick_hz;
+    for (int axis = 0; axis < 3; axis++) words[4 + axis] = tl_add_wrap(words[4 + axis], llround(acceleration[axis] * scale));
+    if (!(words[4] | words[5] | words[6])) words[0] = 0;
+}
+
 double tl_tolerance_share(const tl_kind *kind, bool carried)
 {
     return kind->carrier_reach_m > 0 ? 1 : carried ? 0.25 : 1; // a carrier's own tolerance is tightened already (kinds.c)
@@ -315,15 +370,26 @@ static int64_t ticks_until(double error, double rate, double limit, int64_t tick
     return tl_max_i64(1, (int64_t)((limit - error) / rate));
 }
 
+static tl_vec3 place_error(const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin)
+{
+    tl_vec3 a = tl_position_at(fine, field->shift[0], kinds, (double)tick), b = tl_position_at(coarse, field->shift[level], kinds, (double)tick);
+    return (tl_vec3){a.x - (double)origin.x_m - b.x, a.y - (double)origin.y_m - b.y, a.z - (double)origin.z_m - b.z};
+}
+
 static int64_t position_holds(const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level,
                               tl_origin origin, double share, int64_t ticks_max)
 {
     int s0 = field->shift[0], sl = field->shift[level];
     double limit = fmax(share * (field->tolerance[level] - field->tolerance[0]), tl_power(-sl));
-    tl_vec3 a = tl_position_at(fine, s0, kinds, (double)tick), b = tl_position_at(coarse, sl, kinds, (double)tick);
-    tl_vec3 error = {a.x - (double)origin.x_m - b.x, a.y - (double)origin.y_m - b.y, a.z - (double)origin.z_m - b.z};
+    tl_vec3 error = place_error(field, kinds, fine, coarse, tick, level, origin);
     tl_vec3 rate = tl_vec3_sub(tl_velocity_of(fine, s0, kinds), tl_velocity_of(coarse, sl, kinds));
     return ticks_until(tl_vec3_length(error), tl_vec3_length(rate) / kinds->tick_hz, limit, ticks_max);
+}
+
+double tl_state_place_error_m(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin)
+{
+    const tl_field *place = &kind->fields[0];
+    return tl_vec3_length(place_error(place, kinds, fine, coarse, tick, level, origin));
 }
 
 static int64_t rotation_holds(const tl_kind *kind, const tl_field *field, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse,

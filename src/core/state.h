@@ -18,6 +18,7 @@ enum {
 // ---- from values ----
 // Finite, and within the limits above.
 bool tl_vec3_valid(tl_vec3 v);
+#define TL_QUAT_LENGTH2_MARGIN 2e-3
 bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
 // Whether words from outside stay within the limits: one field's, and those of all that the level sends.
 bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
@@ -43,6 +44,19 @@ void tl_state_derive(const tl_kind *kind, const tl_kinds *kinds, const int64_t *
 // out of it now, at most `ticks_max`. `share` is the part of the tolerance that the place may use up.
 int64_t tl_state_holds(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level,
                        tl_origin origin, double share, int64_t ticks_max);
+
+// How a new course's velocity differs from the one before, as an acceleration, m/s²: 0 if that was kept for long, for
+// then something turned or stopped at once. Kept as it was if the course is the same.
+void tl_state_acceleration(const tl_kind *kind, const tl_kinds *kinds, const int64_t *before, const int64_t *now, float acceleration[3]);
+// Whether it still does: otherwise the course would have been changed again by now.
+bool tl_state_accelerates(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, int64_t tick, const float acceleration[3]);
+// Lets a course that was derived for a level run ahead of an acceleration: it is off by so much first on one side, then on
+// the other, and holds more than twice as long. What is about to stop is shown where it will stand. `limit_m`: how far off
+// the place may be.
+void tl_state_lead(const tl_kind *kind, const tl_kinds *kinds, int level, const float acceleration[3], double limit_m, int64_t *words);
+
+// How far the level's place is off level 0's now.
+double tl_state_place_error_m(const tl_kind *kind, const tl_kinds *kinds, const int64_t *fine, const int64_t *coarse, int64_t tick, int level, tl_origin origin);
 
 // The share of the tolerance that an entity's own place may use up: carriers and riders leave room for each other.
 double tl_tolerance_share(const tl_kind *kind, bool carried);

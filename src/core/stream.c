@@ -43,6 +43,13 @@ bool tl_stream_can_continue(const tl_stream *s, uint32_t version)
     return version >= s->version_oldest && version <= s->version && version > 0;
 }
 
+enum { FAR_LEVEL = 3, FAR_EVERY_TICKS = 2 };
+
+bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick)
+{
+    return p->streams[stream].level < FAR_LEVEL || (tick + stream) % FAR_EVERY_TICKS == 0;
+}
+
 static tl_undo *push_undo(tl_pyramid *p, tl_stream *s)
 {
     if (s->undo_count == s->undo_capacity) {
@@ -119,9 +126,17 @@ static int64_t slot_holds(const tl_pyramid *p, const tl_stream *s, const tl_slot
     return tl_state_holds(kind, p->kinds, e->state, slot->state, p->tick, s->level, origin, tl_tolerance_share(kind, e->carrier_id != 0), TL_WHEEL_TICKS - 8);
 }
 
+static double place_limit_m(const tl_pyramid *p, const tl_stream *s, const tl_entity *e)
+{
+    const tl_kind *kind = &p->kinds->kinds[e->kind];
+    return tl_tolerance_share(kind, e->carrier_id != 0) * (kind->fields[0].tolerance[s->level] - kind->fields[0].tolerance[0]);
+}
+
 static void derive(const tl_pyramid *p, const tl_stream *s, const tl_entity *e, int64_t *words)
 {
-    tl_state_derive(&p->kinds->kinds[e->kind], p->kinds, e->state, p->tick, s->level, e->carrier_id ? (tl_origin){0, 0, 0} : s->origin, words);
+    const tl_kind *kind = &p->kinds->kinds[e->kind];
+    tl_state_derive(kind, p->kinds, e->state, p->tick, s->level, e->carrier_id ? (tl_origin){0, 0, 0} : s->origin, words);
+    if (s->level && tl_state_accelerates(kind, p->kinds, e->state, p->tick, e->acceleration)) tl_state_lead(kind, p->kinds, s->level, e->acceleration, place_limit_m(p, s, e), words);
 }
 
 // After a slot's state was set.
@@ -190,8 +205,15 @@ static void publish(tl_pyramid *p, tl_stream *s, uint32_t index, const tl_entity
 static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e, int64_t *words)
 {
     const tl_kind *kind = &p->kinds->kinds[e->kind];
-    double limit_m = tl_tolerance_share(kind, e->carrier_id != 0) * (kind->fields[0].tolerance[s->level] - kind->fields[0].tolerance[0]);
-    tl_chunk_snap(kind, p->kinds, s->level, limit_m, p->tick, slot->state, words);
+    tl_chunk_snap(kind, p->kinds, s->level, place_limit_m(p, s, e), p->tick, slot->state, words);
+}
+
+// So far that it cannot wait for the stream's turn: something has jumped.
+static bool is_far_off(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
+{
+    static const double LIMITS_MAX = 1.25;
+    tl_origin origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
+    return tl_state_place_error_m(&p->kinds->kinds[e->kind], p->kinds, e->state, slot->state, p->tick, s->level, origin) > LIMITS_MAX * place_limit_m(p, s, e);
 }
 
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
@@ -203,6 +225,16 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
     tl_slot *slot = &s->slots[index];
     bool carrier_changed = slot->carrier_id != e->carrier_id;
     int64_t ticks = s->level && !carrier_changed ? slot_holds(p, s, slot, e) : 0;
+    if (s->level >= FAR_LEVEL && !carrier_changed) {
+        bool turn = tl_stream_has_its_turn(p, stream, p->tick);
+        if (turn && ticks < FAR_EVERY_TICKS) ticks = 0; // it would not hold until the next one
+        if (!turn && ticks == 0 && is_far_off(p, s, slot, e)) {
+            s->urgent_tick = p->tick;
+        } else if (!turn && ticks == 0) {
+            schedule_slot(p, s, slot, 1);
+            return;
+        }
+    }
     if (ticks == 0) {
         int64_t words[TL_STATE_WORDS_MAX];
         derive(p, s, e, words);
@@ -212,6 +244,7 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
         if (s->level == 0) return;
         ticks = same ? 2 : slot_holds(p, s, slot, e);
     }
+    if (!tl_stream_has_its_turn(p, stream, p->tick + ticks)) ticks--; // the turn before that
     schedule_slot(p, s, slot, ticks);
 }
 
@@ -221,6 +254,14 @@ static int32_t stream_of(const tl_pyramid *p, const tl_entity *e, int rank)
     int32_t cell = e->slots[rank] == TL_NONE ? TL_NONE : e->cell;
     for (int i = 0; i < rank / 2 && cell != TL_NONE; i++) cell = p->cells[cell].parent;
     return cell == TL_NONE ? TL_NONE : p->cells[cell].streams[rank % 2];
+}
+
+const tl_slot *tl_stream_slot_of(const tl_pyramid *p, const tl_wheel_entry *entry)
+{
+    const tl_entity *e = &p->mirror->entities[entry->entity];
+    if (entry->rank == TL_RANKS_MAX || !e->used) return NULL;
+    int32_t stream = stream_of(p, e, entry->rank);
+    return stream == TL_NONE ? NULL : &p->streams[stream].slots[e->slots[entry->rank]];
 }
 
 void tl_stream_due(tl_pyramid *p, int32_t entity, int rank)

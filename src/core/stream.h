@@ -11,11 +11,16 @@ void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity);
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
 // The wheel came to an entry.
 void tl_stream_due(tl_pyramid *p, int32_t entity, int rank);
+// The slot that an entry is about, NULL if there is none any more.
+const tl_slot *tl_stream_slot_of(const tl_pyramid *p, const tl_wheel_entry *entry);
 // The wheel jumped over tick `missed`: the entry is for `tick` now.
 void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick);
 // Takes down streams that nobody has subscribed to for a while.
 void tl_streams_sweep(tl_pyramid *p);
 void tl_stream_validate(const tl_pyramid *p, int32_t stream);
+// Far levels are published, and go out, at every other tick, half of the streams at each: what changed in both is told
+// once, and what a tick's delay adds to the error is small beside their tolerance.
+bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
 // Whether a chunk can run from that version.
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
 

@@ -146,6 +146,10 @@ static tl_result read_plain(dtls_client *client, tl_transport_event *out)
 
 static tl_result take_datagram(dtls_client *client, const udp_datagram *datagram, tl_transport_event *out)
 {
+    if (!dtls_records_sound(client->ssl, datagram->data, datagram->size)) {
+        client->transport.stats.dropped_malformed++;
+        return TL_AGAIN;
+    }
     client->pipe.in = datagram->data;
     client->pipe.in_bytes = datagram->size;
     if (client->state == CLIENT_HANDSHAKING) return handshake(client, out);

@@ -43,6 +43,30 @@ SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_b
     return context;
 }
 
+// Record heads (RFC 6347, 4.1): type, version, epoch, sequence, length.
+enum { RECORD_EPOCH = 3, RECORD_LENGTH = 11, RECORD_HEAD_BYTES = 13, TAG_BYTES = 16, NONCE_BYTES = 8 };
+
+static size_t ciphertext_bytes_min(const SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl) ? SSL_get_current_cipher(ssl) : SSL_get_pending_cipher(ssl);
+    bool has_nonce = !cipher || SSL_CIPHER_get_cipher_nid(cipher) != NID_chacha20_poly1305;
+    return TAG_BYTES + (has_nonce ? NONCE_BYTES : 0);
+}
+
+bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
+{
+    size_t bytes_min = ciphertext_bytes_min(ssl), at = 0;
+    while (size - at >= RECORD_HEAD_BYTES) {
+        const uint8_t *record = data + at;
+        bool encrypted = record[RECORD_EPOCH] || record[RECORD_EPOCH + 1];
+        size_t length = (size_t)record[RECORD_LENGTH] << 8 | record[RECORD_LENGTH + 1];
+        if (encrypted && length < bytes_min) return false;
+        at += RECORD_HEAD_BYTES + length;
+        if (at > size) return false;
+    }
+    return at == size;
+}
+
 static unsigned int retransmit_us(SSL *ssl, unsigned int last_us)
 {
     if (last_us == 0) return RETRANSMIT_US_MIN;

@@ -14,6 +14,10 @@ SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_b
 // A connection that reads and writes through the pipe; the pipe must outlive it. NULL: out of memory.
 SSL *dtls_session_create(SSL_CTX *context, datagram_pipe *pipe);
 
+// Whether a datagram's records may be handed to OpenSSL: it takes an encrypted record that is shorter than its cipher's
+// nonce and tag for a fatal error of the connection, though anybody can send one in the peer's name.
+bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size);
+
 // The first of OpenSSL's queued errors as text, and forgets them all.
 const char *dtls_error_text(void);
 

@@ -265,6 +265,10 @@ static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *
         server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
+    if (!dtls_records_sound(peer->ssl, datagram->data, datagram->size)) {
+        server->transport.stats.dropped_malformed++;
+        return TL_AGAIN;
+    }
     peer->pipe.in = datagram->data;
     peer->pipe.in_bytes = datagram->size;
     if (handshaking) return peer_handshake(server, peer, out);

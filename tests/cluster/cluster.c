@@ -201,7 +201,9 @@ cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64
     c->rider_kbit_s = 4000;
     scenario_def def = scenario_def_default();
     char text[256] = "";
-    def.name = scenario_name, def.seed = seed, def.entity_count = entity_count;
+    bool recorded = strchr(scenario_name, '/') != NULL; // a recording's path
+    def.name = recorded ? "trace" : scenario_name, def.seed = seed, def.entity_count = entity_count;
+    def.fcd_file = recorded ? scenario_name : NULL;
     if (scenario_create(&def, &c->scene, text, sizeof text) != TL_OK) printf("%s\n", text);
     CHECK(c->scene);
     c->seed = seed;

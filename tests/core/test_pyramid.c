@@ -75,6 +75,7 @@ static void check_stream(const world *w, int32_t index)
         const tl_field *place = &kind->fields[0];
         double share = tl_tolerance_share(kind, e->carrier_id != 0);
         double limit = fmax(share * (place->tolerance[s->level] - place->tolerance[0]), ldexp(1, -place->shift[s->level]));
+        if (!tl_stream_has_its_turn(p, index, w->tick)) continue; // what does not hold waits for it
         CHECK(place_error(w, s, slot) <= limit * 1.001);
         for (int f = 1; f < kind->field_count; f++) // what is exact is so at once
             if (kind->fields[f].type >= TL_FIELD_INTEGER && tl_field_at(&kind->fields[f], s->level))

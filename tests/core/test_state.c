@@ -1,6 +1,7 @@
 // States: from values to words and back, within the tolerance; and coarser levels, which hold as long as they say.
 #include "check.h"
 #include "state.h"
+#include "values.h"
 #include "world.h"
 
 #include <float.h>
@@ -338,6 +339,77 @@ TEST(exact_fields_hold_exactly)
     }
 }
 
+// ---- ahead of an acceleration ----
+
+typedef struct braking { // along -z, from a speed to a stand, as a game sets it tick by tick
+    double speed, brake_mps2;
+} braking;
+
+static tl_vec3 place_at(const braking *b, double time_s, tl_vec3 *velocity)
+{
+    double t = fmin(time_s, b->speed / b->brake_mps2);
+    *velocity = (tl_vec3){0, 0, -(b->speed - b->brake_mps2 * t)};
+    return (tl_vec3){100, 0, -(b->speed - 0.5 * b->brake_mps2 * t) * t};
+}
+
+// Updates that a level needs from the braking's begin until all has stood for some seconds; every place must hold.
+static int updates_of(const braking *b, int level, bool leads)
+{
+    const tl_kind *kind = &kinds.kinds[WORLD_WALKER];
+    const tl_field *place = &kind->fields[0];
+    int64_t fine[TL_STATE_WORDS_MAX] = {0}, before[TL_STATE_WORDS_MAX], coarse[TL_STATE_WORDS_MAX];
+    float acceleration[3] = {0};
+    double limit_m = place->tolerance[level] - place->tolerance[0];
+    int updates = 0;
+    for (int64_t tick = 100; tick < 100 + 20 * 15; tick++) {
+        tl_vec3 velocity, truth = place_at(b, (double)(tick - 120) / 20 > 0 ? (double)(tick - 120) / 20 : 0, &velocity);
+        if (tick < 120) truth.z += b->speed * (double)(120 - tick) / 20; // steady before
+        memcpy(before, fine, sizeof before);
+        tl_pose_publish(fine, kind, &kinds, tick, truth, velocity, (tl_vec3){0, 0, 0}, NULL, 1);
+        tl_state_acceleration(kind, &kinds, before, fine, acceleration);
+        if (tick == 100 || tl_state_holds(kind, &kinds, fine, coarse, tick, level, (tl_origin){0, 0, 0}, 1, 100) == 0) {
+            tl_state_derive(kind, &kinds, fine, tick, level, (tl_origin){0, 0, 0}, coarse);
+            if (leads && tl_state_accelerates(kind, &kinds, fine, tick, acceleration)) tl_state_lead(kind, &kinds, level, acceleration, limit_m, coarse);
+            updates += tick > 100;
+        }
+        tl_vec3 shown = tl_position_at(coarse, place->shift[level], &kinds, (double)tick);
+        CHECK(distance(shown, truth) <= place->tolerance[level] + 0.01);
+    }
+    return updates;
+}
+
+TEST(a_course_that_leads_holds_longer)
+{
+    world_kinds(&kinds);
+    int plain = 0, leading = 0;
+    for (int level = 2; level <= 6; level++)
+        for (double speed = 4; speed <= 16; speed += 4)
+            for (double brake_mps2 = 1; brake_mps2 <= 4; brake_mps2 *= 2) {
+                braking b = {speed, brake_mps2};
+                plain += updates_of(&b, level, false);
+                leading += updates_of(&b, level, true);
+            }
+    printf("  %d updates, leading %d\n", plain, leading);
+    CHECK(leading * 3 < plain * 2);
+}
+
+TEST(what_does_not_accelerate_any_more_is_not_led)
+{
+    world_kinds(&kinds);
+    const tl_kind *kind = &kinds.kinds[WORLD_WALKER];
+    const int64_t slow[7] = {100, 0, 0, 0, 1000, 0, 0}, fast[7] = {104, 0, 0, 0, 1500, 0, 0}, turned[7] = {300, 0, 0, 0, 0, 0, 1500};
+    float a[3] = {0};
+    tl_state_acceleration(kind, &kinds, slow, fast, a);
+    CHECK(a[0] > 1 && a[2] == 0);
+    CHECK(tl_state_accelerates(kind, &kinds, fast, 105, a));
+    CHECK(!tl_state_accelerates(kind, &kinds, fast, 130, a)); // it would have been told of since
+    float kept = a[0];
+    tl_state_acceleration(kind, &kinds, fast, fast, a);
+    CHECK(a[0] == kept);
+    tl_state_acceleration(kind, &kinds, fast, turned, a); // at once, after it had gone straight for long
+    CHECK(a[0] == 0 && a[1] == 0 && a[2] == 0);
+}
+
 int main(void)
 {
     RUN(rotation_vectors_round_trip);
@@ -352,4 +424,6 @@ int main(void)
     RUN(coarser_levels_hold_as_long_as_they_say);
     RUN(level_0_is_the_very_state);
     RUN(exact_fields_hold_exactly);
+    RUN(a_course_that_leads_holds_longer);
+    RUN(what_does_not_accelerate_any_more_is_not_led);
 }

@@ -326,6 +326,74 @@ TEST(numbers_are_read_exactly)
     scenario_destroy(s);
 }
 
+static scenario *load_from(const char *file, const char *save_file, uint32_t entity_count)
+{
+    char text[512] = "";
+    scenario *s;
+    scenario_def def = scenario_def_default();
+    def.name = "trace";
+    def.fcd_file = file;
+    def.save_file = save_file;
+    def.entity_count = entity_count;
+    if (scenario_create(&def, &s, text, sizeof text) != TL_OK) {
+        fprintf(stderr, "%s\n", text);
+        abort();
+    }
+    return s;
+}
+
+// What is saved and mapped again is the very same city, also when copies fill it up or only a part is taken.
+TEST(a_saved_recording_is_the_same)
+{
+    static const uint32_t counts[] = {0, 250, 40};
+    for (int c = 0; c < 3; c++) {
+        file_write("saved", "", 0);
+        scenario *read = load_from(SAMPLE_FILE, path, counts[c]), *mapped = load_from(path, NULL, counts[c]);
+        uint32_t count = scenario_entity_count(read);
+        CHECK_EQUAL(scenario_entity_count(mapped), count);
+        CHECK_EQUAL(scenario_group_count(mapped), scenario_group_count(read));
+        uint32_t present = 0;
+        for (double time_s = 0; time_s < 130; time_s += 3.7) {
+            for (uint32_t i = 0; i < count; i++) {
+                scenario_truth a, b;
+                scenario_evaluate(read, time_s, i, 1, &a);
+                scenario_evaluate(mapped, time_s, i, 1, &b);
+                CHECK(a.present == b.present && a.kind == b.kind && a.generation == b.generation);
+                CHECK(memcmp(&a.position, &b.position, sizeof a.position) == 0 && memcmp(&a.velocity, &b.velocity, sizeof a.velocity) == 0 &&
+                      memcmp(&a.rotation, &b.rotation, sizeof a.rotation) == 0);
+                present += a.present;
+            }
+        }
+        CHECK(present > 1000);
+        scenario_destroy(mapped);
+        scenario_destroy(read);
+        unlink(path);
+    }
+}
+
+TEST(damaged_saved_recordings_are_refused)
+{
+    static char bytes[1 << 22];
+    file_write("saved", "", 0);
+    scenario_destroy(load_from(SAMPLE_FILE, path, 0));
+    FILE *file = fopen(path, "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    CHECK(size > 1000 && size < sizeof bytes);
+    fclose(file);
+    const size_t cuts[] = {8, 40, 47, 48, 100, size / 2, size - 1};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        file_write("saved", bytes, cuts[i]);
+        refuse(cuts[i] < 48 ? TL_ERR_IO : TL_ERR_CORRUPT, cuts[i] < 48 ? "cannot be mapped" : "damaged");
+    }
+    const size_t places[] = {8, 12, 48, 52, 56, 60}; // counts, and a track's points and times
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        bytes[places[i] + 2] ^= 0x7f;
+        file_write("saved", bytes, size);
+        refuse(TL_ERR_CORRUPT, "damaged");
+        bytes[places[i] + 2] ^= 0x7f;
+    }
+}
+
 int main(void)
 {
     RUN(the_sample_is_played_as_it_was_recorded);
@@ -335,5 +403,7 @@ int main(void)
     RUN(malformed_files_are_refused_with_their_line);
     RUN(unreadable_files_are_refused);
     RUN(numbers_are_read_exactly);
+    RUN(a_saved_recording_is_the_same);
+    RUN(damaged_saved_recordings_are_refused);
     return 0;
 }
