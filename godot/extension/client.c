@@ -446,6 +446,7 @@ static void step(client_node *c)
         take_over(c);
     }
     if (!c->doomed) {
+        client_settle_own(c);
         set_display_tick(c, now_us);
         tell_state(c);
         tell_datagrams(c);

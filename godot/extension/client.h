@@ -56,6 +56,8 @@ typedef struct own_entity {
         tl_vec3 position;
         double tick; // 0: none
     } places[2];           // where it was set to, a tick or more apart: for its velocity
+    struct own_place said; // where it was set to last
+    bool moving;           // with a velocity that was worked out
 } own_entity;
 
 typedef struct client_node {
@@ -125,6 +127,7 @@ void client_link_live(client_node *c, client_link *link); // its kinds are known
 void client_queue_datagram(client_node *c, const void *data, size_t size);
 uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
 void client_drop_draws(client_node *c);
+void client_settle_own(client_node *c); // those that are no longer set stand still
 void client_answered(client_node *c, const tl_client_event *event);
 void client_spawn(client_node *c, tl_entity_id id, int scene);
 void client_unspawn(client_node *c, tl_entity_id id);
