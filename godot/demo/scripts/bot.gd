@@ -98,14 +98,15 @@ func _check_view() -> void:
 			_connected_s = 0.0
 			_next_s = CHECK_EVERY_S
 		return
-	_checks += 1
 	_gap_s = maxf(_gap_s, _since_s - _last_s)
 	_last_s = _since_s
-	_samples += finding.compared
-	var filling := _since_s - _connected_s < FILL_S_MAX and (finding.missing() > 0 or finding.over > 0)
+	var filling := _since_s - _connected_s < FILL_S_MAX and finding.is_sound() and (finding.missing() > 0 or finding.over > 0)
 	var held := finding.all_held() or filling
 	_failed += int(not held)
-	_over += 0 if filling else finding.over
+	if not filling:
+		_checks += 1
+		_samples += finding.compared
+		_over += finding.over
 	_worst_mrad = maxf(_worst_mrad, finding.worst_mrad)
 	print("%d s: %d of %d in view, %d others, %d compared, worst %.2f mrad (%.3f m), %d kbit/s%s" % [
 		int(_since_s), finding.seen, finding.expected, finding.foreign, finding.compared, finding.worst_mrad, finding.worst_m,

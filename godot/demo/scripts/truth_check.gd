@@ -28,9 +28,12 @@ class Finding:
 	func missing() -> int:
 		return expected - seen
 
+	# What holds also while a view still fills.
+	func is_sound() -> bool:
+		return doubled == 0 and wrong_carrier == 0 and wrong_kind == 0
+
 	func all_held() -> bool:
-		return missing() == 0 and doubled == 0 and over_twice == 0 and wrong_carrier == 0 and wrong_kind == 0 \
-				and astray == 0
+		return is_sound() and missing() == 0 and over_twice == 0 and astray == 0
 
 var _layout: Layout
 var _small: SmallCity # null: the big city
