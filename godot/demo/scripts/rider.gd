@@ -45,7 +45,7 @@ func begin(client: TramlineClient, layout: Layout, ride: int) -> void:
 	camera = Camera3D.new()
 	add_child(camera)
 	camera.near = 0.06
-	camera.far = 24000.0
+	camera.far = 40000.0
 	camera.fov = 70.0
 	camera.look_at_from_position(Vector3(0, 220, 420), Vector3.ZERO) # until it is known where the trams are
 	client.request_answered.connect(_on_answer)
