@@ -4,6 +4,7 @@
 #include "variant.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum {
     SETTLED_US = 500000,        // no more entities for so long: all have come
     TAKE_OVER_US_MAX = 5000000, // a new connection is shown after that, even if it has not got as much as the old one had
     RATE_US = 1000000,
+    STEP_US_MAX = 100000,       // of a step, that counts as silence
 };
 #define DELAY_TICKS_MIN 1.5 // the display behind the server
 #define DELAY_TICKS_MAX 20.0
@@ -287,13 +289,13 @@ static bool take_over_is_due(client_node *c, uint64_t now_us)
 
 // ---- a server that says nothing -------------------------------------------------------------------------------------
 
+// A frame that took long (a scene was loaded) is our own silence, not the server's: it counts little.
 static void note_heard(client_link *link, uint64_t now_us)
 {
-    uint64_t datagrams = tl_client_get_stats(link->client).datagrams;
-    if (datagrams != link->heard_datagrams || !link->heard_us) {
-        link->heard_datagrams = datagrams;
-        link->heard_us = now_us;
-    }
+    uint64_t datagrams = tl_client_get_stats(link->client).datagrams, passed_us = now_us - link->looked_us;
+    link->silent_us = datagrams != link->heard_datagrams ? 0 : link->silent_us + (passed_us < STEP_US_MAX ? passed_us : STEP_US_MAX);
+    link->heard_datagrams = datagrams;
+    link->looked_us = now_us;
 }
 
 // Another server is tried while the old one is only silent; whichever speaks first is gone on with.
@@ -306,7 +308,7 @@ static void watch_silence(client_node *c, uint64_t now_us)
     }
     note_heard(link, now_us);
     double limit_s = c->silence_s >= 0.5 ? c->silence_s : 0.5;
-    bool silent = (double)(now_us - link->heard_us) > limit_s * 1e6;
+    bool silent = (double)link->silent_us > limit_s * 1e6;
     if (!silent && (c->next.client || c->retry_us)) { // it is back
         c->generation++;
         client_link_close(&c->next);
@@ -384,8 +386,40 @@ static bool step_link(client_node *c, client_link *link, uint64_t now_us)
     return !c->doomed;
 }
 
+static client_node *all_clients;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
+
+void client_on_create(void *self)
+{
+    client_node *c = self;
+    pthread_mutex_lock(&all_lock);
+    c->next_client = all_clients;
+    c->place = &all_clients;
+    if (c->next_client) {
+        c->next_client->place = &c->next_client;
+    }
+    all_clients = c;
+    pthread_mutex_unlock(&all_lock);
+}
+
+void client_end_all(void)
+{
+    for (client_node *c = all_clients; c; c = c->next_client) {
+        c->instance.object = NULL; // nobody is told any more
+        client_link_close(&c->next);
+        client_link_close(&c->shown);
+        c->wanted = false;
+    }
+}
+
 static void release(client_node *c)
 {
+    pthread_mutex_lock(&all_lock);
+    *c->place = c->next_client;
+    if (c->next_client) {
+        c->next_client->place = c->place;
+    }
+    pthread_mutex_unlock(&all_lock);
     close_all(c);
     kind_list_destroy(c->list);
     client_drop_draws(c);
@@ -412,6 +446,7 @@ static void step(client_node *c)
         take_over(c);
     }
     if (!c->doomed) {
+        client_settle_own(c);
         set_display_tick(c, now_us);
         tell_state(c);
         tell_datagrams(c);

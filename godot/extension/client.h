@@ -29,7 +29,7 @@ typedef struct client_link {
     uint64_t live_us;  // since when it is live, 0: it is not
     uint64_t grown_us; // when its view came to have more entities than ever before, `entities`
     uint32_t entities;
-    uint64_t heard_us, heard_datagrams; // when something came last, and how much had come by then
+    uint64_t silent_us, looked_us, heard_datagrams; // how long nothing has come; when that was last looked at; how much had come
     gd_variant kind_names[TL_KINDS_MAX]; // once it is live
     int kind_count;
     int listed[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
@@ -56,10 +56,13 @@ typedef struct own_entity {
         tl_vec3 position;
         double tick; // 0: none
     } places[2];           // where it was set to, a tick or more apart: for its velocity
+    struct own_place said; // where it was set to last
+    bool moving;           // with a velocity that was worked out
 } own_entity;
 
 typedef struct client_node {
     gd_instance instance;
+    struct client_node *next_client, **place; // in the list of all
     // properties
     gd_packed addresses, fingerprints;
     gd_string ca_file, token;
@@ -111,7 +114,9 @@ extern const gd_signal client_signals[];
 
 // ---- between its files ----
 uint64_t client_now_us(void);
+void client_on_create(void *self);
 bool client_on_destroy(void *self);
+void client_end_all(void); // the library is about to go
 void client_on_notify(void *self, int32_t what);
 // The connection that requests go to; its client is NULL if there is none.
 client_link *client_active(client_node *c);
@@ -122,6 +127,7 @@ void client_link_live(client_node *c, client_link *link); // its kinds are known
 void client_queue_datagram(client_node *c, const void *data, size_t size);
 uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
 void client_drop_draws(client_node *c);
+void client_settle_own(client_node *c); // those that are no longer set stand still
 void client_answered(client_node *c, const tl_client_event *event);
 void client_spawn(client_node *c, tl_entity_id id, int scene);
 void client_unspawn(client_node *c, tl_entity_id id);

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SETTLE_TICKS 4.0 // an own entity that was not set for so long stands still
+
 static tl_client *live(client_node *c, const char *method)
 {
     client_link *link = client_active(c);
@@ -192,10 +194,31 @@ static void own_course(client_node *c, own_entity *own, tl_entity_id carrier, do
     double hz = tl_client_tick_hz(client_active(c)->client);
     tl_value *place = &values->values.fields[0];
     tl_vec3 velocity = own_velocity(own, carrier, place->position, tick, hz);
-    if (place->velocity.x == 0 && place->velocity.y == 0 && place->velocity.z == 0) { // none is given
+    own->said = (struct own_place){place->position, tick};
+    own->moving = place->velocity.x == 0 && place->velocity.y == 0 && place->velocity.z == 0; // none is given
+    if (own->moving) {
         place->velocity = velocity;
     }
     place->position = along(place->position, place->velocity, -(tick - floor(tick)) / hz);
+}
+
+// A velocity that was worked out says what is likely for the next frames, and no more.
+void client_settle_own(client_node *c)
+{
+    client_link *link = client_active(c);
+    if (!c->own_count || !link->client || tl_client_get_state(link->client) != TL_CLIENT_LIVE) {
+        return;
+    }
+    double tick = tl_client_server_tick(link->client, client_now_us());
+    for (int i = 0; i < c->own_count; i++) {
+        own_entity *own = &c->own[i];
+        if (own->id && own->moving && tick - own->said.tick > SETTLE_TICKS) {
+            tl_values values = {.mask = 1};
+            values.fields[0].position = own->said.position;
+            own->moving = false;
+            tl_client_set(link->client, own->id, tick, own->carrier, &values);
+        }
+    }
 }
 
 void client_set_own_entity(void *self, const void *const *args, void *ret)

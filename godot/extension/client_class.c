@@ -83,6 +83,7 @@ const gd_class client_class = {
     .name = "TramlineClient",
     .parent = "Node",
     .bytes = sizeof(client_node),
+    .create = client_on_create,
     .destroy = client_on_destroy,
     .notify = client_on_notify,
     .properties = properties,

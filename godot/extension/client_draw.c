@@ -78,7 +78,7 @@ static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint3
     gd.destroy[GD_FLOAT32S](&old);
 }
 
-static bool prepare(draw_target *t, gd_object multimesh, uint32_t count, tl_instances *out)
+static void prepare(draw_target *t, gd_object multimesh, uint32_t count)
 {
     bool colours = ask_bool(gd.method.multimesh_is_using_colors, multimesh), customs = ask_bool(gd.method.multimesh_is_using_custom_data, multimesh);
     uint32_t stride = ROWS_FLOATS + 4 * colours + 4 * customs, custom = customs ? ROWS_FLOATS + 4 * colours : 0;
@@ -86,8 +86,6 @@ static bool prepare(draw_target *t, gd_object multimesh, uint32_t count, tl_inst
         ask_int(gd.method.multimesh_get_instance_count, multimesh) != (int64_t)t->capacity) {
         make_room(t, multimesh, count, stride, colours ? ROWS_FLOATS : 0, custom);
     }
-    *out = (tl_instances){gd.float32s_edit(&t->buffer, 0), stride, custom, t->capacity};
-    return out->floats != NULL;
 }
 
 static bool is_multimesh(const char *method, gd_object object)
@@ -130,8 +128,12 @@ static void fill(client_node *c, drawing *d, tl_vec3 origin)
         tl_instances *by_kind[TL_KINDS_MAX] = {0};
         bool complete = true;
         for (int i = 0; i < d->count; i++) {
-            bool ready = prepare(d->targets[i], d->objects[i], d->instances[i].count, &d->instances[i]);
-            if (ready && d->kinds[i] >= 0) {
+            prepare(d->targets[i], d->objects[i], d->instances[i].count);
+        }
+        for (int i = 0; i < d->count; i++) { // once nothing grows any more: a MultiMesh may have been given twice
+            draw_target *t = d->targets[i];
+            d->instances[i] = (tl_instances){gd.float32s_edit(&t->buffer, 0), t->stride, t->custom, t->capacity};
+            if (d->instances[i].floats && d->kinds[i] >= 0) {
                 by_kind[d->kinds[i]] = &d->instances[i];
             }
         }

@@ -67,11 +67,11 @@ void client_get_tick_hz(void *self, const void *const *args, void *ret)
 void client_get_entities(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    uint32_t count = poses_now(c);
-    *(gd_packed *)ret = gd_packed_make(GD_INT64S, count);
-    int64_t *ids = count ? gd.int64s_edit(ret, 0) : NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        ids[i] = (int64_t)c->poses[i].entity;
+    uint32_t most = has_view(c) ? tl_client_get_stats(c->shown.client).entities : 0;
+    *(gd_packed *)ret = gd_packed_make(GD_INT64S, most);
+    if (most) {
+        uint32_t count = tl_client_entities(c->shown.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0), most);
+        gd_resize(GD_INT64S, ret, count < most ? count : most);
     }
 }
 

@@ -113,6 +113,10 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
 {
     gd_object object = e->instance.object;
     *out = NULL;
+    if (e->alone) {
+        gd.method_ptrcall(gd.method.node3d_get_transform, object, NULL, place);
+        return 0;
+    }
     gd.method_ptrcall(gd.method.node3d_get_transform, object, NULL, place);
     for (gd_object above = parent_of(object); above && gd.object_cast_to(above, gd.tag.node3d); above = parent_of(above)) {
         const entity_node *carrier = gd_instance_of(above, &entity_class);
@@ -130,15 +134,17 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
 }
 
 // Keeps where it is in the world at this tick.
-static void note_place(entity_node *e, int64_t tick)
+static void note_place(entity_node *e, int64_t tick, tl_entity_id carrier, tl_vec3 position, tl_quat rotation)
 {
-    gd_transform3d global;
-    gd.method_ptrcall(gd.method.node3d_get_global_transform, e->instance.object, NULL, &global);
     if (e->places[1].tick != tick) {
         e->places[0] = e->places[1];
     }
-    e->places[1].tick = tick;
-    gd_transform_split(&global, &e->places[1].position, &e->places[1].rotation);
+    e->places[1] = (struct entity_place){tick, position, rotation};
+    if (carrier) {
+        gd_transform3d global;
+        gd.method_ptrcall(gd.method.node3d_get_global_transform, e->instance.object, NULL, &global);
+        gd_transform_split(&global, &e->places[1].position, &e->places[1].rotation);
+    }
 }
 
 // Where it was in the world before this tick; NULL: not known.
@@ -269,7 +275,9 @@ void entity_publish(entity_node *e, server_node *s)
         fault(e, "Its kind must be one of its server's kinds.");
         return;
     }
-    tl_entity_ref ref = tl_server_find(s->server, (tl_entity_id)e->entity_id);
+    const tl_entity_id id = (tl_entity_id)e->entity_id;
+    tl_server_find_all(s->server, &id, 1, &e->ref);
+    tl_entity_ref ref = e->ref;
     tl_entity_info info;
     bool here = ref != TL_REF_NONE && tl_server_info(s->server, ref, &info) == TL_OK;
     if (here && !info.owned) {
@@ -292,7 +300,7 @@ void entity_publish(entity_node *e, server_node *s)
         kind_values_free(&values);
         return;
     }
-    note_place(e, tick);
+    note_place(e, tick, carrier, position, rotation);
     if (here && carrier != e->carrier) {
         values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
     }

@@ -21,6 +21,7 @@ typedef struct entity_node {
     uint32_t hint;          // where the client found its entity
     gd_transform3d shown;   // what it was set to last
     tl_entity_id made;      // what it has made on its server
+    tl_entity_ref ref;      // where that found it
     tl_entity_id carrier;   // that was told last
     struct entity_place {
         int64_t tick;

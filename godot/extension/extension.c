@@ -29,6 +29,10 @@ static void deinitialize(void *data, uint32_t level)
     if (level != GD_LEVEL_SCENE) {
         return;
     }
+    if (registered) { // nodes that scripts have lost hold of
+        client_end_all();
+        server_end_all();
+    }
     for (int i = CLASS_COUNT - 1; i >= 0 && registered; i--) {
         gd_class_unregister(classes[i]);
     }

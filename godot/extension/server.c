@@ -5,6 +5,7 @@
 
 #include "tramline/inspect.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,8 +266,30 @@ static void follow_state(server_node *s)
     }
 }
 
+static server_node *all_servers;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
+
+void server_on_create(void *self)
+{
+    server_node *s = self;
+    pthread_mutex_lock(&all_lock);
+    s->next = all_servers;
+    s->place = &all_servers;
+    if (s->next) {
+        s->next->place = &s->next;
+    }
+    all_servers = s;
+    pthread_mutex_unlock(&all_lock);
+}
+
 static void release(server_node *s)
 {
+    pthread_mutex_lock(&all_lock);
+    *s->place = s->next;
+    if (s->next) {
+        s->next->place = s->place;
+    }
+    pthread_mutex_unlock(&all_lock);
     end_now(s, SERVER_STOPPED);
     server_drop_events(s);
     free(s->scratch);
@@ -296,6 +319,14 @@ static void step(server_node *s)
     if (s->doomed) {
         release(s);
         gd_instance_release(s);
+    }
+}
+
+void server_end_all(void)
+{
+    for (server_node *s = all_servers; s; s = s->next) {
+        s->instance.object = NULL; // nobody is told any more
+        end_now(s, SERVER_STOPPED);
     }
 }
 

@@ -42,6 +42,7 @@ typedef struct ref_cache {
 
 typedef struct server_node {
     gd_instance instance;
+    struct server_node *next, **place; // in the list of all
     // properties
     gd_string store_uri, server_name, address, certificate_file, key_file, token_key_file;
     int64_t tick_hz, entities_max, groups_max, clients_max, kbit_s;
@@ -86,6 +87,7 @@ extern const gd_class server_class;
 bool server_can_change(server_node *s, const char *method);
 bool server_can_read(const server_node *s, const char *method);
 extern const gd_signal server_signals[];
+void server_on_create(void *self);
 bool server_on_destroy(void *self);
 void server_on_notify(void *self, int32_t what);
 tl_server_callbacks server_callbacks(server_node *s);
@@ -94,6 +96,9 @@ void server_drop_events(server_node *s);
 void *server_scratch(server_node *s, size_t bytes); // NULL: out of memory
 void server_drop_caches(server_node *s);
 uint64_t server_now_us(void);
+
+// Ends every server: the library is about to go, and with it the code that their stores' threads run.
+void server_end_all(void);
 
 // ---- for TramlineEntity ----
 bool server_add_node(server_node *s, struct entity_node *node);

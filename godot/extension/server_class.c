@@ -74,6 +74,7 @@ const gd_class server_class = {
     .name = "TramlineServer",
     .parent = "Node",
     .bytes = sizeof(server_node),
+    .create = server_on_create,
     .destroy = server_on_destroy,
     .notify = server_on_notify,
     .properties = properties,

@@ -161,12 +161,12 @@ func _walk() -> void:
 	await _seen(avatar, cabin, seat, "in the cabin")
 	var next: int = truth.ride(1)["cabin"]
 	for way in [Vector3(0, 0, -2), Vector3(0.4, 0, 0), Vector3(-0.3, 0, 1.5)]:
-		check_equal(clients[0].set_own_entity(avatar, Transform3D(Basis(), way), next if way.x != 0.0 else cabin), OK, "set_own_entity()")
 		await _seen(avatar, next if way.x != 0.0 else cabin, way, "on its way")
 	# Off, beside the line: in the world's frame, in doubles, since it may be far out.
 	var stop := _beside()
-	check_equal(clients[0].set_own_entity(avatar, Transform3D(), 0, {"position": stop}), OK, "set_own_entity()")
-	await until(func() -> bool: return _all_see(avatar, 0, stop), "who got off is seen at the stop", 10.0)
+	await until(func() -> bool:
+		clients[0].set_own_entity(avatar, Transform3D(), 0, {"position": stop})
+		return _all_see(avatar, 0, stop), "who got off is seen at the stop", 10.0)
 
 
 func _beside() -> PackedFloat64Array:
@@ -174,29 +174,36 @@ func _beside() -> PackedFloat64Array:
 	return PackedFloat64Array([far + 6.25, 0.0, -far - 50.5])
 
 
-# In the frame of its carrier: its place in the world against the carrier's, both as they are seen.
+# By the clients of the other servers, in the frame that it is in.
 func _seen(avatar: int, carrier: int, place: Vector3, what: String) -> void:
-	await until(func() -> bool: return range(1, 3).all(func(number: int) -> bool: return _is_there(clients[number], avatar, carrier, place)),
-			"%s, it is seen by the others in its frame" % what, 10.0)
-
-
-func _is_there(client: TramlineClient, avatar: int, carrier: int, place: Vector3) -> bool:
-	var entity := client.get_entity(avatar)
-	if entity.is_empty() or entity["carrier"] != carrier:
-		return false
-	return (entity["position"] as Vector3).distance_to(place) < 0.05
+	var numbers := PackedFloat64Array([place.x, place.y, place.z])
+	var told := func() -> bool:
+		clients[0].set_own_entity(avatar, Transform3D(Basis(), place), carrier) # in each frame, as a game does
+		return _all_see(avatar, carrier, numbers)
+	if not await until(told, "%s, it is seen by the others in its frame" % what, 10.0):
+		for client in clients:
+			print("%s: %s, should be %s in %d" % [client.get_address(), client.get_entity(avatar), numbers, carrier])
 
 
 func _all_see(avatar: int, carrier: int, place: PackedFloat64Array) -> bool:
-	for number in range(1, 3):
-		var entity := clients[number].get_entity(avatar)
-		if entity.is_empty() or entity["carrier"] != carrier:
-			return false
-		var t: PackedFloat64Array = clients[number].get_transforms(PackedInt64Array([avatar]))
-		# Some hundred metres away, perhaps: so many millimetres are allowed.
-		if absf(t[0] - place[0]) > 2.5 or absf(t[1] - place[1]) > 2.5 or absf(t[2] - place[2]) > 2.5:
-			return false
-	return true
+	return range(1, 3).all(func(number: int) -> bool: return _sees(number, avatar, carrier, place))
+
+
+# Within its tolerance: 1 mrad of how far it is from where that client sits, both as it sees them.
+func _sees(number: int, avatar: int, carrier: int, place: PackedFloat64Array) -> bool:
+	var entity := clients[number].get_entity(avatar)
+	if entity.is_empty() or entity["carrier"] != carrier:
+		return false
+	var is_at: PackedFloat64Array = clients[number].get_transforms(PackedInt64Array([avatar, views[number].rider["cabin"]]))
+	var allowed := 0.001 * maxf(_distance(is_at.slice(0, 3), is_at.slice(7, 10)) + 10.0, 20.0) + 0.01
+	if carrier == 0:
+		return _distance(is_at.slice(0, 3), place) <= allowed
+	var in_frame: Vector3 = entity["position"]
+	return _distance(PackedFloat64Array([in_frame.x, in_frame.y, in_frame.z]), place) <= allowed
+
+
+func _distance(a: PackedFloat64Array, b: PackedFloat64Array) -> float:
+	return sqrt((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
 
 
 func _kill() -> void:

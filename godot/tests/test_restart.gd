@@ -38,6 +38,10 @@ func run() -> void:
 	var other := new_server(store, [new_kind("sphere")] as Array[TramlineKind])
 	root.add_child(other)
 	check(other.start() != OK, "a server with other kinds than the world's does not start")
+	# One that runs, and is lost hold of: the engine still ends as it should, and run.sh looks at its exit status.
+	var lost := new_server(folder("lost"), kinds)
+	if await start(lost):
+		root.remove_child(lost)
 	check(other.get_state() == TramlineServer.FAILED and "kinds" in other.get_state_text(), "it says why: %s" % other.get_state_text())
 
 

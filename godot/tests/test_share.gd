@@ -205,6 +205,11 @@ func _own_entity() -> void:
 	var there := Transform3D(Basis(), Vector3(-4, 0, 9))
 	check_equal(client.set_own_entity(made[3], there), OK, "set_own_entity()")
 	await until(func() -> bool: return server.get_entity(made[3])["transform"].origin.distance_to(there.origin) < 0.03, "the server sees it there")
+	# It steps aside, and then nothing is said of it: it stays.
+	var aside := Transform3D(Basis(), Vector3(-4, 0, 10.5))
+	check_equal(client.set_own_entity(made[3], aside), OK, "set_own_entity()")
+	await seconds(1.5)
+	check_near(server.get_entity(made[3])["transform"].origin, aside.origin, 0.03, "where an own entity is, of which nothing more was said")
 
 
 func _groups() -> void:

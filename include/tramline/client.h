@@ -107,6 +107,8 @@ TL_API tl_result tl_client_kind(const tl_client *client, int kind, tl_kind_def *
 // All entities of the view at one time: fills `out`, gives how many there are. `smooth`: corrections are spread over some
 // ticks, for display; otherwise the published curves themselves.
 TL_API uint32_t tl_client_poses(const tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
+// Only whose they are, in the same order.
+TL_API uint32_t tl_client_entities(tl_client *client, double tick, tl_entity_id *out, uint32_t capacity);
 // TL_ERR_NOT_FOUND: not in the view, or its carrier is not.
 TL_API tl_result tl_client_pose(const tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
 // Room for the entities of one kind or several as a renderer's instances: each three rows of four floats, its basis and, in

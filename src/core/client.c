@@ -1,10 +1,5 @@
-#include "channel.h"
-#include "clock.h"
+#include "client_internal.h"
 #include "record.h"
-#include "tramline/client.h"
-#include "tramline/token.h"
-#include "values.h"
-#include "view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,70 +11,7 @@ enum {
     REPORT_EVERY_US = 50000,
     REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
     SILENCE_US = 10000000,
-    SENT_TIMES = 256,
     ANSWER_US = 10000000, // after so long without an answer a request has failed: its entity's server is gone
-};
-
-typedef struct owned_entity {
-    tl_entity_id id, carrier;
-    int kind;
-    uint16_t version;
-    bool unsent;                // not acknowledged yet
-    bool in_report;
-    uint16_t first_report;      // the first that carried this version
-    int64_t words[TL_STATE_WORDS_MAX];
-} owned_entity;
-
-typedef struct asked {
-    uint32_t number;
-    int kind;
-    tl_entity_id carrier;
-    bool own;
-    uint64_t sent_us;
-    int64_t words[TL_STATE_WORDS_MAX];
-} asked;
-
-enum { ASKED_MAX = 64 };
-
-struct tl_client {
-    tl_client_def def;
-    unsigned char token[TL_TOKEN_BYTES_MAX];
-    tl_heap heap;
-    tl_kinds kinds;
-    bool kinds_known;
-    unsigned char *kind_table;
-    size_t kind_table_bytes, kind_table_got;
-    tl_view view;
-    bool view_made;
-    tl_client_state state;
-    bool state_changed;
-    char text[256];
-    uint64_t now_us, started_us, hello_us, heard_us, report_us;
-    bool report_soon;
-    tl_clock clock;
-    uint32_t tick_hz;
-    int64_t world_tick;          // of the newest head, for extending 32 bits
-    // datagrams in
-    uint64_t newest_sequence;    // full
-    bool any_sequence;
-    unsigned char bits[TL_ACK_BITS / 8];
-    // reports out
-    uint16_t report_sequence;
-    uint64_t sent_us[SENT_TIMES];
-    uint16_t acked_report;
-    bool any_acked;
-    tl_channel channel;
-    tl_entity_id observer_id;
-    tl_vec3 observer;
-    bool observes_entity, observer_set;
-    owned_entity *owned;
-    uint32_t owned_count;
-    asked *asked;
-    uint32_t asked_count, request_number;
-    tl_client_event events[64]; // ring of messages and answers; entities' events are the view's
-    unsigned char *event_data;  // 64 messages
-    uint32_t event_first, event_count;
-    tl_client_stats stats;
 };
 
 tl_client_def tl_client_def_default(void)
@@ -91,7 +23,7 @@ size_t tl_client_memory(const tl_client_def *def)
 {
     // Wide limits; what is not used is not touched. An entity may be in two streams while levels change over.
     return tl_view_bytes(def->entities_max) + (size_t)def->entities_max * 2 * (sizeof(tl_view_slot) * 3 + 256) + TL_KIND_TABLE_BYTES_MAX * 2 +
-           TL_OWNED_MAX * sizeof(owned_entity) * 2 + ASKED_MAX * sizeof(asked) * 2 + (8u << 20);
+           TL_OWNED_MAX * sizeof(tl_owned_entity) * 2 + TL_ASKED_MAX * sizeof(tl_asked) * 2 + (8u << 20);
 }
 
 tl_result tl_client_create(const tl_client_def *def, tl_client **out)
@@ -111,7 +43,7 @@ tl_result tl_client_create(const tl_client_def *def, tl_client **out)
     tl_heap_init(&c->heap, memory, bytes);
     c->kind_table = tl_heap_alloc(&c->heap, TL_KIND_TABLE_BYTES_MAX);
     c->owned = tl_heap_alloc(&c->heap, TL_OWNED_MAX * sizeof *c->owned);
-    c->asked = tl_heap_alloc(&c->heap, ASKED_MAX * sizeof *c->asked);
+    c->asked = tl_heap_alloc(&c->heap, TL_ASKED_MAX * sizeof *c->asked);
     c->event_data = tl_heap_alloc(&c->heap, 64 * TL_MESSAGE_BYTES_MAX);
     c->world_tick = -1;
     tl_channel_init(&c->channel, &c->heap);
@@ -219,11 +151,11 @@ static void on_answer(tl_client *c, const void *data, size_t size)
     bool awaited = false;
     if (r.bad) return;
     for (uint32_t i = 0; i < c->asked_count; i++) {
-        asked *a = &c->asked[i];
+        tl_asked *a = &c->asked[i];
         if (a->number != event.request) continue;
         if (a->own && event.result == TL_OK && c->owned_count < TL_OWNED_MAX) {
-            owned_entity *o = &c->owned[c->owned_count++];
-            *o = (owned_entity){.id = event.entity, .carrier = a->carrier, .kind = a->kind};
+            tl_owned_entity *o = &c->owned[c->owned_count++];
+            *o = (tl_owned_entity){.id = event.entity, .carrier = a->carrier, .kind = a->kind};
             memcpy(o->words, a->words, sizeof o->words);
         }
         *a = c->asked[--c->asked_count];
@@ -306,8 +238,8 @@ static void mark_taken(tl_client *c, uint64_t full)
 static void take_time(tl_client *c, const tl_frame_head *head, int64_t tick)
 {
     int64_t server_us = tick * 1000000 / c->tick_hz + (int64_t)head->sent_units * TL_TIME_UNIT_US, rtt_us = -1;
-    bool of_last = head->held_units < TL_TIME_UNITS_MAX && (uint16_t)(c->report_sequence - head->ack) < SENT_TIMES;
-    if (of_last) rtt_us = (int64_t)(c->now_us - c->sent_us[head->ack % SENT_TIMES]) - (int64_t)head->held_units * TL_TIME_UNIT_US;
+    bool of_last = head->held_units < TL_TIME_UNITS_MAX && (uint16_t)(c->report_sequence - head->ack) < TL_SENT_TIMES;
+    if (of_last) rtt_us = (int64_t)(c->now_us - c->sent_us[head->ack % TL_SENT_TIMES]) - (int64_t)head->held_units * TL_TIME_UNIT_US;
     if (of_last && rtt_us < 0) rtt_us = 0;
     if (head->sent_units < TL_TIME_UNITS_MAX) tl_clock_add(&c->clock, c->now_us, server_us, rtt_us);
     c->stats.rtt_ms = c->clock.rtt_us / 1000;
@@ -321,7 +253,7 @@ static void take_report_ack(tl_client *c, const tl_frame_head *head)
     c->any_acked = true;
     c->acked_report = head->ack;
     for (uint32_t i = 0; i < c->owned_count; i++) {
-        owned_entity *o = &c->owned[i];
+        tl_owned_entity *o = &c->owned[i];
         if (o->unsent && o->in_report && (int16_t)(head->ack - o->first_report) >= 0) o->unsent = false;
     }
 }
@@ -473,7 +405,7 @@ static void write_owned(tl_client *c, tl_writer *w)
     tl_write_varint(w, 0);
     tl_write_signed(w, tick);
     for (uint32_t i = 0; i < c->owned_count && count < 100; i++) {
-        owned_entity *o = &c->owned[i];
+        tl_owned_entity *o = &c->owned[i];
         if (!o->unsent) continue;
         const tl_kind *kind = &c->kinds.kinds[o->kind];
         tl_writer before = *w;
@@ -512,7 +444,7 @@ static void send_report(tl_client *c)
     if (owned) write_owned(c, &w);
     for (uint32_t i = 0; i < c->owned_count && !owned; i++) c->owned[i].in_report = false; // so this report's arrival says nothing of them
     if (messages) tl_channel_write(&c->channel, &w, c->now_us);
-    c->sent_us[head.sequence % SENT_TIMES] = c->now_us;
+    c->sent_us[head.sequence % TL_SENT_TIMES] = c->now_us;
     c->report_us = c->now_us;
     c->report_soon = false;
     if (!w.bad) send_bytes(c, data, w.size);
@@ -620,164 +552,7 @@ int64_t tl_client_frame_tick(const tl_client *c)
     return c->view.tick;
 }
 
-int tl_client_kind_count(const tl_client *c)
-{
-    return c->kinds_known ? c->kinds.count : 0;
-}
-
-const char *tl_client_kind_name(const tl_client *c, int kind)
-{
-    return kind >= 0 && kind < tl_client_kind_count(c) ? c->kinds.kinds[kind].name : "";
-}
-
-tl_result tl_client_kind(const tl_client *c, int kind, tl_kind_def *out)
-{
-    if (kind < 0 || kind >= tl_client_kind_count(c)) return TL_ERR_NOT_FOUND;
-    tl_kinds_def(&c->kinds.kinds[kind], out);
-    return TL_OK;
-}
-
-static bool fill_pose(const tl_client *c, int32_t index, double tick, bool smooth, tl_pose *out)
-{
-    tl_view_source source = tl_view_source_of(&c->view, index);
-    *out = (tl_pose){.entity = c->view.entities[index].id, .carrier = source.carrier_id, .kind = c->view.entities[index].kind, .level = source.level};
-    return tl_view_pose(&c->view, index, tick, smooth, &out->position, &out->rotation);
-}
-
-uint32_t tl_client_poses(const tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < c->view.entity_top; i++) {
-        tl_pose pose;
-        if (!c->view.entities[i].used || !fill_pose(c, (int32_t)i, tick, smooth, &pose)) continue;
-        if (count < capacity) out[count] = pose;
-        count++;
-    }
-    return count;
-}
-
-tl_result tl_client_pose(const tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
-{
-    int32_t index = tl_view_find(&c->view, entity);
-    return index != TL_NONE && fill_pose(c, index, tick, smooth, out) ? TL_OK : TL_ERR_NOT_FOUND;
-}
-
-void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX])
-{
-    for (int kind = 0; kind < TL_KINDS_MAX; kind++)
-        if (by_kind[kind]) by_kind[kind]->count = 0;
-    tl_view_instances(&c->view, tick, origin, by_kind);
-}
-
-tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out)
-{
-    const tl_view *v = &c->view;
-    if (*hint >= v->entity_top || !v->entities[*hint].used || v->entities[*hint].id != entity) {
-        int32_t index = tl_view_find(v, entity);
-        if (index == TL_NONE) return TL_ERR_NOT_FOUND;
-        *hint = (uint32_t)index;
-    }
-    return tl_view_placed(&c->view, (int32_t)*hint, tick, out) ? TL_OK : TL_ERR_NOT_FOUND;
-}
-
-tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
-{
-    int32_t index = tl_view_find(&c->view, entity);
-    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
-    tl_view_source source = tl_view_source_of(&c->view, index);
-    tl_values_get(source.state, source.kind, &c->kinds, source.level, tick, out);
-    if (source.carrier_id) return TL_OK;
-    out->fields[0].position.x += (double)source.origin.x_m;
-    out->fields[0].position.y += (double)source.origin.y_m;
-    out->fields[0].position.z += (double)source.origin.z_m;
-    return TL_OK;
-}
-
 void tl_client_validate(const tl_client *c)
 {
     tl_view_validate(&c->view);
-}
-
-// ---- changing the world ----
-
-tl_result tl_client_send(tl_client *c, const void *data, size_t size)
-{
-    return c->state == TL_CLIENT_LIVE ? tl_channel_send(&c->channel, TL_MESSAGE_USER, data, size) : TL_ERR_STATE;
-}
-
-static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id entity, int kind_number, tl_entity_id carrier, const tl_values *values, uint32_t *number)
-{
-    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
-    if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) return TL_ERR_INVALID;
-    if (c->asked_count == ASKED_MAX) return TL_AGAIN;
-    asked *a = &c->asked[c->asked_count];
-    *a = (asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own, .sent_us = c->now_us};
-    unsigned char data[TL_MESSAGE_BYTES_MAX];
-    tl_writer w = tl_writer_make(data, sizeof data);
-    tl_write_fixed(&w, a->number, 4);
-    tl_write_varint(&w, type);
-    if (type == TL_REQUEST_CREATE) tl_write_varint(&w, own);
-    if (type != TL_REQUEST_CREATE) tl_write_varint(&w, entity);
-    if (type != TL_REQUEST_DELETE) {
-        const tl_kind *kind = &c->kinds.kinds[kind_number];
-        int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
-        if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
-        for (int i = 0; i < kind->field_count; i++)
-            if (values->mask >> i & 1) tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
-        tl_write_varint(&w, (uint64_t)kind_number);
-        if (type == TL_REQUEST_CREATE) tl_write_varint(&w, carrier);
-        tl_write_varint(&w, values->mask);
-        tl_fields_write(&w, kind, tick, values->mask, a->words);
-    }
-    if (w.bad) return TL_ERR_INVALID;
-    tl_result result = tl_channel_send(&c->channel, TL_MESSAGE_REQUEST, data, w.size);
-    if (result != TL_OK) return result;
-    c->asked_count++;
-    c->report_soon = true;
-    if (number) *number = a->number;
-    return TL_OK;
-}
-
-tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request)
-{
-    return values->mask & 1 ? ask(c, TL_REQUEST_CREATE, own, 0, kind, carrier, values, request) : TL_ERR_INVALID;
-}
-
-tl_result tl_client_request_update(tl_client *c, tl_entity_id entity, const tl_values *values, uint32_t *request)
-{
-    int32_t index = tl_view_find(&c->view, entity);
-    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
-    return ask(c, TL_REQUEST_UPDATE, false, entity, c->view.entities[index].kind, 0, values, request);
-}
-
-tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *request)
-{
-    for (uint32_t i = 0; i < c->owned_count; i++)
-        if (c->owned[i].id == entity) c->owned[i--] = c->owned[--c->owned_count];
-    return ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
-}
-
-tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
-{
-    owned_entity *o = NULL;
-    for (uint32_t i = 0; i < c->owned_count; i++)
-        if (c->owned[i].id == entity) o = &c->owned[i];
-    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
-    if (o == NULL) return TL_ERR_NOT_FOUND;
-    const tl_kind *kind = &c->kinds.kinds[o->kind];
-    if (!tl_values_valid(kind, values) || !(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
-    uint32_t changed = 0;
-    if (carrier != o->carrier) {
-        for (int i = 0; i < kind->field_count; i++)
-            if (values->mask >> i & 1) tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
-        o->carrier = carrier;
-        changed = 1;
-    } else {
-        changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
-    }
-    if (changed == 0) return TL_OK;
-    o->version = (uint16_t)(o->version + 1 ? o->version + 1 : 1);
-    o->unsent = true;
-    o->in_report = false;
-    return TL_OK;
 }

@@ -151,6 +151,8 @@ void tl_view_local_pose(const tl_view *v, int32_t entity, double tick, bool smoo
 bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
 // All of them, see tl_client_instances(); adds to the counts.
 void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
+// Whose they are: fills `out`, gives how many there are.
+uint32_t tl_view_entities(tl_view *v, double tick, tl_entity_id *out, uint32_t capacity);
 // One of them; false while its carrier is not in the view.
 bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out);
 bool tl_view_next_event(tl_view *v, tl_view_event *out);

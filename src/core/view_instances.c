@@ -75,6 +75,17 @@ bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out)
     return true;
 }
 
+uint32_t tl_view_entities(tl_view *v, double tick, tl_entity_id *out, uint32_t capacity)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < v->entity_top; i++) {
+        if (v->drawn[i].state == TL_DRAWN_NONE || !holds(v, (int32_t)i, tick)) continue;
+        if (count < capacity) out[count] = v->entities[i].id;
+        count++;
+    }
+    return count;
+}
+
 static void write_instance(const tl_view_drawn *d, double tick, tl_vec3 origin, float *to)
 {
     double ticks = tick - d->tick;

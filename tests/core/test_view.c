@@ -262,15 +262,21 @@ static void check_instances(link *l, double display_tick)
         arrays[k] = (tl_instances){.floats = floats[k], .stride = STRIDE, .custom = CUSTOM, .capacity = k == 0 && l->w->tick % 2 ? 50 : 2000};
     }
     tl_view_instances(&l->view, display_tick, origin, by_kind);
+    static tl_entity_id ids[4000];
+    uint32_t id_count = tl_view_entities(&l->view, display_tick, ids, 4000), seen = 0;
     for (uint32_t i = 0; i < l->view.entity_top; i++) {
         const tl_view_entity *e = &l->view.entities[i];
         tl_vec3 position;
         tl_quat rotation;
-        if (!e->used || !by_kind[e->kind] || !tl_view_pose(&l->view, (int32_t)i, display_tick, true, &position, &rotation)) continue;
+        if (!e->used || !tl_view_pose(&l->view, (int32_t)i, display_tick, true, &position, &rotation)) continue;
+        CHECK(seen < id_count && ids[seen] == e->id);
+        seen++;
+        if (!by_kind[e->kind]) continue;
         uint32_t k = (uint32_t)(by_kind[e->kind] - arrays), n = at[k]++;
         if (n < arrays[k].capacity) check_instance(l, (int32_t)i, display_tick, origin, floats[k] + (size_t)n * STRIDE);
     }
     for (int k = 0; k < TL_KINDS_MAX; k++) CHECK(arrays[k].count == at[k]);
+    CHECK_EQUAL(seen, id_count);
 }
 
 static void tick(link *l)

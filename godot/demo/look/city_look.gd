@@ -13,7 +13,7 @@ const SKY := preload("res://shaders/sky.gdshader")
 const LAMPS_CHUNK := 4 # blocks along an edge of what is drawn or left out together
 const LAMP_EVERY_M := 100.0 / 3.0
 const RAIL_STEP_M := 2.5 # in corners
-const BEYOND_M := 16000.0 # the ground goes on so far
+const BEYOND_M := 30000.0 # the ground goes on so far
 
 var environment: Environment
 var sun: DirectionalLight3D

@@ -10,7 +10,7 @@ const TramLine := preload("tram_line.gd")
 const JOIN_S_MAX := 60.0
 const QUIET_MS := 4 # after a frame's last datagram
 const CHECK_EVERY_S := 1.0
-const REJOIN_S_MAX := 5.0 # after a move to another server: until then the view may still fill
+const FILL_S_MAX := 5.0 # after a connection: until then the view may still fill, and be coarse
 const OVER_ONE_IN := 1000 # of all places so few may be more than 1 mrad off, and none more than 2
 const GAP_S_MAX := 15.0 # between two checks: a server may die meanwhile, and the client go on at another
 
@@ -30,7 +30,7 @@ var _datagram_ms := 0
 var _checks := 0
 var _failed := 0
 var _over := 0 # places
-var _rejoin_s := -INF # when it connected last
+var _connected_s := 0.0 # when it connected last
 var _samples := 0
 var _worst_mrad := 0.0
 
@@ -40,7 +40,7 @@ func begin(client: TramlineClient, layout: Layout, options: Options) -> void:
 	_layout = layout
 	_options = options
 	_check = TruthCheck.new(layout, options.entities)
-	client.connected.connect(func() -> void: _rejoin_s = _since_s)
+	client.connected.connect(func() -> void: _connected_s = _since_s)
 
 
 # Until the view is whole nobody knows how many the big city has: the trams' ids are its last ones.
@@ -95,21 +95,22 @@ func _check_view() -> void:
 			_joined = true
 			print("all %d entities in view after %.2f s" % [finding.seen, _since_s])
 			_since_s = 0.0
-			_rejoin_s = -INF
+			_connected_s = 0.0
 			_next_s = CHECK_EVERY_S
 		return
-	_checks += 1
 	_gap_s = maxf(_gap_s, _since_s - _last_s)
 	_last_s = _since_s
-	_samples += finding.compared
-	var filling := finding.missing() > 0 and _since_s - _rejoin_s < REJOIN_S_MAX
+	var filling := _since_s - _connected_s < FILL_S_MAX and finding.is_sound() and (finding.missing() > 0 or finding.over > 0)
 	var held := finding.all_held() or filling
 	_failed += int(not held)
-	_over += finding.over
+	if not filling:
+		_checks += 1
+		_samples += finding.compared
+		_over += finding.over
 	_worst_mrad = maxf(_worst_mrad, finding.worst_mrad)
 	print("%d s: %d of %d in view, %d others, %d compared, worst %.2f mrad (%.3f m), %d kbit/s%s" % [
 		int(_since_s), finding.seen, finding.expected, finding.foreign, finding.compared, finding.worst_mrad, finding.worst_m,
-		int(_client.get_stats().kbit_s), "  (comes back)" if filling else "" if held else _faults(finding)])
+		int(_client.get_stats().kbit_s), "  (still fills)" if filling else "" if held else _faults(finding)])
 
 
 func _faults(finding: TruthCheck.Finding) -> String:

@@ -13,6 +13,7 @@ func _ready() -> void:
 	_options = Options.read()
 	_server = SERVER.instantiate()
 	_server.options = _options
+	_server.ends_by_itself = false # the client does
 	add_child(_server)
 	if _server.server:
 		_server.server.started.connect(_on_started)

@@ -91,7 +91,6 @@ func _build() -> void:
 	_overlay = Overlay.new()
 	add_child(_overlay)
 	_overlay.build(layout)
-	rider.hint_changed.connect(_overlay.set_hint)
 	_check = TruthCheck.new(layout, 0)
 
 
@@ -105,8 +104,12 @@ func _process(delta: float) -> void:
 	_ran_s += delta
 	if options.seconds > 0.0 and _ran_s > options.seconds and not options.bot:
 		get_tree().quit()
-	if not _overlay or client.get_state() != TramlineClient.LIVE:
+	if not _overlay:
 		return
+	if client.get_state() != TramlineClient.LIVE:
+		_overlay.set_hint("connecting to %s …" % client.get_address())
+		return
+	_overlay.set_hint(rider.hint())
 	_overlay.strip.show_time(rider.time_s(), rider.tram if rider.is_carried() else -1)
 	_show_s += delta
 	if _show_s >= SHOW_EVERY_S:

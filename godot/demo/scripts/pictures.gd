@@ -10,8 +10,9 @@ const WAIT_S_MAX := 60.0
 const STOP := 2 # whose picture is taken
 const STILL_S := 1.5
 const CALM_KBIT_S := 600.0 # more than that is catching up
+const LATENCY_MS_MAX := 100.0
 const CLOCK_MS_MAX := 5.0 # how far off the idea of the server's time may be
-const SETTLE_S := 6.0 # at each place, for the view to get fine
+const SETTLE_S := 5.0 # at each place, for the view to get fine
 const JPEG_QUALITY := 0.88
 
 var _main: Node3D
@@ -32,6 +33,7 @@ func _run() -> void:
 			if view_name == "stop":
 				await _wait_for_tram()
 			await get_tree().create_timer(SETTLE_S).timeout
+			await _wait_for_all()
 			place(_main.rider, _main.layout, view_name)
 			code = await _take(view_name)
 		else:
@@ -63,7 +65,7 @@ func _wait_for_all() -> bool:
 		var stats: Dictionary = _main.client.get_stats()
 		var now: int = stats.entities
 		var steady: bool = _main.client.get_state() == TramlineClient.LIVE and stats.clock_error_ms < CLOCK_MS_MAX \
-				and stats.kbit_s < CALM_KBIT_S and stats.kbit_s > 0
+				and stats.kbit_s < CALM_KBIT_S and stats.kbit_s > 0 and stats.latency_ms > 0.0 and stats.latency_ms < LATENCY_MS_MAX
 		still_s = still_s + 0.25 if steady and absi(now - count) < 8 and now > 0 else 0.0
 		count = now
 	print("pictures: %d entities in view" % count)

@@ -2,8 +2,6 @@
 # Places are relative to the layout's origin, so that single floats do far away too. In a cabin, the place is in its frame.
 extends Node3D
 
-signal hint_changed(text: String)
-
 const Layout := preload("layout.gd")
 const TramLine := preload("tram_line.gd")
 const SmallCity := preload("small_city.gd")
@@ -35,7 +33,6 @@ var _layout: Layout
 var _first_id := 0 # of tram 0
 var _request := -1
 var _asked_s := 0.0
-var _hint := ""
 var _way: Array[Vector3] = [] # that one is led along, in the frame of the place
 var _then := Callable() # what comes at its end
 
@@ -46,10 +43,11 @@ func begin(client: TramlineClient, layout: Layout, ride: int) -> void:
 	tram = ride % layout.line.tram_count
 	cabin = ride / layout.line.tram_count % TramLine.CABINS
 	camera = Camera3D.new()
-	camera.near = 0.06
-	camera.far = 24000.0
-	camera.fov = 70.0
 	add_child(camera)
+	camera.near = 0.06
+	camera.far = 40000.0
+	camera.fov = 70.0
+	camera.look_at_from_position(Vector3(0, 220, 420), Vector3.ZERO) # until it is known where the trams are
 	client.request_answered.connect(_on_answer)
 	client.entity_left.connect(_on_left)
 	client.disconnected.connect(func(_reason: String) -> void: avatar = 0)
@@ -98,7 +96,6 @@ func _process(delta: float) -> void:
 		_follow_way(delta)
 	else:
 		_move(delta)
-	_update_hint()
 	_share(delta)
 	update_camera()
 
@@ -306,19 +303,15 @@ func ride_again() -> void:
 	look = Vector2.ZERO
 
 
-func _update_hint() -> void:
-	var text := ""
+# What one can do here and now.
+func hint() -> String:
 	var stop := _layout.line.stop_of(time_s(), tram)
 	match mode:
 		Mode.SEATED, Mode.ABOARD:
-			text = "E: get off at %s" % _layout.stop_label(stop) if stop >= 0 else "W A S D: walk through the tram"
+			return "E: get off at %s" % _layout.stop_label(stop) if stop >= 0 else "W A S D: walk through the tram"
 		Mode.ON_FOOT:
-			text = "E: board, when a tram stands here"
-		Mode.FLYING:
-			text = "F: come down here   T: back to the tram"
-	if text != _hint:
-		_hint = text
-		hint_changed.emit(text)
+			return "E: board, when a tram stands here"
+	return "F: come down here   T: back to the tram"
 
 
 # --- the avatar, which everybody else sees ---

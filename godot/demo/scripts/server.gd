@@ -9,6 +9,7 @@ const SmallCity := preload("small_city.gd")
 const UNKNOWN := -2 # of a carrier
 const FILL_AFTER_S := 1.0 # a new server first learns what its world has
 
+var ends_by_itself := true # after --seconds
 var options: Options
 var server: TramlineServer
 
@@ -17,6 +18,7 @@ var _ids := PackedInt64Array()
 var _carriers := PackedInt32Array() # as last published
 var _filled := false
 var _waited_s := 0.0
+var _ran_s := 0.0
 
 
 func _ready() -> void:
@@ -39,6 +41,8 @@ func _ready() -> void:
 	add_child(server)
 	server.started.connect(_on_started)
 	server.tick.connect(_on_tick)
+	server.stopped.connect(func() -> void: get_tree().quit())
+	get_tree().auto_accept_quit = false # it ends in order
 	server.group_adopted.connect(_on_adopted)
 	server.failed.connect(func(message: String) -> void: _end(message))
 	server.fenced.connect(func(message: String) -> void: _end(message))
@@ -60,7 +64,23 @@ func _on_started() -> void:
 		file.store_string(JSON.stringify({"name": server.server_name, "port": server.get_port(), "fingerprint": server.get_fingerprint()}))
 
 
+func _notification(what: int) -> void:
+	if what == NOTIFICATION_WM_CLOSE_REQUEST:
+		_leave()
+
+
+# Hands its groups to the other servers, if there are any, and ends.
+func _leave() -> void:
+	if server and server.get_state() == TramlineServer.RUNNING:
+		server.stop()
+	else:
+		get_tree().quit()
+
+
 func _process(delta: float) -> void:
+	_ran_s += delta
+	if ends_by_itself and options.seconds > 0.0 and _ran_s >= options.seconds and server.get_state() == TramlineServer.RUNNING:
+		server.stop()
 	if _filled or server.get_state() != TramlineServer.RUNNING:
 		return
 	_waited_s += delta

@@ -9,6 +9,7 @@ const Rider := preload("rider.gd")
 const WAIT_S_MAX := 400.0 # for a tram
 const AVATAR_S_MAX := 10.0
 const SIT_S := 4.0
+const FRESH_S := 6.0
 const LOOK_ROUND_S := 3.0 # at the stop
 const WALK_MPS := 1.5
 const JUMP_M := 1.0 # beyond what a tram and a walk come to between two looks
@@ -37,7 +38,7 @@ func _run() -> void:
 	await get_tree().create_timer(SIT_S).timeout
 	await _walk_to_next_cabin()
 	await _expect_carrier("has walked to cabin %d" % _rider.cabin)
-	await _wait_until(func() -> bool: return _rider.alight(), WAIT_S_MAX, "a stop")
+	await _wait_until(func() -> bool: return _has_just_come() and _rider.alight(), WAIT_S_MAX, "a stop")
 	await _wait_until(func() -> bool: return not _rider.is_busy(), WAIT_S_MAX, "the way out")
 	await _expect_carrier("got off")
 	await get_tree().create_timer(LOOK_ROUND_S).timeout
@@ -52,6 +53,13 @@ func _run() -> void:
 		_problem = "the avatar jumped by %.2f m" % _jump_m
 	print("tour: ", _problem if _problem else "all went well; the avatar's largest step beside its frame was %.2f m" % _jump_m)
 	get_tree().quit(int(_problem != ""))
+
+
+# Has the tram come to a stop so lately that one can get off and in again?
+func _has_just_come() -> bool:
+	var line := _layout.line
+	var stop := line.stop_of(_rider.time_s(), _rider.tram)
+	return stop >= 0 and fposmod(_rider.time_s() + _rider.tram * line.headway_s, line.period_s) < line.stops[stop].arrive_s + FRESH_S
 
 
 func _wait_until(done: Callable, seconds: float, what: String) -> void:

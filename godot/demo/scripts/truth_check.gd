@@ -1,6 +1,6 @@
 # Compares what a client sees with the truth, which is known apart from the network. Of the small city everything is known.
-# Of the big one the trams and their cabins are, by their timetable; of all others it is checked that each is there once,
-# inside of the city, and, if something carries it, in a cabin.
+# Of the big one the trams and their cabins are, by their timetable; of all others it is checked that each is there once, in
+# a street (nobody walks through a house), and, if something carries it, in a cabin.
 extends RefCounted
 
 const Layout := preload("layout.gd")
@@ -8,7 +8,7 @@ const TramLine := preload("tram_line.gd")
 const SmallCity := preload("small_city.gd")
 
 const NEAR_M := 20.0 # nearer than that, 2 cm are allowed: 1 mrad from here
-const STREET_HALF_M := 10.0
+const STREET_HALF_M := 8.0 # from its middle to the houses
 const STREET_KINDS: PackedStringArray = ["walker", "car", "thing"]
 
 class Finding:
@@ -28,9 +28,12 @@ class Finding:
 	func missing() -> int:
 		return expected - seen
 
+	# What holds also while a view still fills.
+	func is_sound() -> bool:
+		return doubled == 0 and wrong_carrier == 0 and wrong_kind == 0
+
 	func all_held() -> bool:
-		return missing() == 0 and doubled == 0 and over_twice == 0 and wrong_carrier == 0 and wrong_kind == 0 \
-				and astray == 0
+		return is_sound() and missing() == 0 and over_twice == 0 and astray == 0
 
 var _layout: Layout
 var _small: SmallCity # null: the big city
@@ -150,7 +153,6 @@ func _check_big(finding: Finding, view: Dictionary, time_s: float, observer: Pac
 	var kinds: PackedInt32Array = view.kinds
 	var carriers: PackedInt64Array = view.carriers
 	var transforms: PackedFloat64Array = view.transforms
-	var reach_m := _layout.half_m() + STREET_HALF_M
 	var tram_first := finding.expected - _layout.line.tram_count * SmallCity.PARTS
 	for n in ids.size():
 		var index := (ids[n] & 0xffffffffffff) - 1
@@ -170,8 +172,18 @@ func _check_big(finding: Finding, view: Dictionary, time_s: float, observer: Pac
 		if carriers[n]:
 			var part := ((carriers[n] & 0xffffffffffff) - 1 - tram_first)
 			finding.wrong_carrier += int(part < 0 or part % SmallCity.PARTS == 0)
-		elif absf(transforms[n * 7] - _layout.origin_x_m) > reach_m or absf(transforms[n * 7 + 2] - _layout.origin_z_m) > reach_m:
+		elif not _is_in_street(transforms, n * 7, observer):
 			finding.astray += 1
+
+
+func _is_in_street(transforms: PackedFloat64Array, at: int, observer: PackedFloat64Array) -> bool:
+	var x := transforms[at] - _layout.origin_x_m
+	var z := transforms[at + 2] - _layout.origin_z_m
+	var dx := transforms[at] - observer[0]
+	var dz := transforms[at + 2] - observer[2]
+	var allowed_m := 0.001 * maxf(sqrt(dx * dx + dz * dz), NEAR_M)
+	var across_m := minf(absf(x - roundf(x / Layout.BLOCK_M) * Layout.BLOCK_M), absf(z - roundf(z / Layout.BLOCK_M) * Layout.BLOCK_M))
+	return across_m < STREET_HALF_M + allowed_m and maxf(absf(x), absf(z)) < _layout.half_m() + STREET_HALF_M + allowed_m
 
 
 func _compare_tram(finding: Finding, transforms: PackedFloat64Array, at: int, time_s: float, tram: int, part: int,

@@ -1,0 +1,86 @@
+// What a client does: messages, requests, own entities.
+#include "client_internal.h"
+#include "record.h"
+#include "values.h"
+
+tl_result tl_client_send(tl_client *c, const void *data, size_t size)
+{
+    return c->state == TL_CLIENT_LIVE ? tl_channel_send(&c->channel, TL_MESSAGE_USER, data, size) : TL_ERR_STATE;
+}
+
+static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id entity, int kind_number, tl_entity_id carrier, const tl_values *values, uint32_t *number)
+{
+    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
+    if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) return TL_ERR_INVALID;
+    if (c->asked_count == TL_ASKED_MAX) return TL_AGAIN;
+    tl_asked *a = &c->asked[c->asked_count];
+    *a = (tl_asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own, .sent_us = c->now_us};
+    unsigned char data[TL_MESSAGE_BYTES_MAX];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, a->number, 4);
+    tl_write_varint(&w, type);
+    if (type == TL_REQUEST_CREATE) tl_write_varint(&w, own);
+    if (type != TL_REQUEST_CREATE) tl_write_varint(&w, entity);
+    if (type != TL_REQUEST_DELETE) {
+        const tl_kind *kind = &c->kinds.kinds[kind_number];
+        int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
+        if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+        for (int i = 0; i < kind->field_count; i++)
+            if (values->mask >> i & 1) tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
+        tl_write_varint(&w, (uint64_t)kind_number);
+        if (type == TL_REQUEST_CREATE) tl_write_varint(&w, carrier);
+        tl_write_varint(&w, values->mask);
+        tl_fields_write(&w, kind, tick, values->mask, a->words);
+    }
+    if (w.bad) return TL_ERR_INVALID;
+    tl_result result = tl_channel_send(&c->channel, TL_MESSAGE_REQUEST, data, w.size);
+    if (result != TL_OK) return result;
+    c->asked_count++;
+    c->report_soon = true;
+    if (number) *number = a->number;
+    return TL_OK;
+}
+
+tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request)
+{
+    return values->mask & 1 ? ask(c, TL_REQUEST_CREATE, own, 0, kind, carrier, values, request) : TL_ERR_INVALID;
+}
+
+tl_result tl_client_request_update(tl_client *c, tl_entity_id entity, const tl_values *values, uint32_t *request)
+{
+    int32_t index = tl_view_find(&c->view, entity);
+    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+    return ask(c, TL_REQUEST_UPDATE, false, entity, c->view.entities[index].kind, 0, values, request);
+}
+
+tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *request)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].id == entity) c->owned[i--] = c->owned[--c->owned_count];
+    return ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
+}
+
+tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
+{
+    tl_owned_entity *o = NULL;
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].id == entity) o = &c->owned[i];
+    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
+    if (o == NULL) return TL_ERR_NOT_FOUND;
+    const tl_kind *kind = &c->kinds.kinds[o->kind];
+    if (!tl_values_valid(kind, values) || !(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
+    uint32_t changed = 0;
+    if (carrier != o->carrier) {
+        for (int i = 0; i < kind->field_count; i++)
+            if (values->mask >> i & 1) tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
+        o->carrier = carrier;
+        changed = 1;
+    } else {
+        changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
+    }
+    if (changed == 0) return TL_OK;
+    o->version = (uint16_t)(o->version + 1 ? o->version + 1 : 1);
+    o->unsent = true;
+    o->in_report = false;
+    return TL_OK;
+}
