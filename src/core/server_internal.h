@@ -1,6 +1,7 @@
 // What the server's files share:
 //   server.c         creation, the step, the tick, the path of data read aloud
-//   server_own.c     what this server owns: tracks, the record of a tick, checkpoints, giving groups away
+//   server_own.c     what this server owns: the record of a tick, checkpoints, giving groups away
+//   server_poses.c   poses set by the game, against what was published
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
 //   server_clients.c sessions: hello, reports, requests, messages, frames
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
@@ -171,6 +172,10 @@ void tl_own_balance(tl_server *s);
 void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
 void tl_own_mark(tl_server *s, int32_t index);
+tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref); // NULL: not owned, or going
+double tl_own_share(const tl_server *s, const tl_entity *e);
+void tl_own_track(tl_server *s, int32_t index);
+void tl_own_settle(tl_server *s);
 
 // server_follow.c
 void tl_follow_event(tl_server *s, const tl_store_event *event);

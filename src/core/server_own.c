@@ -44,19 +44,19 @@ static size_t state_bytes(const tl_server *s, const tl_entity *e)
     return (size_t)s->kinds.kinds[e->kind].word_count * sizeof(int64_t);
 }
 
-static double share_of(const tl_server *s, const tl_entity *e)
+double tl_own_share(const tl_server *s, const tl_entity *e)
 {
     return tl_tolerance_share(&s->kinds.kinds[e->kind], e->published_carrier != 0);
 }
 
 // After each change of what is published.
-static void track(tl_server *s, int32_t index)
+void tl_own_track(tl_server *s, int32_t index)
 {
     const tl_entity *e = &s->mirror.entities[index];
     if (e->published == NULL)
         tl_track_reset(&s->tracks[index]);
     else
-        tl_track_set(&s->tracks[index], &s->kinds.kinds[e->kind], &s->kinds, e->published, share_of(s, e));
+        tl_track_set(&s->tracks[index], &s->kinds.kinds[e->kind], &s->kinds, e->published, tl_own_share(s, e));
 }
 
 // What it did before says nothing of what it does now: it is new, or in another frame.
@@ -81,7 +81,7 @@ void tl_own_take_group(tl_server *s, int32_t group)
         e->published_carrier = e->carrier_id;
         e->unsent_fields = 0;
         forget_truth(s, i);
-        track(s, i);
+        tl_own_track(s, i);
     }
     // What clients of a server owned goes when that server goes.
     if (tl_clients_is_group(g->id) && g->id != s->client_group)
@@ -98,7 +98,7 @@ void tl_own_lose_group(tl_server *s, int32_t group)
         tl_entity *e = &s->mirror.entities[i];
         tl_heap_free(&s->heap, e->published, state_bytes(s, e));
         e->published = NULL;
-        track(s, i);
+        tl_own_track(s, i);
     }
 }
 
@@ -211,7 +211,7 @@ void tl_own_balance(tl_server *s)
 
 // ---- entities ----
 
-static tl_entity *owned_entity(tl_server *s, tl_entity_ref ref)
+tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref)
 {
     if (ref >= (uint32_t)s->mirror.entity_top) return NULL;
     tl_entity *e = &s->mirror.entities[ref];
@@ -241,7 +241,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     e->pending_group = group;
     e->unsent_create = true;
     forget_truth(s, index);
-    track(s, index);
+    tl_own_track(s, index);
     tl_own_mark(s, index);
     if (out) *out = (tl_entity_ref)index;
     return TL_OK;
@@ -249,12 +249,12 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
 
 tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
 {
-    tl_entity *e = owned_entity(s, ref);
+    tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     if (s->deleted_count == s->def.entities_max) return TL_AGAIN;
     tl_heap_free(&s->heap, e->published, state_bytes(s, e));
     e->published = NULL;
-    track(s, (int32_t)ref);
+    tl_own_track(s, (int32_t)ref);
     if (e->unsent_create) {
         e->unsent_create = false;
         if (e->unsent_listed) unlist(s, (int32_t)ref);
@@ -267,74 +267,20 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
 
 tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values)
 {
-    tl_entity *e = owned_entity(s, ref);
+    tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
-    uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, share_of(s, e));
+    uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
     e->unsent_fields |= changed;
-    if (changed) track(s, (int32_t)ref);
+    if (changed) tl_own_track(s, (int32_t)ref);
     if (changed) tl_own_mark(s, (int32_t)ref);
     return TL_OK;
 }
 
-// Without a velocity from the game: from where it was at the last set.
-static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 position)
-{
-    int64_t ticks = s->tick - s->truth_ticks[ref];
-    if (s->truth_ticks[ref] < 0 || ticks <= 0 || ticks > (int64_t)s->world.tick_hz) return (tl_vec3){0, 0, 0};
-    return tl_vec3_scale(tl_vec3_sub(position, s->truths[ref]), (double)s->world.tick_hz / (double)ticks);
-}
-
-// The same of a rotation that goes on turning between segments.
-static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind, tl_quat rotation)
-{
-    tl_vec3 spin = {0, 0, 0};
-    if (kind->rotation == TL_NONE || kind->fields[kind->rotation].predictor != TL_PREDICT_LINEAR) return spin;
-    struct tl_turn *turn = &s->turns[ref];
-    int64_t ticks = s->tick - turn->tick;
-    if (turn->tick >= 0 && ticks > 0 && ticks <= (int64_t)s->world.tick_hz)
-        spin = tl_vec3_scale(tl_quat_to_vector(tl_quat_multiply(rotation, tl_quat_conjugate(turn->rotation))), (double)s->world.tick_hz / (double)ticks);
-    *turn = (struct tl_turn){rotation, s->tick};
-    return spin;
-}
-
-// Publishes a pose that a track could not tell to hold. False: the entity is not owned, or the pose cannot be taken.
-static bool set_pose(tl_server *s, tl_entity_ref ref, tl_vec3 position, const tl_vec3 *given_velocity, const tl_quat *rotation)
-{
-    tl_entity *e = owned_entity(s, ref);
-    if (e == NULL || !tl_vec3_valid(position) || (given_velocity && !tl_vec3_valid(*given_velocity)) || (rotation && !tl_quat_valid(*rotation))) return false;
-    tl_vec3 velocity = given_velocity ? *given_velocity : velocity_between(s, ref, position);
-    const tl_kind *kind = &s->kinds.kinds[e->kind];
-    tl_vec3 spin = rotation ? spin_between(s, ref, kind, *rotation) : (tl_vec3){0, 0, 0};
-    uint32_t changed = tl_pose_publish(e->published, kind, &s->kinds, s->tick, position, velocity, spin, rotation, share_of(s, e));
-    if (changed == 0) return true;
-    e->unsent_fields |= changed;
-    track(s, (int32_t)ref);
-    tl_own_mark(s, (int32_t)ref);
-    return true;
-}
-
-uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions, const tl_vec3 *velocities,
-                             const tl_quat *rotations)
-{
-    enum { TRACKS_AHEAD = 12 };
-    uint32_t set = 0, top = (uint32_t)s->mirror.entity_top;
-    for (uint32_t i = 0; i < count; i++) {
-        tl_entity_ref ref = entities[i];
-        if (i + TRACKS_AHEAD < count && entities[i + TRACKS_AHEAD] < top) tl_prefetch(&s->tracks[entities[i + TRACKS_AHEAD]], sizeof *s->tracks);
-        if (ref >= top) continue;
-        const tl_quat *rotation = rotations ? &rotations[i] : NULL;
-        bool taken = tl_track_holds(&s->tracks[ref], s->tick, positions[i], rotation) || set_pose(s, ref, positions[i], velocities ? &velocities[i] : NULL, rotation);
-        if (taken && velocities == NULL) s->truths[ref] = positions[i], s->truth_ticks[ref] = s->tick;
-        set += taken;
-    }
-    return set;
-}
-
 tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id carrier, const tl_values *values)
 {
-    tl_entity *e = owned_entity(s, ref);
+    tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     if (!(values->mask & 1) || !tl_values_valid(kind, values) || carrier == e->id) return TL_ERR_INVALID;
@@ -343,7 +289,7 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
     e->published_carrier = carrier;
     e->unsent_carrier = true;
     forget_truth(s, (int32_t)ref);
-    track(s, (int32_t)ref);
+    tl_own_track(s, (int32_t)ref);
     tl_own_mark(s, (int32_t)ref);
     return TL_OK;
 }
@@ -351,13 +297,13 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
 // A client's own words for its entity.
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed)
 {
-    tl_entity *e = owned_entity(s, (tl_entity_ref)index);
+    tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     memcpy(e->published, words, state_bytes(s, e));
     if (e->published_carrier != carrier) e->unsent_carrier = true;
     e->published_carrier = carrier;
     e->unsent_fields |= changed;
-    track(s, index);
+    tl_own_track(s, index);
     tl_own_mark(s, index);
     return TL_OK;
 }
@@ -531,7 +477,7 @@ void tl_own_follow_set_down(tl_server *s)
         e->published_carrier = 0;
         e->unsent_carrier = true;
         forget_truth(s, s->mirror.changed[i]);
-        track(s, s->mirror.changed[i]);
+        tl_own_track(s, s->mirror.changed[i]);
         tl_own_mark(s, s->mirror.changed[i]);
     }
 }

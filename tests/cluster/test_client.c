@@ -613,6 +613,18 @@ TEST(turns_are_worked_out)
         CHECK_NEAR(at.z, truth.z, 0.02);
         CHECK(2 * acos(fmin(cosine, 1)) < 0.003); // half a tick without a spin is 0.005
     }
+    tl_vec3 last, velocity, spin, at;
+    tl_quat turned, rotation;
+    cabin_truth((double)tl_server_get_stats(server).tick / TICK_HZ, &last, &velocity, &turned, &spin);
+    n->turner_id = 0; // and it is not set any more: it stands still
+    run(l, 0.5);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQUAL(tl_server_pose(server, n->turner, (double)tl_server_get_stats(server).world_tick, &at, &rotation), TL_OK);
+        CHECK_NEAR(at.x, last.x, 0.005);
+        CHECK_NEAR(at.z, last.z, 0.005);
+        CHECK(fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w) > 1 - 1e-6);
+        run(l, 2);
+    }
     destroy_lab(l);
 }
 
