@@ -106,7 +106,7 @@ func _tick(_number: int, time_s: float) -> void:
 		if rest_time_s < 0.0:
 			rest_time_s = time_s
 			print("@ticks ", JSON.stringify({"times": Array(tick_times), "game_us": game_us}))
-		_set_all(rest_time_s) # what is not told of anew goes on as it was
+		_set_all(rest_time_s) # as a game that goes on: everybody stands where it stood
 		var bytes := PackedByteArray()
 		bytes.resize(8)
 		bytes.encode_double(0, rest_time_s)

@@ -107,23 +107,25 @@ func _right(timeout_s: float, what: String) -> void:
 
 
 func _all_right() -> bool:
-	for view: RefCounted in views:
-		if not view.last_ok:
-			view.step()
+	_compare_one(views.filter(func(view: RefCounted) -> bool: return not view.last_ok))
 	return views.all(func(view: RefCounted) -> bool: return view.last_ok)
 
 
-# One view a frame, in turn: comparing takes some ms. For so long, and on a slow machine until each was compared.
+# The one that was compared least of those that have something new: comparing takes some ms, and one a frame is enough.
+func _compare_one(of_them: Array) -> void:
+	var due := of_them.filter(func(view: RefCounted) -> bool: return view.is_due())
+	due.sort_custom(func(a: RefCounted, b: RefCounted) -> bool: return a.checks < b.checks)
+	if due:
+		due[0].step()
+
+
+# For so long, and on a slow machine until each was compared.
 func _compare_for(duration_s: float) -> void:
 	var begun_ms := Time.get_ticks_msec()
-	var turn := 0
 	while Time.get_ticks_msec() < begun_ms + int(1000.0 * duration_s) or (
 			views.any(func(view: RefCounted) -> bool: return view.checks < 5) and Time.get_ticks_msec() < begun_ms + 20000):
-		if views[turn].step():
-			await process_frame
-		turn = (turn + 1) % views.size()
-		if turn == 0:
-			await process_frame
+		_compare_one(views)
+		await process_frame
 
 
 func _judge(what: String) -> void:

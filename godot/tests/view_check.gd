@@ -2,6 +2,7 @@ extends RefCounted
 # Compares all that a client sees with the truth, entity by entity, at the time of its newest frame.
 
 const NEAR_M := 20.0 # nearer than that, 2 cm are allowed; 1 mrad from here
+const QUIET_US := 5000
 const TOLERANCE_RAD := 0.001
 
 var client: TramlineClient
@@ -23,6 +24,7 @@ var last_ok := false
 
 var _checked_tick := -1
 var _datagrams := -1
+var _datagram_us := 0 # when the last one was seen
 
 
 func _init(of_client: TramlineClient, with_truth: RefCounted, rider_number: int) -> void:
@@ -31,18 +33,21 @@ func _init(of_client: TramlineClient, with_truth: RefCounted, rider_number: int)
 	rider = truth.ride(rider_number)
 
 
-# To be called each frame. True: all was compared just now. The datagrams of a frame come one right after another, and it
-# waits until no more do.
-func step() -> bool:
+# To be called each frame. True: there is a new frame, whole: its datagrams come one right after another, and no more do.
+func is_due() -> bool:
 	var datagrams: int = client.get_stats()["datagrams"]
-	var quiet := datagrams == _datagrams
-	_datagrams = datagrams
+	if datagrams != _datagrams:
+		_datagrams = datagrams
+		_datagram_us = Time.get_ticks_usec()
+	var quiet := Time.get_ticks_usec() - _datagram_us >= QUIET_US
+	return quiet and client.get_frame_tick() > _checked_tick and client.get_tick_hz() > 0
+
+
+# Compares all, now.
+func step() -> void:
 	var tick := client.get_frame_tick()
-	if not quiet or tick <= _checked_tick or client.get_tick_hz() == 0:
-		return false
 	_checked_tick = tick
 	_compare(client.get_transforms_at(tick, false), truth.world(float(tick) / client.get_tick_hz()))
-	return true
 
 
 func sums_reset() -> void:

@@ -33,6 +33,7 @@ var _layout: Layout
 var _first_id := 0 # of tram 0
 var _request := -1
 var _asked_s := 0.0
+var _velocity := Vector3.ZERO # of the place, in its frame
 var _way: Array[Vector3] = [] # that one is led along, in the frame of the place
 var _then := Callable() # what comes at its end
 
@@ -92,10 +93,14 @@ func _process(delta: float) -> void:
 	if not _first_id:
 		return
 	_turn_by_keys(delta)
+	var before := place
+	var mode_before := mode
 	if is_busy():
 		_follow_way(delta)
 	else:
 		_move(delta)
+	var in_one_frame := mode == mode_before and delta > 0.0 and before.distance_to(place) < 1.0
+	_velocity = (place - before) / delta if in_one_frame else Vector3.ZERO
 	_share(delta)
 	update_camera()
 
@@ -151,9 +156,10 @@ func _step(delta: float, speed: float) -> Vector3:
 func walk_aboard(step: Vector3) -> void:
 	if step.is_zero_approx():
 		return
-	if mode == Mode.SEATED:
+	if mode == Mode.SEATED: # stands up first
 		mode = Mode.ABOARD
-		place.x = 0.0
+		_way = [Vector3(0, 0, place.z)]
+		return
 	place.x = clampf(place.x + step.x, -AISLE_HALF_M, AISLE_HALF_M)
 	place.z += step.z
 	if place.z < -CABIN_HALF_M and cabin > 0:
@@ -277,8 +283,9 @@ func sit() -> void:
 		return
 	var row: float = [-3.6, -2.8, -2.0, -1.2, 1.2, 2.0, 2.8, 3.6].reduce(
 		func(best: float, z: float) -> float: return z if absf(z - place.z) < absf(best - place.z) else best)
-	place = Vector3(0.95, 0.0, row)
-	mode = Mode.SEATED
+	mode = Mode.ABOARD
+	_way = [Vector3(0, 0, row), Vector3(0.95, 0, row)]
+	_then = func() -> void: mode = Mode.SEATED
 
 
 func fly() -> void:
@@ -321,8 +328,9 @@ func _share(delta: float) -> void:
 	var turned := Transform3D(Basis(Vector3.UP, look.x), place)
 	if mode == Mode.FLYING or (is_carried() and carrier_id() == 0) or _client.get_state() != TramlineClient.LIVE:
 		return
-	var values := {} if is_carried() else {"position": PackedFloat64Array(
-		[place.x + _layout.origin_x_m, place.y, place.z + _layout.origin_z_m])}
+	var values := {"position_velocity": _velocity}
+	if not is_carried():
+		values["position"] = PackedFloat64Array([place.x + _layout.origin_x_m, place.y, place.z + _layout.origin_z_m])
 	if avatar:
 		_client.set_own_entity(avatar, turned, carrier_id(), values)
 	elif _asked_s > 1.0:

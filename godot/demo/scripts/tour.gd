@@ -12,7 +12,7 @@ const SIT_S := 4.0
 const FRESH_S := 6.0
 const LOOK_ROUND_S := 3.0 # at the stop
 const WALK_MPS := 1.5
-const JUMP_M := 1.0 # beyond what a tram and a walk come to between two looks
+const JUMP_M := 0.5 # beyond what a tram and a walk come to between two looks
 
 var _main: Node3D
 var _rider: Rider
