@@ -45,6 +45,7 @@ struct scenario {
     uint32_t *rides;       // cabins that a rider may ride in
     uint32_t ride_count;
     tl_vec3 free_point;
+    double break_every_s; // everything is replaced so often; 0: never
 };
 
 extern const scenario_world scenario_city, scenario_far, scenario_convoy, scenario_choke, scenario_concert,

@@ -112,6 +112,11 @@ void scenario_world_pose(const scenario *s, double time_s, uint32_t index, tl_ve
     }
 }
 
+double scenario_since_break_s(const scenario *s, double time_s)
+{
+    return s->break_every_s > 0 && time_s >= s->break_every_s ? fmod(time_s, s->break_every_s) : INFINITY;
+}
+
 // The counter of an id: 1 + index + generation * entities.
 tl_entity_id scenario_entity_id(const scenario *s, uint32_t index, uint32_t generation)
 {

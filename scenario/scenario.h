@@ -55,6 +55,10 @@ void scenario_evaluate(const scenario *s, double time_s, uint32_t first, uint32_
 // One truth in world coordinates, carriers resolved.
 void scenario_world_pose(const scenario *s, double time_s, uint32_t index, tl_vec3 *position, tl_quat *rotation);
 
+// Seconds since everything was replaced at once, as it is when a recording begins again: infinite if that never was. Then
+// a view needs about as long as for a join until it is whole again.
+double scenario_since_break_s(const scenario *s, double time_s);
+
 // The id that entity `index` has in its `generation`, and back. Ids of scenarios are made under server number 65534.
 tl_entity_id scenario_entity_id(const scenario *s, uint32_t index, uint32_t generation);
 bool scenario_entity_index(const scenario *s, tl_entity_id id, uint32_t *index, uint32_t *generation);

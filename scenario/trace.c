@@ -3,7 +3,7 @@
 //  - x and y of the file become (x - centre_x, 0, -(y - centre_y)); the centre is that of the box around all recorded
 //    places. The angle, clockwise from north, becomes a yaw; north is -Z.
 //  - Time runs modulo the recording's length (its steps' time and one step more); each time round is a new generation.
-//    After the last step, for one step, nothing is present.
+//    After the last step, for one step, nothing is present; then all begin again at once (but for copies, which are ahead).
 //  - A person or vehicle is present from its first recorded point to its last, also if it was away for some steps
 //    between. Between points it moves along straight lines, so `velocity` is constant between steps; a recording that
 //    jumps (SUMO's people without interaction do, by some metres at corners) is fast between two steps there.
@@ -121,6 +121,7 @@ static tl_result trace_create(scenario *s, const scenario_def *def, char *text, 
         return result;
     }
     s->entity_count = def->entity_count ? def->entity_count : t->recording.track_count;
+    s->break_every_s = t->recording.period_ms / 1000.0;
     t->entities = malloc(s->entity_count * sizeof *t->entities);
     return t->entities ? groups_make(s, t) : TL_ERR_MEMORY;
 }

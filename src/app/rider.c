@@ -25,6 +25,7 @@ enum {
     QUIET_US = 3000, // after a frame's last datagram
     AVATAR_RETRY_US = 1000000,
 };
+#define BREAK_S 5.0 // what a join may take
 
 typedef struct rider {
     const rider_def *def;
@@ -218,7 +219,10 @@ static void check_running(rider *r, uint64_t now_us)
     if (!check_is_due(r, now_us, CHECK_EVERY_US)) {
         return;
     }
-    truth_finding finding = check_view(r, now_us, true);
+    // Where a recording begins again, everything is another at once: that is a join, and is judged like one.
+    double time_s = (double)r->frame_tick / tl_client_tick_hz(r->client);
+    bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S;
+    truth_finding finding = check_view(r, now_us, counts);
     rider_report_line(&r->report, r->client, &finding, r->frame_tick, true);
     if (!r->def->quiet) {
         printf("%s: %u of %u in view, worst %.2f mrad (%.3f m at %.0f m), %.0f kbit/s\n", r->def->name, finding.visible,

@@ -371,6 +371,27 @@ TEST(a_saved_recording_is_the_same)
     }
 }
 
+TEST(it_says_when_all_is_replaced)
+{
+    scenario *s = load_from(SAMPLE_FILE, NULL, 0);
+    scenario_truth before, after;
+    double period_s = 1;
+    CHECK(isinf(scenario_since_break_s(s, 10)));
+    while (isinf(scenario_since_break_s(s, period_s))) period_s += 0.1; // the first time round is over
+    CHECK(period_s > 50 && period_s < 70);
+    CHECK_NEAR(scenario_since_break_s(s, period_s + 7), scenario_since_break_s(s, period_s) + 7, 1e-6);
+    scenario_evaluate(s, period_s - 1, 0, 1, &before);
+    scenario_evaluate(s, period_s + 1, 0, 1, &after);
+    CHECK(after.generation == before.generation + 1);
+    scenario_destroy(s);
+    scenario_def def = scenario_def_default();
+    char text[256];
+    def.entity_count = 100;
+    CHECK_EQUAL(scenario_create(&def, &s, text, sizeof text), TL_OK);
+    CHECK(isinf(scenario_since_break_s(s, 1e6)));
+    scenario_destroy(s);
+}
+
 TEST(damaged_saved_recordings_are_refused)
 {
     static char bytes[1 << 22];
@@ -405,5 +426,6 @@ int main(void)
     RUN(numbers_are_read_exactly);
     RUN(a_saved_recording_is_the_same);
     RUN(damaged_saved_recordings_are_refused);
+    RUN(it_says_when_all_is_replaced);
     return 0;
 }
