@@ -68,7 +68,8 @@ grep -q look.tscn client.sh
 timeout 60 sh -e ./client.sh >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cat "$work/log"
 grep -q '^QUICKSTART PASSED$' "$work/log"
-if grep -hE '^(SCRIPT |USER )?(ERROR|WARNING)' "$work/log" "$work/server.log"; then
+# The build with doubles is no editor: it has nothing to make the list of script classes with, which the guide does not need.
+if grep -hE '^(SCRIPT |USER )?(ERROR|WARNING)' "$work/log" "$work/server.log" | grep -v 'Could not load global script cache'; then
     echo "the guide's project complained"
     exit 1
 fi
