@@ -92,6 +92,15 @@ static tl_result authorize(tl_server *s, const void *token, size_t size, tl_gran
     return TL_OK;
 }
 
+// Why a token was not taken, and what to do.
+static const char *token_text(tl_result result, size_t token_bytes)
+{
+    if (token_bytes == 0) return "this server lets in only who has a token; ask its operator for one";
+    if (result == TL_ERR_MALFORMED) return "what was given as a token is none; give the whole text that 'tramline token' has made";
+    if (result == TL_ERR_DENIED) return "the token is not good here: of another key or world, not valid yet, or refused by the game; ask the operator for one";
+    return tl_result_text(result);
+}
+
 static void welcome(tl_server *s, const tl_server_client *client)
 {
     unsigned char data[64];
@@ -149,7 +158,7 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
         if (result == TL_OK)
             new_client(s, peer, &grant, kbit_s);
         else
-            refuse(s, peer, result, tl_result_text(result));
+            refuse(s, peer, result, token_text(result, size));
     }
     return TL_OK;
 }

@@ -705,8 +705,13 @@ TEST(refusal_and_reconnect)
     connect_friend(l, 0, 0, "stranger");
     run(l, 1);
     CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
-    CHECK(strlen(tl_client_text(l->friends[0].client)) > 0);
+    CHECK(strstr(tl_client_text(l->friends[0].client), "token is not good here"));
     CHECK_EQUAL(l->nodes[0].joins, 0);
+    disconnect_friend(l, 0);
+    connect_friend(l, 0, 0, "");
+    run(l, 1);
+    CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
+    CHECK(strstr(tl_client_text(l->friends[0].client), "ask its operator for one"));
     disconnect_friend(l, 0);
     for (int i = 0; i < 5; i++) { // many times: everything is given back
         connect_friend(l, 0, 0, "friend-0");
