@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    RIDER_NICENESS = 5, // servers keep their ticks where processors are few
+    SERVER_NICENESS = -5, RIDER_NICENESS = 5, // servers keep their ticks where processors are few
     SERVER_STOP_MS_MAX = 15000,
     RIDER_STOP_MS_MAX = 10000,
     TOKEN_HOURS = 24,
@@ -105,7 +105,7 @@ static bool start_server(crew *c, uint32_t index)
     add(&a, "--ready", ready);
     add(&a, "--stats", SPAWN_LINES_FILE);
     add_game(&a, &c->def.game);
-    if (!spawn_start(&c->servers[index].process, name, a.list, log, 0)) {
+    if (!spawn_start(&c->servers[index].process, name, a.list, log, SERVER_NICENESS)) {
         return fail(c, "%s cannot be started: %s", name, strerror(errno));
     }
     c->servers_started++;

@@ -37,7 +37,7 @@ static _Noreturn void become(const char *const *arguments, int log_fd, int lines
     }
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (niceness > 0) {
+    if (niceness != 0) { // below 0 only with the rights for it; otherwise it stays as it is
         setpriority(PRIO_PROCESS, 0, niceness);
     }
     signal(SIGPIPE, SIG_DFL);
