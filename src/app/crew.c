@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-    SERVER_NICENESS = -5, RIDER_NICENESS = 5, // servers keep their ticks where processors are few
+    SERVER_NICENESS = -5,
+    RIDER_NICENESS = 5, // servers keep their ticks where processors are few
     SERVER_STOP_MS_MAX = 15000,
     RIDER_STOP_MS_MAX = 10000,
     TOKEN_HOURS = 24,
