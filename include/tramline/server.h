@@ -139,9 +139,10 @@ TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity
 // What the entity does at this tick. A field is published only if what was published of it no longer holds.
 TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
 // The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given, and
-// the spins of rotations that are linear, are worked out from the sets before; such an entity that is not set for some ticks
-// stands still. Entities that are not (or no
-// longer) this server's are passed over; gives how many were set. NaN is refused for that entity.
+// the spins of rotations that are linear, are worked out from the sets before. An entity whose velocity was worked out, and
+// that is not set for three ticks or a sixth of a second, stands still where it was set last: who sets more seldom gives
+// velocities. Entities that are not (or no longer) this server's are passed over; gives how many were set. NaN is refused
+// for that entity.
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
 // Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame.

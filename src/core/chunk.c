@@ -207,6 +207,12 @@ static course_change change_of(const tl_chunk_coder *c, const tl_field *field, c
     return d;
 }
 
+// Velocities from the wire may be anything, until tl_state_valid() has seen them.
+static int64_t whole_of(double value)
+{
+    return fabs(value) < 0x1p62 ? (int64_t)value : 0;
+}
+
 // Where it should be: by the old course, and, since it is told only because it left that by about the tolerance, so much
 // on in the direction of the change; or as far as the change makes in the ticks since.
 static void expect_place(const tl_chunk_coder *c, const course_change *d, int since_ticks, int64_t expected[3])
@@ -214,7 +220,7 @@ static void expect_place(const tl_chunk_coder *c, const course_change *d, int si
     memcpy(expected, d->old_place, sizeof d->old_place);
     if (d->length == 0) return;
     double scale = d->sudden ? since_ticks * tl_power(-c->kinds->rate_shift) : d->tolerance / d->length;
-    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], (int64_t)floor(d->change[axis] * scale + 0.5));
+    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], whole_of(floor(d->change[axis] * scale + 0.5)));
 }
 
 static double distance_of(const int64_t *a, const int64_t *b)

@@ -55,9 +55,10 @@ tl_result tl_client_request_update(tl_client *c, tl_entity_id entity, const tl_v
 
 tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *request)
 {
-    for (uint32_t i = 0; i < c->owned_count; i++)
+    tl_result result = ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
+    for (uint32_t i = 0; result == TL_OK && i < c->owned_count; i++)
         if (c->owned[i].id == entity) c->owned[i--] = c->owned[--c->owned_count];
-    return ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
+    return result;
 }
 
 tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
@@ -79,7 +80,8 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
         changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
     }
     if (changed == 0) return TL_OK;
-    o->version = (uint16_t)(o->version + 1 ? o->version + 1 : 1);
+    o->version++;
+    if (o->version == 0) o->version = 1; // 0 is that nothing was said yet
     o->unsent = true;
     o->in_report = false;
     return TL_OK;

@@ -272,6 +272,8 @@ tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
     uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
+    if (values->mask & 1) s->truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
+    if (kind->rotation != TL_NONE && values->mask >> kind->rotation & 1) s->turns[ref].tick = -1;
     e->unsent_fields |= changed;
     if (changed) tl_own_track(s, (int32_t)ref);
     if (changed) tl_own_mark(s, (int32_t)ref);

@@ -52,7 +52,8 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
         if (ref >= top) continue;
         const tl_quat *rotation = rotations ? &rotations[i] : NULL;
         bool taken = tl_track_holds(&s->tracks[ref], s->tick, positions[i], rotation) || set_pose(s, ref, positions[i], velocities ? &velocities[i] : NULL, rotation);
-        if (taken && velocities == NULL) s->truths[ref] = positions[i], s->truth_ticks[ref] = s->tick;
+        if (taken && velocities == NULL) s->truths[ref] = positions[i];
+        if (taken) s->truth_ticks[ref] = velocities ? -1 : s->tick;
         set += taken;
     }
     return set;

@@ -628,6 +628,40 @@ TEST(turns_are_worked_out)
     destroy_lab(l);
 }
 
+// What was worked out does not come back once the game says itself how the entity moves.
+TEST(what_the_game_says_last_holds)
+{
+    lab *l = create_lab();
+    node *n = &l->nodes[0];
+    tl_server *server = n->server;
+    tl_entity_def def = {.group = n->group, .kind = KIND_CABIN, .values = cabin_values(0)};
+    tl_entity_ref ref;
+    CHECK_EQUAL(tl_server_create_entity(server, &def, &ref), TL_OK);
+    run(l, 0.5);
+    for (int way = 0; way < 2; way++) {
+        for (int i = 0; i < 6; i++) {
+            tl_vec3 place = {100 + i * 0.5, 0, 0};
+            CHECK_EQUAL(tl_server_set_poses(server, &ref, 1, &place, NULL, NULL), 1);
+            run(l, 1.0 / TICK_HZ);
+        }
+        double x_m = 500;
+        for (int i = 0; i < 20; i++, x_m += 0.5) { // elsewhere, and every tick
+            tl_vec3 place = {x_m, 0, 0}, velocity = {0.5 * TICK_HZ, 0, 0}, shown;
+            tl_quat rotation;
+            tl_values values = {.mask = 1};
+            values.fields[0] = (tl_value){.position = place, .velocity = velocity};
+            if (way == 0)
+                CHECK_EQUAL(tl_server_set(server, ref, &values), TL_OK);
+            else
+                CHECK_EQUAL(tl_server_set_poses(server, &ref, 1, &place, &velocity, NULL), 1);
+            run(l, 1.0 / TICK_HZ);
+            CHECK_EQUAL(tl_server_pose(server, ref, (double)tl_server_get_stats(server).world_tick, &shown, &rotation), TL_OK);
+            if (i > 2) CHECK_NEAR(shown.x, x_m, 1.1); // a tick or two behind, not 400 m
+        }
+    }
+    destroy_lab(l);
+}
+
 TEST(messages_both_ways)
 {
     lab *l = create_lab();
@@ -914,6 +948,7 @@ int main(int argc, char **argv)
     RUN(what_there_is);
     RUN(groups_that_are_kept_stay);
     RUN(turns_are_worked_out);
+    RUN(what_the_game_says_last_holds);
     RUN(messages_both_ways);
     RUN(limits_of_rate);
     RUN(refusal_and_reconnect);
