@@ -1,65 +1,109 @@
 extends "harness.gd"
-# The extension is loaded, and has the classes, methods, properties and signals that the documentation names.
+# The extension is loaded, and what its classes have is what their documentation says, no more and no less: the class that
+# each inherits, methods with their parameters, properties, signals and constants.
 
-const API := {
-	"TramlineField": {
-		"parent": "Resource",
-		"properties": ["field_name", "type", "predictor", "tolerance", "level_last", "bytes_max", "property"],
-	},
-	"TramlineKind": {
-		"parent": "Resource",
-		"properties": ["kind_name", "fields", "level_last", "carrier_reach_m", "update_policy", "remove_policy", "create_policy", "scene"],
-	},
-	"TramlineServer": {
-		"parent": "Node",
-		"properties": ["store_uri", "server_name", "address", "certificate_file", "key_file", "token_key_file", "tick_hz", "kinds",
-			"entities_max", "groups_max", "clients_max", "kbit_s", "autostart", "request_handler"],
-		"methods": ["start", "stop", "stop_now", "get_state", "get_state_text", "get_port", "get_fingerprint", "get_server_number",
-			"get_tick", "get_time_s", "get_stats", "create_group", "delete_group", "owns_group", "give_group", "get_group_entities",
-			"create_entity", "create_entities", "delete_entity", "set_entity", "set_transform", "set_carrier", "set_transforms",
-			"get_transforms", "get_entity", "has_entity", "send_message", "drop_client", "add_custom_peer", "receive_custom",
-			"remove_custom_peer"],
-		"signals": ["started", "stopped", "failed", "fenced", "tick", "client_joined", "client_left", "message_received",
-			"group_adopted", "group_lost", "log", "frame_ready"],
-	},
-	"TramlineClient": {
-		"parent": "Node",
-		"properties": ["addresses", "fingerprints", "ca_file", "token", "kbit_s", "entities_max", "autoconnect", "reconnect", "kinds",
-			"spawn_path", "custom_transport"],
-		"methods": ["connect_to_server", "disconnect_from_server", "get_state", "get_server_tick", "get_display_tick", "get_frame_tick",
-			"get_tick_hz", "get_stats", "get_address", "get_entities", "get_entity", "has_entity", "get_transform", "get_transforms",
-			"get_transforms_at", "fill_multimesh", "set_origin", "get_origin", "update_multimeshes", "send_message", "request_create",
-			"request_update", "request_delete", "set_own_entity", "observe_entity", "observe_point", "apply_frame",
-			"transport_connected"],
-		"signals": ["connected", "disconnected", "entity_entered", "entity_changed", "entity_left", "message_received",
-			"request_answered", "frame_received", "datagram_ready"],
-	},
-	"TramlineEntity": {"parent": "Node3D", "properties": ["kind", "server", "client", "entity_id", "group_id"]},
-	"TramlineObserver": {"parent": "Node3D", "properties": ["client", "entity_id"]},
-}
+const DOCS := "res://addons/tramline/doc_classes"
+const TYPES: PackedStringArray = ["TramlineClient", "TramlineEntity", "TramlineField", "TramlineKind", "TramlineObserver", "TramlineServer"]
 
 
 func run() -> void:
 	var precision: String = arguments["precision"]
 	check(OS.has_feature(precision), "Godot's precision is %s" % precision)
-	for type: String in API:
-		if check(ClassDB.class_exists(type), "the class %s" % type):
-			_check_class(type, API[type])
 	check(GDExtensionManager.is_extension_loaded("res://addons/tramline/tramline.gdextension"), "the extension is loaded")
+	var files := Array(DirAccess.get_files_at(DOCS)).filter(func(file: String) -> bool: return file.ends_with(".xml"))
+	check_equal(_sorted(files), _sorted(Array(TYPES).map(func(type: String) -> String: return type + ".xml")), "the documented classes")
+	var classes := Array(ClassDB.get_class_list()).filter(func(type: String) -> bool: return type.begins_with("Tramline"))
+	check_equal(_sorted(classes), _sorted(Array(TYPES)), "the classes")
+	for type in TYPES:
+		if check(ClassDB.class_exists(type), "the class %s" % type):
+			_check_class(type, _read(DOCS.path_join(type + ".xml")))
 
 
-func _check_class(type: String, api: Dictionary) -> void:
-	check_equal(ClassDB.get_parent_class(type), StringName(api["parent"]), "the parent of %s" % type)
-	var properties := ClassDB.class_get_property_list(type, true).map(func(property: Dictionary) -> String: return property["name"])
-	for property: String in api["properties"]:
-		check(property in properties, "%s has the property %s" % [type, property])
-	for method: String in api.get("methods", []):
-		check(ClassDB.class_has_method(type, method, true), "%s has the method %s" % [type, method])
-	for name: String in api.get("signals", []):
-		check(ClassDB.class_has_signal(type, name), "%s has the signal %s" % [type, name])
+func _check_class(type: String, docs: Dictionary) -> void:
+	check_equal(String(ClassDB.get_parent_class(type)), docs["inherits"], "the parent of %s" % type)
+	var properties := _properties(type)
+	for what: String in ["member", "method", "signal", "constant"]:
+		check_equal({"member": properties, "method": _methods(type), "signal": _signals(type), "constant": _constants(type)}[what],
+				_sorted(docs[what]), "each %s of %s, and what is documented" % [what, type])
 	var instance: Object = ClassDB.instantiate(type)
 	check(instance != null, "a %s can be made" % type)
-	for property: String in api["properties"]: # a default is a value that can be set
+	for property: String in properties: # a default is a value that can be set
 		instance.set(property, instance.get(property))
 	if instance is Node:
 		instance.free()
+
+
+func _properties(type: String) -> Array:
+	var names := []
+	for property in ClassDB.class_get_property_list(type, true):
+		if not property["usage"] & (PROPERTY_USAGE_CATEGORY | PROPERTY_USAGE_GROUP | PROPERTY_USAGE_SUBGROUP):
+			names.append(property["name"])
+	return _sorted(names)
+
+
+# Without those that set and get properties.
+func _methods(type: String) -> Array:
+	var accessors := {}
+	for property in _properties(type):
+		accessors[String(ClassDB.class_get_property_setter(type, property))] = true
+		accessors[String(ClassDB.class_get_property_getter(type, property))] = true
+	var methods := ClassDB.class_get_method_list(type, true).filter(
+			func(method: Dictionary) -> bool: return not accessors.has(method["name"]) and not method["flags"] & METHOD_FLAG_VIRTUAL)
+	return _sorted(methods.map(_with_arguments))
+
+
+func _signals(type: String) -> Array:
+	return _sorted(ClassDB.class_get_signal_list(type, true).map(_with_arguments))
+
+
+func _constants(type: String) -> Array:
+	return _sorted(Array(ClassDB.class_get_integer_constant_list(type, true)).map(
+			func(name: String) -> String: return "%s = %d" % [name, ClassDB.class_get_integer_constant(type, name)]))
+
+
+func _with_arguments(of_list: Dictionary) -> String:
+	return "%s(%s)" % [of_list["name"], ", ".join(of_list["args"].map(func(argument: Dictionary) -> String: return argument["name"]))]
+
+
+func _sorted(names: Array) -> Array:
+	var sorted := names.map(func(name: Variant) -> String: return str(name))
+	sorted.sort()
+	return sorted
+
+
+# What a class's documentation names, as the functions above do. Each item must have a text.
+func _read(path: String) -> Dictionary:
+	var docs := {"inherits": "", "member": [], "method": [], "signal": [], "constant": []}
+	var parser := XMLParser.new()
+	check_equal(parser.open(path), OK, path)
+	var item := "" # the method or signal
+	var parameters := []
+	var words := ""
+	while parser.read() == OK:
+		var type := parser.get_node_type()
+		if type == XMLParser.NODE_TEXT:
+			words += parser.get_node_data().strip_edges()
+		if type == XMLParser.NODE_ELEMENT:
+			match parser.get_node_name():
+				"class":
+					docs["inherits"] = parser.get_named_attribute_value("inherits")
+				"member":
+					words = ""
+					item = parser.get_named_attribute_value("name")
+					if not parser.has_attribute("overrides"):
+						docs["member"].append(item)
+				"constant":
+					words = ""
+					item = parser.get_named_attribute_value("name")
+					docs["constant"].append("%s = %s" % [item, parser.get_named_attribute_value("value")])
+				"method", "signal":
+					words = ""
+					item = parser.get_named_attribute_value("name")
+					parameters = []
+				"param":
+					parameters.append(parser.get_named_attribute_value("name"))
+		if type == XMLParser.NODE_ELEMENT_END and parser.get_node_name() in ["method", "signal", "member", "constant"]:
+			check(words != "", "%s: %s is described" % [path, item])
+			if parser.get_node_name() in ["method", "signal"]:
+				docs[parser.get_node_name()].append("%s(%s)" % [item, ", ".join(parameters)])
+	return docs
