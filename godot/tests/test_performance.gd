@@ -1,13 +1,17 @@
 extends "harness.gd"
 # What the city of 100'000 entities costs: first a server in Godot, then a client in Godot, of a `tramline serve` that has
-# taken over. Figures for docs/GODOT.md; only absurd ones fail, since a busy machine would make the test unsteady.
+# taken over. Figures for docs/GODOT.md. What is judged is the best of several windows of
+# time: a machine that is busy for a while does not make the test fail, and a build that is too slow does.
 
 const Truth := preload("truth.gd")
 const CityPlay := preload("city_play.gd")
 const ScenarioKinds := preload("scenario_kinds.gd")
 const ENTITIES := 100000
 const KINDS: PackedStringArray = ["walker", "car", "thing", "tram", "cabin"]
-const SECONDS := 10.0
+const WINDOWS := 6
+const WINDOW_S := 2.0
+const TICK_MS_MAX := 10.0 # of processor time
+const FRAME_MS_MAX := 4.0
 
 
 # Looks at the clock after the nodes whose priority is below its own.
@@ -29,6 +33,7 @@ var frame_begun: Array = []
 var ticks: Array = []
 var steps: Array = [] # the client's
 var fills: Array = []
+var window_ends: Array[int] = [] # how many of `ticks`, or of `steps`, there were when a window ended
 
 
 func run() -> void:
@@ -51,16 +56,16 @@ func _measure_server(store: String) -> void:
 		return
 	await until(func() -> bool: return play.owned.size() == play.ranges.size(), "it owns all groups")
 	await seconds(3.0)
-	measuring = true
-	await seconds(SECONDS)
-	measuring = false
+	await _measure(ticks)
 	server.stop()
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "it stops")
 	server.queue_free()
 	if not check(ticks.size() > 50, "there is something to tell: %d ticks" % ticks.size()):
 		return
 	print("FIGURE server, 100'000 transforms set and the tick made: ", _text(ticks))
-	check(_mean_ms(ticks) < 100.0, "a tick takes less than 100 ms of processor time")
+	var best := _best_ms(ticks)
+	print("FIGURE server, the best of %d windows: %.2f ms of processor time" % [WINDOWS, best])
+	check(best <= TICK_MS_MAX, "a tick takes at most %.0f ms of processor time: %.2f" % [TICK_MS_MAX, best])
 
 
 func _measure_client(store: String) -> void:
@@ -88,10 +93,18 @@ func _ride() -> void:
 		meshes.append(mesh)
 	_probe(3, _client_is_done)
 	await seconds(2.0)
-	measuring = true
-	await seconds(SECONDS)
-	measuring = false
+	await _measure(steps)
 	_report(client.get_stats())
+
+
+# Fills `times`, window after window.
+func _measure(times: Array) -> void:
+	window_ends.clear()
+	measuring = true
+	for window in WINDOWS:
+		await seconds(WINDOW_S)
+		window_ends.append(times.size())
+	measuring = false
 
 
 func _probe(priority: int, callback: Callable) -> void:
@@ -139,6 +152,17 @@ func _mean_ms(times: Array) -> float:
 	return times.reduce(func(sum: int, time: Array) -> int: return sum + time[1], 0) / 1000.0 / times.size()
 
 
+# The mean of the window that has the lowest one.
+func _best_ms(times: Array) -> float:
+	var best := INF
+	var begin := 0
+	for end in window_ends:
+		if end - begin >= 10:
+			best = minf(best, _mean_ms(times.slice(begin, end)))
+		begin = end
+	return best
+
+
 func _text(times: Array) -> String:
 	var by_clock := times.map(func(time: Array) -> int: return time[0])
 	by_clock.sort()
@@ -156,5 +180,7 @@ func _report(stats: Dictionary) -> void:
 	print("FIGURE client, MultiMeshes of 100'000 filled: ", _text(fills))
 	print("FIGURE client, both, a displayed frame: ", _text(frames))
 	print("FIGURE client, memory: %.1f MB; %d kbit/s" % [stats["memory_used_bytes"] / 1e6, stats["kbit_s"]])
-	check(_mean_ms(frames) < 40.0, "a displayed frame takes less than 40 ms of processor time")
+	var best := _best_ms(frames)
+	print("FIGURE client, the best of %d windows: %.2f ms of processor time a displayed frame" % [WINDOWS, best])
+	check(best <= FRAME_MS_MAX, "a displayed frame takes at most %.0f ms of processor time: %.2f" % [FRAME_MS_MAX, best])
 	check(stats["memory_used_bytes"] <= 100e6, "a client needs at most 100 MB: %.1f" % (stats["memory_used_bytes"] / 1e6))
