@@ -136,6 +136,7 @@ func _judge(what: String) -> void:
 		check_equal(view.last_visible, ENTITIES, "%s: entities in the view of client %d" % [what, number])
 		check_equal(view.missing + view.surplus + view.doubled + view.wrong, 0, "%s: client %d has none missing, left over, doubled or in a wrong frame" % [what, number])
 		check(view.over <= OVER_SHARE_MAX * view.places, "%s: client %d sees everything within its tolerance" % [what, number])
+		check_equal(view.always_over(), [], "%s: entities that client %d never saw within their tolerance" % [what, number])
 		check(view.over_twice <= OVER_TWICE_SHARE_MAX * view.places, "%s: client %d sees nothing off by more than twice its tolerance" % [what, number])
 
 

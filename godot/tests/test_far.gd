@@ -50,6 +50,7 @@ func _places() -> void:
 		var view: Dictionary = client.get_transforms_at(tick, false)
 		var should := _transforms(float(tick) / client.get_tick_hz())
 		var worst := 0.0
+		check_equal(view["ids"].size(), ids.size(), "entities in the view")
 		for index in view["ids"].size():
 			var other := ids.find(view["ids"][index])
 			for axis in 3:

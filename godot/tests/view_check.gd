@@ -19,6 +19,7 @@ var surplus := 0
 var doubled := 0
 var wrong := 0 # carriers and kinds
 var worst_mrad := 0.0
+var over_of := {} # in how many checks an entity was over, by its id: those that ever were
 var last_visible := 0
 var last_ok := false
 
@@ -60,6 +61,12 @@ func sums_reset() -> void:
 	doubled = 0
 	wrong = 0
 	worst_mrad = 0.0
+	over_of.clear()
+
+
+# Those that were over in all of the checks.
+func always_over() -> Array:
+	return over_of.keys().filter(func(id: int) -> bool: return over_of[id] == checks)
 
 
 func text() -> String:
@@ -92,7 +99,9 @@ func _compare(view: Dictionary, should: Dictionary) -> void:
 		var far_z := should_at[7 * other + 2] - observer[2]
 		var allowed := TOLERANCE_RAD * maxf(sqrt(far_x * far_x + far_y * far_y + far_z * far_z), NEAR_M)
 		var share := sqrt(x * x + y * y + z * z) / allowed
-		over += int(not share <= 1.0)
+		if not share <= 1.0:
+			over += 1
+			over_of[id] = over_of.get(id, 0) + 1
 		over_twice += int(not share <= 2.0)
 		worst_mrad = maxf(worst_mrad, share)
 	missing += should["ids"].size() - seen.size()
