@@ -15,6 +15,7 @@ enum {
     ENTITIES_TO_SPARE = 1024,
     WAIT_MS_MAX = 5,
     LEAVE_MS_MAX = 60000,
+    STALL_MS_MAX = 10000, // without a commit
 };
 
 static const char FILL_SERVER[] = "city";
@@ -24,8 +25,11 @@ typedef struct fill {
     play *play;
     uint32_t groups_made;
     bool complete; // every entity that is present was made
+    progress shown;
+    char said[256];        // by the server, last
+    uint64_t committed_us; // when the last commit was told, or the fill began
     tl_result failed;
-    char text[256];
+    char text[512];
 } fill;
 
 static void fill_fail(fill *f, tl_result result, const char *what)
@@ -59,6 +63,21 @@ static void on_group(void *user, tl_server *server, tl_group_id group, bool owne
     play_group(f->play, group, owned);
 }
 
+static void on_committed(void *user, int64_t tick, uint64_t us)
+{
+    fill *f = user;
+    f->committed_us = clock_steady_us();
+}
+
+static void on_log(void *user, const char *text)
+{
+    fill *f = user;
+    snprintf(f->said, sizeof f->said, "%s", text);
+    if (!f->def->quiet) {
+        progress_say(&f->shown, text);
+    }
+}
+
 // One step, and a wait for what comes next.
 static void step(tl_server *server, tl_store *store)
 {
@@ -73,20 +92,23 @@ static bool is_over(tl_server *server)
     return state == TL_SERVER_LEFT || state == TL_SERVER_FENCED || state == TL_SERVER_FAILED;
 }
 
+static bool is_stalled(const fill *f) { return clock_steady_us() - f->committed_us > STALL_MS_MAX * 1000ull; }
+
+// Makes everything; then waits until all of it is committed.
 static void make_all(fill *f, tl_server *server, tl_store *store)
 {
-    progress shown;
-    progress_init(&shown, "filling the store");
+    f->committed_us = clock_steady_us();
+    progress_init(&f->shown, "filling the store");
     uint32_t groups = scenario_group_count(f->def->scenario);
-    while (!f->complete && !f->failed && !is_over(server) && !stop_requested()) {
+    while (!f->complete && !f->failed && !is_over(server) && !is_stalled(f) && !stop_requested()) {
         step(server, store);
         if (!f->def->quiet) {
-            progress_show(&shown, f->groups_made, groups + 1);
+            progress_show(&f->shown, f->groups_made, groups + 1);
         }
     }
     tl_server_leave(server);
     uint64_t until_us = clock_steady_us() + LEAVE_MS_MAX * 1000ull;
-    while (!is_over(server) && clock_steady_us() < until_us) {
+    while (!is_over(server) && !is_stalled(f) && clock_steady_us() < until_us) {
         step(server, store);
     }
     tl_server_state state = tl_server_get_state(server);
@@ -95,15 +117,19 @@ static void make_all(fill *f, tl_server *server, tl_store *store)
     }
     if (state != TL_SERVER_LEFT) {
         f->failed = TL_ERR_STATE;
-        snprintf(f->text, sizeof f->text, "%s", is_over(server) ? tl_server_text(server) : "the store does not commit; "
-                 "look for a full or a very slow disk");
+        if (is_over(server)) {
+            snprintf(f->text, sizeof f->text, "%s", tl_server_text(server));
+        } else {
+            snprintf(f->text, sizeof f->text, "the store does not commit (%s); see to its disk, then remove the store and fill "
+                     "it anew", f->said);
+        }
         return;
     }
     if (!f->def->quiet) {
         char count[NUMBER_TEXT_BYTES], line[96];
         snprintf(line, sizeof line, "%s entities in %" PRIu32 " groups",
                  number_text(tl_server_get_stats(server).entities, count), groups);
-        progress_end(&shown, line);
+        progress_end(&f->shown, line);
     }
 }
 
@@ -124,7 +150,7 @@ static void fill_store(fill *f, tl_store *store)
     def.entities_max = scenario_entity_count(s) + ENTITIES_TO_SPARE;
     def.groups_max = scenario_group_count(s) + 16;
     def.clients_max = 1;
-    def.callbacks = (tl_server_callbacks){.user = f, .tick = on_tick, .group = on_group};
+    def.callbacks = (tl_server_callbacks){.user = f, .tick = on_tick, .group = on_group, .committed = on_committed, .log = on_log};
     tl_server *server = NULL;
     result = tl_server_create(&def, &server, f->text, sizeof f->text);
     if (result != TL_OK) {

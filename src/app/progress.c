@@ -24,6 +24,11 @@ void progress_show(progress *p, uint64_t done, uint64_t total)
     fflush(stderr);
 }
 
+void progress_say(const progress *p, const char *text)
+{
+    fprintf(stderr, "%stramline: %s%s\n", p->terminal ? "\r" : "", text, p->terminal ? "\033[K" : "");
+}
+
 void progress_end(progress *p, const char *text)
 {
     fprintf(stderr, "%s%s: %s%s\n", p->terminal ? "\r" : "", p->what, text, p->terminal ? "\033[K" : "");
