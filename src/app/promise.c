@@ -105,7 +105,8 @@ static json_t *judge_checks(const json_t *riders)
     json_array_foreach(riders, i, rider) {
         double seconds = json_number(rider, "seconds");
         // The first one comes within half a second.
-        double rate = seconds > 1 ? (json_number(rider, "checks") + 1) / seconds : 0;
+        double checks = json_number(rider, "checks") + json_number(rider, "checks_unjudged");
+        double rate = seconds > 1 ? (checks + 1) / seconds : 0;
         least = least < 0 || rate < least ? rate : least;
     }
     return promise_make("checked", least >= CHECKS_PER_S_MIN, "every view was compared whole at least %.2f times a second",

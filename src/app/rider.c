@@ -86,16 +86,19 @@ static bool open_check(rider *r)
     return true;
 }
 
-static bool open_client(rider *r)
+// Comes first: what is wrong with the server's address is told before a scenario is made. Nothing is sent yet.
+static bool open_transport(rider *r)
 {
-    r->begun_us = clock_steady_us();
     tl_dtls_client_def transport = tl_dtls_client_def_default();
     transport.address = r->def->server;
     transport.fingerprint = r->def->fingerprint;
     transport.ca_file = r->def->ca_file;
-    if (tl_dtls_client_open(&transport, &r->transport, r->text, sizeof r->text) != TL_OK) {
-        return false;
-    }
+    return tl_dtls_client_open(&transport, &r->transport, r->text, sizeof r->text) == TL_OK;
+}
+
+static bool open_client(rider *r)
+{
+    r->begun_us = clock_steady_us();
     tl_client_def def = tl_client_def_default();
     def.transport = r->transport;
     def.token = r->token;
@@ -222,6 +225,7 @@ static void check_running(rider *r, uint64_t now_us)
     // Where a recording begins again, everything is another at once: that is a join, and is judged like one.
     double time_s = (double)r->frame_tick / tl_client_tick_hz(r->client);
     bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S;
+    r->report.checks_unjudged += !counts;
     truth_finding finding = check_view(r, now_us, counts);
     rider_report_line(&r->report, r->client, &finding, r->frame_tick, true);
     if (!r->def->quiet) {
@@ -278,8 +282,10 @@ static bool run(rider *r)
     while (!is_over(r)) {
         step(r);
         if (tl_client_get_state(r->client) == TL_CLIENT_CLOSED) {
+            const char *why = tl_client_text(r->client);
+            bool token_missing = !r->report.joined && !r->def->token_file && strstr(why, "token");
             snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s", r->def->server,
-                     tl_client_text(r->client));
+                     token_missing ? "this server asks for a token; give its file with --token" : why);
             return false;
         }
         if (!r->report.joined && clock_steady_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
@@ -324,7 +330,7 @@ int rider_run(const rider_def *def)
     static rider r; // large
     r.def = def;
     r.frame_tick = r.checked_tick = -1;
-    bool opened = read_token(&r) && open_check(&r) && open_report(&r) && open_client(&r);
+    bool opened = read_token(&r) && open_transport(&r) && open_check(&r) && open_report(&r) && open_client(&r);
     bool rode = opened && run(&r);
     bool held = opened && finish(&r);
     if (r.text[0]) {

@@ -117,6 +117,7 @@ json_t *rider_report_json(const rider_report *r, const tl_client *client, const 
                              "error_m", histogram_json(&sums->error_m), "worst", worst_json(&sums->most.worst),
                              "rider_error_m_max", sums->most.rider_error_m_max, "riders",
                              (json_int_t)r->def->rider_count);
+    json_object_set_new(rest, "checks_unjudged", json_integer((json_int_t)r->checks_unjudged));
     json_object_update(report, rest);
     json_decref(rest);
     rest = traffic_json(r, client, transport);

@@ -17,6 +17,7 @@ typedef struct rider_report {
     FILE *lines; // NULL: none
     bool joined;
     double join_s;
+    uint64_t checks_unjudged;   // made all the same: of what follows a recording's break
     uint64_t join_bytes;        // until it had joined
     uint64_t join_wire_bytes;
     uint64_t joined_us, window_us;

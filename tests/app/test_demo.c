@@ -118,6 +118,38 @@ TEST(a_recording_is_played)
     folder_remove(folder);
 }
 
+// Half of it is the time after a break, which is compared and not judged.
+static void write_recording(const char *file, int seconds)
+{
+    FILE *out = fopen(file, "w");
+    CHECK(out);
+    fprintf(out, "<fcd-export>\n");
+    for (int step = 0; step <= 5 * seconds; step++) {
+        fprintf(out, "<timestep time=\"%.2f\">\n", 0.2 * step);
+        for (int i = 0; i < 40; i++) {
+            fprintf(out, "<vehicle id=\"car%d\" x=\"%.2f\" y=\"%d.00\" angle=\"90.00\" type=\"car\" speed=\"10.00\"/>\n", i, 2.0 * step,
+                    10 * i);
+        }
+        fprintf(out, "</timestep>\n");
+    }
+    fprintf(out, "</fcd-export>\n");
+    CHECK_EQUAL(fclose(out), 0);
+}
+
+TEST(a_short_recording_keeps_every_promise)
+{
+    char folder[PROGRAM_PATH_BYTES], file[2 * PROGRAM_PATH_BYTES], options[3 * PROGRAM_PATH_BYTES];
+    folder_make(folder);
+    snprintf(file, sizeof file, "%s/short.fcd.xml", folder);
+    write_recording(file, 10);
+    snprintf(options, sizeof options, "--fcd %s --seconds 16 --servers 1 --riders 1", file);
+    json_t *report = demo(folder, options);
+    const json_t *rider = json_array_get(json_object_get(report, "riders"), 0);
+    CHECK(number_of(rider, "checks") > 0 && number_of(rider, "checks_unjudged") > 0);
+    json_decref(report);
+    folder_remove(folder);
+}
+
 // Ctrl-C ends it in order, and what was measured until then is reported.
 TEST(it_can_be_stopped_early)
 {
@@ -151,5 +183,6 @@ int main(void)
     RUN(a_folder_in_use_is_not_touched);
     RUN(a_city_of_3000_keeps_every_promise);
     RUN(a_recording_is_played);
+    RUN(a_short_recording_keeps_every_promise);
     RUN(it_can_be_stopped_early);
 }
