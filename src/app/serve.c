@@ -1,5 +1,6 @@
 // tramline serve: a server on a store.
 #include "command.h"
+#include "name.h"
 #include "node.h"
 #include "number.h"
 #include "stop.h"
@@ -48,7 +49,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         def->store = argument;
         return 0;
     case 'N':
-        def->name = argument;
+        def->name = name_checked(state, argument);
         return 0;
     case 'l':
         def->listen = argument;

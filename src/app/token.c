@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "name.h"
 #include "number.h"
 
 #include <argp.h>
@@ -73,7 +74,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         o->key_file = argument;
         return 0;
     case 'N':
-        o->name = argument;
+        o->name = name_checked(state, argument);
         return 0;
     case 'H':
         o->hours = number_real(state, "hours", argument, 0.01, 100 * 365 * 24);
@@ -130,8 +131,8 @@ static int make_keys(const token_options *o)
 static int make_token(token_options *o)
 {
     char token[TL_TOKEN_BYTES_MAX + 1];
-    if (strlen(o->name) > TL_NAME_BYTES_MAX || (o->world && strlen(o->world) >= sizeof o->grant.world)) {
-        fprintf(stderr, "tramline: the name or the world's name is too long; a name has at most %d letters\n", TL_NAME_BYTES_MAX);
+    if (o->world && strlen(o->world) >= sizeof o->grant.world) {
+        fprintf(stderr, "tramline: the world's name is too long; it has at most %zu letters\n", sizeof o->grant.world - 1);
         return EXIT_FAILED;
     }
     snprintf(o->grant.name, sizeof o->grant.name, "%s", o->name);
@@ -139,8 +140,8 @@ static int make_token(token_options *o)
     o->grant.expires_s = (int64_t)(clock_world_us() / 1000000) + (int64_t)(o->hours * 3600);
     tl_result result = tl_token_sign(o->key_file, &o->grant, token, sizeof token);
     if (result != TL_OK) {
-        fprintf(stderr, "tramline: '%s' cannot sign: %s; is it a private key of 'tramline token keys', and is the name one "
-                "of ASCII letters, digits, - _ and . ?\n", o->key_file, tl_result_text(result));
+        fprintf(stderr, "tramline: '%s' cannot sign: %s; is it a private key of 'tramline token keys'?\n", o->key_file,
+                tl_result_text(result));
         return EXIT_FAILED;
     }
     printf("%s\n", token);

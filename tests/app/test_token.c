@@ -49,7 +49,8 @@ TEST(anothers_token_is_not_good)
     CHECK(strstr(output, "not good"));
     CHECK_EQUAL(program_run(output, "token show --key %s/a.public.pem /dev/null", folder), 1);
     CHECK_EQUAL(program_run(output, "token make --key %s/a.public.pem --name alice", folder), 1);
-    CHECK_EQUAL(program_run(output, "token make --key %s/a.pem --name 'a b'", folder), 1);
+    CHECK_EQUAL(program_run(output, "token make --key %s/a.pem --name 'a b'", folder), 64);
+    CHECK(strstr(output, "1 to 31 letters"));
     folder_remove(folder);
 }
 
