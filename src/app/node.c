@@ -17,6 +17,7 @@ enum {
     WAIT_US_MAX = 1000, // between two steps
     LEAVE_MS_MAX = 10000,
     REJOIN_AFTER_MS = 500,
+    RIVAL_MS = 10000, // who loses its lease to its own name twice within that has a rival that lives
     ENTITIES_TO_SPARE = 8192, // for what clients own
     GROUPS_TO_SPARE = 256,
 };
@@ -33,6 +34,8 @@ typedef struct node {
     tl_server *server;
     meter meter;
     bool told_running;
+    bool was_running; // ever
+    uint64_t rival_us; // when another process of the same name has last taken the lease, 0: never
     char text[512]; // what is wrong
 } node;
 
@@ -195,6 +198,31 @@ static bool open_meter(node *n)
     return opened;
 }
 
+static void ready_part(const node *n, char part[PATH_BYTES]) { snprintf(part, PATH_BYTES, "%s.part", n->def->ready_file); }
+
+static bool ready_fail(node *n)
+{
+    snprintf(n->text, sizeof n->text, "'%s' cannot be written: %s", n->def->ready_file, strerror(errno));
+    return false;
+}
+
+// Whether the ready file can be written is known before groups are taken.
+static bool open_ready(node *n)
+{
+    if (!n->def->ready_file) {
+        return true;
+    }
+    char part[PATH_BYTES];
+    ready_part(n, part);
+    FILE *file = fopen(part, "w");
+    if (!file) {
+        return ready_fail(n);
+    }
+    fclose(file);
+    remove(part);
+    return true;
+}
+
 static void node_close(node *n, bool left)
 {
     if (n->server) {
@@ -217,28 +245,26 @@ static void node_close(node *n, bool left)
 // ---- running -------------------------------------------------------------------------------------------------------
 
 // Whole at once, by a rename: a reader finds all of it or nothing.
-static void write_ready(node *n, uint16_t port, const char *fingerprint)
+static bool write_ready(node *n, uint16_t port, const char *fingerprint)
 {
     char part[PATH_BYTES];
-    snprintf(part, sizeof part, "%s.part", n->def->ready_file);
+    ready_part(n, part);
     json_t *ready = json_pack("{s:s, s:i, s:s}", "name", n->def->name, "port", port, "fingerprint", fingerprint);
-    if (json_dump_file(ready, part, JSON_COMPACT) != 0 || rename(part, n->def->ready_file) != 0) {
-        fprintf(stderr, "tramline: '%s' cannot be written: %s\n", n->def->ready_file, strerror(errno));
-    }
+    bool written = json_dump_file(ready, part, JSON_COMPACT) == 0 && rename(part, n->def->ready_file) == 0;
+    written = written || ready_fail(n);
     json_decref(ready);
+    return written;
 }
 
-static void tell_running(node *n)
+static bool tell_running(node *n)
 {
     char fingerprint[65];
     uint16_t port = tl_dtls_server_port(n->transport);
     tl_dtls_server_fingerprint(n->transport, fingerprint);
     say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server), port,
         fingerprint);
-    if (n->def->ready_file) {
-        write_ready(n, port, fingerprint);
-    }
-    n->told_running = true;
+    n->told_running = n->was_running = true;
+    return !n->def->ready_file || write_ready(n, port, fingerprint);
 }
 
 static void wait_for_work(const node *n)
@@ -262,9 +288,35 @@ static void step(node *n)
     meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }
 
+// Whether the lease went to this server's own name: another process has joined under it. Who the heir is, the server says
+// in its text alone.
+static bool lost_to_own_name(const node *n)
+{
+    char ending[64];
+    snprintf(ending, sizeof ending, "its groups are server %u's", tl_server_get_number(n->server));
+    const char *text = tl_server_text(n->server);
+    size_t bytes = strlen(text), ending_bytes = strlen(ending);
+    return bytes >= ending_bytes && strcmp(text + bytes - ending_bytes, ending) == 0;
+}
+
+// Two that live would take the lease from each other for ever.
+static bool has_rival(node *n)
+{
+    if (!lost_to_own_name(n)) {
+        return false;
+    }
+    uint64_t now_us = clock_steady_us(), before_us = n->rival_us;
+    n->rival_us = now_us;
+    return before_us && now_us - before_us < RIVAL_MS * 1000ull;
+}
+
 // Another server has taken the groups, because this process stood still for too long: it joins again.
 static bool rejoin(node *n)
 {
+    if (has_rival(n)) {
+        snprintf(n->text, sizeof n->text, "another process serves as %s; give one of them another name", n->def->name);
+        return false;
+    }
     say(n, "%s; joins again", tl_server_text(n->server));
     tl_server_destroy(n->server);
     n->server = NULL;
@@ -284,8 +336,8 @@ static bool run(node *n)
         wait_for_work(n);
         step(n);
         tl_server_state state = tl_server_get_state(n->server);
-        if (state == TL_SERVER_RUNNING && !n->told_running) {
-            tell_running(n);
+        if (state == TL_SERVER_RUNNING && !n->told_running && !tell_running(n)) {
+            return false;
         }
         if (state == TL_SERVER_FENCED && !rejoin(n)) {
             return false;
@@ -310,6 +362,11 @@ static bool leave(node *n)
     }
     meter_line(&n->meter, n->server, n->transport, n->def->name, true);
     tl_server_state state = tl_server_get_state(n->server);
+    if (!n->was_running && !stop_requested()) {
+        snprintf(n->text, sizeof n->text, "never came to run: the store was still being joined; is it locked by another process, "
+                 "or very slow?");
+        return false;
+    }
     if (state == TL_SERVER_LEFT || state == TL_SERVER_FENCED) {
         say(n, "has left");
         return true;
@@ -324,7 +381,7 @@ int node_run(const node_def *def)
     static node n; // large
     n.def = def;
     bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
-                  open_server(&n);
+                  open_ready(&n) && open_server(&n);
     bool left = opened && run(&n) && leave(&n);
     if (n.text[0]) {
         fprintf(stderr, "tramline: %s: %s\n", def->name, n.text);
