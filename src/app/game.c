@@ -21,12 +21,24 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const char *scenario_checked(struct argp_state *state, const char *name)
+{
+    static const char *const names[] = {"city", "far", "convoy", "choke", "concert", "ragdoll", "asteroids", "trace"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return name;
+        }
+    }
+    argp_error(state, "no scenario is called '%s'; 'tramline city --help' lists them", name);
+    return name;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     game_choice *choice = state->input;
     switch (key) {
     case 'S':
-        choice->name = argument;
+        choice->name = scenario_checked(state, argument);
         return 0;
     case 's':
         choice->seed = number_whole(state, "seed", argument, 0, UINT64_MAX);

@@ -5,6 +5,8 @@
 #include "tramline/types.h"
 
 #include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { WRONG_USE = 64 };
@@ -62,6 +64,9 @@ TEST(wrong_use_is_told_apart_from_failure)
     check_says("--name is missing");
     CHECK_EQUAL(program_run(output, "serve --store x --name a --cert c.pem"), WRONG_USE);
     check_says("--cert and --key go together");
+    CHECK_EQUAL(program_run(output, "serve --store x --name ../a"), WRONG_USE);
+    check_says("it must be 1 to 31 letters");
+    CHECK_EQUAL(program_run(output, "serve --store x --name .a"), WRONG_USE);
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:1"), WRONG_USE);
     check_says("--fingerprint");
     CHECK_EQUAL(program_run(output, "demo --store oracle"), WRONG_USE);
@@ -83,7 +88,7 @@ TEST(a_missing_store_is_told)
 
 TEST(an_unknown_scenario_is_told)
 {
-    CHECK_EQUAL(program_run(output, "city --store /tmp/never-made --scenario moon"), 1);
+    CHECK_EQUAL(program_run(output, "city --store /tmp/never-made --scenario moon"), WRONG_USE);
     check_says("no scenario is called 'moon'");
     CHECK_EQUAL(program_run(output, "city --store /tmp/never-made --fcd /tmp/no-such-file.xml"), 1);
     check_says("/tmp/no-such-file.xml");
@@ -104,6 +109,23 @@ TEST(a_store_is_filled_once)
     check_says("filled with 500 entities, not 400");
     CHECK_EQUAL(program_run(output, "serve --store %s/s --name a --scenario far --listen 127.0.0.1:0", folder), 1);
     check_says("filled by the scenario 'city'");
+    folder_remove(folder);
+}
+
+TEST(a_full_disk_is_told)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    struct rlimit old, limit;
+    folder_make(folder);
+    CHECK_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 400000; // stands for a disk without room for the records
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    CHECK_EQUAL(program_run(output, "city --store %s/s --entities 50000 --quiet", folder), 1);
+    CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+    check_says("the store does not commit (the store stalls: ");
+    check_says("the file may not grow");
     folder_remove(folder);
 }
 
@@ -165,6 +187,48 @@ static pid_t start_server(const char *folder, const char *options, char fingerpr
     return pid;
 }
 
+TEST(a_server_that_cannot_run_fails)
+{
+    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    folder_make(folder);
+    CHECK_EQUAL(program_run(output, "city --store %s/s --entities 500 --quiet", folder), 0);
+    CHECK_EQUAL(program_run(output, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 2 --ready %s/none/ready", folder,
+                            folder), 1);
+    check_says("none/ready' cannot be written");
+    snprintf(path, sizeof path, "%s/s/world.db", folder);
+    sqlite3 *lock = NULL;
+    CHECK_EQUAL(sqlite3_open(path, &lock), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_exec(lock, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQUAL(program_run(output, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 2", folder), 1);
+    check_says("never came to run");
+    CHECK_EQUAL(sqlite3_close(lock), SQLITE_OK);
+    folder_remove(folder);
+}
+
+// Neither takes the lease from the other for ever: one goes on, and the other says why it does not.
+TEST(two_servers_of_one_name_are_told)
+{
+    char folder[PROGRAM_PATH_BYTES], fingerprint[65];
+    int port;
+    folder_make(folder);
+    CHECK_EQUAL(program_run(output, "city --store %s/s --entities 500 --quiet", folder), 0);
+    pid_t pid = start_server(folder, "", fingerprint, &port);
+    int second = program_run(output, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 8", folder);
+    int status = program_stop(pid, SIGTERM);
+    CHECK(WIFEXITED(status));
+    CHECK_EQUAL(second + WEXITSTATUS(status), 1);
+    if (second == 0) {
+        char path[2 * PROGRAM_PATH_BYTES];
+        snprintf(path, sizeof path, "%s/alpha.log", folder);
+        FILE *log = fopen(path, "r");
+        CHECK(log);
+        output[fread(output, 1, sizeof output - 1, log)] = 0;
+        fclose(log);
+    }
+    check_says("another process serves as alpha");
+    folder_remove(folder);
+}
+
 TEST(a_wrong_certificate_is_told)
 {
     char folder[PROGRAM_PATH_BYTES], fingerprint[65];
@@ -192,7 +256,7 @@ TEST(who_has_no_good_token_is_not_let_in)
     snprintf(options, sizeof options, "--token-key %s/public.pem", folder);
     pid_t pid = start_server(folder, options, fingerprint, &port);
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port, fingerprint), 1);
-    check_says("has ended");
+    check_says("give its file with --token");
     CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name zoe --world far >%s/far.token", folder, folder), 0);
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1 --token %s/far.token",
                             port, fingerprint, folder), 1);
@@ -212,8 +276,11 @@ int main(void)
     RUN(a_missing_store_is_told);
     RUN(an_unknown_scenario_is_told);
     RUN(a_store_is_filled_once);
+    RUN(a_full_disk_is_told);
     RUN(inspect_speaks_json);
     RUN(a_damaged_store_is_told);
+    RUN(a_server_that_cannot_run_fails);
+    RUN(two_servers_of_one_name_are_told);
     RUN(a_wrong_certificate_is_told);
     RUN(who_has_no_good_token_is_not_let_in);
 }
