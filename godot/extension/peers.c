@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUSTOM_MAX = 1024, WAITING_MAX = 64, FRAME_BYTES_MAX = 256 * 1024 };
+enum { WAITING_MAX = 64, FRAME_BYTES_MAX = 256 * 1024 };
 #define CUSTOM_BIT 0x80000000u // in the number of a script's peer; DTLS counts from 1
 
 typedef struct waiting {
@@ -25,7 +25,7 @@ struct peers {
     tl_transport transport;
     tl_transport *inner;
     uint32_t numbers;
-    custom_peer custom[CUSTOM_MAX];
+    custom_peer custom[PEERS_CUSTOM_MAX];
     int custom_top;
     waiting *reading; // given out by the last poll
     unsigned char *sent; // given out by peers_next_frame
@@ -198,7 +198,7 @@ tl_peer peers_add(peers *p)
     while (i < p->custom_top && p->custom[i].number) {
         i++;
     }
-    if (i == CUSTOM_MAX || p->numbers == ~CUSTOM_BIT) {
+    if (i == PEERS_CUSTOM_MAX || p->numbers == ~CUSTOM_BIT) {
         return 0;
     }
     p->custom_top = i == p->custom_top ? i + 1 : p->custom_top;

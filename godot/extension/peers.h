@@ -5,6 +5,8 @@
 
 #include "tramline/transport.h"
 
+enum { PEERS_CUSTOM_MAX = 1024 };
+
 typedef struct peers peers;
 
 // `inner` may be NULL; it is closed with this. NULL: out of memory.

@@ -216,11 +216,13 @@ static gd_error begin(server_node *s)
         return GD_ERR_ALREADY_IN_USE;
     }
     s->step_ms = s->step_ms_max = s->commit_ms = s->link_ms = s->link_ms_max = 0;
+    s->told_answer = s->told_no_handler = s->failed_due = false;
     tl_result result = open_all(s);
     if (result != TL_OK) {
         gd_error_print("TramlineServer.start", "The server cannot start: %s.", s->text);
         close_all(s, false);
         s->state = SERVER_FAILED;
+        s->failed_due = true;
         return gd_error_from(result);
     }
     s->state = SERVER_JOINING;
@@ -346,6 +348,9 @@ static void on_process(server_node *s)
         s->told_thread = true;
     } else if (s->server && !s->busy) {
         step(s);
+    } else if (s->failed_due) { // not within start(), so that a script may start it anew
+        s->failed_due = false;
+        gd_emit(s, "failed", (gd_variant[]){gd_variant_text(s->text)}, 1);
     }
 }
 
@@ -386,6 +391,9 @@ bool server_on_destroy(void *self)
 
 bool server_add_node(server_node *s, struct entity_node *node)
 {
+    if (s->doomed) {
+        return false;
+    }
     if (s->node_count == s->node_room) {
         uint32_t room = s->node_room ? 2 * s->node_room : 64;
         struct entity_node **nodes = realloc(s->nodes, room * sizeof *nodes);

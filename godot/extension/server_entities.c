@@ -323,7 +323,15 @@ void server_drop_client(void *self, const void *const *args, void *ret)
 void server_add_custom_peer(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
-    gd_ret_int(ret, server_can_read(s, "TramlineServer.add_custom_peer") ? peers_add(s->peers) : 0);
+    const char *method = "TramlineServer.add_custom_peer";
+    tl_peer peer = 0;
+    if (server_can_read(s, method)) {
+        peer = peers_add(s->peers);
+        if (!peer) {
+            gd_error_print(method, "There are %d custom peers, and there can be no more; call remove_custom_peer() for those that have gone.", PEERS_CUSTOM_MAX);
+        }
+    }
+    gd_ret_int(ret, peer);
 }
 
 static tl_peer arg_peer(const void *const *args)

@@ -111,12 +111,29 @@ static gd_variant describe_request(const server_node *s, const tl_request *reque
     return gd_variant_take(GD_DICTIONARY, &dictionary);
 }
 
+// Only true allows, and only at once: what a handler gives that awaits is an object.
+static bool read_answer(server_node *s, const gd_variant *answer, const gd_call_error *error)
+{
+    bool good = error->type == GD_CALL_OK && gd_variant_type(answer) == GD_BOOL;
+    if (!good && !s->told_answer) {
+        gd_error_print("TramlineServer", "A request was denied: request_handler must give true or false at once, without await, and take one argument, "
+                       "the request as a Dictionary.");
+        s->told_answer = true;
+    }
+    return good && gd.variant_booleanize(answer);
+}
+
 static tl_result on_request(void *user, tl_server *server, const tl_request *request)
 {
     server_node *s = user;
     gd_bool valid = 0;
     gd.callable_is_valid(&s->request_handler, NULL, &valid, 0);
     if (!valid) {
+        if (!s->told_no_handler) {
+            gd_error_print("TramlineServer", "A request was denied: a policy of its kind is ASK and there is no request_handler; set one, or make the policy "
+                           "ALLOW or DENY.");
+        }
+        s->told_no_handler = true;
         return TL_ERR_DENIED;
     }
     gd_callable copy;
@@ -127,7 +144,7 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     s->ticking = false; // what is asked for is decided, not changed
     gd.variant_call(&handler, gd_name("call"), (const gd_variant *[]){&argument}, 1, &answer, &error);
     s->ticking = was_ticking;
-    bool allowed = error.type == GD_CALL_OK && gd.variant_booleanize(&answer);
+    bool allowed = read_answer(s, &answer, &error);
     gd_variant_free(&answer);
     gd_variant_free(&argument);
     gd_variant_free(&handler);
