@@ -156,8 +156,8 @@ static void on_entered(client_node *c, client_link *link, tl_entity_id id, int k
     if (kind >= link->kind_count) {
         return;
     }
-    if (link->has_scene[kind]) {
-        client_spawn(c, id, link->listed[kind]);
+    if (link->has_scene[kind] && !client_spawn(c, id, link->listed[kind])) {
+        return;
     }
     gd_variant name;
     gd.variant_new_copy(&name, &link->kind_names[kind]);
@@ -352,6 +352,7 @@ static void measure(client_node *c, uint64_t now_us)
     c->kbit_s_now = good ? (double)(bytes - c->rate_bytes) * 8e3 / (double)(now_us - c->rate_us) : 0;
     c->rate_us = now_us;
     c->rate_bytes = bytes;
+    client_drop_freed_draws(c);
 }
 
 static void tell_state(client_node *c)
@@ -423,8 +424,7 @@ static void release(client_node *c)
     close_all(c);
     kind_list_destroy(c->list);
     client_drop_draws(c);
-    idmap_free(&c->spawned);
-    idmap_free(&c->moved);
+    client_unspawn_all(c);
     free(c->nodes);
     free(c->poses);
     free(c->out);
@@ -520,6 +520,9 @@ bool client_on_destroy(void *self)
 
 bool client_add_node(client_node *c, struct entity_node *node)
 {
+    if (c->doomed) {
+        return false;
+    }
     if (c->node_count == c->node_room) {
         uint32_t room = c->node_room ? 2 * c->node_room : 64;
         struct entity_node **nodes = realloc(c->nodes, room * sizeof *nodes);

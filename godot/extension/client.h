@@ -127,9 +127,11 @@ void client_link_live(client_node *c, client_link *link); // its kinds are known
 void client_queue_datagram(client_node *c, const void *data, size_t size);
 uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
 void client_drop_draws(client_node *c);
+void client_drop_freed_draws(client_node *c); // those of MultiMeshes that are gone
 void client_settle_own(client_node *c); // those that are no longer set stand still
 void client_answered(client_node *c, const tl_client_event *event);
-void client_spawn(client_node *c, tl_entity_id id, int scene);
+// False: a script has ended the connection, or the client, meanwhile.
+bool client_spawn(client_node *c, tl_entity_id id, int scene);
 void client_unspawn(client_node *c, tl_entity_id id);
 void client_unspawn_all(client_node *c);
 void client_move_spawned(client_node *c);

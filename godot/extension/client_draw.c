@@ -37,6 +37,15 @@ void client_drop_draws(client_node *c)
     }
 }
 
+void client_drop_freed_draws(client_node *c)
+{
+    for (int i = 0; i < DRAWS_MAX; i++) {
+        if (c->draws[i].object_id && !gd.object_from_id(c->draws[i].object_id)) {
+            forget(&c->draws[i]);
+        }
+    }
+}
+
 // What is kept for a MultiMesh; the one that was not used for longest gives way.
 static draw_target *find_target(client_node *c, gd_object multimesh)
 {
@@ -47,6 +56,9 @@ static draw_target *find_target(client_node *c, gd_object multimesh)
             c->draws[i].used = ++c->draw_clock;
             return &c->draws[i];
         }
+    }
+    client_drop_freed_draws(c);
+    for (int i = 0; i < DRAWS_MAX; i++) {
         oldest = c->draws[i].used < oldest->used ? &c->draws[i] : oldest;
     }
     forget(oldest);

@@ -31,35 +31,65 @@ static void place(client_node *c, tl_entity_id id, gd_object node)
     }
 }
 
-void client_spawn(client_node *c, tl_entity_id id, int scene)
+static gd_object require_parent(client_node *c, const char *kind)
 {
-    gd_object resource = gd_variant_to_object(&c->list->scenes[scene]), parent = spawn_parent(c), node = NULL;
+    gd_object parent = spawn_parent(c);
     if (!parent) {
-        gd_error_print("TramlineClient", "There is no node at spawn_path; the scene of kind '%s' is put nowhere.", c->list->kinds[scene].name);
-        return;
+        gd_error_print("TramlineClient", "There is no node at spawn_path; the scene of kind '%s' is put nowhere.", kind);
     }
-    if (!resource || !gd.object_cast_to(resource, gd.tag.packed_scene) || idmap_get(&c->spawned, id)) {
-        return;
-    }
-    gd.method_ptrcall(gd.method.scene_instantiate, resource, (const void *[]){&(int64_t){0}}, &node);
-    if (!node) {
-        gd_error_print("TramlineClient", "The scene of kind '%s' cannot be made.", c->list->kinds[scene].name);
-        return;
-    }
+    return parent;
+}
+
+// The scene's scripts run: anything may have changed afterwards, and even the scene be gone from the list. NULL: it cannot be made.
+static gd_object instantiate(const gd_variant *scene)
+{
+    gd_variant kept;
+    gd_object node = NULL;
+    gd.variant_new_copy(&kept, scene);
+    gd.method_ptrcall(gd.method.scene_instantiate, gd_variant_to_object(&kept), (const void *[]){&(int64_t){0}}, &node);
+    gd_variant_free(&kept);
+    return node;
+}
+
+// Puts what was made into the tree.
+static void add(client_node *c, tl_entity_id id, gd_object parent, gd_object node)
+{
+    uint64_t node_id = gd.object_id(node);
     entity_node *entity = gd_instance_of(node, &entity_class);
     if (entity) {
         entity_bind(entity, c, id);
     }
-    idmap_put(&c->spawned, id, gd.object_id(node));
+    idmap_put(&c->spawned, id, node_id);
     if (!entity && gd.object_cast_to(node, gd.tag.node3d)) {
-        idmap_put(&c->moved, id, gd.object_id(node));
+        idmap_put(&c->moved, id, node_id);
     }
-    uint64_t node_id = gd.object_id(node);
     gd.method_ptrcall(gd.method.node_add_child, parent, (const void *[]){&node, &(gd_bool){0}, &(int64_t){0}}, NULL);
     node = gd.object_from_id(node_id); // its _ready may have freed it
     if (node && c->shown.client && gd.object_cast_to(node, gd.tag.node3d)) {
         place(c, id, node);
     }
+}
+
+bool client_spawn(client_node *c, tl_entity_id id, int scene)
+{
+    const gd_variant *packed = &c->list->scenes[scene];
+    const char *kind = c->list->kinds[scene].name;
+    gd_object resource = gd_variant_to_object(packed);
+    uint32_t generation = c->generation;
+    if (!require_parent(c, kind) || !resource || !gd.object_cast_to(resource, gd.tag.packed_scene) || idmap_get(&c->spawned, id)) {
+        return true;
+    }
+    gd_object node = instantiate(packed);
+    bool going = !c->doomed && c->generation == generation;
+    gd_object parent = going && node ? require_parent(c, kind) : NULL; // not before: the node's _init may have freed it
+    if (going && !node) {
+        gd_error_print("TramlineClient", "The scene of kind '%s' cannot be made.", kind);
+    } else if (parent) {
+        add(c, id, parent, node);
+    } else if (node) {
+        gd.method_ptrcall(gd.method.node_queue_free, node, NULL, NULL);
+    }
+    return !c->doomed && c->generation == generation;
 }
 
 static void free_node(uint64_t object_id)

@@ -28,23 +28,36 @@ static void *among_children(gd_object object, const gd_class *type)
     return NULL;
 }
 
-static bool path_is_empty(const gd_node_path *path)
+static void path_text(const gd_node_path *path, char *out, size_t bytes)
 {
     gd_string text;
     gd.construct_path_text(&text, (const void *[]){path});
-    char first[2];
-    gd_string_to_text(&text, first, sizeof first);
+    gd_string_to_text(&text, out, bytes);
     gd.destroy[GD_STRING](&text);
+}
+
+static bool path_is_empty(const gd_node_path *path)
+{
+    char first[2];
+    path_text(path, first, sizeof first);
     return !first[0];
 }
 
-static void *at_path(gd_object object, const gd_node_path *path, const gd_class *type)
+static void *at_path(gd_object object, const gd_node_path *path, const gd_class *type, const char *who, bool *settled)
 {
-    gd_object found = NULL;
-    if (!path_is_empty(path)) {
-        gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &found);
+    if (path_is_empty(path)) {
+        return NULL;
     }
-    return gd_instance_of(found, type);
+    gd_object at = NULL;
+    gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &at);
+    void *found = gd_instance_of(at, type);
+    if (!found && !*settled) {
+        char text[256];
+        path_text(path, text, sizeof text);
+        gd_error_print(who, "Its path '%s' leads to no %s; the nearest one is taken, if there is one.", text, type->name);
+    }
+    *settled = true;
+    return found;
 }
 
 // At one of the nodes above, or directly below it.
@@ -54,9 +67,9 @@ static void *at_level(gd_object above, const gd_class *type)
     return found ? found : among_children(above, type);
 }
 
-void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type)
+void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type, const char *who, bool *settled)
 {
-    void *found = at_path(object, path, type); // NULL also if the node has moved away from where the path was right
+    void *found = at_path(object, path, type, who, settled); // NULL also if the node has moved away from where the path was right
     for (gd_object above = parent_of(object); above && !found; above = parent_of(above)) {
         found = at_level(above, type);
     }
@@ -64,12 +77,12 @@ void *entity_find(gd_object object, const gd_node_path *path, const gd_class *ty
 }
 
 // A path says which of the two it is; without one the nearest is taken, a server before a client.
-static void find_either(const entity_node *e, server_node **server, client_node **client)
+static void find_either(entity_node *e, server_node **server, client_node **client)
 {
     gd_object object = e->instance.object;
     bool any_server = path_is_empty(&e->client_path) || !path_is_empty(&e->server_path), any_client = path_is_empty(&e->server_path);
-    *server = at_path(object, &e->server_path, &server_class);
-    *client = *server ? NULL : at_path(object, &e->client_path, &client_class);
+    *server = at_path(object, &e->server_path, &server_class, "TramlineEntity.server", &e->server_path_settled);
+    *client = *server ? NULL : at_path(object, &e->client_path, &client_class, "TramlineEntity.client", &e->client_path_settled);
     for (gd_object above = parent_of(object); above && !*server && !*client; above = parent_of(above)) {
         *server = any_server ? at_level(above, &server_class) : NULL;
         *client = any_client && !*server ? at_level(above, &client_class) : NULL;
@@ -78,12 +91,25 @@ static void find_either(const entity_node *e, server_node **server, client_node 
 
 // ---- on a server ---------------------------------------------------------------------------------------------------
 
-static void fault(entity_node *e, const char *text)
+typedef enum fault_type { FAULT_KIND, FAULT_TRANSFORM, FAULT_OTHER_KIND, FAULT_GROUP, FAULT_MAKE, FAULT_CARRIER, FAULT_PLACE, FAULT_VALUES } fault_type;
+
+// `result` TL_OK: the text says all.
+static void fault(entity_node *e, fault_type type, tl_result result)
 {
-    if (e->fault != text) { // once, not each tick
-        gd_error_print("TramlineEntity", "%s", text);
+    static const char *const texts[] = {
+        [FAULT_KIND] = "Its kind must be one of its server's kinds",
+        [FAULT_TRANSFORM] = "Its transform is not finite, or its scale is 0; it is not published until that is mended",
+        [FAULT_OTHER_KIND] = "The entity of its entity_id is of another kind",
+        [FAULT_GROUP] = "No group can be made for the entities of nodes",
+        [FAULT_MAKE] = "The node's entity cannot be made; its group_id must be a group of this server's, or 0",
+        [FAULT_CARRIER] = "The entity cannot be put into the frame of the node above, or out of it",
+        [FAULT_PLACE] = "The entity cannot be put where the node is",
+        [FAULT_VALUES] = "The entity's fields cannot be set to the node's properties",
+    };
+    if (!(e->faults_told >> type & 1)) {
+        gd_error_print("TramlineEntity", "%s%s%s.", texts[type], result != TL_OK ? ": " : "", result != TL_OK ? tl_result_text(result) : "");
     }
-    e->fault = text;
+    e->faults_told |= 1u << type;
 }
 
 static int kind_of(const entity_node *e, const kind_list *list)
@@ -187,9 +213,11 @@ static bool read_properties(entity_node *e, const kind_list *list, int kind, kin
         gd.method_ptrcall(gd.method.object_get, object, (const void *[]){&name}, &value);
         char text[256];
         bool there = gd.object_from_id(id) != NULL;
-        if (there && !kind_value_read(def, def->fields[f].name, &value, out, text, sizeof text) && e->fault != def->fields[f].name) {
-            gd_error_print("TramlineEntity", "The property '%s': %s.", property, text);
-            e->fault = def->fields[f].name;
+        if (there && !kind_value_read(def, def->fields[f].name, &value, out, text, sizeof text)) {
+            if (!(e->fields_told >> f & 1)) {
+                gd_error_print("TramlineEntity", "The property '%s': %s.", property, text);
+            }
+            e->fields_told |= 1u << f;
         }
         gd_variant_free(&value);
         gd.destroy[GD_STRING_NAME](&name);
@@ -200,16 +228,29 @@ static bool read_properties(entity_node *e, const kind_list *list, int kind, kin
     return true;
 }
 
+// The group of nodes that name none.
+static tl_result find_group(server_node *s, tl_group_id *out)
+{
+    tl_result result = TL_OK;
+    if (!s->node_group || !tl_server_owns_group(s->server, s->node_group)) {
+        s->node_group = 0;
+        result = tl_server_create_group(s->server, 0, &s->node_group);
+        if (result == TL_OK) {
+            tl_server_keep_group(s->server, s->node_group, true); // other servers do not have its nodes
+        }
+    }
+    *out = s->node_group;
+    return result;
+}
+
 static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier, kind_values *values)
 {
     const tl_kind_def *def = &s->list->kinds[kind];
     tl_group_id group = (tl_group_id)e->group_id;
-    if (!group) {
-        if (!s->node_group || !tl_server_owns_group(s->server, s->node_group)) {
-            tl_server_create_group(s->server, 0, &s->node_group);
-            tl_server_keep_group(s->server, s->node_group, true); // other servers do not have its nodes
-        }
-        group = s->node_group;
+    tl_result result = group ? TL_OK : find_group(s, &group);
+    if (result != TL_OK) {
+        fault(e, FAULT_GROUP, result);
+        return;
     }
     for (int f = 0; f < def->field_count; f++) {
         if (!(values->values.mask >> f & 1)) {
@@ -220,9 +261,10 @@ static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier,
     tl_entity_def entity = {.id = (tl_entity_id)e->entity_id, .group = group, .kind = kind, .carrier = carrier, .values = values->values};
     tl_entity_ref ref;
     tl_entity_info info;
-    tl_result result = tl_server_create_entity(s->server, &entity, &ref);
-    if (result != TL_OK || tl_server_info(s->server, ref, &info) != TL_OK) {
-        fault(e, "The node's entity cannot be made; its group_id must be a group of this server's, or 0.");
+    result = tl_server_create_entity(s->server, &entity, &ref);
+    result = result == TL_OK ? tl_server_info(s->server, ref, &info) : result;
+    if (result != TL_OK) {
+        fault(e, FAULT_MAKE, result);
         return;
     }
     e->entity_id = (int64_t)info.id;
@@ -236,15 +278,22 @@ static void tell(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl
     int turned = kind_rotation_field(def);
     tl_value *fields = values->values.fields;
     if (carrier != e->carrier) {
-        if (tl_server_set_carrier(s->server, ref, carrier, &values->values) == TL_OK) {
+        tl_result result = tl_server_set_carrier(s->server, ref, carrier, &values->values);
+        if (result == TL_OK) {
             e->carrier = carrier;
+        } else {
+            fault(e, FAULT_CARRIER, result);
         }
         return;
     }
-    tl_server_set_poses(s->server, &ref, 1, &fields[0].position, NULL, turned >= 0 ? &fields[turned].rotation : NULL); // works the velocity out
+    // It works the velocity out.
+    if (!tl_server_set_poses(s->server, &ref, 1, &fields[0].position, NULL, turned >= 0 ? &fields[turned].rotation : NULL)) {
+        fault(e, FAULT_PLACE, TL_ERR_INVALID);
+    }
     values->values.mask &= ~(1u | (turned >= 0 ? 1u << turned : 0));
-    if (values->values.mask) {
-        tl_server_set(s->server, ref, &values->values);
+    tl_result result = values->values.mask ? tl_server_set(s->server, ref, &values->values) : TL_OK;
+    if (result != TL_OK) {
+        fault(e, FAULT_VALUES, result);
     }
 }
 
@@ -272,7 +321,7 @@ void entity_publish(entity_node *e, server_node *s)
     }
     int kind = kind_of(e, s->list);
     if (kind < 0) {
-        fault(e, "Its kind must be one of its server's kinds.");
+        fault(e, FAULT_KIND, TL_OK);
         return;
     }
     const tl_entity_id id = (tl_entity_id)e->entity_id;
@@ -284,22 +333,25 @@ void entity_publish(entity_node *e, server_node *s)
         follow_server(e, s, ref);
         return;
     }
-    gd_transform3d place;
+    kind_values values = {0};
+    if (!read_properties(e, s->list, kind, &values) || !e->in_tree || e->publishes != s || s->doomed) {
+        kind_values_free(&values);
+        return;
+    }
+    gd_transform3d place; // and the carrier: getters may have changed both
     tl_vec3 position;
     tl_quat rotation;
     const entity_node *carrier_node;
     int64_t tick = s->tick_now;
     tl_entity_id carrier = find_carrier(e, s, &place, &carrier_node);
     if (!gd_transform_split(&place, &position, &rotation)) {
-        fault(e, "Its transform is not finite, or its scale is 0; it is not published until that is mended.");
-        return;
-    }
-    kind_values values = {0};
-    kind_values_place(&s->list->kinds[kind], &values.values, position, rotation);
-    if (!read_properties(e, s->list, kind, &values)) {
+        fault(e, FAULT_TRANSFORM, TL_OK);
         kind_values_free(&values);
         return;
     }
+    int turned = kind_rotation_field(&s->list->kinds[kind]);
+    bool named = turned >= 0 && values.values.mask >> turned & 1; // by a property of its own
+    kind_values_place(&s->list->kinds[kind], &values.values, position, named ? values.values.fields[turned].rotation : rotation);
     note_place(e, tick, carrier, position, rotation);
     if (here && carrier != e->carrier) {
         values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
@@ -313,7 +365,7 @@ void entity_publish(entity_node *e, server_node *s)
         e->made = info.id;
         tell(e, s, ref, kind, carrier, &values);
     } else {
-        fault(e, "The entity of its entity_id is of another kind.");
+        fault(e, FAULT_OTHER_KIND, TL_OK);
     }
     kind_values_free(&values);
 }
@@ -333,7 +385,14 @@ gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *pla
     return out;
 }
 
-static void write_properties(entity_node *e, client_node *c, int kind, int listed)
+// What is to be written to a node's properties.
+typedef struct writes {
+    gd_string_name names[TL_FIELDS_MAX];
+    gd_variant values[TL_FIELDS_MAX];
+    int count;
+} writes;
+
+static void collect_properties(const entity_node *e, const client_node *c, int kind, int listed, writes *out)
 {
     tl_kind_def def;
     tl_values values;
@@ -341,20 +400,30 @@ static void write_properties(entity_node *e, client_node *c, int kind, int liste
     if (tl_client_kind(c->shown.client, kind, &def) != TL_OK || tl_client_get(c->shown.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
         return;
     }
-    gd_object object = e->instance.object;
-    uint64_t id = gd.object_id(object);
-    for (int f = 1; f < list->kinds[listed].field_count && gd.object_from_id(id); f++) { // a setter may free the node
+    for (int f = 1; f < list->kinds[listed].field_count; f++) {
         const char *property = list->properties[listed][f];
         int of_view = property[0] ? kind_find_field(&def, list->kinds[listed].fields[f].name) : -1;
-        if (of_view < 0 || !(values.mask >> of_view & 1)) {
-            continue;
+        if (of_view >= 0 && values.mask >> of_view & 1) {
+            gd.string_name_new(&out->names[out->count], property, 0);
+            out->values[out->count++] = kind_value_variant(&def.fields[of_view], &values.fields[of_view]);
         }
-        gd_string_name name;
-        gd.string_name_new(&name, property, 0);
-        gd_variant value = kind_value_variant(&def.fields[of_view], &values.fields[of_view]);
-        gd.method_ptrcall(gd.method.object_set, object, (const void *[]){&name, &value}, NULL);
-        gd_variant_free(&value);
-        gd.destroy[GD_STRING_NAME](&name);
+    }
+}
+
+// Setters run: they may free the node, end the connection, or free the client. All that is written was copied before.
+static void write_properties(entity_node *e, client_node *c, int kind, int listed)
+{
+    writes all = {.count = 0};
+    collect_properties(e, c, kind, listed, &all);
+    gd_object object = e->instance.object;
+    uint64_t id = gd.object_id(object);
+    uint32_t generation = c->generation;
+    for (int i = 0; i < all.count; i++) {
+        if (gd.object_from_id(id) && e->follows == c && !c->doomed && c->generation == generation) {
+            gd.method_ptrcall(gd.method.object_set, object, (const void *[]){&all.names[i], &all.values[i]}, NULL);
+        }
+        gd_variant_free(&all.values[i]);
+        gd.destroy[GD_STRING_NAME](&all.names[i]);
     }
 }
 
@@ -365,14 +434,17 @@ void entity_follow(entity_node *e, client_node *c)
         tl_client_placed(c->shown.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
         return;
     }
+    uint64_t id = gd.object_id(e->instance.object);
+    uint32_t generation = c->generation;
     gd_transform3d transform = entity_scene_transform(c, &placed);
     if (!e->shown_any || !e->alone || memcmp(&transform, &e->shown, sizeof transform) != 0) {
         gd_bind method = e->alone ? gd.method.node3d_set_transform : gd.method.node3d_set_global_transform;
         e->shown = transform;
         e->shown_any = true;
-        gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL);
+        gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL); // its _notification may run
     }
-    if (c->shown.has_properties[placed.kind]) {
+    bool going = !c->doomed && c->generation == generation && gd.object_from_id(id);
+    if (going && c->shown.has_properties[placed.kind]) {
         write_properties(e, c, placed.kind, c->shown.listed[placed.kind]);
     }
 }
@@ -398,6 +470,7 @@ static void on_enter(entity_node *e)
     e->in_tree = true;
     e->alone = !parent || !gd.object_cast_to(parent, gd.tag.node3d);
     e->shown_any = false;
+    e->faults_told = e->fields_told = 0;
     if (editor || e->spawned || !gd_on_main_thread()) {
         return;
     }

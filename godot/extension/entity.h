@@ -28,7 +28,8 @@ typedef struct entity_node {
         tl_vec3 position;
         tl_quat rotation;
     } places[2];            // in the world, at the last two ticks that it was published at
-    const char *fault;      // told once
+    uint32_t faults_told, fields_told; // bits, so that each is told once and not each tick
+    bool server_path_settled, client_path_settled;
 } entity_node;
 
 extern const gd_class entity_class, observer_class;
@@ -44,8 +45,8 @@ void entity_bind(entity_node *e, client_node *c, tl_entity_id id);
 
 // A place in the scene, whose origin is the client's.
 gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *placed);
-// Finds an instance of a class by its path from `object`, or if that is empty among the ancestors and what is directly
-// below them. NULL: none.
-void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type);
+// Finds an instance of a class by its path from `object`, or if that is empty or leads to none among the ancestors and what
+// is directly below them. NULL: none. `who` is told of a path that has never led to one; once, which `settled` notes.
+void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type, const char *who, bool *settled);
 
 #endif

@@ -7,12 +7,13 @@ typedef struct observer_node {
     gd_instance instance;
     gd_node_path client_path;
     int64_t entity_id;
+    bool path_settled;
 } observer_node;
 
 static void on_process(observer_node *o)
 {
     gd_object object = o->instance.object;
-    client_node *client = gd_on_main_thread() ? entity_find(object, &o->client_path, &client_class) : NULL;
+    client_node *client = gd_on_main_thread() ? entity_find(object, &o->client_path, &client_class, "TramlineObserver.client", &o->path_settled) : NULL;
     if (!client) {
         return;
     }

@@ -1,7 +1,8 @@
 extends "harness.gd"
 # Whatever a script passes, the engine goes on: every method and property of every class gets wrong types, wrong counts,
 # nothing, nodes that are freed, numbers that are none, and arrays without end, in each state of a server and a client;
-# from within their own signals; and from another thread. At the end a server and a client still do what they should.
+# from within their own signals, setters, getters and _init(); and from another thread. At the end a server and a client
+# still do what they should.
 # Provokes errors.
 
 const ROUNDS := 12 # of each method and state
@@ -36,6 +37,8 @@ func run() -> void:
 	await _within_signals()
 	await _from_a_thread()
 	await _wrong_states()
+	await _handlers()
+	await _meddlers()
 	print("%d calls" % calls)
 	check(calls > 2000, "enough calls")
 	# And still:
@@ -293,4 +296,224 @@ func _wrong_states() -> void:
 	check(client.send_message(PackedByteArray([1])) != OK, "a message of a client that is not connected")
 	check_equal(client.request_delete(ids[0]), 0, "a request of a client that is not connected")
 	client.free()
+	await process_frame
+
+
+# ---- handlers that give no answer ----
+
+
+func _handlers() -> void:
+	server = new_server(folder("handlers"), [new_kind("cube", TramlineKind.ASK, TramlineKind.ASK, TramlineKind.ASK)])
+	if not await start(server):
+		return
+	client = new_client(server)
+	if not await connect_client(client):
+		return
+	check_equal(await _answer_of(Callable()), ERR_UNAUTHORIZED, "the answer without a handler")
+	check_equal(await _answer_of(func(_request: Dictionary) -> bool: return false), ERR_UNAUTHORIZED, "the answer to false")
+	check_equal(await _answer_of(func(_request: Dictionary) -> Variant: return "deny"), ERR_UNAUTHORIZED, "the answer to a text")
+	check_equal(await _answer_of(func(_request: Dictionary) -> Variant: return 1), ERR_UNAUTHORIZED, "the answer to a number")
+	check_equal(await _answer_of(func(_request: Dictionary) -> Variant: return null), ERR_UNAUTHORIZED, "the answer to nothing")
+	check_equal(await _answer_of(func() -> bool: return true), ERR_UNAUTHORIZED, "the answer of a handler that takes nothing")
+	var waits := func(_request: Dictionary) -> bool:
+		await process_frame
+		return false
+	check_equal(await _answer_of(waits), ERR_UNAUTHORIZED, "the answer of a handler that waits")
+	check_equal(client.get_entities().size(), 0, "how many were made without leave")
+	check_equal(await _answer_of(func(_request: Dictionary) -> bool: return true), OK, "the answer to true")
+	await _drawn()
+	var told := []
+	server.stop_now()
+	server.failed.connect(func(message: String) -> void: told.append(message))
+	server.server_name = "a name"
+	check(server.start() != OK, "a server without a good name does not start")
+	await until(func() -> bool: return told.size() == 1, "a failed start is told by a signal")
+	server.free()
+	client.free()
+	await process_frame
+
+
+func _answer_of(handler: Callable) -> int:
+	var answers := []
+	var keep := func(_request: int, result: int, _id: int) -> void: answers.append(result)
+	server.request_handler = handler
+	client.request_answered.connect(keep)
+	client.request_create("cube", Transform3D(), 0, {}, false)
+	await until(func() -> bool: return answers.size() > 0, "a request is answered")
+	client.request_answered.disconnect(keep)
+	return answers[0] if answers else -1
+
+
+# What is kept for MultiMeshes goes with them.
+func _drawn() -> void:
+	var places := PackedFloat64Array()
+	places.resize(7 * 2000)
+	for i in 2000:
+		places[7 * i + 6] = 1
+	server.create_entities("cube", server.create_group(), PackedInt64Array(), places)
+	await until(func() -> bool: return client.get_entities().size() > 2000, "the client sees them")
+	var before := OS.get_static_memory_usage()
+	for i in 100:
+		var multimesh := MultiMesh.new()
+		multimesh.transform_format = MultiMesh.TRANSFORM_3D
+		client.fill_multimesh(multimesh, "cube")
+	await seconds(1.5)
+	var more := OS.get_static_memory_usage() - before
+	check(more < 4000000, "%d bytes are kept for MultiMeshes that are gone" % more)
+
+
+# ---- scripts that run while the client or the server is at work on their nodes ----
+
+
+class Meddler extends TramlineEntity:
+	static var moment := "" # when one meddles: "set", "get", "init"
+	static var meddle: Callable # gives whether it did
+
+	var hp := 0:
+		set(value):
+			hp = value
+			if value == 7:
+				_at("set")
+		get:
+			_at("get")
+			return hp
+	var label := PackedByteArray()
+
+	func _init() -> void:
+		_at("init")
+
+	func _at(now: String) -> void:
+		if moment != now:
+			return
+		moment = ""
+		if not meddle.call(self):
+			moment = now
+
+
+func _meddlers() -> void:
+	await _meddle("set", _leave)
+	await _meddle("set", _leave_and_return, true)
+	await _meddle("set", _free_client)
+	await _meddle("set", _leave_tree, true)
+	await _meddle("init", _leave)
+	await _meddle("init", _leave_and_return, true)
+	await _meddle("init", _free_client)
+	await _meddle("init", _free_parent, true)
+	await _meddle("get", _free_carrier, true)
+	await _meddle("get", _leave_tree, true)
+	await _meddle("get", _stop_server)
+	await _meddle("get", _free_server)
+
+
+func _leave(_node: Node) -> bool:
+	client.disconnect_from_server()
+	return true
+
+
+func _leave_and_return(_node: Node) -> bool:
+	client.disconnect_from_server()
+	client.kinds = [] as Array[TramlineKind]
+	client.connect_to_server()
+	return true
+
+
+func _free_client(_node: Node) -> bool:
+	client.free()
+	return true
+
+
+func _free_parent(_node: Node) -> bool:
+	client.get_node(client.spawn_path).free()
+	return true
+
+
+func _leave_tree(node: Node) -> bool:
+	if node.is_inside_tree():
+		node.get_parent().remove_child(node)
+		node.queue_free()
+		return true
+	return false
+
+
+func _free_carrier(node: Node) -> bool:
+	var carrier := node.get_parent() as Meddler
+	if not carrier:
+		return false
+	carrier.remove_child(node)
+	carrier.get_parent().add_child(node)
+	carrier.free()
+	return true
+
+
+func _stop_server(_node: Node) -> bool:
+	server.stop_now()
+	return true
+
+
+func _free_server(_node: Node) -> bool:
+	server.free()
+	return true
+
+
+func _meddled_kinds() -> Array[TramlineKind]:
+	var kind := new_kind("thing")
+	var fields: Array[TramlineField] = [new_field("position", TramlineField.POSITION, TramlineField.LINEAR), new_field("hp", TramlineField.INTEGER),
+		new_field("label", TramlineField.BYTES)]
+	fields[1].property = "hp"
+	fields[2].property = "label"
+	kind.fields = fields
+	kind.carrier_reach_m = 20
+	var node := TramlineEntity.new()
+	node.set_script(Meddler)
+	kind.scene = PackedScene.new()
+	kind.scene.pack(node)
+	node.free()
+	return [kind]
+
+
+func _published(parent: Node) -> TramlineEntity:
+	var node := TramlineEntity.new()
+	node.set_script(Meddler)
+	node.kind = server.kinds[0]
+	parent.add_child(node)
+	return node
+
+
+# One that meddles at that moment; whether the client is live after that.
+func _meddle(moment: String, meddle: Callable, live := false) -> void:
+	var what := "%s in %s" % [meddle.get_method(), moment]
+	var there := Node3D.new()
+	var here := Node3D.new()
+	root.add_child(there)
+	root.add_child(here)
+	server = new_server(folder("meddle" + str(checks)), _meddled_kinds())
+	there.add_child(server)
+	if not await start(server):
+		return
+	client = new_client(server)
+	root.add_child(client)
+	client.spawn_path = client.get_path_to(here)
+	Meddler.meddle = meddle
+	Meddler.moment = moment if moment == "init" else ""
+	var id := server.create_entity("thing", server.create_group(), Transform3D(), 0, {"hp": 1, "label": "some label".to_utf8_buffer()})
+	client.connect_to_server()
+	if moment != "init":
+		await until(func() -> bool: return here.get_child_count() == 1, "the scene is there")
+	if moment == "get":
+		_published(_published(there))
+		await seconds(0.3)
+	if moment != "init":
+		Meddler.moment = moment
+	server.set_entity(id, {"hp": 7, "label": "another label".to_utf8_buffer()})
+	await until(func() -> bool: return Meddler.moment == "", what)
+	await seconds(0.2)
+	if live:
+		await until(func() -> bool: return client.get_state() == TramlineClient.LIVE, "the client is live after " + what)
+	if is_instance_valid(client):
+		client.free()
+	await process_frame
+	check(not is_instance_valid(here) or here.get_child_count() == 0, "scenes have gone with their client: " + what)
+	there.free()
+	if is_instance_valid(here):
+		here.free()
 	await process_frame
