@@ -118,12 +118,16 @@ static void schedule_slot(tl_pyramid *p, const tl_stream *s, tl_slot *slot, int6
     tl_pyramid_schedule(p, slot->entity, s->rank, due);
 }
 
+static tl_origin origin_of(const tl_stream *s, const tl_entity *e)
+{
+    return e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
+}
+
 // Works out until when the slot's curve surely holds.
 static int64_t slot_holds(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     const tl_kind *kind = &p->kinds->kinds[e->kind];
-    tl_origin origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
-    return tl_state_holds(kind, p->kinds, e->state, slot->state, p->tick, s->level, origin, tl_tolerance_share(kind, e->carrier_id != 0), TL_WHEEL_TICKS - 8);
+    return tl_state_holds(kind, p->kinds, e->state, slot->state, p->tick, s->level, origin_of(s, e), tl_tolerance_share(kind, e->carrier_id != 0), TL_WHEEL_TICKS - 8);
 }
 
 static double place_limit_m(const tl_pyramid *p, const tl_stream *s, const tl_entity *e)
@@ -135,7 +139,7 @@ static double place_limit_m(const tl_pyramid *p, const tl_stream *s, const tl_en
 static void derive(const tl_pyramid *p, const tl_stream *s, const tl_entity *e, int64_t *words)
 {
     const tl_kind *kind = &p->kinds->kinds[e->kind];
-    tl_state_derive(kind, p->kinds, e->state, p->tick, s->level, e->carrier_id ? (tl_origin){0, 0, 0} : s->origin, words);
+    tl_state_derive(kind, p->kinds, e->state, p->tick, s->level, origin_of(s, e), words);
     if (s->level && tl_state_accelerates(kind, p->kinds, e->state, p->tick, e->acceleration)) tl_state_lead(kind, p->kinds, s->level, e->acceleration, place_limit_m(p, s, e), words);
 }
 
@@ -212,8 +216,7 @@ static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, c
 static bool is_far_off(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     static const double LIMITS_MAX = 1.25;
-    tl_origin origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
-    return tl_state_place_error_m(&p->kinds->kinds[e->kind], p->kinds, e->state, slot->state, p->tick, s->level, origin) > LIMITS_MAX * place_limit_m(p, s, e);
+    return tl_state_place_error_m(&p->kinds->kinds[e->kind], p->kinds, e->state, slot->state, p->tick, s->level, origin_of(s, e)) > LIMITS_MAX * place_limit_m(p, s, e);
 }
 
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)

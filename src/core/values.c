@@ -100,20 +100,6 @@ uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *
     return changed;
 }
 
-// Whether a rotation about the vertical faces along the published velocity closely enough: what value_differs() finds of most
-// entities in most ticks, without a square root. The half angle's cosine c says the whole one's: 2 c^2 - 1.
-static bool faces_ahead(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, tl_quat r)
-{
-    const tl_field *field = &kind->fields[kind->rotation];
-    if (field->predictor != TL_PREDICT_HEADING || words[field->word] != 1 || r.x != 0 || r.z != 0) return false;
-    tl_vec3 v = place_velocity(words, kind, kinds);
-    double speed2 = v.x * v.x + v.z * v.z, least = TL_HEADING_SPEED_MM_S / 1000.0;
-    if (speed2 < 4 * least * least) return false; // near where it no longer has a heading
-    double ahead = -2 * r.w * r.y * v.x - (r.w * r.w - r.y * r.y) * v.z; // along -Z, turned
-    double cosine = 2 * field->half_cosine * field->half_cosine - 1 + 1e-9, length2 = r.w * r.w + r.y * r.y;
-    return cosine > 0 && ahead > 0 && ahead * ahead >= cosine * cosine * speed2 * length2 * length2;
-}
-
 uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity,
                          tl_vec3 spin, const tl_quat *rotation, double share)
 {
@@ -126,7 +112,6 @@ uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *ki
         changed = 1;
     }
     if (rotation == NULL || kind->rotation == TL_NONE) return changed;
-    if (faces_ahead(words, kind, kinds, *rotation)) return changed;
     tl_value value = {.rotation = *rotation, .spin = spin};
     if (!value_differs(words, kind, kind->rotation, kinds, tick, &value, share)) return changed;
     tl_value_set(words, kind, kind->rotation, kinds, tick, &value);
