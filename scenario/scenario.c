@@ -19,6 +19,8 @@ static const scenario_world *world_find(const char *name)
     return NULL;
 }
 
+bool scenario_exists(const char *name) { return world_find(name) != NULL; }
+
 tl_result scenario_create(const scenario_def *def, scenario **out, char *text, size_t text_bytes)
 {
     *out = NULL;

@@ -34,6 +34,8 @@ typedef struct scenario_truth {
 } scenario_truth;
 
 scenario_def scenario_def_default(void);
+// Whether a scenario has that name.
+bool scenario_exists(const char *name);
 // Loads or builds. On failure `text` gets what is wrong and what to do (a trace: the file's line). Allocates.
 tl_result scenario_create(const scenario_def *def, scenario **out, char *text, size_t text_bytes);
 void scenario_destroy(scenario *s);

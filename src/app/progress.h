@@ -13,8 +13,8 @@ typedef struct progress {
 
 void progress_init(progress *p, const char *what);
 void progress_show(progress *p, uint64_t done, uint64_t total);
-// The last line: "what: text".
 void progress_say(const progress *p, const char *text); // a line of its own
+// The last line: "what: text".
 void progress_end(progress *p, const char *text);
 
 #endif

@@ -128,7 +128,8 @@ static tl_result append_item(tl_memory_world *world, const tl_memory_item *value
         return TL_ERR_MEMORY;
     }
     memcpy(item, value, sizeof(*item));
-    if (data && value->size > 0) {
+    if (value->size > 0) {
+        TL_ASSERT(data);
         memcpy(item->data, data, value->size);
     }
     item->serial = ++world->serial;

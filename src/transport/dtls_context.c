@@ -43,8 +43,7 @@ SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_b
     return context;
 }
 
-// Record heads (RFC 6347, 4.1): type, version, epoch, sequence, length.
-enum { RECORD_EPOCH = 3, RECORD_LENGTH = 11, RECORD_HEAD_BYTES = 13, TAG_BYTES = 16, NONCE_BYTES = 8 };
+enum { TAG_BYTES = 16, NONCE_BYTES = 8 }; // the nonce that is told is AES-GCM's only
 
 static size_t ciphertext_bytes_min(const SSL *ssl)
 {
@@ -56,12 +55,12 @@ static size_t ciphertext_bytes_min(const SSL *ssl)
 bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
 {
     size_t bytes_min = ciphertext_bytes_min(ssl), at = 0;
-    while (size - at >= RECORD_HEAD_BYTES) {
+    while (size - at >= RECORD_HEADER_BYTES) {
         const uint8_t *record = data + at;
         bool encrypted = record[RECORD_EPOCH] || record[RECORD_EPOCH + 1];
         size_t length = (size_t)record[RECORD_LENGTH] << 8 | record[RECORD_LENGTH + 1];
         if (encrypted && length < bytes_min) return false;
-        at += RECORD_HEAD_BYTES + length;
+        at += RECORD_HEADER_BYTES + length;
         if (at > size) return false;
     }
     return at == size;

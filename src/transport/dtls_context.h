@@ -6,6 +6,8 @@
 
 #include <openssl/ssl.h>
 
+// Where what lies in a record's head (RFC 6347, 4.1): type, version, epoch, sequence, length.
+enum { RECORD_EPOCH = 3, RECORD_LENGTH = 11, RECORD_HEADER_BYTES = 13 };
 enum { DTLS_PLAIN_BYTES_MAX = UDP_RECEIVE_BYTES_MAX }; // of what one record can hold, so that a read is never partial
 
 // NULL: out of memory, or OpenSSL's own settings forbid ours; `text` says why.

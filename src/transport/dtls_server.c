@@ -28,8 +28,6 @@ enum {
     RECORD_CHANGE_CIPHER = 20,
     RECORD_ALERT = 21,
     RECORD_HANDSHAKE = 22,
-    RECORD_EPOCH = 3,
-    RECORD_HEADER_BYTES = 13,
     HELLO_RANDOM = RECORD_HEADER_BYTES + 12 + 2,
     HELLO_RANDOM_BYTES = 32,
     MESSAGE_CLIENT_HELLO = 1,
@@ -261,11 +259,8 @@ static bool for_candidate(const udp_datagram *datagram)
 static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
 {
     bool handshaking = peer->number == 0;
-    if (handshaking && ++peer->handshake_datagrams > HANDSHAKE_DATAGRAMS_MAX) {
-        server->transport.stats.dropped_malformed++;
-        return TL_AGAIN;
-    }
-    if (!dtls_records_sound(peer->ssl, datagram->data, datagram->size)) {
+    bool too_many = handshaking && ++peer->handshake_datagrams > HANDSHAKE_DATAGRAMS_MAX;
+    if (too_many || !dtls_records_sound(peer->ssl, datagram->data, datagram->size)) {
         server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
