@@ -49,7 +49,8 @@ typedef struct tl_store_event {
     uint32_t epoch;
     int64_t tick;
     tl_group_id group;
-    uint64_t begun_us; // when the commit began, by the committing server's clock (CLOCK_REALTIME, us since 1970)
+    uint64_t begun_us; // when the commit, or the epoch (SERVER), began, or it ended (FENCED), by the clock of the server
+                       // that did it (CLOCK_REALTIME, us since 1970); 0: not known
     uint64_t done_us;  // when its end was seen here, same clock
     const void *data;  // owned by the store, good until the next poll()
     size_t size;

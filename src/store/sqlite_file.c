@@ -7,15 +7,6 @@
 
 // ---- faults --------------------------------------------------------------------------------------------------------
 
-tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *path, const char *text)
-{
-    size_t length = strlen(path);
-    const char *tail = length > 100 ? path + length - 100 : path;
-    fault->result = result;
-    snprintf(fault->text, sizeof(fault->text), "%s%s: %s", tail == path ? "" : "...", tail, text);
-    return result;
-}
-
 static tl_result fault_of_io(int code, int system_error, const char **text)
 {
     switch (system_error) {

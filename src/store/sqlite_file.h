@@ -4,7 +4,7 @@
 #ifndef TRAMLINE_STORE_SQLITE_FILE_H
 #define TRAMLINE_STORE_SQLITE_FILE_H
 
-#include "work.h"
+#include "log.h"
 
 #include <sqlite3.h>
 
@@ -13,11 +13,6 @@ enum {
     TL_SQLITE_BUSY_MS = 5,               // a lock is waited for this long at once; then other work goes first
     TL_SQLITE_CHECK_BYTES_MAX = 16 << 20, // a file up to this size is checked wholly when opened
 };
-
-typedef struct tl_fault {
-    tl_result result;
-    char text[256];
-} tl_fault;
 
 typedef struct tl_sqlite_schema {
     int application_id;
@@ -64,6 +59,5 @@ bool tl_sqlite_file_is_moved(tl_sqlite_file *file);
 
 // What SQLite's last answer means; returns fault->result.
 tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *fault);
-tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *path, const char *text);
 
 #endif

@@ -123,7 +123,7 @@ void tl_sqlite_log_close(tl_sqlite_log *log)
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-tl_result tl_sqlite_log_head(tl_sqlite_log *log, tl_sqlite_head *out, tl_fault *fault)
+tl_result tl_sqlite_log_head(tl_sqlite_log *log, tl_log_head *out, tl_fault *fault)
 {
     sqlite3_stmt *row = log->get_head;
     tl_result result = tl_sqlite_file_step(&log->file, row, fault);
@@ -143,7 +143,7 @@ tl_result tl_sqlite_log_head(tl_sqlite_log *log, tl_sqlite_head *out, tl_fault *
     return sound ? TL_OK : damaged(log, "the head", fault);
 }
 
-tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_sqlite_epoch *out, tl_fault *fault)
+tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
 {
     sqlite3_stmt *row = log->get_epoch;
     sqlite3_bind_int64(row, 1, epoch);
@@ -157,6 +157,8 @@ tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_sqlite_epoc
     out->began_us = (uint64_t)sqlite3_column_int64(row, 0);
     out->began_tick = sqlite3_column_int64(row, 1);
     out->ended_us = (uint64_t)sqlite3_column_int64(row, 2);
+    out->began_order = out->began_us;
+    out->ended_order = out->ended_us;
     out->last_tick = sqlite3_column_int64(row, 3);
     out->heir = sqlite3_column_int(row, 4);
     sqlite3_reset(row);
@@ -188,7 +190,7 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
     note->event.tick = sqlite3_column_int64(row, 0);
     *previous_tick = sqlite3_column_int64(row, 1);
     note->event.epoch = (uint32_t)sqlite3_column_int64(row, 2);
-    note->event.begun_us = (uint64_t)sqlite3_column_int64(row, 3);
+    note->event.begun_us = note->order = (uint64_t)sqlite3_column_int64(row, 3);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 4);
     const void *body = sqlite3_column_blob(row, 5);
     bool sound = body || size == 0;
@@ -210,7 +212,7 @@ tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fau
 {
     tl_result result = tl_sqlite_file_step(&log->file, log->first_record, fault);
     if (result == TL_AGAIN) {
-        tl_sqlite_head head;
+        tl_log_head head;
         result = tl_sqlite_log_head(log, &head, fault);
         *previous_tick = head.tick;
         return result;
@@ -234,7 +236,7 @@ static tl_result run_with(tl_sqlite_log *log, sqlite3_stmt *statement, int64_t a
     return tl_sqlite_file_run(&log->file, statement, fault);
 }
 
-static tl_result begin_with_head(tl_sqlite_log *log, tl_sqlite_head *head, tl_fault *fault)
+static tl_result begin_with_head(tl_sqlite_log *log, tl_log_head *head, tl_fault *fault)
 {
     tl_result result = tl_sqlite_file_begin(&log->file, true, fault);
     if (result != TL_OK) {
@@ -256,15 +258,15 @@ static tl_result finish(tl_sqlite_log *log, tl_result result, tl_fault *fault)
     return result;
 }
 
-static tl_result end_current(tl_sqlite_log *log, const tl_sqlite_head *head, int heir, uint64_t now_us, tl_fault *fault)
+static tl_result end_current(tl_sqlite_log *log, const tl_log_head *head, int heir, uint64_t now_us, tl_fault *fault)
 {
     tl_result result = run_with(log, log->end_epoch, head->epoch, (int64_t)now_us, head->tick, heir, fault);
     return result == TL_OK ? run_with(log, log->set_heir, heir, 0, 0, 0, fault) : result;
 }
 
-tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_sqlite_head *out, tl_fault *fault)
+tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *out, tl_fault *fault)
 {
-    tl_sqlite_head head;
+    tl_log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
         return result;
@@ -278,7 +280,7 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_sqlite_head
     if (result == TL_OK) {
         result = run_with(log, log->set_epoch, (int64_t)head.epoch + 1, 0, 0, 0, fault);
     }
-    *out = (tl_sqlite_head){.epoch = head.epoch + 1, .tick = head.tick, .heir = TL_HEIR_NONE};
+    *out = (tl_log_head){.epoch = head.epoch + 1, .tick = head.tick, .heir = TL_HEIR_NONE};
     return finish(log, result, fault);
 }
 
@@ -300,7 +302,7 @@ static tl_result add_record(tl_sqlite_log *log, uint32_t epoch, int64_t previous
 tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                tl_fault *fault)
 {
-    tl_sqlite_head head;
+    tl_log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
         return result;
@@ -323,7 +325,7 @@ tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *cons
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
                             tl_fault *fault)
 {
-    tl_sqlite_head head;
+    tl_log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
         return result;
@@ -337,7 +339,7 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
 
 tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
 {
-    tl_sqlite_head head;
+    tl_log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
         return result;

@@ -7,26 +7,10 @@
 #include "sqlite_file.h"
 
 enum {
-    TL_HEIR_NONE = -1, // the epoch goes on
-    TL_HEIR_LEFT = 0,  // it ended in order, nobody has taken over yet
     TL_LOG_BATCH_MAX = 16,
     TL_LOG_BATCH_BYTES_MAX = 4 << 20,
     TL_LOG_CUT_MAX = 16, // records cut in one transaction
 };
-
-typedef struct tl_sqlite_head {
-    uint32_t epoch; // 0: nobody has joined yet
-    int64_t tick;   // last committed, -1: none
-    int heir;
-} tl_sqlite_head;
-
-typedef struct tl_sqlite_epoch {
-    uint64_t began_us;
-    int64_t began_tick; // the log's last tick when it began
-    uint64_t ended_us;
-    int64_t last_tick;
-    int heir;
-} tl_sqlite_epoch;
 
 typedef struct tl_sqlite_log {
     tl_sqlite_file file;
@@ -41,8 +25,8 @@ tl_result tl_sqlite_log_open(tl_sqlite_log *log, const char *directory, const ch
                              uint64_t world_us, tl_sqlite_mode mode, bool durable_full, bool whole, tl_fault *fault);
 void tl_sqlite_log_close(tl_sqlite_log *log);
 
-tl_result tl_sqlite_log_head(tl_sqlite_log *log, tl_sqlite_head *out, tl_fault *fault);
-tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_sqlite_epoch *out, tl_fault *fault);
+tl_result tl_sqlite_log_head(tl_sqlite_log *log, tl_log_head *out, tl_fault *fault);
+tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
 tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault);
 // The tick before the first record that is not cut; the head's if there is no record.
@@ -50,7 +34,7 @@ tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fau
 
 // A transaction each.
 // Ends the current epoch, with this server as its own heir unless it has one, and begins the next. `out`: the new head.
-tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_sqlite_head *out, tl_fault *fault);
+tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *out, tl_fault *fault);
 // Appends records; those that an earlier try committed after all are passed over. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                tl_fault *fault);

@@ -64,6 +64,7 @@ bool tl_work_queue_is_full(const tl_work_queue *queue, size_t size, size_t count
 // An event with its own copy of the data.
 typedef struct tl_note {
     struct tl_note *next;
+    uint64_t order; // its place among what all logs say
     tl_store_event event;
     unsigned char data[];
 } tl_note;

@@ -1,0 +1,20 @@
+#include "log.h"
+
+#include <string.h>
+
+tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text)
+{
+    size_t length = strlen(place);
+    const char *tail = length > 100 ? place + length - 100 : place;
+    fault->result = result;
+    snprintf(fault->text, sizeof(fault->text), "%s%s: %s", tail == place ? "" : "...", tail, text);
+    return result;
+}
+
+tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes)
+{
+    if (text && text_bytes > 0) {
+        snprintf(text, text_bytes, "%s", result == TL_OK ? "" : fault->text);
+    }
+    return result;
+}

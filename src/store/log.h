@@ -1,0 +1,39 @@
+// What every backend's log of a server says about itself, whatever keeps it; and faults.
+#ifndef TRAMLINE_STORE_LOG_H
+#define TRAMLINE_STORE_LOG_H
+
+#include "work.h"
+
+enum {
+    TL_HEIR_NONE = -1, // the epoch goes on
+    TL_HEIR_LEFT = 0,  // it ended in order, nobody has taken over yet
+};
+
+typedef struct tl_log_head {
+    uint32_t epoch; // 0: nobody has joined yet
+    int64_t tick;   // last committed, -1: none
+    int heir;
+} tl_log_head;
+
+typedef struct tl_log_epoch {
+    uint64_t began_us;
+    int64_t began_tick; // the log's last tick when it began
+    uint64_t ended_us;
+    int64_t last_tick;
+    int heir;
+    // Their place among what all logs say: times, or the versions of a database.
+    uint64_t began_order, ended_order;
+} tl_log_epoch;
+
+// What is wrong, where, and what to do.
+typedef struct tl_fault {
+    tl_result result;
+    char text[256];
+} tl_fault;
+
+// "place: text", of a long place only the end; returns the result.
+tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text);
+// The fault's text, or none if the result is TL_OK, into `text` (may be NULL); returns the result.
+tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes);
+
+#endif

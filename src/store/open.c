@@ -1,0 +1,46 @@
+// A store by its URI: which backend it names.
+#include "log.h"
+
+#include <ctype.h>
+#include <string.h>
+
+// The length of "scheme:" at the start of a URI; 0 if it is a plain path.
+static size_t scheme_bytes(const char *uri)
+{
+    size_t i = 0;
+    while (isalnum((unsigned char)uri[i]) || (i > 0 && strchr("+-.", uri[i]) && uri[i])) {
+        i++;
+    }
+    return i > 0 && uri[i] == ':' ? i + 1 : 0;
+}
+
+static tl_result refuse(const char *uri, const char *why, char *text, size_t text_bytes)
+{
+    tl_fault fault;
+    return tl_fault_tell(tl_fault_set(&fault, TL_ERR_INVALID, uri, why), &fault, text, text_bytes);
+}
+
+static tl_result open_sqlite(const char *uri, const char *directory, bool is_uri, bool create, bool read_only,
+                             tl_store **out, char *text, size_t text_bytes)
+{
+    if (is_uri && strncmp(directory, "//", 2) == 0) {
+        directory += 2;
+        if (directory[0] != '/') {
+            return refuse(uri, "names a host, and SQLite is on this machine only; write sqlite:///DIR or sqlite:DIR",
+                          text, text_bytes);
+        }
+    }
+    tl_sqlite_def def = {.directory = directory, .create = create, .read_only = read_only};
+    return tl_sqlite_store_open(&def, out, text, text_bytes);
+}
+
+tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes)
+{
+    *out = NULL;
+    size_t scheme = scheme_bytes(uri);
+    if (scheme == 0 || strncmp(uri, "sqlite:", scheme) == 0) {
+        return open_sqlite(uri, uri + scheme, scheme > 0, create, read_only, out, text, text_bytes);
+    }
+    return refuse(uri, "no such kind of store; supported are sqlite:DIR and a directory's plain path (./a:b if it has a colon)",
+                  text, text_bytes);
+}

@@ -1,0 +1,44 @@
+// The files of all servers' logs that an attachment has open, as a source to follow. Used by the store's own thread alone.
+#ifndef TRAMLINE_STORE_SQLITE_LOGS_H
+#define TRAMLINE_STORE_SQLITE_LOGS_H
+
+#include "follow.h"
+#include "sqlite_log.h"
+#include "sqlite_world.h"
+
+typedef struct tl_sqlite_peer {
+    tl_sqlite_log log;
+    bool open;
+    bool dirty; // written by us: its data_version does not show it
+    int64_t seen_version;
+} tl_sqlite_peer;
+
+typedef struct tl_sqlite_logs {
+    tl_sqlite_world *world;
+    const char *directory;
+    uint64_t world_us;
+    tl_sqlite_mode mode;
+    bool durable_full;
+    tl_sqlite_peer *peers[TL_SERVERS_MAX + 1]; // by number
+    int64_t world_version;
+    bool unopened; // a server is known whose log is not there yet
+    tl_follow follow;
+} tl_sqlite_logs;
+
+void tl_sqlite_logs_init(tl_sqlite_logs *logs, tl_sqlite_world *world, const char *directory, uint64_t world_us,
+                         tl_sqlite_mode mode, bool durable_full);
+void tl_sqlite_logs_close(tl_sqlite_logs *logs);
+// Opens a server's log (with CREATE: makes it). TL_AGAIN if it is not there yet.
+tl_result tl_sqlite_logs_open(tl_sqlite_logs *logs, tl_server_number number, const char *name, tl_sqlite_mode mode,
+                              tl_fault *fault);
+// The open log of that server, or NULL.
+tl_sqlite_peer *tl_sqlite_logs_peer(tl_sqlite_logs *logs, tl_server_number number);
+// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a failure.
+tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const tl_log_head *head, tl_fault *fault);
+// Looks for servers that are new.
+tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault);
+// Takes the next cut: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody else wrote
+// into the own log.
+tl_result tl_sqlite_logs_collect(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault);
+
+#endif
