@@ -149,7 +149,22 @@ typedef struct tl_sqlite_def {
 // Opens, or says why not: `text` (may be NULL) gets what is wrong and what to do. Blocks.
 TL_API tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *text, size_t text_bytes);
 
-// Opens a store by its URI: "sqlite:DIR", or a plain directory's path. Same errors and text.
+// ---- fdb: a range of keys in a FoundationDB, shared by servers on any number of machines ---------------------------
+
+typedef struct tl_fdb_def {
+    const char *cluster_file; // says where the database's coordinators are
+    const char *prefix;       // of all keys of this world: another one is another world in the same database
+    bool create;              // may be empty yet
+    bool read_only;           // for inspection; join(NULL) only
+} tl_fdb_def;
+
+// Loads FoundationDB's client library (libfdb_c.so, API version 710) at run time, and starts its one network thread for
+// the whole process; a process that has called it must not fork and go on. TL_ERR_UNAVAILABLE if the library is not
+// there, or the database does not answer within 10 s. Otherwise as above.
+TL_API tl_result tl_fdb_store_open(const tl_fdb_def *def, tl_store **out, char *text, size_t text_bytes);
+
+// Opens a store by its URI: "sqlite:DIR", a plain directory's path, or "fdb:/path/fdb.cluster?prefix=NAME" (without a
+// prefix: "tramline"). Same errors and text.
 TL_API tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes);
 
 #ifdef __cplusplus

@@ -10,7 +10,7 @@ typedef struct city_options {
 } city_options;
 
 static const struct argp_option options[] = {
-    {"store", 'd', "URI", 0, "Where: a directory, which is made if it is missing (required)", 1},
+    {"store", 'd', "URI", 0, "Where: a directory, which is made if it is missing, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME (required)", 1},
     {"hz", 'z', "NUMBER", 0, "Ticks a second of the world (default 20)", 1},
     {"quiet", 'q', NULL, 0, "No progress", 2},
     {0},
@@ -36,7 +36,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!o->fill.store) {
-            argp_error(state, "--store is missing: name the directory to fill");
+            argp_error(state, "--store is missing: name the store to fill");
         }
         return 0;
     default:

@@ -101,6 +101,7 @@ static bool start_server(crew *c, uint32_t index)
     arguments a = {.list = {"serve"}, .count = 1};
     add(&a, "--store", c->def.store);
     add(&a, "--name", name);
+    add(&a, "--own", c->def.directory);
     add(&a, "--listen", "127.0.0.1:0");
     add(&a, "--token-key", key);
     add(&a, "--ready", ready);

@@ -29,7 +29,7 @@ enum {
 
 typedef struct demo_options {
     game_choice game;
-    const char *directory, *report_file, *store_kind;
+    const char *directory, *report_file, *store;
     double seconds;
     uint32_t tick_hz, servers, riders, kbit_s;
     bool keep;
@@ -41,7 +41,9 @@ static const struct argp_option options[] = {
     {"riders", OPTION_RIDERS, "NUMBER", 0, "Riders (default 3: alice, bob, carol)", 1},
     {"hz", 'z', "NUMBER", 0, "Ticks a second (default 20)", 1},
     {"kbit", OPTION_KBIT, "NUMBER", 0, "A rider gets at most so many kbit/s (default 2000)", 1},
-    {"store", OPTION_STORE, "KIND", 0, "The kind of store: sqlite, the only one that is built in (default)", 2},
+    {"store", OPTION_STORE, "KIND|URI", 0, "sqlite (default), in the run's folder; or the URI of a database that runs, fdb:FILE?prefix=NAME or "
+     "mvsqlite:http://HOST:PORT/NAME, which holds no world of that name yet. ./run --store fdb and ./run --store mvsqlite "
+     "start one for the run", 2},
     {"dir", 'd', "DIRECTORY", 0, "Where the store and the logs go; new or empty (default: a new one in ./run-data)", 2},
     {"report", OPTION_REPORT, "FILE", 0, "Where the report goes (default report.json)", 2},
     {"keep", OPTION_KEEP, NULL, 0, "Keep the store and the logs also if all went well", 2},
@@ -50,12 +52,24 @@ static const struct argp_option options[] = {
 
 static const struct argp_child children[] = {{&game_argp, 0, "What is played:", 10}, {0}};
 
-static void set_store(demo_options *o, const char *kind, struct argp_state *state)
+static const char *const databases[] = {"fdb", "mvsqlite"};
+
+// A database's bare name is ./run's to replace by the URI of one that it has started.
+static void check_store(const demo_options *o, struct argp_state *state)
 {
-    if (strcmp(kind, "sqlite") != 0) {
-        argp_error(state, "--store is '%s', which is not built in; there is sqlite", kind);
+    size_t scheme = strcspn(o->store, ":");
+    for (size_t i = 0; i < sizeof databases / sizeof databases[0]; i++) {
+        if (strlen(databases[i]) == scheme && strncmp(o->store, databases[i], scheme) == 0) {
+            if (!o->store[scheme]) {
+                argp_error(state, "--store %s: name a database that runs by its URI (see --help); './run --store %s' starts one",
+                           o->store, o->store);
+            }
+            return;
+        }
     }
-    o->store_kind = kind;
+    if (strcmp(o->store, "sqlite") != 0) {
+        argp_error(state, "--store is '%s'; there are sqlite, fdb:FILE?prefix=NAME and mvsqlite:http://HOST:PORT/NAME", o->store);
+    }
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -81,7 +95,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         o->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
         return 0;
     case OPTION_STORE:
-        set_store(o, argument, state);
+        o->store = argument;
         return 0;
     case 'd':
         o->directory = argument;
@@ -91,6 +105,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_KEEP:
         o->keep = true;
+        return 0;
+    case ARGP_KEY_END:
+        check_store(o, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -185,7 +202,11 @@ static bool run(const demo_options *o, const char *directory)
 {
     static crew c; // large
     char store[CREW_PATH_BYTES];
-    snprintf(store, sizeof store, "%s/store", directory);
+    if (strcmp(o->store, "sqlite") == 0) {
+        snprintf(store, sizeof store, "%s/store", directory);
+    } else {
+        snprintf(store, sizeof store, "%s", o->store);
+    }
     report_facts facts = {.tick_hz = o->tick_hz};
     char saved[CREW_PATH_BYTES];
     game_choice game = o->game;
@@ -222,7 +243,7 @@ static bool run(const demo_options *o, const char *directory)
 
 int command_demo(int argc, char **argv)
 {
-    demo_options o = {.seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json"};
+    demo_options o = {.seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json", .store = "sqlite"};
     argp_parse(&demo_argp, argc, argv, 0, NULL, &o);
     stop_watch();
     run_folder folder;

@@ -99,12 +99,16 @@ static void on_log(void *user, const char *text) { say(user, "%s", text); }
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
-// The store's directory, from its URI.
-static const char *store_directory(const char *uri)
+// Where it keeps what is its own.
+static const char *own_directory(const node_def *def)
 {
     static const char scheme[] = "sqlite:";
+    const char *uri = def->store;
+    if (def->own_directory) {
+        return def->own_directory;
+    }
     if (strncmp(uri, scheme, strlen(scheme)) != 0) {
-        return uri;
+        return strncmp(uri, "fdb:", 4) == 0 || strncmp(uri, "mvsqlite:", 9) == 0 ? "." : uri;
     }
     uri += strlen(scheme);
     return strncmp(uri, "//", 2) == 0 ? uri + 2 : uri;
@@ -154,7 +158,7 @@ static bool open_tokens(node *n)
 static bool open_transport(node *n)
 {
     char certificate[PATH_BYTES], key[PATH_BYTES];
-    const char *directory = store_directory(n->def->store);
+    const char *directory = own_directory(n->def);
     snprintf(certificate, sizeof certificate, "%s/%s.certificate.pem", directory, n->def->name);
     snprintf(key, sizeof key, "%s/%s.key.pem", directory, n->def->name);
     tl_dtls_server_def def = tl_dtls_server_def_default();

@@ -8,7 +8,8 @@ typedef struct node_def {
     const char *name;
     const char *store;            // URI
     const char *listen;           // "127.0.0.1:7777"; port 0: any free one
-    const char *certificate_file; // NULL: self-signed, kept in the store's directory; then key_file is NULL too
+    const char *own_directory;    // what it keeps for itself; NULL: the store's directory, or . if the store is none
+    const char *certificate_file; // NULL: self-signed, kept in its own directory; then key_file is NULL too
     const char *key_file;
     const char *token_key_file; // NULL: everybody is let in
     const char *ready_file;     // NULL, or written when it runs: {"name", "port", "fingerprint"}

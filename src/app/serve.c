@@ -5,13 +5,15 @@
 #include "number.h"
 #include "stop.h"
 
-enum { OPTION_CERT = 256, OPTION_KEY, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT };
+enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT };
 
 static const struct argp_option options[] = {
-    {"store", 'd', "URI", 0, "The store that the servers share: a directory, filled by 'tramline city' (required)", 1},
+    {"store", 'd', "URI", 0, "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
+     "mvsqlite:http://HOST:PORT/NAME (required)", 1},
     {"name", 'N', "NAME", 0, "The server's name, one of its own in the world (required)", 1},
     {"listen", 'l', "ADDRESS:PORT", 0, "Where clients connect (default 127.0.0.1:7777); port 0: any free one", 1},
-    {"cert", OPTION_CERT, "FILE", 0, "Certificate, PEM (default: self-signed, kept in the store's directory)", 2},
+    {"cert", OPTION_CERT, "FILE", 0, "Certificate, PEM (default: self-signed, kept in --own)", 2},
+    {"own", OPTION_OWN, "DIRECTORY", 0, "Where it keeps what is its own (default: the store's directory, or . for a database)", 2},
     {"key", OPTION_KEY, "FILE", 0, "The certificate's private key, PEM", 2},
     {"token-key", 't', "FILE", 0, "Public key, PEM: let in only whose token it signed (default: everybody)", 2},
     {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
@@ -28,7 +30,7 @@ static const struct argp_child children[] = {{&game_argp, 0, "What it plays (def
 static void check(const node_def *def, struct argp_state *state)
 {
     if (!def->store) {
-        argp_error(state, "--store is missing: name the directory that 'tramline city' filled");
+        argp_error(state, "--store is missing: name the one that 'tramline city' filled");
     }
     if (!def->name) {
         argp_error(state, "--name is missing: each server of a world has a name of its own, such as alpha");
@@ -59,6 +61,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_KEY:
         def->key_file = argument;
+        return 0;
+    case OPTION_OWN:
+        def->own_directory = argument;
         return 0;
     case 't':
         def->token_key_file = argument;

@@ -34,6 +34,28 @@ static tl_result open_sqlite(const char *uri, const char *directory, bool is_uri
     return tl_sqlite_store_open(&def, out, text, text_bytes);
 }
 
+static tl_result open_fdb(const char *uri, const char *rest, bool create, bool read_only, tl_store **out, char *text,
+                          size_t text_bytes)
+{
+    static const char key[] = "prefix=";
+    char file[1024];
+    const char *prefix = "tramline";
+    size_t length = strcspn(rest, "?");
+    if (length >= sizeof(file)) {
+        return refuse(uri, "the path is too long; use a shorter one", text, text_bytes);
+    }
+    memcpy(file, rest, length);
+    file[length] = 0;
+    if (rest[length] == '?') {
+        if (strncmp(rest + length + 1, key, strlen(key)) != 0) {
+            return refuse(uri, "only prefix=NAME may follow the '?'", text, text_bytes);
+        }
+        prefix = rest + length + 1 + strlen(key);
+    }
+    tl_fdb_def def = {.cluster_file = file, .prefix = prefix, .create = create, .read_only = read_only};
+    return tl_fdb_store_open(&def, out, text, text_bytes);
+}
+
 tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes)
 {
     *out = NULL;
@@ -41,6 +63,9 @@ tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store *
     if (scheme == 0 || strncmp(uri, "sqlite:", scheme) == 0) {
         return open_sqlite(uri, uri + scheme, scheme > 0, create, read_only, out, text, text_bytes);
     }
-    return refuse(uri, "no such kind of store; supported are sqlite:DIR and a directory's plain path (./a:b if it has a colon)",
-                  text, text_bytes);
+    if (strncmp(uri, "fdb:", scheme) == 0) {
+        return open_fdb(uri, uri + scheme, create, read_only, out, text, text_bytes);
+    }
+    return refuse(uri, "no such kind of store; supported are sqlite:DIR, fdb:FILE?prefix=NAME, and a directory's plain path "
+                  "(./a:b if it has a colon)", text, text_bytes);
 }
