@@ -70,7 +70,9 @@ TEST(wrong_use_is_told_apart_from_failure)
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:1"), WRONG_USE);
     check_says("--fingerprint");
     CHECK_EQUAL(program_run(output, "demo --store oracle"), WRONG_USE);
-    check_says("not built in");
+    check_says("there are sqlite, fdb:FILE");
+    CHECK_EQUAL(program_run(output, "demo --store fdb"), WRONG_USE);
+    check_says("./run --store fdb");
     CHECK_EQUAL(program_run(output, "demo --seconds -1"), WRONG_USE);
     CHECK_EQUAL(program_run(output, "inspect"), WRONG_USE);
     CHECK_EQUAL(program_run(output, "city --store x --scenario city --fcd y.xml"), WRONG_USE);

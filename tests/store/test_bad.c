@@ -91,7 +91,12 @@ TEST(addresses_are_checked)
     expect("/dev/null", false, false, TL_ERR_INVALID, "not a directory");
     expect("/", false, false, TL_ERR_NOT_FOUND, "holds no store");
     expect("", false, false, TL_ERR_INVALID, "not named");
-    expect("fdb:/etc/fdb.cluster", false, false, TL_ERR_INVALID, "sqlite:DIR");
+    expect("oracle:dir", false, false, TL_ERR_INVALID, "sqlite:DIR");
+    expect("fdb:/nowhere/fdb.cluster", false, false, TL_ERR_NOT_FOUND, "no such cluster file");
+    expect("fdb:", false, false, TL_ERR_INVALID, "not named");
+    expect("fdb:/dev/null?name=city", false, false, TL_ERR_INVALID, "only prefix=NAME");
+    expect("fdb:/dev/null?prefix=a/b", false, false, TL_ERR_INVALID, "no prefix");
+    expect("fdb:/dev/null?prefix=", false, false, TL_ERR_INVALID, "no prefix");
     expect("sqlite://host/dir", false, false, TL_ERR_INVALID, "on this machine only");
     expect(directory, false, false, TL_OK, "");
     snprintf(uri, sizeof(uri), "sqlite:%s", directory);
