@@ -59,8 +59,19 @@ static void *run_network(void *unused)
 
 static void stop_network(void)
 {
-    (void)library.stop_network();
-    pthread_join(network_thread, NULL);
+    static bool stopped;
+    if (!stopped) {
+        stopped = true;
+        (void)library.stop_network();
+        pthread_join(network_thread, NULL);
+    }
+}
+
+// What is registered last is called first when the process exits. The library's own objects, made while it was at work,
+// are registered too: its thread must have ended before they go.
+void tl_fdb_library_release(void)
+{
+    (void)atexit(stop_network);
 }
 
 // A read whose version the storage server has not reached yet is tried again after this knob's time. A watch fires just
@@ -85,7 +96,7 @@ static tl_result start_network(tl_fault *fault)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(&network_thread, NULL, run_network, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!started || atexit(stop_network) != 0) {
+    if (!started) {
         return tl_fault_set(fault, TL_ERR_MEMORY, library_name, "its network thread cannot be started");
     }
     return TL_OK;

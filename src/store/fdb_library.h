@@ -84,5 +84,7 @@ typedef struct tl_fdb_library {
 // Loads the library and starts its network thread, at the first call; later calls give the same. Any thread. Not after a
 // fork() of a process that has called it.
 tl_result tl_fdb_library_load(const tl_fdb_library **out, tl_fault *fault);
+// To be called when a database has been destroyed, so that the library is ended in order when the process exits.
+void tl_fdb_library_release(void);
 
 #endif

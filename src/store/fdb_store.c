@@ -142,6 +142,7 @@ static void destroy_store(tl_fdb_store *store)
     if (store->database) {
         store->fdb->database_destroy(store->database);
     }
+    tl_fdb_library_release();
     tl_attachment_free(&store->attachment);
     free(store);
 }

@@ -36,7 +36,8 @@ static void *fdb_create(uint64_t seed)
     snprintf(prefix, sizeof(prefix), "contract-%d-%d", (int)getpid(), count++);
     fdb_uri(fixture->uri, sizeof(fixture->uri), prefix);
     tl_store *store = open_store(fixture->uri, true);
-    tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1000000u + seed, .seed = seed};
+    tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
+    snprintf(info.scenario, sizeof(info.scenario), "test");
     CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
     store->ops->close(store, false);
     return fixture;
