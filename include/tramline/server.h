@@ -87,6 +87,9 @@ typedef struct tl_server_stats {
     uint32_t streams, cells;
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
+    int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
+    uint64_t store_stalls;             // how often the store has stalled
+    bool store_stalled;                // it does now
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     size_t memory_used_bytes, memory_bytes;

@@ -146,6 +146,7 @@ static void on_committed(tl_server *s, const tl_store_event *event)
     // The store's time: what passes between own commits, but a stall's length does not count.
     if (s->state != TL_SERVER_JOINING) tl_follow_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
     s->last_commit_us = s->now_us;
+    s->stats.committed_tick = event->tick;
     tl_own_committed(s, event->tick);
     if (s->def.callbacks.committed) s->def.callbacks.committed(s->def.callbacks.user, event->tick, event->done_us - event->begun_us);
 }
@@ -156,7 +157,7 @@ void tl_follow_event(tl_server *s, const tl_store_event *event)
     case TL_STORE_JOINED:
         s->number = event->server;
         s->epoch = event->epoch;
-        s->tick = event->tick;
+        s->tick = s->stats.committed_tick = event->tick;
         tl_server_say(s, "joined as server %u, epoch %u", event->server, event->epoch);
         break;
     case TL_STORE_SERVER: on_server(s, event); break;
@@ -169,11 +170,12 @@ void tl_follow_event(tl_server *s, const tl_store_event *event)
         tl_server_fail(s, TL_SERVER_FENCED, "the lease of %s was taken at tick %lld; its groups are server %u's", s->name, (long long)event->tick, event->heir);
         break;
     case TL_STORE_STALLED:
-        s->store_stalled = true;
+        s->stats.store_stalled = true;
+        s->stats.store_stalls++;
         tl_server_say(s, "the store stalls: %s", event->text);
         break;
     case TL_STORE_RECOVERED:
-        s->store_stalled = false;
+        s->stats.store_stalled = false;
         tl_server_say(s, "the store goes on");
         break;
     case TL_STORE_FAILED: tl_server_fail(s, TL_SERVER_FAILED, "the store failed: %s", event->text); break;

@@ -139,7 +139,7 @@ struct tl_server {
     tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
     uint64_t ends_queued, ends_applied;
     uint64_t last_commit_us; // when an own commit was last seen
-    bool store_stalled, store_done;
+    bool store_done;
     // clients
     tl_server_client *clients;
     tl_map client_map;       // by peer

@@ -1,0 +1,190 @@
+#include "crowd.h"
+
+#include "check.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define OVER_SHARE_MAX 0.001
+
+static const char *const server_names[SERVERS] = {"alpha", "beta", "gamma"};
+static const char *const rider_names[RIDERS] = {"alice", "bob"};
+
+static void path_of(const crowd *c, char path[2 * PROGRAM_PATH_BYTES], const char *name, const char *ending)
+{
+    snprintf(path, 2 * PROGRAM_PATH_BYTES, "%s/%s.%s", c->folder, name, ending);
+}
+
+void crowd_start_server(crowd *c, int i)
+{
+    char ready[2 * PROGRAM_PATH_BYTES], log[2 * PROGRAM_PATH_BYTES], stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, ready, server_names[i], "ready");
+    path_of(c, log, server_names[i], "log");
+    path_of(c, stats, server_names[i], "stats");
+    remove(ready);
+    c->servers[i] = program_start(log, "serve --store %s --name %s --own %s --listen 127.0.0.1:0 --ready %s --stats %s", c->store,
+                                  server_names[i], c->folder, ready, stats);
+    json_t *told = ready_wait(ready);
+    if (i == 0) {
+        c->port = (int)number_of(told, "port");
+        snprintf(c->fingerprint, sizeof c->fingerprint, "%s", json_string_value(json_object_get(told, "fingerprint")));
+    }
+    json_decref(told);
+}
+
+static void start_rider(crowd *c, int i)
+{
+    char log[2 * PROGRAM_PATH_BYTES], stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, log, rider_names[i], "log");
+    path_of(c, stats, rider_names[i], "stats");
+    c->riders[i] = program_start(log, "ride --server 127.0.0.1:%d --fingerprint %s --name %s --rider %d --riders %d --entities %d "
+                                 "--stats %s --quiet", c->port, c->fingerprint, rider_names[i], i, RIDERS, ENTITIES, stats);
+}
+
+// Groups that server `i` owns; `all` gets how many there are, as it knows.
+static double owned_by(const crowd *c, int i, double *all)
+{
+    char stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, stats, server_names[i], "stats");
+    json_t *line = lines_last(stats);
+    double owned = number_of(line, "groups_owned");
+    *all = number_of(line, "groups");
+    json_decref(line);
+    return owned;
+}
+
+void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max)
+{
+    double until_s = now_s() + seconds_max;
+    for (;;) {
+        double owned = 0, all = 0;
+        bool each = true;
+        for (int i = 0; i < SERVERS; i++) {
+            if (mask >> i & 1) {
+                double own = owned_by(c, i, &all);
+                owned += own;
+                each = each && own > 0;
+            }
+        }
+        if (each && all > 0 && owned == all) {
+            return;
+        }
+        CHECK(now_s() < until_s);
+        sleep_s(0.05);
+    }
+}
+
+static double said_by(const crowd *c, int i, const char *key)
+{
+    char stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, stats, server_names[i], "stats");
+    json_t *line = lines_last(stats);
+    double value = number_of(line, key);
+    json_decref(line);
+    return value;
+}
+
+void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max)
+{
+    double until_s = now_s() + seconds_max;
+    for (int i = 0; i < SERVERS; i++) {
+        double from_tick = mask >> i & 1 ? said_by(c, i, "tick") : 0;
+        while (mask >> i & 1 && said_by(c, i, "committed_tick") <= from_tick) {
+            CHECK(now_s() < until_s);
+            sleep_s(0.05);
+        }
+    }
+}
+
+static size_t line_count(const crowd *c, int rider)
+{
+    char stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, stats, rider_names[rider], "stats");
+    json_t *lines = lines_read(stats);
+    size_t count = json_array_size(lines);
+    json_decref(lines);
+    return count;
+}
+
+static void wait_for_riders(const crowd *c)
+{
+    for (int i = 0; i < RIDERS; i++) {
+        char stats[2 * PROGRAM_PATH_BYTES];
+        path_of(c, stats, rider_names[i], "stats");
+        double until_s = now_s() + 20;
+        for (bool joined = false; !joined;) {
+            json_t *line = lines_last(stats);
+            joined = json_is_true(json_object_get(line, "joined"));
+            json_decref(line);
+            CHECK(now_s() < until_s);
+            sleep_s(0.05);
+        }
+    }
+}
+
+static void check_line(const char *rider, const json_t *line)
+{
+    bool right = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
+                 number_of(line, "wrong_carrier") == 0 && number_of(line, "over_twice") == 0 &&
+                 number_of(line, "over") <= OVER_SHARE_MAX * ENTITIES;
+    if (!right) {
+        char *text = json_dumps(line, 0);
+        fprintf(stderr, "%s: %s\n", rider, text);
+        free(text);
+    }
+    CHECK(right);
+}
+
+void crowd_check(const crowd *c, double seconds)
+{
+    size_t before[RIDERS];
+    for (int i = 0; i < RIDERS; i++) {
+        before[i] = line_count(c, i);
+    }
+    sleep_s(seconds);
+    for (int i = 0; i < RIDERS; i++) {
+        char stats[2 * PROGRAM_PATH_BYTES];
+        path_of(c, stats, rider_names[i], "stats");
+        json_t *lines = lines_read(stats);
+        CHECK(json_array_size(lines) > before[i] + (size_t)seconds);
+        // The first one may tell of a frame before.
+        for (size_t n = before[i] + 1; n < json_array_size(lines); n++) {
+            check_line(rider_names[i], json_array_get(lines, n));
+        }
+        json_decref(lines);
+        CHECK(program_runs(c->riders[i]));
+    }
+}
+
+void crowd_start(crowd *c, const char *store)
+{
+    static char output[PROGRAM_OUTPUT_BYTES];
+    folder_make(c->folder);
+    snprintf(c->store, sizeof c->store, store ? "%s" : "%s/store", store ? store : c->folder);
+    CHECK_EQUAL(program_run(output, "city --store %s --entities %d --quiet", c->store, ENTITIES), 0);
+    for (int i = 0; i < SERVERS; i++) {
+        crowd_start_server(c, i);
+    }
+    crowd_wait_for_owners(c, 7, 20);
+    for (int i = 0; i < RIDERS; i++) {
+        start_rider(c, i);
+    }
+    wait_for_riders(c);
+    crowd_check(c, 3);
+}
+
+void crowd_stop(crowd *c, int mask)
+{
+    for (int i = 0; i < RIDERS; i++) {
+        int status = program_stop(c->riders[i], SIGTERM);
+        CHECK(WIFEXITED(status));
+    }
+    for (int i = 0; i < SERVERS; i++) {
+        if (mask >> i & 1) {
+            CHECK_EQUAL(program_stop(c->servers[i], SIGTERM), 0);
+        }
+    }
+    static char output[PROGRAM_OUTPUT_BYTES];
+    CHECK_EQUAL(program_run(output, "inspect %s", c->store), 0);
+    folder_remove(c->folder);
+}
