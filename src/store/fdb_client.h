@@ -10,7 +10,6 @@
 enum {
     TL_FDB_STALL_US = 400000,            // without an answer for so long is told as a stall
     TL_FDB_CLOSE_US = 1000000,           // so long a step may still take once the attachment is to end
-    TL_FDB_TRANSACTION_BYTES_MAX = 900000, // of values in one transaction: a transaction is to stay under 1 MB
 };
 
 typedef struct tl_fdb_worker {

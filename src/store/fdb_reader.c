@@ -1,21 +1,13 @@
 #include "fdb_reader.h"
 
+#include "fdb_log.h"
+
 #include <string.h>
 
 enum {
     AHEAD_BYTES = 1 << 20,            // of a log, read in one answer
     CHECKPOINT_BODIES_BYTES = 4 << 20 // of their bodies, read for one batch
 };
-
-static tl_fdb_key head_key(const tl_fdb_reader *reader, tl_server_number server)
-{
-    return TL_FDB_KEY(reader->worker.prefix, TL_FDB_HEAD, TL_FDB_CHANNEL_ALL, server);
-}
-
-static tl_fdb_key record_key(const tl_fdb_reader *reader, tl_server_number server, int64_t tick)
-{
-    return TL_FDB_KEY(reader->worker.prefix, TL_FDB_RECORD, TL_FDB_CHANNEL_ALL, server, (uint64_t)tick);
-}
 
 static int no_memory(const tl_fdb_reader *reader, tl_fault *fault)
 {
@@ -186,8 +178,8 @@ static tl_fdb_future *read_rows(tl_fdb_reader *reader, tl_fdb_transaction *trans
                                 int64_t last_tick)
 {
     const tl_fdb_peer *peer = &reader->peers[server];
-    tl_fdb_key begin = record_key(reader, server, peer->read_tick);
-    tl_fdb_key last = record_key(reader, server, last_tick);
+    tl_fdb_key begin = tl_fdb_record_key(&reader->worker, server, peer->read_tick);
+    tl_fdb_key last = tl_fdb_record_key(&reader->worker, server, last_tick);
     begin = tl_fdb_key_part(&begin, peer->read_part);
     last = tl_fdb_key_end(&last);
     return tl_fdb_range(&reader->worker, transaction, &begin, &last, AHEAD_BYTES, true);
@@ -264,7 +256,7 @@ static void arm(tl_fdb_reader *reader, tl_fdb_transaction *transaction, tl_fdb_f
     for (uint32_t server = 1; server <= reader->servers; server++) {
         if (!reader->peers[server].watch.future) {
             tl_fdb_key key = server == reader->follow.own ? TL_FDB_KEY(reader->worker.prefix, TL_FDB_LEASE, server)
-                                                          : head_key(reader, (tl_server_number)server);
+                                                          : tl_fdb_head_key(&reader->worker, (tl_server_number)server);
             watches[server] = reader->worker.fdb->transaction_watch(transaction, key.bytes, key.size);
         }
     }

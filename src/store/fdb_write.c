@@ -4,6 +4,7 @@
 // A commit is one round trip: it reads nothing, takes the last commit's version as its own, and conflicts with the lease
 // alone. Whoever ends an epoch writes that lease; so a commit after that fails. If a commit failed or its outcome is not
 // known, the next one reads the head first, and passes over what was committed after all.
+#include "fdb_log.h"
 #include "fdb_store.h"
 
 #include <string.h>
@@ -14,87 +15,16 @@ enum {
     CHECKPOINT_BATCH_MAX = 32,
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 18,
     VERSION_GOOD_US = 3000000, // a transaction's version is good for 5 s
-    STAGE_BYTES = TL_FDB_TRANSACTION_BYTES_MAX / TL_FDB_PART_BYTES_MAX * TL_FDB_PART_BYTES_MAX, // whole parts
 };
 
-static tl_fdb_key lease_key(const tl_fdb_worker *worker, tl_server_number server)
-{
-    return TL_FDB_KEY(worker->prefix, TL_FDB_LEASE, server);
-}
-
-static tl_fdb_key head_key(const tl_fdb_worker *worker, tl_server_number server)
-{
-    return TL_FDB_KEY(worker->prefix, TL_FDB_HEAD, TL_FDB_CHANNEL_ALL, server);
-}
-
-static tl_fdb_key record_key(const tl_fdb_worker *worker, tl_server_number server, int64_t tick)
-{
-    return TL_FDB_KEY(worker->prefix, TL_FDB_RECORD, TL_FDB_CHANNEL_ALL, server, (uint64_t)tick);
-}
-
-// ---- heads and epochs ----------------------------------------------------------------------------------------------
-
-// A server's head; its epoch is 0 if nobody has joined under it.
-static int get_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
-                    tl_fault *fault)
-{
-    uint8_t row[TL_FDB_ROW_BYTES_MAX];
-    int size = 0;
-    tl_fdb_key key = head_key(worker, server);
-    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
-    if (code != 0) {
-        return code;
-    }
-    if (size < 0) {
-        *out = (tl_log_head){.tick = -1, .heir = TL_HEIR_NONE};
-        return 0;
-    }
-    return tl_fdb_get_head(row, size, out) ? 0 : tl_fdb_damaged(worker, "a server's head", fault);
-}
-
-static int get_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
-                     tl_log_epoch *out, tl_fault *fault)
-{
-    uint8_t row[TL_FDB_ROW_BYTES_MAX];
-    int size = 0;
-    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, server, epoch);
-    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
-    if (code != 0) {
-        return code;
-    }
-    return tl_fdb_get_epoch(row, size, out) ? 0 : tl_fdb_damaged(worker, "the list of epochs", fault);
-}
-
-static void put_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
-                      const tl_log_epoch *value)
-{
-    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, server, epoch);
-    tl_fdb_row row = tl_fdb_put_epoch(value);
-    tl_fdb_set(worker, transaction, &key, &row);
-}
-
-static void put_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
-                     const tl_log_head *head)
-{
-    tl_fdb_key key = head_key(worker, server);
-    tl_fdb_row row = tl_fdb_put_head(head);
-    tl_fdb_set(worker, transaction, &key, &row);
-}
-
-static void put_lease(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
-                      uint64_t nonce)
-{
-    tl_fdb_key key = lease_key(worker, server);
-    tl_fdb_row row = tl_fdb_put_lease(&(tl_fdb_lease){.epoch = epoch, .nonce = nonce});
-    tl_fdb_set(worker, transaction, &key, &row);
-}
+// ---- the end of an epoch -------------------------------------------------------------------------------------------
 
 // Ends the epoch that the head is in. Writing the lease makes every commit under it fail.
 static int end_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *head,
                      int heir, tl_fault *fault)
 {
     tl_log_epoch epoch;
-    int code = get_epoch(worker, transaction, server, head->epoch, &epoch, fault);
+    int code = tl_fdb_epoch_read(worker, transaction, server, head->epoch, &epoch, fault);
     if (code != 0) {
         return code;
     }
@@ -102,9 +32,9 @@ static int end_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
     epoch.ended_order = 0; // given by the commit
     epoch.last_tick = head->tick;
     epoch.heir = head->heir = heir;
-    put_epoch(worker, transaction, server, head->epoch, &epoch);
-    put_head(worker, transaction, server, head);
-    put_lease(worker, transaction, server, head->epoch, 0);
+    tl_fdb_epoch_write(worker, transaction, server, head->epoch, &epoch, TL_FDB_AS_COMMITTED);
+    tl_fdb_head_write(worker, transaction, server, head);
+    tl_fdb_lease_write(worker, transaction, server, head->epoch, 0);
     return 0;
 }
 
@@ -165,7 +95,7 @@ static int holds_lease(tl_fdb_worker *worker, tl_fdb_transaction *transaction, c
     uint8_t row[TL_FDB_ROW_BYTES_MAX];
     int size = 0;
     tl_fdb_lease lease = {0};
-    tl_fdb_key key = lease_key(worker, number);
+    tl_fdb_key key = tl_fdb_lease_key(worker, number);
     int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
     if (code == 0 && size >= 0 && !tl_fdb_get_lease(row, size, &lease)) {
         return tl_fdb_damaged(worker, "a server's lease", fault);
@@ -183,7 +113,7 @@ static int join_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, voi
         code = holds_lease(worker, transaction, j->store, j->number, &joined, fault);
     }
     if (code == 0) {
-        code = get_head(worker, transaction, j->number, &j->head, fault);
+        code = tl_fdb_head_read(worker, transaction, j->number, &j->head, fault);
     }
     if (code != 0 || joined) {
         return code != 0 ? code : TL_FDB_DONE;
@@ -197,11 +127,11 @@ static int join_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, voi
     tl_log_epoch epoch = {
         .began_us = tl_clock_real_us(), .began_tick = j->head.tick, .last_tick = -1, .heir = TL_HEIR_NONE};
     j->head = (tl_log_head){.epoch = j->head.epoch + 1, .tick = j->head.tick, .heir = TL_HEIR_NONE};
-    put_epoch(worker, transaction, j->number, j->head.epoch, &epoch);
-    put_head(worker, transaction, j->number, &j->head);
-    put_lease(worker, transaction, j->number, j->head.epoch, j->store->nonce);
+    tl_fdb_epoch_write(worker, transaction, j->number, j->head.epoch, &epoch, TL_FDB_AS_COMMITTED);
+    tl_fdb_head_write(worker, transaction, j->number, &j->head);
+    tl_fdb_lease_write(worker, transaction, j->number, j->head.epoch, j->store->nonce);
     // Of a record that its server did not come to finish parts may lie behind the head.
-    tl_fdb_key behind = record_key(worker, j->number, j->head.tick + 1);
+    tl_fdb_key behind = tl_fdb_record_key(worker, j->number, j->head.tick + 1);
     tl_fdb_key log = TL_FDB_KEY(worker->prefix, TL_FDB_RECORD, TL_FDB_CHANNEL_ALL, j->number);
     tl_fdb_key end = tl_fdb_key_end(&log);
     tl_fdb_clear(worker, transaction, &behind, &end);
@@ -237,7 +167,7 @@ static int own_epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction
 {
     own_epoch *own = context;
     const tl_attachment *attachment = &own->store->attachment;
-    int code = get_epoch(worker, transaction, attachment->number, attachment->epoch, &own->row, fault);
+    int code = tl_fdb_epoch_read(worker, transaction, attachment->number, attachment->epoch, &own->row, fault);
     return code != 0 ? code : TL_FDB_DONE;
 }
 
@@ -271,31 +201,6 @@ typedef struct commit {
     bool fenced;
 } commit;
 
-static void put_parts(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, const tl_work *work,
-                      size_t from, size_t until)
-{
-    for (size_t at = from; at < until; at += TL_FDB_PART_BYTES_MAX) {
-        size_t bytes = until - at < TL_FDB_PART_BYTES_MAX ? until - at : TL_FDB_PART_BYTES_MAX;
-        tl_fdb_key key = tl_fdb_key_part(of, 1 + at / TL_FDB_PART_BYTES_MAX);
-        worker->fdb->transaction_set(transaction, key.bytes, key.size, work->data + at, (int)bytes);
-    }
-}
-
-static void put_record(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_attachment *attachment,
-                       const tl_work *work, int64_t previous_tick, size_t staged)
-{
-    tl_fdb_key key = record_key(worker, attachment->number, work->tick);
-    put_parts(worker, transaction, &key, work, staged, work->size);
-    tl_fdb_record record = {.previous_tick = previous_tick,
-                            .epoch = attachment->epoch,
-                            .begun_us = work->begun_us,
-                            .sum = tl_store_sum(attachment->epoch, (uint64_t)work->tick, work->data, work->size),
-                            .size = (uint32_t)work->size};
-    tl_fdb_key first = tl_fdb_key_part(&key, 0);
-    tl_fdb_row row = tl_fdb_put_record(&record);
-    tl_fdb_set(worker, transaction, &first, &row);
-}
-
 // The head as it is surely: read if what was done last is not certain.
 static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, commit *c, tl_log_head *out, tl_fault *fault)
 {
@@ -306,7 +211,7 @@ static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, com
         c->store->careful = true; // until it is known to have gone well
         return 0;
     }
-    int code = get_head(worker, transaction, attachment->number, out, fault);
+    int code = tl_fdb_head_read(worker, transaction, attachment->number, out, fault);
     c->fenced = code == 0 && (out->epoch != attachment->epoch || out->heir != TL_HEIR_NONE);
     return code == 0 && c->fenced ? TL_FDB_DONE : code;
 }
@@ -320,22 +225,24 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     if (code != 0) {
         return code;
     }
-    tl_fdb_key lease = lease_key(worker, attachment->number);
+    tl_fdb_key lease = tl_fdb_lease_key(worker, attachment->number);
     tl_fdb_conflict(worker, transaction, &lease);
     if (c->until > 0 && head.tick < c->records[0]->tick) { // a part of a large one
-        tl_fdb_key key = record_key(worker, attachment->number, c->records[0]->tick);
-        put_parts(worker, transaction, &key, c->records[0], c->staged, c->until);
+        tl_fdb_key key = tl_fdb_record_key(worker, attachment->number, c->records[0]->tick);
+        tl_fdb_parts_write(worker, transaction, &key, c->records[0], c->staged, c->until);
         return 0;
     }
     bool any = false;
     for (size_t i = 0; i < c->count; i++) {
         if (c->records[i]->tick > head.tick) {
-            put_record(worker, transaction, attachment, c->records[i], head.tick, i == 0 ? c->staged : 0);
+            tl_fdb_record record = {.epoch = attachment->epoch, .previous_tick = head.tick};
+            tl_fdb_record_write(worker, transaction, attachment->number, &record, c->records[i], i == 0 ? c->staged : 0,
+                                TL_FDB_AS_COMMITTED);
             head.tick = c->records[i]->tick;
             any = true;
         }
     }
-    put_head(worker, transaction, attachment->number, &head);
+    tl_fdb_head_write(worker, transaction, attachment->number, &head);
     return any ? 0 : TL_FDB_DONE;
 }
 
@@ -358,8 +265,8 @@ static tl_result run_commit(tl_fdb_store *store, commit *c, tl_fault *fault)
 static tl_result stage(tl_fdb_store *store, commit *c, tl_fault *fault)
 {
     tl_result result = TL_OK;
-    while (result == TL_OK && !c->fenced && c->records[0]->size - c->staged > STAGE_BYTES) {
-        c->until = c->staged + STAGE_BYTES;
+    while (result == TL_OK && !c->fenced && c->records[0]->size - c->staged > TL_FDB_STAGE_BYTES) {
+        c->until = c->staged + TL_FDB_STAGE_BYTES;
         result = run_commit(store, c, fault);
         c->staged = c->until;
     }
@@ -414,9 +321,9 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
 {
     ending *e = context;
     tl_log_head own, head;
-    int code = get_head(worker, transaction, e->attachment->number, &own, fault);
+    int code = tl_fdb_head_read(worker, transaction, e->attachment->number, &own, fault);
     if (code == 0) {
-        code = get_head(worker, transaction, e->server, &head, fault);
+        code = tl_fdb_head_read(worker, transaction, e->server, &head, fault);
     }
     if (code != 0) {
         return code;
@@ -486,34 +393,6 @@ static int check_chore(tl_fdb_worker *worker, tl_fdb_transaction *transaction, c
     return c->fenced ? TL_FDB_DONE : code;
 }
 
-static int put_checkpoint(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, size_t staged,
-                          tl_fault *fault)
-{
-    uint8_t row[TL_FDB_ROW_BYTES_MAX];
-    int size = 0;
-    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
-    tl_fdb_checkpoint stored = {.tick = -1};
-    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
-    if (code == 0 && size >= 0 && !tl_fdb_get_checkpoint(row, size, &stored)) {
-        return tl_fdb_damaged(worker, "a checkpoint", fault);
-    }
-    if (code != 0 || work->tick <= stored.tick) {
-        return code;
-    }
-    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group);
-    tl_fdb_key body = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
-    tl_fdb_key end = tl_fdb_key_end(&all), next = tl_fdb_key_end(&body);
-    tl_fdb_clear(worker, transaction, &all, &body);
-    tl_fdb_clear(worker, transaction, &next, &end);
-    put_parts(worker, transaction, &body, work, staged, work->size);
-    tl_fdb_row value = tl_fdb_put_checkpoint(
-        &(tl_fdb_checkpoint){.tick = work->tick,
-                             .sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size),
-                             .size = (uint32_t)work->size});
-    tl_fdb_set(worker, transaction, &key, &value);
-    return 0;
-}
-
 static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
     chores *c = context;
@@ -524,11 +403,11 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
     if (c->until > 0) {
         const tl_work *work = c->works[0];
         tl_fdb_key body = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
-        put_parts(worker, transaction, &body, work, c->staged, c->until);
+        tl_fdb_parts_write(worker, transaction, &body, work, c->staged, c->until);
         return 0;
     }
     for (size_t i = 0; i < c->count && code == 0; i++) {
-        code = put_checkpoint(worker, transaction, c->works[i], i == 0 ? c->staged : 0, fault);
+        code = tl_fdb_checkpoint_write(worker, transaction, c->works[i], i == 0 ? c->staged : 0, fault);
     }
     return code;
 }
@@ -536,8 +415,8 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
 static tl_result store_checkpoints(tl_fdb_store *store, chores *c, tl_fault *fault)
 {
     tl_result result = TL_OK;
-    while (result == TL_OK && !c->fenced && c->works[0]->size - c->staged > STAGE_BYTES) {
-        c->until = c->staged + STAGE_BYTES;
+    while (result == TL_OK && !c->fenced && c->works[0]->size - c->staged > TL_FDB_STAGE_BYTES) {
+        c->until = c->staged + TL_FDB_STAGE_BYTES;
         result = tl_fdb_run(&store->writer, TL_ACTIVITY_CHORE, checkpoint_body, c, NULL, fault);
         c->staged = c->until;
     }
@@ -559,7 +438,7 @@ static int cut_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     if (code != 0) {
         return code;
     }
-    tl_fdb_key first = record_key(worker, attachment->number, 0), end = record_key(worker, attachment->number, before);
+    tl_fdb_key first = tl_fdb_record_key(worker, attachment->number, 0), end = tl_fdb_record_key(worker, attachment->number, before);
     tl_fdb_clear(worker, transaction, &first, &end);
     return 0;
 }

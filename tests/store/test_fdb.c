@@ -50,7 +50,7 @@ int main(void)
         .attach = fdb_attach,
         .pass = fdb_pass,
         .stall = fdb_stall,
-        .steps = 1500,
+        .steps = 600,
     };
     contract_run(&backend);
     return 0;

@@ -1,0 +1,133 @@
+#include "fdb_log.h"
+
+tl_fdb_key tl_fdb_lease_key(const tl_fdb_worker *worker, tl_server_number server)
+{
+    return TL_FDB_KEY(worker->prefix, TL_FDB_LEASE, server);
+}
+
+tl_fdb_key tl_fdb_head_key(const tl_fdb_worker *worker, tl_server_number server)
+{
+    return TL_FDB_KEY(worker->prefix, TL_FDB_HEAD, TL_FDB_CHANNEL_ALL, server);
+}
+
+tl_fdb_key tl_fdb_record_key(const tl_fdb_worker *worker, tl_server_number server, int64_t tick)
+{
+    return TL_FDB_KEY(worker->prefix, TL_FDB_RECORD, TL_FDB_CHANNEL_ALL, server, (uint64_t)tick);
+}
+
+// ---- heads and epochs ----------------------------------------------------------------------------------------------
+
+int tl_fdb_head_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
+                     tl_fault *fault)
+{
+    uint8_t row[TL_FDB_ROW_BYTES_MAX];
+    int size = 0;
+    tl_fdb_key key = tl_fdb_head_key(worker, server);
+    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
+    if (code != 0) {
+        return code;
+    }
+    if (size < 0) {
+        *out = (tl_log_head){.tick = -1, .heir = TL_HEIR_NONE};
+        return 0;
+    }
+    return tl_fdb_get_head(row, size, out) ? 0 : tl_fdb_damaged(worker, "a server's head", fault);
+}
+
+int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
+                      tl_log_epoch *out, tl_fault *fault)
+{
+    uint8_t row[TL_FDB_ROW_BYTES_MAX];
+    int size = 0;
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, server, epoch);
+    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
+    if (code != 0) {
+        return code;
+    }
+    return tl_fdb_get_epoch(row, size, out) ? 0 : tl_fdb_damaged(worker, "the list of epochs", fault);
+}
+
+// Without the row's versionstamp, if the order is known by other means.
+static tl_fdb_row ordered(tl_fdb_row row, tl_fdb_order order)
+{
+    row.stamp_at = order == TL_FDB_AS_SAID ? -1 : row.stamp_at;
+    return row;
+}
+
+void tl_fdb_epoch_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
+                        const tl_log_epoch *value, tl_fdb_order order)
+{
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, server, epoch);
+    tl_fdb_row row = ordered(tl_fdb_put_epoch(value), order);
+    tl_fdb_set(worker, transaction, &key, &row);
+}
+
+void tl_fdb_head_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                       const tl_log_head *head)
+{
+    tl_fdb_key key = tl_fdb_head_key(worker, server);
+    tl_fdb_row row = tl_fdb_put_head(head);
+    tl_fdb_set(worker, transaction, &key, &row);
+}
+
+void tl_fdb_lease_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
+                        uint64_t nonce)
+{
+    tl_fdb_key key = tl_fdb_lease_key(worker, server);
+    tl_fdb_row row = tl_fdb_put_lease(&(tl_fdb_lease){.epoch = epoch, .nonce = nonce});
+    tl_fdb_set(worker, transaction, &key, &row);
+}
+
+// ---- bodies --------------------------------------------------------------------------------------------------------
+
+void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, const tl_work *work,
+                        size_t from, size_t until)
+{
+    for (size_t at = from; at < until; at += TL_FDB_PART_BYTES_MAX) {
+        size_t bytes = until - at < TL_FDB_PART_BYTES_MAX ? until - at : TL_FDB_PART_BYTES_MAX;
+        tl_fdb_key key = tl_fdb_key_part(of, 1 + at / TL_FDB_PART_BYTES_MAX);
+        worker->fdb->transaction_set(transaction, key.bytes, key.size, work->data + at, (int)bytes);
+    }
+}
+
+void tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                         const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order)
+{
+    tl_fdb_key key = tl_fdb_record_key(worker, server, work->tick);
+    tl_fdb_record whole = *record;
+    whole.begun_us = work->begun_us;
+    whole.sum = tl_store_sum(record->epoch, (uint64_t)work->tick, work->data, work->size);
+    whole.size = (uint32_t)work->size;
+    tl_fdb_parts_write(worker, transaction, &key, work, staged, work->size);
+    tl_fdb_key first = tl_fdb_key_part(&key, 0);
+    tl_fdb_row row = ordered(tl_fdb_put_record(&whole), order);
+    tl_fdb_set(worker, transaction, &first, &row);
+}
+
+int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, size_t staged,
+                            tl_fault *fault)
+{
+    uint8_t row[TL_FDB_ROW_BYTES_MAX];
+    int size = 0;
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
+    tl_fdb_checkpoint stored = {.tick = -1};
+    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
+    if (code == 0 && size >= 0 && !tl_fdb_get_checkpoint(row, size, &stored)) {
+        return tl_fdb_damaged(worker, "a checkpoint", fault);
+    }
+    if (code != 0 || work->tick <= stored.tick) {
+        return code;
+    }
+    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group);
+    tl_fdb_key body = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
+    tl_fdb_key end = tl_fdb_key_end(&all), next = tl_fdb_key_end(&body);
+    tl_fdb_clear(worker, transaction, &all, &body);
+    tl_fdb_clear(worker, transaction, &next, &end);
+    tl_fdb_parts_write(worker, transaction, &body, work, staged, work->size);
+    tl_fdb_row value = tl_fdb_put_checkpoint(
+        &(tl_fdb_checkpoint){.tick = work->tick,
+                             .sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size),
+                             .size = (uint32_t)work->size});
+    tl_fdb_set(worker, transaction, &key, &value);
+    return 0;
+}
