@@ -8,12 +8,18 @@
 
 typedef struct sqlite_fixture {
     char directory[64];
+    char copy[64]; // "": not made yet
     sqlite3 *lock; // holds a log's write lock
 } sqlite_fixture;
 
 static tl_store *sqlite_attach(void *fixture)
 {
     return directory_open(((sqlite_fixture *)fixture)->directory);
+}
+
+static tl_store *sqlite_attach_copy(void *fixture)
+{
+    return directory_open_copy(((sqlite_fixture *)fixture)->copy, sizeof(((sqlite_fixture *)fixture)->copy));
 }
 
 static void *sqlite_create(uint64_t seed)
@@ -29,6 +35,9 @@ static void sqlite_destroy(void *world)
 {
     sqlite_fixture *fixture = world;
     directory_remove(fixture->directory);
+    if (fixture->copy[0]) {
+        directory_remove(fixture->copy);
+    }
     free(fixture);
 }
 
@@ -63,6 +72,7 @@ int main(void)
         .create = sqlite_create,
         .destroy = sqlite_destroy,
         .attach = sqlite_attach,
+        .attach_copy = sqlite_attach_copy,
         .pass = sqlite_pass,
         .stall = sqlite_stall,
         .steps = 1500,
