@@ -206,7 +206,7 @@ TEST(a_full_disk_breaks_a_copy_off)
     folder_remove(folder);
 }
 
-// Flips a bit in the newest record's body, past SQLite's own eyes.
+// Blanks the newest record's body, past SQLite's own eyes.
 static void damage(const char *folder)
 {
     char path[2 * PROGRAM_PATH_BYTES];
