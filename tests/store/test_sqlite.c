@@ -65,6 +65,37 @@ static void sqlite_stall(void *world, const char *name, bool stalled)
     }
 }
 
+static void await_count(seat *s, tl_store_event_type type, size_t count)
+{
+    for (int tries = 0; seat_count(s, type, 0) < count; tries++) {
+        CHECK(tries < 40000);
+        (void)sqlite_pass(NULL);
+        seat_poll(s);
+    }
+}
+
+// A log may be locked, by the server that just makes it, at the moment when a follower looks for it.
+TEST(servers_that_are_just_made_are_found)
+{
+    for (int round = 0; round < 40; round++) {
+        sqlite_fixture *fixture = sqlite_create(1);
+        seat watcher, alpha, beta;
+        seat_open(&watcher, sqlite_attach(fixture), NULL);
+        await_count(&watcher, TL_STORE_LOADED, 1);
+        seat_open(&alpha, sqlite_attach(fixture), "alpha");
+        seat_open(&beta, sqlite_attach(fixture), "beta");
+        await_count(&alpha, TL_STORE_LOADED, 1);
+        await_count(&beta, TL_STORE_LOADED, 1);
+        CHECK_EQUAL(seat_submit(&alpha, 1, 1), TL_OK);
+        CHECK_EQUAL(seat_submit(&beta, 1, 1), TL_OK);
+        await_count(&watcher, TL_STORE_RECORD, 2);
+        seat_free(&watcher);
+        seat_free(&alpha);
+        seat_free(&beta);
+        sqlite_destroy(fixture);
+    }
+}
+
 int main(void)
 {
     const contract_backend backend = {
@@ -78,5 +109,6 @@ int main(void)
         .steps = 1500,
     };
     contract_run(&backend);
+    RUN(servers_that_are_just_made_are_found);
     return 0;
 }
