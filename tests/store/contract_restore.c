@@ -367,6 +367,8 @@ TEST(events_out_of_their_order_are_refused)
         {.type = TL_STORE_FENCED, .server = 1, .epoch = 1, .tick = 7, .heir = 0},
         {.type = TL_STORE_SERVER, .server = 2, .epoch = 1, .tick = -1, .name = "beta"},
         {.type = TL_STORE_RECORD, .server = 2, .epoch = 1, .tick = 5},
+        {.type = TL_STORE_SERVER, .server = 4, .epoch = 1, .tick = -1, .name = "omega"},
+        {.type = TL_STORE_FENCED, .server = 4, .epoch = 1, .tick = -1, .heir = 1},
     };
     const tl_store_event wrong[] = {
         {.type = TL_STORE_SERVER, .server = 0, .epoch = 1, .tick = -1, .name = "gamma"},
@@ -386,6 +388,7 @@ TEST(events_out_of_their_order_are_refused)
         {.type = TL_STORE_RECORD, .server = 2, .epoch = 1, .tick = 6, .size = TL_RECORD_BYTES_MAX + 1, .data = body},
         {.type = TL_STORE_FENCED, .server = 1, .epoch = 1, .tick = 8, .heir = 2},
         {.type = TL_STORE_FENCED, .server = 1, .epoch = 1, .tick = 7, .heir = 0},
+        {.type = TL_STORE_FENCED, .server = 4, .epoch = 1, .tick = -1, .heir = 2},
         {.type = TL_STORE_FENCED, .server = 2, .epoch = 1, .tick = 4, .heir = 1},
         {.type = TL_STORE_FENCED, .server = 2, .epoch = 1, .tick = 5, .heir = TL_SERVERS_MAX + 1},
         {.type = TL_STORE_CHECKPOINT, .group = 0, .tick = 1},
