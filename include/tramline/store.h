@@ -78,13 +78,36 @@ typedef struct tl_store_ops {
     tl_result (*world)(tl_store *self, tl_world_info *out);
     // Makes the world. TL_ERR_EXISTS if there is one. May block.
     tl_result (*create_world)(tl_store *self, const tl_world_info *info);
+    // Writes a world that another store holds into this one, event by event; NULL where a backend cannot. The store must
+    // hold no world and must not have been joined (TL_ERR_EXISTS, TL_ERR_STATE), and nobody else may write into it
+    // meanwhile. Blocks: for tools. The rule:
+    //  - `info` is the other's world(), the same at every call. `event` is, in turn, each SERVER, CHECKPOINT, RECORD and
+    //    FENCED that the other told a join(NULL), in that order, and at last one LOADED. Of each, what its type says above
+    //    is taken over, and begun_us; done_us is not. Any other type, and what cannot follow on what was told before, is
+    //    TL_ERR_INVALID.
+    //  - Numbers of servers and epochs, ticks, heirs, times and bytes come out as they went in: whoever joins the copy is
+    //    told the same by each log, in the same order. SERVER with epoch 1 (tick -1) makes the server and its log. FENCED
+    //    with an heir after FENCED of the same epoch with heir 0 may replace that. Of a group's checkpoints the newest counts.
+    //    An epoch that no FENCED ends goes on: in the copy it is that of a server that was killed.
+    //  - What was cut stays cut. A RECORD's previous tick is that of the RECORD before it in this log, or, if that is
+    //    later, the tick of the SERVER that began its epoch; FENCED and SERVER may lie past the last RECORD told, and the
+    //    log's last tick is then theirs. So a log whose first records were cut begins, for its followers, with the first
+    //    that was told, and nobody takes it for a gap.
+    //  - What is taken may be kept back and written with later ones. LOADED returns once all of it is durable, and only
+    //    then is there a world: before that world() and join() say TL_ERR_NOT_FOUND or TL_ERR_STATE, and opening the store
+    //    anew fails with TL_ERR_NOT_FOUND and a text that says that a copy was broken off. Such a store is of no use: it
+    //    must be removed; to go on with it (restore, create_world) is TL_ERR_EXISTS.
+    //  - After any failure, and after LOADED, nothing but close() is to be called; restore() is then TL_ERR_STATE. `text`
+    //    (may be NULL) gets what is wrong and what to do.
+    tl_result (*restore)(tl_store *self, const tl_world_info *info, const tl_store_event *event, char *text,
+                         size_t text_bytes);
     // Starts to take the lease of the server of that name (registered at the first join; a rejoin raises the epoch,
     // which fences an older process of the same name) and to load. Answers by events: JOINED, then SERVER, FENCED,
     // CHECKPOINT and RECORD in an order in which each server's records are in order, then LOADED. A `name` of NULL only
     // follows: no JOINED, nothing may be submitted. In detail: SERVER for every other server, with its first epoch and
-    // tick -1; every group's newest CHECKPOINT (if logs are cut meanwhile, some once more); then each log from its first
-    // record that is not cut, as it happened: RECORD, FENCED, SERVER with the next epoch. Own earlier epochs are told by
-    // RECORD and FENCED. TL_ERR_NOT_FOUND if the store holds no world, TL_ERR_STATE at a second call, TL_ERR_INVALID a
+    // tick -1 (its log does not tell it again); every group's newest CHECKPOINT (if logs are cut meanwhile, some once
+    // more); then each log from its first record that is not cut, as it happened: RECORD, FENCED, SERVER with the next
+    // epoch. Own earlier epochs are told by RECORD and FENCED. TL_ERR_NOT_FOUND if the store holds no world, TL_ERR_STATE at a second call, TL_ERR_INVALID a
     // name out of its range. After LOST the attachment goes on as a follower.
     tl_result (*join)(tl_store *self, const char *name);
     // Queues a record for commit. Ticks rise strictly. The bytes are copied. TL_ERR_FULL if more than the queue's limit

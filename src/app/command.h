@@ -14,5 +14,6 @@ int command_city(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_copy(int argc, char **argv);
 
 #endif

@@ -29,6 +29,7 @@ static const command commands[] = {
     {"city", command_city, "Fill a store with a city or another scenario"},
     {"token", command_token, "Keys, and tokens for clients"},
     {"inspect", command_inspect, "What is in a store, and whether it is sound"},
+    {"copy", command_copy, "A world from one store into another, whole and checked"},
     {"version", command_version, "The version"},
 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { IN_PLACE_EVERY_US = 100000, LINE_EVERY_US = 1000000 };
+enum { IN_PLACE_EVERY_US = 100000, LINE_EVERY_US = 1000000, TELL_EVERY_US = 5000000 };
 
 void progress_init(progress *p, const char *what)
 {
@@ -21,6 +21,18 @@ void progress_show(progress *p, uint64_t done, uint64_t total)
     p->shown_us = now_us;
     double part = total > 0 && done < total ? (double)done / (double)total : 1;
     fprintf(stderr, p->terminal ? "\r%s: %3.0f %%\033[K" : "%s: %3.0f %%\n", p->what, part * 100);
+    fflush(stderr);
+}
+
+bool progress_is_due(const progress *p)
+{
+    return clock_steady_us() - p->shown_us >= (p->terminal ? IN_PLACE_EVERY_US : TELL_EVERY_US);
+}
+
+void progress_tell(progress *p, const char *text)
+{
+    p->shown_us = clock_steady_us();
+    fprintf(stderr, p->terminal ? "\r%s: %s\033[K" : "%s: %s\n", p->what, text);
     fflush(stderr);
 }
 

@@ -209,7 +209,13 @@ static tl_result next_server(tl_follow *follow, tl_note **out, tl_fault *fault)
         if (follow->told_server == follow->joined || peer->target.epoch == 0) {
             continue;
         }
-        tl_result result = pend_epoch(peer, TL_STORE_SERVER, 1, &(tl_log_epoch){.began_tick = -1}, fault);
+        tl_log_epoch row;
+        tl_result result = follow->source->epoch(follow->backend, peer->number, 1, &row, fault);
+        result = result == TL_OK ? pend_epoch(peer, TL_STORE_SERVER, 1, &row, fault) : result;
+        if (result != TL_OK) {
+            follow->told_server--; // again at the next try
+            return result;
+        }
         *out = peer->pending;
         peer->pending = NULL;
         peer->announced = true;

@@ -368,7 +368,11 @@ static tl_result poll_loading_servers(tl_memory_store *store, tl_store_event *ou
         int index = store->loaded_server++;
         if (index + 1 != store->server) {
             *out = (tl_store_event){
-                .type = TL_STORE_SERVER, .server = (tl_server_number)(index + 1), .epoch = 1, .tick = -1};
+                .type = TL_STORE_SERVER,
+                .server = (tl_server_number)(index + 1),
+                .epoch = 1,
+                .tick = -1,
+                .begun_us = store->world->servers[index].began_us};
             memcpy(out->name, store->world->servers[index].name, sizeof(out->name));
             return TL_OK;
         }
@@ -397,7 +401,8 @@ static tl_result poll_loading_checkpoints(tl_memory_store *store, tl_store_event
 static tl_result describe_item(tl_memory_store *store, const tl_memory_item *item, bool loading, tl_store_event *out)
 {
     bool own = item->server == store->server && store->server != 0;
-    *out = (tl_store_event){.server = item->server, .epoch = item->epoch, .tick = item->tick};
+    *out = (tl_store_event){
+        .server = item->server, .epoch = item->epoch, .tick = item->tick, .begun_us = item->begun_us};
     switch (item->type) {
     case TL_MEMORY_BEGAN:
         // While loading, the first epochs have been told already.
@@ -415,7 +420,6 @@ static tl_result describe_item(tl_memory_store *store, const tl_memory_item *ite
             return TL_AGAIN;
         }
         out->type = TL_STORE_RECORD;
-        out->begun_us = item->begun_us;
         out->done_us = store->world->now_us;
         return keep_data(store, item->data, item->size, out);
     case TL_MEMORY_ENDED:

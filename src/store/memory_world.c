@@ -168,7 +168,8 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     }
     if (index == world->server_count) {
         world->server_count++;
-        world->servers[index] = (tl_memory_server){.tick = -1, .heir = TL_MEMORY_HEIR_NONE};
+        world->servers[index] = (tl_memory_server){
+            .began_us = world->now_us, .tick = -1, .heir = TL_MEMORY_HEIR_NONE};
         memcpy(world->servers[index].name, name, strlen(name) + 1);
     }
     tl_memory_server *log = &world->servers[index];

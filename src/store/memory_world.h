@@ -28,7 +28,8 @@ typedef struct tl_memory_item {
 typedef struct tl_memory_server {
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
-    int64_t tick; // last committed, -1: none
+    uint64_t began_us; // the first epoch
+    int64_t tick;      // last committed, -1: none
     int heir;
 } tl_memory_server;
 

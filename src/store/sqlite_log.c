@@ -351,3 +351,14 @@ tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, bo
     *done = sqlite3_changes(log->file.db) < TL_LOG_CUT_MAX;
     return finish(log, result, fault);
 }
+
+tl_result tl_sqlite_log_skip(tl_sqlite_log *log, int64_t tick, tl_fault *fault)
+{
+    tl_log_head head;
+    tl_result result = begin_with_head(log, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    TL_ASSERT(tick > head.tick);
+    return finish(log, run_with(log, log->set_tick, tick, 0, 0, 0, fault), fault);
+}

@@ -43,5 +43,7 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
                             tl_fault *fault);
 // Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault);
+// Of a log that is copied: moves the head on to `tick`, for the records up to there were cut where it comes from.
+tl_result tl_sqlite_log_skip(tl_sqlite_log *log, int64_t tick, tl_fault *fault);
 
 #endif

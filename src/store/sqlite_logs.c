@@ -133,6 +133,7 @@ tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault)
             return TL_OK;
         }
         if (result != TL_OK) {
+            logs->unopened = true; // one was locked by the server that just makes it, say
             return result;
         }
     }

@@ -37,14 +37,39 @@ static tl_result sqlite_create_world(tl_store *base, const tl_world_info *info)
         return TL_ERR_EXISTS;
     }
     tl_fault fault;
+    if (store->restore || tl_sqlite_restore_check_whole(&store->world, &fault) != TL_OK) {
+        return TL_ERR_EXISTS; // of a copy
+    }
     return tl_sqlite_world_create(&store->world, info, &fault);
+}
+
+static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+{
+    if (store->attachment.started) {
+        return tl_fault_set(fault, TL_ERR_STATE, store->directory, "a store that was joined cannot be copied into");
+    }
+    if (store->attachment.read_only) {
+        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->directory, "opened for reading only");
+    }
+    if (!store->restore) {
+        store->restore = tl_sqlite_restore_create(&store->world, store->directory, store->durable_full);
+    }
+    return store->restore ? tl_sqlite_restore_event(store->restore, info, event, fault)
+                          : tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
+}
+
+static tl_result sqlite_restore(tl_store *base, const tl_world_info *info, const tl_store_event *event, char *text,
+                                size_t text_bytes)
+{
+    tl_fault fault = {0};
+    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result sqlite_join(tl_store *base, const char *name)
 {
     tl_sqlite_store *store = self_of(base);
     tl_attachment *attachment = &store->attachment;
-    tl_result result = tl_attachment_begin(attachment, name);
+    tl_result result = store->restore ? TL_ERR_STATE : tl_attachment_begin(attachment, name);
     if (result != TL_OK) {
         return result;
     }
@@ -64,6 +89,7 @@ static tl_result sqlite_join(tl_store *base, const char *name)
 
 static void destroy_store(tl_sqlite_store *store)
 {
+    tl_sqlite_restore_destroy(store->restore);
     tl_sqlite_world_close(&store->world);
     tl_attachment_free(&store->attachment);
     free(store->held);
@@ -84,6 +110,7 @@ static void sqlite_close(tl_store *base, bool leave)
 static const tl_store_ops sqlite_ops = {
     .world = sqlite_world,
     .create_world = sqlite_create_world,
+    .restore = sqlite_restore,
     .join = sqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
@@ -176,6 +203,9 @@ static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *
     }
     snprintf(store->directory, sizeof(store->directory), "%s", def->directory);
     result = open_world(store, fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_restore_check_whole(&store->world, fault);
+    }
     if (result != TL_OK) {
         destroy_store(store);
         return result;

@@ -4,6 +4,7 @@
 
 #include "attachment.h"
 #include "sqlite_logs.h"
+#include "sqlite_restore.h"
 
 enum {
     TL_FOLLOW_POLL_US = 1000,    // how often the logs are looked at
@@ -17,6 +18,7 @@ typedef struct tl_sqlite_store {
     tl_sqlite_mode mode;
     bool durable_full;
     tl_sqlite_world world; // of the caller's thread until the store's own runs
+    tl_sqlite_restore *restore; // of the caller's thread: a world is being copied into it
     pthread_t thread;
 
     // Of the store's thread.

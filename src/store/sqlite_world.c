@@ -124,6 +124,13 @@ static tl_result find_server(tl_sqlite_world *world, const char *name, tl_server
     return result;
 }
 
+tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name, tl_fault *fault)
+{
+    sqlite3_bind_int(world->add_server, 1, number);
+    sqlite3_bind_text(world->add_server, 2, name, -1, SQLITE_TRANSIENT);
+    return tl_sqlite_file_run(&world->file, world->add_server, fault);
+}
+
 static tl_result add_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
 {
     tl_result result = tl_sqlite_file_step(&world->file, world->count_servers, fault);
@@ -136,11 +143,8 @@ static tl_result add_server(tl_sqlite_world *world, const char *name, tl_server_
         return tl_fault_set(fault, TL_ERR_FULL, world->file.path,
                             "the world has as many servers as it can have; use one of their names");
     }
-    sqlite3_bind_int(world->add_server, 1, count + 1);
-    sqlite3_bind_text(world->add_server, 2, name, -1, SQLITE_TRANSIENT);
-    result = tl_sqlite_file_run(&world->file, world->add_server, fault);
     *out = (tl_server_number)(count + 1);
-    return result;
+    return tl_sqlite_world_add_server(world, *out, name, fault);
 }
 
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)

@@ -19,6 +19,8 @@ tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fa
 tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *info, tl_fault *fault);
 // The number of the server of that name, given at the first call. TL_ERR_FULL if there are TL_SERVERS_MAX others.
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
+// The server of a world that is copied: its number is given.
+tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name, tl_fault *fault);
 // The server with the lowest number above *number. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);

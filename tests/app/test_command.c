@@ -21,7 +21,7 @@ static void check_says(const char *text)
     CHECK(strstr(output, text));
 }
 
-static const char *const commands[] = {"demo", "serve", "ride", "city", "token", "inspect", "version"};
+static const char *const commands[] = {"demo", "serve", "ride", "city", "token", "inspect", "copy", "version"};
 
 TEST(help_names_every_command)
 {

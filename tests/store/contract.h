@@ -14,6 +14,8 @@ typedef struct contract_backend {
     uint64_t (*pass)(void *world);
     // Nothing commits while stalled. `name`: the server that must notice.
     void (*stall)(void *world, const char *name, bool stalled);
+    // One more attachment to a second store of the fixture, that can be copied into and holds no world at first.
+    tl_store *(*attach_copy)(void *world);
     // Changes how many steps the random tests take: real files are slower than memory.
     int steps;
 } contract_backend;

@@ -31,15 +31,27 @@ void directory_remove(const char *directory)
     CHECK_EQUAL(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-tl_store *directory_open(const char *directory)
+static tl_store *open_with(const tl_sqlite_def *def)
 {
     tl_store *store = NULL;
     char text[256];
-    tl_sqlite_def def = {.directory = directory};
-    tl_result result = tl_sqlite_store_open(&def, &store, text, sizeof(text));
+    tl_result result = tl_sqlite_store_open(def, &store, text, sizeof(text));
     if (result != TL_OK) {
         fprintf(stderr, "%s: %s\n", tl_result_name(result), text);
     }
     CHECK_EQUAL(result, TL_OK);
     return store;
+}
+
+tl_store *directory_open(const char *directory)
+{
+    return open_with(&(tl_sqlite_def){.directory = directory});
+}
+
+tl_store *directory_open_copy(char *directory, size_t bytes)
+{
+    if (!directory[0]) {
+        directory_make(directory, bytes);
+    }
+    return open_with(&(tl_sqlite_def){.directory = directory, .create = true});
 }

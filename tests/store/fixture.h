@@ -26,5 +26,7 @@ void finish(seat *s);
 
 // All of it at random (contract_random.c).
 void random_interleavings_lose_and_double_nothing(void);
+// Copies of worlds (contract_restore.c).
+void restore_run(void);
 
 #endif

@@ -1,11 +1,13 @@
 // The contract over the memory backend, with time passed in; and that it repeats under its seed.
 #include "contract.h"
+#include "directory.h"
 
 enum { STEP_US = 250 };
 
 typedef struct memory_fixture {
     tl_memory_world *world;
     uint64_t now_us;
+    char copy[64]; // a world in memory cannot be copied into, so it is copied into files
 } memory_fixture;
 
 static tl_store *memory_attach(void *fixture)
@@ -13,6 +15,11 @@ static tl_store *memory_attach(void *fixture)
     tl_store *store = NULL;
     CHECK_EQUAL(tl_memory_store_open(((memory_fixture *)fixture)->world, &store), TL_OK);
     return store;
+}
+
+static tl_store *memory_attach_copy(void *fixture)
+{
+    return directory_open_copy(((memory_fixture *)fixture)->copy, sizeof(((memory_fixture *)fixture)->copy));
 }
 
 static void make_world(tl_store *store)
@@ -42,6 +49,9 @@ static void memory_destroy(void *world)
 {
     memory_fixture *fixture = world;
     tl_memory_world_destroy(fixture->world);
+    if (fixture->copy[0]) {
+        directory_remove(fixture->copy);
+    }
     free(fixture);
 }
 
@@ -96,6 +106,7 @@ int main(void)
         .create = memory_create,
         .destroy = memory_destroy,
         .attach = memory_attach,
+        .attach_copy = memory_attach_copy,
         .pass = memory_pass,
         .stall = memory_stall,
         .steps = 4000,

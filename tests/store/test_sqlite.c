@@ -8,12 +8,18 @@
 
 typedef struct sqlite_fixture {
     char directory[64];
+    char copy[64]; // "": not made yet
     sqlite3 *lock; // holds a log's write lock
 } sqlite_fixture;
 
 static tl_store *sqlite_attach(void *fixture)
 {
     return directory_open(((sqlite_fixture *)fixture)->directory);
+}
+
+static tl_store *sqlite_attach_copy(void *fixture)
+{
+    return directory_open_copy(((sqlite_fixture *)fixture)->copy, sizeof(((sqlite_fixture *)fixture)->copy));
 }
 
 static void *sqlite_create(uint64_t seed)
@@ -29,6 +35,9 @@ static void sqlite_destroy(void *world)
 {
     sqlite_fixture *fixture = world;
     directory_remove(fixture->directory);
+    if (fixture->copy[0]) {
+        directory_remove(fixture->copy);
+    }
     free(fixture);
 }
 
@@ -56,6 +65,37 @@ static void sqlite_stall(void *world, const char *name, bool stalled)
     }
 }
 
+static void await_count(seat *s, tl_store_event_type type, size_t count)
+{
+    for (int tries = 0; seat_count(s, type, 0) < count; tries++) {
+        CHECK(tries < 40000);
+        (void)sqlite_pass(NULL);
+        seat_poll(s);
+    }
+}
+
+// A log may be locked, by the server that just makes it, at the moment when a follower looks for it.
+TEST(servers_that_are_just_made_are_found)
+{
+    for (int round = 0; round < 40; round++) {
+        sqlite_fixture *fixture = sqlite_create(1);
+        seat watcher, alpha, beta;
+        seat_open(&watcher, sqlite_attach(fixture), NULL);
+        await_count(&watcher, TL_STORE_LOADED, 1);
+        seat_open(&alpha, sqlite_attach(fixture), "alpha");
+        seat_open(&beta, sqlite_attach(fixture), "beta");
+        await_count(&alpha, TL_STORE_LOADED, 1);
+        await_count(&beta, TL_STORE_LOADED, 1);
+        CHECK_EQUAL(seat_submit(&alpha, 1, 1), TL_OK);
+        CHECK_EQUAL(seat_submit(&beta, 1, 1), TL_OK);
+        await_count(&watcher, TL_STORE_RECORD, 2);
+        seat_free(&watcher);
+        seat_free(&alpha);
+        seat_free(&beta);
+        sqlite_destroy(fixture);
+    }
+}
+
 int main(void)
 {
     const contract_backend backend = {
@@ -63,10 +103,12 @@ int main(void)
         .create = sqlite_create,
         .destroy = sqlite_destroy,
         .attach = sqlite_attach,
+        .attach_copy = sqlite_attach_copy,
         .pass = sqlite_pass,
         .stall = sqlite_stall,
         .steps = 1500,
     };
     contract_run(&backend);
+    RUN(servers_that_are_just_made_are_found);
     return 0;
 }
