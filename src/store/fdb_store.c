@@ -11,11 +11,18 @@ static tl_fdb_store *self_of(tl_store *base)
     return (tl_fdb_store *)base;
 }
 
+// Draws one if there is none yet; 0 is nobody's.
+static bool make_nonce(uint64_t *nonce)
+{
+    return *nonce != 0 || (getrandom(nonce, sizeof(*nonce), 0) == sizeof(*nonce) && (*nonce |= 1) != 0);
+}
+
 // ---- the world -----------------------------------------------------------------------------------------------------
 
 typedef struct world_question {
     tl_world_info info;
     bool exists, create;
+    uint64_t claim; // of a copy that goes on, or was broken off
 } world_question;
 
 static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
@@ -30,6 +37,12 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         return code;
     }
     q->exists = size >= 0;
+    if (!q->exists) {
+        code = tl_fdb_restore_is_claimed(worker, transaction, &q->claim, fault);
+    }
+    if (code != 0 || (!q->exists && q->claim != 0)) {
+        return code != 0 ? code : TL_FDB_DONE;
+    }
     if (!q->exists && q->create) {
         tl_fdb_row row = tl_fdb_put_world(&q->info);
         tl_fdb_set(worker, transaction, &key, &row);
@@ -52,15 +65,22 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
     return TL_FDB_DONE;
 }
 
-static tl_result read_world(tl_fdb_store *store, tl_world_info *out, tl_fault *fault)
+// TL_ERR_NOT_FOUND if there is none. *broken: and a copy into it goes on, or was broken off.
+static tl_result read_world(tl_fdb_store *store, tl_world_info *out, bool *broken, tl_fault *fault)
 {
     world_question q = {.exists = false};
     tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, fault);
     *out = q.info;
-    if (result == TL_OK && !q.exists) {
-        return tl_fault_set(fault, TL_ERR_NOT_FOUND, store->cluster_file, "the database holds no world of that prefix");
+    *broken = result == TL_OK && !q.exists && q.claim != 0;
+    if (result != TL_OK || q.exists) {
+        return result;
     }
-    return result;
+    char place[600];
+    snprintf(place, sizeof(place), "%s?prefix=%s", store->cluster_file, store->prefix);
+    return tl_fault_set(fault, TL_ERR_NOT_FOUND, place,
+                        *broken ? "holds no world: a copy into it goes on, or was broken off; then copy to another prefix, or "
+                                  "clear this one's keys"
+                                : "holds no world; check the prefix, or create the world first");
 }
 
 static tl_result fdb_world(tl_store *base, tl_world_info *out)
@@ -71,7 +91,8 @@ static tl_result fdb_world(tl_store *base, tl_world_info *out)
         return TL_OK;
     }
     tl_fault fault;
-    return read_world(store, out, &fault);
+    bool broken = false;
+    return read_world(store, out, &broken, &fault);
 }
 
 static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
@@ -90,7 +111,31 @@ static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
     tl_fault fault;
     world_question q = {.info = *info, .create = true};
     result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, &fault);
-    return result == TL_OK && q.exists ? TL_ERR_EXISTS : result;
+    return result == TL_OK && (q.exists || q.claim != 0) ? TL_ERR_EXISTS : result;
+}
+
+static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+{
+    if (store->attachment.started) {
+        return tl_fault_set(fault, TL_ERR_STATE, store->cluster_file, "a store that was joined cannot be copied into");
+    }
+    if (store->attachment.read_only) {
+        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->cluster_file, "opened for reading only");
+    }
+    if (!store->restore) {
+        store->restore = calloc(1, sizeof(*store->restore));
+    }
+    if (!store->restore || !make_nonce(&store->restore->nonce)) {
+        return tl_fault_set(fault, TL_ERR_MEMORY, store->cluster_file, "out of memory, or of random numbers");
+    }
+    return tl_fdb_restore_take(store->restore, &store->writer, info, event, fault);
+}
+
+static tl_result fdb_restore(tl_store *base, const tl_world_info *info, const tl_store_event *event, char *text,
+                             size_t text_bytes)
+{
+    tl_fault fault = {0};
+    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
@@ -116,19 +161,19 @@ static tl_result start_threads(tl_fdb_store *store)
 static tl_result fdb_join(tl_store *base, const char *name)
 {
     tl_fdb_store *store = self_of(base);
-    tl_result result = tl_attachment_begin(&store->attachment, name);
+    tl_result result = store->restore ? TL_ERR_STATE : tl_attachment_begin(&store->attachment, name);
     if (result != TL_OK) {
         return result;
     }
     tl_fault fault;
-    result = read_world(store, &store->attachment.info, &fault);
+    bool broken = false;
+    result = read_world(store, &store->attachment.info, &broken, &fault);
     if (result != TL_OK) {
         return result;
     }
-    if (getrandom(&store->nonce, sizeof(store->nonce), 0) != sizeof(store->nonce)) {
+    if (!make_nonce(&store->nonce)) {
         return TL_ERR_IO;
     }
-    store->nonce |= 1; // 0 is nobody's
     store->may_read = !name;
     store->writer.patience_us = 0;
     return start_threads(store);
@@ -136,6 +181,7 @@ static tl_result fdb_join(tl_store *base, const char *name)
 
 static void destroy_store(tl_fdb_store *store)
 {
+    tl_fdb_restore_free(store->restore);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
     tl_fdb_worker_free(&store->writer);
@@ -163,6 +209,7 @@ static void fdb_close(tl_store *base, bool leave)
 static const tl_store_ops fdb_ops = {
     .world = fdb_world,
     .create_world = fdb_create_world,
+    .restore = fdb_restore,
     .join = fdb_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
@@ -238,9 +285,10 @@ static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fau
     store->writer.patience_us = TL_FDB_OPEN_US;
     result = open_database(store, fault);
     tl_world_info info;
+    bool broken = false;
     if (result == TL_OK) {
-        result = read_world(store, &info, fault);
-        result = result == TL_ERR_NOT_FOUND && def->create ? TL_OK : result;
+        result = read_world(store, &info, &broken, fault);
+        result = result == TL_ERR_NOT_FOUND && def->create && !broken ? TL_OK : result;
     }
     if (result != TL_OK) {
         destroy_store(store);

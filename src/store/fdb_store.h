@@ -4,6 +4,7 @@
 
 #include "fdb_client.h"
 #include "fdb_reader.h"
+#include "fdb_restore.h"
 
 enum { TL_FDB_OPEN_US = 10000000 }; // without an answer for so long a store cannot be opened
 
@@ -13,6 +14,7 @@ typedef struct tl_fdb_store {
     char prefix[TL_NAME_BYTES_MAX + 1];
     const tl_fdb_library *fdb;
     tl_fdb_database *database;
+    tl_fdb_restore *restore; // NULL: no copy is written into it
     pthread_t write_thread, read_thread;
     bool writes; // has a writing thread
 

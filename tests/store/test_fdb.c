@@ -7,12 +7,20 @@
 #include <unistd.h>
 
 typedef struct fdb_fixture {
-    char uri[1200];
+    char uri[1200], copy[1210];
 } fdb_fixture;
 
 static tl_store *fdb_attach(void *fixture)
 {
     return database_open(((fdb_fixture *)fixture)->uri, false);
+}
+
+// Another prefix of the same database.
+static tl_store *fdb_attach_copy(void *world)
+{
+    fdb_fixture *fixture = world;
+    snprintf(fixture->copy, sizeof(fixture->copy), "%s-copy", fixture->uri);
+    return database_open(fixture->copy, true);
 }
 
 static void *fdb_create(uint64_t seed)
@@ -48,6 +56,7 @@ int main(void)
         .create = fdb_create,
         .destroy = fdb_destroy,
         .attach = fdb_attach,
+        .attach_copy = fdb_attach_copy,
         .pass = fdb_pass,
         .stall = fdb_stall,
         .steps = 600,
