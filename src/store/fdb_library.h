@@ -10,7 +10,8 @@ typedef struct tl_fdb_future tl_fdb_future;
 typedef struct tl_fdb_database tl_fdb_database;
 typedef struct tl_fdb_transaction tl_fdb_transaction;
 
-#pragma pack(push, 4)
+// Without padding, and at any address.
+#pragma pack(push, 1)
 typedef struct tl_fdb_key_value {
     const uint8_t *key;
     int key_bytes;
