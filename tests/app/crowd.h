@@ -24,7 +24,8 @@ void crowd_start(crowd *c, const char *store);
 void crowd_start_server(crowd *c, int i);
 // Waits until the servers of a mask own all groups, and each at least one. CHECKs that it does not take longer.
 void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
-// Waits until a server has said that it is at a later world tick than now, which takes the store. CHECKs likewise.
+// Waits until the store is well again: each server has said that what it made after now is committed, and was so soon.
+// CHECKs likewise.
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
 // For some seconds from now on, every check of every rider finds everything right.
 void crowd_check(const crowd *c, double seconds);
