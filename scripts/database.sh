@@ -28,12 +28,13 @@ find_program() {
     echo "$found"
 }
 
-# free_port: a port that nothing on this machine listens at or is connected from.
+# free_port: a port that nothing on this machine listens at or is connected from, and that was not given before.
 free_port() {
     while :; do
-        port=$(awk -v seed="$(od -An -N4 -tu4 /dev/urandom)" 'BEGIN { srand(seed); print 20000 + int(rand() * 12000) }')
+        port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
         hex=$(printf ':%04X ' "$port")
-        if ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$hex"; then
+        if ! cat /proc/net/tcp /proc/net/tcp6 "$folder/ports" 2>/dev/null | grep -q "$hex"; then
+            echo "$hex" >>"$folder/ports"
             echo "$port"
             return
         fi

@@ -186,8 +186,19 @@ typedef struct tl_fdb_def {
 // there, or the database does not answer within 10 s. Otherwise as above.
 TL_API tl_result tl_fdb_store_open(const tl_fdb_def *def, tl_store **out, char *text, size_t text_bytes);
 
-// Opens a store by its URI: "sqlite:DIR", a plain directory's path, or "fdb:/path/fdb.cluster?prefix=NAME" (without a
-// prefix: "tramline"). Same errors and text.
+// ---- mvsqlite: namespaces of SQLite pages in FoundationDB, behind mvstore. See docs/STORE.md -------------------------
+
+typedef struct tl_mvsqlite_def {
+    const char *address; // http://HOST:PORT/NAME, of mvstore's data plane
+    bool create;
+    bool read_only; // for inspection; join(NULL) only
+} tl_mvsqlite_def;
+
+// Opens, or says why not: above all where mvsqlite's library is not loaded before the program. Blocks, for at most 15 s.
+TL_API tl_result tl_mvsqlite_store_open(const tl_mvsqlite_def *def, tl_store **out, char *text, size_t text_bytes);
+
+// Opens a store by its URI: "sqlite:DIR", a plain directory's path, "fdb:/path/fdb.cluster?prefix=NAME" (without a
+// prefix: "tramline"), or "mvsqlite:http://HOST:PORT/NAME". Same errors and text.
 TL_API tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes);
 
 #ifdef __cplusplus

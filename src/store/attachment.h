@@ -23,6 +23,7 @@ typedef enum tl_activity {
     TL_ACTIVITY_FENCE,
     TL_ACTIVITY_FOLLOW,
     TL_ACTIVITY_CHORE,
+    TL_ACTIVITY_ANSWER, // a library below the thread comes back from a call
     TL_ACTIVITY_COUNT,
 } tl_activity;
 

@@ -65,6 +65,22 @@ static tl_result fault_of_code(int code, int system_error, const char **text)
     }
 }
 
+static tl_result fault_of_namespace(int code, const char **text)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        *text = "another commit came in between, or mvstore refuses; it is done again";
+        return TL_ERR_BUSY;
+    case SQLITE_IOERR:
+        *text = "mvstore refused to read or write; its log may say why; it is tried again";
+        return TL_ERR_IO;
+    default:
+        return fault_of_code(code, 0, text);
+    }
+}
+
 static bool is_told_apart(int system_error)
 {
     return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG || system_error == EROFS;
@@ -91,9 +107,20 @@ tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *f
 {
     const char *text = "";
     int extended = file->db && sqlite3_errcode(file->db) == code ? sqlite3_extended_errcode(file->db) : code;
-    int system_error = file->db ? last_system_error(file) : errno;
-    tl_result result = fault_of_code(extended, system_error, &text);
-    char whole[200];
+    tl_result result = TL_OK;
+    char whole[256];
+    if (file->schema->vfs && extended == SQLITE_IOERR_LOCK) { // the only one that fails so
+        snprintf(whole, sizeof(whole),
+                 "no such namespace; make it: curl http://ADMIN_API/api/create_namespace -d '{\"key\":\"%.64s\"}', or start "
+                 "mvstore with --auto-create-namespace",
+                 file->path);
+        return tl_fault_set(fault, TL_ERR_NOT_FOUND, file->path, whole);
+    }
+    if (file->schema->vfs) {
+        result = fault_of_namespace(extended, &text);
+    } else {
+        result = fault_of_code(extended, file->db ? last_system_error(file) : errno, &text);
+    }
     snprintf(whole, sizeof(whole), "%s (SQLite %d, %s)", text, extended, sqlite3_errstr(extended));
     return tl_fault_set(fault, result, file->path, whole);
 }
@@ -262,7 +289,8 @@ static tl_result check_identity(tl_sqlite_file *file, tl_fault *fault)
 static tl_result create_schema(tl_sqlite_file *file, tl_fault *fault)
 {
     char pragma[160];
-    snprintf(pragma, sizeof(pragma), "PRAGMA page_size=%d; PRAGMA journal_mode=WAL", file->schema->page_bytes);
+    snprintf(pragma, sizeof(pragma), "PRAGMA page_size=%d; PRAGMA journal_mode=%s", file->schema->page_bytes,
+             file->schema->vfs ? "MEMORY" : "WAL");
     tl_result result = execute(file, pragma, fault);
     if (result == TL_OK) {
         result = execute(file, "BEGIN IMMEDIATE", fault);
@@ -318,7 +346,8 @@ static tl_result connect_to(tl_sqlite_file *file, tl_sqlite_mode mode, tl_fault 
     }
     int flags = mode == TL_SQLITE_READ_ONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= mode == TL_SQLITE_CREATE ? SQLITE_OPEN_CREATE : 0;
-    int code = sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    // By name: where mvsqlite's library is loaded, its VFS is the default.
+    int code = sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, "unix");
     if (code != SQLITE_OK) {
         tl_result result = tl_sqlite_file_fault(file, code, fault);
         int system_error = file->db ? sqlite3_system_errno(file->db) : 0;
@@ -355,16 +384,27 @@ static tl_result connect_to_immutable(tl_sqlite_file *file, tl_fault *fault)
     snprintf(uri + length, sizeof(uri) - length, "?immutable=1");
     sqlite3_close(file->db);
     file->db = NULL;
-    int code = sqlite3_open_v2(uri, &file->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(uri, &file->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, "unix");
     return code == SQLITE_OK ? check_identity(file, fault) : tl_sqlite_file_fault(file, code, fault);
+}
+
+// A namespace is there or not, whatever the mode; and nothing is asked of mvstore before the first lock.
+static tl_result connect_to_namespace(tl_sqlite_file *file, tl_sqlite_mode mode, tl_fault *fault)
+{
+    int flags = mode == TL_SQLITE_READ_ONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    int code = sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, file->schema->vfs);
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(file->db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL);
+    }
+    return code == SQLITE_OK ? TL_OK : tl_sqlite_file_fault(file, code, fault);
 }
 
 static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool durable_full, bool whole, tl_fault *fault)
 {
-    tl_result result = connect_to(file, mode, fault);
+    tl_result result = file->schema->vfs ? connect_to_namespace(file, mode, fault) : connect_to(file, mode, fault);
     if (result == TL_OK) {
         result = check_identity(file, fault);
-        if (mode == TL_SQLITE_READ_ONLY && result != TL_OK && result != TL_AGAIN && result != TL_ERR_CORRUPT &&
+        if (mode == TL_SQLITE_READ_ONLY && !file->schema->vfs && result != TL_OK && result != TL_AGAIN && result != TL_ERR_CORRUPT &&
             result != TL_ERR_VERSION && result != TL_ERR_BUSY) {
             result = connect_to_immutable(file, fault);
         }
@@ -372,7 +412,7 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
     if (result == TL_AGAIN && mode == TL_SQLITE_CREATE) {
         result = create_schema(file, fault);
     }
-    if (result == TL_OK && whole) {
+    if (result == TL_OK && whole && !file->schema->vfs) {
         result = check_pages(file, fault);
     }
     if (result == TL_OK) {
@@ -387,7 +427,8 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
     sqlite3_wal_hook(file->db, count_wal_pages, file); // in the place of SQLite's own checkpoints within COMMIT
     const tl_sqlite_sql list[] = {
         {&file->begin_read, "BEGIN"},
-        {&file->begin_write, "BEGIN IMMEDIATE"},
+        // In a namespace it would exclude nobody, and wait for ever where mvstore refuses.
+        {&file->begin_write, file->schema->vfs ? "BEGIN" : "BEGIN IMMEDIATE"},
         {&file->commit, "COMMIT"},
         {&file->rollback, "ROLLBACK"},
         {&file->data_version, "PRAGMA data_version"},

@@ -1,6 +1,6 @@
 // One SQLite file of a store: opened, checked, with the statements that every file needs. What SQLite says becomes a
-// fault: a result and a text that says what to do. The SQL here and in sqlite_world.c and sqlite_log.c is plain enough
-// for mvsqlite; what would differ there are the pragmas of this file and PRAGMA data_version.
+// fault: a result and a text that says what to do. Through mvsqlite the file is a namespace in a distributed database: the
+// same SQL, but other pragmas, no PRAGMA data_version, and a lost race shows at COMMIT (see mvsqlite_store.h).
 #ifndef TRAMLINE_STORE_SQLITE_FILE_H
 #define TRAMLINE_STORE_SQLITE_FILE_H
 
@@ -18,6 +18,7 @@ typedef struct tl_sqlite_schema {
     int application_id;
     int page_bytes;
     int checkpoint_pages; // WAL frames after which they are moved into the file
+    const char *vfs;      // NULL: a file's; else mvsqlite's, and a path is a namespace's name
     const char *sql;
 } tl_sqlite_schema;
 

@@ -2,41 +2,46 @@
 
 #include <string.h>
 
+static const char world_sql[] =
+    "CREATE TABLE world("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  format INTEGER NOT NULL,"
+    "  tick_hz INTEGER NOT NULL,"
+    "  created_us INTEGER NOT NULL,"
+    "  kinds_hash INTEGER NOT NULL," // 64 bits, as a signed number
+    "  seed INTEGER NOT NULL,"       // the same
+    "  scenario TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE server("
+    "  number INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+    "CREATE TABLE checkpoint("
+    "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
+    "  tick INTEGER NOT NULL,"
+    "  sum INTEGER NOT NULL,"
+    "  body BLOB NOT NULL" // empty: the group is deleted
+    ") STRICT;";
+
 static const tl_sqlite_schema world_schema = {
     .application_id = 0x54524d57, // "TRMW"
     .page_bytes = 8192,
     .checkpoint_pages = 128,
-    .sql = "CREATE TABLE world("
-           "  one INTEGER PRIMARY KEY CHECK (one = 1),"
-           "  format INTEGER NOT NULL,"
-           "  tick_hz INTEGER NOT NULL,"
-           "  created_us INTEGER NOT NULL,"
-           "  kinds_hash INTEGER NOT NULL," // 64 bits, as a signed number
-           "  seed INTEGER NOT NULL,"       // the same
-           "  scenario TEXT NOT NULL"
-           ") STRICT;"
-           "CREATE TABLE server("
-           "  number INTEGER PRIMARY KEY,"
-           "  name TEXT NOT NULL UNIQUE"
-           ") STRICT;"
-           "CREATE TABLE checkpoint("
-           "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
-           "  tick INTEGER NOT NULL,"
-           "  sum INTEGER NOT NULL,"
-           "  body BLOB NOT NULL" // empty: the group is deleted
-           ") STRICT;",
+    .sql = world_sql,
 };
 
-tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
-                               tl_fault *fault)
+static const tl_sqlite_schema namespace_schema = {
+    .application_id = 0x54524d57,
+    .page_bytes = 8192,
+    .vfs = "mvsqlite-8192",
+    .sql = world_sql,
+};
+
+static tl_result open_world(tl_sqlite_world *world, const char *path, const tl_sqlite_schema *schema,
+                            tl_sqlite_mode mode, bool durable_full, tl_fault *fault)
 {
-    char path[TL_PATH_BYTES_MAX];
     memset(world, 0, sizeof(*world));
-    int length = snprintf(path, sizeof(path), "%s/world.db", directory);
-    if (length < 0 || (size_t)length >= sizeof(path)) {
-        return tl_fault_set(fault, TL_ERR_INVALID, directory, "the path is too long; use a shorter one");
-    }
-    tl_result result = tl_sqlite_file_open(&world->file, path, &world_schema, mode, durable_full, true, fault);
+    tl_result result = tl_sqlite_file_open(&world->file, path, schema, mode, durable_full, true, fault);
     if (result != TL_OK) {
         return result;
     }
@@ -60,16 +65,32 @@ tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl
     return result;
 }
 
+tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
+                               tl_fault *fault)
+{
+    char path[TL_PATH_BYTES_MAX];
+    int length = snprintf(path, sizeof(path), "%s/world.db", directory);
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        return tl_fault_set(fault, TL_ERR_INVALID, directory, "the path is too long; use a shorter one");
+    }
+    return open_world(world, path, &world_schema, mode, durable_full, fault);
+}
+
+tl_result tl_sqlite_world_open_namespace(tl_sqlite_world *world, const char *name, tl_sqlite_mode mode, tl_fault *fault)
+{
+    return open_world(world, name, &namespace_schema, mode, false, fault);
+}
+
 void tl_sqlite_world_close(tl_sqlite_world *world)
 {
     tl_sqlite_file_close(&world->file);
 }
 
-static tl_result damaged(const tl_sqlite_world *world, const char *what, tl_fault *fault)
+static tl_result damaged(const tl_sqlite_file *file, const char *what, tl_fault *fault)
 {
     char text[160];
     snprintf(text, sizeof(text), "%s is damaged; stop all servers and restore the file from a copy", what);
-    return tl_fault_set(fault, TL_ERR_CORRUPT, world->file.path, text);
+    return tl_fault_set(fault, TL_ERR_CORRUPT, file->path, text);
 }
 
 tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fault *fault)
@@ -92,7 +113,7 @@ tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fa
     int length = scenario ? snprintf(out->scenario, sizeof(out->scenario), "%s", scenario) : -1;
     sqlite3_reset(row);
     if (length < 0 || (size_t)length >= sizeof(out->scenario) || tl_world_info_check(out) != TL_OK) {
-        return damaged(world, "the world's description", fault);
+        return damaged(&world->file, "the world's description", fault);
     }
     return TL_OK;
 }
@@ -131,11 +152,18 @@ tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number nu
     return tl_sqlite_file_run(&world->file, world->add_server, fault);
 }
 
-static tl_result add_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
+tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault *fault)
 {
     tl_result result = tl_sqlite_file_step(&world->file, world->count_servers, fault);
-    int count = result == TL_OK ? sqlite3_column_int(world->count_servers, 0) : 0;
+    *out = result == TL_OK ? sqlite3_column_int(world->count_servers, 0) : 0;
     sqlite3_reset(world->count_servers);
+    return result == TL_AGAIN ? TL_ERR_IO : result;
+}
+
+static tl_result add_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
+{
+    int count = 0;
+    tl_result result = tl_sqlite_world_last_server(world, &count, fault);
     if (result != TL_OK) {
         return result;
     }
@@ -185,18 +213,17 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
         snprintf(name, TL_NAME_BYTES_MAX + 1, "%s", text);
     }
     sqlite3_reset(row);
-    return sound ? TL_OK : damaged(world, "the table of servers", fault);
+    return sound ? TL_OK : damaged(&world->file, "the table of servers", fault);
 }
 
-static tl_result put_checkpoint(tl_sqlite_world *world, const tl_work *work, tl_fault *fault)
+tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, const tl_work *work, tl_fault *fault)
 {
-    sqlite3_stmt *put = world->put_checkpoint;
     uint64_t sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size);
     sqlite3_bind_int64(put, 1, (int64_t)work->group);
     sqlite3_bind_int64(put, 2, work->tick);
     sqlite3_bind_int64(put, 3, (int64_t)sum);
     sqlite3_bind_blob64(put, 4, work->data, work->size, SQLITE_STATIC);
-    tl_result result = tl_sqlite_file_run(&world->file, put, fault);
+    tl_result result = tl_sqlite_file_run(file, put, fault);
     sqlite3_bind_null(put, 4);
     return result;
 }
@@ -208,7 +235,7 @@ tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoint
         return result;
     }
     for (size_t i = 0; i < count && result == TL_OK; i++) {
-        result = put_checkpoint(world, checkpoints[i], fault);
+        result = tl_sqlite_put_checkpoint(&world->file, world->put_checkpoint, checkpoints[i], fault);
     }
     if (result == TL_OK) {
         return tl_sqlite_file_commit(&world->file, fault);
@@ -217,11 +244,11 @@ tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoint
     return result;
 }
 
-tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault)
+tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *row, tl_group_id group, tl_note **out,
+                                    tl_fault *fault)
 {
-    sqlite3_stmt *row = world->next_checkpoint;
     sqlite3_bind_int64(row, 1, (int64_t)group);
-    tl_result result = tl_sqlite_file_step(&world->file, row, fault);
+    tl_result result = tl_sqlite_file_step(file, row, fault);
     if (result != TL_OK) {
         return result;
     }
@@ -229,8 +256,8 @@ tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id gr
     tl_note *note = size <= TL_RECORD_BYTES_MAX ? tl_note_create(TL_STORE_CHECKPOINT, size) : NULL;
     if (!note) {
         sqlite3_reset(row);
-        return size <= TL_RECORD_BYTES_MAX ? tl_fault_set(fault, TL_ERR_MEMORY, world->file.path, "out of memory")
-                                           : damaged(world, "a checkpoint", fault);
+        return size <= TL_RECORD_BYTES_MAX ? tl_fault_set(fault, TL_ERR_MEMORY, file->path, "out of memory")
+                                           : damaged(file, "a checkpoint", fault);
     }
     note->event.group = (tl_group_id)sqlite3_column_int64(row, 0);
     note->event.tick = sqlite3_column_int64(row, 1);
@@ -243,8 +270,13 @@ tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id gr
     sqlite3_reset(row);
     if (!sound || sum != tl_store_sum(note->event.group, (uint64_t)note->event.tick, note->data, size)) {
         free(note);
-        return damaged(world, "a checkpoint", fault);
+        return damaged(file, "a checkpoint", fault);
     }
     *out = note;
     return TL_OK;
+}
+
+tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault)
+{
+    return tl_sqlite_next_checkpoint(&world->file, world->next_checkpoint, group, out, fault);
 }

@@ -12,6 +12,8 @@ typedef struct tl_sqlite_world {
 
 tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
                                tl_fault *fault);
+// The same, as a namespace of mvsqlite.
+tl_result tl_sqlite_world_open_namespace(tl_sqlite_world *world, const char *name, tl_sqlite_mode mode, tl_fault *fault);
 void tl_sqlite_world_close(tl_sqlite_world *world);
 // TL_ERR_NOT_FOUND if it was not made yet.
 tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fault *fault);
@@ -21,6 +23,8 @@ tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *in
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
 // The server of a world that is copied: its number is given.
 tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name, tl_fault *fault);
+// The highest number that a server has; 0: there is none.
+tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault *fault);
 // The server with the lowest number above *number. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);
@@ -28,5 +32,10 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
 tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, tl_fault *fault);
 // The checkpoint with the lowest group above `group`, as a note. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault);
+
+// The same on a table and statements like the world's in any file.
+tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, const tl_work *work, tl_fault *fault);
+tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *next, tl_group_id group, tl_note **out,
+                                    tl_fault *fault);
 
 #endif

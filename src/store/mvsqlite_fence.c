@@ -1,0 +1,177 @@
+// Epochs end here. Nothing can be locked across namespaces; mvsqlite_log.h says how claims and denials keep an heir alive.
+#include "mvsqlite_store.h"
+
+#include <string.h>
+
+void tl_mvsqlite_writer_close(tl_mvsqlite_writer *writer)
+{
+    for (int number = 1; number <= TL_SERVERS_MAX; number++) {
+        if (writer->logs[number]) {
+            tl_mvsqlite_log_close(writer->logs[number]);
+        }
+        free(writer->logs[number]);
+        writer->logs[number] = NULL;
+    }
+    tl_sqlite_world_close(&writer->world);
+}
+
+tl_result tl_mvsqlite_writer_log(tl_mvsqlite_writer *writer, tl_server_number number, const char *name,
+                                 tl_sqlite_mode mode, tl_mvsqlite_log **out, tl_fault *fault)
+{
+    *out = writer->logs[number];
+    if (*out) {
+        return TL_OK;
+    }
+    tl_mvsqlite_log *log = calloc(1, sizeof(*log));
+    if (!log) {
+        return tl_fault_set(fault, TL_ERR_MEMORY, writer->place->uri, "out of memory");
+    }
+    char path[TL_NAMESPACE_BYTES_MAX];
+    tl_mvsqlite_place_log(writer->place, name, path);
+    tl_result result = tl_mvsqlite_log_open(log, path, number, writer->world_us, mode, fault);
+    if (result != TL_OK) {
+        free(log);
+        return result;
+    }
+    *out = writer->logs[number] = log;
+    return TL_OK;
+}
+
+// Another server's log, by its number alone.
+static tl_result log_of(tl_mvsqlite_writer *writer, tl_server_number number, tl_mvsqlite_log **out, tl_fault *fault)
+{
+    char name[TL_NAME_BYTES_MAX + 1];
+    tl_server_number found = (tl_server_number)(number - 1);
+    *out = writer->logs[number];
+    if (*out) {
+        return TL_OK;
+    }
+    tl_result result = tl_sqlite_world_next_server(&writer->world, &found, name, fault);
+    if (result == TL_OK && found != number) {
+        return TL_AGAIN;
+    }
+    return result == TL_OK ? tl_mvsqlite_writer_log(writer, number, name, TL_SQLITE_WRITE, out, fault) : result;
+}
+
+// Before the epoch of that head ends, what it claims is denied: from now on the claim cannot succeed any more.
+static tl_result deny(tl_mvsqlite_writer *writer, const tl_mvsqlite_head *claimer, tl_fault *fault)
+{
+    tl_mvsqlite_log *claimed = NULL;
+    tl_mvsqlite_head head;
+    if (claimer->claim == 0) {
+        return TL_OK;
+    }
+    tl_result result = log_of(writer, claimer->claim, &claimed, fault);
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_begin(claimed, &head, fault);
+    }
+    if (result != TL_OK) {
+        return result == TL_AGAIN ? TL_OK : result;
+    }
+    if (head.denials != claimer->claim_denials) {
+        tl_sqlite_file_rollback(&claimed->file); // done already
+        return TL_OK;
+    }
+    head.denials++;
+    result = tl_mvsqlite_log_set_head(claimed, &head, fault);
+    return tl_mvsqlite_log_finish(claimed, result, fault);
+}
+
+tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint64_t now_us, tl_log_head *out,
+                                  tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (head.base.epoch > 0 && head.base.heir <= TL_HEIR_LEFT) {
+        result = deny(writer, &head, fault);
+        if (result == TL_OK) {
+            result = tl_mvsqlite_log_end_epoch(own, &head, own->number, now_us, fault);
+        }
+    }
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_add_epoch(own, &head, now_us, fault);
+    }
+    *out = head.base;
+    return tl_mvsqlite_log_finish(own, result, fault);
+}
+
+tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t epoch, uint64_t now_us,
+                                   tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (head.base.epoch != epoch || head.base.heir != TL_HEIR_NONE) {
+        return tl_mvsqlite_log_finish(own, TL_ERR_FENCED, fault);
+    }
+    result = deny(writer, &head, fault);
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_end_epoch(own, &head, TL_HEIR_LEFT, now_us, fault);
+    }
+    return tl_mvsqlite_log_finish(own, result, fault);
+}
+
+static bool can_end(const tl_mvsqlite_head *head, const tl_work *work)
+{
+    bool open = head->base.heir == TL_HEIR_NONE || head->base.heir == TL_HEIR_LEFT;
+    return head->base.epoch == work->epoch && head->base.tick == work->tick && open;
+}
+
+// Says in the own head that we are about to end that epoch. TL_AGAIN: the own one has ended.
+static tl_result claim(tl_mvsqlite_log *own, uint32_t own_epoch, tl_server_number server, int64_t denials,
+                       tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (head.base.epoch != own_epoch || head.base.heir != TL_HEIR_NONE) {
+        return tl_mvsqlite_log_finish(own, TL_AGAIN, fault);
+    }
+    head.claim = server;
+    head.claim_denials = denials;
+    result = tl_mvsqlite_log_set_head(own, &head, fault);
+    return tl_mvsqlite_log_finish(own, result, fault);
+}
+
+tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
+                                   const tl_work *work, uint64_t now_us, tl_fault *fault)
+{
+    tl_mvsqlite_log *peer = NULL;
+    tl_mvsqlite_head head;
+    tl_result result = log_of(writer, work->server, &peer, fault);
+    if (result != TL_OK) {
+        return result == TL_AGAIN || result == TL_ERR_NOT_FOUND ? TL_OK : result; // nothing is known of it
+    }
+    result = tl_mvsqlite_log_look(peer, &head, fault);
+    if (result != TL_OK || !can_end(&head, work)) {
+        return result;
+    }
+    int64_t denials = head.denials;
+    result = claim(own, own_epoch, work->server, denials, fault);
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_begin(peer, &head, fault);
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    if (!can_end(&head, work)) {
+        tl_sqlite_file_rollback(&peer->file);
+        return TL_OK; // it goes on after all, or somebody else was faster
+    }
+    if (head.denials != denials) {
+        tl_sqlite_file_rollback(&peer->file);
+        return tl_fault_set(fault, TL_ERR_BUSY, peer->file.path, "denied, perhaps to somebody else; it is tried again");
+    }
+    result = deny(writer, &head, fault);
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_end_epoch(peer, &head, own->number, now_us, fault);
+    }
+    return tl_mvsqlite_log_finish(peer, result, fault);
+}

@@ -1,0 +1,647 @@
+#include "mvsqlite_log.h"
+
+#include <string.h>
+
+enum { CUT_MAX = 16 }; // records in one transaction: each may have to be read
+
+static const tl_sqlite_schema log_schema = {
+    .application_id = 0x54524d4e, // "TRMN"
+    .page_bytes = 32768,
+    .vfs = "mvsqlite-32768",
+    .sql = "CREATE TABLE head("
+           "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+           "  world_us INTEGER NOT NULL," // the world's created_us: a log is of one world
+           "  number INTEGER NOT NULL,"
+           "  epoch INTEGER NOT NULL,"
+           "  tick INTEGER NOT NULL,"
+           "  heir INTEGER NOT NULL," // -1: the epoch goes on, 0: it ended in order, else the server that took over
+           "  first INTEGER NOT NULL,"
+           "  next INTEGER NOT NULL,"
+           "  slots INTEGER NOT NULL,"
+           "  used INTEGER NOT NULL,"
+           "  claim INTEGER NOT NULL,"
+           "  claim_denials INTEGER NOT NULL,"
+           "  denials INTEGER NOT NULL"
+           ") STRICT;"
+           "CREATE TABLE epoch("
+           "  epoch INTEGER PRIMARY KEY,"
+           "  began_us INTEGER NOT NULL,"
+           "  began_tick INTEGER NOT NULL,"
+           "  ended_us INTEGER NOT NULL,"
+           "  last_tick INTEGER NOT NULL,"
+           "  heir INTEGER NOT NULL"
+           ") STRICT;"
+           "CREATE TABLE slot("
+           "  slot INTEGER PRIMARY KEY,"
+           "  body BLOB NOT NULL" // see slot_head; always of the same length
+           ") STRICT;"
+           "CREATE TABLE checkpoint("
+           "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
+           "  tick INTEGER NOT NULL,"
+           "  sum INTEGER NOT NULL,"
+           "  body BLOB NOT NULL" // empty: the group is deleted
+           ") STRICT;",
+};
+
+static tl_result damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "%s is damaged; stop all servers and restore the namespace", what);
+    return tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path, text);
+}
+
+static tl_result run_with(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
+{
+    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+    }
+    return tl_sqlite_file_run(&log->file, statement, fault);
+}
+
+// ---- slots ---------------------------------------------------------------------------------------------------------
+
+// The first bytes of a slot, little endian.
+typedef struct slot_head {
+    int64_t tick, previous_tick;
+    uint64_t begun_us, sum;
+    uint32_t epoch;
+    uint32_t size; // of the whole record
+    uint32_t part; // 0: the record begins here
+    uint32_t jump; // 0: the slot with the next number comes after it; else the one with this number less one
+} slot_head;
+
+static void put_number(unsigned char *to, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        to[i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+static uint64_t get_number(const unsigned char *from, int bytes)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++) {
+        value |= (uint64_t)from[i] << (8 * i);
+    }
+    return value;
+}
+
+static void put_slot_head(unsigned char *to, const slot_head *head)
+{
+    memset(to, 0, TL_SLOT_HEAD_BYTES);
+    put_number(to, (uint64_t)head->tick, 8);
+    put_number(to + 8, (uint64_t)head->previous_tick, 8);
+    put_number(to + 16, head->begun_us, 8);
+    put_number(to + 24, head->sum, 8);
+    put_number(to + 32, head->epoch, 4);
+    put_number(to + 36, head->size, 4);
+    put_number(to + 40, head->part, 4);
+    put_number(to + 44, head->jump, 4);
+}
+
+static void get_slot_head(const unsigned char *from, slot_head *out)
+{
+    out->tick = (int64_t)get_number(from, 8);
+    out->previous_tick = (int64_t)get_number(from + 8, 8);
+    out->begun_us = get_number(from + 16, 8);
+    out->sum = get_number(from + 24, 8);
+    out->epoch = (uint32_t)get_number(from + 32, 4);
+    out->size = (uint32_t)get_number(from + 36, 4);
+    out->part = (uint32_t)get_number(from + 40, 4);
+    out->jump = (uint32_t)get_number(from + 44, 4);
+}
+
+static int64_t after(int64_t slot, const slot_head *head)
+{
+    return head->jump == 0 ? slot + 1 : (int64_t)head->jump - 1;
+}
+
+static int64_t parts_of(size_t size)
+{
+    return size == 0 ? 1 : (int64_t)((size + TL_SLOT_DATA_BYTES - 1) / TL_SLOT_DATA_BYTES);
+}
+
+// Reads a slot's head, and up to `data_bytes` of what follows it.
+static tl_result read_slot(tl_mvsqlite_log *log, int64_t slot, slot_head *head, void *data, size_t data_bytes,
+                           tl_fault *fault)
+{
+    sqlite3_bind_int64(log->get_slot, 1, slot);
+    tl_result result = tl_sqlite_file_step(&log->file, log->get_slot, fault);
+    if (result == TL_AGAIN) {
+        return damaged(log, "the chain of slots", fault);
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    const unsigned char *body = sqlite3_column_blob(log->get_slot, 0);
+    bool sound = body && sqlite3_column_bytes(log->get_slot, 0) == TL_SLOT_BYTES;
+    if (sound) {
+        get_slot_head(body, head);
+        if (data_bytes > 0) {
+            memcpy(data, body + TL_SLOT_HEAD_BYTES, data_bytes);
+        }
+    }
+    sqlite3_reset(log->get_slot);
+    return sound ? TL_OK : damaged(log, "a slot", fault);
+}
+
+// Writes over a slot; what the data leaves of it becomes zero, which costs nothing.
+static tl_result write_slot(tl_mvsqlite_log *log, int64_t slot, const slot_head *head, const void *data, size_t bytes,
+                            tl_fault *fault)
+{
+    put_slot_head(log->slot, head);
+    if (bytes > 0) {
+        memcpy(log->slot + TL_SLOT_HEAD_BYTES, data, bytes);
+    }
+    memset(log->slot + TL_SLOT_HEAD_BYTES + bytes, 0, TL_SLOT_DATA_BYTES - bytes);
+    sqlite3_bind_int64(log->set_slot, 1, slot);
+    sqlite3_bind_blob(log->set_slot, 2, log->slot, TL_SLOT_BYTES, SQLITE_STATIC);
+    tl_result result = tl_sqlite_file_run(&log->file, log->set_slot, fault);
+    sqlite3_bind_null(log->set_slot, 2);
+    return result;
+}
+
+// Adds slots behind those that there are; the last one of them is followed by `next`.
+static tl_result add_slots(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, int64_t next, tl_fault *fault)
+{
+    if (head->slots + count > TL_SLOTS_MAX) {
+        return tl_fault_set(fault, TL_ERR_FULL, log->file.path, "too many records are not cut; let its server cut them");
+    }
+    tl_result result = TL_OK;
+    for (int64_t i = 0; i < count && result == TL_OK; i++) {
+        result = run_with(log, log->add_slots, (int64_t[]){head->slots + i, TL_SLOT_BYTES}, fault);
+    }
+    slot_head last = {.jump = (uint32_t)(next + 1)};
+    if (result == TL_OK) {
+        result = write_slot(log, head->slots + count - 1, &last, NULL, 0, fault);
+    }
+    head->slots += count;
+    return result;
+}
+
+// Makes the ring longer, right after its free slot `next`.
+static tl_result grow(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, tl_fault *fault)
+{
+    slot_head free_slot;
+    int64_t added = head->slots;
+    tl_result result = read_slot(log, head->next, &free_slot, NULL, 0, fault);
+    if (result == TL_OK) {
+        result = add_slots(log, head, count, after(head->next, &free_slot), fault);
+    }
+    if (result == TL_OK) {
+        free_slot = (slot_head){.jump = (uint32_t)(added + 1)};
+        result = write_slot(log, head->next, &free_slot, NULL, 0, fault);
+    }
+    return result;
+}
+
+// ---- opening -------------------------------------------------------------------------------------------------------
+
+static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
+{
+    const tl_sqlite_sql list[] = {
+        {&log->get_head, "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
+                         " world_us FROM head WHERE one = 1"},
+        {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, first = ?4, next = ?5, slots = ?6,"
+                         " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10 WHERE one = 1"},
+        {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir FROM epoch WHERE epoch = ?1"},
+        {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir)"
+                          " VALUES (?1, ?2, ?3, 0, -1, -1)"},
+        {&log->end_epoch, "UPDATE epoch SET ended_us = ?2, last_tick = ?3, heir = ?4 WHERE epoch = ?1"},
+        {&log->get_slot, "SELECT body FROM slot WHERE slot = ?1"},
+        {&log->set_slot, "UPDATE slot SET body = ?2 WHERE slot = ?1"},
+        {&log->add_slots, "INSERT INTO slot(slot, body) VALUES (?1, zeroblob(?2))"},
+        {&log->put_checkpoint, "INSERT INTO checkpoint(grp, tick, sum, body) VALUES (?1, ?2, ?3, ?4)"
+                               " ON CONFLICT(grp) DO UPDATE SET tick = excluded.tick, sum = excluded.sum,"
+                               " body = excluded.body WHERE excluded.tick > checkpoint.tick"},
+        {&log->next_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp > ?1 ORDER BY grp LIMIT 1"},
+    };
+    return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+}
+
+static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
+{
+    char sql[240];
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO head(one, world_us, number, epoch, tick, heir, first, next, slots, used, claim, claim_denials,"
+             " denials) VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0)",
+             (long long)world_us, log->number);
+    int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        return tl_sqlite_file_fault(&log->file, code, fault);
+    }
+    tl_mvsqlite_head head = {.base = {.tick = -1, .heir = TL_HEIR_NONE}};
+    tl_result result = add_slots(log, &head, TL_SLOTS_MIN, 0, fault);
+    return result == TL_OK ? tl_mvsqlite_log_set_head(log, &head, fault) : result;
+}
+
+// The head's row must be of this server and this world. With CREATE it is put there, and the first slots, if it is not yet.
+static tl_result check_head(tl_mvsqlite_log *log, uint64_t world_us, bool create, tl_fault *fault)
+{
+    tl_result result = tl_sqlite_file_begin(&log->file, create, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    bool ours = true;
+    result = tl_sqlite_file_step(&log->file, log->get_head, fault);
+    if (result == TL_OK) {
+        ours = sqlite3_column_int(log->get_head, 10) == log->number &&
+               (uint64_t)sqlite3_column_int64(log->get_head, 11) == world_us;
+        sqlite3_reset(log->get_head);
+    } else if (result == TL_AGAIN && create) {
+        result = add_head(log, world_us, fault);
+        return tl_mvsqlite_log_finish(log, result, fault);
+    }
+    tl_sqlite_file_rollback(&log->file);
+    return ours ? result
+                : tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path,
+                               "the log of another world or server; use another name for the store");
+}
+
+tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server_number number, uint64_t world_us,
+                               tl_sqlite_mode mode, tl_fault *fault)
+{
+    memset(log, 0, sizeof(*log));
+    log->number = number;
+    log->cursor_tick = -2;
+    tl_result result = tl_sqlite_file_open(&log->file, name, &log_schema, mode, false, false, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    result = prepare_all(log, fault);
+    if (result == TL_OK) {
+        result = check_head(log, world_us, mode == TL_SQLITE_CREATE, fault);
+    }
+    if (result != TL_OK) {
+        tl_mvsqlite_log_close(log);
+    }
+    return result;
+}
+
+void tl_mvsqlite_log_close(tl_mvsqlite_log *log)
+{
+    tl_sqlite_file_close(&log->file);
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------------
+
+static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
+{
+    sqlite3_stmt *row = log->get_head;
+    tl_result result = tl_sqlite_file_step(&log->file, row, fault);
+    if (result == TL_AGAIN) {
+        return damaged(log, "the head", fault);
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    int64_t epoch = sqlite3_column_int64(row, 0);
+    int64_t claim = sqlite3_column_int64(row, 7);
+    *out = (tl_mvsqlite_head){
+        .base = {.epoch = (uint32_t)epoch, .tick = sqlite3_column_int64(row, 1), .heir = sqlite3_column_int(row, 2)},
+        .first = sqlite3_column_int64(row, 3),
+        .next = sqlite3_column_int64(row, 4),
+        .slots = sqlite3_column_int64(row, 5),
+        .used = sqlite3_column_int64(row, 6),
+        .claim = (tl_server_number)claim,
+        .claim_denials = sqlite3_column_int64(row, 8),
+        .denials = sqlite3_column_int64(row, 9),
+    };
+    sqlite3_reset(row);
+    bool sound = epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 && out->base.heir >= TL_HEIR_NONE &&
+                 out->base.heir <= TL_SERVERS_MAX && claim >= 0 && claim <= TL_SERVERS_MAX && out->slots >= 1 &&
+                 out->slots <= TL_SLOTS_MAX && out->used >= 0 && out->used < out->slots;
+    return sound ? TL_OK : damaged(log, "the head", fault);
+}
+
+tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
+{
+    tl_sqlite_file_rollback(&log->file);
+    tl_result result = tl_sqlite_file_begin(&log->file, false, fault);
+    if (result == TL_OK) {
+        result = read_head(log, out, fault);
+    }
+    if (result != TL_OK) {
+        tl_sqlite_file_rollback(&log->file);
+    }
+    return result;
+}
+
+tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault)
+{
+    slot_head slot;
+    tl_mvsqlite_head whole;
+    if (!brief || head->epoch == 0 || head->heir != TL_HEIR_NONE || log->cursor_tick != head->tick) {
+        tl_result result = tl_mvsqlite_log_look(log, &whole, fault);
+        *head = result == TL_OK ? whole.base : *head;
+        return result;
+    }
+    tl_sqlite_file_rollback(&log->file);
+    tl_result result = tl_sqlite_file_begin(&log->file, false, fault);
+    if (result == TL_OK) {
+        result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+    }
+    bool next = result == TL_OK && slot.part == 0 && slot.previous_tick == head->tick && slot.tick > head->tick &&
+                slot.epoch == head->epoch;
+    if (next) {
+        head->tick = slot.tick;
+    } else if (result == TL_OK) {
+        result = read_head(log, &whole, fault);
+        *head = result == TL_OK ? whole.base : *head;
+    }
+    if (result != TL_OK) {
+        tl_sqlite_file_rollback(&log->file);
+    }
+    return result;
+}
+
+tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
+{
+    sqlite3_stmt *row = log->get_epoch;
+    sqlite3_bind_int64(row, 1, epoch);
+    tl_result result = tl_sqlite_file_step(&log->file, row, fault);
+    if (result == TL_AGAIN) {
+        return damaged(log, "the list of epochs", fault);
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    out->began_us = out->began_order = (uint64_t)sqlite3_column_int64(row, 0);
+    out->began_tick = sqlite3_column_int64(row, 1);
+    out->ended_us = out->ended_order = (uint64_t)sqlite3_column_int64(row, 2);
+    out->last_tick = sqlite3_column_int64(row, 3);
+    out->heir = sqlite3_column_int(row, 4);
+    sqlite3_reset(row);
+    bool sound = out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
+    return sound ? TL_OK : damaged(log, "the list of epochs", fault);
+}
+
+// Puts the cursor behind the record of that tick, or before the first one, by going through the chain.
+static tl_result seek(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, tl_fault *fault)
+{
+    slot_head slot;
+    log->cursor_slot = tick == head->base.tick ? head->next : head->first;
+    for (int64_t left = tick == head->base.tick ? 0 : head->used; left > 0; left--) {
+        tl_result result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+        if (result != TL_OK) {
+            return result;
+        }
+        if (slot.tick > tick) {
+            break;
+        }
+        log->cursor_slot = after(log->cursor_slot, &slot);
+    }
+    log->cursor_tick = tick;
+    return TL_OK;
+}
+
+// The record that begins in the cursor's slot, into a note; moves the cursor behind it.
+static tl_result read_record(tl_mvsqlite_log *log, const slot_head *begin, tl_note *note, tl_fault *fault)
+{
+    int64_t slot = log->cursor_slot;
+    for (size_t done = 0; done < begin->size || done == 0; done += TL_SLOT_DATA_BYTES) {
+        slot_head head;
+        size_t bytes = begin->size - done < TL_SLOT_DATA_BYTES ? begin->size - done : TL_SLOT_DATA_BYTES;
+        tl_result result = read_slot(log, slot, &head, note->data + done, bytes, fault);
+        if (result != TL_OK) {
+            return result;
+        }
+        if (head.tick != begin->tick || head.part != done / TL_SLOT_DATA_BYTES) {
+            return damaged(log, "a record of several slots", fault);
+        }
+        slot = after(slot, &head);
+    }
+    log->cursor_tick = begin->tick;
+    log->cursor_slot = slot;
+    return TL_OK;
+}
+
+tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    slot_head slot = {0};
+    tl_result result = read_head(log, &head, fault);
+    if (result == TL_OK && head.used == 0) {
+        return TL_AGAIN;
+    }
+    if (result == TL_OK && log->cursor_tick != tick) {
+        result = seek(log, &head, tick, fault);
+    }
+    if (result == TL_OK && head.base.tick <= tick) {
+        return TL_AGAIN;
+    }
+    if (result == TL_OK) {
+        result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+    }
+    if (result == TL_OK && (slot.part != 0 || slot.previous_tick != tick)) {
+        result = seek(log, &head, tick, fault); // cut, and used again since: so the caller sees the gap
+        result = result == TL_OK ? read_slot(log, log->cursor_slot, &slot, NULL, 0, fault) : result;
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    tl_note *note = slot.size <= TL_RECORD_BYTES_MAX ? tl_note_create(TL_STORE_RECORD, slot.size) : NULL;
+    if (!note) {
+        return slot.size <= TL_RECORD_BYTES_MAX ? tl_fault_set(fault, TL_ERR_MEMORY, log->file.path, "out of memory")
+                                                : damaged(log, "a record", fault);
+    }
+    result = read_record(log, &slot, note, fault);
+    if (result == TL_OK && slot.sum != tl_store_sum(slot.epoch, (uint64_t)slot.tick, note->data, slot.size)) {
+        result = damaged(log, "a record", fault);
+    }
+    if (result != TL_OK) {
+        free(note);
+        return result;
+    }
+    note->event.server = log->number;
+    note->event.tick = slot.tick;
+    note->event.epoch = slot.epoch;
+    note->event.begun_us = note->order = slot.begun_us;
+    *previous_tick = slot.previous_tick;
+    *out = note;
+    return TL_OK;
+}
+
+tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    slot_head slot;
+    tl_result result = tl_mvsqlite_log_look(log, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    *previous_tick = head.base.tick;
+    if (head.used > 0) {
+        result = read_slot(log, head.first, &slot, NULL, 0, fault);
+        *previous_tick = result == TL_OK ? slot.previous_tick : -1;
+    }
+    log->cursor_tick = *previous_tick;
+    log->cursor_slot = head.first;
+    return result;
+}
+
+tl_result tl_mvsqlite_log_checkpoint(tl_mvsqlite_log *log, tl_group_id group, tl_note **out, tl_fault *fault)
+{
+    return tl_sqlite_next_checkpoint(&log->file, log->next_checkpoint, group, out, fault);
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+tl_result tl_mvsqlite_log_begin(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
+{
+    tl_sqlite_file_rollback(&log->file); // of a look
+    tl_result result = tl_sqlite_file_begin(&log->file, true, fault);
+    if (result == TL_OK) {
+        result = read_head(log, out, fault);
+    }
+    if (result != TL_OK) {
+        tl_sqlite_file_rollback(&log->file);
+    }
+    return result;
+}
+
+tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_fault *fault)
+{
+    if (result == TL_OK) {
+        return tl_sqlite_file_commit(&log->file, fault);
+    }
+    tl_sqlite_file_rollback(&log->file);
+    return result;
+}
+
+tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault)
+{
+    const int64_t values[] = {head->base.epoch, head->base.tick, head->base.heir,     head->first,  head->next,
+                              head->slots,      head->used,      head->claim, head->claim_denials, head->denials};
+    return run_with(log, log->set_head, values, fault);
+}
+
+tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
+                                    tl_fault *fault)
+{
+    head->base.heir = heir;
+    head->claim = 0;
+    const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick, heir};
+    tl_result result = run_with(log, log->end_epoch, values, fault);
+    return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
+}
+
+tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault)
+{
+    head->base.epoch++;
+    head->base.heir = TL_HEIR_NONE;
+    const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick};
+    tl_result result = run_with(log, log->add_epoch, values, fault);
+    return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
+}
+
+static tl_result begin_own(tl_mvsqlite_log *log, uint32_t epoch, tl_mvsqlite_head *head, tl_fault *fault)
+{
+    tl_result result = tl_mvsqlite_log_begin(log, head, fault);
+    if (result == TL_OK && (head->base.epoch != epoch || head->base.heir != TL_HEIR_NONE)) {
+        tl_sqlite_file_rollback(&log->file);
+        return TL_ERR_FENCED;
+    }
+    return result;
+}
+
+static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
+{
+    int64_t parts = parts_of(work->size);
+    tl_result result = TL_OK;
+    if (head->slots - head->used <= parts) { // one is always free
+        result = grow(log, head, parts > TL_SLOTS_GROW ? parts : TL_SLOTS_GROW, fault);
+    }
+    slot_head slot = {.tick = work->tick,
+                      .previous_tick = head->base.tick,
+                      .begun_us = work->begun_us,
+                      .sum = tl_store_sum(head->base.epoch, (uint64_t)work->tick, work->data, work->size),
+                      .epoch = head->base.epoch,
+                      .size = (uint32_t)work->size};
+    for (; slot.part < parts && result == TL_OK; slot.part++) {
+        slot_head old = {0};
+        size_t done = (size_t)slot.part * TL_SLOT_DATA_BYTES;
+        size_t bytes = work->size - done < TL_SLOT_DATA_BYTES ? work->size - done : TL_SLOT_DATA_BYTES;
+        result = read_slot(log, head->next, &old, NULL, 0, fault);
+        slot.jump = old.jump;
+        if (result == TL_OK) {
+            result = write_slot(log, head->next, &slot, work->data + done, bytes, fault);
+        }
+        head->next = after(head->next, &slot);
+        head->used++;
+    }
+    head->base.tick = work->tick;
+    return result;
+}
+
+tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
+                                 tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = begin_own(log, epoch, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    for (size_t i = 0; i < count && result == TL_OK; i++) {
+        if (records[i]->tick > head.base.tick) {
+            result = add_record(log, &head, records[i], fault);
+        }
+    }
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_set_head(log, &head, fault);
+    }
+    return tl_mvsqlite_log_finish(log, result, fault);
+}
+
+tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *checkpoints, size_t count,
+                              tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = begin_own(log, epoch, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    for (size_t i = 0; i < count && result == TL_OK; i++) {
+        result = tl_sqlite_put_checkpoint(&log->file, log->put_checkpoint, checkpoints[i], fault);
+    }
+    return tl_mvsqlite_log_finish(log, result, fault);
+}
+
+// The slot where the record after the one at `first` begins.
+static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const slot_head *begin, tl_fault *fault)
+{
+    slot_head slot = *begin;
+    tl_result result = TL_OK;
+    for (int64_t left = parts_of(begin->size); left > 0 && result == TL_OK; left--) {
+        result = read_slot(log, head->first, &slot, NULL, 0, fault);
+        head->first = after(head->first, &slot);
+        head->used--;
+    }
+    return result;
+}
+
+tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    slot_head slot;
+    tl_result result = begin_own(log, epoch, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    int64_t before = tick < head.base.tick ? tick : head.base.tick;
+    *done = false;
+    for (int i = 0; i < CUT_MAX && result == TL_OK && !*done; i++) {
+        *done = head.used == 0;
+        if (!*done) {
+            result = read_slot(log, head.first, &slot, NULL, 0, fault);
+            *done = result == TL_OK && slot.tick >= before;
+        }
+        if (result == TL_OK && !*done) {
+            result = skip_record(log, &head, &slot, fault);
+        }
+    }
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_set_head(log, &head, fault);
+    }
+    return tl_mvsqlite_log_finish(log, result, fault);
+}
