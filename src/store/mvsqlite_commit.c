@@ -210,8 +210,11 @@ static bool step(tl_mvsqlite_store *store)
         return attachment->joined;
     }
     bool more = !attachment->lost && step_commits(store);
+    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS); // the last call came back
     more |= !attachment->lost && step_fences(store);
+    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
     more |= !more && !attachment->lost && step_chores(store);
+    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
     if (!attachment->lost && tl_clock_steady_us() >= store->lease_us) {
         (void)check_lease(store, TL_ACTIVITY_CHORE);
     }

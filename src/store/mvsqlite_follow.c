@@ -29,6 +29,7 @@ static bool tell_backlog(tl_mvsqlite_store *store)
     tl_fault fault;
     for (int i = 0; i < FOLLOW_STEP_MAX && store->has_backlog; i++) {
         tl_result result = TL_OK;
+        tl_mvsqlite_enter(store, TL_MVSQLITE_FOLLOWS); // the last call came back
         if (!store->held) {
             result = tl_follow_next(&store->logs.follow, &store->held, &fault);
         }
@@ -71,6 +72,7 @@ static bool step(tl_mvsqlite_store *store)
     if (atomic_exchange(&store->hurry, false)) {
         tl_mvsqlite_logs_hurry(&store->logs);
     }
+    tl_mvsqlite_enter(store, TL_MVSQLITE_FOLLOWS);
     if (!store->has_backlog && now_us >= tl_mvsqlite_logs_due_us(&store->logs)) {
         result = tl_mvsqlite_logs_collect(&store->logs, &store->has_backlog, &fault);
         if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {

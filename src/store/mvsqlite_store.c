@@ -22,8 +22,10 @@ void tl_mvsqlite_enter(tl_mvsqlite_store *store, int thread)
 
 void tl_mvsqlite_leave(tl_mvsqlite_store *store, int thread)
 {
+    uint64_t other_us = store->entered_us[1 - thread];
     store->entered_us[thread] = 0;
-    if (atomic_exchange(&store->silent[thread], false) && !store->silent[1 - thread]) {
+    bool good = other_us == 0 || tl_clock_steady_us() < other_us + TL_ANSWER_US_GOOD;
+    if (good && atomic_exchange(&store->silent, false)) {
         tl_attachment_went(&store->attachment, TL_ACTIVITY_ANSWER, TL_OK, NULL);
     }
 }
@@ -175,9 +177,9 @@ static void check_answers(tl_mvsqlite_store *store)
     uint64_t now_us = tl_clock_steady_us();
     for (int thread = 0; thread < 2; thread++) {
         uint64_t entered_us = store->entered_us[thread];
-        if (entered_us != 0 && now_us > entered_us + TL_ANSWER_US_MAX && !atomic_exchange(&store->silent[thread], true)) {
+        if (entered_us != 0 && now_us > entered_us + TL_ANSWER_US_MAX && !atomic_exchange(&store->silent, true)) {
             tl_fault_set(&fault, TL_ERR_UNAVAILABLE, store->place.uri,
-                         "mvstore has not answered for a second; commits wait, and go on by themselves once it and the "
+                         "mvstore has not answered for 1.5 s; commits wait, and go on by themselves once it and the "
                          "FoundationDB below it run");
             tl_attachment_went(&store->attachment, TL_ACTIVITY_ANSWER, TL_ERR_UNAVAILABLE, &fault);
         }

@@ -8,8 +8,8 @@
 //    (mvsqlite_log.h).
 //  - Nothing tells that a log has changed: its head is looked at when news are due (mvsqlite_logs.h).
 //  - Calls wait for ever while mvstore does not answer. So all of them are made by two threads, one that commits and one
-//    that follows. poll() tells when one of them has not come back for a second; close() leaves it behind, with all that it
-//    uses, after three.
+//    that follows. poll() tells when one of them has not come back for 1.5 s; close() leaves it behind, with all that it
+//    uses, after 3 s.
 #ifndef TRAMLINE_STORE_MVSQLITE_STORE_H
 #define TRAMLINE_STORE_MVSQLITE_STORE_H
 
@@ -19,7 +19,8 @@
 #include <stdatomic.h>
 
 enum {
-    TL_ANSWER_US_MAX = 1000000,     // a call that lasts longer is told as a stall
+    TL_ANSWER_US_MAX = 1500000,     // a call that lasts longer is told as a stall
+    TL_ANSWER_US_GOOD = 200000,     // it is over once the other thread's has not lasted longer than this
     TL_REQUEST_US_MAX = 15000000,   // open, world and create_world give up
     TL_CLOSE_US_MAX = 3000000,
 };
@@ -56,9 +57,9 @@ typedef struct tl_mvsqlite_store {
     tl_world_info info;
     tl_log_epoch lost_epoch;
 
-    // When a thread went into the library, steady; 0: it is not there. And that poll() told of it.
+    // When a thread went into the library, steady; 0: it is not there. And that poll() told of one that stays there.
     _Atomic uint64_t entered_us[2];
-    _Atomic bool silent[2];
+    _Atomic bool silent;
     _Atomic bool hurry; // for the following thread: something was done that shows in the logs
 
     // Of the committing thread.
