@@ -18,17 +18,46 @@ static tl_mvsqlite_log *own_log(tl_mvsqlite_store *store)
 
 // ---- what the caller asks ------------------------------------------------------------------------------------------
 
-static tl_result answer(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_world_info *info, tl_fault *fault)
+static tl_result open_world(tl_mvsqlite_store *store, tl_fault *fault)
 {
     char path[TL_NAMESPACE_BYTES_MAX];
+    tl_mvsqlite_place_world(&store->place, path);
+    tl_result result = tl_sqlite_world_open_namespace(&store->writer.world, path, store->mode, fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_restore_check_whole(&store->writer.world, fault);
+        if (result != TL_OK) {
+            tl_sqlite_world_close(&store->writer.world);
+        }
+    }
+    return result;
+}
+
+static tl_result create_world(tl_mvsqlite_store *store, const tl_world_info *info, tl_fault *fault)
+{
+    if (store->restore || tl_sqlite_restore_check_whole(&store->writer.world, fault) != TL_OK) {
+        return TL_ERR_EXISTS; // of a copy
+    }
+    return tl_sqlite_world_create(&store->writer.world, info, fault);
+}
+
+static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+{
+    if (!store->restore) {
+        store->restore = tl_sqlite_restore_create(&store->writer.world, store->place.uri, &tl_mvsqlite_copied_logs,
+                                                  &store->writer);
+    }
+    return store->restore ? tl_sqlite_restore_event(store->restore, info, event, fault)
+                          : tl_fault_set(fault, TL_ERR_MEMORY, store->place.uri, "out of memory");
+}
+
+static tl_result answer(tl_mvsqlite_store *store, tl_mvsqlite_request request, const tl_note *restored,
+                        tl_world_info *info, tl_fault *fault)
+{
     switch (request) {
-    case TL_REQUEST_OPEN:
-        tl_mvsqlite_place_world(&store->place, path);
-        return tl_sqlite_world_open_namespace(&store->writer.world, path, store->mode, fault);
-    case TL_REQUEST_WORLD:
-        return tl_sqlite_world_info(&store->writer.world, info, fault);
-    default:
-        return tl_sqlite_world_create(&store->writer.world, info, fault);
+    case TL_REQUEST_OPEN: return open_world(store, fault);
+    case TL_REQUEST_WORLD: return tl_sqlite_world_info(&store->writer.world, info, fault);
+    case TL_REQUEST_RESTORE: return restore(store, info, &restored->event, fault);
+    default: return create_world(store, info, fault);
     }
 }
 
@@ -38,12 +67,15 @@ static void answer_request(tl_mvsqlite_store *store)
     pthread_mutex_lock(&attachment->mutex);
     tl_mvsqlite_request request = store->request;
     tl_world_info info = store->info;
+    tl_note *restored = store->restored;
+    store->restored = NULL;
     pthread_mutex_unlock(&attachment->mutex);
     if (request == TL_REQUEST_NONE) {
         return;
     }
     tl_fault fault = {0};
-    tl_result result = answer(store, request, &info, &fault);
+    tl_result result = answer(store, request, restored, &info, &fault);
+    free(restored);
     pthread_mutex_lock(&attachment->mutex);
     store->answer = result;
     store->fault = fault;
@@ -265,6 +297,7 @@ void *tl_mvsqlite_commits(void *argument)
             if (leaves) {
                 leave_world(store);
             }
+            tl_sqlite_restore_destroy(store->restore);
             tl_mvsqlite_writer_close(&store->writer);
             tl_mvsqlite_leave(store, TL_MVSQLITE_COMMITS);
             tl_mvsqlite_release(store, TL_MVSQLITE_COMMITS);

@@ -55,29 +55,33 @@ static tl_result read_start(void *backend, tl_server_number server, int64_t *pre
     return tl_mvsqlite_log_start(log_of(backend, server), previous_tick, fault);
 }
 
-static void drop_checkpoint(tl_mvsqlite_peer *peer)
+static void drop_ahead(tl_mvsqlite_ahead *ahead)
 {
-    free(peer->checkpoint);
-    peer->checkpoint = NULL;
+    free(ahead->note);
+    ahead->note = NULL;
 }
 
-// Reads a log's next checkpoint above `group`, unless that was done already.
-static tl_result read_ahead(tl_mvsqlite_peer *peer, bool first, tl_group_id group, tl_fault *fault)
+// Reads the next checkpoint above `group` of a log, or of the world's namespace (0), unless that was done already.
+static tl_result read_ahead(tl_mvsqlite_logs *logs, tl_server_number number, bool first, tl_group_id group,
+                            tl_fault *fault)
 {
+    tl_mvsqlite_ahead *ahead = &logs->ahead[number];
     if (first) {
-        drop_checkpoint(peer);
-        peer->checkpoints_end = false;
+        drop_ahead(ahead);
+        ahead->end = number != 0 && !peer_of(logs, number);
     }
-    if (peer->checkpoint || peer->checkpoints_end) {
+    if (ahead->note || ahead->end) {
         return TL_OK;
     }
-    tl_result result =
-        tl_mvsqlite_log_checkpoint(&peer->log, first ? (tl_group_id)INT64_MIN : group, &peer->checkpoint, fault);
-    peer->checkpoints_end = result == TL_AGAIN;
+    group = first ? (tl_group_id)INT64_MIN : group;
+    tl_result result = number == 0
+                           ? tl_sqlite_world_next_checkpoint(&logs->world, group, &ahead->note, fault)
+                           : tl_mvsqlite_log_checkpoint(&logs->peers[number]->log, group, &ahead->note, fault);
+    ahead->end = result == TL_AGAIN;
     return result == TL_AGAIN ? TL_OK : result;
 }
 
-// Of all logs the lowest group; where several have it, the newest.
+// Of all the lowest group; where several have it, the newest.
 static bool goes_first(const tl_note *a, const tl_note *b)
 {
     int64_t left = (int64_t)a->event.group, right = (int64_t)b->event.group;
@@ -87,26 +91,26 @@ static bool goes_first(const tl_note *a, const tl_note *b)
 static tl_result read_checkpoint(void *backend, bool first, tl_group_id group, tl_note **out, tl_fault *fault)
 {
     tl_mvsqlite_logs *logs = backend;
-    tl_mvsqlite_peer *best = NULL;
-    tl_server_number number = 0;
-    for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
-        tl_result result = read_ahead(peer, first, group, fault);
+    tl_mvsqlite_ahead *best = NULL;
+    for (int number = 0; number <= TL_SERVERS_MAX; number++) {
+        tl_result result = read_ahead(logs, (tl_server_number)number, first, group, fault);
         if (result != TL_OK) {
             return result;
         }
-        if (peer->checkpoint && (!best || goes_first(peer->checkpoint, best->checkpoint))) {
-            best = peer;
+        tl_mvsqlite_ahead *ahead = &logs->ahead[number];
+        if (ahead->note && (!best || goes_first(ahead->note, best->note))) {
+            best = ahead;
         }
     }
     if (!best) {
         return TL_AGAIN;
     }
-    *out = best->checkpoint;
-    best->checkpoint = NULL;
-    number = 0;
-    for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
-        if (peer->checkpoint && peer->checkpoint->event.group == (*out)->event.group) {
-            drop_checkpoint(peer); // an older one, of a former owner
+    *out = best->note;
+    best->note = NULL;
+    for (int number = 0; number <= TL_SERVERS_MAX; number++) {
+        tl_mvsqlite_ahead *ahead = &logs->ahead[number];
+        if (ahead->note && ahead->note->event.group == (*out)->event.group) {
+            drop_ahead(ahead); // an older one, of a former owner
         }
     }
     return TL_OK;
@@ -133,13 +137,12 @@ void tl_mvsqlite_logs_init(tl_mvsqlite_logs *logs, const tl_mvsqlite_place *plac
 void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs)
 {
     tl_follow_free(&logs->follow);
+    drop_ahead(&logs->ahead[0]);
     for (int number = 1; number <= TL_SERVERS_MAX; number++) {
         tl_mvsqlite_peer *peer = logs->peers[number];
+        drop_ahead(&logs->ahead[number]);
         if (peer && peer->open) {
             tl_mvsqlite_log_close(&peer->log);
-        }
-        if (peer) {
-            drop_checkpoint(peer);
         }
         free(peer);
         logs->peers[number] = NULL;

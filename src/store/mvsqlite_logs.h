@@ -19,9 +19,13 @@ typedef struct tl_mvsqlite_peer {
     uint64_t expected_us;               // when its last news were to be expected, by those before
     unsigned fruitless;                 // looks since them
     bool behind;                        // there may be more news
-    tl_note *checkpoint;                // the next one of this log, read ahead
-    bool checkpoints_end;
 } tl_mvsqlite_peer;
+
+// Checkpoints, read ahead: the next one, or that there is none.
+typedef struct tl_mvsqlite_ahead {
+    tl_note *note;
+    bool end;
+} tl_mvsqlite_ahead;
 
 typedef struct tl_mvsqlite_logs {
     const tl_mvsqlite_place *place;
@@ -31,6 +35,7 @@ typedef struct tl_mvsqlite_logs {
     int last_server;
     bool unopened; // a server is known whose log is not there yet
     tl_mvsqlite_peer *peers[TL_SERVERS_MAX + 1]; // by number
+    tl_mvsqlite_ahead ahead[TL_SERVERS_MAX + 1]; // of each log; 0: of the world's namespace, where those of a copy are
     tl_follow follow;
 } tl_mvsqlite_logs;
 

@@ -59,6 +59,7 @@ void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
     pthread_mutex_unlock(&store->attachment.mutex);
     if (last) {
         tl_attachment_free(&store->attachment);
+        free(store->restored);
         free(store);
     }
 }
@@ -147,13 +148,47 @@ static tl_result mvsqlite_create_world(tl_store *base, const tl_world_info *info
     return store->attachment.started ? TL_ERR_EXISTS : ask(store, TL_REQUEST_CREATE, &copy, &fault);
 }
 
+// The thread gets a copy of the event, for it may be left behind with it.
+static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+{
+    tl_world_info copy = *info;
+    if (store->attachment.started) {
+        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "a store that was joined cannot be copied into");
+    }
+    if (store->attachment.read_only) {
+        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->place.uri, "opened for reading only");
+    }
+    bool sound = event->data && event->size <= TL_RECORD_BYTES_MAX; // if not, it is refused unread
+    tl_note *note = tl_note_create(event->type, sound ? event->size : 0);
+    if (!note) {
+        return tl_fault_set(fault, TL_ERR_MEMORY, store->place.uri, "out of memory");
+    }
+    note->event = *event;
+    if (sound) {
+        memcpy(note->data, event->data, event->size);
+        note->event.data = note->data;
+    }
+    store->restores = true;
+    pthread_mutex_lock(&store->attachment.mutex);
+    store->restored = note;
+    pthread_mutex_unlock(&store->attachment.mutex);
+    return ask(store, TL_REQUEST_RESTORE, &copy, fault);
+}
+
+static tl_result mvsqlite_restore(tl_store *base, const tl_world_info *info, const tl_store_event *event, char *text,
+                                  size_t text_bytes)
+{
+    tl_fault fault = {0};
+    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+}
+
 static tl_result mvsqlite_join(tl_store *base, const char *name)
 {
     tl_mvsqlite_store *store = self_of(base);
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_world_info info = {0};
-    tl_result result = tl_attachment_begin(attachment, name);
+    tl_result result = store->restores ? TL_ERR_STATE : tl_attachment_begin(attachment, name);
     if (result == TL_OK) {
         result = ask(store, TL_REQUEST_WORLD, &info, &fault);
     }
@@ -210,6 +245,7 @@ static void mvsqlite_close(tl_store *base, bool leave)
 static const tl_store_ops mvsqlite_ops = {
     .world = mvsqlite_world,
     .create_world = mvsqlite_create_world,
+    .restore = mvsqlite_restore,
     .join = mvsqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,

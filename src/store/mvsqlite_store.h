@@ -15,6 +15,7 @@
 
 #include "attachment.h"
 #include "mvsqlite_logs.h"
+#include "sqlite_restore.h"
 
 #include <stdatomic.h>
 
@@ -31,6 +32,7 @@ typedef enum tl_mvsqlite_request {
     TL_REQUEST_OPEN,
     TL_REQUEST_WORLD,
     TL_REQUEST_CREATE,
+    TL_REQUEST_RESTORE,
 } tl_mvsqlite_request;
 
 // The namespaces that the committing thread writes to.
@@ -47,6 +49,7 @@ typedef struct tl_mvsqlite_store {
     tl_sqlite_mode mode;
     pthread_t threads[2];
     bool spawned[2]; // of the caller's thread
+    bool restores;   // the same
 
     // Under the attachment's mutex.
     int users;       // the caller and the threads: the last one frees all
@@ -55,6 +58,7 @@ typedef struct tl_mvsqlite_store {
     tl_result answer;
     tl_fault fault;
     tl_world_info info;
+    tl_note *restored; // what is to be restored, of the committing thread while it answers
     tl_log_epoch lost_epoch;
 
     // When a thread went into the library, steady; 0: it is not there. And that poll() told of one that stays there.
@@ -64,6 +68,7 @@ typedef struct tl_mvsqlite_store {
 
     // Of the committing thread.
     tl_mvsqlite_writer writer;
+    tl_sqlite_restore *restore;
     bool registered;
     uint32_t commit_kicks;
     uint64_t lease_us; // when the own head is to be looked at
@@ -108,5 +113,8 @@ tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
 // TL_AGAIN if the own epoch has ended.
 tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
                                    const tl_work *work, uint64_t now_us, tl_fault *fault);
+
+// How a world is copied here (mvsqlite_restore.c); the backend is the writer.
+extern const tl_sqlite_restore_logs tl_mvsqlite_copied_logs;
 
 #endif

@@ -17,14 +17,16 @@ typedef struct batch {
 } batch;
 
 typedef struct restored_log {
-    tl_sqlite_log log;
+    void *log;
+    tl_sqlite_file *file;
     batch records; // of the current epoch
 } restored_log;
 
 struct tl_sqlite_restore {
     tl_sqlite_world *world;
-    const char *directory;
-    bool durable_full;
+    const char *place;
+    const tl_sqlite_restore_logs *ops;
+    void *backend;
     bool claimed; // something of ours is in the store: nobody else can begin
     tl_restore told;
     batch checkpoints;
@@ -59,9 +61,9 @@ static tl_result put_in_batch(batch *b, tl_work_type type, const tl_store_event 
     return TL_OK;
 }
 
-static tl_result refuse_guest(const tl_sqlite_log *log, tl_fault *fault)
+static tl_result refuse_guest(const restored_log *log, tl_fault *fault)
 {
-    return tl_fault_set(fault, TL_ERR_EXISTS, log->file.path,
+    return tl_fault_set(fault, TL_ERR_EXISTS, log->file->path,
                         "somebody else has written into it; remove the store and copy again, with nobody on it");
 }
 
@@ -72,12 +74,12 @@ static tl_result write_records(tl_sqlite_restore *restore, tl_server_number serv
     if (b->count == 0) {
         return TL_OK;
     }
-    tl_result result = tl_sqlite_log_append(&log->log, restore->told.logs[server].epoch, b->works, b->count, fault);
+    tl_result result = restore->ops->append(log->log, restore->told.logs[server].epoch, b->works, b->count, fault);
     if (result == TL_ERR_FENCED) {
-        return refuse_guest(&log->log, fault);
+        return refuse_guest(log, fault);
     }
     empty_batch(b);
-    tl_sqlite_file_checkpoint(&log->log.file);
+    tl_sqlite_file_checkpoint(log->file);
     return result;
 }
 
@@ -168,31 +170,31 @@ static tl_result open_log(tl_sqlite_restore *restore, const tl_world_info *info,
 {
     restored_log *log = calloc(1, sizeof(*log));
     if (!log) {
-        return tl_fault_set(fault, TL_ERR_MEMORY, restore->directory, "out of memory");
+        return tl_fault_set(fault, TL_ERR_MEMORY, restore->place, "out of memory");
     }
-    tl_result result = tl_sqlite_log_open(&log->log, restore->directory, event->name, event->server, info->created_us,
-                                          TL_SQLITE_CREATE, restore->durable_full, true, fault);
+    tl_result result = restore->ops->open(restore->backend, event->server, event->name, info->created_us, &log->log,
+                                          &log->file, fault);
     if (result != TL_OK) {
         free(log);
         return result;
     }
     restore->logs[event->server] = log;
-    sqlite3_busy_timeout(log->log.file.db, LOCK_WAIT_MS);
+    sqlite3_busy_timeout(log->file->db, LOCK_WAIT_MS);
     tl_log_head head;
-    result = tl_sqlite_log_head(&log->log, &head, fault);
+    result = restore->ops->head(log->log, &head, fault);
     if (result == TL_OK && head.epoch != 0) {
-        return tl_fault_set(fault, TL_ERR_EXISTS, log->log.file.path,
+        return tl_fault_set(fault, TL_ERR_EXISTS, log->file->path,
                             "a log is there already; remove the store and copy again");
     }
     return result;
 }
 
 // The head as the source's was when the epoch began or ended. Where it is behind, the records up to there were cut.
-static tl_result move_head(tl_sqlite_log *log, int64_t tick, tl_fault *fault)
+static tl_result move_head(const tl_sqlite_restore *restore, restored_log *log, int64_t tick, tl_fault *fault)
 {
     tl_log_head head;
-    tl_result result = tl_sqlite_log_head(log, &head, fault);
-    return result == TL_OK && head.tick < tick ? tl_sqlite_log_skip(log, tick, fault) : result;
+    tl_result result = restore->ops->head(log->log, &head, fault);
+    return result == TL_OK && head.tick < tick ? restore->ops->skip(log->log, tick, fault) : result;
 }
 
 static tl_result begin_epoch(tl_sqlite_restore *restore, const tl_world_info *info, const tl_store_event *event,
@@ -206,11 +208,11 @@ static tl_result begin_epoch(tl_sqlite_restore *restore, const tl_world_info *in
     if (result != TL_OK) {
         return result;
     }
-    tl_sqlite_log *log = &restore->logs[event->server]->log;
+    restored_log *log = restore->logs[event->server];
     tl_log_head head;
-    result = move_head(log, event->tick, fault);
+    result = move_head(restore, log, event->tick, fault);
     if (result == TL_OK) {
-        result = tl_sqlite_log_join(log, event->begun_us, &head, fault);
+        result = restore->ops->join(log->log, event->begun_us, &head, fault);
     }
     if (result == TL_OK && (head.epoch != event->epoch || head.tick != event->tick)) {
         return refuse_guest(log, fault);
@@ -220,13 +222,13 @@ static tl_result begin_epoch(tl_sqlite_restore *restore, const tl_world_info *in
 
 static tl_result end_epoch(tl_sqlite_restore *restore, const tl_store_event *event, tl_fault *fault)
 {
-    tl_sqlite_log *log = &restore->logs[event->server]->log;
+    restored_log *log = restore->logs[event->server];
     tl_result result = write_records(restore, event->server, fault);
     if (result == TL_OK) {
-        result = move_head(log, event->tick, fault);
+        result = move_head(restore, log, event->tick, fault);
     }
     if (result == TL_OK) {
-        result = tl_sqlite_log_end(log, event->epoch, event->tick, event->heir, event->begun_us, fault);
+        result = restore->ops->end(log->log, event->epoch, event->tick, event->heir, event->begun_us, fault);
     }
     return result == TL_ERR_FENCED ? refuse_guest(log, fault) : result;
 }
@@ -245,7 +247,7 @@ static tl_result finish(tl_sqlite_restore *restore, const tl_world_info *info, t
     for (tl_server_number number = 1; number <= TL_SERVERS_MAX && result == TL_OK; number++) {
         if (restore->logs[number]) {
             result = write_records(restore, number, fault);
-            result = result == TL_OK ? settle(&restore->logs[number]->log.file, fault) : result;
+            result = result == TL_OK ? settle(restore->logs[number]->file, fault) : result;
         }
     }
     if (result == TL_OK) {
@@ -274,11 +276,11 @@ static tl_result write_event(tl_sqlite_restore *restore, const tl_world_info *in
     case TL_STORE_FENCED: return end_epoch(restore, event, fault);
     case TL_STORE_LOADED: return finish(restore, info, fault);
     case TL_STORE_RECORD:
-        result = put_in_batch(&restore->logs[event->server]->records, TL_WORK_RECORD, event, restore->directory, &full,
+        result = put_in_batch(&restore->logs[event->server]->records, TL_WORK_RECORD, event, restore->place, &full,
                               fault);
         return full ? write_records(restore, event->server, fault) : result;
     case TL_STORE_CHECKPOINT:
-        result = put_in_batch(&restore->checkpoints, TL_WORK_CHECKPOINT, event, restore->directory, &full, fault);
+        result = put_in_batch(&restore->checkpoints, TL_WORK_CHECKPOINT, event, restore->place, &full, fault);
         return full ? write_checkpoints(restore, fault) : result;
     default: break;
     }
@@ -299,13 +301,15 @@ tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_inf
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
-tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *directory, bool durable_full)
+tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place, const tl_sqlite_restore_logs *logs,
+                                            void *backend)
 {
     tl_sqlite_restore *restore = calloc(1, sizeof(*restore));
     if (restore) {
         restore->world = world;
-        restore->directory = directory;
-        restore->durable_full = durable_full;
+        restore->place = place;
+        restore->ops = logs;
+        restore->backend = backend;
         sqlite3_busy_timeout(world->file.db, LOCK_WAIT_MS);
     }
     return restore;
@@ -320,7 +324,7 @@ void tl_sqlite_restore_destroy(tl_sqlite_restore *restore)
         restored_log *log = restore->logs[number];
         if (log) {
             empty_batch(&log->records);
-            tl_sqlite_log_close(&log->log);
+            restore->ops->close(log->log);
             free(log);
         }
     }

@@ -8,8 +8,21 @@
 
 typedef struct tl_sqlite_restore tl_sqlite_restore;
 
-// Begins; writes nothing yet. `world` and `directory` must last as long. NULL if out of memory.
-tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *directory, bool durable_full);
+// How the servers' logs are written; `log` is what open() gives, and *file the one that it is in.
+typedef struct tl_sqlite_restore_logs {
+    tl_result (*open)(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **log,
+                      tl_sqlite_file **file, tl_fault *fault);
+    void (*close)(void *log);
+    tl_result (*head)(void *log, tl_log_head *out, tl_fault *fault);
+    tl_result (*skip)(void *log, int64_t tick, tl_fault *fault); // the last tick is that one
+    tl_result (*join)(void *log, uint64_t now_us, tl_log_head *out, tl_fault *fault);
+    tl_result (*append)(void *log, uint32_t epoch, tl_work *const *records, size_t count, tl_fault *fault);
+    tl_result (*end)(void *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us, tl_fault *fault);
+} tl_sqlite_restore_logs;
+
+// Begins; writes nothing yet. `world`, and `place` for faults, must last as long. NULL if out of memory.
+tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place, const tl_sqlite_restore_logs *logs,
+                                            void *backend);
 void tl_sqlite_restore_destroy(tl_sqlite_restore *restore); // NULL is fine
 // tl_store_ops.restore.
 tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_info *info, const tl_store_event *event,

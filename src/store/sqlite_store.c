@@ -43,6 +43,59 @@ static tl_result sqlite_create_world(tl_store *base, const tl_world_info *info)
     return tl_sqlite_world_create(&store->world, info, &fault);
 }
 
+static tl_result copy_open(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **out,
+                           tl_sqlite_file **file, tl_fault *fault)
+{
+    tl_sqlite_store *store = backend;
+    tl_sqlite_log *log = calloc(1, sizeof(*log));
+    if (!log) {
+        return tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
+    }
+    tl_result result = tl_sqlite_log_open(log, store->directory, name, number, world_us, TL_SQLITE_CREATE,
+                                          store->durable_full, true, fault);
+    if (result != TL_OK) {
+        free(log);
+        return result;
+    }
+    *out = log;
+    *file = &log->file;
+    return TL_OK;
+}
+
+static void copy_close(void *log)
+{
+    tl_sqlite_log_close(log);
+    free(log);
+}
+
+static tl_result copy_head(void *log, tl_log_head *out, tl_fault *fault)
+{
+    return tl_sqlite_log_head(log, out, fault);
+}
+
+static tl_result copy_skip(void *log, int64_t tick, tl_fault *fault)
+{
+    return tl_sqlite_log_skip(log, tick, fault);
+}
+
+static tl_result copy_join(void *log, uint64_t now_us, tl_log_head *out, tl_fault *fault)
+{
+    return tl_sqlite_log_join(log, now_us, out, fault);
+}
+
+static tl_result copy_append(void *log, uint32_t epoch, tl_work *const *records, size_t count, tl_fault *fault)
+{
+    return tl_sqlite_log_append(log, epoch, records, count, fault);
+}
+
+static tl_result copy_end(void *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us, tl_fault *fault)
+{
+    return tl_sqlite_log_end(log, epoch, tick, heir, now_us, fault);
+}
+
+static const tl_sqlite_restore_logs copied_logs = {copy_open, copy_close,  copy_head, copy_skip,
+                                                   copy_join, copy_append, copy_end};
+
 static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
 {
     if (store->attachment.started) {
@@ -52,7 +105,7 @@ static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, cons
         return tl_fault_set(fault, TL_ERR_READ_ONLY, store->directory, "opened for reading only");
     }
     if (!store->restore) {
-        store->restore = tl_sqlite_restore_create(&store->world, store->directory, store->durable_full);
+        store->restore = tl_sqlite_restore_create(&store->world, store->directory, &copied_logs, store);
     }
     return store->restore ? tl_sqlite_restore_event(store->restore, info, event, fault)
                           : tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");

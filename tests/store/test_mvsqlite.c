@@ -22,7 +22,7 @@ static uint64_t now(clockid_t clock)
 // ---- the contract --------------------------------------------------------------------------------------------------
 
 typedef struct namespace_fixture {
-    char uri[1200];
+    char uri[1200], copy[1210];
 } namespace_fixture;
 
 static void *fixture_create(uint64_t seed)
@@ -43,6 +43,14 @@ static tl_store *fixture_attach(void *world)
     return database_open(((namespace_fixture *)world)->uri, false);
 }
 
+// Other namespaces of the same mvstore.
+static tl_store *fixture_attach_copy(void *world)
+{
+    namespace_fixture *fixture = world;
+    snprintf(fixture->copy, sizeof(fixture->copy), "%s-c", fixture->uri);
+    return database_open(fixture->copy, true);
+}
+
 static uint64_t fixture_pass(void *world)
 {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -61,6 +69,7 @@ static void keeps_the_contract(void)
         .create = fixture_create,
         .destroy = fixture_destroy,
         .attach = fixture_attach,
+        .attach_copy = fixture_attach_copy,
         .pass = fixture_pass,
         .stall = fixture_stall,
         .steps = 300,
