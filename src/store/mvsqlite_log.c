@@ -1,4 +1,4 @@
-#include "mvsqlite_log.h"
+#include "mvsqlite_slot.h"
 
 #include <string.h>
 
@@ -33,7 +33,7 @@ static const tl_sqlite_schema log_schema = {
            ") STRICT;"
            "CREATE TABLE slot("
            "  slot INTEGER PRIMARY KEY,"
-           "  body BLOB NOT NULL" // see slot_head; always of the same length
+           "  body BLOB NOT NULL" // see mvsqlite_slot.h; always of the same length
            ") STRICT;"
            "CREATE TABLE checkpoint("
            "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
@@ -43,156 +43,19 @@ static const tl_sqlite_schema log_schema = {
            ") STRICT;",
 };
 
-static tl_result damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault)
+tl_result tl_mvsqlite_log_damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault)
 {
     char text[160];
     snprintf(text, sizeof(text), "%s is damaged; stop all servers and restore the namespace", what);
     return tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path, text);
 }
 
-static tl_result run_with(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
+tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
 {
     for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
         sqlite3_bind_int64(statement, i + 1, values[i]);
     }
     return tl_sqlite_file_run(&log->file, statement, fault);
-}
-
-// ---- slots ---------------------------------------------------------------------------------------------------------
-
-// The first bytes of a slot, little endian.
-typedef struct slot_head {
-    int64_t tick, previous_tick;
-    uint64_t begun_us, sum;
-    uint32_t epoch;
-    uint32_t size; // of the whole record
-    uint32_t part; // 0: the record begins here
-    uint32_t jump; // 0: the slot with the next number comes after it; else the one with this number less one
-} slot_head;
-
-static void put_number(unsigned char *to, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const unsigned char *from, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) {
-        value |= (uint64_t)from[i] << (8 * i);
-    }
-    return value;
-}
-
-static void put_slot_head(unsigned char *to, const slot_head *head)
-{
-    memset(to, 0, TL_SLOT_HEAD_BYTES);
-    put_number(to, (uint64_t)head->tick, 8);
-    put_number(to + 8, (uint64_t)head->previous_tick, 8);
-    put_number(to + 16, head->begun_us, 8);
-    put_number(to + 24, head->sum, 8);
-    put_number(to + 32, head->epoch, 4);
-    put_number(to + 36, head->size, 4);
-    put_number(to + 40, head->part, 4);
-    put_number(to + 44, head->jump, 4);
-}
-
-static void get_slot_head(const unsigned char *from, slot_head *out)
-{
-    out->tick = (int64_t)get_number(from, 8);
-    out->previous_tick = (int64_t)get_number(from + 8, 8);
-    out->begun_us = get_number(from + 16, 8);
-    out->sum = get_number(from + 24, 8);
-    out->epoch = (uint32_t)get_number(from + 32, 4);
-    out->size = (uint32_t)get_number(from + 36, 4);
-    out->part = (uint32_t)get_number(from + 40, 4);
-    out->jump = (uint32_t)get_number(from + 44, 4);
-}
-
-static int64_t after(int64_t slot, const slot_head *head)
-{
-    return head->jump == 0 ? slot + 1 : (int64_t)head->jump - 1;
-}
-
-static int64_t parts_of(size_t size)
-{
-    return size == 0 ? 1 : (int64_t)((size + TL_SLOT_DATA_BYTES - 1) / TL_SLOT_DATA_BYTES);
-}
-
-// Reads a slot's head, and up to `data_bytes` of what follows it.
-static tl_result read_slot(tl_mvsqlite_log *log, int64_t slot, slot_head *head, void *data, size_t data_bytes,
-                           tl_fault *fault)
-{
-    sqlite3_bind_int64(log->get_slot, 1, slot);
-    tl_result result = tl_sqlite_file_step(&log->file, log->get_slot, fault);
-    if (result == TL_AGAIN) {
-        return damaged(log, "the chain of slots", fault);
-    }
-    if (result != TL_OK) {
-        return result;
-    }
-    const unsigned char *body = sqlite3_column_blob(log->get_slot, 0);
-    bool sound = body && sqlite3_column_bytes(log->get_slot, 0) == TL_SLOT_BYTES;
-    if (sound) {
-        get_slot_head(body, head);
-        if (data_bytes > 0) {
-            memcpy(data, body + TL_SLOT_HEAD_BYTES, data_bytes);
-        }
-    }
-    sqlite3_reset(log->get_slot);
-    return sound ? TL_OK : damaged(log, "a slot", fault);
-}
-
-// Writes over a slot; what the data leaves of it becomes zero, which costs nothing.
-static tl_result write_slot(tl_mvsqlite_log *log, int64_t slot, const slot_head *head, const void *data, size_t bytes,
-                            tl_fault *fault)
-{
-    put_slot_head(log->slot, head);
-    if (bytes > 0) {
-        memcpy(log->slot + TL_SLOT_HEAD_BYTES, data, bytes);
-    }
-    memset(log->slot + TL_SLOT_HEAD_BYTES + bytes, 0, TL_SLOT_DATA_BYTES - bytes);
-    sqlite3_bind_int64(log->set_slot, 1, slot);
-    sqlite3_bind_blob(log->set_slot, 2, log->slot, TL_SLOT_BYTES, SQLITE_STATIC);
-    tl_result result = tl_sqlite_file_run(&log->file, log->set_slot, fault);
-    sqlite3_bind_null(log->set_slot, 2);
-    return result;
-}
-
-// Adds slots behind those that there are; the last one of them is followed by `next`.
-static tl_result add_slots(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, int64_t next, tl_fault *fault)
-{
-    if (head->slots + count > TL_SLOTS_MAX) {
-        return tl_fault_set(fault, TL_ERR_FULL, log->file.path, "too many records are not cut; let its server cut them");
-    }
-    tl_result result = TL_OK;
-    for (int64_t i = 0; i < count && result == TL_OK; i++) {
-        result = run_with(log, log->add_slots, (int64_t[]){head->slots + i, TL_SLOT_BYTES}, fault);
-    }
-    slot_head last = {.jump = (uint32_t)(next + 1)};
-    if (result == TL_OK) {
-        result = write_slot(log, head->slots + count - 1, &last, NULL, 0, fault);
-    }
-    head->slots += count;
-    return result;
-}
-
-// Makes the ring longer, right after its free slot `next`.
-static tl_result grow(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, tl_fault *fault)
-{
-    slot_head free_slot;
-    int64_t added = head->slots;
-    tl_result result = read_slot(log, head->next, &free_slot, NULL, 0, fault);
-    if (result == TL_OK) {
-        result = add_slots(log, head, count, after(head->next, &free_slot), fault);
-    }
-    if (result == TL_OK) {
-        free_slot = (slot_head){.jump = (uint32_t)(added + 1)};
-        result = write_slot(log, head->next, &free_slot, NULL, 0, fault);
-    }
-    return result;
 }
 
 // ---- opening -------------------------------------------------------------------------------------------------------
@@ -231,7 +94,7 @@ static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fau
         return tl_sqlite_file_fault(&log->file, code, fault);
     }
     tl_mvsqlite_head head = {.base = {.tick = -1, .heir = TL_HEIR_NONE}};
-    tl_result result = add_slots(log, &head, TL_SLOTS_MIN, 0, fault);
+    tl_result result = tl_mvsqlite_slots_add(log, &head, TL_SLOTS_MIN, 0, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, &head, fault) : result;
 }
 
@@ -290,7 +153,7 @@ static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault
     sqlite3_stmt *row = log->get_head;
     tl_result result = tl_sqlite_file_step(&log->file, row, fault);
     if (result == TL_AGAIN) {
-        return damaged(log, "the head", fault);
+        return tl_mvsqlite_log_damaged(log, "the head", fault);
     }
     if (result != TL_OK) {
         return result;
@@ -311,7 +174,7 @@ static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault
     bool sound = epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 && out->base.heir >= TL_HEIR_NONE &&
                  out->base.heir <= TL_SERVERS_MAX && claim >= 0 && claim <= TL_SERVERS_MAX && out->slots >= 1 &&
                  out->slots <= TL_SLOTS_MAX && out->used >= 0 && out->used < out->slots;
-    return sound ? TL_OK : damaged(log, "the head", fault);
+    return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the head", fault);
 }
 
 tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
@@ -329,7 +192,7 @@ tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_f
 
 tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault)
 {
-    slot_head slot;
+    tl_mvsqlite_slot slot;
     tl_mvsqlite_head whole;
     if (!brief || head->epoch == 0 || head->heir != TL_HEIR_NONE || log->cursor_tick != head->tick) {
         tl_result result = tl_mvsqlite_log_look(log, &whole, fault);
@@ -339,7 +202,7 @@ tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *
     tl_sqlite_file_rollback(&log->file);
     tl_result result = tl_sqlite_file_begin(&log->file, false, fault);
     if (result == TL_OK) {
-        result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+        result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
     }
     bool next = result == TL_OK && slot.part == 0 && slot.previous_tick == head->tick && slot.tick > head->tick &&
                 slot.epoch == head->epoch;
@@ -361,7 +224,7 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     sqlite3_bind_int64(row, 1, epoch);
     tl_result result = tl_sqlite_file_step(&log->file, row, fault);
     if (result == TL_AGAIN) {
-        return damaged(log, "the list of epochs", fault);
+        return tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
     }
     if (result != TL_OK) {
         return result;
@@ -373,53 +236,54 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     out->heir = sqlite3_column_int(row, 4);
     sqlite3_reset(row);
     bool sound = out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
-    return sound ? TL_OK : damaged(log, "the list of epochs", fault);
+    return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
 
 // Puts the cursor behind the record of that tick, or before the first one, by going through the chain.
 static tl_result seek(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, tl_fault *fault)
 {
-    slot_head slot;
+    tl_mvsqlite_slot slot;
     log->cursor_slot = tick == head->base.tick ? head->next : head->first;
     for (int64_t left = tick == head->base.tick ? 0 : head->used; left > 0; left--) {
-        tl_result result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+        tl_result result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
         if (result != TL_OK) {
             return result;
         }
         if (slot.tick > tick) {
             break;
         }
-        log->cursor_slot = after(log->cursor_slot, &slot);
+        log->cursor_slot = tl_mvsqlite_slot_after(log->cursor_slot, &slot);
     }
     log->cursor_tick = tick;
     return TL_OK;
 }
 
 // The record that begins in the cursor's slot, into a note; moves the cursor behind it.
-static tl_result read_record(tl_mvsqlite_log *log, const slot_head *begin, tl_note *note, tl_fault *fault)
+static tl_result read_record(tl_mvsqlite_log *log, const tl_mvsqlite_slot *begin, tl_note *note, tl_fault *fault)
 {
     int64_t slot = log->cursor_slot;
     for (size_t done = 0; done < begin->size || done == 0; done += TL_SLOT_DATA_BYTES) {
-        slot_head head;
+        tl_mvsqlite_slot head;
         size_t bytes = begin->size - done < TL_SLOT_DATA_BYTES ? begin->size - done : TL_SLOT_DATA_BYTES;
-        tl_result result = read_slot(log, slot, &head, note->data + done, bytes, fault);
+        tl_result result = tl_mvsqlite_slot_read(log, slot, &head, note->data + done, bytes, fault);
         if (result != TL_OK) {
             return result;
         }
         if (head.tick != begin->tick || head.part != done / TL_SLOT_DATA_BYTES) {
-            return damaged(log, "a record of several slots", fault);
+            return tl_mvsqlite_log_damaged(log, "a record of several slots", fault);
         }
-        slot = after(slot, &head);
+        slot = tl_mvsqlite_slot_after(slot, &head);
     }
     log->cursor_tick = begin->tick;
     log->cursor_slot = slot;
     return TL_OK;
 }
 
-tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault)
+tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick,
+                               tl_fault *fault)
 {
     tl_mvsqlite_head head;
-    slot_head slot = {0};
+    tl_mvsqlite_slot slot = {0};
     tl_result result = read_head(log, &head, fault);
     if (result == TL_OK && head.used == 0) {
         return TL_AGAIN;
@@ -431,11 +295,11 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
         return TL_AGAIN;
     }
     if (result == TL_OK) {
-        result = read_slot(log, log->cursor_slot, &slot, NULL, 0, fault);
+        result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
     }
     if (result == TL_OK && (slot.part != 0 || slot.previous_tick != tick)) {
         result = seek(log, &head, tick, fault); // cut, and used again since: so the caller sees the gap
-        result = result == TL_OK ? read_slot(log, log->cursor_slot, &slot, NULL, 0, fault) : result;
+        result = result == TL_OK ? tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault) : result;
     }
     if (result != TL_OK) {
         return result;
@@ -443,11 +307,11 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
     tl_note *note = slot.size <= TL_RECORD_BYTES_MAX ? tl_note_create(TL_STORE_RECORD, slot.size) : NULL;
     if (!note) {
         return slot.size <= TL_RECORD_BYTES_MAX ? tl_fault_set(fault, TL_ERR_MEMORY, log->file.path, "out of memory")
-                                                : damaged(log, "a record", fault);
+                                                : tl_mvsqlite_log_damaged(log, "a record", fault);
     }
     result = read_record(log, &slot, note, fault);
     if (result == TL_OK && slot.sum != tl_store_sum(slot.epoch, (uint64_t)slot.tick, note->data, slot.size)) {
-        result = damaged(log, "a record", fault);
+        result = tl_mvsqlite_log_damaged(log, "a record", fault);
     }
     if (result != TL_OK) {
         free(note);
@@ -465,14 +329,14 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
 tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl_fault *fault)
 {
     tl_mvsqlite_head head;
-    slot_head slot;
+    tl_mvsqlite_slot slot;
     tl_result result = tl_mvsqlite_log_look(log, &head, fault);
     if (result != TL_OK) {
         return result;
     }
     *previous_tick = head.base.tick;
     if (head.used > 0) {
-        result = read_slot(log, head.first, &slot, NULL, 0, fault);
+        result = tl_mvsqlite_slot_read(log, head.first, &slot, NULL, 0, fault);
         *previous_tick = result == TL_OK ? slot.previous_tick : -1;
     }
     log->cursor_tick = *previous_tick;
@@ -513,7 +377,7 @@ tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head 
 {
     const int64_t values[] = {head->base.epoch, head->base.tick, head->base.heir,     head->first,  head->next,
                               head->slots,      head->used,      head->claim, head->claim_denials, head->denials};
-    return run_with(log, log->set_head, values, fault);
+    return tl_mvsqlite_log_run(log, log->set_head, values, fault);
 }
 
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
@@ -522,7 +386,7 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     head->base.heir = heir;
     head->claim = 0;
     const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick, heir};
-    tl_result result = run_with(log, log->end_epoch, values, fault);
+    tl_result result = tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 
@@ -531,7 +395,7 @@ tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     head->base.epoch++;
     head->base.heir = TL_HEIR_NONE;
     const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick};
-    tl_result result = run_with(log, log->add_epoch, values, fault);
+    tl_result result = tl_mvsqlite_log_run(log, log->add_epoch, values, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 
@@ -547,27 +411,27 @@ static tl_result begin_own(tl_mvsqlite_log *log, uint32_t epoch, tl_mvsqlite_hea
 
 static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
 {
-    int64_t parts = parts_of(work->size);
+    int64_t parts = tl_mvsqlite_slot_parts(work->size);
     tl_result result = TL_OK;
     if (head->slots - head->used <= parts) { // one is always free
-        result = grow(log, head, parts > TL_SLOTS_GROW ? parts : TL_SLOTS_GROW, fault);
+        result = tl_mvsqlite_slots_grow(log, head, parts > TL_SLOTS_GROW ? parts : TL_SLOTS_GROW, fault);
     }
-    slot_head slot = {.tick = work->tick,
+    tl_mvsqlite_slot slot = {.tick = work->tick,
                       .previous_tick = head->base.tick,
                       .begun_us = work->begun_us,
                       .sum = tl_store_sum(head->base.epoch, (uint64_t)work->tick, work->data, work->size),
                       .epoch = head->base.epoch,
                       .size = (uint32_t)work->size};
     for (; slot.part < parts && result == TL_OK; slot.part++) {
-        slot_head old = {0};
+        tl_mvsqlite_slot old = {0};
         size_t done = (size_t)slot.part * TL_SLOT_DATA_BYTES;
         size_t bytes = work->size - done < TL_SLOT_DATA_BYTES ? work->size - done : TL_SLOT_DATA_BYTES;
-        result = read_slot(log, head->next, &old, NULL, 0, fault);
+        result = tl_mvsqlite_slot_read(log, head->next, &old, NULL, 0, fault);
         slot.jump = old.jump;
         if (result == TL_OK) {
-            result = write_slot(log, head->next, &slot, work->data + done, bytes, fault);
+            result = tl_mvsqlite_slot_write(log, head->next, &slot, work->data + done, bytes, fault);
         }
-        head->next = after(head->next, &slot);
+        head->next = tl_mvsqlite_slot_after(head->next, &slot);
         head->used++;
     }
     head->base.tick = work->tick;
@@ -608,13 +472,13 @@ tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *con
 }
 
 // The slot where the record after the one at `first` begins.
-static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const slot_head *begin, tl_fault *fault)
+static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_slot *begin, tl_fault *fault)
 {
-    slot_head slot = *begin;
+    tl_mvsqlite_slot slot = *begin;
     tl_result result = TL_OK;
-    for (int64_t left = parts_of(begin->size); left > 0 && result == TL_OK; left--) {
-        result = read_slot(log, head->first, &slot, NULL, 0, fault);
-        head->first = after(head->first, &slot);
+    for (int64_t left = tl_mvsqlite_slot_parts(begin->size); left > 0 && result == TL_OK; left--) {
+        result = tl_mvsqlite_slot_read(log, head->first, &slot, NULL, 0, fault);
+        head->first = tl_mvsqlite_slot_after(head->first, &slot);
         head->used--;
     }
     return result;
@@ -623,7 +487,7 @@ static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const
 tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
 {
     tl_mvsqlite_head head;
-    slot_head slot;
+    tl_mvsqlite_slot slot;
     tl_result result = begin_own(log, epoch, &head, fault);
     if (result != TL_OK) {
         return result;
@@ -633,7 +497,7 @@ tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick
     for (int i = 0; i < CUT_MAX && result == TL_OK && !*done; i++) {
         *done = head.used == 0;
         if (!*done) {
-            result = read_slot(log, head.first, &slot, NULL, 0, fault);
+            result = tl_mvsqlite_slot_read(log, head.first, &slot, NULL, 0, fault);
             *done = result == TL_OK && slot.tick >= before;
         }
         if (result == TL_OK && !*done) {

@@ -54,6 +54,10 @@ tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server
                                tl_sqlite_mode mode, tl_fault *fault);
 void tl_mvsqlite_log_close(tl_mvsqlite_log *log);
 
+// For mvsqlite_slot.c: what is damaged, as a fault; a statement with the numbers that it wants.
+tl_result tl_mvsqlite_log_damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault);
+tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault);
+
 // ---- reading: all in the snapshot that look() took ------------------------------------------------------------------
 
 // Takes a new snapshot, and reads its head: one request to mvstore, and one more if the head has changed.
@@ -63,7 +67,8 @@ tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_f
 tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
 tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
-tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault);
+tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick,
+                               tl_fault *fault);
 // The tick before the first record that is not cut; the head's if there is no record.
 tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl_fault *fault);
 // The checkpoint with the lowest group above `group`, by signed order, as a note. TL_AGAIN if there is none.

@@ -404,8 +404,8 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
     tl_result result = file->schema->vfs ? connect_to_namespace(file, mode, fault) : connect_to(file, mode, fault);
     if (result == TL_OK) {
         result = check_identity(file, fault);
-        if (mode == TL_SQLITE_READ_ONLY && !file->schema->vfs && result != TL_OK && result != TL_AGAIN && result != TL_ERR_CORRUPT &&
-            result != TL_ERR_VERSION && result != TL_ERR_BUSY) {
+        if (mode == TL_SQLITE_READ_ONLY && !file->schema->vfs && result != TL_OK && result != TL_AGAIN &&
+            result != TL_ERR_CORRUPT && result != TL_ERR_VERSION && result != TL_ERR_BUSY) {
             result = connect_to_immutable(file, fault);
         }
     }
