@@ -5,10 +5,11 @@
 #include <string.h>
 
 enum {
-    LOOK_US = 1000,      // between looks at a log of which news are due, and so long before they are
-    EARLIER_US = 2000,   // they are expected so much earlier, where the first look finds them
-    REST_US_MAX = 50000, // from one look to the next, whatever is expected
-    IDLE_LOOK_US = 5000, // when nothing has come for two ticks
+    LOOK_US = 1000,        // between looks at a log of which news are due, and so long before they are
+    EARLIER_US = 2000,     // they are expected so much earlier, where the first look finds them
+    REST_US_MAX = 50000,   // from one look to the next, whatever is expected
+    IDLE_LOOK_US = 5000,   // when nothing has come for two ticks
+    ENDED_LOOK_US = 50000, // when its epoch has ended
     CUT_PASSES_MAX = 4,
 };
 
@@ -263,6 +264,9 @@ static void take_note(tl_mvsqlite_peer *peer, uint64_t tick_us)
 static uint64_t next_look_us(const tl_mvsqlite_peer *peer, uint64_t now_us, uint64_t tick_us)
 {
     uint64_t due_us = now_us + LOOK_US, expected_us = peer->expected_us + tick_us;
+    if (peer->head.epoch > 0 && peer->head.heir != TL_HEIR_NONE) {
+        return now_us + ENDED_LOOK_US;
+    }
     if (peer->fruitless == 0 && expected_us > due_us + LOOK_US) {
         due_us = expected_us - LOOK_US;
         return due_us < now_us + REST_US_MAX ? due_us : now_us + REST_US_MAX;

@@ -112,7 +112,7 @@ tl_result tl_mvsqlite_slots_add(tl_mvsqlite_log *log, tl_mvsqlite_head *head, in
 
 tl_result tl_mvsqlite_slots_grow(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, tl_fault *fault)
 {
-    tl_mvsqlite_slot free_slot;
+    tl_mvsqlite_slot free_slot = {0};
     int64_t added = head->slots;
     tl_result result = tl_mvsqlite_slot_read(log, head->next, &free_slot, NULL, 0, fault);
     if (result == TL_OK) {
