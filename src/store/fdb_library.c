@@ -76,14 +76,14 @@ void tl_fdb_library_release(void)
 
 // A read whose version the storage server has not reached yet is tried again after this knob's time. A watch fires just
 // then: with the default of 10 ms followers are told 10 ms late (docs/STORE.md has the figures).
-static const char retry_knob[] = "future_version_retry_delay=0.001";
+const char *tl_fdb_library_knob = "future_version_retry_delay=0.001";
 
 static tl_result start_network(tl_fault *fault)
 {
     int code = library.select_api_version_impl(TL_FDB_API_VERSION, TL_FDB_API_VERSION);
-    if (code == 0) {
-        code = library.network_set_option(TL_FDB_NETWORK_OPTION_KNOB, (const uint8_t *)retry_knob,
-                                          (int)strlen(retry_knob));
+    if (code == 0 && tl_fdb_library_knob) {
+        code = library.network_set_option(TL_FDB_NETWORK_OPTION_KNOB, (const uint8_t *)tl_fdb_library_knob,
+                                          (int)strlen(tl_fdb_library_knob));
     }
     if (code == 0) {
         code = library.setup_network();

@@ -82,6 +82,9 @@ typedef struct tl_fdb_library {
 #undef TL_FDB_MEMBER
 } tl_fdb_library;
 
+// The client's knob that is set before its network starts; NULL: none. For benchmarks to change before the first load.
+extern const char *tl_fdb_library_knob;
+
 // Loads the library and starts its network thread, at the first call; later calls give the same. Any thread. Not after a
 // fork() of a process that has called it.
 tl_result tl_fdb_library_load(const tl_fdb_library **out, tl_fault *fault);
