@@ -9,6 +9,7 @@ const Rider := preload("rider.gd")
 const WAIT_S_MAX := 400.0 # for a tram
 const AVATAR_S_MAX := 10.0
 const SIT_S := 4.0
+const ABOARD_S := 12.0 # sitting, and walking to the next cabin
 const FRESH_S := 10.0
 const LOOK_ROUND_S := 3.0 # at the stop
 const WALK_MPS := 1.5
@@ -29,7 +30,21 @@ func begin(main: Node3D) -> void:
 	_rider = main.rider
 	_client = main.client
 	_layout = main.layout
+	_client.connected.connect(_choose_tram, CONNECT_ONE_SHOT)
 	_run()
+
+
+# The tram that comes to a stop first once it has been walked through.
+func _choose_tram() -> void:
+	var line := _layout.line
+	var now_s := _client.get_server_tick() / _client.get_tick_hz()
+	var soonest_s := INF
+	for tram in line.tram_count:
+		for stop in line.stops:
+			var wait_s := fposmod(stop.arrive_s - tram * line.headway_s - now_s, line.period_s)
+			if wait_s >= ABOARD_S and wait_s < soonest_s:
+				soonest_s = wait_s
+				_rider.tram = tram
 
 
 func _run() -> void:
