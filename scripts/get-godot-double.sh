@@ -14,40 +14,17 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 case ${1:-} in -*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 dest=${1:-$here/build/godot/double}
 wanted="recipe $recipe, $suite"
-if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$wanted" ]; then
-    echo "$dest/godot"
-    exit 0
-fi
-
-cannot() {
-    echo "get-godot-double: $1; everything that runs Godot in double precision is skipped" >&2
-    exit 3
-}
-for tool in apt-get dpkg-query; do
-    command -v $tool >/dev/null || cannot "this machine has no $tool"
-done
-mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)}
-[ -n "$mirror" ] || cannot "apt knows no Debian mirror (try apt-get update, or set MIRROR)"
-
-mkdir -p "$(dirname "$dest")"
-exec 9>"$dest.lock"
-flock 9
-if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$wanted" ]; then
-    echo "$dest/godot"
-    exit 0
-fi
+me=get-godot-double what='everything that runs Godot in double precision' program=godot
+. "$here/scripts/get-godot-common.sh"
+end_if_ready
+needs dpkg-query
+wait_for_others
 "$here/scripts/install-packages.sh" "$here/scripts/packages-godot-double" >&2 || cannot "what building it needs is missing"
 
-rm -rf "$dest"
-mkdir -p "$dest"
-dest=$(cd "$dest" && pwd)
-apt=$dest/apt
-mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/preferences.d" "$apt/apt.conf.d" "$dest/source"
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
-own="-oDir::Etc=$apt -oDir::Etc::sourcelist=$apt/sources.list -oDir::Etc::sourceparts=/dev/null
-    -oDir::State::Lists=$apt/lists -oDir::Cache=$apt/cache -oAcquire::Languages=none -oAcquire::Retries=3 -oAPT::Update::Error-Mode=any -oAPT::Sandbox::User="
+make_folder_anew
 echo "get-godot-double: fetching Godot's source" >&2
-apt-get $own -qq update || cannot "the list of sources cannot be fetched from Debian's mirror"
+make_apt deb-src
+mkdir -p "$dest/source"
 (cd "$apt" && apt-get $own -qq source --download-only godot >/dev/null) || cannot "Godot's source cannot be fetched"
 tar -xf "$apt"/godot_*.orig.tar.xz -C "$dest/source" --strip-components=1
 
@@ -55,7 +32,7 @@ cd "$dest/source"
 # An older zstd declares its error codes in a header of their own; a newer one has that header too.
 sed -i 's@#include <zstd.h>@&\n#include <zstd_errors.h>@' core/io/delta_encoding.cpp
 install -D /dev/null thirdparty/certs/ca-bundle.crt # it is looked for even where the system's certificates are used
-program="platform=linuxbsd arch=x86_64 target=template_debug precision=double disable_path_overrides=no"
+build="platform=linuxbsd arch=x86_64 target=template_debug precision=double disable_path_overrides=no"
 speed="use_llvm=yes linker=lld optimize=none lto=none debug_symbols=no scu_build=yes warnings=no tests=no progress=yes"
 modules="modules_enabled_by_default=no module_gdscript_enabled=yes module_multiplayer_enabled=yes module_enet_enabled=yes
     module_mbedtls_enabled=yes module_text_server_fb_enabled=yes"
@@ -65,7 +42,7 @@ without="disable_physics_2d=yes disable_physics_3d=yes disable_navigation_2d=yes
 system="builtin_zlib=no builtin_zstd=no builtin_libpng=no builtin_enet=no builtin_mbedtls=no builtin_certs=no
     system_certs_path=/etc/ssl/certs/ca-certificates.crt"
 echo "get-godot-double: building, for some three minutes; what the compiler says goes to $dest/build.log" >&2
-if ! scons -j"$(nproc)" $program $speed $modules $without $system >"$dest/build.log" 2>&1; then
+if ! scons -j"$(nproc)" $build $speed $modules $without $system >"$dest/build.log" 2>&1; then
     tail -n 20 "$dest/build.log" >&2
     echo "get-godot-double: the build failed (above; all of it is in $dest/build.log)" >&2
     exit 1
@@ -73,8 +50,4 @@ fi
 cp bin/godot.linuxbsd.template_debug.double.x86_64.llvm "$dest/godot"
 cd "$dest"
 rm -rf "$apt" "$dest/source"
-version=$("$dest/godot" --headless --version)
-echo "get-godot-double: Godot $version, with doubles" >&2
-printf '%s' "$version" >"$dest/version"
-printf '%s' "$wanted" >"$dest/stamp"
-echo "$dest/godot"
+finish

@@ -28,44 +28,17 @@ else
     more=
 fi
 wanted="recipe $recipe, $suite, $programs, render $render"
-if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$wanted" ]; then
-    echo "$dest/usr/bin/godot"
-    exit 0
-fi
-
-cannot() {
-    echo "get-godot: $1; everything that runs Godot is skipped" >&2
-    exit 3
-}
-for tool in apt-get dpkg-deb; do
-    command -v $tool >/dev/null || cannot "this machine has no $tool"
-done
+me=get-godot what='everything that runs Godot' program=usr/bin/godot
+. "$here/scripts/get-godot-common.sh"
+end_if_ready
+needs dpkg-deb
 [ "$(dpkg --print-architecture)" = amd64 ] || cannot "Godot is fetched for amd64 only"
-mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)}
-[ -n "$mirror" ] || cannot "apt knows no Debian mirror (try apt-get update, or set MIRROR)"
-
-# One at a time: tests that run side by side wait here for the first.
-mkdir -p "$(dirname "$dest")"
-exec 9>"$dest.lock"
-flock 9
-if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$wanted" ]; then
-    echo "$dest/usr/bin/godot"
-    exit 0
-fi
+wait_for_others
 echo "get-godot: fetching Godot into $dest (about 110 MB, 300 MB unpacked)" >&2
-rm -rf "$dest"
-mkdir -p "$dest"
-dest=$(cd "$dest" && pwd)
-
-# apt with a world of its own: one source, and no package installed, so that it resolves the whole closure.
-apt=$dest/apt
-mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages" "$apt/preferences.d" "$apt/apt.conf.d"
-echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
-: >"$apt/status"
-own="-oDir::Etc=$apt -oDir::Etc::sourcelist=$apt/sources.list -oDir::Etc::sourceparts=/dev/null -oDir::State=$apt
-    -oDir::State::Lists=$apt/lists -oDir::State::status=$apt/status -oDir::Cache=$apt/cache -oAcquire::Languages=none
-    -oAcquire::Retries=3 -oAPT::Update::Error-Mode=any -oAPT::Architecture=amd64 -oAPT::Install-Recommends=0 -oAPT::Sandbox::User= -oDebug::NoLocking=1"
-apt-get $own -qq update || cannot "the list of packages cannot be fetched from Debian's mirror"
+make_folder_anew
+make_apt deb arch=amd64
+: >"$apt/status" # no package is installed: it resolves the whole closure
+own="$own -oDir::State=$apt -oDir::State::status=$apt/status -oAPT::Architecture=amd64 -oAPT::Install-Recommends=0 -oDebug::NoLocking=1"
 
 # What a program without a window never opens: drivers, fonts, icons, sound, what only installing needs.
 needless='mesa-libgallium|libllvm.*|libz3-4|libelf1.*|libdrm-.*|libsensors.*|libpciaccess0|libxshmfence1|libedit2|libbsd0|libmd0'
@@ -91,16 +64,12 @@ patch() { "$loader" --library-path "$path" "$dest/usr/bin/patchelf" "$@"; }
 for library in "$libraries"/libpulse.so.0.* "$libraries"/libpulse-simple.so.0.* "$libraries"/libLLVM*.so.*; do
     [ ! -f "$library" ] || patch --remove-rpath "$library" # a search path of its own would hide the program's
 done
-for program in $programs; do
-    patch --set-interpreter "$loader" --force-rpath --set-rpath "$path" "$dest/usr/bin/$program"
+for bound in $programs; do
+    patch --set-interpreter "$loader" --force-rpath --set-rpath "$path" "$dest/usr/bin/$bound"
     # What is missing the loader would take from this machine in silence, and that may work or not.
-    if "$loader" --list "$dest/usr/bin/$program" | grep '=>' | grep -v "=> $dest/" >&2; then
-        echo "get-godot: these libraries of $program were not fetched" >&2
+    if "$loader" --list "$dest/usr/bin/$bound" | grep '=>' | grep -v "=> $dest/" >&2; then
+        echo "get-godot: these libraries of $bound were not fetched" >&2
         exit 1
     fi
 done
-version=$("$dest/usr/bin/godot" --headless --version)
-echo "get-godot: Godot $version" >&2
-printf '%s' "$version" >"$dest/version"
-printf '%s' "$wanted" >"$dest/stamp"
-echo "$dest/usr/bin/godot"
+finish

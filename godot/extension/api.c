@@ -87,7 +87,6 @@ static void load_types(void)
 {
     static const gd_type types[] = {GD_BOOL, GD_INT, GD_FLOAT, GD_STRING, GD_VECTOR3, GD_QUATERNION, GD_TRANSFORM3D, GD_STRING_NAME, GD_NODE_PATH, GD_OBJECT,
                                     GD_CALLABLE, GD_DICTIONARY, GD_ARRAY, GD_BYTES, GD_INT32S, GD_INT64S, GD_FLOAT32S, GD_FLOAT64S, GD_STRINGS};
-    const gd_string_name *size = gd_name("size"), *resize = gd_name("resize");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         gd_type type = types[i];
         gd.from_type[type] = gd.get_variant_from_type(type);
@@ -97,21 +96,12 @@ static void load_types(void)
             gd.copy[type] = gd.get_constructor(type, 1);
             gd.destroy[type] = gd.get_destructor(type);
         }
-        if (type >= GD_ARRAY) {
-            gd.size[type] = gd.get_builtin_method(type, size, 3173160232);
-            gd.resize[type] = gd.get_builtin_method(type, resize, 848867239);
-        }
     }
 }
 
 static gd_object singleton(const char *name)
 {
     return gd.global_get_singleton(gd_name(name));
-}
-
-static gd_builtin builtin(gd_type type, const char *name, int64_t hash)
-{
-    return gd.get_builtin_method(type, gd_name(name), hash);
 }
 
 // An engine of the other precision would take our vectors for twice or half of what they are.
@@ -141,6 +131,13 @@ bool gd_api_load_methods(void)
     }
     GD_METHODS(LOAD)
 #undef LOAD
+#define LOAD(member, type, type_name, name, hash)                                                                      \
+    gd.member = gd.get_builtin_method(type, gd_name(name), hash);                                                      \
+    if (!gd.member) {                                                                                                  \
+        missing = type_name "." name;                                                                                  \
+    }
+    GD_BUILTINS(LOAD)
+#undef LOAD
 #define LOAD(member, class) gd.tag.member = gd.get_class_tag(gd_name(class));
     GD_CLASS_TAGS(LOAD)
 #undef LOAD
@@ -148,14 +145,18 @@ bool gd_api_load_methods(void)
     gd.engine = singleton("Engine");
     gd.os = singleton("OS");
     gd.settings = singleton("ProjectSettings");
-    gd.dictionary_keys = builtin(GD_DICTIONARY, "keys", 4144163970);
-    gd.callable_is_valid = builtin(GD_CALLABLE, "is_valid", 3918633141);
     if (missing) {
         gd_error_print("tramline", "This Godot's %s is another one than Tramline knows; bring both to the same release.", missing);
     }
     return !missing && check_precision();
 }
 
+bool gd_in_editor(void)
+{
+    gd_bool hint = 0;
+    gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &hint);
+    return hint;
+}
 
 void gd_error_print(const char *where, const char *format, ...)
 {

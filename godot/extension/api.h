@@ -92,6 +92,7 @@ typedef void (*gd_destructor)(void *self);
     X(node_get_child_count, "Node", "get_child_count", 894402480)                                                      \
     X(node_get_child, "Node", "get_child", 541253412)                                                                  \
     X(node_queue_free, "Node", "queue_free", 3218959716)                                                               \
+    X(node_is_inside_tree, "Node", "is_inside_tree", 36873697)                                                         \
     X(node3d_get_global_transform, "Node3D", "get_global_transform", 3229777777)                                       \
     X(node3d_set_global_transform, "Node3D", "set_global_transform", 2952846383)                                       \
     X(node3d_get_transform, "Node3D", "get_transform", 3229777777)                                                     \
@@ -106,8 +107,28 @@ typedef void (*gd_destructor)(void *self);
     X(multimesh_is_using_colors, "MultiMesh", "is_using_colors", 36873697)                                             \
     X(multimesh_is_using_custom_data, "MultiMesh", "is_using_custom_data", 36873697)
 
+// X(member, type, its name in Godot, method, hash)
+#define GD_BUILTINS(X)                                                                                                 \
+    X(dictionary_keys, GD_DICTIONARY, "Dictionary", "keys", 4144163970)                                                \
+    X(callable_is_valid, GD_CALLABLE, "Callable", "is_valid", 3918633141)                                              \
+    X(size[GD_ARRAY], GD_ARRAY, "Array", "size", 3173160232)                                                           \
+    X(size[GD_BYTES], GD_BYTES, "PackedByteArray", "size", 3173160232)                                                 \
+    X(size[GD_INT32S], GD_INT32S, "PackedInt32Array", "size", 3173160232)                                              \
+    X(size[GD_INT64S], GD_INT64S, "PackedInt64Array", "size", 3173160232)                                              \
+    X(size[GD_FLOAT32S], GD_FLOAT32S, "PackedFloat32Array", "size", 3173160232)                                        \
+    X(size[GD_FLOAT64S], GD_FLOAT64S, "PackedFloat64Array", "size", 3173160232)                                        \
+    X(size[GD_STRINGS], GD_STRINGS, "PackedStringArray", "size", 3173160232)                                           \
+    X(resize[GD_ARRAY], GD_ARRAY, "Array", "resize", 848867239)                                                        \
+    X(resize[GD_BYTES], GD_BYTES, "PackedByteArray", "resize", 848867239)                                              \
+    X(resize[GD_INT32S], GD_INT32S, "PackedInt32Array", "resize", 848867239)                                           \
+    X(resize[GD_INT64S], GD_INT64S, "PackedInt64Array", "resize", 848867239)                                           \
+    X(resize[GD_FLOAT32S], GD_FLOAT32S, "PackedFloat32Array", "resize", 848867239)                                     \
+    X(resize[GD_FLOAT64S], GD_FLOAT64S, "PackedFloat64Array", "resize", 848867239)                                     \
+    X(resize[GD_STRINGS], GD_STRINGS, "PackedStringArray", "resize", 848867239)
+
 // Godot's classes that objects from scripts are checked against.
 #define GD_CLASS_TAGS(X)                                                                                               \
+    X(node, "Node")                                                                                                    \
     X(node3d, "Node3D")                                                                                                \
     X(multimesh, "MultiMesh")                                                                                          \
     X(packed_scene, "PackedScene")
@@ -148,6 +169,7 @@ const gd_string_name *gd_name(const char *text);
 void gd_api_unload(void);
 // Whether the calling thread is the one that the extension was loaded by, which runs the tree.
 bool gd_on_main_thread(void);
+bool gd_in_editor(void);
 // Prints an error as Godot does. `where`: the class and method that it is of.
 void gd_error_print(const char *where, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gd_warning_print(const char *where, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -2,6 +2,7 @@
 
 #include "variant.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,40 @@ static void forget_property(void *self, const gd_property *p)
     }
 }
 
+static gd_instance *all_instances;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
+
+static void list_instance(gd_instance *instance)
+{
+    pthread_mutex_lock(&all_lock);
+    instance->next = all_instances;
+    instance->place = &all_instances;
+    if (instance->next) {
+        instance->next->place = &instance->next;
+    }
+    all_instances = instance;
+    pthread_mutex_unlock(&all_lock);
+}
+
+static void unlist_instance(gd_instance *instance)
+{
+    pthread_mutex_lock(&all_lock);
+    *instance->place = instance->next;
+    if (instance->next) {
+        instance->next->place = instance->place;
+    }
+    pthread_mutex_unlock(&all_lock);
+}
+
+void gd_class_each(const gd_class *type, void (*act)(void *self))
+{
+    for (gd_instance *instance = all_instances; instance; instance = instance->next) {
+        if (instance->type == type) {
+            act(instance);
+        }
+    }
+}
+
 static const gd_binding_callbacks no_callbacks = {0};
 
 static void *make_instance(const gd_class *type, gd_object object)
@@ -60,15 +95,14 @@ static void *make_instance(const gd_class *type, gd_object object)
         preset_property(self, p);
     }
     gd.object_set_binding(object, gd.library, self, &no_callbacks);
-    if (type->create) {
-        type->create(self);
-    }
+    list_instance(self);
     return self;
 }
 
 void gd_instance_release(void *self)
 {
     gd_instance *instance = self;
+    unlist_instance(instance);
     for (const gd_property *p = instance->type->properties; p && p->name; p++) {
         forget_property(self, p);
     }
@@ -260,8 +294,24 @@ static void on_call(void *method_data, void *self, const gd_variant *const *vari
 
 // ---- properties' accessors -----------------------------------------------------------------------------------------
 
+// As Godot's own nodes have it: those in the tree belong to the thread that runs it.
+static bool may_access(const gd_property *p, const gd_instance *instance)
+{
+    gd_bool in_tree = 0;
+    if (!gd_on_main_thread() && instance->object && gd.object_cast_to(instance->object, gd.tag.node)) {
+        gd.method_ptrcall(gd.method.node_is_inside_tree, instance->object, NULL, &in_tree);
+    }
+    if (in_tree) {
+        gd_error_print(p->name, "The properties of Tramline's nodes belong to the thread that runs the scene tree; use set_deferred() from others.");
+    }
+    return !in_tree;
+}
+
 static void set_property(const gd_property *p, void *self, const void *value)
 {
+    if (!may_access(p, self)) {
+        return;
+    }
     void *place = at(self, p);
     switch (p->type) {
     case GD_BOOL: *(gd_bool *)place = *(const gd_bool *)value; break;
@@ -283,6 +333,10 @@ static void set_property(const gd_property *p, void *self, const void *value)
 
 static void get_property(const gd_property *p, void *self, any_value *out)
 {
+    if (!may_access(p, self)) { // it may be set just now
+        make_empty(p->type, out);
+        return;
+    }
     void *place = at(self, p);
     switch (p->type) {
     case GD_BOOL: *(gd_bool *)out = *(gd_bool *)place; break;

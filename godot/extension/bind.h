@@ -14,9 +14,11 @@ typedef struct gd_class gd_class;
 typedef struct gd_instance {
     const gd_class *type;
     gd_object object; // NULL: the engine has freed it while it was at work
+    struct gd_instance *next, **place; // in the list of all
 } gd_instance;
 
-// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it.
+// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are refused
+// outside of the main thread; what is in no tree, any thread may make and fill.
 typedef struct gd_property {
     const char *name;
     gd_type type;
@@ -50,6 +52,20 @@ enum {
     GD_GIVES_ERROR = 1 << 17, // its number is an Error
 };
 
+// A method's line in its class's list, which is written X(name, result, flags, arguments…): its function is
+// PREFIX_NAME(self, args, ret). Without arguments: GD_NONE.
+#define GD_DECLARE(prefix, method) void prefix##_##method(void *self, const void *const *args, void *ret);
+#define GD_ENTRY(prefix, method, result, flags, ...) {#method, prefix##_##method, result, flags, {__VA_ARGS__}},
+#define GD_NONE {0}
+// Arguments that many of them have.
+#define GD_ID {GD_INT, "id"}
+#define GD_GROUP {GD_INT, "group"}
+#define GD_KIND_NAME {GD_STRING, "kind_name"}
+#define GD_TRANSFORM {GD_TRANSFORM3D, "transform"}
+#define GD_DATA {GD_BYTES, "data"}
+#define GD_CARRIER {GD_INT, "carrier", .optional = true}
+#define GD_VALUES {GD_DICTIONARY, "values", .optional = true}
+
 typedef struct gd_signal {
     const char *name;
     gd_argument arguments[GD_ARGUMENTS_MAX];
@@ -63,7 +79,6 @@ typedef struct gd_constant {
 struct gd_class {
     const char *name, *parent;
     size_t bytes; // of an instance
-    void (*create)(void *self); // all of it is 0, properties are preset
     // False: it is at work, and calls gd_instance_release() once it is done. Its object is NULL then.
     bool (*destroy)(void *self);
     void (*notify)(void *self, int32_t what);
@@ -76,6 +91,8 @@ struct gd_class {
 
 bool gd_class_register(const gd_class *type);
 void gd_class_unregister(const gd_class *type);
+// Calls `act` with each instance of the class that there is; it must not release any.
+void gd_class_each(const gd_class *type, void (*act)(void *self));
 // The instance of an object, if it is one of that class; NULL otherwise.
 void *gd_instance_of(gd_object object, const gd_class *type);
 // Destroys what the properties hold, and frees.

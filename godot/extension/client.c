@@ -4,7 +4,6 @@
 #include "variant.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@ enum {
     SETTLED_US = 500000,        // no more entities for so long: all have come
     TAKE_OVER_US_MAX = 5000000, // a new connection is shown after that, even if it has not got as much as the old one had
     RATE_US = 1000000,
+    TIDY_US = 500000,
     STEP_US_MAX = 100000,       // of a step, that counts as silence
 };
 #define DELAY_TICKS_MIN 1.5 // the display behind the server
@@ -352,7 +352,6 @@ static void measure(client_node *c, uint64_t now_us)
     c->kbit_s_now = good ? (double)(bytes - c->rate_bytes) * 8e3 / (double)(now_us - c->rate_us) : 0;
     c->rate_us = now_us;
     c->rate_bytes = bytes;
-    client_drop_freed_draws(c);
 }
 
 static void tell_state(client_node *c)
@@ -387,45 +386,24 @@ static bool step_link(client_node *c, client_link *link, uint64_t now_us)
     return !c->doomed;
 }
 
-static client_node *all_clients;
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
-
-void client_on_create(void *self)
+static void end_untold(void *self)
 {
     client_node *c = self;
-    pthread_mutex_lock(&all_lock);
-    c->next_client = all_clients;
-    c->place = &all_clients;
-    if (c->next_client) {
-        c->next_client->place = &c->next_client;
-    }
-    all_clients = c;
-    pthread_mutex_unlock(&all_lock);
+    c->instance.object = NULL; // nobody is told any more
+    client_link_close(&c->next);
+    client_link_close(&c->shown);
+    c->wanted = false;
 }
 
-void client_end_all(void)
-{
-    for (client_node *c = all_clients; c; c = c->next_client) {
-        c->instance.object = NULL; // nobody is told any more
-        client_link_close(&c->next);
-        client_link_close(&c->shown);
-        c->wanted = false;
-    }
-}
+void client_end_all(void) { gd_class_each(&client_class, end_untold); }
 
 static void release(client_node *c)
 {
-    pthread_mutex_lock(&all_lock);
-    *c->place = c->next_client;
-    if (c->next_client) {
-        c->next_client->place = c->place;
-    }
-    pthread_mutex_unlock(&all_lock);
     close_all(c);
     kind_list_destroy(c->list);
     client_drop_draws(c);
     client_unspawn_all(c);
-    free(c->nodes);
+    node_list_free(&c->nodes);
     free(c->poses);
     free(c->out);
 }
@@ -454,8 +432,8 @@ static void step(client_node *c)
     if (!c->doomed) {
         measure(c, now_us);
         client_move_spawned(c);
-        for (uint32_t i = 0; i < c->node_count && !c->doomed; i++) {
-            entity_follow(c->nodes[i], c);
+        for (uint32_t i = 0; i < c->nodes.count && !c->doomed; i++) {
+            entity_follow(c->nodes.nodes[i], c);
         }
     }
     c->step_ms = (double)(client_now_us() - now_us) / 1000;
@@ -466,11 +444,14 @@ static void step(client_node *c)
     }
 }
 
-static bool in_editor(void)
+// From time to time, connected or not: what is kept for MultiMeshes goes soon after them.
+static void tidy(client_node *c)
 {
-    gd_bool hint = 0;
-    gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &hint);
-    return hint;
+    uint64_t now_us = client_now_us();
+    if (now_us - c->tidied_us >= TIDY_US) {
+        c->tidied_us = now_us;
+        client_drop_freed_draws(c);
+    }
 }
 
 static void on_process(client_node *c)
@@ -480,8 +461,11 @@ static void on_process(client_node *c)
             gd_error_print("TramlineClient", "It works on the main thread alone; set process_thread_group to the main thread.");
         }
         c->told_thread = true;
-    } else if (c->wanted && !c->busy) {
-        step(c);
+    } else if (!c->busy) {
+        tidy(c);
+        if (c->wanted) {
+            step(c);
+        }
     }
 }
 
@@ -493,11 +477,12 @@ void client_on_notify(void *self, int32_t what)
         gd.method_ptrcall(gd.method.node_set_process_mode, c->instance.object, (const void *[]){&(int64_t){3}}, NULL); // always, also when paused
         break;
     case GD_NOTIFICATION_READY:
-        if (c->autoconnect && !in_editor()) {
+        if (c->autoconnect && !gd_in_editor()) {
             begin(c);
         }
         break;
     case GD_NOTIFICATION_ENTER_TREE: gd.method_ptrcall(gd.method.node_set_process_internal, c->instance.object, (const void *[]){&(gd_bool){1}}, NULL); break;
+    case GD_NOTIFICATION_EXIT_TREE: client_drop_draws(c); break; // nobody tidies up out there
     case GD_NOTIFICATION_INTERNAL_PROCESS: on_process(c); break;
     default: break;
     }
@@ -506,10 +491,10 @@ void client_on_notify(void *self, int32_t what)
 bool client_on_destroy(void *self)
 {
     client_node *c = self;
-    for (uint32_t i = 0; i < c->node_count; i++) {
-        entity_client_gone(c->nodes[i]);
+    for (uint32_t i = 0; i < c->nodes.count; i++) {
+        entity_client_gone(c->nodes.nodes[i]);
     }
-    c->node_count = 0;
+    c->nodes.count = 0;
     c->doomed = true;
     if (c->busy) {
         return false;
@@ -518,33 +503,9 @@ bool client_on_destroy(void *self)
     return true;
 }
 
-bool client_add_node(client_node *c, struct entity_node *node)
-{
-    if (c->doomed) {
-        return false;
-    }
-    if (c->node_count == c->node_room) {
-        uint32_t room = c->node_room ? 2 * c->node_room : 64;
-        struct entity_node **nodes = realloc(c->nodes, room * sizeof *nodes);
-        if (!nodes) {
-            return false;
-        }
-        c->nodes = nodes;
-        c->node_room = room;
-    }
-    c->nodes[c->node_count++] = node;
-    return true;
-}
+bool client_add_node(client_node *c, struct entity_node *node) { return !c->doomed && node_list_add(&c->nodes, node); }
 
-void client_remove_node(client_node *c, struct entity_node *node)
-{
-    for (uint32_t i = 0; i < c->node_count; i++) {
-        if (c->nodes[i] == node) {
-            memmove(&c->nodes[i], &c->nodes[i + 1], (--c->node_count - i) * sizeof *c->nodes);
-            return;
-        }
-    }
-}
+void client_remove_node(client_node *c, struct entity_node *node) { node_list_remove(&c->nodes, node); }
 
 // ---- methods of its life -------------------------------------------------------------------------------------------
 

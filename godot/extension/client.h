@@ -12,11 +12,10 @@
 
 #include "idmap.h"
 #include "kind.h"
+#include "node_list.h"
 
 #include "tramline/client.h"
 #include "tramline/token.h"
-
-struct entity_node;
 
 typedef enum client_state { CLIENT_DISCONNECTED, CLIENT_CONNECTING, CLIENT_JOINING, CLIENT_LIVE } client_state;
 
@@ -62,7 +61,6 @@ typedef struct own_entity {
 
 typedef struct client_node {
     gd_instance instance;
-    struct client_node *next_client, **place; // in the list of all
     // properties
     gd_packed addresses, fingerprints;
     gd_string ca_file, token;
@@ -100,13 +98,12 @@ typedef struct client_node {
     tl_pose *poses;
     uint32_t pose_room;
     draw_target draws[DRAWS_MAX];
-    uint64_t draw_clock;
+    uint64_t draw_clock, tidied_us;
     own_entity own[OWN_MAX];
     int own_count;
     idmap spawned; // entity to the object id of its node
     idmap moved;   // those of them that are no TramlineEntity: the client itself moves them
-    struct entity_node **nodes;
-    uint32_t node_count, node_room;
+    node_list nodes;
 } client_node;
 
 extern const gd_class client_class;
@@ -114,7 +111,6 @@ extern const gd_signal client_signals[];
 
 // ---- between its files ----
 uint64_t client_now_us(void);
-void client_on_create(void *self);
 bool client_on_destroy(void *self);
 void client_end_all(void); // the library is about to go
 void client_on_notify(void *self, int32_t what);
@@ -142,14 +138,42 @@ bool client_add_node(client_node *c, struct entity_node *node);
 void client_remove_node(client_node *c, struct entity_node *node);
 void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point); // entity 0: the point
 
+// What scripts can call: each is a function client_NAME, see GD_DECLARE.
 #define CLIENT_METHODS(X)                                                                                              \
-    X(connect_to_server) X(disconnect_from_server) X(get_state) X(get_state_text) X(get_address) X(get_server_tick)    \
-    X(get_display_tick) X(get_frame_tick) X(get_tick_hz) X(get_stats) X(get_kind_names)                                \
-    X(get_entities) X(get_entity) X(has_entity) X(get_transform) X(get_transforms) X(get_transforms_at)                \
-    X(fill_multimesh) X(update_multimeshes) X(set_origin) X(get_origin) X(get_node_of)                                 \
-    X(send_message) X(request_create) X(request_update) X(request_delete) X(set_own_entity)                            \
-    X(observe_entity) X(observe_point) X(apply_frame) X(transport_connected)
-#define CLIENT_DECLARE(name) void client_##name(void *self, const void *const *args, void *ret);
+    X(connect_to_server, GD_INT, GD_GIVES_ERROR, GD_NONE)                                                              \
+    X(disconnect_from_server, GD_NIL, 0, GD_NONE)                                                                      \
+    X(get_state, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                     \
+    X(get_state_text, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_address, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                                \
+    X(get_server_tick, GD_FLOAT, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_display_tick, GD_FLOAT, GD_METHOD_CONST, GD_NONE)                                                            \
+    X(get_frame_tick, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                \
+    X(get_tick_hz, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                   \
+    X(get_stats, GD_DICTIONARY, GD_METHOD_CONST, GD_NONE)                                                              \
+    X(get_kind_names, GD_STRINGS, GD_METHOD_CONST, GD_NONE)                                                            \
+    X(get_entities, GD_INT64S, 0, GD_NONE)                                                                             \
+    X(get_entity, GD_DICTIONARY, GD_METHOD_CONST, GD_ID)                                                               \
+    X(has_entity, GD_BOOL, GD_METHOD_CONST, GD_ID)                                                                     \
+    X(get_transform, GD_TRANSFORM3D, GD_METHOD_CONST, GD_ID)                                                           \
+    X(get_transforms, GD_FLOAT64S, 0, {GD_INT64S, "ids", .optional = true})                                            \
+    X(get_transforms_at, GD_DICTIONARY, 0, {GD_FLOAT, "tick"}, {GD_BOOL, "smooth", .optional = true})                  \
+    X(fill_multimesh, GD_INT, 0,                                                                                       \
+      {GD_OBJECT, "multimesh", "MultiMesh"}, GD_KIND_NAME, {GD_VECTOR3, "offset", .optional = true})                   \
+    X(update_multimeshes, GD_INT32S, 0, {GD_ARRAY, "multimeshes", "MultiMesh"}, {GD_STRINGS, "kind_names"})            \
+    X(set_origin, GD_NIL, 0, {GD_FLOAT, "x"}, {GD_FLOAT, "y"}, {GD_FLOAT, "z"})                                        \
+    X(get_origin, GD_FLOAT64S, GD_METHOD_CONST, GD_NONE)                                                               \
+    X(get_node_of, GD_INT, GD_METHOD_CONST, GD_ID)                                                                     \
+    X(send_message, GD_INT, GD_GIVES_ERROR, GD_DATA)                                                                   \
+    X(request_create, GD_INT, 0,                                                                                       \
+      GD_KIND_NAME, GD_TRANSFORM, GD_CARRIER, GD_VALUES, {GD_BOOL, "own", .optional = true, .preset = 1})              \
+    X(request_update, GD_INT, 0, GD_ID, {GD_DICTIONARY, "values"})                                                     \
+    X(request_delete, GD_INT, 0, GD_ID)                                                                                \
+    X(set_own_entity, GD_INT, GD_GIVES_ERROR, GD_ID, GD_TRANSFORM, GD_CARRIER, GD_VALUES)                              \
+    X(observe_entity, GD_NIL, 0, GD_ID)                                                                                \
+    X(observe_point, GD_NIL, 0, {GD_FLOAT, "x"}, {GD_FLOAT, "y"}, {GD_FLOAT, "z"})                                     \
+    X(apply_frame, GD_INT, GD_GIVES_ERROR, GD_DATA)                                                                    \
+    X(transport_connected, GD_NIL, 0, GD_NONE)
+#define CLIENT_DECLARE(method, ...) GD_DECLARE(client, method)
 CLIENT_METHODS(CLIENT_DECLARE)
 #undef CLIENT_DECLARE
 

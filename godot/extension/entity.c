@@ -464,14 +464,12 @@ void entity_bind(entity_node *e, client_node *c, tl_entity_id id)
 
 static void on_enter(entity_node *e)
 {
-    gd_bool editor = 0;
-    gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &editor);
     gd_object parent = parent_of(e->instance.object);
     e->in_tree = true;
     e->alone = !parent || !gd.object_cast_to(parent, gd.tag.node3d);
     e->shown_any = false;
     e->faults_told = e->fields_told = 0;
-    if (editor || e->spawned || !gd_on_main_thread()) {
+    if (gd_in_editor() || e->spawned || !gd_on_main_thread()) {
         return;
     }
     server_node *server;

@@ -27,9 +27,7 @@ static void on_notify(void *self, int32_t what)
 {
     observer_node *o = self;
     if (what == GD_NOTIFICATION_ENTER_TREE) {
-        gd_bool editor = 0;
-        gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &editor);
-        gd.method_ptrcall(gd.method.node_set_process_internal, o->instance.object, (const void *[]){&(gd_bool){!editor}}, NULL);
+        gd.method_ptrcall(gd.method.node_set_process_internal, o->instance.object, (const void *[]){&(gd_bool){!gd_in_editor()}}, NULL);
     } else if (what == GD_NOTIFICATION_INTERNAL_PROCESS) {
         on_process(o);
     }

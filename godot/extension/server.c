@@ -5,7 +5,6 @@
 
 #include "tramline/inspect.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,30 +267,8 @@ static void follow_state(server_node *s)
     }
 }
 
-static server_node *all_servers;
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
-
-void server_on_create(void *self)
-{
-    server_node *s = self;
-    pthread_mutex_lock(&all_lock);
-    s->next = all_servers;
-    s->place = &all_servers;
-    if (s->next) {
-        s->next->place = &s->next;
-    }
-    all_servers = s;
-    pthread_mutex_unlock(&all_lock);
-}
-
 static void release(server_node *s)
 {
-    pthread_mutex_lock(&all_lock);
-    *s->place = s->next;
-    if (s->next) {
-        s->next->place = s->place;
-    }
-    pthread_mutex_unlock(&all_lock);
     end_now(s, SERVER_STOPPED);
     server_drop_events(s);
     free(s->scratch);
@@ -324,20 +301,14 @@ static void step(server_node *s)
     }
 }
 
-void server_end_all(void)
+static void end_untold(void *self)
 {
-    for (server_node *s = all_servers; s; s = s->next) {
-        s->instance.object = NULL; // nobody is told any more
-        end_now(s, SERVER_STOPPED);
-    }
+    server_node *s = self;
+    s->instance.object = NULL; // nobody is told any more
+    end_now(s, SERVER_STOPPED);
 }
 
-static bool in_editor(void)
-{
-    gd_bool hint = 0;
-    gd.method_ptrcall(gd.method.engine_is_editor_hint, gd.engine, NULL, &hint);
-    return hint;
-}
+void server_end_all(void) { gd_class_each(&server_class, end_untold); }
 
 static void on_process(server_node *s)
 {
@@ -362,7 +333,7 @@ void server_on_notify(void *self, int32_t what)
         gd.method_ptrcall(gd.method.node_set_process_mode, s->instance.object, (const void *[]){&(int64_t){3}}, NULL); // always, also when paused
         break;
     case GD_NOTIFICATION_READY:
-        if (s->autostart && !in_editor()) {
+        if (s->autostart && !gd_in_editor()) {
             begin(s);
         }
         break;
@@ -375,12 +346,10 @@ void server_on_notify(void *self, int32_t what)
 bool server_on_destroy(void *self)
 {
     server_node *s = self;
-    for (uint32_t i = 0; i < s->node_count; i++) {
-        entity_server_gone(s->nodes[i]);
+    for (uint32_t i = 0; i < s->nodes.count; i++) {
+        entity_server_gone(s->nodes.nodes[i]);
     }
-    free(s->nodes);
-    s->nodes = NULL;
-    s->node_count = s->node_room = 0;
+    node_list_free(&s->nodes);
     s->doomed = true;
     if (s->busy) {
         return false;
@@ -389,32 +358,11 @@ bool server_on_destroy(void *self)
     return true;
 }
 
-bool server_add_node(server_node *s, struct entity_node *node)
-{
-    if (s->doomed) {
-        return false;
-    }
-    if (s->node_count == s->node_room) {
-        uint32_t room = s->node_room ? 2 * s->node_room : 64;
-        struct entity_node **nodes = realloc(s->nodes, room * sizeof *nodes);
-        if (!nodes) {
-            return false;
-        }
-        s->nodes = nodes;
-        s->node_room = room;
-    }
-    s->nodes[s->node_count++] = node;
-    return true;
-}
+bool server_add_node(server_node *s, struct entity_node *node) { return !s->doomed && node_list_add(&s->nodes, node); }
 
 void server_forget_node(server_node *s, struct entity_node *node, tl_entity_id made)
 {
-    for (uint32_t i = 0; i < s->node_count; i++) {
-        if (s->nodes[i] == node) {
-            memmove(&s->nodes[i], &s->nodes[i + 1], (--s->node_count - i) * sizeof *s->nodes);
-            break;
-        }
-    }
+    node_list_remove(&s->nodes, node);
     if (made && s->abandoned_count == s->abandoned_room) {
         uint32_t room = s->abandoned_room ? 2 * s->abandoned_room : 64;
         tl_entity_id *ids = realloc(s->abandoned, room * sizeof *ids);

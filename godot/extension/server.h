@@ -9,11 +9,10 @@
 #define GODOT_SERVER_H
 
 #include "kind.h"
+#include "node_list.h"
 #include "peers.h"
 
 #include "tramline/server.h"
-
-struct entity_node;
 
 typedef enum server_state { SERVER_STOPPED, SERVER_JOINING, SERVER_RUNNING, SERVER_LEAVING, SERVER_FENCED, SERVER_FAILED } server_state;
 
@@ -42,7 +41,6 @@ typedef struct ref_cache {
 
 typedef struct server_node {
     gd_instance instance;
-    struct server_node *next, **place; // in the list of all
     // properties
     gd_string store_uri, server_name, address, certificate_file, key_file, token_key_file;
     int64_t tick_hz, entities_max, groups_max, clients_max, kbit_s;
@@ -71,8 +69,7 @@ typedef struct server_node {
     uint64_t cache_clock;
     double *scratch; // of bulk calls
     size_t scratch_bytes;
-    struct entity_node **nodes; // TramlineEntity that publish here
-    uint32_t node_count, node_room;
+    node_list nodes; // TramlineEntity that publish here
     tl_group_id node_group; // of nodes that name none
     tl_entity_id *abandoned; // entities of nodes that are gone
     uint32_t abandoned_count, abandoned_room;
@@ -88,7 +85,6 @@ extern const gd_class server_class;
 bool server_can_change(server_node *s, const char *method);
 bool server_can_read(const server_node *s, const char *method);
 extern const gd_signal server_signals[];
-void server_on_create(void *self);
 bool server_on_destroy(void *self);
 void server_on_notify(void *self, int32_t what);
 tl_server_callbacks server_callbacks(server_node *s);
@@ -106,15 +102,44 @@ bool server_add_node(server_node *s, struct entity_node *node);
 // It no longer publishes here; what it has made (0: nothing) goes at the next tick.
 void server_forget_node(server_node *s, struct entity_node *node, tl_entity_id made);
 
-// Methods, by their names in scripts.
+// What scripts can call: each is a function server_NAME, see GD_DECLARE.
 #define SERVER_METHODS(X)                                                                                              \
-    X(start) X(stop) X(stop_now) X(get_state) X(get_state_text) X(get_port) X(get_fingerprint) X(get_server_number)    \
-    X(get_tick) X(get_time_s) X(get_stats)                                                                             \
-    X(create_group) X(delete_group) X(owns_group) X(give_group) X(keep_group) X(get_group_entities) X(get_entities)                  \
-    X(create_entity) X(create_entities) X(delete_entity) X(set_entity) X(set_transform) X(set_carrier)                 \
-    X(set_transforms) X(get_transforms) X(get_entity) X(has_entity)                                                    \
-    X(send_message) X(drop_client) X(add_custom_peer) X(receive_custom) X(remove_custom_peer)
-#define SERVER_DECLARE(name) void server_##name(void *self, const void *const *args, void *ret);
+    X(start, GD_INT, GD_GIVES_ERROR, GD_NONE)                                                                          \
+    X(stop, GD_NIL, 0, GD_NONE)                                                                                        \
+    X(stop_now, GD_NIL, 0, GD_NONE)                                                                                    \
+    X(get_state, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                     \
+    X(get_state_text, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_port, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                      \
+    X(get_fingerprint, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                            \
+    X(get_server_number, GD_INT, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_tick, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                      \
+    X(get_time_s, GD_FLOAT, GD_METHOD_CONST, GD_NONE)                                                                  \
+    X(get_stats, GD_DICTIONARY, GD_METHOD_CONST, GD_NONE)                                                              \
+    X(create_group, GD_INT, 0, {GD_INT, "group", .optional = true})                                                    \
+    X(delete_group, GD_INT, GD_GIVES_ERROR, GD_GROUP)                                                                  \
+    X(owns_group, GD_BOOL, GD_METHOD_CONST, GD_GROUP)                                                                  \
+    X(keep_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_BOOL, "keep", .optional = true, .preset = 1})                  \
+    X(give_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_INT, "server_number"})                                         \
+    X(get_group_entities, GD_INT64S, 0, GD_GROUP)                                                                      \
+    X(get_entities, GD_INT64S, 0, GD_NONE)                                                                             \
+    X(create_entity, GD_INT, 0,                                                                                        \
+      GD_KIND_NAME, GD_GROUP, GD_TRANSFORM, GD_CARRIER, GD_VALUES, {GD_INT, "id", .optional = true})                   \
+    X(create_entities, GD_INT64S, 0, GD_KIND_NAME, GD_GROUP, {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"})          \
+    X(delete_entity, GD_INT, GD_GIVES_ERROR, GD_ID)                                                                    \
+    X(set_entity, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_DICTIONARY, "values"})                                            \
+    X(set_transform, GD_INT, GD_GIVES_ERROR, GD_ID, GD_TRANSFORM)                                                      \
+    X(set_carrier, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_INT, "carrier"}, GD_TRANSFORM, GD_VALUES)                        \
+    X(set_transforms, GD_INT, 0,                                                                                       \
+      {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"}, {GD_FLOAT64S, "velocities", .optional = true})                  \
+    X(get_transforms, GD_FLOAT64S, 0, {GD_INT64S, "ids"})                                                              \
+    X(get_entity, GD_DICTIONARY, GD_METHOD_CONST, GD_ID)                                                               \
+    X(has_entity, GD_BOOL, GD_METHOD_CONST, GD_ID)                                                                     \
+    X(send_message, GD_INT, GD_GIVES_ERROR, {GD_INT, "client"}, GD_DATA)                                               \
+    X(drop_client, GD_NIL, 0, {GD_INT, "client"}, {GD_STRING, "reason", .optional = true})                             \
+    X(add_custom_peer, GD_INT, 0, GD_NONE)                                                                             \
+    X(receive_custom, GD_INT, GD_GIVES_ERROR, {GD_INT, "peer"}, GD_DATA)                                               \
+    X(remove_custom_peer, GD_NIL, 0, {GD_INT, "peer"})
+#define SERVER_DECLARE(method, ...) GD_DECLARE(server, method)
 SERVER_METHODS(SERVER_DECLARE)
 #undef SERVER_DECLARE
 

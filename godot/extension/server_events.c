@@ -50,8 +50,8 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
             tl_server_delete_entity(server, ref);
         }
     }
-    for (uint32_t i = 0; i < s->node_count && !s->doomed; i++) {
-        entity_publish(s->nodes[i], s);
+    for (uint32_t i = 0; i < s->nodes.count && !s->doomed; i++) {
+        entity_publish(s->nodes.nodes[i], s);
     }
     s->ticking = false;
 }

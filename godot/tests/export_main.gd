@@ -31,7 +31,8 @@ func _started() -> void:
 func _process(_delta: float) -> void:
 	var there := id != 0 and client.has_entity(id) and client.get_transform(id).origin.distance_to(Vector3(1, 2, 3)) < 0.05
 	if there:
-		print("debug build: ", OS.is_debug_build(), ", exported: ", OS.has_feature("template"))
+		print("debug build: ", OS.is_debug_build(), ", exported: ", OS.has_feature("template"),
+				", double precision" if OS.has_feature("double") else ", single precision")
 		print("GAME PASSED")
 	if there or Time.get_ticks_msec() - begun_ms > 20000:
 		get_tree().quit(0 if there else 1)

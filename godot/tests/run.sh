@@ -5,7 +5,8 @@
 #
 # The project is copied into a folder of its own, with the addon in it, as a user would have it. TRAMLINE_ADDON is the
 # addon's folder; TRAMLINE_PROGRAM and TRAMLINE_TRUTH are programs that some tests start (see CMakeLists.txt, which sets
-# all of them). KEEP_LOG names a file for all that was said. The exit status is 77 where Godot cannot be had: CTest then reports the test as skipped.
+# all of them). TRAMLINE_GODOT names another Godot than the one that is fetched or built. KEEP_LOG names a file for all that
+# was said. The exit status is 77 where Godot cannot be had, or not in that precision: CTest then reports the test as skipped.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,10 +15,18 @@ precision=$1 name=$2
 case $precision in
 single) fetch=get-godot.sh ;;
 double) fetch=get-godot-double.sh ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 status=0
-godot=$("$root/scripts/$fetch") || status=$?
+if [ -n "${TRAMLINE_GODOT:-}" ]; then
+    godot=$TRAMLINE_GODOT
+    version=$("$godot" --headless --version)
+    case $version in *.double*) its=double ;; *) its=single ;; esac
+    [ $its = "$precision" ] || { echo "$version is of $its precision"; exit 77; }
+    echo "in Godot $version"
+else
+    godot=$("$root/scripts/$fetch") || status=$?
+fi
 [ $status != 3 ] || exit 77
 [ $status = 0 ] || exit 1
 : "${TRAMLINE_ADDON:=$root/build/release/godot/addons/tramline}"
@@ -61,6 +70,12 @@ if [ $status != 0 ]; then
     exit 1
 fi
 grep -q '^TEST PASSED$' "$work/log" || { echo "run.sh: it did not come to its end"; exit 1; }
+# What is to be told of is told, once and not each time.
+sed -n 's/^# Provokes once: //p' "$project/test_$name.gd" >"$work/wanted"
+while read -r text; do
+    count=$(grep -cF "ERROR: $text" "$work/log") || true
+    [ "$count" = 1 ] || { echo "run.sh: told $count times: $text"; exit 1; }
+done <"$work/wanted"
 # What the engine complains of is a fault, unless the test provokes it.
 if ! grep -q '^# Provokes errors' "$project/test_$name.gd" && grep -E '^(SCRIPT ERROR|ERROR|USER ERROR|WARNING|USER WARNING):' "$work/log"; then
     echo "run.sh: the lines above are errors"

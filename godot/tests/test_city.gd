@@ -9,6 +9,7 @@ extends "harness.gd"
 const Truth := preload("truth.gd")
 const ViewCheck := preload("view_check.gd")
 const ScenarioKinds := preload("scenario_kinds.gd")
+const ReadOut := preload("read_out.gd")
 const ENTITIES := 10000
 const RIDE_S := 12.0
 # Of places, off by more than is allowed, or than twice that: where the machine is busy a server comes late, and skips ticks.
@@ -17,6 +18,9 @@ const OVER_TWICE_SHARE_MAX := 0.0001
 const CONNECTED_WITHIN_S := 6.0 # a client of a killed server is live on another one
 const OWNER_WITHIN_S := 3.0 # a dead server's groups have a living owner
 const RIGHT_WITHIN_S := 2.0 # then every view is right again
+const SHOWN_S := 3.0
+const SHOWN_OFF_M_MAX := 0.001 # what is shown, from what the library's view says in doubles
+const SHOWN_STEP_M_MAX := 0.0005 # the same, from one displayed frame to the next
 
 var scenario := "city"
 var store: String
@@ -46,6 +50,7 @@ func run() -> void:
 	for number in 3:
 		_start_client(number)
 	await _ride()
+	await _shown()
 	await _walk()
 	await _kill()
 	await _end()
@@ -149,6 +154,25 @@ func _ride() -> void:
 	for number in 3:
 		var stats: Dictionary = clients[number].get_stats()
 		print("client %d: %d kbit/s, latency %.1f ms, clock error %.2f ms" % [number, stats["kbit_s"], stats["latency_ms"], stats["clock_error_ms"]])
+
+
+# All of the city, as a display reads it: no further from the view than a float is that is near, wherever the city lies.
+func _shown() -> void:
+	var far := 10000000.0 if scenario == "far" else 0.0
+	var shown := ReadOut.new(clients[0], PackedFloat64Array([far, 0.0, -far]))
+	await process_frame
+	var end_ms := Time.get_ticks_msec() + int(1000.0 * SHOWN_S)
+	while Time.get_ticks_msec() < end_ms or shown.frames < 5:
+		await process_frame
+		shown.step()
+	shown.close()
+	print("shown: ", shown.text())
+	check_equal(shown.faults, [], "what is shown of each kind")
+	check(shown.places >= 5 * ENTITIES and shown.node_places >= 5 * ReadOut.NODES, "enough was compared")
+	check(shown.worst_m <= SHOWN_OFF_M_MAX, "MultiMeshes show everything to the millimetre: %.5f m off" % shown.worst_m)
+	check(shown.worst_step_m <= SHOWN_STEP_M_MAX, "nothing in them jitters: %.5f m" % shown.worst_step_m)
+	check(shown.worst_node_m <= SHOWN_OFF_M_MAX, "nodes show their entities to the millimetre: %.5f m off" % shown.worst_node_m)
+	check(shown.worst_node_step_m <= SHOWN_STEP_M_MAX, "none of them jitters: %.5f m" % shown.worst_node_step_m)
 
 
 # Client 0 has an avatar: it sits down in its cabin, walks to the next one, and gets off; the clients of the other servers

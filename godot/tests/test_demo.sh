@@ -1,15 +1,4 @@
 # The demo plays by itself, without a window, and compares every place that it shows with the truth. Run by run.sh, which
 # sets godot, work, precision, root and TRAMLINE_ADDON.
-editor=$("$root/scripts/get-godot.sh") || exit 77 # the build with doubles cannot import
-mkdir -p "$work/demo"
-(cd "$root/godot/demo" && tar -c --exclude=./.godot --exclude=./addons .) | tar -x -C "$work/demo"
-mkdir -p "$work/demo/addons" "$work/demo/.godot"
-cp -r "$TRAMLINE_ADDON" "$work/demo/addons/tramline"
-echo res://addons/tramline/tramline.gdextension >"$work/demo/.godot/extension_list.cfg"
-"$editor" --headless --path "$work/demo" --import >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-timeout 90 "$godot" --headless --path "$work/demo" both.tscn -- --store "$work/store" --bot --seconds 5 >"$work/log" 2>&1 ||
-    { tail -n 40 "$work/log"; echo "the demo does not hold what it should"; exit 1; }
-tail -n 20 "$work/log"
-if grep -E '^(SCRIPT )?ERROR' "$work/log"; then
-    exit 1
-fi
+. "$here/demo.sh"
+demo --bot --seconds 5

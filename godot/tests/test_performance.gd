@@ -23,6 +23,9 @@ class Probe:
 		callback.call()
 
 
+# In a window that is judged. The build with doubles is not optimized: there this script takes long to say what 100'000
+# entities do, and fewer ticks are measured; each of them is judged the same, for what it costs is the library's.
+var ticks_min := 3 if OS.has_feature("double") else 10
 var server: TramlineServer
 var client: TramlineClient
 var truth: RefCounted
@@ -60,7 +63,7 @@ func _measure_server(store: String) -> void:
 	server.stop()
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "it stops")
 	server.queue_free()
-	if not check(ticks.size() > 50, "there is something to tell: %d ticks" % ticks.size()):
+	if not check(ticks.size() >= WINDOWS * ticks_min, "there is something to tell: %d ticks" % ticks.size()):
 		return
 	print("FIGURE server, 100'000 transforms set and the tick made: ", _text(ticks))
 	var best := _best_ms(ticks)
@@ -157,7 +160,7 @@ func _best_ms(times: Array) -> float:
 	var best := INF
 	var begin := 0
 	for end in window_ends:
-		if end - begin >= 10:
+		if end - begin >= ticks_min:
 			best = minf(best, _mean_ms(times.slice(begin, end)))
 		begin = end
 	return best

@@ -1,6 +1,7 @@
 extends "harness.gd"
 # Frames over a transport of one's own: Godot's SceneMultiplayer carries them as raw bytes between two of its peers, here
-# over ENet, next to whatever else a game sends through it.
+# over ENet, next to whatever else a game sends through it. And a file: what one client tells of by frame_received is saved,
+# and another one, of no server, is shown the same from it.
 # Provokes errors.
 
 const PORT_FIRST := 20400
@@ -58,6 +59,7 @@ func run() -> void:
 	server.receive_custom(peer_of.values()[0], "not a datagram".to_utf8_buffer())
 	await seconds(0.5)
 	check_equal(client.get_state(), TramlineClient.LIVE, "the client's state after that")
+	await _through_a_file(ids, transforms)
 	client.disconnect_from_server()
 	await seconds(0.2)
 	guest.multiplayer_peer.close()
@@ -65,6 +67,66 @@ func run() -> void:
 	host.multiplayer_peer.close()
 	server.stop()
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "the server stops")
+
+
+# Each frame goes into the file with when it came. What is played from it: where everything is, what comes, and what goes.
+func _through_a_file(ids: PackedInt64Array, transforms: PackedFloat64Array) -> void:
+	var path := folder("frames").path_join("frames")
+	var recorder := new_client(server)
+	root.add_child(recorder)
+	var file := FileAccess.open(path, FileAccess.WRITE)
+	var begun_ms := Time.get_ticks_msec()
+	recorder.frame_received.connect(func(frame: PackedByteArray) -> void:
+		file.store_32(Time.get_ticks_msec() - begun_ms)
+		file.store_32(frame.size())
+		file.store_buffer(frame))
+	if not await connect_client(recorder):
+		return
+	await until(func() -> bool: return recorder.get_entities().size() == ids.size(), "who records sees everything")
+	for index in ids.size():
+		transforms[7 * index + 1] = 4.0
+	server.set_transforms(ids, transforms)
+	var late := server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(1, 2, 3)))
+	server.delete_entity(ids[1])
+	await until(func() -> bool: return recorder.has_entity(late) and not recorder.has_entity(ids[1]), "who records sees what comes and goes")
+	await seconds(0.7)
+	var seen := recorder.get_transforms_at(recorder.get_frame_tick(), false)
+	var last_tick := recorder.get_frame_tick()
+	file.close()
+	recorder.free()
+	var player := TramlineClient.new()
+	player.custom_transport = true
+	player.kinds = server.kinds
+	root.add_child(player)
+	var heard := {"entered": 0, "left": []}
+	player.entity_entered.connect(func(_id: int, _kind: String) -> void: heard["entered"] += 1)
+	player.entity_left.connect(func(id: int) -> void: heard["left"].append(id))
+	check_equal(player.connect_to_server(), OK, "connect_to_server() of who plays the file")
+	player.transport_connected()
+	await _play(player, path)
+	check_equal(player.get_state(), TramlineClient.LIVE, "the state of who plays the file")
+	check_equal(player.get_frame_tick(), last_tick, "the newest frame of the file")
+	check_equal(player.get_transforms_at(last_tick, false), seen, "what is seen from the file, and what was seen when it was made")
+	check_equal(player.get_stats()["malformed"], 0, "none of its frames was malformed")
+	check_near(player.get_transform(late).origin, Vector3(1, 2, 3), 0.03, "what came late, from the file")
+	check_equal(heard, {"entered": ids.size() + 1, "left": [ids[1]]}, "what was told of it")
+	player.free()
+
+
+# Frame by frame, as fast as it was recorded.
+func _play(player: TramlineClient, path: String) -> void:
+	var file := FileAccess.open(path, FileAccess.READ)
+	var begun_ms := Time.get_ticks_msec()
+	var played := 0
+	while file.get_position() < file.get_length():
+		var at_ms := file.get_32()
+		while Time.get_ticks_msec() - begun_ms < at_ms:
+			await process_frame
+		check_equal(player.apply_frame(file.get_buffer(file.get_32())), OK, "apply_frame() of a frame from a file")
+		played += 1
+	await process_frame
+	await process_frame
+	check(played > 10, "enough frames in the file: %d" % played)
 
 
 func _is_moved(ids: PackedInt64Array, transforms: PackedFloat64Array) -> bool:

@@ -9,7 +9,8 @@ const Rider := preload("rider.gd")
 const WAIT_S_MAX := 400.0 # for a tram
 const AVATAR_S_MAX := 10.0
 const SIT_S := 4.0
-const FRESH_S := 6.0
+const ABOARD_S := 12.0 # sitting, and walking to the next cabin
+const FRESH_S := 10.0
 const LOOK_ROUND_S := 3.0 # at the stop
 const WALK_MPS := 1.5
 const JUMP_M := 0.5 # beyond what a tram and a walk come to between two looks
@@ -29,7 +30,21 @@ func begin(main: Node3D) -> void:
 	_rider = main.rider
 	_client = main.client
 	_layout = main.layout
+	_client.connected.connect(_choose_tram, CONNECT_ONE_SHOT)
 	_run()
+
+
+# The tram that comes to a stop first once it has been walked through.
+func _choose_tram() -> void:
+	var line := _layout.line
+	var now_s := _client.get_server_tick() / _client.get_tick_hz()
+	var soonest_s := INF
+	for tram in line.tram_count:
+		for stop in line.stops:
+			var wait_s := fposmod(stop.arrive_s - tram * line.headway_s - now_s, line.period_s)
+			if wait_s >= ABOARD_S and wait_s < soonest_s:
+				soonest_s = wait_s
+				_rider.tram = tram
 
 
 func _run() -> void:
@@ -94,7 +109,7 @@ func _process(_delta: float) -> void:
 	if not _rider or _rider.avatar == 0 or not _client.has_entity(_rider.avatar):
 		_last = Vector3.INF
 		return
-	var now_s := Time.get_ticks_msec() / 1000.0
+	var now_s := _rider.time_s() # what is shown is of that time, however long the frame took
 	var at := _rider.place_of(_rider.avatar).origin
 	if _last != Vector3.INF:
 		_jump_m = maxf(_jump_m, at.distance_to(_last) - (now_s - _last_s) * (TramLine.CRUISE_MPS + WALK_MPS))
