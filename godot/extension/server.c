@@ -37,15 +37,42 @@ static void read_path(const gd_string *path, char *out, size_t bytes)
     gd.destroy[GD_STRING](&global);
 }
 
-// The store's directory.
-static void store_directory(const server_node *s, char *out, size_t bytes)
+static bool is_database(const char *uri)
 {
-    char uri[PATH_BYTES];
+    return strncmp(uri, "fdb:", 4) == 0 || strncmp(uri, "mvsqlite:", 9) == 0;
+}
+
+// The store's URI, as the library wants it: user:// and res:// within it become the paths that they stand for.
+static void store_address(const server_node *s, char *out, size_t bytes)
+{
+    char uri[PATH_BYTES], path[PATH_BYTES];
     gd_string_to_text(&s->store_uri, uri, sizeof uri);
-    const char *path = strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
-    path = path != uri && strncmp(path, "//", 2) == 0 ? path + 2 : path;
+    bool is_file = strncmp(uri, "mvsqlite:", 9) != 0;
+    const char *scheme = strncmp(uri, "fdb:", 4) == 0 ? "fdb:" : "sqlite:";
+    char *rest = strncmp(uri, scheme, strlen(scheme)) == 0 ? uri + strlen(scheme) : uri;
+    rest = strcmp(scheme, "sqlite:") == 0 && rest != uri && strncmp(rest, "//", 2) == 0 ? rest + 2 : rest;
+    if (!is_file || !rest[0]) {
+        snprintf(out, bytes, "%s", is_file ? "" : uri);
+        return;
+    }
     gd_string text;
-    gd.string_new(&text, path);
+    gd.string_new(&text, rest);
+    read_path(&text, path, sizeof path);
+    gd.destroy[GD_STRING](&text);
+    snprintf(out, bytes, "%s%s", scheme, path);
+}
+
+// Where a server keeps its certificate: in the store's directory, or with the user's data if the store is a database.
+static void own_directory(const server_node *s, char *out, size_t bytes)
+{
+    char uri[PATH_BYTES + 16];
+    store_address(s, uri, sizeof uri);
+    if (!is_database(uri)) {
+        snprintf(out, bytes, "%s", uri[0] ? uri + strlen("sqlite:") : "");
+        return;
+    }
+    gd_string text;
+    gd.string_new(&text, "user://");
     read_path(&text, out, bytes);
     gd.destroy[GD_STRING](&text);
 }
@@ -66,15 +93,14 @@ static tl_result make_world(server_node *s, tl_world_info *world)
 
 static tl_result open_store(server_node *s)
 {
-    char directory[PATH_BYTES], uri[PATH_BYTES + 8];
-    store_directory(s, directory, sizeof directory);
-    if (!directory[0]) {
-        return say(s, TL_ERR_INVALID, "store_uri is empty; give a folder, such as 'user://world'");
+    char uri[PATH_BYTES + 16];
+    store_address(s, uri, sizeof uri);
+    if (!uri[0]) {
+        return say(s, TL_ERR_INVALID, "store_uri is empty; give a folder, such as 'user://world', or a database's address");
     }
     if (s->tick_hz < 1 || s->tick_hz > 240) {
         return say(s, TL_ERR_INVALID, "tick_hz must be 1 to 240");
     }
-    snprintf(uri, sizeof uri, "sqlite:%s", directory);
     tl_result result = tl_store_open(uri, true, false, &s->store, s->text, sizeof s->text);
     if (result != TL_OK) {
         return result;
@@ -86,7 +112,7 @@ static tl_result open_store(server_node *s)
     }
     s->world_hz = world.tick_hz;
     if (result != TL_OK && !s->text[0]) {
-        snprintf(s->text, sizeof s->text, "'%s' holds no world that can be used: %s", directory, tl_result_text(result));
+        snprintf(s->text, sizeof s->text, "'%s' holds no world that can be used: %s", uri, tl_result_text(result));
     }
     return result;
 }
@@ -114,7 +140,7 @@ static tl_result open_dtls(server_node *s, const char *address, const char *name
     tl_dtls_server_def def = tl_dtls_server_def_default();
     def.self_signed = !certificate[0];
     if (def.self_signed) {
-        store_directory(s, directory, sizeof directory);
+        own_directory(s, directory, sizeof directory);
         snprintf(certificate, sizeof certificate, "%s/%s.certificate.pem", directory, name);
         snprintf(key, sizeof key, "%s/%s.key.pem", directory, name);
     }

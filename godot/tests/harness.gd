@@ -90,11 +90,17 @@ func new_field(field_name: String, type: int, predictor := 0, tolerance := 0.0) 
 	return field
 
 
+# A store of that name: a folder, or, where the test runs with a FoundationDB, a prefix in that.
+func world(store_name: String) -> String:
+	var uri := OS.get_environment("TL_STORE")
+	return uri.get_slice("?", 0) + "?prefix=" + store_name if uri.begins_with("fdb:") else folder(store_name)
+
+
 # Not yet in the tree and not started, so that a test can change it.
 func new_server(store: String, kinds: Array[TramlineKind], server_name := "alpha") -> TramlineServer:
 	var server := TramlineServer.new()
 	server.name = server_name.capitalize()
-	server.store_uri = "sqlite:" + store
+	server.store_uri = store if ":" in store else "sqlite:" + store
 	server.server_name = server_name
 	server.address = "127.0.0.1:0"
 	server.kinds = kinds

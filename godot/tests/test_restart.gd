@@ -12,7 +12,7 @@ func run() -> void:
 	var kind := new_kind("cube")
 	kind.fields = [new_field("position", TramlineField.POSITION, TramlineField.HOLD), new_field("charge", TramlineField.INTEGER)] as Array[TramlineField]
 	kinds.append(kind)
-	var store := folder("store")
+	var store := world("store")
 	var server := new_server(store, kinds)
 	if not await start(server):
 		return
@@ -39,7 +39,7 @@ func run() -> void:
 	root.add_child(other)
 	check(other.start() != OK, "a server with other kinds than the world's does not start")
 	# One that runs, and is lost hold of: the engine still ends as it should, and run.sh looks at its exit status.
-	var lost := new_server(folder("lost"), kinds)
+	var lost := new_server(world("lost"), kinds)
 	if await start(lost):
 		root.remove_child(lost)
 	check(other.get_state() == TramlineServer.FAILED and "kinds" in other.get_state_text(), "it says why: %s" % other.get_state_text())

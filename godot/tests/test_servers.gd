@@ -14,7 +14,7 @@ var ids := PackedInt64Array()
 
 func run() -> void:
 	var kinds: Array[TramlineKind] = [new_kind("cube")]
-	var store := folder("store")
+	var store := world("store")
 	alpha = new_server(store, kinds, "alpha")
 	beta = new_server(store, kinds, "beta")
 	for server: TramlineServer in [alpha, beta]:
