@@ -68,7 +68,7 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
     char uri[PATH_BYTES + 16];
     store_address(s, uri, sizeof uri);
     if (!is_database(uri)) {
-        snprintf(out, bytes, "%s", uri[0] ? uri + strlen("sqlite:") : "");
+        snprintf(out, bytes, "%.*s", (int)bytes - 1, uri[0] ? uri + strlen("sqlite:") : ""); // a longer one is no store either
         return;
     }
     gd_string text;
