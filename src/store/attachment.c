@@ -365,19 +365,22 @@ void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *hea
     pthread_mutex_unlock(&attachment->mutex);
 }
 
-void tl_attachment_tell_committed(tl_attachment *attachment, tl_work *const *records, size_t count)
+void tl_attachment_tell_committed(tl_attachment *attachment, size_t count)
 {
     uint64_t done_us = tl_clock_real_us();
     pthread_mutex_lock(&attachment->mutex);
     for (size_t i = 0; i < count; i++) {
+        tl_work *record = tl_work_queue_pop(&attachment->records);
         tell_locked(attachment, &(tl_store_event){.type = TL_STORE_COMMITTED,
                                                   .server = attachment->number,
                                                   .epoch = attachment->epoch,
-                                                  .tick = records[i]->tick,
-                                                  .begun_us = records[i]->begun_us,
+                                                  .tick = record->tick,
+                                                  .begun_us = record->begun_us,
                                                   .done_us = done_us});
-        attachment->committed_tick = records[i]->tick;
+        attachment->committed_tick = record->tick;
+        free(record);
     }
+    pthread_cond_broadcast(&attachment->idle_cond);
     pthread_mutex_unlock(&attachment->mutex);
 }
 

@@ -92,7 +92,8 @@ bool tl_attachment_went(tl_attachment *attachment, tl_activity activity, tl_resu
 bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity);
 void tl_attachment_fail(tl_attachment *attachment, const tl_fault *fault);
 void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *head);
-void tl_attachment_tell_committed(tl_attachment *attachment, tl_work *const *records, size_t count);
+// The first `count` records are committed: told, and dropped, at once.
+void tl_attachment_tell_committed(tl_attachment *attachment, size_t count);
 // The own epoch has ended: what is queued is dropped.
 void tl_attachment_tell_lost(tl_attachment *attachment, const tl_log_epoch *epoch);
 // Hands over what was followed; false, and it stays the caller's, while too much waits to be polled.

@@ -158,12 +158,13 @@ static int try_until_done(tl_fdb_worker *worker, tl_fdb_transaction *transaction
         if (code <= 0) {
             return code;
         }
+        int why = code;
         code = after_error(worker, transaction, code);
         if (code != 0) {
             return code;
         }
         if (worker->patience_us > 0 && tl_clock_steady_us() - worker->since_us > worker->patience_us) {
-            return TL_FDB_OPERATION_CANCELLED;
+            return why;
         }
     }
 }

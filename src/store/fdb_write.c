@@ -300,8 +300,7 @@ static bool step_commits(tl_fdb_store *store)
         check_lease(store, TL_ACTIVITY_COMMIT);
         return true;
     }
-    tl_attachment_tell_committed(attachment, batch, count);
-    tl_attachment_drop(attachment, &attachment->records, count);
+    tl_attachment_tell_committed(attachment, count);
     return true;
 }
 

@@ -171,8 +171,7 @@ static bool step_commits(tl_mvsqlite_store *store)
         return false;
     }
     store->lease_us = tl_clock_steady_us() + LEASE_US;
-    tl_attachment_tell_committed(attachment, batch, count);
-    tl_attachment_drop(attachment, &attachment->records, count);
+    tl_attachment_tell_committed(attachment, count);
     return true;
 }
 

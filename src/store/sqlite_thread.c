@@ -93,8 +93,7 @@ static bool step_commits(tl_sqlite_store *store)
     if (!tl_attachment_went(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
         return false;
     }
-    tl_attachment_tell_committed(attachment, batch, count);
-    tl_attachment_drop(attachment, &attachment->records, count);
+    tl_attachment_tell_committed(attachment, count);
     return true;
 }
 
