@@ -71,30 +71,29 @@ static void on_ready(tl_fdb_future *future, void *context)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-// What is due while the worker waits: a stall is told, an end is an end. Returns whether to give up.
-static bool look_up(tl_fdb_worker *worker, uint64_t *stopping_us)
+// What is due while the worker waits or tries again: a stall is told, an end is an end. Returns whether to give up.
+static bool look_up(tl_fdb_worker *worker)
 {
     tl_attachment *attachment = worker->attachment;
     uint64_t now_us = tl_clock_steady_us();
     pthread_mutex_lock(&attachment->mutex);
     bool stopping = attachment->stopping, told = attachment->troubles[worker->activity].told;
     pthread_mutex_unlock(&attachment->mutex);
-    if (stopping && *stopping_us == 0) {
-        *stopping_us = now_us;
+    if (stopping && worker->stopping_us == 0) {
+        worker->stopping_us = now_us;
     }
     if (attachment->started && !told && now_us - worker->since_us > TL_FDB_STALL_US) {
         tl_fault fault;
         no_answer(worker, &fault);
         (void)tl_attachment_went(attachment, worker->activity, fault.result, &fault);
     }
-    return (stopping && now_us - *stopping_us > TL_FDB_CLOSE_US) ||
+    return (stopping && now_us - worker->stopping_us > TL_FDB_CLOSE_US) ||
            (worker->patience_us > 0 && now_us - worker->since_us > worker->patience_us);
 }
 
 static void wait_until_ready(tl_fdb_worker *worker, tl_fdb_future *future)
 {
     enum { LOOK_UP_US = 100000 };
-    uint64_t stopping_us = 0;
     bool cancelled = false;
     pthread_mutex_lock(&worker->mutex);
     while (!worker->ready) {
@@ -104,7 +103,7 @@ static void wait_until_ready(tl_fdb_worker *worker, tl_fdb_future *future)
             continue;
         }
         pthread_mutex_unlock(&worker->mutex);
-        if (!cancelled && look_up(worker, &stopping_us)) {
+        if (!cancelled && look_up(worker)) {
             cancelled = true;
             worker->fdb->future_cancel(future); // it is ready then, with an error
         }
@@ -139,7 +138,7 @@ int tl_fdb_commit(tl_fdb_worker *worker, tl_fdb_transaction *transaction)
 // What FoundationDB wants done after an error: 0 to try again.
 static int after_error(tl_fdb_worker *worker, tl_fdb_transaction *transaction, int code)
 {
-    if (code == TL_FDB_DATABASE_LOCKED) {
+    if (code == TL_FDB_DATABASE_LOCKED && worker->attachment->started) {
         tl_fault fault;
         tl_fdb_fault(worker, code, &fault);
         (void)tl_attachment_went(worker->attachment, worker->activity, fault.result, &fault);
@@ -163,7 +162,7 @@ static int try_until_done(tl_fdb_worker *worker, tl_fdb_transaction *transaction
         if (code != 0) {
             return code;
         }
-        if (worker->patience_us > 0 && tl_clock_steady_us() - worker->since_us > worker->patience_us) {
+        if (look_up(worker)) { // what is refused at once, again and again, may go on for ever, too
             return why;
         }
     }
@@ -225,8 +224,10 @@ int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_
 tl_fdb_future *tl_fdb_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
                             const tl_fdb_key *end, int bytes, bool snapshot)
 {
+    // To want all gives 80 kB an answer; an exact number of bytes is what it says.
+    int mode = bytes > 0 ? TL_FDB_MODE_EXACT : TL_FDB_MODE_WANT_ALL;
     return worker->fdb->transaction_get_range(transaction, begin->bytes, begin->size, 0, 1, end->bytes, end->size, 0, 1, 0,
-                                              bytes, TL_FDB_MODE_WANT_ALL, 1, snapshot, 0);
+                                              bytes, mode, 1, snapshot, 0);
 }
 
 static int each_of(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_key *begin, bool *more, tl_fdb_each *each,

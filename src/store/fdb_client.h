@@ -21,6 +21,7 @@ typedef struct tl_fdb_worker {
     tl_activity activity; // what stalls while it waits
     uint64_t patience_us; // without an answer for so long a step fails; 0: for ever
     uint64_t since_us;    // when the present step began
+    uint64_t stopping_us; // when it was seen that the attachment is to end; 0: not yet
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     bool ready; // under the mutex: what is waited for is there

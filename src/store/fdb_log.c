@@ -104,8 +104,13 @@ void tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction,
     tl_fdb_set(worker, transaction, &first, &row);
 }
 
-int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, size_t staged,
-                            tl_fault *fault)
+static tl_fdb_key body_key(const tl_fdb_worker *worker, tl_server_number server, const tl_work *work)
+{
+    return TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick, server);
+}
+
+// Whether the work's checkpoint is newer than what is there.
+static int is_newer(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, bool *out, tl_fault *fault)
 {
     uint8_t row[TL_FDB_ROW_BYTES_MAX];
     int size = 0;
@@ -115,19 +120,49 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     if (code == 0 && size >= 0 && !tl_fdb_get_checkpoint(row, size, &stored)) {
         return tl_fdb_damaged(worker, "a checkpoint", fault);
     }
-    if (code != 0 || work->tick <= stored.tick) {
+    *out = work->tick > stored.tick;
+    return code;
+}
+
+int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                            const tl_work *work, size_t from, size_t until, tl_fault *fault)
+{
+    bool newer = false;
+    int code = is_newer(worker, transaction, work, &newer, fault);
+    if (code != 0 || !newer) {
+        return code != 0 ? code : TL_FDB_DONE;
+    }
+    tl_fdb_key body = body_key(worker, server, work), end = tl_fdb_key_end(&body);
+    if (from == 0) { // an earlier life of this server's may have left parts there
+        tl_fdb_clear(worker, transaction, &body, &end);
+    }
+    tl_fdb_parts_write(worker, transaction, &body, work, from, until);
+    return 0;
+}
+
+int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                            const tl_work *work, size_t staged, tl_fault *fault)
+{
+    bool newer = false;
+    int code = is_newer(worker, transaction, work, &newer, fault);
+    if (code != 0 || !newer) {
         return code;
     }
-    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group);
-    tl_fdb_key body = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
-    tl_fdb_key end = tl_fdb_key_end(&all), next = tl_fdb_key_end(&body);
-    tl_fdb_clear(worker, transaction, &all, &body);
-    tl_fdb_clear(worker, transaction, &next, &end);
+    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group), end = tl_fdb_key_end(&all);
+    tl_fdb_key body = body_key(worker, server, work), next = tl_fdb_key_end(&body);
+    if (staged == 0) {
+        tl_fdb_clear(worker, transaction, &all, &end);
+    } else {
+        tl_fdb_clear(worker, transaction, &all, &body);
+        tl_fdb_clear(worker, transaction, &next, &end);
+    }
     tl_fdb_parts_write(worker, transaction, &body, work, staged, work->size);
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
     tl_fdb_row value = tl_fdb_put_checkpoint(
         &(tl_fdb_checkpoint){.tick = work->tick,
                              .sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size),
-                             .size = (uint32_t)work->size});
+                             .size = (uint32_t)work->size,
+                             .server = server});
     tl_fdb_set(worker, transaction, &key, &value);
     return 0;
 }

@@ -38,8 +38,10 @@ void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 // The work's record: of `record` its epoch, previous tick and order count. The first `staged` bytes are there already.
 void tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                          const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order);
-// The work's checkpoint, if it is newer than what is there.
-int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, size_t staged,
-                            tl_fault *fault);
+// The work's checkpoint, if it is newer than what is there; `server` stores it. A large one is staged first, part by part.
+int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                            const tl_work *work, size_t from, size_t until, tl_fault *fault);
+int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                            const tl_work *work, size_t staged, tl_fault *fault);
 
 #endif

@@ -99,14 +99,35 @@ static bool is_whole(const tl_fdb_entry *entry)
     return entry && entry->filled == entry->note->event.size;
 }
 
+// Drops the last record if parts of it are missing.
+static void drop_partial(tl_fdb_peer *peer)
+{
+    tl_fdb_entry *partial = peer->last, *before = NULL;
+    if (!partial || is_whole(partial)) {
+        return;
+    }
+    for (tl_fdb_entry *entry = peer->first; entry != partial; entry = entry->next) {
+        before = entry;
+    }
+    if (before) {
+        before->next = NULL;
+    } else {
+        peer->first = NULL;
+    }
+    peer->last = before;
+    peer->bytes -= partial->note->event.size;
+    free_entry(partial);
+}
+
 static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tick, const tl_fdb_key_value *row,
                      tl_fault *fault)
 {
     tl_fdb_peer *peer = &reader->peers[server];
     tl_fdb_record record;
-    if (!tl_fdb_get_record(row->value, row->value_bytes, &record) || (peer->last && !is_whole(peer->last))) {
+    if (!tl_fdb_get_record(row->value, row->value_bytes, &record)) {
         return tl_fdb_damaged(&reader->worker, "a record", fault);
     }
+    drop_partial(peer); // the rest of it was cut meanwhile: the chain of ticks shows it
     tl_fdb_entry *entry = calloc(1, sizeof(*entry));
     tl_note *note = tl_note_create(TL_STORE_RECORD, record.size);
     if (!entry || !note) {
@@ -161,8 +182,6 @@ static int take_rows(tl_fdb_reader *reader, tl_server_number server, tl_fdb_futu
         if (at[3] == 0) {
             code = add_entry(reader, server, tick, &rows[i], fault);
         } else if (!peer->last || is_whole(peer->last)) {
-            peer->read_tick = tick;
-            peer->read_part = 0;
             return 0;
         } else {
             code = fill_entry(reader, peer->last, tick, at[3], &rows[i], fault);
@@ -415,7 +434,9 @@ static tl_result read_record(void *backend, tl_server_number server, int64_t tic
         }
     }
     if (!is_whole(peer->first)) {
-        return TL_AGAIN;
+        return peer->first ? tl_fault_set(fault, TL_ERR_NOT_FOUND, reader->worker.place,
+                                          "cut while this follower was reading it; attach again to load anew")
+                           : TL_AGAIN;
     }
     tl_fdb_entry *entry = pop_entry(peer);
     tl_note *note = entry->note;
@@ -511,6 +532,7 @@ static int take_checkpoint(void *context, const tl_fdb_key_value *row, tl_fault 
     }
     note->event.group = group;
     note->event.tick = checkpoint.tick;
+    note->event.server = checkpoint.server; // for finding its body; not told
     note->order = checkpoint.sum;
     batch->bytes += checkpoint.size;
     if (reader->last_checkpoint) {
@@ -527,6 +549,7 @@ static int finish_checkpoint(checkpoint_batch *batch, tl_fault *fault)
     const tl_note *note = batch->filling;
     bool sound = batch->filled == note->event.size &&
                  note->order == tl_store_sum(note->event.group, (uint64_t)note->event.tick, note->data, note->event.size);
+    batch->filling->event.server = 0;
     batch->filling = note->next;
     batch->filled = 0;
     return sound ? 0 : tl_fdb_damaged(&batch->reader->worker, "a checkpoint", fault);
@@ -535,18 +558,19 @@ static int finish_checkpoint(checkpoint_batch *batch, tl_fault *fault)
 static int take_body(void *context, const tl_fdb_key_value *row, tl_fault *fault)
 {
     checkpoint_batch *batch = context;
-    uint64_t at[3]; // group, tick, part
-    bool sound = tl_fdb_key_read(batch->reader->worker.prefix, TL_FDB_BODY, row->key, row->key_bytes, at, 3);
+    uint64_t at[4]; // group, tick, server, part
+    bool sound = tl_fdb_key_read(batch->reader->worker.prefix, TL_FDB_BODY, row->key, row->key_bytes, at, 4);
     int code = 0;
     while (sound && code == 0 && batch->filling && batch->filling->event.group < at[0]) {
         code = finish_checkpoint(batch, fault);
     }
     tl_note *note = batch->filling;
-    if (code != 0 || (sound && (!note || note->event.group != at[0] || note->event.tick != (int64_t)at[1]))) {
+    if (code != 0 || (sound && (!note || note->event.group != at[0] || note->event.tick != (int64_t)at[1] ||
+                                note->event.server != at[2]))) {
         return code; // of one that is still being written
     }
     size_t bytes = (size_t)row->value_bytes;
-    if (!sound || (at[2] - 1) * TL_FDB_PART_BYTES_MAX != batch->filled || bytes > note->event.size - batch->filled) {
+    if (!sound || (at[3] - 1) * TL_FDB_PART_BYTES_MAX != batch->filled || bytes > note->event.size - batch->filled) {
         return tl_fdb_damaged(&batch->reader->worker, "a checkpoint", fault);
     }
     memcpy(note->data + batch->filled, row->value, bytes);

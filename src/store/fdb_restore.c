@@ -76,7 +76,7 @@ static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
     case TL_STORE_RECORD:
         tl_fdb_record_write(worker, transaction, e->server, &e->record, e->work, staged, TL_FDB_AS_SAID);
         return 0;
-    case TL_STORE_CHECKPOINT: return tl_fdb_checkpoint_write(worker, transaction, e->work, staged, fault);
+    case TL_STORE_CHECKPOINT: return tl_fdb_checkpoint_write(worker, transaction, 0, e->work, staged, fault);
     default: break;
     }
     TL_ASSERT(!"nothing else is put into a batch");
@@ -86,12 +86,13 @@ static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
 static int write_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
     const tl_fdb_restore *restore = context;
-    if (restore->until > 0) { // a part of a large one, which is alone
-        const tl_fdb_restore_event *e = &restore->batch[0];
-        tl_fdb_key of = e->type == TL_STORE_RECORD
-                            ? tl_fdb_record_key(worker, e->server, e->work->tick)
-                            : TL_FDB_KEY(worker->prefix, TL_FDB_BODY, e->work->group, (uint64_t)e->work->tick);
-        tl_fdb_parts_write(worker, transaction, &of, e->work, restore->staged, restore->until);
+    const tl_fdb_restore_event *large = &restore->batch[0];
+    if (restore->until > 0 && large->type == TL_STORE_CHECKPOINT) { // a part of a large one, which is alone
+        return tl_fdb_checkpoint_stage(worker, transaction, 0, large->work, restore->staged, restore->until, fault);
+    }
+    if (restore->until > 0) {
+        tl_fdb_key of = tl_fdb_record_key(worker, large->server, large->work->tick);
+        tl_fdb_parts_write(worker, transaction, &of, large->work, restore->staged, restore->until);
         return 0;
     }
     int code = 0;
@@ -132,6 +133,11 @@ static int finish_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
 {
     const finishing *f = context;
     uint32_t servers = 0;
+    uint64_t nonce = 0;
+    int code = tl_fdb_restore_is_claimed(worker, transaction, &nonce, fault);
+    if (code != 0 || nonce != f->restore->nonce) { // an earlier run was committed after all; somebody may be on it by now
+        return code != 0 ? code : TL_FDB_DONE;
+    }
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
         const tl_restore_log *log = &f->restore->told.logs[server];
         if (log->epoch > 0) {
@@ -182,7 +188,9 @@ static tl_result put_in_batch(tl_fdb_restore *restore, const tl_fdb_worker *work
         e.work->begun_us = event->begun_us;
         e.record = (tl_fdb_record){.order = order, .previous_tick = previous_tick, .epoch = event->epoch};
     }
-    e.row = restore->epochs[event->server];
+    if (!e.work) {
+        e.row = restore->epochs[event->server];
+    }
     restore->batch[restore->count++] = e;
     restore->bytes += event->size;
     return TL_OK;

@@ -200,8 +200,11 @@ static void record_row(cursor *c, tl_fdb_record *record)
 static void checkpoint_row(cursor *c, tl_fdb_checkpoint *checkpoint)
 {
     field_i64(c, &checkpoint->tick);
+    uint32_t server = checkpoint->server;
     field(c, &checkpoint->sum, 8);
     field_u32(c, &checkpoint->size);
+    field_u32(c, &server);
+    checkpoint->server = (tl_server_number)server;
 }
 
 static void count_row(cursor *c, uint32_t *count)

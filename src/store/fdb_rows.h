@@ -19,8 +19,8 @@ typedef enum tl_fdb_space {      // what follows it in the key     what is in th
     TL_FDB_HEAD = 5,       // channel, server                tl_log_head; watched
     TL_FDB_EPOCH = 6,      // server, epoch                  tl_log_epoch
     TL_FDB_RECORD = 7,     // channel, server, tick, part    part 0: head of the record; others: its bytes
-    TL_FDB_CHECKPOINT = 8, // group                          tick, sum, size
-    TL_FDB_BODY = 9,       // group, tick, part              a checkpoint's bytes
+    TL_FDB_CHECKPOINT = 8, // group                          tick, sum, size, server that stored it
+    TL_FDB_BODY = 9,       // group, tick, server, part      a checkpoint's bytes
 } tl_fdb_space;
 
 enum {
@@ -64,6 +64,7 @@ typedef struct tl_fdb_checkpoint {
     int64_t tick;
     uint64_t sum;
     uint32_t size;
+    tl_server_number server;
 } tl_fdb_checkpoint;
 
 enum { TL_FDB_ROW_BYTES_MAX = 160 };

@@ -22,6 +22,7 @@ static bool make_nonce(uint64_t *nonce)
 typedef struct world_question {
     tl_world_info info;
     bool exists, create;
+    bool tried;     // to make it, in an earlier run
     uint64_t claim; // of a copy that goes on, or was broken off
 } world_question;
 
@@ -43,7 +44,12 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
     if (code != 0 || (!q->exists && q->claim != 0)) {
         return code != 0 ? code : TL_FDB_DONE;
     }
+    if (q->exists && q->tried && tl_fdb_get_world(bytes, size, &found) && memcmp(&found, &q->info, sizeof(found)) == 0) {
+        q->exists = false; // it is what that run has made
+        return TL_FDB_DONE;
+    }
     if (!q->exists && q->create) {
+        q->tried = true;
         tl_fdb_row row = tl_fdb_put_world(&q->info);
         tl_fdb_set(worker, transaction, &key, &row);
         return 0;

@@ -15,6 +15,7 @@ enum {
     CHECKPOINT_BATCH_MAX = 32,
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 18,
     VERSION_GOOD_US = 3000000, // a transaction's version is good for 5 s
+    CHORES_US = 500000,        // so long they wait for records at most
 };
 
 // ---- the end of an epoch -------------------------------------------------------------------------------------------
@@ -226,7 +227,9 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
         return code;
     }
     tl_fdb_key lease = tl_fdb_lease_key(worker, attachment->number);
+    tl_fdb_key own = tl_fdb_head_key(worker, attachment->number);
     tl_fdb_conflict(worker, transaction, &lease);
+    tl_fdb_conflict(worker, transaction, &own);
     if (c->until > 0 && head.tick < c->records[0]->tick) { // a part of a large one
         tl_fdb_key key = tl_fdb_record_key(worker, attachment->number, c->records[0]->tick);
         tl_fdb_parts_write(worker, transaction, &key, c->records[0], c->staged, c->until);
@@ -256,7 +259,9 @@ static tl_result run_commit(tl_fdb_store *store, commit *c, tl_fault *fault)
     if (result == TL_OK && !c->fenced && version >= 0) {
         store->version = version;
         store->version_us = tl_clock_steady_us();
-        store->careful = false;
+        // A part alone writes nothing that who ends the epoch reads: both may be committed at the very same version, and who
+        // takes that for its own would see nothing of the end.
+        store->careful = c->until > 0;
     }
     return result;
 }
@@ -329,7 +334,8 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     }
     e->lost = own.epoch != e->attachment->epoch || own.heir != TL_HEIR_NONE;
     bool open = head.heir == TL_HEIR_NONE || (head.heir == TL_HEIR_LEFT && e->heir != TL_HEIR_LEFT);
-    if (e->lost || !open || head.epoch != e->epoch || head.tick != e->tick) {
+    bool leaves = e->heir == TL_HEIR_LEFT; // wherever its log ends: a commit may have been made that it was not told of
+    if (e->lost || !open || head.epoch != e->epoch || (head.tick != e->tick && !leaves)) {
         return TL_FDB_DONE; // it goes on after all, or somebody else was faster
     }
     return end_epoch(worker, transaction, e->server, &head, e->heir, fault);
@@ -399,14 +405,12 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
     if (code != 0) {
         return code;
     }
+    tl_server_number own = c->store->attachment.number;
     if (c->until > 0) {
-        const tl_work *work = c->works[0];
-        tl_fdb_key body = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
-        tl_fdb_parts_write(worker, transaction, &body, work, c->staged, c->until);
-        return 0;
+        return tl_fdb_checkpoint_stage(worker, transaction, own, c->works[0], c->staged, c->until, fault);
     }
     for (size_t i = 0; i < c->count && code == 0; i++) {
-        code = tl_fdb_checkpoint_write(worker, transaction, c->works[i], i == 0 ? c->staged : 0, fault);
+        code = tl_fdb_checkpoint_write(worker, transaction, own, c->works[i], i == 0 ? c->staged : 0, fault);
     }
     return code;
 }
@@ -499,7 +503,12 @@ static bool step(tl_fdb_store *store)
     if (suspect && has_lease(store)) {
         check_lease(store, TL_ACTIVITY_FENCE);
     }
-    return more | (has_lease(store) && !more && step_chores(store));
+    // Records come first; but where a commit takes as long as a tick, one always waits.
+    if (has_lease(store) && (!more || tl_clock_steady_us() - store->chores_us > CHORES_US)) {
+        store->chores_us = tl_clock_steady_us();
+        more |= step_chores(store);
+    }
+    return more;
 }
 
 static void wait_for_work(tl_fdb_store *store, bool more)

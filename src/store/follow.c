@@ -122,6 +122,9 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
     }
     tl_log_epoch row;
     tl_result result = follow->source->epoch(follow->backend, peer->number, peer->epoch, &row, fault);
+    if (peer->target.epoch == peer->epoch && peer->target.heir == TL_HEIR_LEFT) {
+        row.heir = TL_HEIR_LEFT; // at the cut; who has taken over since is told once the cut is there
+    }
     return result == TL_OK ? pend_epoch(peer, TL_STORE_FENCED, peer->epoch, &row, fault) : result;
 }
 

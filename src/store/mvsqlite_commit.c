@@ -9,6 +9,7 @@ enum {
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 17, // the same
     LEASE_US = 100000,                    // between looks at the own head, when nothing is committed
     LEAVE_TRIES_MAX = 10,
+    CHORES_US = 500000,                   // so long they wait for records at most
 };
 
 static tl_mvsqlite_log *own_log(tl_mvsqlite_store *store)
@@ -244,7 +245,11 @@ static bool step(tl_mvsqlite_store *store)
     tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS); // the last call came back
     more |= !attachment->lost && step_fences(store);
     tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
-    more |= !more && !attachment->lost && step_chores(store);
+    // Records come first; but where a commit takes as long as a tick, one always waits.
+    if (!attachment->lost && (!more || tl_clock_steady_us() - store->chores_us > CHORES_US)) {
+        store->chores_us = tl_clock_steady_us();
+        more |= step_chores(store);
+    }
     tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
     if (!attachment->lost && tl_clock_steady_us() >= store->lease_us) {
         (void)check_lease(store, TL_ACTIVITY_CHORE);

@@ -71,7 +71,8 @@ typedef struct tl_mvsqlite_store {
     tl_sqlite_restore *restore;
     bool registered;
     uint32_t commit_kicks;
-    uint64_t lease_us; // when the own head is to be looked at
+    uint64_t lease_us;
+    uint64_t chores_us; // when they were done last // when the own head is to be looked at
 
     // Of the following thread.
     tl_mvsqlite_logs logs;
