@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-enum {
-    AHEAD_BYTES = 1 << 20,            // of a log, read in one answer
-    CHECKPOINT_BODIES_BYTES = 4 << 20 // of their bodies, read for one batch
-};
+enum { AHEAD_BYTES = 1 << 20 }; // of a log, read in one answer
 
 static int no_memory(const tl_fdb_reader *reader, tl_fault *fault)
 {
@@ -377,8 +374,7 @@ typedef struct question {
     tl_fdb_reader *reader;
     tl_server_number server;
     uint32_t epoch;
-    bool first, any;
-    tl_group_id group;
+    bool any;
     tl_log_epoch row;
     int64_t previous_tick;
 } question;
@@ -491,144 +487,10 @@ static tl_result read_start(void *backend, tl_server_number server, int64_t *pre
     return result;
 }
 
-// ---- checkpoints ---------------------------------------------------------------------------------------------------
-
-static void drop_checkpoints(tl_fdb_reader *reader)
-{
-    while (reader->checkpoints) {
-        tl_note *next = reader->checkpoints->next;
-        free(reader->checkpoints);
-        reader->checkpoints = next;
-    }
-    reader->last_checkpoint = NULL;
-}
-
-typedef struct checkpoint_batch {
-    tl_fdb_reader *reader;
-    bool first;
-    tl_group_id after;
-    size_t bytes;
-    tl_note *filling; // whose parts come next
-    size_t filled;
-} checkpoint_batch;
-
-// The sum travels in `order` until the body is there.
-static int take_checkpoint(void *context, const tl_fdb_key_value *row, tl_fault *fault)
-{
-    checkpoint_batch *batch = context;
-    tl_fdb_reader *reader = batch->reader;
-    uint64_t group = 0;
-    tl_fdb_checkpoint checkpoint;
-    if (!tl_fdb_key_read(reader->worker.prefix, TL_FDB_CHECKPOINT, row->key, row->key_bytes, &group, 1) ||
-        !tl_fdb_get_checkpoint(row->value, row->value_bytes, &checkpoint)) {
-        return tl_fdb_damaged(&reader->worker, "a checkpoint", fault);
-    }
-    if (batch->bytes > 0 && batch->bytes + checkpoint.size > CHECKPOINT_BODIES_BYTES) {
-        return TL_FDB_DONE; // enough
-    }
-    tl_note *note = tl_note_create(TL_STORE_CHECKPOINT, checkpoint.size);
-    if (!note) {
-        return no_memory(reader, fault);
-    }
-    note->event.group = group;
-    note->event.tick = checkpoint.tick;
-    note->event.server = checkpoint.server; // for finding its body; not told
-    note->order = checkpoint.sum;
-    batch->bytes += checkpoint.size;
-    if (reader->last_checkpoint) {
-        reader->last_checkpoint->next = note;
-    } else {
-        reader->checkpoints = note;
-    }
-    reader->last_checkpoint = note;
-    return 0;
-}
-
-static int finish_checkpoint(checkpoint_batch *batch, tl_fault *fault)
-{
-    const tl_note *note = batch->filling;
-    bool sound = batch->filled == note->event.size &&
-                 note->order == tl_store_sum(note->event.group, (uint64_t)note->event.tick, note->data, note->event.size);
-    batch->filling->event.server = 0;
-    batch->filling = note->next;
-    batch->filled = 0;
-    return sound ? 0 : tl_fdb_damaged(&batch->reader->worker, "a checkpoint", fault);
-}
-
-static int take_body(void *context, const tl_fdb_key_value *row, tl_fault *fault)
-{
-    checkpoint_batch *batch = context;
-    uint64_t at[4]; // group, tick, server, part
-    bool sound = tl_fdb_key_read(batch->reader->worker.prefix, TL_FDB_BODY, row->key, row->key_bytes, at, 4);
-    int code = 0;
-    while (sound && code == 0 && batch->filling && batch->filling->event.group < at[0]) {
-        code = finish_checkpoint(batch, fault);
-    }
-    tl_note *note = batch->filling;
-    if (code != 0 || (sound && (!note || note->event.group != at[0] || note->event.tick != (int64_t)at[1] ||
-                                note->event.server != at[2]))) {
-        return code; // of one that is still being written
-    }
-    size_t bytes = (size_t)row->value_bytes;
-    if (!sound || (at[3] - 1) * TL_FDB_PART_BYTES_MAX != batch->filled || bytes > note->event.size - batch->filled) {
-        return tl_fdb_damaged(&batch->reader->worker, "a checkpoint", fault);
-    }
-    memcpy(note->data + batch->filled, row->value, bytes);
-    batch->filled += bytes;
-    return 0;
-}
-
-static int take_bodies(tl_fdb_worker *worker, tl_fdb_transaction *transaction, checkpoint_batch *batch, tl_fault *fault)
-{
-    tl_fdb_reader *reader = batch->reader;
-    tl_fdb_key begin = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, reader->checkpoints->event.group);
-    tl_fdb_key last = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, reader->last_checkpoint->event.group);
-    tl_fdb_key end = tl_fdb_key_end(&last);
-    batch->filling = reader->checkpoints;
-    batch->filled = 0;
-    int code = tl_fdb_scan(worker, transaction, &begin, &end, true, take_body, batch, fault);
-    while (code == 0 && batch->filling) {
-        code = finish_checkpoint(batch, fault);
-    }
-    return code;
-}
-
-static int checkpoints_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
-{
-    checkpoint_batch *batch = context;
-    drop_checkpoints(batch->reader);
-    batch->bytes = 0;
-    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT);
-    tl_fdb_key begin = batch->first ? all : TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, batch->after);
-    tl_fdb_key end = tl_fdb_key_end(&all);
-    if (!batch->first) {
-        begin.bytes[begin.size++] = 0; // behind it
-    }
-    int code = tl_fdb_scan(worker, transaction, &begin, &end, true, take_checkpoint, batch, fault);
-    if ((code == 0 || code == TL_FDB_DONE) && batch->reader->checkpoints) {
-        code = take_bodies(worker, transaction, batch, fault);
-    }
-    return code != 0 ? code : TL_FDB_DONE;
-}
-
 static tl_result read_checkpoint(void *backend, bool first, tl_group_id group, tl_note **out, tl_fault *fault)
 {
     tl_fdb_reader *reader = backend;
-    if (first || !reader->checkpoints) {
-        checkpoint_batch batch = {.reader = reader, .first = first, .after = group};
-        tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, checkpoints_body, &batch, NULL, fault);
-        if (result != TL_OK) {
-            return result;
-        }
-    }
-    tl_note *note = reader->checkpoints;
-    if (!note) {
-        return TL_AGAIN;
-    }
-    reader->checkpoints = note->next;
-    reader->last_checkpoint = note->next ? reader->last_checkpoint : NULL;
-    *out = note;
-    return TL_OK;
+    return tl_fdb_checkpoints_next(&reader->checkpoints, &reader->worker, first, group, out, fault);
 }
 
 static const tl_follow_source source = {
@@ -655,7 +517,7 @@ void tl_fdb_reader_free(tl_fdb_reader *reader)
         cancel(reader, &reader->peers[server].watch);
         seek(&reader->peers[server], -1);
     }
-    drop_checkpoints(reader);
+    tl_fdb_checkpoints_drop(&reader->checkpoints);
     tl_follow_free(&reader->follow);
 }
 

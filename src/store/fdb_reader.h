@@ -5,7 +5,7 @@
 #ifndef TRAMLINE_STORE_FDB_READER_H
 #define TRAMLINE_STORE_FDB_READER_H
 
-#include "fdb_client.h"
+#include "fdb_checkpoints.h"
 #include "follow.h"
 
 // A record that was read, or is being read part by part, and not yet told.
@@ -42,8 +42,7 @@ typedef struct tl_fdb_reader {
     uint32_t servers; // that are known
     tl_fdb_peer peers[TL_SERVERS_MAX + 1];
     tl_log_head heads[TL_SERVERS_MAX + 1];
-    // Checkpoints that were read ahead.
-    tl_note *checkpoints, *last_checkpoint;
+    tl_fdb_checkpoints checkpoints;
 } tl_fdb_reader;
 
 void tl_fdb_reader_init(tl_fdb_reader *reader);
