@@ -145,7 +145,7 @@ static void wait_for_riders(const crowd *c)
     }
 }
 
-static void check_line(const char *rider, const json_t *line)
+static bool is_right(const char *rider, const json_t *line)
 {
     bool right = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
                  number_of(line, "wrong_carrier") == 0 && number_of(line, "over_twice") == 0 &&
@@ -155,11 +155,12 @@ static void check_line(const char *rider, const json_t *line)
         fprintf(stderr, "%s: %s\n", rider, text);
         free(text);
     }
-    CHECK(right);
+    return right;
 }
 
-void crowd_check(const crowd *c, double seconds)
+static bool riders_are_right(const crowd *c, double seconds)
 {
+    bool right = true;
     size_t before[RIDERS];
     for (int i = 0; i < RIDERS; i++) {
         before[i] = line_count(c, i);
@@ -172,10 +173,50 @@ void crowd_check(const crowd *c, double seconds)
         CHECK(json_array_size(lines) > before[i] + (size_t)seconds);
         // The first one may tell of a frame before.
         for (size_t n = before[i] + 1; n < json_array_size(lines); n++) {
-            check_line(rider_names[i], json_array_get(lines, n));
+            right &= is_right(rider_names[i], json_array_get(lines, n));
         }
         json_decref(lines);
         CHECK(program_runs(c->riders[i]));
+    }
+    return right;
+}
+
+void crowd_check(const crowd *c, double seconds)
+{
+    CHECK(riders_are_right(c, seconds));
+}
+
+// Whether the store was well for the last seconds: each commit was soon done.
+static bool was_well(const crowd *c, int seconds)
+{
+    bool well = true;
+    for (int i = 0; i < SERVERS; i++) {
+        char stats[2 * PROGRAM_PATH_BYTES];
+        path_of(c, stats, server_names[i], "stats");
+        json_t *lines = lines_read(stats), *one;
+        size_t count = json_array_size(lines), n;
+        for (size_t line = count > (size_t)seconds ? count - (size_t)seconds : 0; line < count; line++) {
+            json_array_foreach(json_object_get(json_array_get(lines, line), "commit_ms"), n, one) {
+                well &= json_number_value(one) < COMMIT_MS_MAX;
+            }
+        }
+        json_decref(lines);
+    }
+    return well;
+}
+
+void crowd_check_once_well(const crowd *c, int seconds, double seconds_max)
+{
+    double until_s = now_s() + seconds_max;
+    for (;;) {
+        crowd_wait_for_commits(c, 7, seconds_max);
+        sleep_s(RIGHT_WITHIN_S);
+        if (riders_are_right(c, seconds)) {
+            return;
+        }
+        sleep_s(LINE_EVERY_S); // the servers' lines of these seconds are there
+        CHECK(!was_well(c, seconds + 2 + (int)RIGHT_WITHIN_S) && now_s() < until_s);
+        fprintf(stderr, "the store was not well meanwhile: once more\n");
     }
 }
 

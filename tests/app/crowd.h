@@ -29,6 +29,9 @@ void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
 // For some seconds from now on, every check of every rider finds everything right.
 void crowd_check(const crowd *c, double seconds);
+// The same, two seconds after the store is well again. While it is not (a database that recovers does so in several steps)
+// riders may be wrong, and it is tried again. CHECKs that it does not take longer.
+void crowd_check_once_well(const crowd *c, int seconds, double seconds_max);
 // Ends the riders and the servers of the mask, in order; the store must be sound.
 void crowd_stop(crowd *c, int mask);
 
