@@ -23,6 +23,11 @@ uint64_t tl_clock_steady_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
+struct timespec tl_clock_timespec(uint64_t us)
+{
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000u), .tv_nsec = (long)(us % 1000000u) * 1000};
+}
+
 static tl_attachment *self_of(tl_store *base)
 {
     return (tl_attachment *)base;
@@ -286,14 +291,7 @@ static size_t queued_locked(const tl_attachment *attachment)
 tl_result tl_attachment_drain(tl_store *base, int timeout_ms)
 {
     tl_attachment *attachment = self_of(base);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    struct timespec until = tl_clock_timespec(tl_clock_steady_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000u);
     int waited = 0;
     pthread_mutex_lock(&attachment->mutex);
     while (waited == 0 && !attachment->failed && queued_locked(attachment) > 0) {
@@ -502,6 +500,13 @@ size_t tl_attachment_take(tl_attachment *attachment, const tl_work_queue *queue,
     return count;
 }
 
+size_t tl_attachment_take_records(tl_attachment *attachment, size_t count_max, size_t bytes_max, tl_work **out)
+{
+    return tl_attachment_may_try(attachment, TL_ACTIVITY_COMMIT)
+               ? tl_attachment_take(attachment, &attachment->records, TL_WORK_RECORD, count_max, bytes_max, out)
+               : 0;
+}
+
 size_t tl_attachment_take_checkpoints(tl_attachment *attachment, size_t count_max, size_t bytes_max, tl_work **out)
 {
     size_t count = tl_attachment_take(attachment, &attachment->chores, TL_WORK_CHECKPOINT, count_max, bytes_max, out);
@@ -522,4 +527,14 @@ void tl_attachment_drop(tl_attachment *attachment, tl_work_queue *queue, size_t 
     }
     pthread_cond_broadcast(&attachment->idle_cond);
     pthread_mutex_unlock(&attachment->mutex);
+}
+
+void tl_attachment_wait_locked(tl_attachment *attachment, uint64_t until_us)
+{
+    struct timespec until = tl_clock_timespec(until_us);
+    if (attachment->failed) {
+        pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
+    } else {
+        pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
+    }
 }

@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum {
     TL_NOTES_MAX = 1024,           // followed, and not yet polled: then following waits
@@ -101,11 +102,18 @@ bool tl_attachment_push(tl_attachment *attachment, tl_note *note);
 // The first pieces of work in a queue, left there; only the thread that takes them may drop them.
 size_t tl_attachment_take(tl_attachment *attachment, const tl_work_queue *queue, tl_work_type type, size_t count_max,
                           size_t bytes_max, tl_work **out);
+// The first records to commit; none while commits fail and are not to be tried again yet.
+size_t tl_attachment_take_records(tl_attachment *attachment, size_t count_max, size_t bytes_max, tl_work **out);
 void tl_attachment_drop(tl_attachment *attachment, tl_work_queue *queue, size_t count);
 // The first checkpoints that show committed ticks only: one that is ahead waits, and all behind it.
 size_t tl_attachment_take_checkpoints(tl_attachment *attachment, size_t count_max, size_t bytes_max, tl_work **out);
 
+// Waits on work_cond, with the mutex held: at most until then, by the steady clock; once the store has failed, for its end.
+void tl_attachment_wait_locked(tl_attachment *attachment, uint64_t until_us);
+
 uint64_t tl_clock_real_us(void);
 uint64_t tl_clock_steady_us(void);
+// The steady clock's time as pthread_cond_timedwait() wants it.
+struct timespec tl_clock_timespec(uint64_t us);
 
 #endif

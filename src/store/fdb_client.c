@@ -97,8 +97,7 @@ static void wait_until_ready(tl_fdb_worker *worker, tl_fdb_future *future)
     bool cancelled = false;
     pthread_mutex_lock(&worker->mutex);
     while (!worker->ready) {
-        uint64_t until_us = tl_clock_steady_us() + LOOK_UP_US;
-        struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u), .tv_nsec = (long)(until_us % 1000000u) * 1000};
+        struct timespec until = tl_clock_timespec(tl_clock_steady_us() + LOOK_UP_US);
         if (pthread_cond_timedwait(&worker->cond, &worker->mutex, &until) == 0 || worker->ready) {
             continue;
         }

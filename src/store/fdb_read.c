@@ -116,12 +116,7 @@ static void wait_for_change(tl_fdb_store *store, reading *state)
     tl_attachment *attachment = &store->attachment;
     if (state->kicks == attachment->kicks && !attachment->stopping) {
         uint64_t until_us = tl_clock_steady_us() + (state->following && !state->has_backlog ? LOOK_US : RETRY_US);
-        struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u), .tv_nsec = (long)(until_us % 1000000u) * 1000};
-        if (attachment->failed) {
-            pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-        } else {
-            pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
-        }
+        tl_attachment_wait_locked(attachment, until_us);
     }
     state->kicks = attachment->kicks;
 }

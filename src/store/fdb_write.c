@@ -285,11 +285,7 @@ static bool step_commits(tl_fdb_store *store)
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[COMMIT_RECORDS_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_COMMIT)) {
-        return false;
-    }
-    size_t count = tl_attachment_take(attachment, &attachment->records, TL_WORK_RECORD, COMMIT_RECORDS_MAX,
-                                      TL_FDB_TRANSACTION_BYTES_MAX, batch);
+    size_t count = tl_attachment_take_records(attachment, COMMIT_RECORDS_MAX, TL_FDB_TRANSACTION_BYTES_MAX, batch);
     if (count == 0) {
         return false;
     }
@@ -517,12 +513,7 @@ static void wait_for_work(tl_fdb_store *store, bool more)
     tl_attachment *attachment = &store->attachment;
     if (!more && store->write_kicks == attachment->kicks && !attachment->stopping) {
         uint64_t until_us = tl_clock_steady_us() + LOOK_US;
-        struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u), .tv_nsec = (long)(until_us % 1000000u) * 1000};
-        if (attachment->failed) {
-            pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-        } else {
-            pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
-        }
+        tl_attachment_wait_locked(attachment, until_us);
     }
     store->write_kicks = attachment->kicks;
 }

@@ -156,11 +156,7 @@ static bool step_commits(tl_mvsqlite_store *store)
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[TL_MVSQLITE_BATCH_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_COMMIT)) {
-        return false;
-    }
-    size_t count = tl_attachment_take(attachment, &attachment->records, TL_WORK_RECORD, TL_MVSQLITE_BATCH_MAX,
-                                      TL_MVSQLITE_BATCH_BYTES_MAX, batch);
+    size_t count = tl_attachment_take_records(attachment, TL_MVSQLITE_BATCH_MAX, TL_MVSQLITE_BATCH_BYTES_MAX, batch);
     if (count == 0) {
         return false;
     }

@@ -8,11 +8,6 @@ static tl_mvsqlite_store *self_of(tl_store *base)
     return (tl_mvsqlite_store *)base;
 }
 
-static struct timespec at_us(uint64_t steady_us)
-{
-    return (struct timespec){.tv_sec = (time_t)(steady_us / 1000000u), .tv_nsec = (long)(steady_us % 1000000u) * 1000};
-}
-
 // ---- the threads ---------------------------------------------------------------------------------------------------
 
 void tl_mvsqlite_enter(tl_mvsqlite_store *store, int thread)
@@ -33,7 +28,7 @@ void tl_mvsqlite_leave(tl_mvsqlite_store *store, int thread)
 void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us)
 {
     tl_attachment *attachment = &store->attachment;
-    struct timespec until = at_us(until_us);
+    struct timespec until = tl_clock_timespec(until_us);
     if (*kicks == attachment->kicks && until_us == UINT64_MAX) {
         pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
     } else if (*kicks == attachment->kicks) {
@@ -98,7 +93,7 @@ static void await_end(tl_mvsqlite_store *store, int thread, const struct timespe
 static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_world_info *info, tl_fault *fault)
 {
     tl_attachment *attachment = &store->attachment;
-    struct timespec until = at_us(tl_clock_steady_us() + TL_REQUEST_US_MAX);
+    struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_REQUEST_US_MAX);
     int waited = 0;
     pthread_mutex_lock(&attachment->mutex);
     if (store->request == TL_REQUEST_NONE) {
@@ -235,7 +230,7 @@ static tl_result mvsqlite_poll(tl_store *base, tl_store_event *out)
 static void mvsqlite_close(tl_store *base, bool leave)
 {
     tl_mvsqlite_store *store = self_of(base);
-    struct timespec until = at_us(tl_clock_steady_us() + TL_CLOSE_US_MAX);
+    struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_CLOSE_US_MAX);
     tl_attachment_stop(&store->attachment, leave);
     await_end(store, TL_MVSQLITE_COMMITS, &until);
     await_end(store, TL_MVSQLITE_FOLLOWS, &until);

@@ -78,11 +78,7 @@ static bool step_commits(tl_sqlite_store *store)
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[TL_LOG_BATCH_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_COMMIT)) {
-        return false;
-    }
-    size_t count = tl_attachment_take(attachment, &attachment->records, TL_WORK_RECORD, TL_LOG_BATCH_MAX,
-                                      TL_LOG_BATCH_BYTES_MAX, batch);
+    size_t count = tl_attachment_take_records(attachment, TL_LOG_BATCH_MAX, TL_LOG_BATCH_BYTES_MAX, batch);
     if (count == 0) {
         return false;
     }
@@ -301,12 +297,7 @@ static void wait_for_work(tl_sqlite_store *store, bool more)
     tl_attachment *attachment = &store->attachment;
     if (store->kicks == attachment->kicks && !more && !attachment->stopping) {
         uint64_t until_us = store->following ? store->collect_us : tl_clock_steady_us() + TL_FOLLOW_POLL_US;
-        struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u), .tv_nsec = (long)(until_us % 1000000u) * 1000};
-        if (attachment->failed) {
-            pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-        } else {
-            pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
-        }
+        tl_attachment_wait_locked(attachment, until_us);
     }
     store->kicks = attachment->kicks;
 }
