@@ -165,7 +165,7 @@ TL_API tl_result tl_memory_store_open(tl_memory_world *world, tl_store **out);
 typedef struct tl_sqlite_def {
     const char *directory; // made if missing and `create` is set
     bool create;
-    bool read_only;        // for inspection; join(NULL) only
+    bool read_only;        // for inspection; join(NULL) only. TL_ERR_INVALID with `create`
     bool durable_full;     // synchronous=FULL: survives a power cut; otherwise survives the crash of any process
 } tl_sqlite_def;
 

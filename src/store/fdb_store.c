@@ -232,6 +232,9 @@ static const tl_store_ops fdb_ops = {
 // FoundationDB waits for ever for coordinators that a wrong file names; a missing file is told at once.
 static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
 {
+    if (def->create && def->read_only) {
+        return tl_fault_set(fault, TL_ERR_INVALID, def->cluster_file ? def->cluster_file : "", TL_CREATE_READ_ONLY_TEXT);
+    }
     const char *file = def->cluster_file ? def->cluster_file : "";
     if (strlen(file) >= sizeof(((tl_fdb_store *)0)->cluster_file) || !file[0]) {
         return tl_fault_set(fault, TL_ERR_INVALID, file, "the cluster file is not named, or its path is too long");

@@ -128,18 +128,22 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
     return result == TL_OK ? pend_epoch(peer, TL_STORE_FENCED, peer->epoch, &row, fault) : result;
 }
 
+static tl_result missing(const tl_follow_peer *peer, tl_fault *fault)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "records that follow tick %lld are missing; stop all servers and restore it from a copy",
+             (long long)peer->tick);
+    return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
+}
+
 static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     tl_note *note = NULL;
     int64_t previous_tick = 0;
     tl_result result =
         follow->source->next_record(follow->backend, peer->number, peer->tick, &note, &previous_tick, fault);
-    if (result == TL_AGAIN) {
-        return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place,
-                            "committed records are missing; stop all servers and restore it from a copy");
-    }
-    if (result != TL_OK) {
-        return result;
+    if (result != TL_OK) { // a cut leaves the newest record
+        return result == TL_AGAIN ? missing(peer, fault) : result;
     }
     if (previous_tick == peer->tick && note->event.epoch == peer->epoch) {
         peer->pending = note;
@@ -148,15 +152,14 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
     uint32_t epoch = note->event.epoch;
     free(note);
     if (previous_tick != peer->tick) {
-        return tl_fault_set(fault, TL_ERR_NOT_FOUND, peer->place,
-                            "cut past what this follower had read, it was too slow; attach again to load anew");
+        return TL_ERR_NOT_FOUND;
     }
     return epoch > peer->epoch ? peek_end(follow, peer, fault)
                                : tl_fault_set(fault, TL_ERR_CORRUPT, peer->place,
                                               "a record is of a wrong epoch; restore it from a copy");
 }
 
-// Reads what is to be told of that log next into peer->pending. TL_AGAIN: nothing. TL_ERR_NOT_FOUND: it was cut.
+// Reads what is to be told of that log next into peer->pending. TL_AGAIN: nothing. TL_ERR_NOT_FOUND: there is a gap.
 static tl_result peek(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     if (peer->pending) {
@@ -242,16 +245,26 @@ static tl_result next_checkpoint(tl_follow *follow, tl_note **out, tl_fault *fau
     return result;
 }
 
-// Records were cut while we loaded. Checkpoints that stand for them were stored before, so these are told once more.
-static tl_result load_again(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
+// The record after the cursor is not there. A cut moves the log's start past the cursor, and stores the checkpoints that
+// stand for what it drops before: while loading they are delivered once more. If the start has not moved, it is damage.
+static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
-    tl_result result = follow->source->start(follow->backend, peer->number, &peer->tick, fault);
-    if (result == TL_OK) {
-        follow->phase = TL_FOLLOW_CHECKPOINTS;
-        follow->told_groups = false;
-        return TL_AGAIN;
+    int64_t start_tick = 0;
+    tl_result result = follow->source->start(follow->backend, peer->number, &start_tick, fault);
+    if (result != TL_OK) {
+        return result;
     }
-    return result;
+    if (start_tick <= peer->tick) {
+        return missing(peer, fault);
+    }
+    if (follow->phase != TL_FOLLOW_RECORDS) {
+        return tl_fault_set(fault, TL_ERR_NOT_FOUND, peer->place,
+                            "cut past what this follower had read, it was too slow; attach again to load anew");
+    }
+    peer->tick = start_tick;
+    follow->phase = TL_FOLLOW_CHECKPOINTS;
+    follow->told_groups = false;
+    return TL_AGAIN;
 }
 
 static tl_result next_record(tl_follow *follow, tl_note **out, tl_fault *fault)
@@ -261,8 +274,8 @@ static tl_result next_record(tl_follow *follow, tl_note **out, tl_fault *fault)
         tl_server_number number = 0;
         for (tl_follow_peer *peer = next_peer(follow, &number); peer; peer = next_peer(follow, &number)) {
             tl_result result = peek(follow, peer, fault);
-            if (result == TL_ERR_NOT_FOUND && follow->phase == TL_FOLLOW_RECORDS) {
-                return load_again(follow, peer, fault);
+            if (result == TL_ERR_NOT_FOUND) {
+                return on_gap(follow, peer, fault);
             }
             if (result != TL_OK && result != TL_AGAIN) {
                 return result;

@@ -31,6 +31,8 @@ typedef struct tl_fault {
     char text[256];
 } tl_fault;
 
+#define TL_CREATE_READ_ONLY_TEXT "cannot be both created and opened for reading only; set one of create and read_only"
+
 // "place: text", of a long place only the end; returns the result.
 tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text);
 // The fault's text, or none if the result is TL_OK, into `text` (may be NULL); returns the result.

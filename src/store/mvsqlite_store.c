@@ -274,6 +274,9 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
 static tl_result open_store(const tl_mvsqlite_def *def, tl_store **out, tl_fault *fault)
 {
     tl_mvsqlite_place place;
+    if (def->create && def->read_only) {
+        return tl_fault_set(fault, TL_ERR_INVALID, def->address ? def->address : "", TL_CREATE_READ_ONLY_TEXT);
+    }
     tl_result result = tl_mvsqlite_place_parse(&place, def->address, fault);
     if (result == TL_OK) {
         result = tl_mvsqlite_place_check(&place, fault);

@@ -59,6 +59,9 @@ static tl_result open_fdb(const char *uri, const char *rest, bool create, bool r
 tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store **out, char *text, size_t text_bytes)
 {
     *out = NULL;
+    if (create && read_only) {
+        return refuse(uri, TL_CREATE_READ_ONLY_TEXT, text, text_bytes);
+    }
     size_t scheme = scheme_bytes(uri);
     if (scheme == 0 || strncmp(uri, "sqlite:", scheme) == 0) {
         return open_sqlite(uri, uri + scheme, scheme > 0, create, read_only, out, text, text_bytes);

@@ -199,7 +199,7 @@ static tl_result check_directory(const tl_sqlite_def *def, tl_fault *fault)
     if (errno != ENOENT) {
         return tl_fault_set(fault, TL_ERR_UNAVAILABLE, def->directory, strerror(errno));
     }
-    if (!def->create || def->read_only) {
+    if (!def->create) {
         return tl_fault_set(fault, TL_ERR_NOT_FOUND, def->directory,
                             "no such directory; check the path, or create the store first");
     }
@@ -245,6 +245,9 @@ static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *
     if (!def->directory || !def->directory[0] || strlen(def->directory) + TL_NAME_BYTES_MAX + 16 > TL_PATH_BYTES_MAX) {
         return tl_fault_set(fault, TL_ERR_INVALID, def->directory ? def->directory : "",
                             "the store's directory is not named, or its path is too long");
+    }
+    if (def->create && def->read_only) {
+        return tl_fault_set(fault, TL_ERR_INVALID, def->directory, TL_CREATE_READ_ONLY_TEXT);
     }
     tl_result result = check_directory(def, fault);
     if (result != TL_OK) {

@@ -99,6 +99,14 @@ TEST(addresses_are_checked)
     expect("fdb:/dev/null?prefix=", false, false, TL_ERR_INVALID, "no prefix");
     expect("sqlite://host/dir", false, false, TL_ERR_INVALID, "on this machine only");
     expect(directory, false, false, TL_OK, "");
+    expect(directory, true, true, TL_ERR_INVALID, "reading only");
+    snprintf(uri, sizeof(uri), "%s/none", directory);
+    expect(uri, true, true, TL_ERR_INVALID, "reading only");
+    CHECK_EQUAL(access(uri, F_OK), -1);
+    tl_sqlite_def def = {.directory = uri, .create = true, .read_only = true};
+    tl_store *store = NULL;
+    CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_ERR_INVALID);
+    CHECK_EQUAL(access(uri, F_OK), -1);
     snprintf(uri, sizeof(uri), "sqlite:%s", directory);
     expect(uri, false, false, TL_OK, "");
     snprintf(uri, sizeof(uri), "sqlite://%s", directory);
@@ -169,6 +177,32 @@ TEST(damaged_bytes_are_found)
     CHECK_EQUAL(t->event.result, TL_ERR_CORRUPT);
     seat_free(&s);
     directory_remove(directory);
+}
+
+static void expect_missing_records(const char *sql, const char *name)
+{
+    char directory[64];
+    make_store(directory, sizeof(directory), 30);
+    execute(directory, "alpha.log.db", sql);
+    seat s;
+    seat_open(&s, directory_open(directory), name);
+    const told *t = await(&s, TL_STORE_FAILED, 1);
+    CHECK_EQUAL(t->event.result, TL_ERR_CORRUPT);
+    CHECK(strstr(t->event.text, "alpha.log.db") && strstr(t->event.text, "missing") && strstr(t->event.text, "restore it"));
+    CHECK(!s.loaded);
+    seat_free(&s);
+    directory_remove(directory);
+}
+
+// No cut made the gap, so nobody may take it for one: the store would be loaded again and again.
+TEST(missing_records_are_found)
+{
+    static const char *const names[] = {NULL, "alpha", "beta"};
+    for (int i = 0; i < 3; i++) {
+        expect_missing_records("DELETE FROM record WHERE tick = 15", names[i]);
+        expect_missing_records("DELETE FROM record WHERE tick BETWEEN 5 AND 28", names[i]);
+        expect_missing_records("DELETE FROM record WHERE tick = 29", names[i]);
+    }
 }
 
 TEST(random_damage_never_crashes)
@@ -381,6 +415,7 @@ int main(void)
     RUN(addresses_are_checked);
     RUN(other_files_and_versions_are_refused);
     RUN(damaged_bytes_are_found);
+    RUN(missing_records_are_found);
     RUN(random_damage_never_crashes);
     RUN(locked_by_another_process_at_the_join);
     RUN(a_file_that_may_not_grow_stalls_and_recovers);
