@@ -190,7 +190,7 @@ void pair_step(pair *p)
 {
     p->now_us += STEP_US;
     tl_memory_world_advance(p->world, p->now_us);
-    tl_server_step(p->server, p->now_us);
+    tl_server_step(p->server, (tl_time){.wall_us = p->now_us, .monotonic_us = p->now_us});
     for (uint32_t i = 0; i < p->to_client_count; i++) {
         if (p->seen) p->seen(p->seen_user, false, p->to_client[i].data, p->to_client[i].size);
         tl_client_receive(p->client, p->to_client[i].data, p->to_client[i].size, p->now_us);

@@ -12,12 +12,14 @@
 
 enum { PATH_BYTES = 1024, DRAIN_MS_MAX = 1000 };
 
-uint64_t server_now_us(void)
+static uint64_t read_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
+
+tl_time server_now(void) { return (tl_time){.wall_us = read_us(CLOCK_REALTIME), .monotonic_us = read_us(CLOCK_MONOTONIC)}; }
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
@@ -79,7 +81,7 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
 
 static tl_result make_world(server_node *s, tl_world_info *world)
 {
-    *world = (tl_world_info){.format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = server_now_us()};
+    *world = (tl_world_info){.format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = server_now().wall_us};
     tl_inspect *inspect = NULL; // for the kinds' hash
     if (tl_inspect_create(s->list->kinds, s->list->count, world->tick_hz, 1, 1, &inspect) != TL_OK) {
         return say(s, TL_ERR_INVALID, "the kinds cannot be declared so: each needs a name of its own, a position for its first field, heading for "
@@ -303,11 +305,11 @@ static void release(server_node *s)
 
 static void step(server_node *s)
 {
-    uint64_t begun_us = server_now_us();
+    tl_time begun = server_now();
     s->busy = s->in_core = true;
-    tl_server_step(s->server, begun_us);
+    tl_server_step(s->server, begun);
     s->in_core = false;
-    s->step_ms = (double)(server_now_us() - begun_us) / 1000;
+    s->step_ms = (double)(server_now().monotonic_us - begun.monotonic_us) / 1000;
     s->step_ms_max = s->step_ms > s->step_ms_max ? s->step_ms : s->step_ms_max;
     if (s->stop_due && !s->doomed) { // stop_now() was called within
         end_now(s, SERVER_STOPPED);
@@ -494,5 +496,5 @@ void server_get_tick(void *self, const void *const *args, void *ret)
 void server_get_time_s(void *self, const void *const *args, void *ret)
 {
     const server_node *s = self;
-    gd_ret_float(ret, s->server ? tl_server_tick_at(s->server, server_now_us()) / s->world_hz : 0);
+    gd_ret_float(ret, s->server ? tl_server_tick_at(s->server, server_now().monotonic_us) / s->world_hz : 0);
 }

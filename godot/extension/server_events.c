@@ -34,7 +34,7 @@ static void add_event(server_node *s, server_event event, const void *data, size
 static tl_result on_authorize(void *user, const void *token, size_t token_bytes, tl_grant *out)
 {
     server_node *s = user;
-    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(server_now_us() / 1000000), out);
+    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(server_now().wall_us / 1000000), out);
 }
 
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
@@ -78,7 +78,7 @@ static void on_log(void *user, const char *text) { add_event(user, (server_event
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     server_node *s = user;
-    uint64_t now_us = server_now_us();
+    uint64_t now_us = server_now().wall_us;
     s->link_ms = now_us > begun_us ? (double)(now_us - begun_us) / 1000 : 0;
     s->link_ms_max = s->link_ms > s->link_ms_max ? s->link_ms : s->link_ms_max;
 }

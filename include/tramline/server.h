@@ -101,10 +101,10 @@ TL_API size_t tl_server_memory(const tl_server_def *def);
 // Allocates, and starts to join. `text` (may be NULL) gets what is wrong and what to do.
 TL_API tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text, size_t text_bytes);
 TL_API void tl_server_destroy(tl_server *server); // neither store nor transport are closed
-// Does what is due: takes in datagrams and store events, ticks, sends frames. `now_us`: CLOCK_REALTIME, never back. Call it
-// at least each millisecond or when a wait_fd is readable.
-TL_API void tl_server_step(tl_server *server, uint64_t now_us);
-// When the next tick is due.
+// Does what is due: takes in datagrams and store events, ticks, sends frames. Call it at least each millisecond or when a
+// wait_fd is readable. Every duration is measured by the monotonic clock, the transport's timers among them.
+TL_API void tl_server_step(tl_server *server, tl_time now);
+// When the next tick is due, by the monotonic clock.
 TL_API uint64_t tl_server_next_tick_us(const tl_server *server);
 // Hands all groups to the other servers, if there are any, and waits until everything is committed. Goes on over some
 // ticks; the state becomes TL_SERVER_LEFT. Then destroy it, and close the store with `leave`.
@@ -113,8 +113,8 @@ TL_API tl_server_state tl_server_get_state(const tl_server *server);
 TL_API const char *tl_server_text(const tl_server *server); // of FAILED and FENCED
 TL_API tl_server_stats tl_server_get_stats(const tl_server *server);
 TL_API tl_server_number tl_server_get_number(const tl_server *server); // 0 until it has joined
-// The world's time, in ticks with a fraction.
-TL_API double tl_server_tick_at(const tl_server *server, uint64_t now_us);
+// The world's time at a moment of the monotonic clock, in ticks with a fraction.
+TL_API double tl_server_tick_at(const tl_server *server, uint64_t monotonic_us);
 
 // ---- groups and entities; in the tick callback, or between steps; RUNNING only (TL_ERR_STATE) ----
 

@@ -54,6 +54,13 @@ typedef enum tl_result { TL_RESULTS(TL_RESULT_ENUM) TL_RESULT_COUNT } tl_result;
 TL_API const char *tl_result_name(tl_result result);
 TL_API const char *tl_result_text(tl_result result);
 
+// What the clocks say at one moment. A server's durations and its ticks go by the monotonic one; what the wall clock says
+// may jump at any time.
+typedef struct tl_time {
+    uint64_t wall_us;      // since 1970: CLOCK_REALTIME
+    uint64_t monotonic_us; // CLOCK_MONOTONIC, or any steady clock that never goes back
+} tl_time;
+
 typedef struct tl_vec3 {
     double x, y, z;
 } tl_vec3;

@@ -83,7 +83,7 @@ static void step(tl_server *server, tl_store *store)
 {
     struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
     poll(&wait, wait.fd >= 0, WAIT_MS_MAX);
-    tl_server_step(server, clock_world_us());
+    tl_server_step(server, clock_now());
 }
 
 static bool is_over(tl_server *server)

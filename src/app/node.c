@@ -277,7 +277,7 @@ static void wait_for_work(const node *n)
         {.fd = n->store->ops->wait_fd(n->store), .events = POLLIN},
         {.fd = n->transport->ops->wait_fd(n->transport), .events = POLLIN},
     };
-    uint64_t now_us = clock_world_us(), tick_us = tl_server_next_tick_us(n->server);
+    uint64_t now_us = clock_steady_us(), tick_us = tl_server_next_tick_us(n->server);
     uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
     wait_us = wait_us < WAIT_US_MAX ? wait_us : WAIT_US_MAX;
     struct timespec limit = {.tv_nsec = (long)wait_us * 1000};
@@ -287,7 +287,7 @@ static void wait_for_work(const node *n)
 static void step(node *n)
 {
     meter_step_begin(&n->meter);
-    tl_server_step(n->server, clock_world_us());
+    tl_server_step(n->server, clock_now());
     meter_step_end(&n->meter);
     meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }

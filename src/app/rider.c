@@ -163,7 +163,7 @@ static void avatar_step(rider *r, uint64_t now_us)
     }
     tl_values values;
     tl_entity_id cabin = avatar_values(r, &values);
-    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, clock_world_us()), cabin, &values);
+    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, clock_steady_us()), cabin, &values);
 }
 
 static void take_events(rider *r)
@@ -256,7 +256,7 @@ static void step(rider *r)
 {
     struct pollfd wait = {.fd = r->transport->ops->wait_fd(r->transport), .events = POLLIN};
     poll(&wait, 1, WAIT_MS_MAX);
-    tl_client_step(r->client, clock_world_us());
+    tl_client_step(r->client, clock_steady_us());
     uint64_t now_us = clock_steady_us();
     take_events(r);
     note_arrivals(r, now_us);

@@ -158,24 +158,31 @@ void tl_server_destroy(tl_server *s)
 
 uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick)
 {
-    return s->world.created_us + (uint64_t)tick * 1000000u / s->world.tick_hz;
+    return (uint64_t)tick * 1000000u / s->world.tick_hz;
 }
 
-double tl_server_tick_at(const tl_server *s, uint64_t now_us)
+double tl_server_tick_at(const tl_server *s, uint64_t monotonic_us)
 {
-    return (double)((int64_t)(now_us - s->world.created_us)) * 1e-6 * s->world.tick_hz;
+    return ((double)s->world_us + (double)(int64_t)(monotonic_us - s->now_us)) * 1e-6 * s->world.tick_hz;
 }
 
-static int64_t tick_of(const tl_server *s, uint64_t now_us)
+static int64_t tick_now(const tl_server *s)
 {
-    if (now_us < s->world.created_us) return -1;
-    int64_t tick = (int64_t)((now_us - s->world.created_us) * s->world.tick_hz / 1000000u);
-    return tl_server_tick_time_us(s, tick + 1) <= now_us ? tick + 1 : tick;
+    int64_t tick = (int64_t)(s->world_us * s->world.tick_hz / 1000000u);
+    return tl_server_tick_time_us(s, tick + 1) <= s->world_us ? tick + 1 : tick;
 }
 
 uint64_t tl_server_next_tick_us(const tl_server *s)
 {
-    return tl_server_tick_time_us(s, tl_max_i64(s->tick, tick_of(s, s->now_us)) + 1);
+    return s->now_us + tl_server_tick_time_us(s, tl_max_i64(s->tick, tick_now(s)) + 1) - s->world_us;
+}
+
+static void take_time(tl_server *s, tl_time now)
+{
+    if (now.monotonic_us > s->now_us) s->now_us = now.monotonic_us;
+    s->wall_us = now.wall_us;
+    uint64_t world_us = now.wall_us > s->world.created_us ? now.wall_us - s->world.created_us : 0;
+    if (world_us > s->world_us) s->world_us = world_us;
 }
 
 // ---- the path of data ----
@@ -210,7 +217,7 @@ static void advance_world(tl_server *s)
     while (s->mirror.tick < s->tick) {
         int64_t tick = s->mirror.tick + 1;
         if (s->tick - tick > MIRROR_LAG_TICKS_MAX) tick = s->tick; // it has slept: one step to now
-        bool late = s->now_us > tl_server_tick_time_us(s, tick) + s->def.patience_ms * 1000ull;
+        bool late = s->world_us > tl_server_tick_time_us(s, tick) + s->def.patience_ms * 1000ull;
         if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
         if (late) tl_follow_mark_lagging(s, tick);
         world_tick(s, tick);
@@ -236,14 +243,14 @@ static void leave(tl_server *s)
     tl_server_say(s, "left; all is committed");
 }
 
-void tl_server_step(tl_server *s, uint64_t now_us)
+void tl_server_step(tl_server *s, tl_time now)
 {
-    if (now_us > s->now_us) s->now_us = now_us;
+    take_time(s, now);
     if (s->state >= TL_SERVER_LEFT) return;
     poll_store(s);
     tl_clients_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
-    int64_t tick = tick_of(s, s->now_us);
+    int64_t tick = tick_now(s);
     if (tick > s->tick) own_tick(s, tick);
     tl_own_submit(s);
     advance_world(s);

@@ -97,7 +97,9 @@ struct tl_server {
     tl_pyramid pyramid;
     tl_server_state state;
     char text[256];
-    uint64_t now_us;
+    uint64_t now_us;         // monotonic: for durations
+    uint64_t wall_us;
+    uint64_t world_us;       // since tick 0
     int64_t tick;            // the last own tick
     int64_t leaving_tick;    // since when it leaves, -1: it does not
     // own
@@ -153,7 +155,7 @@ struct tl_server {
 
 void tl_server_say(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...) __attribute__((format(printf, 3, 4)));
-uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick);
+uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick); // since tick 0
 
 // server_own.c
 bool tl_own_owns(const tl_server *s, int32_t group);

@@ -396,7 +396,7 @@ void tl_own_submit(tl_server *s)
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->submitted) continue;
-        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size, s->now_us);
+        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size, s->wall_us);
         if (result != TL_OK) return; // full: later; fenced: the event says so
         record->submitted = true;
     }

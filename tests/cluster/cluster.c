@@ -254,7 +254,7 @@ static void step_node(cluster *c, int i)
 {
     cluster_node *n = &c->nodes[i];
     if (n->server == NULL || n->frozen) return;
-    tl_server_step(n->server, c->now_us);
+    tl_server_step(n->server, (tl_time){.wall_us = c->now_us, .monotonic_us = c->now_us});
     if (tl_server_get_state(n->server) != TL_SERVER_FENCED) return;
     n->fenced_count++;
     close_node(n, false);

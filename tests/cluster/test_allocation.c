@@ -12,7 +12,7 @@ static const tl_transport_ops *real_transport[2]; // a server's, a client's
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
-void __real_tl_server_step(tl_server *server, uint64_t now_us);
+void __real_tl_server_step(tl_server *server, tl_time now);
 void __real_tl_client_step(tl_client *client, uint64_t now_us);
 
 void *__wrap_malloc(size_t size);
@@ -36,12 +36,12 @@ void *__wrap_realloc(void *block, size_t size)
     return __real_realloc(block, size);
 }
 
-void __wrap_tl_server_step(tl_server *server, uint64_t now_us);
-void __wrap_tl_server_step(tl_server *server, uint64_t now_us)
+void __wrap_tl_server_step(tl_server *server, tl_time now);
+void __wrap_tl_server_step(tl_server *server, tl_time now)
 {
     inside = true;
     steps++;
-    __real_tl_server_step(server, now_us);
+    __real_tl_server_step(server, now);
     inside = false;
 }
 

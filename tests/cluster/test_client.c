@@ -197,7 +197,7 @@ static void run(lab *l, double seconds)
         l->now_us += 1000;
         tl_memory_world_advance(l->world, l->now_us);
         for (int i = 0; i < 2; i++)
-            if (l->nodes[i].server) tl_server_step(l->nodes[i].server, l->now_us);
+            if (l->nodes[i].server) tl_server_step(l->nodes[i].server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
         if (l->each) l->each(l);
         for (int i = 0; i < CLIENTS_MAX; i++) {
             if (l->friends[i].client == NULL) continue;
