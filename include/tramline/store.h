@@ -15,6 +15,8 @@
 //  - Every epoch that ends is told by one TL_STORE_FENCED. The heir says whose its groups are now: another server's that
 //    fenced it; its own, if the same name joined anew; 0, if it left in order: then the first to fence() it becomes the
 //    heir, and one more TL_STORE_FENCED of the same epoch names it.
+//  - An epoch may be ended before its last records, which are *set aside* then (quarantine()): a follower that was given
+//    them already finds an earlier tick in TL_STORE_FENCED, and must not count on them.
 //  - submit() and poll() never wait for I/O.
 //
 // Threads: one attachment (tl_store) is used by one thread at a time. Backends may keep threads of their own.
@@ -35,7 +37,7 @@ typedef enum tl_store_event_type {
     TL_STORE_LOADED,     // all that was committed at the time of the join has been delivered
     TL_STORE_COMMITTED,  // own record: tick, begun_us, done_us
     TL_STORE_FENCED,     // a server's epoch has ended: server, epoch (the one that ended), tick (its last, -1: none), heir
-    TL_STORE_LOST,       // own lease is lost: nothing submitted after `tick` was or will be committed; heir
+    TL_STORE_LOST,       // own lease is lost: nothing submitted after `tick` was or will be committed, or it was set aside; heir
     TL_STORE_STALLED,    // the store does not answer or refuses to write: result, text; records wait in the queue
     TL_STORE_RECOVERED,  // it goes on
     TL_STORE_FAILED,     // it cannot go on: result, text; close it
@@ -124,6 +126,16 @@ typedef struct tl_store_ops {
     // Success and somebody else's success both show as FENCED; if the server is alive after all, nothing happens. Nor
     // does it if the own lease is lost by then: an heir is alive when it becomes one.
     tl_result (*fence)(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick);
+    // Queues: end another server's current `epoch` with the last tick `tick`, although it has committed later records;
+    // the heir is this server. Those records are *set aside*: kept in the store, but from then on given to no follower and
+    // no joiner, and no part of the log any more. Without a record of that very tick the one before it is the last.
+    // `bad` (may be NULL: any) holds the bytes of the first record after `tick` as they were read: the store reads it
+    // again, and does nothing unless it still holds just these. Nothing happens either if one of those after `tick` was
+    // cut, if the epoch has ended with an heir, or if the own lease is lost. Success shows as FENCED with the last tick,
+    // which may lie before what a follower was given, and as LOST to the server itself. If the epoch had ended in order
+    // (heir 0), one more FENCED of it says its new last tick.
+    tl_result (*quarantine)(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                            size_t bad_bytes);
     // The next event: TL_OK, or TL_AGAIN if there is none now. Never waits.
     tl_result (*poll)(tl_store *self, tl_store_event *out);
     // A file descriptor that is readable when poll() has something, or -1 if the backend has none.

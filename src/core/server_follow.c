@@ -105,15 +105,39 @@ static void on_record(tl_server *s, const tl_store_event *event)
     if (s->state == TL_SERVER_JOINING) {
         apply_loaded(s, event);
         p->applied_tick = event->tick;
+        p->applied_epoch = event->epoch;
     } else if (event->server != s->number) {
         queue(s, p, event, false);
     }
+}
+
+// An epoch may end before records that the store gave already: those wait here in vain. One that was applied cannot be
+// taken back: the world has to be loaded anew, as after a fence.
+static void drop_set_aside(tl_server *s, tl_peer_server *p, const tl_store_event *end)
+{
+    if (p->epoch == end->epoch && p->head_tick > end->tick) p->head_tick = end->tick;
+    p->last = NULL;
+    for (tl_followed_record **link = &p->first; *link != NULL;) {
+        tl_followed_record *record = *link;
+        if (record->is_end || record->epoch != end->epoch || record->tick <= end->tick) {
+            p->last = record;
+            link = &record->next;
+            continue;
+        }
+        *link = record->next;
+        tl_heap_free(&s->heap, record, sizeof *record + record->size);
+    }
+    if (p->applied_epoch == end->epoch && p->applied_tick > end->tick)
+        tl_server_fail(s, TL_SERVER_FENCED, "what server %s committed after tick %lld was set aside, but is shown here: the world is to be loaded anew",
+                       p->name, (long long)end->tick);
 }
 
 static void on_fenced(tl_server *s, const tl_store_event *event)
 {
     tl_peer_server *p = peer(s, event->server);
     if (p == NULL) return;
+    if (event->server != s->number) drop_set_aside(s, p, event);
+    if (s->state >= TL_SERVER_LEFT) return;
     if (s->state == TL_SERVER_JOINING) {
         tl_followed_record end = {.tick = event->tick, .epoch = event->epoch, .heir = event->heir};
         end_of_epoch(s, event->server, &end);
@@ -331,6 +355,7 @@ static void apply_one(tl_server *s, tl_server_number number, tl_followed_record 
     }
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
     p->applied_tick = record->tick;
+    p->applied_epoch = record->epoch;
     if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, record->begun_us);
 }
 

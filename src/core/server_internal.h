@@ -42,6 +42,7 @@ typedef struct tl_peer_server {
     uint32_t epoch;
     int64_t head_tick;             // newest record that the store has shown
     int64_t applied_tick;
+    uint32_t applied_epoch;        // that record's
     uint32_t ended_epoch;          // the last of which the end was applied
     tl_server_number ended_heir;   // its heir, in that server's epoch; 0: it left in order, and nobody has taken over yet
     uint32_t ended_heir_epoch;

@@ -233,12 +233,17 @@ tl_result tl_attachment_fence(tl_store *base, tl_server_number server, uint32_t 
     if (server < 1 || server > TL_SERVERS_MAX || epoch < 1) {
         return TL_ERR_INVALID;
     }
-    tl_work *work = tl_work_create(TL_WORK_FENCE, NULL, 0);
-    if (work) {
-        work->server = server;
-        work->epoch = epoch;
-        work->tick = tick;
+    return queue_work(attachment, &attachment->fences, tl_work_create_fence(server, epoch, tick), TL_STORE_FENCES_MAX);
+}
+
+tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                                   size_t bad_bytes)
+{
+    tl_attachment *attachment = self_of(base);
+    if (server < 1 || server > TL_SERVERS_MAX || epoch < 1 || tick < -1 || bad_bytes > TL_RECORD_BYTES_MAX) {
+        return TL_ERR_INVALID;
     }
+    tl_work *work = tl_work_create_quarantine(server, epoch, tick, bad, bad_bytes);
     return queue_work(attachment, &attachment->fences, work, TL_STORE_FENCES_MAX);
 }
 

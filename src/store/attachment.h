@@ -75,6 +75,8 @@ tl_result tl_attachment_submit(tl_store *base, int64_t tick, const void *data, s
 tl_result tl_attachment_checkpoint(tl_store *base, tl_group_id group, int64_t tick, const void *data, size_t size);
 tl_result tl_attachment_cut(tl_store *base, int64_t tick);
 tl_result tl_attachment_fence(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick);
+tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                                   size_t bad_bytes);
 tl_result tl_attachment_poll(tl_store *base, tl_store_event *out);
 int tl_attachment_wait_fd(tl_store *base);
 tl_result tl_attachment_drain(tl_store *base, int timeout_ms);

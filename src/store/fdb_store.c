@@ -221,6 +221,7 @@ static const tl_store_ops fdb_ops = {
     .checkpoint = tl_attachment_checkpoint,
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
+    .quarantine = tl_attachment_quarantine,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

@@ -136,14 +136,31 @@ static tl_result missing(const tl_follow_peer *peer, tl_fault *fault)
     return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
 }
 
+// No record of the present epoch follows what was told, though one should: the epoch was ended before records that were
+// committed, and they were set aside. TL_AGAIN: so it is, but the cut does not show it yet. Else `otherwise`.
+static tl_result peek_early_end(tl_follow *follow, tl_follow_peer *peer, tl_result otherwise, tl_fault *fault)
+{
+    tl_log_epoch row;
+    tl_result result = follow->source->epoch(follow->backend, peer->number, peer->epoch, &row, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    bool ended = row.heir != TL_HEIR_NONE && row.last_tick <= peer->tick;
+    return ended ? peek_end(follow, peer, fault) : otherwise;
+}
+
 static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     tl_note *note = NULL;
     int64_t previous_tick = 0;
     tl_result result =
         follow->source->next_record(follow->backend, peer->number, peer->tick, &note, &previous_tick, fault);
-    if (result != TL_OK) { // a cut leaves the newest record
-        return result == TL_AGAIN ? missing(peer, fault) : result;
+    if (result == TL_AGAIN) { // a cut leaves the newest record
+        result = peek_early_end(follow, peer, TL_ERR_CORRUPT, fault);
+        return result == TL_ERR_CORRUPT ? missing(peer, fault) : result;
+    }
+    if (result != TL_OK) {
+        return result;
     }
     if (previous_tick == peer->tick && note->event.epoch == peer->epoch) {
         peer->pending = note;
@@ -152,7 +169,7 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
     uint32_t epoch = note->event.epoch;
     free(note);
     if (previous_tick != peer->tick) {
-        return TL_ERR_NOT_FOUND;
+        return epoch > peer->epoch ? peek_early_end(follow, peer, TL_ERR_NOT_FOUND, fault) : TL_ERR_NOT_FOUND;
     }
     return epoch > peer->epoch ? peek_end(follow, peer, fault)
                                : tl_fault_set(fault, TL_ERR_CORRUPT, peer->place,
@@ -192,10 +209,14 @@ static tl_note *take(tl_follow *follow, tl_follow_peer *peer)
     case TL_STORE_FENCED:
         peer->ended = true;
         peer->heir = note->event.heir;
+        if (peer->record_epoch == note->event.epoch && peer->tick > note->event.tick) {
+            peer->tick = note->event.tick; // what was told after that is set aside
+        }
         told = joined && note->event.epoch == follow->own_epoch; // as LOST
         break;
     default:
         peer->tick = note->event.tick;
+        peer->record_epoch = note->event.epoch;
         told = joined && note->event.epoch == follow->own_epoch;
         break;
     }
@@ -262,6 +283,7 @@ static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault
                             "cut past what this follower had read, it was too slow; attach again to load anew");
     }
     peer->tick = start_tick;
+    peer->record_epoch = 0;
     follow->phase = TL_FOLLOW_CHECKPOINTS;
     follow->told_groups = false;
     return TL_AGAIN;
@@ -305,6 +327,7 @@ static void follow_own(tl_follow *follow)
     peer->ended = true;
     peer->heir = follow->lost_heir;
     peer->tick = follow->lost_tick;
+    peer->record_epoch = 0;
 }
 
 tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault)

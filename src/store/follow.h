@@ -34,6 +34,7 @@ typedef struct tl_follow_peer {
     bool ended;
     int heir; // of the ended epoch
     int64_t tick;
+    uint32_t record_epoch; // of the record of that tick, 0: it was not told
     // Read, and to be told next.
     tl_note *pending;
 } tl_follow_peer;

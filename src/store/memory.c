@@ -171,9 +171,8 @@ static tl_result memory_cut(tl_store *base, int64_t tick)
     return queue_chore(self_of(base), TL_WORK_CUT, 0, tick, NULL, 0);
 }
 
-static tl_result memory_fence(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick)
+static tl_result check_fence(const tl_memory_store *store, tl_server_number server, uint32_t epoch, size_t size)
 {
-    tl_memory_store *store = self_of(base);
     if (store->lost) {
         return TL_ERR_FENCED;
     }
@@ -183,18 +182,35 @@ static tl_result memory_fence(tl_store *base, tl_server_number server, uint32_t 
     if (server == store->server || server < 1 || server > store->world->server_count || epoch < 1) {
         return TL_ERR_INVALID;
     }
-    if (tl_work_queue_is_full(&store->records, 0, TL_STORE_RECORDS_MAX + TL_STORE_FENCES_MAX)) {
-        return TL_ERR_FULL;
-    }
-    tl_work *work = tl_work_create(TL_WORK_FENCE, NULL, 0);
+    bool full = tl_work_queue_is_full(&store->records, size, TL_STORE_RECORDS_MAX + TL_STORE_FENCES_MAX);
+    return full ? TL_ERR_FULL : TL_OK;
+}
+
+static tl_result queue_fence(tl_memory_store *store, tl_work *work)
+{
     if (!work) {
         return TL_ERR_MEMORY;
     }
-    work->server = server;
-    work->epoch = epoch;
-    work->tick = tick;
     queue_work(store, &store->records, &store->records_due_us, work);
     return TL_OK;
+}
+
+static tl_result memory_fence(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    tl_memory_store *store = self_of(base);
+    tl_result result = check_fence(store, server, epoch, 0);
+    return result == TL_OK ? queue_fence(store, tl_work_create_fence(server, epoch, tick)) : result;
+}
+
+static tl_result memory_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                                   size_t bad_bytes)
+{
+    tl_memory_store *store = self_of(base);
+    tl_result result = check_fence(store, server, epoch, bad_bytes);
+    if (result == TL_OK && (tick < -1 || bad_bytes > TL_RECORD_BYTES_MAX)) {
+        result = TL_ERR_INVALID;
+    }
+    return result == TL_OK ? queue_fence(store, tl_work_create_quarantine(server, epoch, tick, bad, bad_bytes)) : result;
 }
 
 // ---- work done -----------------------------------------------------------------------------------------------------
@@ -204,24 +220,21 @@ static void lose_lease(tl_memory_store *store)
     if (store->lost) {
         return;
     }
-    const tl_memory_server *log = &store->world->servers[store->server - 1];
-    bool rejoined = log->epoch != store->epoch;
     store->lost = true;
     tl_work_queue_clear(&store->records);
     tl_work_queue_clear(&store->chores);
-    tl_server_number heir = rejoined ? store->server : (tl_server_number)log->heir;
-    for (size_t i = store->world->item_count; rejoined && i > 0; i--) { // who ended our epoch, if it began anew since
+    const tl_memory_item *end = NULL;
+    for (size_t i = store->world->item_count; i > 0 && !end; i--) {
         const tl_memory_item *item = store->world->items[i - 1];
-        if (item->type == TL_MEMORY_ENDED && item->server == store->server && item->epoch == store->epoch) {
-            heir = item->heir;
-            break;
-        }
+        bool ours = item->server == store->server && item->epoch == store->epoch;
+        end = item->type == TL_MEMORY_ENDED && ours ? item : NULL;
     }
+    TL_ASSERT(end); // ends are never cut
     tell(store, &(tl_store_event){.type = TL_STORE_LOST,
                                   .server = store->server,
-                                  .heir = heir,
+                                  .heir = end->heir,
                                   .epoch = store->epoch,
-                                  .tick = store->committed_tick});
+                                  .tick = end->tick});
 }
 
 static void do_join(tl_memory_store *store)
@@ -279,11 +292,14 @@ static void do_fence(tl_memory_store *store, const tl_work *work)
     }
     const tl_memory_server *log = &world->servers[work->server - 1];
     bool open = log->heir == TL_MEMORY_HEIR_NONE || log->heir == TL_MEMORY_HEIR_LEFT;
-    if (open && log->epoch == work->epoch && log->tick == work->tick) {
-        tl_result result = tl_memory_commit_end(world, work->server, store->server);
-        if (result != TL_OK) {
-            tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
-        }
+    tl_result result = TL_ERR_FENCED;
+    if (work->quarantine) {
+        result = tl_memory_commit_quarantine(world, work, store->server);
+    } else if (open && log->epoch == work->epoch && log->tick == work->tick) {
+        result = tl_memory_commit_end(world, work->server, store->server);
+    }
+    if (result != TL_OK && result != TL_ERR_FENCED) { // FENCED: it goes on after all, or somebody else was faster
+        tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
     }
 }
 
@@ -416,7 +432,7 @@ static tl_result describe_item(tl_memory_store *store, const tl_memory_item *ite
         if (own && item->epoch == store->epoch) {
             return TL_AGAIN;
         }
-        if (item->cut_serial != 0 && item->cut_serial <= store->load_serial) {
+        if (item->set_aside || (item->cut_serial != 0 && item->cut_serial <= store->load_serial)) {
             return TL_AGAIN;
         }
         out->type = TL_STORE_RECORD;
@@ -569,6 +585,7 @@ static const tl_store_ops memory_ops = {
     .checkpoint = memory_checkpoint,
     .cut = memory_cut,
     .fence = memory_fence,
+    .quarantine = memory_quarantine,
     .poll = memory_poll,
     .wait_fd = memory_wait_fd,
     .drain = memory_drain,

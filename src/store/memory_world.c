@@ -157,6 +157,52 @@ tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, 
     return result;
 }
 
+static bool is_record_of(const tl_memory_item *item, tl_server_number server, uint32_t epoch)
+{
+    return item->type == TL_MEMORY_RECORD && item->server == server && item->epoch == epoch;
+}
+
+// Where the epoch's log is to end, and whether it can; *out: the first record after that, or NULL.
+static bool find_end(const tl_memory_world *world, const tl_work *work, const tl_memory_item **out)
+{
+    const tl_memory_server *log = &world->servers[work->server - 1];
+    int64_t tick = work->tick > log->began_tick ? work->tick : log->began_tick;
+    *out = NULL;
+    for (size_t i = 0; i < world->item_count && !*out; i++) {
+        const tl_memory_item *item = world->items[i];
+        *out = is_record_of(item, work->server, work->epoch) && item->tick > tick ? item : NULL;
+    }
+    if (!*out) {
+        return !work->has_bad;
+    }
+    const tl_memory_item *first = *out;
+    return first->cut_serial == 0 && first->previous_tick <= tick && tl_work_is_about(work, first->data, first->size);
+}
+
+tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir)
+{
+    tl_memory_server *log = &world->servers[work->server - 1];
+    if (log->epoch != work->epoch || log->heir > TL_MEMORY_HEIR_LEFT) {
+        return TL_ERR_FENCED;
+    }
+    const tl_memory_item *first = NULL;
+    if (!find_end(world, work, &first)) {
+        return TL_ERR_FENCED;
+    }
+    int64_t tick = log->tick;
+    log->tick = first ? first->previous_tick : log->tick;
+    tl_result result = tl_memory_commit_end(world, work->server, heir);
+    if (result != TL_OK) {
+        log->tick = tick;
+        return result;
+    }
+    for (size_t i = 0; i < world->item_count; i++) {
+        tl_memory_item *item = world->items[i];
+        item->set_aside |= is_record_of(item, work->server, work->epoch) && item->tick > log->tick;
+    }
+    return TL_OK;
+}
+
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server)
 {
     int index = 0;
@@ -190,6 +236,7 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     tl_result result = append_item(world, &item, NULL);
     if (result == TL_OK) {
         log->epoch++;
+        log->began_tick = log->tick;
         log->heir = TL_MEMORY_HEIR_NONE;
     }
     return result;
@@ -207,6 +254,7 @@ tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number serve
         .server = server,
         .epoch = epoch,
         .tick = work->tick,
+        .previous_tick = log->tick,
         .begun_us = work->begun_us,
         .size = work->size,
     };
@@ -281,7 +329,7 @@ void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64
     uint64_t serial = ++world->serial;
     for (size_t i = 0; i < world->item_count; i++) {
         tl_memory_item *item = world->items[i];
-        bool old = item->type == TL_MEMORY_RECORD && item->server == server && item->tick < tick;
+        bool old = item->type == TL_MEMORY_RECORD && item->server == server && item->tick < tick && !item->set_aside;
         // The newest record stays, so that a log's last tick can always be told.
         if (old && item->tick < world->servers[server - 1].tick && item->cut_serial == 0) {
             item->cut_serial = serial;

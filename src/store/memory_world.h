@@ -18,9 +18,11 @@ typedef struct tl_memory_item {
     tl_server_number heir;
     uint32_t epoch;
     int64_t tick;
+    int64_t previous_tick; // RECORD: of the log's record before it, -1: none
     uint64_t begun_us, committed_us;
     uint64_t serial;
     uint64_t cut_serial; // the world's serial when it was cut, 0: it was not
+    bool set_aside;      // its epoch was ended before it
     size_t size;
     unsigned char data[];
 } tl_memory_item;
@@ -29,6 +31,7 @@ typedef struct tl_memory_server {
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
     uint64_t began_us; // the first epoch
+    int64_t began_tick; // of the current epoch: the last tick before it
     int64_t tick;      // last committed, -1: none
     int heir;
 } tl_memory_server;
@@ -109,6 +112,8 @@ tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number serve
 tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *work);
 void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64_t tick);
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir);
+// Ends the current epoch before records that it has committed, which are set aside. TL_ERR_FENCED: not possible (any more).
+tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir);
 bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number server, uint32_t epoch);
 
 // The attachment's side of the world's moving on (memory.c).

@@ -337,6 +337,69 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
     return finish(log, end_current(log, &head, heir, now_us, fault), fault);
 }
 
+// Moves all records after `tick` into a table of their own, which is made when it is first needed: no reader sees them
+// there, and a new epoch may use their ticks again.
+static tl_result set_aside(tl_sqlite_log *log, int64_t tick, tl_fault *fault)
+{
+    char sql[700];
+    snprintf(sql, sizeof(sql),
+             "CREATE TABLE IF NOT EXISTS aside("
+             " epoch INTEGER NOT NULL, tick INTEGER NOT NULL, previous_tick INTEGER NOT NULL, begun_us INTEGER NOT NULL,"
+             " sum INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (epoch, tick)) STRICT;"
+             "INSERT INTO aside SELECT epoch, tick, previous_tick, begun_us, sum, body FROM record WHERE tick > %lld;"
+             "DELETE FROM record WHERE tick > %lld;"
+             "UPDATE head SET tick = %lld WHERE one = 1;",
+             (long long)tick, (long long)tick, (long long)tick);
+    int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? TL_OK : tl_sqlite_file_fault(&log->file, code, fault);
+}
+
+// Whether that epoch can be ended there, and the last tick that it has then. TL_ERR_FENCED: not possible (any more).
+static tl_result find_end(tl_sqlite_log *log, const tl_work *work, const tl_log_head *head, int64_t *last_tick,
+                          tl_fault *fault)
+{
+    tl_log_epoch row;
+    if (head->epoch != work->epoch || head->heir > TL_HEIR_LEFT) {
+        return TL_ERR_FENCED;
+    }
+    tl_result result = tl_sqlite_log_epoch(log, work->epoch, &row, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    int64_t tick = work->tick > row.began_tick ? work->tick : row.began_tick;
+    tl_note *note = NULL;
+    result = tl_sqlite_log_next(log, tick, &note, last_tick, fault);
+    if (result == TL_AGAIN) {
+        *last_tick = head->tick;
+        return work->has_bad ? TL_ERR_FENCED : TL_OK;
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    bool about = *last_tick <= tick && tl_work_is_about(work, note->data, note->event.size);
+    free(note);
+    return about ? TL_OK : TL_ERR_FENCED;
+}
+
+tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int heir, uint64_t now_us, tl_fault *fault)
+{
+    tl_log_head head;
+    int64_t last_tick = -1;
+    tl_result result = begin_with_head(log, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    result = find_end(log, work, &head, &last_tick, fault);
+    if (result == TL_OK && last_tick < head.tick) {
+        result = set_aside(log, last_tick, fault);
+        head.tick = last_tick;
+    }
+    if (result == TL_OK) {
+        result = end_current(log, &head, heir, now_us, fault);
+    }
+    return finish(log, result, fault);
+}
+
 tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
 {
     tl_log_head head;

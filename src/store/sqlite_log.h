@@ -41,6 +41,8 @@ tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *cons
 // Ends `epoch` if it is current, its last tick is `tick`, and it has no heir. TL_ERR_FENCED if not.
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
                             tl_fault *fault);
+// Ends `epoch` at `tick` as quarantine() in store.h says. TL_ERR_FENCED: not possible (any more).
+tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int heir, uint64_t now_us, tl_fault *fault);
 // Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault);
 // Of a log that is copied: moves the head on to `tick`, for the records up to there were cut where it comes from.

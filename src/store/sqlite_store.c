@@ -169,6 +169,7 @@ static const tl_store_ops sqlite_ops = {
     .checkpoint = tl_attachment_checkpoint,
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
+    .quarantine = tl_attachment_quarantine,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

@@ -113,8 +113,10 @@ static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_faul
         result = TL_AGAIN; // our own lease is gone
     }
     if (result == TL_OK) {
-        result = tl_sqlite_log_end(&peer->log, work->epoch, work->tick, store->attachment.number, tl_clock_real_us(),
-                                   fault);
+        tl_server_number heir = store->attachment.number;
+        uint64_t now_us = tl_clock_real_us();
+        result = work->quarantine ? tl_sqlite_log_quarantine(&peer->log, work, heir, now_us, fault)
+                                  : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, fault);
         peer->dirty = true;
     }
     tl_sqlite_file_rollback(&own->file);

@@ -17,6 +17,38 @@ tl_work *tl_work_create(tl_work_type type, const void *data, size_t size)
     return work;
 }
 
+tl_work *tl_work_create_fence(tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    tl_work *work = tl_work_create(TL_WORK_FENCE, NULL, 0);
+    if (work) {
+        work->server = server;
+        work->epoch = epoch;
+        work->tick = tick;
+    }
+    return work;
+}
+
+tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad, size_t bad_bytes)
+{
+    tl_work *work = tl_work_create(TL_WORK_FENCE, bad, bad ? bad_bytes : 0);
+    if (work) {
+        work->server = server;
+        work->epoch = epoch;
+        work->tick = tick;
+        work->quarantine = true;
+        work->has_bad = bad != NULL;
+    }
+    return work;
+}
+
+bool tl_work_is_about(const tl_work *quarantine, const void *data, size_t size)
+{
+    if (!quarantine->has_bad) {
+        return true;
+    }
+    return quarantine->size == size && (size == 0 || memcmp(quarantine->data, data, size) == 0);
+}
+
 void tl_work_queue_push(tl_work_queue *queue, tl_work *work)
 {
     work->next = NULL;

@@ -39,6 +39,8 @@ typedef struct tl_work {
     tl_work_type type;
     tl_server_number server; // FENCE
     uint32_t epoch;          // FENCE
+    bool quarantine;         // FENCE: although later records are committed
+    bool has_bad;            // quarantine: `data` has the first of them, as it was read
     int64_t tick;
     tl_group_id group; // CHECKPOINT
     uint64_t begun_us; // RECORD
@@ -54,6 +56,10 @@ typedef struct tl_work_queue {
 
 // A piece of work with its own copy of the data; NULL if out of memory. Freed with free().
 tl_work *tl_work_create(tl_work_type type, const void *data, size_t size);
+tl_work *tl_work_create_fence(tl_server_number server, uint32_t epoch, int64_t tick);
+tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad, size_t bad_bytes);
+// Whether that is the record after a quarantine's tick that it is about.
+bool tl_work_is_about(const tl_work *quarantine, const void *data, size_t size);
 void tl_work_queue_push(tl_work_queue *queue, tl_work *work);
 // The first, or NULL; the caller frees it.
 tl_work *tl_work_queue_pop(tl_work_queue *queue);

@@ -512,6 +512,7 @@ void contract_run(const contract_backend *with)
     RUN(stall_is_told_once_and_nothing_is_lost);
     RUN(queues_are_bounded_in_bytes);
     RUN(a_slow_follower_gets_all_of_it);
+    quarantine_run();
     RUN(random_interleavings_lose_and_double_nothing);
     restore_run();
 }

@@ -26,6 +26,8 @@ void finish(seat *s);
 
 // All of it at random (contract_random.c).
 void random_interleavings_lose_and_double_nothing(void);
+// Epochs that are ended early (contract_quarantine.c).
+void quarantine_run(void);
 // Copies of worlds (contract_restore.c).
 void restore_run(void);
 

@@ -17,6 +17,7 @@ typedef struct seat {
     uint32_t epoch;
     int64_t tick; // last that was submitted
     bool joined, loaded, lost;
+    bool may_end_early; // epochs may end before records that were told: some are set aside
     told *journal;
     size_t count, room;
 } seat;
@@ -42,6 +43,8 @@ tl_result seat_submit(seat *s, int64_t tick, uint64_t now_us);
 // told once with the last tick, nothing of an epoch after its end.
 void seat_check(const seat *s);
 // Both were told the same records of that server. With `tail`, b may have begun later (its log was cut).
+// Takes out of the journal the records that were set aside after they had been told.
+void seat_drop_set_aside(seat *s);
 void seat_check_same(const seat *a, const seat *b, tl_server_number server, bool tail);
 
 #endif
