@@ -71,7 +71,12 @@ typedef struct tl_server_def {
     tl_store *store;         // borrowed; opened, not joined
     tl_transport *transport; // borrowed; may be NULL
     tl_server_callbacks callbacks;
-    uint32_t entities_max, groups_max, clients_max; // defaults 200'000, 4'096, 256
+    // Defaults 200'000, 4'096, 256. As many entities and groups this server will have in the world before it makes no more. Of
+    // what other servers make a quarter more finds room; beyond that it goes on without, see entities_lacking.
+    uint32_t entities_max, groups_max, clients_max;
+    // How many of the world's entities clients may have created at a time, those of all servers together: they cannot use up
+    // the places that games need. 0: an eighth of entities_max. A client's own quota is its grant's created_max.
+    uint32_t created_max;
     int level_count;         // of the pyramid, default 9: the coarsest tiles are 16 km wide
     uint32_t kbit_s;         // what a client may get at most, default 4'000; its token may say less
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
@@ -92,6 +97,9 @@ typedef struct tl_server_stats {
     bool store_stalled;                // it does now
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
+    uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
+    uint32_t created;           // by clients of all servers, that exist now
+    uint64_t creations_refused; // because of a client's quota or the limit for all
     size_t memory_used_bytes, memory_bytes;
 } tl_server_stats;
 

@@ -70,7 +70,7 @@ typedef struct tl_world_info {
     char scenario[64];      // its name, "" if none
 } tl_world_info;
 
-enum { TL_STORE_FORMAT = 1 };
+enum { TL_STORE_FORMAT = 2 };
 
 typedef struct tl_store tl_store;
 

@@ -11,7 +11,7 @@ extern "C" {
 enum { TL_TOKEN_BYTES_MAX = 768 };
 
 // What a token grants. Claims: "sub" name, "exp" expires_s, "nbf" not_before_s, "aud" world, "tl" {"level":…, "write":…,
-// "kbps":…, "entities":…}.
+// "kbps":…, "entities":…, "created":…}.
 typedef struct tl_grant {
     char name[TL_NAME_BYTES_MAX + 1]; // the client's
     char world[64];                   // the scenario's or world's name it is for, "" any
@@ -20,6 +20,7 @@ typedef struct tl_grant {
     bool write;                       // may own entities and send requests, default true
     uint32_t kbit_s_max;              // what it may get, default 8'000
     uint32_t entities_max;            // that it may own, default 16
+    uint32_t created_max;             // of what it has created, its own or not, so many may exist at a time, default 64
 } tl_grant;
 
 TL_API tl_grant tl_grant_default(void);

@@ -18,7 +18,8 @@ enum {
     LEAVE_MS_MAX = 10000,
     REJOIN_AFTER_MS = 500,
     RIVAL_MS = 10000, // who loses its lease to its own name twice within that has a rival that lives
-    ENTITIES_TO_SPARE = 8192, // for what clients own
+    ENTITIES_TO_SPARE = 8192, // for what clients create, and more
+    CREATED_MAX = 4096,       // of those, for clients
     GROUPS_TO_SPARE = 256,
 };
 
@@ -176,8 +177,10 @@ static bool open_server(node *n)
     def.kind_count = scenario_kinds(&def.kinds);
     def.store = n->store;
     def.transport = n->transport;
-    def.entities_max = scenario_entity_count(n->scenario) + ENTITIES_TO_SPARE;
-    def.groups_max = scenario_group_count(n->scenario) + GROUPS_TO_SPARE;
+    const node_def *given = n->def;
+    def.entities_max = given->entities_max ? given->entities_max : scenario_entity_count(n->scenario) + ENTITIES_TO_SPARE;
+    def.groups_max = given->groups_max ? given->groups_max : scenario_group_count(n->scenario) + GROUPS_TO_SPARE;
+    def.created_max = given->created_max ? given->created_max : def.entities_max < CREATED_MAX ? def.entities_max : CREATED_MAX;
     def.clients_max = n->def->clients_max;
     def.kbit_s = n->def->kbit_s;
     def.callbacks = (tl_server_callbacks){

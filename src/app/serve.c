@@ -5,7 +5,8 @@
 #include "number.h"
 #include "stop.h"
 
-enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT };
+enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT, OPTION_ENTITIES_MAX, OPTION_GROUPS_MAX,
+       OPTION_CREATED_MAX };
 
 static const struct argp_option options[] = {
     {"store", 'd', "URI", 0, "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
@@ -18,6 +19,10 @@ static const struct argp_option options[] = {
     {"token-key", 't', "FILE", 0, "Public key, PEM: let in only whose token it signed (default: everybody)", 2},
     {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
     {"kbit", OPTION_KBIT, "NUMBER", 0, "At most so many kbit/s for a client (default 4000)", 3},
+    {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0, "Room for so many entities (default: the game's own and 8192)", 3},
+    {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Room for so many groups (default: the game's own and 256)", 3},
+    {"created-max", OPTION_CREATED_MAX, "NUMBER", 0, "Of all entities, at most so many that clients of any server have created "
+     "(default 4096)", 3},
     {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
     {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
     {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
@@ -73,6 +78,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_KBIT:
         def->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
+        return 0;
+    case OPTION_ENTITIES_MAX:
+        def->entities_max = (uint32_t)number_whole(state, "entities-max", argument, 1, 50000000);
+        return 0;
+    case OPTION_GROUPS_MAX:
+        def->groups_max = (uint32_t)number_whole(state, "groups-max", argument, 1, 1000000);
+        return 0;
+    case OPTION_CREATED_MAX:
+        def->created_max = (uint32_t)number_whole(state, "created-max", argument, 1, 50000000);
         return 0;
     case 'T':
         def->seconds = number_real(state, "seconds", argument, 0.1, 1e9);

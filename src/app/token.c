@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTION_LEVEL = 256, OPTION_READ_ONLY, OPTION_OWN };
+enum { OPTION_LEVEL = 256, OPTION_READ_ONLY, OPTION_OWN, OPTION_CREATED };
 
 typedef struct token_options {
     const char *action, *arguments[2];
@@ -30,6 +30,7 @@ static const struct argp_option options[] = {
     {"kbit", 'b', "NUMBER", 0, "make: at most so many kbit/s (default 8000)", 2},
     {"level", OPTION_LEVEL, "NUMBER", 0, "make: the finest level of the pyramid that it may see (default 0: all)", 2},
     {"own", OPTION_OWN, "NUMBER", 0, "make: at most so many entities of its own (default 16)", 2},
+    {"created", OPTION_CREATED, "NUMBER", 0, "make: of what it has created, at most so many entities at a time, its own or not (default 64)", 2},
     {"read-only", OPTION_READ_ONLY, NULL, 0, "make: it may look, but not change anything", 2},
     {0},
 };
@@ -90,6 +91,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_OWN:
         o->grant.entities_max = (uint32_t)number_whole(state, "own", argument, 0, 1000000);
+        return 0;
+    case OPTION_CREATED:
+        o->grant.created_max = (uint32_t)number_whole(state, "created", argument, 0, 1000000);
         return 0;
     case OPTION_READ_ONLY:
         o->grant.write = false;
@@ -180,10 +184,11 @@ static int show_token(const token_options *o)
         fprintf(stderr, read ? "tramline: the token is not good: %s\n" : "", tl_result_text(result));
         return EXIT_FAILED;
     }
-    json_t *shown = json_pack("{s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I}", "name", grant.name, "world", grant.world,
+    json_t *shown = json_pack("{s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:I}", "name", grant.name, "world", grant.world,
                               "not_before_s", (json_int_t)grant.not_before_s, "expires_s", (json_int_t)grant.expires_s,
                               "level_finest", grant.level_finest, "write", grant.write, "kbit_s_max",
-                              (json_int_t)grant.kbit_s_max, "entities_max", (json_int_t)grant.entities_max);
+                              (json_int_t)grant.kbit_s_max, "entities_max", (json_int_t)grant.entities_max,
+                              "created_max", (json_int_t)grant.created_max);
     json_dumpf(shown, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(shown);

@@ -1,9 +1,9 @@
-#include "mirror.h"
+#include "lack.h"
 
 size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
 {
     return (size_t)entities_max * (sizeof(tl_entity) + 3 * sizeof(int32_t)) * 5 / 4 + (size_t)groups_max * (sizeof(tl_group) + sizeof(int32_t)) * 5 / 4 +
-           tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + 65536;
+           tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + tl_lack_bytes(entities_max) + 65536;
 }
 
 tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
@@ -15,7 +15,7 @@ tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uin
     m->group_free = tl_heap_alloc(heap, groups_max * sizeof *m->group_free);
     m->changed = tl_heap_alloc(heap, entities_max * sizeof *m->changed);
     m->unresolved = tl_heap_alloc(heap, entities_max * sizeof *m->unresolved);
-    bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max);
+    bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max) && tl_lack_init(m);
     bool arrays = m->entities && m->groups && m->entity_free && m->group_free && m->changed && m->unresolved;
     return maps && arrays ? TL_OK : TL_ERR_MEMORY;
 }
@@ -77,6 +77,7 @@ void tl_mirror_release_group(tl_mirror *m, int32_t group)
 {
     tl_group *g = &m->groups[group];
     TL_ASSERT(g->used && g->entity_count == 0);
+    tl_lack_forget_group(m, group);
     tl_map_remove(&m->group_map, g->id);
     g->used = g->live = false;
     m->group_free[m->group_free_count++] = group;

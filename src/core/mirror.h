@@ -23,6 +23,7 @@ typedef struct tl_entity { // what each look needs comes first
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
+    bool unsent_retell; // told whole once more, for a mirror that lacks it
     bool unresolved_listed;
     bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
     int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
@@ -41,6 +42,8 @@ typedef struct tl_group {
     int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
     bool used, live;
     bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
+    uint32_t lack_count;        // entities of it that found no room here, by lack.h
+    bool lack_unlisted;         // and more of which the ids are not known
     bool kept;                  // the owner's: not given away to even out
 } tl_group;
 
@@ -60,6 +63,9 @@ typedef struct tl_mirror {
     uint32_t changed_count;
     int32_t *unresolved; // live entities whose carrier is not here
     uint32_t unresolved_count;
+    tl_map lack_map;         // lack.h: entities that found no room, to their group's index
+    uint32_t groups_lacking; // groups that found no room, ever
+    bool lacked;             // something found no room; until it is known that nothing is lacking any more
     int64_t tick; // the last world tick applied
 } tl_mirror;
 

@@ -1,3 +1,4 @@
+#include "lack.h"
 #include "record.h"
 
 void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity)
@@ -217,7 +218,8 @@ static void read_group(op_reader *o)
     if (o->dry || o->r.bad) return;
     int32_t group = tl_mirror_find_group(o->m, id);
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
-        o->full = true;
+        o->full = o->m->lacked = true;
+        o->m->groups_lacking++;
         return;
     }
     if (passed_over(o, group)) return;
@@ -247,13 +249,18 @@ static void read_group_give(op_reader *o)
     if (o->events && o->events->group_given) o->events->group_given(o->events->user, group, from, to);
 }
 
-// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it.
-static int32_t place_for(op_reader *o, tl_entity_id id, int kind)
+// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it. Without room the mirror
+// knows what it lacks.
+static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
 {
     int32_t index = tl_mirror_find(o->m, id);
     if (index != TL_NONE) return !o->m->entities[index].live && o->m->entities[index].changes == 0 && o->m->entities[index].kind == kind ? index : TL_NONE;
-    if (tl_mirror_reserve(o->m, id, kind, &index) == TL_OK) return index;
-    o->full = true;
+    if (tl_mirror_reserve(o->m, id, kind, &index) == TL_OK) {
+        tl_lack_forget(o->m, id);
+        return index;
+    }
+    o->full = o->m->lacked = true;
+    tl_lack_note(o->m, id, group);
     return TL_NONE;
 }
 
@@ -289,7 +296,7 @@ static void changed(op_reader *o, int32_t index, int changes)
 
 static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_entity_id carrier)
 {
-    int32_t index = place_for(o, id, kind);
+    int32_t index = place_for(o, id, kind, group);
     if (index == TL_NONE) return;
     memcpy(o->m->entities[index].state, o->words, (size_t)o->m->kinds->kinds[kind].word_count * sizeof *o->words);
     tl_mirror_enter(o->m, index, group, carrier);
@@ -355,7 +362,8 @@ static void read_carrier(op_reader *o)
     if (o->r.bad) return;
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
-    int32_t index = o->dry ? TL_NONE : find_live(o, id);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
+    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) enter(o, id, number, lacking, carrier); // it is told whole
     if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
     changed(o, index, TL_CHANGE_STATE);
     tl_mirror_set_carrier(o->m, index, carrier);
@@ -364,7 +372,11 @@ static void read_carrier(op_reader *o)
 static void read_delete(op_reader *o)
 {
     tl_entity_id id = read_id(o);
-    int32_t index = o->dry ? TL_NONE : find_live(o, id);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
+    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) {
+        o->m->groups[lacking].changed_tick = o->store_tick;
+        tl_lack_forget(o->m, id);
+    }
     if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
     o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
     tl_mirror_delete(o->m, index);
@@ -399,6 +411,7 @@ static void read_op(op_reader *o)
     case TL_OP_CARRIER: read_carrier(o); break;
     case TL_OP_REGROUP: read_whole(o, true); break;
     case TL_OP_REQUEST:
+    case TL_OP_RETELL:
     case TL_OP_RESPONSE: read_post(o, op); break;
     case TL_OP_LEAVING:
         if (!o->dry && o->events && o->events->leaving) o->events->leaving(o->events->user, o->from);
@@ -497,6 +510,7 @@ tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, con
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;
     for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE; i = m->entities[i].group_next) m->entities[i].stale = true;
+    if (index != TL_NONE) tl_lack_forget_group(m, index);
     read_all(&o, data, size, false);
     index = tl_mirror_find_group(m, group);
     if (index != TL_NONE) {

@@ -20,6 +20,7 @@ typedef enum tl_op {
     TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
     TL_OP_RESPONSE = 11,    // to server, bytes
     TL_OP_LEAVING = 12,     // the writer is about to leave: it is given nothing any more
+    TL_OP_RETELL = 13,      // to server, bytes: the writer lacks entities; a group of that server's is to be told anew, 0: none yet
 } tl_op;
 
 typedef struct tl_record_writer {

@@ -17,14 +17,29 @@ static uint32_t cells_max(const tl_server_def *def)
     return def->entities_max < 4096 ? 8192 : def->entities_max * 2 > 262144 ? 262144 : def->entities_max * 2;
 }
 
+// Places for entities: more than are made here, so that a world that several servers fill at once is mirrored whole.
+static uint32_t places_max(uint32_t limit)
+{
+    return limit + limit / 4 + 256;
+}
+
+static uint32_t created_max(const tl_server_def *def)
+{
+    return def->created_max ? def->created_max : def->entities_max / 8 ? def->entities_max / 8 : 1;
+}
+
 // Memory that is never used is never touched, so the limits may be wide: a level-0 state of 200 bytes, the same at each
 // level, and as much again for their history.
-size_t tl_server_memory(const tl_server_def *def)
+size_t tl_server_memory(const tl_server_def *given)
 {
+    tl_server_def whole = *given, *def = &whole;
+    whole.created_max = created_max(given);
+    whole.entities_max = places_max(given->entities_max);
+    whole.groups_max = places_max(given->groups_max);
     size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
     return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) + (size_t)def->entities_max * entity +
            (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) + tl_frame_scratch_bytes() * 2 +
-           (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
+           tl_created_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
 void tl_server_say(tl_server *s, const char *format, ...)
@@ -56,7 +71,7 @@ static tl_result reserve_memory(tl_server *s)
     if (memory == NULL) return TL_ERR_MEMORY;
     tl_heap_init(&s->heap, memory, bytes);
     tl_heap *h = &s->heap;
-    uint32_t entities = s->def.entities_max, groups = s->def.groups_max;
+    uint32_t entities = places_max(s->def.entities_max), groups = places_max(s->def.groups_max);
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
     if (result == TL_OK) result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
     if (result != TL_OK) return result;
@@ -77,7 +92,7 @@ static tl_result reserve_memory(tl_server *s)
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
     for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
-    bool map = tl_map_init(&s->client_map, h, s->def.clients_max);
+    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s);
     bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
                 s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
@@ -91,6 +106,7 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     else if (def->store == NULL) fault = "a server needs a store";
     else if (def->level_count < 1 || def->level_count >= TL_LEVELS_MAX) fault = "level_count must be 1 to 11";
     else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) fault = "limits must be at least 1";
+    else if (def->created_max > def->entities_max) fault = "created_max is a share of entities_max; it cannot be more";
     else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
     if (fault && text) snprintf(text, text_bytes, "%s", fault);
     return fault ? TL_ERR_INVALID : TL_OK;
@@ -123,9 +139,10 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     tl_server *s = calloc(1, sizeof *s);
     if (s == NULL) return TL_ERR_MEMORY;
     s->def = *def;
+    s->def.created_max = created_max(def);
     strcpy(s->name, def->name);
     s->def.name = s->name;
-    s->tick = s->cut_tick = s->leaving_tick = -1;
+    s->tick = s->cut_tick = s->leaving_tick = s->created_elsewhere_tick = s->said_lack_tick = -1;
     s->checkpoint_group = -1;
     s->next_client = 1;
     result = open_world(s, text, text_bytes);
@@ -209,6 +226,8 @@ static void world_tick(tl_server *s, int64_t tick)
     tl_pyramid_tick(&s->pyramid, tick);
     tl_mirror_settle(&s->mirror);
     tl_own_checkpoint(s);
+    tl_created_sweep(s);
+    tl_room_tick(s);
 }
 
 static void advance_world(tl_server *s)
@@ -281,6 +300,9 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.tick = s->tick;
     stats.world_tick = s->mirror.tick;
     stats.entities = s->mirror.live_count;
+    stats.entities_lacking = s->mirror.lack_map.count;
+    stats.groups_lacking = s->mirror.groups_lacking;
+    stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         stats.groups += s->mirror.groups[g].used && s->mirror.groups[g].live;
         stats.groups_owned += tl_own_owns(s, g);

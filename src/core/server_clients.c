@@ -84,7 +84,7 @@ static void drop_due(tl_server *s)
 
 static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
 {
-    *grant = (tl_grant){.write = true, .kbit_s_max = s->def.kbit_s, .entities_max = 16};
+    *grant = (tl_grant){.write = true, .kbit_s_max = s->def.kbit_s, .entities_max = 16, .created_max = 64};
     if (s->def.callbacks.authorize) return s->def.callbacks.authorize(s->def.callbacks.user, token, size, grant);
     size_t length = size <= TL_NAME_BYTES_MAX ? size : 0;
     memcpy(grant->name, token, length);
@@ -217,14 +217,17 @@ static bool client_owns(const tl_server_client *client, tl_entity_id id)
 
 static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
-    if (a->own && (client == NULL || client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
-    tl_result result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
+    if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
+    if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
+    tl_result result = tl_created_allowed(s, &client->grant);
+    if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
     if (result != TL_OK) return result;
     tl_entity_def def = {.group = clients_group(s), .kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
     tl_entity_ref ref;
     result = def.group ? tl_server_create_entity(s, &def, &ref) : TL_ERR_FULL;
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
+    tl_created_add(s, client->grant.name, a->request.entity);
     if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity};
     return TL_OK;
 }

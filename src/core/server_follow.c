@@ -71,7 +71,7 @@ static void apply_loaded(tl_server *s, const tl_store_event *event)
     settle_loaded(s);
     if (result == TL_ERR_MALFORMED)
         tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is damaged; restore the store from a copy", event->server, (long long)event->tick);
-    if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
+    if (result == TL_ERR_FULL) s->stats.limits_reached++; // it is known what is lacking, see server_room.c
 }
 
 static void on_checkpoint(tl_server *s, const tl_store_event *event)
@@ -88,7 +88,7 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
     }
     settle_loaded(s);
-    if (result == TL_ERR_FULL) tl_server_fail(s, TL_SERVER_FAILED, "the world is larger than this server's limits; raise entities_max or groups_max");
+    if (result == TL_ERR_FULL) s->stats.limits_reached++;
     else if (result != TL_OK)
         tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is damaged; restore the store from a copy", (unsigned long long)event->group);
 }
@@ -335,7 +335,10 @@ static void on_leaving(void *user, tl_server_number from)
 static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     tl_server *s = user;
-    if (to == s->number) tl_clients_post(s, op, from, data, size);
+    if (op == TL_OP_RETELL)
+        tl_room_post(s, from, to, data, size);
+    else if (to == s->number)
+        tl_clients_post(s, op, from, data, size);
 }
 
 static void apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
@@ -403,7 +406,9 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
         bool left = p->ended && p->ended_heir == 0;
         if (n == s->number || !p->known || (p->ended && !left) || p->first) continue;
         p->silent_us += store_us;
-        if ((!left && p->silent_us < s->def.lease_ms * 1000ull) || !owns_any(s, n)) continue;
+        // A server that lacks something leaves it to one that does not, if there is one.
+        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
+        if ((!left && p->silent_us < lease_us) || !owns_any(s, n)) continue;
         if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue; // asked; and again if nothing comes of it
         p->fence_asked = true;
         p->silent_us = 0;

@@ -3,6 +3,8 @@
 //   server_own.c     what this server owns: the record of a tick, checkpoints, giving groups away
 //   server_poses.c   poses set by the game, against what was published
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
+//   server_room.c    what of the world finds no room here
+//   server_created.c what clients have created, and how much of it they may
 //   server_clients.c sessions: hello, reports, requests, messages, frames
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
@@ -48,6 +50,7 @@ typedef struct tl_peer_server {
     uint32_t ended_heir_epoch;
     int64_t ended_tick;
     tl_followed_record *first, *last;
+    int64_t degraded_tick;         // when it last said that it lacks something
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
 } tl_peer_server;
@@ -69,6 +72,11 @@ typedef struct tl_owned { // an entity that a client owns
     tl_entity_id id;
     uint16_t version;
 } tl_owned;
+
+typedef struct tl_created { // an entity that a client has created, its own or not
+    tl_entity_id id;
+    uint64_t creator; // a hash of its name
+} tl_created;
 
 typedef struct tl_server_client {
     bool used, ready; // ready: it has the kinds
@@ -148,6 +156,12 @@ struct tl_server {
     tl_map client_map;       // by peer
     tl_client_number next_client;
     tl_group_id client_group; // holds what clients own
+    int64_t said_lack_tick;  // -1: not yet
+    tl_created *created;
+    uint32_t created_count, created_swept;
+    tl_map created_map, creator_map; // to the place in `created`; to how many it has there
+    uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
+    int64_t created_elsewhere_tick;
     int32_t *marks;
     tl_frame_scratch *frame_scratch;
     unsigned char *frame;
@@ -191,6 +205,23 @@ uint32_t tl_follow_alive_count(const tl_server *s);
 tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch); // see tl_record_events
 // Own records from now on must come after that server's record of a tick, or (tick -1) after the end of that epoch.
 void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick);
+
+// server_room.c
+uint32_t tl_room_left(const tl_server *s); // places for entities
+bool tl_room_lacks(const tl_server *s);
+bool tl_room_degraded(const tl_server *s, tl_server_number number); // another server lacks something: it is given nothing
+void tl_room_tick(tl_server *s);
+void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size);
+
+// server_created.c
+size_t tl_created_bytes(const tl_server_def *def);
+bool tl_created_init(tl_server *s);
+uint32_t tl_created_elsewhere(const tl_server *s); // through other servers, as far as is mirrored
+uint32_t tl_created_count(tl_server *s); // through all servers, as far as is known
+tl_result tl_created_allowed(tl_server *s, const tl_grant *grant); // TL_ERR_FULL: a quota is used up
+void tl_created_add(tl_server *s, const char *name, tl_entity_id id);
+void tl_created_forget(tl_server *s, tl_entity_id id);
+void tl_created_sweep(tl_server *s);
 
 // server_clients.c
 void tl_clients_poll(tl_server *s);

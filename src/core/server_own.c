@@ -1,3 +1,4 @@
+#include "lack.h"
 #include "server_internal.h"
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, RECORD_ROOM_BYTES = 16 * 1024, GIVES_AT_ONCE = 32 };
@@ -24,7 +25,7 @@ void tl_own_mark(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
     if (e->unsent_listed) return;
-    TL_ASSERT(s->unsent_count < s->def.entities_max);
+    TL_ASSERT(s->unsent_count < s->mirror.entities_max);
     e->unsent_listed = true;
     s->unsent[s->unsent_count++] = index;
 }
@@ -111,6 +112,7 @@ static uint64_t next_id(const tl_server *s, uint64_t *counter)
 tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
 {
     if (running(s) != TL_OK) return TL_ERR_STATE;
+    if ((uint32_t)s->mirror.group_top - s->mirror.group_free_count >= s->def.groups_max) return TL_ERR_FULL;
     if (id == 0) id = next_id(s, &s->group_counter);
     int32_t group;
     tl_result result = tl_mirror_reserve_group(&s->mirror, id, &group);
@@ -185,7 +187,7 @@ static tl_server_number poorest(const tl_server *s, const uint32_t *counts)
 {
     tl_server_number best = 0;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (tl_follow_alive(s, n) && (best == 0 || counts[n] < counts[best])) best = n;
+        if (tl_follow_alive(s, n) && !tl_room_degraded(s, n) && (best == 0 || counts[n] < counts[best])) best = n;
     return best;
 }
 
@@ -199,9 +201,14 @@ void tl_own_balance(tl_server *s)
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
     for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group) && !leaving)) continue;
+        bool incomplete = tl_lack_any(group); // whoever has it whole owns it
+        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group) && !leaving && !incomplete)) continue;
         tl_server_number to = poorest(s, counts);
-        if (to == 0 || (!leaving && counts[s->number] < counts[to] + 2)) return;
+        if (to == 0) return;
+        if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {
+            if (!s->mirror.lacked) return;
+            continue;
+        }
         give(s, group->id, to);
         counts[s->number]--;
         counts[to]++;
@@ -227,6 +234,8 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     int32_t group = tl_mirror_find_group(&s->mirror, def->group), index;
     if (group == TL_NONE) return TL_ERR_NOT_FOUND;
     if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
+    if (tl_lack_find(&s->mirror, def->id) != TL_NONE) return TL_ERR_EXISTS;
+    if ((uint32_t)s->mirror.entity_top - s->mirror.entity_free_count >= s->def.entities_max) return TL_ERR_FULL;
     tl_result result = tl_mirror_reserve(&s->mirror, def->id ? def->id : next_id(s, &s->entity_counter), def->kind, &index);
     if (result != TL_OK) return result;
     tl_entity *e = &s->mirror.entities[index];
@@ -251,7 +260,8 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
 {
     tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
-    if (s->deleted_count == s->def.entities_max) return TL_AGAIN;
+    if (s->deleted_count == s->mirror.entities_max) return TL_AGAIN;
+    tl_created_forget(s, e->id);
     tl_heap_free(&s->heap, e->published, state_bytes(s, e));
     e->published = NULL;
     tl_own_track(s, (int32_t)ref);
@@ -326,6 +336,10 @@ static void record_entity(tl_server *s, tl_record_writer *r, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
     if (!e->used || e->published == NULL) return;
+    // Who has it passes over it.
+    if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE)
+        tl_record_create(r, e, s->mirror.groups[e->group].id, e->published_carrier, e->published);
+    e->unsent_retell = false;
     if (e->unsent_create)
         tl_record_create(r, e, s->mirror.groups[e->pending_group].id, e->published_carrier, e->published);
     else if (e->unsent_carrier)
@@ -451,6 +465,7 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
 static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     tl_server *s = user;
+    if (op == TL_OP_RETELL) return; // our own
     if (to == s->number) tl_clients_post(s, op, from, data, size);
 }
 
@@ -491,7 +506,7 @@ void tl_own_follow_set_down(tl_server *s)
 static bool is_whole(const tl_server *s, int32_t group)
 {
     const tl_group *g = &s->mirror.groups[group];
-    if (g->giving) return false;
+    if (g->giving || tl_lack_any(g)) return false;
     return g->owner == s->number || (g->owner <= TL_SERVERS_MAX && s->servers[g->owner].applied_tick >= s->mirror.tick);
 }
 
@@ -536,7 +551,7 @@ void tl_own_checkpoint(tl_server *s)
     for (int looked = 0; looked < 64 && s->mirror.group_top; looked++) {
         s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;
         const tl_group *g = &s->mirror.groups[s->checkpoint_group];
-        if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick) continue;
+        if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick || tl_lack_any(g)) continue;
         if (g->checkpoint_tick >= 0 && s->mirror.tick - g->checkpoint_tick < CHECKPOINT_SECONDS * hz) continue;
         checkpoint(s, g->id);
         break;

@@ -27,7 +27,7 @@ struct tl_token_verifier {
 
 tl_grant tl_grant_default(void)
 {
-    return (tl_grant){.write = true, .kbit_s_max = 8000, .entities_max = 16};
+    return (tl_grant){.write = true, .kbit_s_max = 8000, .entities_max = 16, .created_max = 64};
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
@@ -85,10 +85,10 @@ static bool grant_valid(const tl_grant *grant)
 // The claims as JSON, to be freed. NULL: out of memory, or the world's name is not UTF-8.
 static char *claims_write(const tl_grant *grant)
 {
-    json_t *claims = json_pack("{s:s, s:I, s:{s:i, s:b, s:I, s:I}}", "sub", grant->name, "exp",
+    json_t *claims = json_pack("{s:s, s:I, s:{s:i, s:b, s:I, s:I, s:I}}", "sub", grant->name, "exp",
                                (json_int_t)grant->expires_s, "tl", "level", grant->level_finest, "write",
                                (int)grant->write, "kbps", (json_int_t)grant->kbit_s_max, "entities",
-                               (json_int_t)grant->entities_max);
+                               (json_int_t)grant->entities_max, "created", (json_int_t)grant->created_max);
     bool good = claims != NULL;
     if (good && grant->not_before_s != 0)
         good = json_object_set_new(claims, "nbf", json_integer(grant->not_before_s)) == 0;
@@ -257,17 +257,20 @@ static bool rights_read(const json_t *claims, tl_grant *out)
 {
     const json_t *rights = json_object_get(claims, "tl");
     if (!rights) return true;
-    int64_t level = out->level_finest, kbit_s = out->kbit_s_max, entities = out->entities_max;
+    int64_t level = out->level_finest, kbit_s = out->kbit_s_max, entities = out->entities_max,
+            created = out->created_max;
     const json_t *write = json_object_get(rights, "write");
     if (!json_is_object(rights) || (write && !json_is_boolean(write)) ||
         !claim_integer(rights, "level", 0, TL_LEVELS_MAX - 1, &level) ||
         !claim_integer(rights, "kbps", 1, UINT32_MAX, &kbit_s) ||
-        !claim_integer(rights, "entities", 0, UINT32_MAX, &entities))
+        !claim_integer(rights, "entities", 0, UINT32_MAX, &entities) ||
+        !claim_integer(rights, "created", 0, UINT32_MAX, &created))
         return false;
     if (write) out->write = json_is_true(write);
     out->level_finest = (int)level;
     out->kbit_s_max = (uint32_t)kbit_s;
     out->entities_max = (uint32_t)entities;
+    out->created_max = (uint32_t)created;
     return true;
 }
 

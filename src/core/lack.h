@@ -1,0 +1,24 @@
+// What a mirror lacks: entities that found no room in it. Their ids are kept, with their groups, so that it is known which
+// groups are incomplete here, and when they are whole again.
+#ifndef TRAMLINE_CORE_LACK_H
+#define TRAMLINE_CORE_LACK_H
+
+#include "mirror.h"
+
+size_t tl_lack_bytes(uint32_t entities_max);
+bool tl_lack_init(tl_mirror *m);
+// An entity of that group found no room. If it is listed already, it is of that group from now on.
+void tl_lack_note(tl_mirror *m, tl_entity_id id, int32_t group);
+// It found room, or was deleted.
+void tl_lack_forget(tl_mirror *m, tl_entity_id id);
+// The group of an entity that is lacking, TL_NONE: it is not.
+int32_t tl_lack_find(const tl_mirror *m, tl_entity_id id);
+// The group is gone, or about to be read anew.
+void tl_lack_forget_group(tl_mirror *m, int32_t group);
+// A group of which something is lacking must not be checkpointed, and is given to a server that has it whole.
+static inline bool tl_lack_any(const tl_group *group)
+{
+    return group->lack_count || group->lack_unlisted;
+}
+
+#endif

@@ -1,0 +1,107 @@
+// What clients have created: how much of it each of them may have at a time, and all of them together.
+//
+// A creation is counted from the request until the entity is deleted, whoever owns it and whether or not its creator is
+// still here: it is counted under the creator's name, so one who comes back finds the quota as it was. Each server counts
+// what was created through it; that does not outlive the server (see clients_group()), so a restart begins at nothing.
+#include "server_internal.h"
+
+static uint64_t creator_key(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    return hash ? hash : 1;
+}
+
+size_t tl_created_bytes(const tl_server_def *def)
+{
+    return (size_t)def->created_max * sizeof(tl_created) * 5 / 4 + 2 * tl_map_bytes(def->created_max) + 4096;
+}
+
+bool tl_created_init(tl_server *s)
+{
+    s->created = tl_heap_alloc(&s->heap, s->def.created_max * sizeof *s->created);
+    return s->created && tl_map_init(&s->created_map, &s->heap, s->def.created_max) && tl_map_init(&s->creator_map, &s->heap, s->def.created_max);
+}
+
+// Live entities in the groups of what other servers' clients created.
+uint32_t tl_created_elsewhere(const tl_server *s)
+{
+    uint32_t count = 0;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (group->used && group->owner != s->number && tl_clients_is_group(group->id)) count += (uint32_t)group->entity_count;
+    }
+    return count;
+}
+
+uint32_t tl_created_count(tl_server *s)
+{
+    if (s->created_elsewhere_tick != s->mirror.tick) {
+        s->created_elsewhere = tl_created_elsewhere(s);
+        s->created_elsewhere_tick = s->mirror.tick;
+    }
+    return s->created_count + s->created_elsewhere;
+}
+
+// Of the room that is left each living server may use up its share before the others have heard of it: what several
+// create at once stays within the limit.
+static bool world_has_room(tl_server *s)
+{
+    uint32_t all = tl_created_count(s);
+    if (all >= s->def.created_max) return false;
+    int32_t group = tl_mirror_find_group(&s->mirror, s->client_group);
+    uint32_t mirrored = group == TL_NONE ? 0 : (uint32_t)s->mirror.groups[group].entity_count;
+    uint32_t unheard = s->created_count > mirrored ? s->created_count - mirrored : 0;
+    uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (!tl_follow_alive(s, n)) continue;
+        servers++;
+        before += n < s->number;
+    }
+    return unheard < (s->def.created_max - all + unheard + before) / servers;
+}
+
+tl_result tl_created_allowed(tl_server *s, const tl_grant *grant)
+{
+    const uint32_t *own = tl_map_find(&s->creator_map, creator_key(grant->name));
+    if ((own ? *own : 0) < grant->created_max && world_has_room(s)) return TL_OK;
+    s->stats.creations_refused++;
+    return TL_ERR_FULL;
+}
+
+void tl_created_add(tl_server *s, const char *name, tl_entity_id id)
+{
+    if (s->created_count == s->def.created_max || tl_map_find(&s->created_map, id)) return;
+    uint64_t creator = creator_key(name);
+    uint32_t *own = tl_map_find(&s->creator_map, creator);
+    if (own)
+        (*own)++;
+    else
+        TL_ASSERT(tl_map_put(&s->creator_map, creator, 1)); // as many creators as creations at most
+    TL_ASSERT(tl_map_put(&s->created_map, id, s->created_count));
+    s->created[s->created_count++] = (tl_created){id, creator};
+}
+
+void tl_created_forget(tl_server *s, tl_entity_id id)
+{
+    const uint32_t *found = s->created_count ? tl_map_find(&s->created_map, id) : NULL;
+    if (found == NULL) return;
+    uint32_t at = *found;
+    uint32_t *own = tl_map_find(&s->creator_map, s->created[at].creator);
+    TL_ASSERT(own && *own);
+    if (--*own == 0) tl_map_remove(&s->creator_map, s->created[at].creator);
+    tl_map_remove(&s->created_map, id);
+    s->created[at] = s->created[--s->created_count];
+    if (at < s->created_count) *tl_map_find(&s->created_map, s->created[at].id) = at;
+}
+
+// What went with its group, unseen by the above: a few are looked at in each tick.
+void tl_created_sweep(tl_server *s)
+{
+    enum { LOOKS_A_TICK = 64 };
+    for (uint32_t i = 0; i < LOOKS_A_TICK && s->created_count; i++) {
+        s->created_swept = (s->created_swept + 1) % s->created_count;
+        tl_entity_id id = s->created[s->created_swept].id;
+        if (tl_mirror_find(&s->mirror, id) == TL_NONE) tl_created_forget(s, id);
+    }
+}

@@ -1,0 +1,56 @@
+// A crowd: servers on a memory store, with groups of still entities, and many clients that a test drives one by one.
+// Virtual time; the same seed gives the same run.
+#ifndef TRAMLINE_TESTS_CROWD_H
+#define TRAMLINE_TESTS_CROWD_H
+
+#include "check.h"
+#include "tramline/client.h"
+#include "tramline/server.h"
+
+enum { CROWD_SERVERS_MAX = 4, CROWD_CLIENTS_MAX = 32, CROWD_HZ = 20, CROWD_STEP_US = 2000, CROWD_GROUPS_MAX = 64 };
+enum { CROWD_BOX, CROWD_CABIN, CROWD_AVATAR, CROWD_KINDS }; // anybody may create any of them
+
+typedef struct crowd_server {
+    struct crowd *crowd;
+    tl_server *server;
+    tl_store *store;
+    tl_memory_network *network;
+    tl_transport *transport;
+    char name[16];
+    char said[512];        // by its log, last
+    uint32_t said_count;   // lines with the word DEGRADED
+} crowd_server;
+
+typedef struct crowd_client {
+    tl_client *client;
+    tl_transport *transport;
+    uint32_t asked, accepted, refused_full, refused, told; // told: answers to nothing that was asked
+    tl_client_event answer, notice;                        // the last answer; the last notice
+    tl_entity_id last_made;
+} crowd_client;
+
+typedef struct crowd {
+    uint64_t now_us;
+    tl_memory_world *world;
+    tl_server_def def;          // of servers that are started; callbacks and names are filled in
+    uint32_t grant_created_max; // 0: the default
+    crowd_server servers[CROWD_SERVERS_MAX];
+    crowd_client clients[CROWD_CLIENTS_MAX];
+    uint32_t game_count;        // entities that the game made
+} crowd;
+
+crowd *crowd_create(uint64_t seed);
+void crowd_destroy(crowd *c);
+void crowd_start(crowd *c, int server);
+void crowd_crash(crowd *c, int server);
+void crowd_run(crowd *c, double seconds);
+// Groups of still boxes, made by a server.
+void crowd_fill(crowd *c, int server, uint32_t groups, uint32_t entities_each);
+void crowd_connect(crowd *c, int client, int server, const char *name);
+void crowd_disconnect(crowd *c, int client);
+// Whether the living servers all have the same entities, as they say how many there are.
+bool crowd_mirrors_equal(const crowd *c);
+uint32_t crowd_entities(const crowd *c, int server);
+tl_values crowd_at(double x, double y, double z);
+
+#endif
