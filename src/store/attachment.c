@@ -247,6 +247,53 @@ tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint
     return queue_work(attachment, &attachment->fences, work, TL_STORE_FENCES_MAX);
 }
 
+// ---- threads that hang ---------------------------------------------------------------------------------------------
+
+static void update_stall_locked(tl_attachment *attachment, const tl_fault *fault);
+static void went_wrong_locked(tl_attachment *attachment, tl_activity activity, const tl_fault *fault);
+
+void tl_attachment_enter(tl_attachment *attachment, int thread)
+{
+    pthread_mutex_lock(&attachment->mutex);
+    attachment->entered_us[thread] = tl_clock_steady_us();
+    pthread_mutex_unlock(&attachment->mutex);
+}
+
+// Whether some thread has been at the same thing for so long.
+static bool is_silent_locked(const tl_attachment *attachment, uint64_t limit_us)
+{
+    for (int i = 0; i < TL_ATTACHMENT_THREADS_MAX; i++) {
+        uint64_t entered_us = attachment->entered_us[i];
+        if (entered_us != 0 && tl_clock_steady_us() > entered_us + limit_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void tl_attachment_leave(tl_attachment *attachment, int thread)
+{
+    pthread_mutex_lock(&attachment->mutex);
+    attachment->entered_us[thread] = 0;
+    if (attachment->silent && !is_silent_locked(attachment, TL_ANSWER_US_GOOD)) {
+        attachment->silent = false;
+        attachment->troubles[TL_ACTIVITY_ANSWER] = (tl_trouble){0};
+        update_stall_locked(attachment, NULL);
+    }
+    pthread_mutex_unlock(&attachment->mutex);
+}
+
+static void check_answers_locked(tl_attachment *attachment)
+{
+    if (attachment->silent || !is_silent_locked(attachment, TL_ANSWER_US_MAX)) {
+        return;
+    }
+    tl_fault fault;
+    attachment->silent = true;
+    tl_fault_set(&fault, TL_ERR_UNAVAILABLE, attachment->place, attachment->silent_text);
+    went_wrong_locked(attachment, TL_ACTIVITY_ANSWER, &fault);
+}
+
 // ---- events out ----------------------------------------------------------------------------------------------------
 
 static bool is_own_note(tl_store_event_type type)
@@ -260,6 +307,7 @@ tl_result tl_attachment_poll(tl_store *base, tl_store_event *out)
     tl_attachment *attachment = self_of(base);
     free(attachment->told);
     pthread_mutex_lock(&attachment->mutex);
+    check_answers_locked(attachment);
     attachment->told = tl_note_queue_pop(&attachment->notes);
     if (attachment->told && is_own_note(attachment->told->event.type)) {
         TL_ASSERT(attachment->own_notes > 0);

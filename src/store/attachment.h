@@ -15,6 +15,9 @@ enum {
     TL_RETRY_BUSY_US = 2000,       // after a lock was not had
     TL_RETRY_FAULT_US = 50000,     // after anything else
     TL_STALL_BUSY_US = 100000,     // locked for so long is told as a stall
+    TL_ANSWER_US_MAX = 1500000,    // a thread that works for longer without an end is reported as a stall
+    TL_ANSWER_US_GOOD = 200000,    // it is over once no other thread has been at work for longer than this
+    TL_ATTACHMENT_THREADS_MAX = 2,
 };
 
 // What the threads do, each with its own record of failures.
@@ -24,7 +27,7 @@ typedef enum tl_activity {
     TL_ACTIVITY_FENCE,
     TL_ACTIVITY_FOLLOW,
     TL_ACTIVITY_CHORE,
-    TL_ACTIVITY_ANSWER, // a library below the thread comes back from a call
+    TL_ACTIVITY_ANSWER, // a thread comes back from the disk, or from the library below it
     TL_ACTIVITY_COUNT,
 } tl_activity;
 
@@ -39,6 +42,8 @@ typedef struct tl_attachment {
     // Set before a thread runs, fixed from then on.
     bool read_only, started;
     char name[TL_NAME_BYTES_MAX + 1]; // "": only follows
+    const char *place;                // what does not answer if a thread does not come back, and what to do
+    const char *silent_text;
     tl_world_info info;
     // Of the caller's thread.
     tl_note *told; // the last one polled
@@ -61,6 +66,10 @@ typedef struct tl_attachment {
     tl_note *last_note; // kept for FAILED, so that it can be told without memory
     tl_trouble troubles[TL_ACTIVITY_COUNT];
     bool stalled;
+    // When each thread began what it is at, by the steady clock; 0: it is at nothing. A thread that hangs cannot report it
+    // itself: poll() does.
+    uint64_t entered_us[TL_ATTACHMENT_THREADS_MAX];
+    bool silent; // poll() has reported one that hangs
 } tl_attachment;
 
 // False if memory or file descriptors are out; then nothing is left to free.
@@ -92,6 +101,9 @@ void tl_attachment_stop(tl_attachment *attachment, bool leave);
 // Takes note of how an activity went; returns whether it went well. What is final is told as FAILED, what lasts as
 // STALLED, its end as RECOVERED.
 bool tl_attachment_went(tl_attachment *attachment, tl_activity activity, tl_result result, const tl_fault *fault);
+// Around whatever may hang: a disk, a library. To enter again says that the last call came back.
+void tl_attachment_enter(tl_attachment *attachment, int thread);
+void tl_attachment_leave(tl_attachment *attachment, int thread);
 bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity);
 void tl_attachment_fail(tl_attachment *attachment, const tl_fault *fault);
 void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *head);

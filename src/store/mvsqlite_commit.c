@@ -238,15 +238,15 @@ static bool step(tl_mvsqlite_store *store)
         return attachment->joined;
     }
     bool more = !attachment->lost && step_commits(store);
-    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS); // the last call came back
+    tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS); // the last call came back
     more |= !attachment->lost && step_fences(store);
-    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
+    tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS);
     // Records come first; but where a commit takes as long as a tick, one always waits.
     if (!attachment->lost && (!more || tl_clock_steady_us() - store->chores_us > CHORES_US)) {
         store->chores_us = tl_clock_steady_us();
         more |= step_chores(store);
     }
-    tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
+    tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS);
     if (!attachment->lost && tl_clock_steady_us() >= store->lease_us) {
         (void)check_lease(store, TL_ACTIVITY_CHORE);
     }
@@ -292,19 +292,19 @@ void *tl_mvsqlite_commits(void *argument)
         bool leaves = attachment->leaving && attachment->joined && !attachment->lost && !failed;
         bool serves = attachment->started && attachment->name[0];
         pthread_mutex_unlock(&attachment->mutex);
-        tl_mvsqlite_enter(store, TL_MVSQLITE_COMMITS);
+        tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS);
         if (stopping) {
             if (leaves) {
                 leave_world(store);
             }
             tl_sqlite_restore_destroy(store->restore);
             tl_mvsqlite_writer_close(&store->writer);
-            tl_mvsqlite_leave(store, TL_MVSQLITE_COMMITS);
+            tl_attachment_leave(&store->attachment, TL_MVSQLITE_COMMITS);
             tl_mvsqlite_release(store, TL_MVSQLITE_COMMITS);
             return NULL;
         }
         answer_request(store);
         more = serves && !failed && step(store);
-        tl_mvsqlite_leave(store, TL_MVSQLITE_COMMITS);
+        tl_attachment_leave(&store->attachment, TL_MVSQLITE_COMMITS);
     }
 }

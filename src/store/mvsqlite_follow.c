@@ -29,7 +29,7 @@ static bool tell_backlog(tl_mvsqlite_store *store)
     tl_fault fault;
     for (int i = 0; i < FOLLOW_STEP_MAX && store->has_backlog; i++) {
         tl_result result = TL_OK;
-        tl_mvsqlite_enter(store, TL_MVSQLITE_FOLLOWS); // the last call came back
+        tl_attachment_enter(&store->attachment, TL_MVSQLITE_FOLLOWS); // the last call came back
         if (!store->held) {
             result = tl_follow_next(&store->logs.follow, &store->held, &fault);
         }
@@ -72,7 +72,7 @@ static bool step(tl_mvsqlite_store *store)
     if (atomic_exchange(&store->hurry, false)) {
         tl_mvsqlite_logs_hurry(&store->logs);
     }
-    tl_mvsqlite_enter(store, TL_MVSQLITE_FOLLOWS);
+    tl_attachment_enter(&store->attachment, TL_MVSQLITE_FOLLOWS);
     if (!store->has_backlog && now_us >= tl_mvsqlite_logs_due_us(&store->logs)) {
         result = tl_mvsqlite_logs_collect(&store->logs, &store->has_backlog, &fault);
         if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
@@ -121,13 +121,13 @@ void *tl_mvsqlite_follows(void *argument)
         bool works = !attachment->failed && attachment->started && (!attachment->name[0] || attachment->joined);
         tl_log_epoch lost_epoch = store->lost_epoch;
         pthread_mutex_unlock(&attachment->mutex);
-        tl_mvsqlite_enter(store, TL_MVSQLITE_FOLLOWS);
+        tl_attachment_enter(&store->attachment, TL_MVSQLITE_FOLLOWS);
         if (stopping) {
             free(store->held);
             if (store->logs.place) {
                 tl_mvsqlite_logs_close(&store->logs);
             }
-            tl_mvsqlite_leave(store, TL_MVSQLITE_FOLLOWS);
+            tl_attachment_leave(&store->attachment, TL_MVSQLITE_FOLLOWS);
             tl_mvsqlite_release(store, TL_MVSQLITE_FOLLOWS);
             return NULL;
         }
@@ -135,6 +135,6 @@ void *tl_mvsqlite_follows(void *argument)
             disown(store, &lost_epoch);
         }
         more = works && step(store);
-        tl_mvsqlite_leave(store, TL_MVSQLITE_FOLLOWS);
+        tl_attachment_leave(&store->attachment, TL_MVSQLITE_FOLLOWS);
     }
 }

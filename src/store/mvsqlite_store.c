@@ -10,21 +10,6 @@ static tl_mvsqlite_store *self_of(tl_store *base)
 
 // ---- the threads ---------------------------------------------------------------------------------------------------
 
-void tl_mvsqlite_enter(tl_mvsqlite_store *store, int thread)
-{
-    store->entered_us[thread] = tl_clock_steady_us();
-}
-
-void tl_mvsqlite_leave(tl_mvsqlite_store *store, int thread)
-{
-    uint64_t other_us = store->entered_us[1 - thread];
-    store->entered_us[thread] = 0;
-    bool good = other_us == 0 || tl_clock_steady_us() < other_us + TL_ANSWER_US_GOOD;
-    if (good && atomic_exchange(&store->silent, false)) {
-        tl_attachment_went(&store->attachment, TL_ACTIVITY_ANSWER, TL_OK, NULL);
-    }
-}
-
 void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us)
 {
     tl_attachment *attachment = &store->attachment;
@@ -198,33 +183,6 @@ static tl_result mvsqlite_join(tl_store *base, const char *name)
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
 
-// ---- events --------------------------------------------------------------------------------------------------------
-
-// A thread that does not come back cannot tell so itself.
-static void check_answers(tl_mvsqlite_store *store)
-{
-    tl_fault fault;
-    uint64_t now_us = tl_clock_steady_us();
-    for (int thread = 0; thread < 2; thread++) {
-        uint64_t entered_us = store->entered_us[thread];
-        if (entered_us != 0 && now_us > entered_us + TL_ANSWER_US_MAX && !atomic_exchange(&store->silent, true)) {
-            tl_fault_set(&fault, TL_ERR_UNAVAILABLE, store->place.uri,
-                         "mvstore has not answered for 1.5 s; commits wait, and go on by themselves once it and the "
-                         "FoundationDB below it run");
-            tl_attachment_went(&store->attachment, TL_ACTIVITY_ANSWER, TL_ERR_UNAVAILABLE, &fault);
-        }
-    }
-}
-
-static tl_result mvsqlite_poll(tl_store *base, tl_store_event *out)
-{
-    tl_mvsqlite_store *store = self_of(base);
-    if (store->attachment.started) {
-        check_answers(store);
-    }
-    return tl_attachment_poll(base, out);
-}
-
 // ---- open and close ------------------------------------------------------------------------------------------------
 
 static void mvsqlite_close(tl_store *base, bool leave)
@@ -247,7 +205,7 @@ static const tl_store_ops mvsqlite_ops = {
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
-    .poll = mvsqlite_poll,
+    .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,
     .close = mvsqlite_close,
@@ -261,6 +219,9 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
         return NULL;
     }
     store->place = *place;
+    store->attachment.place = store->place.uri;
+    store->attachment.silent_text = "mvstore has not answered for 1.5 s; commits wait, and go on by themselves once it and "
+                                    "the FoundationDB below it run";
     store->attachment.read_only = def->read_only;
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->users = 1;

@@ -20,8 +20,6 @@
 #include <stdatomic.h>
 
 enum {
-    TL_ANSWER_US_MAX = 1500000,     // a call that lasts longer is told as a stall
-    TL_ANSWER_US_GOOD = 200000,     // it is over once the other thread's has not lasted longer than this
     TL_REQUEST_US_MAX = 15000000,   // open, world and create_world give up
     TL_CLOSE_US_MAX = 3000000,
 };
@@ -61,9 +59,6 @@ typedef struct tl_mvsqlite_store {
     tl_note *restored; // what is to be restored, of the committing thread while it answers
     tl_log_epoch lost_epoch;
 
-    // When a thread went into the library, steady; 0: it is not there. And that poll() told of one that stays there.
-    _Atomic uint64_t entered_us[2];
-    _Atomic bool silent;
     _Atomic bool hurry; // for the following thread: something was done that shows in the logs
 
     // Of the committing thread.
@@ -88,9 +83,6 @@ enum { TL_MVSQLITE_COMMITS, TL_MVSQLITE_FOLLOWS };
 void *tl_mvsqlite_commits(void *store);
 void *tl_mvsqlite_follows(void *store);
 
-// Around whatever may call the library.
-void tl_mvsqlite_enter(tl_mvsqlite_store *store, int thread);
-void tl_mvsqlite_leave(tl_mvsqlite_store *store, int thread);
 // Waits until that time, or until the attachment has something new; takes note of it in *kicks. Under the mutex.
 void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us);
 // Wakes the threads.

@@ -184,6 +184,9 @@ static tl_sqlite_store *create_store(const tl_sqlite_def *def)
         return NULL;
     }
     store->attachment.read_only = def->read_only;
+    store->attachment.place = store->directory;
+    store->attachment.silent_text = "the disk has not answered for 1.5 s; records wait, and it goes on by itself once the disk "
+                                    "answers; look for a frozen, overloaded or failing disk (dmesg)";
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->durable_full = def->durable_full;
     return store;

@@ -334,6 +334,12 @@ void *tl_sqlite_thread(void *argument)
             }
             return NULL;
         }
-        more = !failed && step(store);
+        if (!failed) {
+            tl_attachment_enter(attachment, 0);
+            more = step(store);
+            tl_attachment_leave(attachment, 0);
+        } else {
+            more = false;
+        }
     }
 }
