@@ -100,6 +100,10 @@ typedef struct tl_server_stats {
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t creations_refused; // because of a client's quota or the limit for all
+    uint64_t states_refused;           // of entities, from clients, that could not be committed or read back
+    uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
+    uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
+    uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record
     size_t memory_used_bytes, memory_bytes;
 } tl_server_stats;
 

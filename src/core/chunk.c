@@ -225,7 +225,7 @@ static void expect_place(const tl_chunk_coder *c, const course_change *d, int si
 
 static double distance_of(const int64_t *a, const int64_t *b)
 {
-    double x = (double)(a[0] - b[0]), y = (double)(a[1] - b[1]), z = (double)(a[2] - b[2]);
+    double x = (double)tl_add_wrap(a[0], -b[0]), y = (double)tl_add_wrap(a[1], -b[1]), z = (double)tl_add_wrap(a[2], -b[2]);
     return sqrt(x * x + y * y + z * z);
 }
 

@@ -137,7 +137,8 @@ enum { NAMED_MAX = 4096 };
 
 typedef struct op_reader {
     tl_reader r;
-    tl_mirror *m;
+    tl_mirror *m; // NULL: it is only read through
+    const tl_kinds *kinds;
     tl_server_number from;
     int64_t tick, store_tick;
     uint64_t last_id;
@@ -154,7 +155,7 @@ static uint64_t read_id(op_reader *o)
 {
     uint64_t id = o->last_id + (uint64_t)tl_read_signed(&o->r);
     if (id == 0) o->r.bad = true;
-    if (o->dry && o->named_count < NAMED_MAX) {
+    if (o->dry && o->m && o->named_count < NAMED_MAX) {
         tl_map_prefetch(&o->m->entity_map, id);
         o->named[o->named_count++] = id;
     }
@@ -165,6 +166,11 @@ static int64_t read_start(tl_reader *r, int64_t tick)
 {
     uint64_t value = tl_read_varint(r);
     return value == 0 ? 0 : tl_add_wrap(tick, -tl_unzigzag(value - 1));
+}
+
+static bool moves(const tl_field *field, const int64_t *words)
+{
+    return field->type == TL_FIELD_SCALAR ? words[2] != 0 : (words[4] | words[5] | words[6]) != 0;
 }
 
 static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_t *words)
@@ -181,6 +187,7 @@ static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_
     }
     if (started) words[0] = read_start(r, tick);
     for (int i = started; i < field->word_count; i++) words[i] = tl_read_signed(r);
+    if (started && !moves(field, words)) words[0] = 0; // what stands has no start
 }
 
 void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words)
@@ -195,13 +202,13 @@ void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, in
 
 static const tl_kind *read_kind(op_reader *o, int *number)
 {
-    *number = (int)tl_read_limited(&o->r, (uint64_t)o->m->kinds->count - 1);
-    return &o->m->kinds->kinds[*number];
+    *number = (int)tl_read_limited(&o->r, (uint64_t)o->kinds->count - 1);
+    return &o->kinds->kinds[*number];
 }
 
 static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
 {
-    tl_fields_read(&o->r, kind, o->m->kinds, o->tick, fields, o->words);
+    tl_fields_read(&o->r, kind, o->kinds, o->tick, fields, o->words);
 }
 
 // While loading, a group whose checkpoint is as new as the record has these changes already.
@@ -385,7 +392,7 @@ static void read_delete(op_reader *o)
 static void read_post(op_reader *o, tl_op op)
 {
     tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
-    size_t size = tl_read_limited(&o->r, 4096);
+    size_t size = tl_read_limited(&o->r, TL_POST_BYTES_MAX);
     const unsigned char *data = tl_read_bytes(&o->r, size);
     if (!o->dry && data && !o->loading && o->events && o->events->post) o->events->post(o->events->user, op, o->from, to, data, size);
 }
@@ -420,11 +427,12 @@ static void read_op(op_reader *o)
     }
 }
 
-static bool read_head(op_reader *o)
+static tl_result read_head(op_reader *o)
 {
-    if (tl_read_fixed(&o->r, 1) != TL_RECORD_FORMAT) o->r.bad = true;
+    uint64_t format = tl_read_fixed(&o->r, 1);
+    if (!o->r.bad && format != TL_RECORD_FORMAT) return TL_ERR_VERSION;
     o->tick = tl_read_signed(&o->r);
-    return !o->r.bad;
+    return o->r.bad || o->tick != o->store_tick ? TL_ERR_MALFORMED : TL_OK;
 }
 
 // The entities that a record names come into the cache side by side, instead of one after another as they are applied.
@@ -450,15 +458,40 @@ static tl_result read_all(op_reader *o, const void *data, size_t size, bool dry)
     o->r = tl_reader_make(data, size);
     o->last_id = 0;
     o->dry = dry;
-    if (!read_head(o) || o->tick != o->store_tick) return TL_ERR_MALFORMED;
+    tl_result result = read_head(o);
+    if (result != TL_OK) return result;
     while (!o->r.bad && o->r.at < o->r.size) read_op(o);
     return o->r.bad ? TL_ERR_MALFORMED : TL_OK;
+}
+
+tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark)
+{
+    tl_result result = r->w.bad ? TL_ERR_FULL : TL_OK;
+    if (result == TL_OK) {
+        op_reader o; // most of it is scratch that is written before it is read
+        o.r = tl_reader_make(r->w.data, r->w.size);
+        o.r.at = mark.size;
+        o.m = NULL;
+        o.kinds = r->kinds;
+        o.tick = o.store_tick = r->tick;
+        o.last_id = mark.last_id;
+        o.dry = true;
+        o.loading = o.checkpoint = false;
+        o.events = NULL;
+        while (!o.r.bad && o.r.at < o.r.size) read_op(&o);
+        if (!o.r.bad) return TL_OK;
+        result = TL_ERR_MALFORMED;
+    }
+    r->w.size = mark.size;
+    r->w.bad = false;
+    r->last_id = mark.last_id;
+    return result;
 }
 
 tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size, bool loading,
                           const tl_record_events *events)
 {
-    op_reader o = {.m = m, .from = from, .store_tick = tick, .loading = loading, .events = events};
+    op_reader o = {.m = m, .kinds = m->kinds, .from = from, .store_tick = tick, .loading = loading, .events = events};
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;
     prefetch_named(&o);
@@ -506,7 +539,7 @@ tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, con
 {
     int32_t index = tl_mirror_find_group(m, group);
     if (index != TL_NONE && m->groups[index].checkpoint_tick >= tick) return TL_OK;
-    op_reader o = {.m = m, .store_tick = tick, .checkpoint = true};
+    op_reader o = {.m = m, .kinds = m->kinds, .store_tick = tick, .checkpoint = true};
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;
     for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE; i = m->entities[i].group_next) m->entities[i].stale = true;

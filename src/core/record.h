@@ -5,7 +5,10 @@
 
 #include "mirror.h"
 
-enum { TL_RECORD_FORMAT = 1 };
+enum {
+    TL_RECORD_FORMAT = 1,
+    TL_POST_BYTES_MAX = 4096, // of one REQUEST or RESPONSE
+};
 
 typedef enum tl_op {
     TL_OP_GROUP = 1,        // group, owner: it exists, and is the owner's
@@ -44,6 +47,18 @@ void tl_record_leaving(tl_record_writer *r);
 void tl_record_regroup(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words);
 void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *data, size_t size);
 
+// The place in a record before one or more ops are written. The check reads them back as every follower will: what does
+// not fit (TL_ERR_FULL) or cannot be read (TL_ERR_MALFORMED) is taken out again, and the record stays whole.
+typedef struct tl_record_mark {
+    size_t size;
+    uint64_t last_id;
+} tl_record_mark;
+static inline tl_record_mark tl_record_here(const tl_record_writer *r)
+{
+    return (tl_record_mark){r->w.size, r->last_id};
+}
+tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark);
+
 // One entity's fields in the grammar of records, start ticks against `tick`; for requests and reports, too.
 void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words);
 // Reads over what `words` holds; the reader turns bad if a value is out of its limits.
@@ -63,9 +78,10 @@ typedef struct tl_record_events {
     void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);
 } tl_record_events;
 
-// Applies a whole record to the mirror. It is read through once before anything changes: TL_ERR_MALFORMED leaves the
-// mirror as it was. TL_ERR_FULL: the mirror's limits did not do; what fitted was applied. While `loading`, ops of groups
-// whose checkpoint is as new as the record are passed over.
+// Applies a whole record to the mirror. It is read through once before anything changes: TL_ERR_MALFORMED, or TL_ERR_VERSION
+// for another format's, leaves the mirror as it was, and depends on the bytes and the kinds alone, so it is the same at every
+// server. TL_ERR_FULL: the mirror's limits did not do; what fitted was applied. While `loading`, ops of groups whose checkpoint
+// is as new as the record are passed over.
 tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size, bool loading,
                           const tl_record_events *events);
 // The first NEED ops of a record, up to `max`; for ordering records of different servers.

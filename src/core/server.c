@@ -255,7 +255,7 @@ static void poll_store(tl_server *s)
 // get half a second to hear of it, for until then they may give it more.
 static void leave(tl_server *s)
 {
-    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || s->own_count || s->unsent_count || s->deleted_count) return;
+    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || s->own_count || tl_own_unsaid(s)) return;
     if (tl_own_owns_any(s) && tl_follow_alive_count(s)) return;
     s->state = TL_SERVER_LEFT;
     tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");

@@ -76,6 +76,15 @@ void tl_server_drop_client(tl_server *s, tl_client_number number, const char *re
     snprintf(client->drop_reason, sizeof client->drop_reason, "%s", reason);
 }
 
+void tl_clients_blame(tl_server *s, tl_entity_id id, const char *reason)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        const tl_server_client *client = &s->clients[i];
+        for (uint32_t k = 0; client->used && k < client->owned_count; k++)
+            if (client->owned[k].id == id) tl_server_drop_client(s, client->number, reason);
+    }
+}
+
 static void drop_due(tl_server *s)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++)
@@ -251,6 +260,10 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
         forget_owned(client, a->request.entity);
         return tl_server_delete_entity(s, (tl_entity_ref)index);
     }
+    if (!tl_state_accept(kind, &s->kinds, a->words, a->request.values.mask, s->tick)) {
+        s->stats.states_refused++;
+        return TL_ERR_INVALID;
+    }
     int64_t words[TL_STATE_WORDS_MAX];
     memcpy(words, e->published, (size_t)kind->word_count * sizeof *words);
     for (int i = 0; i < kind->field_count; i++)
@@ -407,7 +420,11 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             owned->version = version;
             // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
-            tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
+            // What is committed is read at the tick of its record, not at the one that the client named.
+            if (tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick))
+                tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
+            else
+                s->stats.states_refused++;
         }
     }
 }

@@ -8,7 +8,7 @@ static tl_peer_server *peer(tl_server *s, tl_server_number number)
 bool tl_follow_alive(const tl_server *s, tl_server_number number)
 {
     const tl_peer_server *p = &s->servers[number];
-    return number != s->number && p->known && !p->ended && !p->lagging && !p->leaving && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
+    return number != s->number && p->known && !p->ended && !p->bad && !p->lagging && !p->leaving && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
 }
 
 uint32_t tl_follow_alive_count(const tl_server *s)
@@ -63,15 +63,27 @@ static void settle_loaded(tl_server *s)
     tl_mirror_settle(&s->mirror);
 }
 
-static void apply_loaded(tl_server *s, const tl_store_event *event)
+// Another format says nothing about the writer: it may be newer than this server.
+static void fail_version(tl_server *s, tl_server_number server, int64_t tick)
 {
+    tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is of another version; bring all servers to the same release", server, (long long)tick);
+}
+
+// Returns whether it was applied.
+static bool apply_loaded(tl_server *s, const tl_store_event *event)
+{
+    if (tl_aside_takes(s, event)) return false;
     s->mirror.tick = event->tick;
     const tl_record_events events = {.user = s, .receiver = tl_follow_receiver};
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     settle_loaded(s);
-    if (result == TL_ERR_MALFORMED)
-        tl_server_fail(s, TL_SERVER_FAILED, "server %u's record of tick %lld is damaged; restore the store from a copy", event->server, (long long)event->tick);
+    if (result == TL_ERR_MALFORMED) {
+        if (event->server != s->number) queue(s, peer(s, event->server), event, false); // kept, for the store to compare
+        tl_aside_begin(s, event->server, event->epoch, event->tick);
+    }
+    if (result == TL_ERR_VERSION) fail_version(s, event->server, event->tick);
     if (result == TL_ERR_FULL) s->stats.limits_reached++; // it is known what is lacking, see server_room.c
+    return result == TL_OK || result == TL_ERR_FULL;
 }
 
 static void on_checkpoint(tl_server *s, const tl_store_event *event)
@@ -103,40 +115,19 @@ static void on_record(tl_server *s, const tl_store_event *event)
         p->fence_asked = false;
     }
     if (s->state == TL_SERVER_JOINING) {
-        apply_loaded(s, event);
+        if (!apply_loaded(s, event)) return;
         p->applied_tick = event->tick;
         p->applied_epoch = event->epoch;
-    } else if (event->server != s->number) {
+    } else if (event->server != s->number && !tl_aside_takes(s, event)) {
         queue(s, p, event, false);
     }
-}
-
-// An epoch may end before records that the store gave already: those wait here in vain. One that was applied cannot be
-// taken back: the world has to be loaded anew, as after a fence.
-static void drop_set_aside(tl_server *s, tl_peer_server *p, const tl_store_event *end)
-{
-    if (p->epoch == end->epoch && p->head_tick > end->tick) p->head_tick = end->tick;
-    p->last = NULL;
-    for (tl_followed_record **link = &p->first; *link != NULL;) {
-        tl_followed_record *record = *link;
-        if (record->is_end || record->epoch != end->epoch || record->tick <= end->tick) {
-            p->last = record;
-            link = &record->next;
-            continue;
-        }
-        *link = record->next;
-        tl_heap_free(&s->heap, record, sizeof *record + record->size);
-    }
-    if (p->applied_epoch == end->epoch && p->applied_tick > end->tick)
-        tl_server_fail(s, TL_SERVER_FENCED, "what server %s committed after tick %lld was set aside, but is shown here: the world is to be loaded anew",
-                       p->name, (long long)end->tick);
 }
 
 static void on_fenced(tl_server *s, const tl_store_event *event)
 {
     tl_peer_server *p = peer(s, event->server);
     if (p == NULL) return;
-    if (event->server != s->number) drop_set_aside(s, p, event);
+    tl_aside_end(s, event);
     if (s->state >= TL_SERVER_LEFT) return;
     if (s->state == TL_SERVER_JOINING) {
         tl_followed_record end = {.tick = event->tick, .epoch = event->epoch, .heir = event->heir};
@@ -162,6 +153,7 @@ static void on_loaded(tl_server *s)
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     for (int32_t g = 0; g < s->mirror.group_top; g++)
         if (s->mirror.groups[g].used && s->mirror.groups[g].owner == s->number) tl_own_take_group(s, g);
+    tl_aside_loaded(s);
 }
 
 static void on_committed(tl_server *s, const tl_store_event *event)
@@ -216,10 +208,10 @@ static bool need_met(const tl_server *s, const tl_need *need)
     return need->tick >= 0 && p->applied_tick >= need->tick;
 }
 
-static bool can_apply(const tl_server *s, const tl_followed_record *record, int64_t tick)
+static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick)
 {
     if (record->is_end) return record->end_serial == s->ends_applied;
-    if (record->tick > tick) return false;
+    if (record->tick > tick || (p->bad && record->epoch == p->bad_epoch)) return false;
     tl_need needs[TL_NEEDS_MAX];
     int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX);
     for (int i = 0; i < count; i++)
@@ -231,7 +223,7 @@ bool tl_follow_ready(const tl_server *s, int64_t tick)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         const tl_peer_server *p = &s->servers[n];
-        if (n != s->number && p->known && !p->ended && !p->lagging && p->head_tick < tick) return false;
+        if (n != s->number && p->known && !p->ended && !p->bad && !p->lagging && p->head_tick < tick) return false;
     }
     return true;
 }
@@ -341,38 +333,39 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
         tl_clients_post(s, op, from, data, size);
 }
 
-static void apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
+// False: it was not, and stays in the queue or was set aside.
+static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
 {
     tl_peer_server *p = &s->servers[number];
     if (record->is_end) {
         s->ends_applied++;
         end_of_epoch(s, number, record);
-        return;
+        return true;
     }
     const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .leaving = on_leaving, .post = on_post};
     s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
-    if (result == TL_ERR_MALFORMED) {
-        tl_server_fail(s, TL_SERVER_FAILED, "a record of server %s (tick %lld) is damaged or of another version", p->name, (long long)record->tick);
-        return;
-    }
+    if (result == TL_ERR_MALFORMED) tl_aside_begin(s, number, record->epoch, record->tick);
+    if (result == TL_ERR_VERSION) fail_version(s, number, record->tick);
+    if (result == TL_ERR_MALFORMED || result == TL_ERR_VERSION) return false;
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
     p->applied_tick = record->tick;
     p->applied_epoch = record->epoch;
     if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, record->begun_us);
+    return true;
 }
 
 static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
 {
     tl_peer_server *p = &s->servers[number];
     bool any = false;
-    while (p->first && s->state < TL_SERVER_LEFT && can_apply(s, p->first, tick)) {
+    while (p->first && s->state < TL_SERVER_LEFT && can_apply(s, p, p->first, tick)) {
         tl_followed_record *record = p->first;
+        any = true;
+        if (!apply_one(s, number, record)) continue;
         p->first = record->next;
         if (p->first == NULL) p->last = NULL;
-        apply_one(s, number, record);
         tl_heap_free(&s->heap, record, sizeof *record + record->size);
-        any = true;
     }
     if (p->lagging && p->head_tick >= tick) p->lagging = false;
     return any;
@@ -401,6 +394,7 @@ static bool owns_any(const tl_server *s, tl_server_number number)
 void tl_follow_watch(tl_server *s, uint64_t store_us)
 {
     if (s->state != TL_SERVER_RUNNING) return;
+    tl_aside_watch(s, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_server *p = &s->servers[n];
         bool left = p->ended && p->ended_heir == 0;

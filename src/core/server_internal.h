@@ -1,10 +1,12 @@
 // What the server's files share:
 //   server.c         creation, the step, the tick, the path of data read aloud
-//   server_own.c     what this server owns: the record of a tick, checkpoints, giving groups away
+//   server_own.c     what this server owns: its queue of records, checkpoints, giving groups away
+//   server_record.c  the record of a tick
 //   server_poses.c   poses set by the game, against what was published
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
 //   server_room.c    what of the world finds no room here
 //   server_created.c what clients have created, and how much of it they may
+//   server_aside.c   records of theirs that cannot be read
 //   server_clients.c sessions: hello, reports, requests, messages, frames
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
@@ -53,6 +55,11 @@ typedef struct tl_peer_server {
     int64_t degraded_tick;         // when it last said that it lacks something
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
+    bool bad;                      // a record of that epoch cannot be read; it is the first in the queue, and nothing follows it
+    uint32_t bad_epoch;
+    int64_t bad_tick;
+    int bad_asks;                  // how often the store was asked to end the epoch before it
+    uint64_t bad_us;               // of the store's time, since the last time
 } tl_peer_server;
 
 typedef struct tl_own_record {
@@ -177,7 +184,6 @@ bool tl_own_owns(const tl_server *s, int32_t group);
 bool tl_own_owns_any(const tl_server *s);
 void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
-void tl_own_make_record(tl_server *s);
 void tl_own_submit(tl_server *s);
 void tl_own_committed(tl_server *s, int64_t tick);
 // Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.
@@ -186,13 +192,17 @@ void tl_own_apply(tl_server *s, int64_t tick);
 void tl_own_follow_set_down(tl_server *s); // own entities whose carrier was deleted are published where they stand now
 void tl_own_checkpoint(tl_server *s);
 void tl_own_balance(tl_server *s);
-void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
 void tl_own_mark(tl_server *s, int32_t index);
 tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref); // NULL: not owned, or going
 double tl_own_share(const tl_server *s, const tl_entity *e);
 void tl_own_track(tl_server *s, int32_t index);
 void tl_own_settle(tl_server *s);
+
+// server_record.c
+void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
+void tl_own_make_record(tl_server *s);
+bool tl_own_unsaid(const tl_server *s); // something is still to be recorded
 
 // server_follow.c
 void tl_follow_event(tl_server *s, const tl_store_event *event);
@@ -223,10 +233,20 @@ void tl_created_add(tl_server *s, const char *name, tl_entity_id id);
 void tl_created_forget(tl_server *s, tl_entity_id id);
 void tl_created_sweep(tl_server *s);
 
+// server_aside.c
+// A record of that server cannot be read; it is the first in its queue, unless it is an own one that is loaded.
+void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick);
+bool tl_aside_takes(tl_server *s, const tl_store_event *record); // it follows one that cannot be read
+void tl_aside_end(tl_server *s, const tl_store_event *end);      // an epoch has ended, perhaps before what was told of it
+void tl_aside_loaded(tl_server *s);
+void tl_aside_watch(tl_server *s, uint64_t store_us);
+
 // server_clients.c
 void tl_clients_poll(tl_server *s);
 void tl_clients_frames(tl_server *s);
 void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
+// Has the client that owns an entity dropped, if one does.
+void tl_clients_blame(tl_server *s, tl_entity_id id, const char *reason);
 // Whether a group is one of what some server's clients own.
 bool tl_clients_is_group(tl_group_id id);
 void tl_clients_drop_all(tl_server *s, tl_result result, const char *text);

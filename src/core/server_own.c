@@ -1,7 +1,7 @@
 #include "lack.h"
 #include "server_internal.h"
 
-enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, RECORD_ROOM_BYTES = 16 * 1024, GIVES_AT_ONCE = 32 };
+enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, GIVES_AT_ONCE = 32 };
 
 static tl_result running(const tl_server *s)
 {
@@ -320,90 +320,7 @@ tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, co
     return TL_OK;
 }
 
-// ---- the record of a tick ----
-
-void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
-{
-    tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = TL_POSTS_BYTES_MAX};
-    tl_record_post(&w, op, to, data, size);
-    if (w.bad)
-        s->stats.limits_reached++;
-    else
-        s->posts_bytes = w.size;
-}
-
-static void record_entity(tl_server *s, tl_record_writer *r, int32_t index)
-{
-    tl_entity *e = &s->mirror.entities[index];
-    if (!e->used || e->published == NULL) return;
-    // Who has it passes over it.
-    if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE)
-        tl_record_create(r, e, s->mirror.groups[e->group].id, e->published_carrier, e->published);
-    e->unsent_retell = false;
-    if (e->unsent_create)
-        tl_record_create(r, e, s->mirror.groups[e->pending_group].id, e->published_carrier, e->published);
-    else if (e->unsent_carrier)
-        tl_record_carrier(r, e, e->published_carrier, e->published);
-    else if (e->unsent_fields)
-        tl_record_update(r, e, e->unsent_fields, e->published);
-    e->unsent_create = e->unsent_carrier = false;
-    e->unsent_fields = 0;
-}
-
-// Entities, as many as there is room for; the rest waits for the next record.
-static void record_entities(tl_server *s, tl_record_writer *r)
-{
-    uint32_t i = 0;
-    for (; i < s->unsent_count && r->w.capacity - r->w.size > RECORD_ROOM_BYTES; i++) {
-        s->mirror.entities[s->unsent[i]].unsent_listed = false;
-        record_entity(s, r, s->unsent[i]);
-    }
-    if (i) memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
-    s->unsent_count -= i;
-}
-
-static void record_gives(tl_server *s, tl_record_writer *r)
-{
-    for (uint32_t i = 0; i < s->give_count; i++) {
-        int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
-        if (group == TL_NONE || !tl_own_owns(s, group)) continue;
-        tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
-        if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
-        tl_own_lose_group(s, group);
-        s->mirror.groups[group].giving = true;
-    }
-    s->give_count = 0;
-}
-
-void tl_own_make_record(tl_server *s)
-{
-    if (s->own_count == TL_OWN_RECORDS_MAX) return; // a long stall: what changes is gathered, and told once there is room
-    tl_record_writer r;
-    tl_record_begin(&r, &s->kinds, s->tick, s->record, TL_RECORD_BYTES_MAX);
-    for (uint32_t i = 0; i < s->need_count; i++) tl_record_need(&r, s->needs[i].server, s->needs[i].epoch, s->needs[i].tick);
-    for (uint32_t i = 0; i < s->groups_created_count; i++) {
-        tl_group *g = &s->mirror.groups[s->groups_created[i]];
-        g->unsent_create = false;
-        g->changed_tick = s->tick;
-        tl_record_group(&r, g->id, s->number);
-    }
-    tl_write_bytes(&r.w, s->posts, s->posts_bytes);
-    if (s->state == TL_SERVER_LEAVING) tl_record_leaving(&r);
-    record_entities(s, &r);
-    for (uint32_t i = 0; i < s->deleted_count; i++) tl_record_delete(&r, s->deleted[i]);
-    for (uint32_t i = 0; i < s->groups_deleted_count; i++) tl_record_group_delete(&r, s->groups_deleted[i]);
-    record_gives(s, &r);
-    TL_ASSERT(!r.w.bad);
-    unsigned char *data = tl_heap_alloc(&s->heap, r.w.size);
-    if (data == NULL) tl_server_fail(s, TL_SERVER_FAILED, "no memory is left for records; raise memory_bytes");
-    if (data == NULL) return;
-    memcpy(data, s->record, r.w.size);
-    s->need_count = s->groups_created_count = s->deleted_count = s->groups_deleted_count = 0;
-    s->posts_bytes = 0;
-    s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){.tick = s->tick, .data = data, .size = r.w.size};
-    s->stats.records++;
-    s->stats.record_bytes += r.w.size;
-}
+// ---- own records, from the queue to the mirror ----
 
 void tl_own_submit(tl_server *s)
 {

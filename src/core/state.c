@@ -78,9 +78,14 @@ bool tl_quat_valid(tl_quat q)
     return fabs(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w - 1) < TL_QUAT_LENGTH2_MARGIN;
 }
 
+static int64_t place_limit(int shift)
+{
+    return (int64_t)1 << (TL_POSITION_BITS_MAX + 1 + shift);
+}
+
 static bool position_words_valid(const int64_t *words, int shift, int rate_shift, int64_t tick)
 {
-    int64_t p_max = (int64_t)1 << (TL_POSITION_BITS_MAX + 1 + shift), v_max = (int64_t)1 << (TL_VELOCITY_BITS_MAX + shift + rate_shift);
+    int64_t p_max = place_limit(shift), v_max = (int64_t)1 << (TL_VELOCITY_BITS_MAX + shift + rate_shift);
     for (int axis = 0; axis < 3; axis++)
         if (words[1 + axis] > p_max || words[1 + axis] < -p_max || words[4 + axis] > v_max || words[4 + axis] < -v_max) return false;
     return words[0] >= 0 && words[0] <= tick + START_AHEAD_TICKS;
@@ -91,7 +96,10 @@ static bool rotation_words_valid(const int64_t *words, const tl_field *field, in
     int64_t r_max = (int64_t)4 << shift, rate_max = (int64_t)1 << (8 + shift + 11);
     for (int axis = 0; axis < 3; axis++)
         if (words[1 + axis] > r_max || words[1 + axis] < -r_max) return false;
-    if (field->predictor != TL_PREDICT_LINEAR) return words[0] == 0 || words[0] == 1;
+    if (field->predictor != TL_PREDICT_LINEAR) {
+        bool heads = words[0] == 1 && field->predictor == TL_PREDICT_HEADING && !(words[1] | words[2] | words[3]);
+        return words[0] == 0 || heads;
+    }
     for (int axis = 0; axis < 3; axis++)
         if (words[4 + axis] > rate_max || words[4 + axis] < -rate_max) return false;
     return words[0] >= 0 && words[0] <= tick + START_AHEAD_TICKS;
@@ -125,13 +133,27 @@ bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *w
     return true;
 }
 
+bool tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick)
+{
+    for (int i = 0; i < kind->field_count; i++) {
+        const tl_field *field = &kind->fields[i];
+        const int64_t *w = words + field->word;
+        if (!(fields >> i & 1)) continue;
+        if (!tl_field_valid(field, kinds, w, 0, tick)) return false;
+        if (field->type != TL_FIELD_POSITION) continue;
+        int shift = field->shift[0];
+        if (!tl_vec3_valid(tl_position_at(w, shift, kinds, (double)w[0])) || !tl_vec3_valid(tl_position_at(w, shift, kinds, (double)tick))) return false;
+    }
+    return true;
+}
+
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear)
 {
     double p_scale = tl_power(shift), v_scale = linear ? tl_power(shift + kinds->rate_shift) / kinds->tick_hz : 0;
-    double v_max = tl_power(TL_VELOCITY_BITS_MAX) * v_scale;
+    double p_max = tl_power(TL_POSITION_BITS_MAX + 1), v_max = tl_power(TL_VELOCITY_BITS_MAX) * v_scale;
     const double p[3] = {position.x, position.y, position.z}, v[3] = {velocity_mps.x, velocity_mps.y, velocity_mps.z};
     for (int axis = 0; axis < 3; axis++) {
-        words[1 + axis] = llround(p[axis] * p_scale);
+        words[1 + axis] = llround(fmin(fmax(p[axis], -p_max), p_max) * p_scale);
         words[4 + axis] = llround(fmin(fmax(v[axis] * v_scale, -v_max), v_max));
     }
     words[0] = words[4] | words[5] | words[6] ? tick : 0;
@@ -213,6 +235,12 @@ void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int6
 
 // ---- between levels ----
 
+// What flies on for long enough leaves every limit; it is shown at the limit then, or clients would refuse the whole tile.
+static int64_t within(int64_t value, int64_t limit)
+{
+    return value > limit ? limit : value < -limit ? -limit : value;
+}
+
 static void derive_position(const tl_field *field, const tl_kinds *kinds, const int64_t *from, int64_t tick, int level, tl_origin origin,
                             int64_t *to)
 {
@@ -220,12 +248,14 @@ static void derive_position(const tl_field *field, const tl_kinds *kinds, const 
     const int64_t origin_m[3] = {origin.x_m, origin.y_m, origin.z_m};
     if (level == 0) { // the very segment, with its start
         memcpy(to, from, TL_POSITION_WORDS * sizeof *to);
-        for (int axis = 0; axis < 3; axis++) to[1 + axis] -= tl_shift_round(origin_m[axis], -field->shift[0]);
+        for (int axis = 0; axis < 3; axis++)
+            to[1 + axis] = within(to[1 + axis] - tl_shift_round(origin_m[axis], -field->shift[0]), place_limit(field->shift[0]));
         return;
     }
     for (int axis = 0; axis < 3; axis++) {
         int64_t fine = tl_add_wrap((int64_t)((uint64_t)from[1 + axis] << rate), tl_mul_wrap(from[4 + axis], tick - from[0]));
-        to[1 + axis] = tl_shift_round(tl_add_wrap(fine, -tl_shift_round(origin_m[axis], -fine_shift)), drop + rate);
+        int64_t place = tl_shift_round(tl_add_wrap(fine, -tl_shift_round(origin_m[axis], -fine_shift)), drop + rate);
+        to[1 + axis] = within(place, place_limit(field->shift[level]));
         to[4 + axis] = tl_shift_round(from[4 + axis], drop);
     }
     to[0] = to[4] | to[5] | to[6] ? tick : 0;
@@ -261,7 +291,7 @@ static void derive_scalar(const tl_field *field, const tl_kinds *kinds, const in
         return;
     }
     int64_t gone = tl_shift_round(tl_mul_wrap(from[2], tick - from[0]), kinds->rate_shift);
-    to[1] = tl_shift_round(tl_add_wrap(from[1], gone), drop);
+    to[1] = within(tl_shift_round(tl_add_wrap(from[1], gone), drop), SCALAR_QUANTA_MAX);
     to[2] = tl_shift_round(from[2], drop);
     to[0] = to[2] ? tick : 0;
 }

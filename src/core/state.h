@@ -23,6 +23,9 @@ bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
 // Whether words from outside stay within the limits: one field's, and those of all that the level sends.
 bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
 bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
+// Whether those fields of level 0, from a client, may be committed at `tick` or later: valid then, and within the world both
+// where the segment starts and at `tick`.
+bool tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick);
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear);
 void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, tl_quat rotation, tl_vec3 rate_rad_s, bool heading);
 void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, double value, double rate);
