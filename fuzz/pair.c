@@ -78,7 +78,7 @@ static tl_values values_at(uint32_t index, double time_s, bool carried)
     tl_values values = {.mask = 3};
     double speed = index % 3 ? (double)(index % 7) : 0, turn = (double)((int)(time_s / 3) % 2 ? -1 : 1);
     double x = carried ? (double)(index % 5) - 2 : (double)index * 83;
-    values.fields[0].position = (tl_vec3){x + (carried ? 0 : speed * 3 * (turn > 0 ? time_s / 3 - (int)(time_s / 3) : 1 - (time_s / 3 - (int)(time_s / 3)))), 0, (double)(index % 11)};
+    values.fields[0].position = (tl_vec3){x + (carried ? 0 : speed * 3 * (turn > 0 ? time_s / 3 - (int)(time_s / 3) : 1 - (time_s / 3 - (int)(time_s / 3)))), 0, carried && index % 11 > 9 ? 9 : (double)(index % 11)}; // within its reach
     values.fields[0].velocity = (tl_vec3){carried ? 0 : speed * turn, 0, 0};
     values.fields[1].integer = (int64_t)(time_s / 5) + index;
     return values;

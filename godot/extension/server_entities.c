@@ -16,6 +16,18 @@ static gd_error tell(const char *method, tl_result result, const char *what)
     return gd_error_from(result);
 }
 
+// As above; if it is the carrier that will not do, with what is wrong with it. `ref` TL_REF_NONE: of a new entity.
+static gd_error tell_carrier(const server_node *s, const char *method, tl_result result, const char *what, tl_entity_ref ref, tl_entity_id carrier,
+                             tl_vec3 position)
+{
+    char text[256];
+    if (result == TL_OK || tl_server_check_carrier(s->server, ref, carrier, position, text, sizeof text) == TL_OK) {
+        return tell(method, result, what);
+    }
+    gd_error_print(method, "%s: %s.", what, text);
+    return gd_error_from(result);
+}
+
 void server_create_group(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
@@ -155,7 +167,7 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
         tl_entity_ref ref;
         tl_entity_info info = {0};
         tl_result result = tl_server_create_entity(s->server, &entity, &ref);
-        if (tell(method, result, "No entity was made") == GD_OK) {
+        if (tell_carrier(s, method, result, "No entity was made", TL_REF_NONE, entity.carrier, position) == GD_OK) {
             tl_server_info(s->server, ref, &info);
             id = info.id;
         }
@@ -229,7 +241,7 @@ void server_set_transform(void *self, const void *const *args, void *ret)
     } else if (ref != TL_REF_NONE) {
         bool turns = kind_rotation_field(&s->list->kinds[info.kind]) >= 0;
         bool set = tl_server_set_poses(s->server, &ref, 1, &position, NULL, turns ? &rotation : NULL) == 1;
-        error = set ? GD_OK : tell(method, TL_ERR_INVALID, "The place is too far away");
+        error = set ? GD_OK : tell(method, TL_ERR_INVALID, "The place is too far away, from the origin or from its carrier");
     }
     gd_ret_int(ret, error);
 }
@@ -250,7 +262,9 @@ void server_set_carrier(void *self, const void *const *args, void *ret)
         char text[256];
         kind_values_place(&s->list->kinds[info.kind], &values.values, position, rotation);
         if (kind_values_read(&s->list->kinds[info.kind], args[3], &values, text, sizeof text)) {
-            error = tell(method, tl_server_set_carrier(s->server, ref, (tl_entity_id)gd_arg_int(args, 1), &values.values), "It cannot board");
+            tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 1);
+            tl_result result = tl_server_set_carrier(s->server, ref, carrier, &values.values);
+            error = tell_carrier(s, method, result, "It cannot board", ref, carrier, position);
         } else {
             gd_error_print(method, "Nothing was set: %s.", text);
             error = GD_ERR_INVALID_PARAMETER;

@@ -40,7 +40,8 @@ typedef enum tl_client_event_type {
     TL_CLIENT_ENTITY_CHANGED, // another carrier, or another value than place and rotation
     TL_CLIENT_ENTITY_LEFT,
     TL_CLIENT_MESSAGE,        // data, size
-    TL_CLIENT_ANSWER,         // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds
+    TL_CLIENT_ANSWER,         // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
+                              // Request 0: what was said of the own entity was refused, it cannot be there (its carrier)
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
 } tl_client_event_type;
 

@@ -61,6 +61,9 @@ typedef struct tl_server_callbacks {
     // A record of another server is mirrored now. begun_us: when its commit began, by that server's clock.
     void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t begun_us);
     void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
+    // An own entity can no longer ride in its carrier: that was deleted, or came to ride in the entity itself. It stands in the
+    // world now, where it was.
+    void (*set_down)(void *user, tl_server *server, tl_entity_id entity, tl_entity_id carrier);
     void (*log)(void *user, const char *text); // what an operator wants to know; rare
 } tl_server_callbacks;
 
@@ -99,8 +102,9 @@ typedef struct tl_server_stats {
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
     uint32_t created;           // by clients of all servers, that exist now
+    uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all
-    uint64_t states_refused;           // of entities, from clients, that could not be committed or read back
+    uint64_t states_refused;           // of entities, from clients: not to be committed or read back, or where they cannot be
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record
@@ -148,20 +152,26 @@ typedef struct tl_entity_def {
     tl_entity_id carrier; // 0: none
     tl_values values;     // fields that are not given are 0; the first must be
 } tl_entity_def;
-// TL_ERR_INVALID: not finite, or no such kind. It shows at the next tick.
+// TL_ERR_INVALID: not finite, no such kind, or it cannot ride there; TL_ERR_NOT_FOUND: no such group or carrier, see
+// tl_server_check_carrier(). TL_ERR_FULL: entities_max. It shows at the next tick.
 TL_API tl_result tl_server_create_entity(tl_server *server, const tl_entity_def *def, tl_entity_ref *out);
 TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity);
-// What the entity does at this tick. A field is published only if what was published of it no longer holds.
+// What the entity does at this tick. TL_ERR_INVALID: not finite, or beyond its carrier's reach. A field is published only if what was published of it no longer holds.
 TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
 // The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given, and
 // the spins of rotations that are linear, are worked out from the sets before. An entity whose velocity was worked out, and
 // that is not set for three ticks or a sixth of a second, stands still where it was set last: who sets more seldom gives
 // velocities. Entities that are not (or no longer) this server's are passed over; gives how many were set. NaN is refused
-// for that entity.
+// for that entity, and so is a place beyond its carrier's reach.
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
-// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame.
+// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame. Else as below.
 TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, tl_entity_id carrier, const tl_values *values);
+// Whether an entity (TL_REF_NONE: a new one) may ride in a carrier, at that position in its frame. `text` (may be NULL) gets
+// what is wrong. TL_ERR_NOT_FOUND: there is no such entity, or it is not known here yet. TL_ERR_INVALID: its kind has no
+// carrier_reach_m, or it does not reach as far; it would ride in itself, or deeper than TL_CARRIER_DEPTH_MAX.
+TL_API tl_result tl_server_check_carrier(const tl_server *server, tl_entity_ref entity, tl_entity_id carrier, tl_vec3 position,
+                                         char *text, size_t text_bytes);
 
 // Reading, of any entity in the world, whoever owns it.
 TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id); // TL_REF_NONE: not here

@@ -162,7 +162,7 @@ static void on_answer(tl_client *c, const void *data, size_t size)
         awaited = true;
         break;
     }
-    if (awaited) push_event(c, event); // else it was given up
+    if (awaited || event.request == 0) push_event(c, event); // else it was given up
 }
 
 static void on_message(void *user, int type, const void *data, size_t size)

@@ -2,19 +2,19 @@
 
 size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
 {
-    return (size_t)entities_max * (sizeof(tl_entity) + 3 * sizeof(int32_t)) * 5 / 4 + (size_t)groups_max * (sizeof(tl_group) + sizeof(int32_t)) * 5 / 4 +
+    return (size_t)entities_max * (sizeof(tl_entity) + 4 * sizeof(int32_t)) * 5 / 4 + (size_t)groups_max * (sizeof(tl_group) + sizeof(int32_t)) * 5 / 4 +
            tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + tl_lack_bytes(entities_max) + 65536;
 }
 
 tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
 {
-    *m = (tl_mirror){.heap = heap, .kinds = kinds, .entities_max = entities_max, .groups_max = groups_max, .tick = -1};
+    *m = (tl_mirror){.heap = heap, .kinds = kinds, .entities_max = entities_max, .groups_max = groups_max, .tick = -1, .applying_tick = -1};
     m->entities = tl_heap_alloc(heap, entities_max * sizeof *m->entities);
     m->groups = tl_heap_alloc(heap, groups_max * sizeof *m->groups);
     m->entity_free = tl_heap_alloc(heap, entities_max * sizeof *m->entity_free);
     m->group_free = tl_heap_alloc(heap, groups_max * sizeof *m->group_free);
     m->changed = tl_heap_alloc(heap, entities_max * sizeof *m->changed);
-    m->unresolved = tl_heap_alloc(heap, entities_max * sizeof *m->unresolved);
+    m->unresolved = tl_heap_alloc(heap, 2 * (size_t)entities_max * sizeof *m->unresolved); // while it is gone through it may grow
     bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max) && tl_lack_init(m);
     bool arrays = m->entities && m->groups && m->entity_free && m->group_free && m->changed && m->unresolved;
     return maps && arrays ? TL_OK : TL_ERR_MEMORY;
@@ -65,6 +65,7 @@ void tl_mirror_release(tl_mirror *m, int32_t index)
     tl_entity *e = &m->entities[index];
     size_t bytes = (size_t)m->kinds->kinds[e->kind].word_count * sizeof(int64_t);
     TL_ASSERT(e->used && !e->live && e->group == TL_NONE && e->cell == TL_NONE);
+    TL_ASSERT(e->said == NULL);
     tl_heap_free(m->heap, e->state, bytes);
     tl_heap_free(m->heap, e->published, bytes);
     tl_map_remove(&m->entity_map, e->id);
@@ -116,89 +117,13 @@ static void leave_group(tl_mirror *m, int32_t index)
     e->pending_group = e->group = e->group_next = e->group_prev = TL_NONE;
 }
 
-static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
-{
-    tl_entity *e = &m->entities[index], *c = &m->entities[carrier];
-    e->carrier = carrier;
-    e->rider_prev = TL_NONE;
-    e->rider_next = c->rider_first;
-    if (c->rider_first != TL_NONE) m->entities[c->rider_first].rider_prev = index;
-    c->rider_first = index;
-}
-
-static void unlink_rider(tl_mirror *m, int32_t index)
-{
-    tl_entity *e = &m->entities[index];
-    if (e->carrier == TL_NONE) return;
-    if (e->rider_prev != TL_NONE)
-        m->entities[e->rider_prev].rider_next = e->rider_next;
-    else
-        m->entities[e->carrier].rider_first = e->rider_next;
-    if (e->rider_next != TL_NONE) m->entities[e->rider_next].rider_prev = e->rider_prev;
-    e->carrier = e->rider_next = e->rider_prev = TL_NONE;
-}
-
-// How many ride on top of each other in an entity, with itself.
-static int height(const tl_mirror *m, int32_t index)
-{
-    int highest = 0;
-    for (int32_t r = m->entities[index].rider_first; r != TL_NONE; r = m->entities[r].rider_next) highest = (int)tl_max_i64(highest, height(m, r));
-    return 1 + highest;
-}
-
-// Whether `index` may ride in `carrier`: no loop, not too deep.
-static bool may_ride(const tl_mirror *m, int32_t index, int32_t carrier)
-{
-    int depth = height(m, index);
-    for (int32_t at = carrier; at != TL_NONE; at = m->entities[at].carrier)
-        if (at == index || ++depth > TL_CARRIER_DEPTH_MAX) return false;
-    return true;
-}
-
-// Tries to link an entity to the carrier of its carrier_id; else it is left unresolved, and out of sight.
-static bool resolve_one(tl_mirror *m, int32_t index)
-{
-    tl_entity *e = &m->entities[index];
-    int32_t carrier = tl_mirror_find(m, e->carrier_id);
-    if (carrier == TL_NONE || !m->entities[carrier].live || !may_ride(m, index, carrier)) return false;
-    link_rider(m, index, carrier);
-    return true;
-}
-
-void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id)
-{
-    tl_entity *e = &m->entities[index];
-    unlink_rider(m, index);
-    e->carrier_id = carrier_id;
-    tl_mirror_touch(m, index, TL_CHANGE_CARRIER | TL_CHANGE_STATE);
-    if (carrier_id == 0 || resolve_one(m, index) || e->unresolved_listed) return;
-    e->unresolved_listed = true;
-    m->unresolved[m->unresolved_count++] = index;
-}
-
-void tl_mirror_resolve(tl_mirror *m)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < m->unresolved_count; i++) {
-        int32_t index = m->unresolved[i];
-        tl_entity *e = &m->entities[index];
-        bool waits = e->used && e->live && e->carrier_id != 0 && e->carrier == TL_NONE;
-        if (waits && !resolve_one(m, index)) {
-            m->unresolved[kept++] = index;
-            continue;
-        }
-        e->unresolved_listed = false;
-        if (waits) tl_mirror_touch(m, index, TL_CHANGE_CARRIER);
-    }
-    m->unresolved_count = kept;
-}
-
 void tl_mirror_enter(tl_mirror *m, int32_t index, int32_t group, tl_entity_id carrier_id)
 {
     tl_entity *e = &m->entities[index];
     TL_ASSERT(e->used && !e->live);
     e->live = true;
     e->carrier_id = 0;
+    e->boarded_tick = tl_mirror_op_tick(m);
     m->live_count++;
     join_group(m, index, group);
     tl_mirror_touch(m, index, TL_CHANGE_ENTERED | TL_CHANGE_STATE);
@@ -211,29 +136,12 @@ void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group)
     join_group(m, index, group);
 }
 
-// A rider whose carrier goes away stands where it was, in the world, until its owner says otherwise.
-static void set_down(tl_mirror *m, int32_t index)
-{
-    tl_entity *e = &m->entities[index];
-    const tl_kind *kind = &m->kinds->kinds[e->kind];
-    tl_vec3 position;
-    tl_quat rotation;
-    if (tl_mirror_pose(m, index, (double)m->tick, &position, &rotation)) {
-        tl_position_set(e->state, kind->fields[0].shift[0], m->kinds, m->tick, position, (tl_vec3){0, 0, 0}, false);
-        if (kind->rotation != TL_NONE) {
-            const tl_field *field = &kind->fields[kind->rotation];
-            tl_rotation_set(e->state + field->word, field, m->kinds, m->tick, rotation, (tl_vec3){0, 0, 0}, false);
-        }
-    }
-    tl_mirror_set_carrier(m, index, 0);
-}
-
 void tl_mirror_delete(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
     TL_ASSERT(e->used && e->live);
-    while (e->rider_first != TL_NONE) set_down(m, e->rider_first);
-    unlink_rider(m, index);
+    tl_mirror_carrier_goes(m, index);
+    tl_mirror_unlink_rider(m, index);
     leave_group(m, index);
     e->live = false;
     m->live_count--;
@@ -259,7 +167,7 @@ void tl_mirror_settle(tl_mirror *m)
     }
 }
 
-static void local_pose(const tl_mirror *m, const tl_entity *e, double tick, tl_vec3 *position, tl_quat *rotation)
+void tl_mirror_local_pose(const tl_mirror *m, const tl_entity *e, double tick, tl_vec3 *position, tl_quat *rotation)
 {
     const tl_kind *kind = &m->kinds->kinds[e->kind];
     int shift = kind->fields[0].shift[0];
@@ -273,13 +181,13 @@ static void local_pose(const tl_mirror *m, const tl_entity *e, double tick, tl_v
 bool tl_mirror_pose(const tl_mirror *m, int32_t index, double tick, tl_vec3 *position, tl_quat *rotation)
 {
     const tl_entity *e = &m->entities[index];
-    local_pose(m, e, tick, position, rotation);
+    tl_mirror_local_pose(m, e, tick, position, rotation);
     while (e->carrier_id) {
         if (e->carrier == TL_NONE) return false;
         e = &m->entities[e->carrier];
         tl_vec3 p;
         tl_quat q;
-        local_pose(m, e, tick, &p, &q);
+        tl_mirror_local_pose(m, e, tick, &p, &q);
         *position = tl_vec3_add(p, tl_quat_rotate(q, *position));
         *rotation = tl_quat_multiply(q, *rotation);
     }
@@ -303,6 +211,7 @@ void tl_mirror_validate(const tl_mirror *m)
         if (!e->used) continue;
         TL_ASSERT(tl_mirror_find(m, e->id) == i);
         live += e->live;
+        TL_ASSERT(e->said == NULL || (e->live && e->carrier_id == 0 && e->said_carrier && e->unresolved_listed));
         TL_ASSERT(!e->live || (e->group != TL_NONE && m->groups[e->group].used));
         TL_ASSERT(e->carrier == TL_NONE || (m->entities[e->carrier].live && m->entities[e->carrier].id == e->carrier_id));
         for (int32_t r = e->rider_first; r != TL_NONE; r = m->entities[r].rider_next) TL_ASSERT(m->entities[r].carrier == i);

@@ -32,6 +32,9 @@ typedef struct tl_entity { // what each look needs comes first
     int32_t group, group_next, group_prev;
     int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
     int32_t pending_group;  // until it is live
+    tl_entity_id said_carrier; // of one that is set down (carrier.c): its owner's word, which cannot be followed
+    int64_t *said;             // and its state in that carrier's frame; NULL: it is not set down
+    int64_t boarded_tick;      // when its owner last said what it rides in
     float acceleration[3];  // m/s², as far as its last two courses tell
 } tl_entity;
 
@@ -47,6 +50,13 @@ typedef struct tl_group {
     bool kept;                  // the owner's: not given away to even out
 } tl_group;
 
+enum { TL_GHOSTS_MAX = 256 };
+typedef struct tl_ghost { // a carrier that is gone, where it was last
+    tl_entity_id id;
+    tl_vec3 position;
+    tl_quat rotation;
+} tl_ghost;
+
 typedef struct tl_mirror {
     tl_heap *heap;
     const tl_kinds *kinds;
@@ -61,8 +71,11 @@ typedef struct tl_mirror {
     tl_map entity_map, group_map;
     int32_t *changed; // entities with changes != 0
     uint32_t changed_count;
-    int32_t *unresolved; // live entities whose carrier is not here
+    int32_t *unresolved; // live entities that cannot ride in their carrier
     uint32_t unresolved_count;
+    tl_ghost ghosts[TL_GHOSTS_MAX]; // ring
+    uint64_t ghost_count, set_down_count; // ever
+    int64_t applying_tick;   // of the record that is being applied, -1: none
     tl_map lack_map;         // lack.h: entities that found no room, to their group's index
     uint32_t groups_lacking; // groups that found no room, ever
     bool lacked;             // something found no room; until it is known that nothing is lacking any more
@@ -86,6 +99,9 @@ void tl_mirror_release_group(tl_mirror *m, int32_t group);
 void tl_mirror_enter(tl_mirror *m, int32_t index, int32_t group, tl_entity_id carrier_id); // reserved -> live; state is set before
 void tl_mirror_touch(tl_mirror *m, int32_t index, int changes);
 void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id);
+// The same with a new state, in the new frame.
+void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const int64_t *words);
+void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words); // a new state of one that is set down
 void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group);
 void tl_mirror_delete(tl_mirror *m, int32_t index); // riders are set down where they are; freed by tl_mirror_settle()
 void tl_mirror_delete_group(tl_mirror *m, int32_t group);
@@ -93,6 +109,18 @@ void tl_mirror_delete_group(tl_mirror *m, int32_t group);
 void tl_mirror_resolve(tl_mirror *m);
 // Ends a tick: the list of changes is emptied, deleted entities are freed.
 void tl_mirror_settle(tl_mirror *m);
+
+// carrier.c and mirror.c for each other
+void tl_mirror_unlink_rider(tl_mirror *m, int32_t index);
+void tl_mirror_carrier_goes(tl_mirror *m, int32_t index); // its riders are set down
+size_t tl_mirror_state_bytes(const tl_mirror *m, const tl_entity *e);
+void tl_mirror_local_pose(const tl_mirror *m, const tl_entity *e, double tick, tl_vec3 *position, tl_quat *rotation);
+static inline int64_t tl_mirror_op_tick(const tl_mirror *m)
+{
+    return m->applying_tick >= 0 ? m->applying_tick : m->tick;
+}
+// How many ride on top of each other in an entity, with itself.
+int tl_mirror_height(const tl_mirror *m, int32_t index);
 
 // The pose in world coordinates at a tick, carriers resolved. False while a carrier is unresolved.
 bool tl_mirror_pose(const tl_mirror *m, int32_t index, double tick, tl_vec3 *position, tl_quat *rotation);

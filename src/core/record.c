@@ -279,9 +279,8 @@ static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_
     tl_entity *e = &o->m->entities[index];
     e->stale = false;
     if (o->m->groups[e->group].checkpoint_tick >= o->store_tick || &o->m->kinds->kinds[e->kind] != kind) return true;
-    memcpy(e->state, o->words, (size_t)kind->word_count * sizeof *o->words);
     tl_mirror_regroup(o->m, index, group);
-    tl_mirror_set_carrier(o->m, index, carrier);
+    tl_mirror_board(o->m, index, carrier, o->words);
     return true;
 }
 
@@ -295,10 +294,23 @@ static int32_t find_live(op_reader *o, tl_entity_id id)
 static void changed(op_reader *o, int32_t index, int changes)
 {
     tl_entity *e = &o->m->entities[index];
+    o->m->groups[e->group].changed_tick = o->store_tick;
+    if (e->said) {
+        tl_mirror_say(o->m, index, o->words);
+        return;
+    }
     tl_state_acceleration(&o->m->kinds->kinds[e->kind], o->m->kinds, e->state, o->words, e->acceleration);
     memcpy(e->state, o->words, (size_t)o->m->kinds->kinds[e->kind].word_count * sizeof *o->words);
     tl_mirror_touch(o->m, index, changes);
+}
+
+// The entity is in another frame, or in the same one anew.
+static void board(op_reader *o, int32_t index, tl_entity_id carrier)
+{
+    tl_entity *e = &o->m->entities[index];
     o->m->groups[e->group].changed_tick = o->store_tick;
+    tl_state_acceleration(&o->m->kinds->kinds[e->kind], o->m->kinds, e->state, o->words, e->acceleration);
+    tl_mirror_board(o->m, index, carrier, o->words);
 }
 
 static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_entity_id carrier)
@@ -314,10 +326,14 @@ static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_ent
 static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id carrier)
 {
     if (passed_over(o, o->m->entities[index].group)) return;
-    changed(o, index, TL_CHANGE_STATE);
+    const tl_entity *e = &o->m->entities[index];
+    o->m->groups[e->group].changed_tick = o->store_tick;
+    if ((e->said ? e->said_carrier : e->carrier_id) != carrier)
+        board(o, index, carrier);
+    else
+        changed(o, index, TL_CHANGE_STATE);
     tl_mirror_regroup(o->m, index, group);
     o->m->groups[group].changed_tick = o->store_tick;
-    if (o->m->entities[index].carrier_id != carrier) tl_mirror_set_carrier(o->m, index, carrier);
 }
 
 // CREATE and REGROUP.
@@ -352,7 +368,7 @@ static void read_update(op_reader *o)
     int32_t index = o->dry ? TL_NONE : find_live(o, id);
     bool known = index != TL_NONE && o->m->entities[index].kind == number;
     if (known)
-        memcpy(o->words, o->m->entities[index].state, (size_t)kind->word_count * sizeof *o->words);
+        memcpy(o->words, o->m->entities[index].said ? o->m->entities[index].said : o->m->entities[index].state, (size_t)kind->word_count * sizeof *o->words);
     else
         memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, mask);
@@ -372,8 +388,7 @@ static void read_carrier(op_reader *o)
     int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
     if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) enter(o, id, number, lacking, carrier); // it is told whole
     if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
-    changed(o, index, TL_CHANGE_STATE);
-    tl_mirror_set_carrier(o->m, index, carrier);
+    board(o, index, carrier);
 }
 
 static void read_delete(op_reader *o)
@@ -495,7 +510,9 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;
     prefetch_named(&o);
+    m->applying_tick = tick;
     result = read_all(&o, data, size, false);
+    m->applying_tick = -1;
     return result != TL_OK ? result : o.full ? TL_ERR_FULL : TL_OK;
 }
 
@@ -544,7 +561,9 @@ tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, con
     if (result != TL_OK) return result;
     for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE; i = m->entities[i].group_next) m->entities[i].stale = true;
     if (index != TL_NONE) tl_lack_forget_group(m, index);
+    m->applying_tick = tick;
     read_all(&o, data, size, false);
+    m->applying_tick = -1;
     index = tl_mirror_find_group(m, group);
     if (index != TL_NONE) {
         m->groups[index].checkpoint_tick = tick;

@@ -221,8 +221,8 @@ static void world_tick(tl_server *s, int64_t tick)
     s->mirror.tick = tick;
     tl_follow_apply(s, tick);
     tl_own_apply(s, tick);
-    tl_own_follow_set_down(s);
     tl_mirror_resolve(&s->mirror);
+    tl_carriers_follow_set_down(s);
     tl_pyramid_tick(&s->pyramid, tick);
     tl_mirror_settle(&s->mirror);
     tl_own_checkpoint(s);

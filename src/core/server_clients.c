@@ -397,6 +397,25 @@ static void read_observer(tl_reader *r, report *p)
     if (!tl_vec3_valid(p->observer)) r->bad = true;
 }
 
+// The client hears of it, once a second at most, as an answer to no request of its.
+static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned *owned, tl_result result)
+{
+    s->stats.states_refused++;
+    if (owned->told_tick && s->tick - owned->told_tick < (int64_t)s->world.tick_hz) return;
+    owned->told_tick = s->tick;
+    answer(s, client->number, 0, result, owned->id);
+}
+
+// What clients own and do not speak of stays within its carrier's reach.
+static void hold_owned(tl_server *s, tl_server_client *client)
+{
+    for (uint32_t k = 0; k < client->owned_count; k++) {
+        int32_t index = tl_mirror_find(&s->mirror, client->owned[k].id);
+        tl_result result = index == TL_NONE ? TL_OK : tl_carriers_hold(s, index);
+        if (result != TL_OK) refuse_state(s, client, &client->owned[k], result);
+    }
+}
+
 // Takes in what a client says of its own entities; `dry`: only reads through.
 static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, bool dry)
 {
@@ -421,10 +440,9 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
             // What is committed is read at the tick of its record, not at the one that the client named.
-            if (tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick))
-                tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
-            else
-                s->stats.states_refused++;
+            bool good = tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick);
+            tl_result result = good ? tl_own_set_words(s, index, carrier, words, tl_fields_all(kind)) : TL_ERR_INVALID;
+            if (result != TL_OK) refuse_state(s, client, owned, result);
         }
     }
 }
@@ -579,6 +597,7 @@ void tl_clients_frames(tl_server *s)
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         tl_server_client *client = &s->clients[i];
         if (!client->used) continue;
+        if (client->owned_count && (s->mirror.tick + i) % (s->world.tick_hz / 4 + 1) == 0) hold_owned(s, client);
         if (s->now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull)
             drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
         else

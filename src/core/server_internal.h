@@ -5,6 +5,7 @@
 //   server_poses.c   poses set by the game, against what was published
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
 //   server_room.c    what of the world finds no room here
+//   server_carriers.c what may ride in what
 //   server_created.c what clients have created, and how much of it they may
 //   server_aside.c   records of theirs that cannot be read
 //   server_clients.c sessions: hello, reports, requests, messages, frames
@@ -78,6 +79,7 @@ typedef struct tl_own_give {
 typedef struct tl_owned { // an entity that a client owns
     tl_entity_id id;
     uint16_t version;
+    int64_t told_tick; // when the client was last told that a state of it was refused, 0: never
 } tl_owned;
 
 typedef struct tl_created { // an entity that a client has created, its own or not
@@ -189,7 +191,7 @@ void tl_own_committed(tl_server *s, int64_t tick);
 // Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.
 bool tl_own_ready(const tl_server *s, int64_t tick);
 void tl_own_apply(tl_server *s, int64_t tick);
-void tl_own_follow_set_down(tl_server *s); // own entities whose carrier was deleted are published where they stand now
+void tl_own_forget_truth(tl_server *s, int32_t index);
 void tl_own_checkpoint(tl_server *s);
 void tl_own_balance(tl_server *s);
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
@@ -215,6 +217,15 @@ uint32_t tl_follow_alive_count(const tl_server *s);
 tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch); // see tl_record_events
 // Own records from now on must come after that server's record of a tick, or (tick -1) after the end of that epoch.
 void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick);
+
+// server_carriers.c
+// Whether an entity (TL_NONE: a new one) may ride in a carrier at a place in its frame. `text` may be NULL.
+tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text, size_t text_bytes);
+bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 position);
+tl_result tl_carriers_check_words(const tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words); // a client's
+void tl_carriers_publish_set_down(tl_server *s, int32_t index);
+void tl_carriers_follow_set_down(tl_server *s); // own entities that cannot ride are published where they stand
+tl_result tl_carriers_hold(tl_server *s, int32_t index);
 
 // server_room.c
 uint32_t tl_room_left(const tl_server *s); // places for entities

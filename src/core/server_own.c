@@ -61,7 +61,7 @@ void tl_own_track(tl_server *s, int32_t index)
 }
 
 // What it did before says nothing of what it does now: it is new, or in another frame.
-static void forget_truth(tl_server *s, int32_t index)
+void tl_own_forget_truth(tl_server *s, int32_t index)
 {
     s->truth_ticks[index] = s->turns[index].tick = -1;
 }
@@ -81,8 +81,9 @@ void tl_own_take_group(tl_server *s, int32_t group)
         memcpy(e->published, e->state, state_bytes(s, e));
         e->published_carrier = e->carrier_id;
         e->unsent_fields = 0;
-        forget_truth(s, i);
+        tl_own_forget_truth(s, i);
         tl_own_track(s, i);
+        if (e->said) tl_carriers_publish_set_down(s, i);
     }
     // What clients of a server owned goes when that server goes.
     if (tl_clients_is_group(g->id) && g->id != s->client_group)
@@ -234,6 +235,8 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     int32_t group = tl_mirror_find_group(&s->mirror, def->group), index;
     if (group == TL_NONE) return TL_ERR_NOT_FOUND;
     if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
+    tl_result rides = tl_carriers_check(s, TL_NONE, def->carrier, def->values.fields[0].position, NULL, 0);
+    if (rides != TL_OK) return rides;
     if (tl_lack_find(&s->mirror, def->id) != TL_NONE) return TL_ERR_EXISTS;
     if ((uint32_t)s->mirror.entity_top - s->mirror.entity_free_count >= s->def.entities_max) return TL_ERR_FULL;
     tl_result result = tl_mirror_reserve(&s->mirror, def->id ? def->id : next_id(s, &s->entity_counter), def->kind, &index);
@@ -249,7 +252,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     e->published_carrier = def->carrier;
     e->pending_group = group;
     e->unsent_create = true;
-    forget_truth(s, index);
+    tl_own_forget_truth(s, index);
     tl_own_track(s, index);
     tl_own_mark(s, index);
     if (out) *out = (tl_entity_ref)index;
@@ -281,6 +284,7 @@ tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+    if (values->mask & 1 && e->published_carrier && !tl_carriers_reach(s, e->published_carrier, values->fields[0].position)) return TL_ERR_INVALID;
     uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
     if (values->mask & 1) s->truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
     if (kind->rotation != TL_NONE && values->mask >> kind->rotation & 1) s->turns[ref].tick = -1;
@@ -295,12 +299,14 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
     tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
-    if (!(values->mask & 1) || !tl_values_valid(kind, values) || carrier == e->id) return TL_ERR_INVALID;
+    if (!(values->mask & 1) || !tl_values_valid(kind, values)) return TL_ERR_INVALID;
+    tl_result rides = tl_carriers_check(s, (int32_t)ref, carrier, values->fields[0].position, NULL, 0);
+    if (rides != TL_OK) return rides;
     for (int i = 0; i < kind->field_count; i++)
         if (values->mask >> i & 1) tl_value_set(e->published, kind, i, &s->kinds, s->tick, &values->fields[i]);
     e->published_carrier = carrier;
     e->unsent_carrier = true;
-    forget_truth(s, (int32_t)ref);
+    tl_own_forget_truth(s, (int32_t)ref);
     tl_own_track(s, (int32_t)ref);
     tl_own_mark(s, (int32_t)ref);
     return TL_OK;
@@ -311,6 +317,8 @@ tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, co
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
     if (e == NULL) return TL_ERR_NOT_FOUND;
+    tl_result rides = tl_carriers_check_words(s, index, carrier, words);
+    if (rides != TL_OK) return rides;
     memcpy(e->published, words, state_bytes(s, e));
     if (e->published_carrier != carrier) e->unsent_carrier = true;
     e->published_carrier = carrier;
@@ -399,21 +407,6 @@ void tl_own_apply(tl_server *s, int64_t tick)
         if (result == TL_ERR_FULL) s->stats.limits_reached++;
     }
     drop_done(s);
-}
-
-void tl_own_follow_set_down(tl_server *s)
-{
-    for (uint32_t i = 0; i < s->mirror.changed_count; i++) {
-        tl_entity *e = &s->mirror.entities[s->mirror.changed[i]];
-        int32_t carrier = e->live && e->published && e->carrier_id == 0 ? tl_mirror_find(&s->mirror, e->published_carrier) : TL_NONE;
-        if (carrier == TL_NONE || !(s->mirror.entities[carrier].changes & TL_CHANGE_DELETED)) continue;
-        memcpy(e->published, e->state, state_bytes(s, e));
-        e->published_carrier = 0;
-        e->unsent_carrier = true;
-        forget_truth(s, s->mirror.changed[i]);
-        tl_own_track(s, s->mirror.changed[i]);
-        tl_own_mark(s, s->mirror.changed[i]);
-    }
 }
 
 // ---- checkpoints ----

@@ -20,6 +20,9 @@ void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, 
 
 static void write_entity(const tl_server *s, tl_record_writer *r, const tl_entity *e)
 {
+    // For a mirror that lacks it; who has it passes over this.
+    if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE)
+        tl_record_create(r, e, s->mirror.groups[e->group].id, e->published_carrier, e->published);
     if (e->unsent_create)
         tl_record_create(r, e, s->mirror.groups[e->pending_group].id, e->published_carrier, e->published);
     else if (e->unsent_carrier)
@@ -61,7 +64,7 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
         refuse_entity(s, index);
         return true;
     }
-    e->unsent_create = e->unsent_carrier = false;
+    e->unsent_create = e->unsent_carrier = e->unsent_retell = false;
     e->unsent_fields = 0;
     return true;
 }

@@ -39,6 +39,14 @@ static void on_log(void *user, const char *text)
     s->said_count += strstr(text, "DEGRADED") != NULL;
 }
 
+static void on_set_down(void *user, tl_server *server, tl_entity_id entity, tl_entity_id carrier)
+{
+    crowd_server *s = user;
+    CHECK(tl_server_find(server, entity) != TL_REF_NONE);
+    s->set_down++;
+    s->set_down_last = entity, s->set_down_carrier = carrier;
+}
+
 void crowd_start(crowd *c, int server)
 {
     crowd_server *s = &c->servers[server];
@@ -50,7 +58,7 @@ void crowd_start(crowd *c, int server)
     tl_server_def def = c->def;
     def.name = s->name, def.kinds = kinds, def.kind_count = CROWD_KINDS, def.store = s->store, def.transport = s->transport;
     def.callbacks.user = s;
-    def.callbacks.authorize = on_authorize, def.callbacks.log = on_log;
+    def.callbacks.authorize = on_authorize, def.callbacks.log = on_log, def.callbacks.set_down = on_set_down;
     char text[256] = "";
     tl_result result = tl_server_create(&def, &s->server, text, sizeof text);
     if (result != TL_OK) printf("%s\n", text);

@@ -19,6 +19,8 @@ typedef struct crowd_server {
     char name[16];
     char said[512];        // by its log, last
     uint32_t said_count;   // lines with the word DEGRADED
+    uint32_t set_down;     // of its entities, as it is told
+    tl_entity_id set_down_last, set_down_carrier;
 } crowd_server;
 
 typedef struct crowd_client {

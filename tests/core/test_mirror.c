@@ -69,7 +69,7 @@ static bool check_entity(const fixture *f, uint64_t id)
     if (!f->o.live[id]) return false;
     const tl_entity *e = &f->m.entities[index];
     CHECK_EQUAL(f->m.groups[e->group].id, f->o.group[id]);
-    CHECK_EQUAL(e->carrier_id, f->o.carrier[id]);
+    CHECK_EQUAL(e->said ? e->said_carrier : e->carrier_id, f->o.carrier[id]);
     int depth = 1;
     for (int32_t at = e->carrier; at != TL_NONE; at = f->m.entities[at].carrier) {
         CHECK(at != index);
@@ -79,7 +79,7 @@ static bool check_entity(const fixture *f, uint64_t id)
     tl_vec3 p;
     tl_quat q;
     CHECK(tl_mirror_pose(&f->m, index, 10, &p, &q) == (tl_mirror_root(&f->m, index) != TL_NONE));
-    return e->carrier_id && e->carrier == TL_NONE;
+    return e->said || (e->carrier_id && e->carrier == TL_NONE);
 }
 
 static void settle(fixture *f)
@@ -95,17 +95,6 @@ static void settle(fixture *f)
     tl_mirror_validate(&f->m);
 }
 
-// Riders of what is deleted stand where they were; riders that wait for it go on waiting.
-static void model_delete(fixture *f, uint64_t id)
-{
-    int32_t index = tl_mirror_find(&f->m, id);
-    for (uint64_t rider = 1; rider <= IDS; rider++) {
-        int32_t r = f->o.live[rider] ? tl_mirror_find(&f->m, rider) : TL_NONE;
-        if (r != TL_NONE && f->m.entities[r].carrier == index) f->o.carrier[rider] = 0;
-    }
-    delete(f, id);
-}
-
 static void random_operation(fixture *f)
 {
     uint64_t id = 1 + check_random(&f->random) % IDS, carrier = check_random(&f->random) % 3 ? 1 + check_random(&f->random) % IDS : 0;
@@ -117,7 +106,7 @@ static void random_operation(fixture *f)
     }
     if (!f->m.entities[index].live) return; // deleted in this tick
     switch (check_random(&f->random) % 4) {
-    case 0: model_delete(f, id); break;
+    case 0: delete(f, id); break;
     case 1:
         tl_mirror_regroup(&f->m, index, group_of(f, group));
         f->o.group[id] = group;
@@ -140,7 +129,7 @@ TEST(random_operations_agree_with_a_list)
             if (check_random(&f.random) % 40 == 0) {
                 uint64_t group = 1 + check_random(&f.random) % GROUPS;
                 for (uint64_t id = 1; id <= IDS; id++)
-                    if (f.o.live[id] && f.o.group[id] == group) model_delete(&f, id);
+                    if (f.o.live[id] && f.o.group[id] == group) delete(&f, id);
                 if (f.o.known_group[group]) tl_mirror_delete_group(&f.m, tl_mirror_find_group(&f.m, group));
                 f.o.known_group[group] = false;
             }
@@ -164,7 +153,8 @@ TEST(loops_and_towers_are_refused)
     tl_mirror_set_carrier(&f.m, index[2], 3);
     tl_mirror_set_carrier(&f.m, index[3], 1); // a loop of three
     CHECK_EQUAL(f.m.entities[index[3]].carrier, TL_NONE);
-    CHECK_EQUAL(tl_mirror_root(&f.m, index[1]), TL_NONE);
+    CHECK_EQUAL(tl_mirror_root(&f.m, index[1]), index[3]); // it is set down where it was, and nobody is lost
+    CHECK(f.m.entities[index[3]].said && f.m.entities[index[3]].said_carrier == 1);
     tl_mirror_set_carrier(&f.m, index[3], 0);
     CHECK_EQUAL(tl_mirror_root(&f.m, index[1]), index[3]);
     tl_mirror_set_carrier(&f.m, index[3], 4); // four of them: as many as there may be
@@ -173,7 +163,7 @@ TEST(loops_and_towers_are_refused)
     CHECK_EQUAL(f.m.entities[index[5]].carrier, TL_NONE);
     tl_mirror_set_carrier(&f.m, index[4], 6); // below: too high as well
     CHECK_EQUAL(f.m.entities[index[4]].carrier, TL_NONE);
-    CHECK_EQUAL(tl_mirror_root(&f.m, index[1]), TL_NONE);
+    CHECK_EQUAL(tl_mirror_root(&f.m, index[1]), index[4]);
     tl_mirror_resolve(&f.m);
     CHECK_EQUAL(f.m.unresolved_count, 2);
     tl_mirror_set_carrier(&f.m, index[1], 0); // the tower is lower now
@@ -182,6 +172,50 @@ TEST(loops_and_towers_are_refused)
     CHECK_EQUAL(tl_mirror_root(&f.m, index[2]), index[6]);
     tl_mirror_validate(&f.m);
     end(&f);
+}
+
+// Whoever boards last stands, in whichever order it is told; so all servers show the same.
+TEST(the_order_does_not_matter)
+{
+    for (int order = 0; order < 6; order++) {
+        fixture f;
+        begin(&f, 1);
+        for (uint64_t id = 1; id <= 3; id++) enter(&f, id, 0, 1, (double)(10 * id));
+        settle(&f);
+        int32_t index[4];
+        for (uint64_t id = 1; id <= 3; id++) index[id] = tl_mirror_find(&f.m, id);
+        static const int orders[6][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+        static const int64_t boarded[4] = {0, 7, 9, 8}; // 2 is the last
+        f.m.tick = 10;
+        for (int i = 0; i < 3; i++) {
+            int id = orders[order][i];
+            f.m.applying_tick = boarded[id];
+            tl_mirror_set_carrier(&f.m, index[id], (tl_entity_id)(id % 3 + 1));
+            f.o.carrier[id] = (uint64_t)(id % 3 + 1);
+        }
+        f.m.applying_tick = -1;
+        settle(&f);
+        CHECK(f.m.entities[index[2]].said && !f.m.entities[index[1]].said && !f.m.entities[index[3]].said);
+        CHECK(tl_mirror_root(&f.m, index[1]) == index[2] && tl_mirror_root(&f.m, index[3]) == index[2]);
+        end(&f);
+    }
+    for (int order = 0; order < 2; order++) { // one boards what goes in the same tick
+        fixture f;
+        begin(&f, 1);
+        int32_t rider = enter(&f, 1, 0, 1, 1);
+        enter(&f, 7, 0, 1, 100);
+        settle(&f);
+        if (order) delete(&f, 7);
+        tl_mirror_set_carrier(&f.m, rider, 7);
+        f.o.carrier[1] = 7;
+        if (!order) delete(&f, 7);
+        settle(&f);
+        tl_vec3 p;
+        tl_quat q;
+        CHECK(tl_mirror_pose(&f.m, rider, 10, &p, &q));
+        CHECK_NEAR(p.x, 101, 0.01);
+        end(&f);
+    }
 }
 
 TEST(a_carrier_that_comes_later_is_found)
@@ -217,7 +251,7 @@ TEST(riders_of_a_deleted_carrier_are_set_down)
     tl_vec3 before[2], after[2];
     tl_quat q_before[2], q_after[2];
     CHECK(tl_mirror_pose(&f.m, rider, 30, &before[0], &q_before[0]) && tl_mirror_pose(&f.m, upper, 30, &before[1], &q_before[1]));
-    model_delete(&f, 7);
+    delete(&f, 7);
     CHECK(f.m.entities[rider].changes & TL_CHANGE_CARRIER);
     CHECK_EQUAL(f.m.entities[rider].carrier_id, 0);
     CHECK_EQUAL(f.m.entities[upper].carrier_id, 1); // it rides in the other still
@@ -255,6 +289,7 @@ int main(void)
 {
     RUN(random_operations_agree_with_a_list);
     RUN(loops_and_towers_are_refused);
+    RUN(the_order_does_not_matter);
     RUN(a_carrier_that_comes_later_is_found);
     RUN(riders_of_a_deleted_carrier_are_set_down);
     RUN(limits_are_kept);
