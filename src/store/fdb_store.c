@@ -58,10 +58,8 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         return tl_fdb_damaged(worker, "what the world is", fault);
     }
     if (q->exists && found.format != TL_STORE_FORMAT) {
-        char text[160];
-        snprintf(text, sizeof(text),
-                 "stored in format %u, this program reads and writes format %d; use the release that made it", found.format,
-                 TL_STORE_FORMAT);
+        char text[200];
+        snprintf(text, sizeof(text), TL_STORE_FORMAT_TEXT, (long long)found.format, TL_STORE_FORMAT);
         tl_fault_set(fault, TL_ERR_VERSION, worker->place, text);
         return TL_FDB_FAULT;
     }

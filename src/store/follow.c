@@ -57,6 +57,7 @@ tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_
         if (result != TL_OK) {
             return result;
         }
+        peer->chained = false;
         if (number == own) {
             peer->target = *head;
         }
@@ -122,6 +123,12 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
     }
     tl_log_epoch row;
     tl_result result = follow->source->epoch(follow->backend, peer->number, peer->epoch, &row, fault);
+    if (result == TL_OK && row.heir == TL_HEIR_NONE) {
+        char text[160];
+        snprintf(text, sizeof(text), "epoch %u has ended, but its row does not show it; stop all servers and restore it from "
+                 "a copy", peer->epoch);
+        return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
+    }
     if (peer->target.epoch == peer->epoch && peer->target.heir == TL_HEIR_LEFT) {
         row.heir = TL_HEIR_LEFT; // at the cut; who has taken over since is told once the cut is there
     }
@@ -149,6 +156,27 @@ static tl_result peek_early_end(tl_follow *follow, tl_follow_peer *peer, tl_resu
     return ended ? peek_end(follow, peer, fault) : otherwise;
 }
 
+static bool is_other(const tl_log_head *head, const tl_note *note)
+{
+    return head->tick == note->event.tick && head->sum != 0 && head->sum != note->sum;
+}
+
+// Whether the record is the one that the log's head, the record before it and the other logs know.
+static tl_result check_chain(const tl_follow *follow, const tl_follow_peer *peer, const tl_note *note, tl_fault *fault)
+{
+    const tl_log_head *confirmed = &follow->confirmed.logs[peer->number];
+    bool broken = peer->chained && peer->sum != note->previous_sum;
+    bool other = is_other(&peer->target, note) || (confirmed->epoch == note->event.epoch && is_other(confirmed, note));
+    if (!broken && !other) {
+        return TL_OK;
+    }
+    char text[160];
+    snprintf(text, sizeof(text), "the record of tick %lld %s; stop all servers and restore it from a copy",
+             (long long)note->event.tick,
+             broken ? "does not follow on the one before it" : "is not the one that was seen there before");
+    return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
+}
+
 static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     tl_note *note = NULL;
@@ -163,8 +191,13 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
         return result;
     }
     if (previous_tick == peer->tick && note->event.epoch == peer->epoch) {
-        peer->pending = note;
-        return TL_OK;
+        result = check_chain(follow, peer, note, fault);
+        if (result == TL_OK) {
+            peer->pending = note;
+        } else {
+            free(note);
+        }
+        return result;
     }
     uint32_t epoch = note->event.epoch;
     free(note);
@@ -211,11 +244,14 @@ static tl_note *take(tl_follow *follow, tl_follow_peer *peer)
         peer->heir = note->event.heir;
         if (peer->record_epoch == note->event.epoch && peer->tick > note->event.tick) {
             peer->tick = note->event.tick; // what was told after that is set aside
+            peer->chained = false;
         }
         told = joined && note->event.epoch == follow->own_epoch; // as LOST
         break;
     default:
         peer->tick = note->event.tick;
+        peer->sum = note->sum;
+        peer->chained = true;
         peer->record_epoch = note->event.epoch;
         told = joined && note->event.epoch == follow->own_epoch;
         break;
@@ -283,6 +319,7 @@ static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault
                             "cut past what this follower had read, it was too slow; attach again to load anew");
     }
     peer->tick = start_tick;
+    peer->chained = false;
     peer->record_epoch = 0;
     follow->phase = TL_FOLLOW_CHECKPOINTS;
     follow->told_groups = false;
@@ -327,6 +364,7 @@ static void follow_own(tl_follow *follow)
     peer->ended = true;
     peer->heir = follow->lost_heir;
     peer->tick = follow->lost_tick;
+    peer->chained = false;
     peer->record_epoch = 0;
 }
 

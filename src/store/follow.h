@@ -7,7 +7,7 @@
 #ifndef TRAMLINE_STORE_FOLLOW_H
 #define TRAMLINE_STORE_FOLLOW_H
 
-#include "log.h"
+#include "heads.h"
 
 // What a backend reads for it. All may fail as the backend does; those that give a note give one of the caller's.
 typedef struct tl_follow_source {
@@ -34,6 +34,8 @@ typedef struct tl_follow_peer {
     bool ended;
     int heir; // of the ended epoch
     int64_t tick;
+    bool chained;          // the sum of the record of that tick is known
+    uint64_t sum;
     uint32_t record_epoch; // of the record of that tick, 0: it was not told
     // Read, and to be told next.
     tl_note *pending;
@@ -50,6 +52,7 @@ typedef struct tl_follow {
     const tl_follow_source *source;
     void *backend;
     tl_follow_peer peers[TL_SERVERS_MAX + 1]; // by number
+    tl_heads confirmed;                       // what other logs have seen of each
     tl_server_number own;                     // 0: none, or its lease is lost and it is followed as any other
     uint32_t own_epoch;
     tl_server_number joined; // own number, for good

@@ -13,6 +13,7 @@ typedef struct tl_log_head {
     uint32_t epoch; // 0: nobody has joined yet
     int64_t tick;   // last committed, -1: none
     int heir;
+    uint64_t sum; // of the record of that tick, and so of all before it; 0: not known
 } tl_log_head;
 
 typedef struct tl_log_epoch {
@@ -31,6 +32,10 @@ typedef struct tl_fault {
     char text[256];
 } tl_fault;
 
+// With the format that was found, and this one.
+#define TL_STORE_FORMAT_TEXT                                                                                           \
+    "stored in format %lld, this program reads and writes format %d; use the release that made it, or make a new world "  \
+    "in another place: formats are not converted"
 #define TL_CREATE_READ_ONLY_TEXT "cannot be both created and opened for reading only; set one of create and read_only"
 
 // "place: text", of a long place only the end; returns the result.

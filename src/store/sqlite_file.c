@@ -46,6 +46,7 @@ static tl_result fault_of_code(int code, int system_error, const char **text)
     case SQLITE_NOTADB:
         *text = "not a store's file, or its header is damaged; restore it from a copy, or check the path";
         return TL_ERR_CORRUPT;
+    case SQLITE_ERROR: // of statements that are right: then the header or the schema is not
     case SQLITE_CORRUPT:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -74,6 +75,7 @@ static tl_result fault_of_namespace(int code, const char **text)
         *text = "another commit came in between, or mvstore refuses; it is done again";
         return TL_ERR_BUSY;
     case SQLITE_IOERR:
+    case SQLITE_ERROR:
         *text = "mvstore refused to read or write; its log may say why; it is tried again";
         return TL_ERR_IO;
     default:
@@ -123,6 +125,15 @@ tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *f
     }
     snprintf(whole, sizeof(whole), "%s (SQLite %d, %s)", text, extended, sqlite3_errstr(extended));
     return tl_fault_set(fault, result, file->path, whole);
+}
+
+tl_result tl_sqlite_file_damaged(const tl_sqlite_file *file, const char *table, int64_t row, const char *what,
+                                 tl_fault *fault)
+{
+    char text[200];
+    snprintf(text, sizeof(text), "table %s, row %lld %s; stop all servers and restore the %s from a copy", table,
+             (long long)row, what, file->schema->vfs ? "namespace" : "file");
+    return tl_fault_set(fault, TL_ERR_CORRUPT, file->path, text);
 }
 
 // ---- statements ----------------------------------------------------------------------------------------------------
@@ -239,7 +250,31 @@ static tl_result read_number(tl_sqlite_file *file, const char *sql, int64_t *out
 
 typedef struct identity {
     int64_t application, version, tables;
+    int64_t ours; // of them, those whose definition is the schema's
 } identity;
+
+static int count_tables(const char *sql)
+{
+    int count = 0;
+    for (const char *at = strstr(sql, "CREATE TABLE"); at; at = strstr(at + 1, "CREATE TABLE")) {
+        count++;
+    }
+    return count;
+}
+
+static tl_result count_ours(tl_sqlite_file *file, int64_t *out, tl_fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    const tl_sqlite_sql list[] = {{&statement, "SELECT count(*) FROM sqlite_schema WHERE instr(?1, sql) > 0"}};
+    tl_result result = tl_sqlite_file_prepare(file, list, 1, fault);
+    if (result == TL_OK) {
+        sqlite3_bind_text(statement, 1, file->schema->sql, -1, SQLITE_STATIC);
+        result = tl_sqlite_file_step(file, statement, fault);
+        *out = result == TL_OK ? sqlite3_column_int64(statement, 0) : 0;
+    }
+    sqlite3_finalize(statement);
+    return result == TL_AGAIN ? TL_ERR_IO : result;
+}
 
 static tl_result read_identity(tl_sqlite_file *file, identity *out, tl_fault *fault)
 {
@@ -250,7 +285,7 @@ static tl_result read_identity(tl_sqlite_file *file, identity *out, tl_fault *fa
     if (result == TL_OK) {
         result = read_number(file, "SELECT count(*) FROM sqlite_schema", &out->tables, fault);
     }
-    return result;
+    return result == TL_OK ? count_ours(file, &out->ours, fault) : result;
 }
 
 // What is in the file: TL_AGAIN nothing yet. All of it is read in one transaction: it may just be being made.
@@ -275,14 +310,19 @@ static tl_result check_identity(tl_sqlite_file *file, tl_fault *fault)
         return tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
                             "an SQLite file, but not this part of a Tramline store; check the path");
     }
+    bool ours = found.ours == count_tables(file->schema->sql);
+    if (ours && found.version != TL_STORE_FORMAT) {
+        return tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
+                            "its header names another format than its tables have; stop all servers and restore it from a copy");
+    }
     if (found.version != TL_STORE_FORMAT) {
-        char text[160];
-        snprintf(text, sizeof(text),
-                 "stored in format %lld, this program reads and writes format %d; use the release that made it",
-                 (long long)found.version, TL_STORE_FORMAT);
+        char text[200];
+        snprintf(text, sizeof(text), TL_STORE_FORMAT_TEXT, (long long)found.version, TL_STORE_FORMAT);
         return tl_fault_set(fault, TL_ERR_VERSION, file->path, text);
     }
-    return TL_OK;
+    return ours ? TL_OK
+                : tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
+                               "its tables are not those of a store; restore it from a copy");
 }
 
 // In one transaction, so that another process sees all of it or an empty file.
@@ -306,6 +346,9 @@ static tl_result create_schema(tl_sqlite_file *file, tl_fault *fault)
         if (result == TL_OK) {
             result = execute(file, pragma, fault);
         }
+        if (result == TL_OK && file->schema->fill) {
+            result = file->schema->fill(file, fault);
+        }
     }
     if (result == TL_OK) {
         result = execute(file, "COMMIT", fault);
@@ -316,10 +359,11 @@ static tl_result create_schema(tl_sqlite_file *file, tl_fault *fault)
     return result;
 }
 
-static tl_result check_pages(tl_sqlite_file *file, tl_fault *fault)
+static tl_result check_pages(tl_sqlite_file *file, tl_sqlite_mode mode, tl_fault *fault)
 {
     struct stat status;
-    if (stat(file->path, &status) != 0 || status.st_size > TL_SQLITE_CHECK_BYTES_MAX) {
+    off_t limit = mode == TL_SQLITE_READ_ONLY ? TL_SQLITE_INSPECT_BYTES_MAX : TL_SQLITE_CHECK_BYTES_MAX;
+    if (stat(file->path, &status) != 0 || status.st_size > limit) {
         return TL_OK;
     }
     sqlite3_stmt *statement = NULL;
@@ -412,8 +456,13 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
     if (result == TL_AGAIN && mode == TL_SQLITE_CREATE) {
         result = create_schema(file, fault);
     }
+    // It could be written when it was connected to: so says its header, once that was read.
+    if (result == TL_OK && mode != TL_SQLITE_READ_ONLY && sqlite3_db_readonly(file->db, "main") == 1) {
+        result = tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
+                              "its header is damaged; stop all servers and restore it from a copy");
+    }
     if (result == TL_OK && whole && !file->schema->vfs) {
-        result = check_pages(file, fault);
+        result = check_pages(file, mode, fault);
     }
     if (result == TL_OK) {
         result = execute(file, durable_full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", fault);

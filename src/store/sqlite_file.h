@@ -11,26 +11,32 @@
 enum {
     TL_PATH_BYTES_MAX = 1024,
     TL_SQLITE_BUSY_MS = 5,               // a lock is waited for this long at once; then other work goes first
-    TL_SQLITE_CHECK_BYTES_MAX = 16 << 20, // a file up to this size is checked wholly when opened
+    TL_SQLITE_CHECK_BYTES_MAX = 16 << 20,   // a file up to this size is checked wholly when opened,
+    TL_SQLITE_INSPECT_BYTES_MAX = 256 << 20, // and up to this one if it is opened for reading only
 };
+
+typedef struct tl_sqlite_file tl_sqlite_file;
 
 typedef struct tl_sqlite_schema {
     int application_id;
     int page_bytes;
     int checkpoint_pages; // WAL frames after which they are moved into the file
     const char *vfs;      // NULL: a file's; else mvsqlite's, and a path is a namespace's name
-    const char *sql;
+    const char *sql;      // of its tables
+    // Puts the first rows into a file that is just being made, in the same transaction. May be NULL.
+    tl_result (*fill)(tl_sqlite_file *file, tl_fault *fault);
+    void *context; // for fill
 } tl_sqlite_schema;
 
 typedef enum tl_sqlite_mode { TL_SQLITE_READ_ONLY, TL_SQLITE_WRITE, TL_SQLITE_CREATE } tl_sqlite_mode;
 
-typedef struct tl_sqlite_file {
+struct tl_sqlite_file {
     sqlite3 *db;
     char path[TL_PATH_BYTES_MAX];
     const tl_sqlite_schema *schema;
     sqlite3_stmt *begin_read, *begin_write, *commit, *rollback, *data_version;
     int wal_pages; // since the last commit's report
-} tl_sqlite_file;
+};
 
 // Opens and checks. TL_AGAIN if the file is not there or still empty and mode is not CREATE. `whole`: check a small
 // file's every page. The file is closed again after any failure.
@@ -58,6 +64,9 @@ void tl_sqlite_file_checkpoint(tl_sqlite_file *file);
 // Whether the file was removed or replaced under us.
 bool tl_sqlite_file_is_moved(tl_sqlite_file *file);
 
+// "FILE: table T, row R is missing; ...": TL_ERR_CORRUPT.
+tl_result tl_sqlite_file_damaged(const tl_sqlite_file *file, const char *table, int64_t row, const char *what,
+                                 tl_fault *fault);
 // What SQLite's last answer means; returns fault->result.
 tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *fault);
 

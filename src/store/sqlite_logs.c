@@ -30,7 +30,8 @@ static tl_result read_start(void *backend, tl_server_number server, int64_t *pre
 static tl_result read_checkpoint(void *backend, bool first, tl_group_id group, tl_note **out, tl_fault *fault)
 {
     tl_sqlite_logs *logs = backend;
-    return tl_sqlite_world_next_checkpoint(logs->world, first ? (tl_group_id)INT64_MIN : group, out, fault);
+    tl_result result = first ? tl_sqlite_world_list(logs->world, fault) : TL_OK;
+    return result == TL_OK ? tl_sqlite_world_next_listed(logs->world, first, group, out, fault) : result;
 }
 
 static const tl_follow_source source = {
@@ -43,12 +44,13 @@ static const tl_follow_source source = {
 // ---- opening -------------------------------------------------------------------------------------------------------
 
 void tl_sqlite_logs_init(tl_sqlite_logs *logs, tl_sqlite_world *world, const char *directory, uint64_t world_us,
-                         tl_sqlite_mode mode, bool durable_full)
+                         const char *own_name, tl_sqlite_mode mode, bool durable_full)
 {
     memset(logs, 0, sizeof(*logs));
     logs->world = world;
     logs->directory = directory;
     logs->world_us = world_us;
+    logs->own_name = own_name;
     logs->mode = mode;
     logs->durable_full = durable_full;
     tl_follow_init(&logs->follow, &source, logs);
@@ -100,8 +102,10 @@ tl_result tl_sqlite_logs_open(tl_sqlite_logs *logs, tl_server_number number, con
         }
         logs->peers[number] = peer;
     }
+    // An inspection looks at every page, and each server at those that it goes on to write.
+    bool whole = mode != TL_SQLITE_WRITE || strcmp(name, logs->own_name) == 0;
     tl_result result = tl_sqlite_log_open(&peer->log, logs->directory, name, number, logs->world_us, mode,
-                                          logs->durable_full, mode == TL_SQLITE_CREATE, fault);
+                                          logs->durable_full, whole, fault);
     if (result != TL_OK) {
         return result;
     }
@@ -129,8 +133,9 @@ tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault)
             result = result == TL_AGAIN ? TL_OK : result;
         }
         if (result == TL_AGAIN) {
+            tl_manifest manifest; // its serial is to be known
             logs->world_version = version;
-            return TL_OK;
+            return tl_sqlite_world_manifest(logs->world, &manifest, fault);
         }
         if (result != TL_OK) {
             logs->unopened = true; // one was locked by the server that just makes it, say
@@ -138,6 +143,141 @@ tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault)
         }
     }
 }
+
+// ---- what the files have seen of each other ------------------------------------------------------------------------
+
+enum { WITNESS_WORLD = TL_SERVERS_MAX + 1 };
+
+typedef struct evidence {
+    tl_heads heads;
+    int witness[TL_SERVERS_MAX + 1]; // whose log shows it, or WITNESS_WORLD; 0: of world.db's serial
+} evidence;
+
+static void take_evidence(evidence *e, const tl_heads *seen, int witness)
+{
+    if (seen->world_serial > e->heads.world_serial) {
+        e->heads.world_serial = seen->world_serial;
+        e->witness[0] = witness;
+    }
+    for (int number = 1; number <= TL_SERVERS_MAX; number++) {
+        if (seen->logs[number].epoch > 0 && tl_log_head_is_behind(&e->heads.logs[number], &seen->logs[number])) {
+            e->heads.logs[number] = seen->logs[number];
+            e->witness[number] = witness;
+        }
+    }
+}
+
+static tl_result gather(tl_sqlite_logs *logs, evidence *e, tl_fault *fault)
+{
+    tl_manifest manifest;
+    tl_result result = tl_sqlite_world_manifest(logs->world, &manifest, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    take_evidence(e, &manifest.heads, WITNESS_WORLD);
+    tl_server_number number = 0;
+    for (tl_sqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
+        tl_heads seen;
+        result = tl_sqlite_log_seen(&peer->log, &seen, fault);
+        if (result != TL_OK) {
+            return result;
+        }
+        take_evidence(e, &seen, number);
+    }
+    return TL_OK;
+}
+
+static void witness_name(const tl_sqlite_logs *logs, int witness, char *out, size_t bytes)
+{
+    bool of_log = witness != WITNESS_WORLD && logs->follow.peers[witness].known;
+    snprintf(out, bytes, "%s%s", of_log ? logs->follow.peers[witness].name : "world", of_log ? ".log.db" : ".db");
+}
+
+static tl_result check_world(tl_sqlite_logs *logs, const evidence *e, tl_fault *fault)
+{
+    tl_manifest manifest;
+    tl_result result = tl_sqlite_world_manifest(logs->world, &manifest, fault);
+    if (result != TL_OK || manifest.serial >= e->heads.world_serial) {
+        return result;
+    }
+    char witness[TL_NAME_BYTES_MAX + 16], text[200];
+    witness_name(logs, e->witness[0], witness, sizeof(witness));
+    snprintf(text, sizeof(text),
+             "table manifest: ends at change %llu, but %s has seen change %llu; stop all servers and restore it from a copy",
+             (unsigned long long)manifest.serial, witness, (unsigned long long)e->heads.world_serial);
+    return tl_fault_set(fault, TL_ERR_CORRUPT, logs->world->file.path, text);
+}
+
+// TL_AGAIN: the log of a server that has been seen is not there, or the server not in the table.
+static tl_result check_logs(tl_sqlite_logs *logs, const evidence *e, tl_fault *fault)
+{
+    for (int number = 1; number <= TL_SERVERS_MAX; number++) {
+        const tl_log_head *seen = &e->heads.logs[number];
+        tl_log_head head = {.tick = -1, .heir = TL_HEIR_NONE};
+        char witness[TL_NAME_BYTES_MAX + 16];
+        tl_sqlite_peer *peer = tl_sqlite_logs_peer(logs, (tl_server_number)number);
+        if (seen->epoch == 0) {
+            continue;
+        }
+        witness_name(logs, e->witness[number], witness, sizeof(witness));
+        if (!peer) {
+            char text[160];
+            snprintf(text, sizeof(text),
+                     "the log of server %d, which %s has seen, is missing; stop all servers and put it back", number, witness);
+            tl_fault_set(fault, TL_ERR_CORRUPT, logs->directory, text);
+            return TL_AGAIN;
+        }
+        tl_result result = tl_sqlite_log_head(&peer->log, &head, fault);
+        if (result == TL_OK && tl_log_head_is_behind(&head, seen)) {
+            result = tl_heads_fault(peer->log.file.path, &head, seen, witness, fault);
+        }
+        if (result != TL_OK) {
+            return result;
+        }
+    }
+    return TL_OK;
+}
+
+tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault)
+{
+    evidence e = {0};
+    tl_result result = tl_sqlite_world_check_servers(logs->world, fault);
+    // What was seen is read first, and then what there is: all of it only grows. A server may be made in between.
+    for (int tries = 0; tries < 2; tries++) {
+        logs->unopened = true;
+        if (result == TL_OK || result == TL_AGAIN) {
+            result = tl_sqlite_logs_discover(logs, fault);
+        }
+        if (result == TL_OK) {
+            result = gather(logs, &e, fault);
+        }
+        if (result == TL_OK) {
+            result = check_world(logs, &e, fault);
+        }
+        if (result == TL_OK) {
+            result = check_logs(logs, &e, fault);
+        }
+        if (result != TL_AGAIN) {
+            break;
+        }
+    }
+    (void)tl_heads_merge(&logs->known, &e.heads);
+    logs->follow.confirmed = logs->known;
+    return result == TL_AGAIN ? TL_ERR_CORRUPT : result;
+}
+
+const tl_heads *tl_sqlite_logs_known(tl_sqlite_logs *logs)
+{
+    tl_heads *known = &logs->known;
+    known->world_serial = logs->world->serial > known->world_serial ? logs->world->serial : known->world_serial;
+    tl_sqlite_peer *own = tl_sqlite_logs_peer(logs, logs->follow.joined);
+    if (own && own->log.last.epoch > 0) {
+        known->logs[own->log.number] = own->log.last;
+    }
+    return known;
+}
+
+// ---- loading -------------------------------------------------------------------------------------------------------
 
 tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const tl_log_head *head, tl_fault *fault)
 {
@@ -166,6 +306,7 @@ static tl_result collect_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *o
     tl_log_head head;
     tl_result result = tl_sqlite_log_head(&peer->log, &head, fault);
     if (result == TL_OK) {
+        logs->known.logs[peer->log.number] = head;
         peer->dirty = !tl_follow_aim(&logs->follow, peer->log.number, &head);
     }
     return result;

@@ -89,7 +89,7 @@ static tl_result write_checkpoints(tl_sqlite_restore *restore, tl_fault *fault)
     if (b->count == 0) {
         return TL_OK;
     }
-    tl_result result = tl_sqlite_world_put(restore->world, b->works, b->count, fault);
+    tl_result result = tl_sqlite_world_put(restore->world, b->works, b->count, NULL, fault);
     empty_batch(b);
     tl_sqlite_file_checkpoint(&restore->world->file);
     return result;
@@ -117,7 +117,7 @@ tl_result tl_sqlite_restore_check_whole(tl_sqlite_world *world, tl_fault *fault)
     tl_world_info info;
     tl_result result = tl_sqlite_world_info(world, &info, fault);
     if (result != TL_ERR_NOT_FOUND) {
-        return TL_OK; // what is wrong with it shows elsewhere
+        return result;
     }
     result = find_part(world, fault);
     return result == TL_OK ? tl_fault_set(fault, TL_ERR_NOT_FOUND, world->file.path,
@@ -243,12 +243,17 @@ static tl_result settle(tl_sqlite_file *file, tl_fault *fault)
 static tl_result finish(tl_sqlite_restore *restore, const tl_world_info *info, tl_fault *fault)
 {
     tl_sqlite_world *world = restore->world;
+    tl_heads heads = {0};
     tl_result result = write_checkpoints(restore, fault);
     for (tl_server_number number = 1; number <= TL_SERVERS_MAX && result == TL_OK; number++) {
         if (restore->logs[number]) {
             result = write_records(restore, number, fault);
             result = result == TL_OK ? settle(restore->logs[number]->file, fault) : result;
+            result = result == TL_OK ? restore->ops->head(restore->logs[number]->log, &heads.logs[number], fault) : result;
         }
+    }
+    if (result == TL_OK) {
+        result = tl_sqlite_world_put(world, NULL, 0, &heads, fault);
     }
     if (result == TL_OK) {
         result = settle(&world->file, fault);

@@ -85,7 +85,7 @@ static tl_result copy_join(void *log, uint64_t now_us, tl_log_head *out, tl_faul
 
 static tl_result copy_append(void *log, uint32_t epoch, tl_work *const *records, size_t count, tl_fault *fault)
 {
-    return tl_sqlite_log_append(log, epoch, records, count, fault);
+    return tl_sqlite_log_append(log, epoch, records, count, NULL, fault);
 }
 
 static tl_result copy_end(void *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us, tl_fault *fault)
@@ -132,7 +132,7 @@ static tl_result sqlite_join(tl_store *base, const char *name)
         return result;
     }
     tl_sqlite_mode mode = attachment->read_only ? TL_SQLITE_READ_ONLY : TL_SQLITE_WRITE;
-    tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, mode,
+    tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, attachment->name, mode,
                         store->durable_full);
     attachment->started = tl_attachment_spawn(&store->thread, tl_sqlite_thread, store);
     return attachment->started ? TL_OK : TL_ERR_MEMORY;

@@ -10,6 +10,7 @@ enum {
     TL_FOLLOW_POLL_US = 1000,    // how often the logs are looked at
     TL_DISCOVER_POLL_US = 20000, // how often new servers are looked for
     TL_MOVED_POLL_US = 1000000,  // how often it is checked that the files are still in place
+    TL_NOTE_US = 1000000,        // how often the ends of all logs are noted in world.db
 };
 
 typedef struct tl_sqlite_store {
@@ -24,9 +25,10 @@ typedef struct tl_sqlite_store {
     // Of the store's thread.
     tl_sqlite_logs logs;
     uint32_t kicks; // of the attachment, as seen
-    bool following, own_changed, has_backlog;
+    bool checked, following, own_changed, has_backlog;
     tl_note *held; // read, and there was no room for it
-    uint64_t discover_us, collect_us, moved_us;
+    uint64_t discover_us, collect_us, moved_us, note_us;
+    tl_log_head noted; // the own end that was noted last
 } tl_sqlite_store;
 
 // The store's thread (sqlite_thread.c); its argument is the store.

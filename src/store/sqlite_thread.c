@@ -36,6 +36,13 @@ static void join_store(tl_sqlite_store *store)
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_log_head head = {0};
+    if (!store->checked) {
+        tl_result result = tl_sqlite_logs_check(&store->logs, &fault);
+        if (!tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
+            return;
+        }
+        store->checked = true;
+    }
     if (attachment->name[0] && !attachment->joined) {
         tl_result result = take_lease(store, &head, &fault);
         if (!tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
@@ -82,7 +89,8 @@ static bool step_commits(tl_sqlite_store *store)
     if (count == 0) {
         return false;
     }
-    tl_result result = tl_sqlite_log_append(own_log(store), attachment->epoch, batch, count, &fault);
+    const tl_heads *seen = tl_sqlite_logs_known(&store->logs);
+    tl_result result = tl_sqlite_log_append(own_log(store), attachment->epoch, batch, count, seen, &fault);
     if (result == TL_ERR_FENCED) {
         return check_lease(store, TL_ACTIVITY_COMMIT);
     }
@@ -108,6 +116,7 @@ static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_faul
         return result;
     }
     tl_log_head head;
+    bool fenced = false;
     result = tl_sqlite_log_head(own, &head, fault);
     if (result == TL_OK && (head.epoch != store->attachment.epoch || head.heir != TL_HEIR_NONE)) {
         result = TL_AGAIN; // our own lease is gone
@@ -118,6 +127,14 @@ static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_faul
         result = work->quarantine ? tl_sqlite_log_quarantine(&peer->log, work, heir, now_us, fault)
                                   : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, fault);
         peer->dirty = true;
+        fenced = result == TL_OK;
+    }
+    if (fenced) { // the own log shows it from now on, in case the other one should lose it
+        tl_fault ignored;
+        store->logs.known.logs[work->server] = peer->log.last;
+        if (tl_sqlite_log_keep_seen(own, tl_sqlite_logs_known(&store->logs), &ignored) == TL_OK) {
+            (void)tl_sqlite_file_commit(&own->file, &ignored);
+        }
     }
     tl_sqlite_file_rollback(&own->file);
     return result == TL_ERR_FENCED ? TL_OK : result; // it goes on after all, or somebody else was faster
@@ -201,6 +218,31 @@ static bool step_follow(tl_sqlite_store *store)
 
 // ---- chores --------------------------------------------------------------------------------------------------------
 
+// Stores checkpoints, and in the same transaction how far all logs have come.
+static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
+{
+    const tl_heads *known = tl_sqlite_logs_known(&store->logs);
+    tl_result result = tl_sqlite_world_put(&store->world, checkpoints, count, known, fault);
+    if (result == TL_OK) {
+        store->noted = known->logs[store->attachment.number];
+        store->note_us = tl_clock_steady_us() + TL_NOTE_US;
+    }
+    return result;
+}
+
+// Notes it if no checkpoint has done so for a while: else nobody would miss the end of the log of a server that is alone.
+static void step_note(tl_sqlite_store *store)
+{
+    tl_fault fault;
+    const tl_log_head *own = &own_log(store)->last;
+    bool news = own->tick != store->noted.tick || own->epoch != store->noted.epoch;
+    if (!news || tl_clock_steady_us() < store->note_us || !tl_attachment_may_try(&store->attachment, TL_ACTIVITY_CHORE)) {
+        return;
+    }
+    tl_result result = put(store, NULL, 0, &fault);
+    (void)tl_attachment_went(&store->attachment, TL_ACTIVITY_CHORE, result, &fault);
+}
+
 static bool step_chores(tl_sqlite_store *store)
 {
     tl_attachment *attachment = &store->attachment;
@@ -211,7 +253,7 @@ static bool step_chores(tl_sqlite_store *store)
     }
     size_t count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);
     if (count > 0) {
-        tl_result result = tl_sqlite_world_put(&store->world, batch, count, &fault);
+        tl_result result = put(store, batch, count, &fault);
         if (tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault)) {
             tl_attachment_drop(attachment, &attachment->chores, count);
             return true;
@@ -222,7 +264,8 @@ static bool step_chores(tl_sqlite_store *store)
         return false;
     }
     bool done = false;
-    tl_result result = tl_sqlite_log_cut(own_log(store), attachment->epoch, batch[0]->tick, &done, &fault);
+    const tl_heads *seen = tl_sqlite_logs_known(&store->logs);
+    tl_result result = tl_sqlite_log_cut(own_log(store), attachment->epoch, batch[0]->tick, seen, &done, &fault);
     if (result == TL_ERR_FENCED) {
         return check_lease(store, TL_ACTIVITY_CHORE);
     }
@@ -288,6 +331,7 @@ static bool step(tl_sqlite_store *store)
     more |= step_follow(store);
     if (attachment->joined && !attachment->lost) {
         more |= step_chores(store);
+        step_note(store);
         move_wal(store);
     }
     check_place(store);
@@ -313,7 +357,13 @@ static void leave_world(tl_sqlite_store *store)
         tl_result result = tl_sqlite_log_end(own_log(store), attachment->epoch, attachment->committed_tick,
                                              TL_HEIR_LEFT, tl_clock_real_us(), &fault);
         if (result != TL_ERR_BUSY) {
-            return; // done, or the others will see the lease run out
+            break; // done, or the others will see the lease run out
+        }
+    }
+    for (int i = 0; i < LEAVE_TRIES_MAX; i++) {
+        tl_fault fault;
+        if (put(store, NULL, 0, &fault) != TL_ERR_BUSY) {
+            return;
         }
     }
 }

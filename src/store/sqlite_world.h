@@ -1,13 +1,24 @@
-// world.db: what the world is, the servers' names and numbers, and the groups' checkpoints.
+// world.db: what the world is, the servers' names and numbers, the groups' checkpoints, and a manifest of all that.
 #ifndef TRAMLINE_STORE_SQLITE_WORLD_H
 #define TRAMLINE_STORE_SQLITE_WORLD_H
 
-#include "sqlite_file.h"
+#include "sqlite_manifest.h"
+
+typedef struct tl_checkpoint_key {
+    tl_group_id group;
+    int64_t tick;
+    uint64_t sum;
+} tl_checkpoint_key;
 
 typedef struct tl_sqlite_world {
     tl_sqlite_file file;
-    sqlite3_stmt *get_info, *add_info, *find_server, *count_servers, *add_server, *next_server;
-    sqlite3_stmt *put_checkpoint, *next_checkpoint;
+    tl_sqlite_manifest manifest;
+    uint64_t serial; // of the manifest, as last read or written here
+    sqlite3_stmt *get_info, *add_info, *count_servers, *add_server, *next_server;
+    sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints, *get_checkpoint;
+    // Of those that are read one by one: what there was when they were listed.
+    tl_checkpoint_key *listed;
+    size_t listed_count, listed_room;
 } tl_sqlite_world;
 
 tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
@@ -28,8 +39,19 @@ tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault
 // The server with the lowest number above *number. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);
-// Stores all `count` checkpoints in one transaction; each only if it is newer than what is there.
-tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, tl_fault *fault);
+// What the manifest says.
+tl_result tl_sqlite_world_manifest(tl_sqlite_world *world, tl_manifest *out, tl_fault *fault);
+// Whether the servers are those of the manifest.
+tl_result tl_sqlite_world_check_servers(tl_sqlite_world *world, tl_fault *fault);
+// Stores all `count` checkpoints in one transaction; each only if it is newer than what is there. `heads` (may be NULL): the
+// logs' ends as they are known, which the manifest keeps.
+tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, const tl_heads *heads,
+                              tl_fault *fault);
+// Lists all checkpoints in one transaction, and checks the list with the manifest.
+tl_result tl_sqlite_world_list(tl_sqlite_world *world, tl_fault *fault);
+// Of those listed the one with the lowest group above `group` (`first`: of all), as it is by now. TL_AGAIN if there is none.
+tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_group_id group, tl_note **out,
+                                      tl_fault *fault);
 // The checkpoint with the lowest group above `group`, as a note. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault);
 

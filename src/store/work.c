@@ -207,3 +207,9 @@ uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size)
     }
     return sum;
 }
+
+uint64_t tl_store_row_sum(char table, const int64_t *columns, size_t count, const void *data, size_t size)
+{
+    uint64_t numbers = tl_store_sum((uint64_t)table, count, columns, count * sizeof(*columns));
+    return tl_store_sum((uint64_t)table, numbers, data, size);
+}

@@ -71,6 +71,7 @@ bool tl_work_queue_is_full(const tl_work_queue *queue, size_t size, size_t count
 typedef struct tl_note {
     struct tl_note *next;
     uint64_t order; // its place among what all logs say
+    uint64_t sum, previous_sum; // RECORD: its own, and that of the one before it, which its own covers; 0: there is none
     tl_store_event event;
     unsigned char data[];
 } tl_note;
@@ -91,6 +92,8 @@ bool tl_store_name_is_valid(const char *name);
 tl_result tl_world_info_check(const tl_world_info *info);
 // A 64-bit sum of stored bytes and of the two numbers they are stored under: finds damage, not malice.
 uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size);
+// The same of a row of that table (a letter of its own), with so many columns of numbers.
+uint64_t tl_store_row_sum(char table, const int64_t *columns, size_t count, const void *data, size_t size);
 // splitmix64's finalizer (public domain, Sebastiano Vigna).
 uint64_t tl_store_mix(uint64_t value);
 

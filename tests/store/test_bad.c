@@ -122,30 +122,47 @@ TEST(addresses_are_checked)
 
 TEST(other_files_and_versions_are_refused)
 {
-    char directory[64];
+    char directory[64], command[256];
     make_store(directory, sizeof(directory), 3);
     execute(directory, "world.db", "PRAGMA user_version=7");
-    expect(directory, false, false, TL_ERR_VERSION, "format 7");
-    execute(directory, "world.db", "PRAGMA user_version=1; PRAGMA application_id=5");
+    expect(directory, false, false, TL_ERR_CORRUPT, "header names another format");
+    execute(directory, "world.db", "PRAGMA user_version=2; PRAGMA application_id=5");
     expect(directory, false, false, TL_ERR_CORRUPT, "not this part of a Tramline store");
     execute(directory, "world.db", "PRAGMA application_id=0x54524d57");
     expect(directory, false, false, TL_OK, "");
-    execute(directory, "alpha.log.db", "PRAGMA user_version=8");
+    execute(directory, "alpha.log.db", "PRAGMA user_version=8; ALTER TABLE head ADD COLUMN later INTEGER");
     seat s;
     seat_open(&s, directory_open(directory), NULL);
     const told *t = await(&s, TL_STORE_FAILED, 1);
     CHECK_EQUAL(t->event.result, TL_ERR_VERSION);
     CHECK(strstr(t->event.text, "format 8") && strstr(t->event.text, "alpha.log.db"));
+    CHECK(strstr(t->event.text, "use the release that made it"));
     CHECK_EQUAL(s.store->ops->drain(s.store, 10), TL_OK);
     seat_free(&s);
-    execute(directory, "alpha.log.db", "PRAGMA user_version=1; UPDATE head SET world_us = 99");
+    execute(directory, "alpha.log.db", "PRAGMA user_version=2; ALTER TABLE head DROP COLUMN later");
+    seat_open(&s, directory_open(directory), "beta");
+    await(&s, TL_STORE_LOADED, 1);
+    seat_free(&s);
+    snprintf(command, sizeof(command), "cp %s/beta.log.db %s/alpha.log.db", directory, directory);
+    CHECK_EQUAL(system(command), 0);
     seat_open(&s, directory_open(directory), "alpha");
     t = await(&s, TL_STORE_FAILED, 1);
-    CHECK(strstr(t->event.text, "another world"));
+    CHECK(strstr(t->event.text, "another world or server"));
     CHECK_EQUAL(s.store->ops->submit(s.store, 1, "x", 1, 1), TL_ERR_STATE);
     seat_free(&s);
     execute(directory, "world.db", "DROP TABLE checkpoint");
     expect(directory, false, false, TL_ERR_CORRUPT, "tables are not those");
+    directory_remove(directory);
+}
+
+// What the first release wrote: no manifest, and nothing of what format 2 added.
+TEST(an_older_format_is_refused_with_advice)
+{
+    char directory[64];
+    make_store(directory, sizeof(directory), 3);
+    execute(directory, "world.db", "PRAGMA user_version=1; DROP TABLE manifest");
+    expect(directory, false, false, TL_ERR_VERSION, "stored in format 1");
+    expect(directory, false, true, TL_ERR_VERSION, "use the release that made it, or make a new world");
     directory_remove(directory);
 }
 
@@ -167,7 +184,7 @@ TEST(damaged_bytes_are_found)
     seat_open(&s, directory_open(directory), NULL);
     const told *t = await(&s, TL_STORE_FAILED, 1);
     CHECK_EQUAL(t->event.result, TL_ERR_CORRUPT);
-    CHECK(strstr(t->event.text, "the record of tick "));
+    CHECK(strstr(t->event.text, "alpha.log.db: table record, row 20 has a wrong sum"));
     CHECK_EQUAL(seat_count(&s, TL_STORE_RECORD, 0), 20);
     seat_free(&s);
     // A record that is gone shows too.
@@ -414,6 +431,7 @@ int main(void)
 {
     RUN(addresses_are_checked);
     RUN(other_files_and_versions_are_refused);
+    RUN(an_older_format_is_refused_with_advice);
     RUN(damaged_bytes_are_found);
     RUN(missing_records_are_found);
     RUN(random_damage_never_crashes);
