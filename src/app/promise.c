@@ -93,8 +93,10 @@ static json_t *judge_places(const json_t *riders)
 static json_t *judge_frames(const json_t *riders)
 {
     double carrier = largest_of(riders, "wrong_carrier", NULL), kind = largest_of(riders, "wrong_kind", NULL);
-    return promise_make("frames", carrier == 0 && kind == 0, "at most %.0f entities had a wrong carrier, %.0f a wrong kind",
-                        carrier, kind);
+    double late = largest_of(riders, "late_carrier", NULL);
+    return promise_make("frames", carrier == 0 && kind == 0,
+                        "at most %.0f entities had a wrong carrier, %.0f a wrong kind; %.0f had boarded or alighted less than "
+                        "0.5 s before", carrier, kind, late);
 }
 
 static json_t *judge_checks(const json_t *riders)

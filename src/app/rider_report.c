@@ -50,10 +50,10 @@ double rider_report_seconds(const rider_report *r) { return r->joined ? (double)
 
 static json_t *finding_json(const truth_finding *f)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "expected", (json_int_t)f->expected, "visible",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "expected", (json_int_t)f->expected, "visible",
                      (json_int_t)f->visible, "missing", (json_int_t)f->missing, "doubled", (json_int_t)f->doubled, "surplus",
                      (json_int_t)f->surplus, "coming_or_going", (json_int_t)f->coming_or_going, "wrong_carrier",
-                     (json_int_t)f->wrong_carrier, "wrong_kind", (json_int_t)f->wrong_kind, "foreign",
+                     (json_int_t)f->wrong_carrier, "late_carrier", (json_int_t)f->late_carrier, "wrong_kind", (json_int_t)f->wrong_kind, "foreign",
                      (json_int_t)f->foreign, "riders_seen", (json_int_t)f->riders_seen, "riders_missing",
                      (json_int_t)f->riders_missing);
 }

@@ -1,7 +1,7 @@
 // What a rider measures: lines while it rides, and the report at the end.
 //
 // Line: {"name", "joined", "tick", "expected", "visible", "missing", "doubled", "surplus", "coming_or_going",
-//        "wrong_carrier", "wrong_kind", "foreign", "over", "over_twice", "error_mrad", "error_m", "riders_seen",
+//        "wrong_carrier", "late_carrier", "wrong_kind", "foreign", "over", "over_twice", "error_mrad", "error_m", "riders_seen",
 //        "riders_missing", "kbit_s", "latency_ms", "datagrams_lost"}, errors being the worst of that check.
 #ifndef APP_RIDER_REPORT_H
 #define APP_RIDER_REPORT_H

@@ -109,6 +109,20 @@ static bool was_present(const truth_check *c, double time_s, uint32_t index, uin
     return before.present && before.generation == generation;
 }
 
+// A server that lags behind `patience_ms` is not waited for: a frame covers its tick without that server's record of it, so
+// who boards or alights is shown as before until the record comes, just as who comes or goes is.
+static bool was_carried_by(const truth_check *c, double time_s, uint32_t index, tl_entity_id carrier)
+{
+    scenario_truth before, frame;
+    double before_s = fmax(time_s - LATELY_S, 0);
+    scenario_evaluate(c->scenario, before_s, index, 1, &before);
+    if (before.carrier == SCENARIO_NONE) {
+        return carrier == 0;
+    }
+    scenario_evaluate(c->scenario, before_s, before.carrier, 1, &frame);
+    return carrier == scenario_entity_id(c->scenario, before.carrier, frame.generation);
+}
+
 // ---- one entity ----------------------------------------------------------------------------------------------------
 
 static void check_place(truth_check *c, const tl_pose *pose, uint32_t index, bool counts, truth_finding *f)
@@ -147,7 +161,11 @@ static void check_entity(truth_check *c, double time_s, const tl_pose *pose, uin
     tl_entity_id carrier = truth->carrier == SCENARIO_NONE
                                ? 0
                                : scenario_entity_id(c->scenario, truth->carrier, c->truths[truth->carrier].generation);
-    f->wrong_carrier += pose->carrier != carrier;
+    if (pose->carrier != carrier) {
+        bool late = was_carried_by(c, time_s, index, pose->carrier);
+        f->late_carrier += late;
+        f->wrong_carrier += !late;
+    }
     f->wrong_kind += pose->kind != truth->kind;
     check_place(c, pose, index, counts, f);
 }
@@ -222,6 +240,7 @@ static void sums_add(truth_sums *sums, const truth_finding *f)
     most->surplus = larger(most->surplus, f->surplus);
     most->coming_or_going = larger(most->coming_or_going, f->coming_or_going);
     most->wrong_carrier = larger(most->wrong_carrier, f->wrong_carrier);
+    most->late_carrier = larger(most->late_carrier, f->late_carrier);
     most->wrong_kind = larger(most->wrong_kind, f->wrong_kind);
     most->foreign = larger(most->foreign, f->foreign);
     most->over = larger(most->over, f->over);

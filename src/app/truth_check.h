@@ -22,6 +22,7 @@ typedef struct truth_finding { // of one check
     uint32_t surplus;         // in the view, but not in the world at that time
     uint32_t coming_or_going; // missing or surplus, but came or went within the last 0.5 s; not counted above
     uint32_t wrong_carrier, wrong_kind;
+    uint32_t late_carrier; // boarded or alighted within the last 0.5 s, and shown as before; not in wrong_carrier
     uint32_t foreign;          // not the scenario's: avatars
     uint32_t over, over_twice; // places off by more than is allowed, and more than twice that
     uint32_t riders_seen;      // other riders' avatars, each on its seat

@@ -330,15 +330,6 @@ static double distance(tl_vec3 a, tl_vec3 b)
     return sqrt((a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y) + (a.z - b.z) * (a.z - b.z));
 }
 
-// Far away it is told at every other tick who has boarded.
-static bool was_in(const cluster *c, const cluster_rider *r, const tl_pose *pose, uint32_t index)
-{
-    scenario_truth before;
-    scenario_evaluate(c->scene, (double)(tl_client_frame_tick(r->client) - 1) / c->tick_hz, index, 1, &before);
-    tl_entity_id carrier = before.carrier == SCENARIO_NONE ? 0 : scenario_entity_id(c->scene, before.carrier, c->truth[before.carrier].generation);
-    return pose->level > 0 && pose->carrier == carrier;
-}
-
 static void compare_one(cluster *c, const cluster_rider *r, const tl_pose *pose, cluster_errors *e)
 {
     uint32_t index, generation;
@@ -352,7 +343,7 @@ static void compare_one(cluster *c, const cluster_rider *r, const tl_pose *pose,
     c->seen[index] = 1;
     e->compared++;
     tl_entity_id carrier = t->carrier == SCENARIO_NONE ? 0 : scenario_entity_id(c->scene, t->carrier, c->truth[t->carrier].generation);
-    e->wrong_carrier += pose->carrier != carrier && !was_in(c, r, pose, index);
+    e->wrong_carrier += pose->carrier != carrier;
     e->wrong_kind += pose->kind != t->kind;
     tl_vec3 truth = world_position(c, index);
     double error = distance(truth, pose->position), away = distance(truth, r->observer), allowed = fmax(0.02, 0.001 * away);
