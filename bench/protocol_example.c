@@ -144,7 +144,7 @@ static void make(void)
     size_t size = encode_first(data);
     say_datagram(1, FIRST_TICK, &(tl_chunk_head){.whole = true}, data, size);
     size = encode_second(data);
-    say_datagram(2, SECOND_TICK, &(tl_chunk_head){.from_bits = 1}, data, size);
+    say_datagram(2, SECOND_TICK, &(tl_chunk_head){.from = 1, .from_width = TL_FROM_PLAIN}, data, size);
     decode_second(data, size);
     say("%lld, p %lld %lld %lld, v %lld %lld %lld", (long long)after[0], (long long)after[1], (long long)after[2], (long long)after[3], (long long)after[4], (long long)after[5],
         (long long)after[6]);

@@ -469,7 +469,7 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     const tl_stream *s = e->s;
     uint32_t from = e->about.from, begin = e->about.begin;
     bool to_end = limit == TL_SLOT_END;
-    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % 64] : begin;
+    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % TL_HISTORY_RING] : begin;
     tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end), out, TL_CHUNK_BYTES_MAX + 64);
     if (to_end) tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
     e->about.end = limit;

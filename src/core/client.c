@@ -367,7 +367,7 @@ static void write_nacks(tl_client *c, tl_writer *w)
         tl_write_varint(w, nack->handle);
         tl_write_varint(w, nack->begin);
         tl_write_varint(w, nack->end == TL_SLOT_END ? 0 : nack->end);
-        tl_write_varint(w, nack->held);
+        tl_write_varint(w, tl_view_held(v, nack));
     }
 }
 

@@ -11,7 +11,9 @@ enum { TL_CURSOR_RUNS_MAX = 12 };
 typedef struct tl_cursor_run {
     uint32_t begin;   // up to the next run's begin
     uint32_t version; // 0: nothing is held
-    uint64_t since;   // the server's: the datagram from which on the run is built anew; losses before it do not matter
+    // The server's: the datagram from which on the run is built anew; losses before it do not matter. The view's: the tick
+    // at which the stream came to that version.
+    uint64_t since;
 } tl_cursor_run;
 
 typedef struct tl_cursor_map {

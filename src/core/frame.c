@@ -60,7 +60,8 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
     const tl_cell *cell = &s->pyramid->cells[stream->cell];
     *head = (tl_chunk_head){.handle = sub->handle, .whole = chunk->from == 0, .tile_size = cell->size, .level = stream->level, .x = cell->x, .y = cell->y, .z = cell->z,
                             .begin = chunk->begin, .end = chunk->end, .size = chunk->size};
-    head->from_bits = chunk->from & ((1 << TL_VERSION_BITS) - 1);
+    head->from = chunk->from;
+    head->from_width = chunk->from ? tl_from_width(stream->version_tick - tl_stream_reached_tick(stream, chunk->from)) : 0;
     head->steps = stream->version - chunk->from;
     head->age_ticks = (uint32_t)(tick - stream->version_tick);
 }

@@ -15,6 +15,8 @@
 
 enum {
     TL_HISTORY_VERSIONS = 60,  // a cursor further back gets the tile anew
+    TL_HISTORY_RING = 64,
+    TL_QUIET_TICKS_MAX = 1 << 30, // a stream in which nothing changes gets a new version now and then all the same: ages stay small
     TL_WHEEL_TICKS = 1024,
     TL_STREAM_SLOTS_MAX = 1 << 17,
     TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
@@ -61,7 +63,8 @@ typedef struct tl_stream {
     uint32_t version, version_oldest; // cursors from version_oldest on can be continued
     int64_t version_tick;
     int64_t urgent_tick; // when an entity in it last changed its carrier
-    uint32_t top_at[1 << 6]; // slot_top at the end of each version, by its low bits
+    uint32_t top_at[TL_HISTORY_RING];  // slot_top at the end of each version, by its low bits
+    int64_t reached[TL_HISTORY_RING];  // the tick at which each version was reached
     uint32_t subscriber_count;
     int64_t idle_tick; // since when it has none
     tl_chunk_bytes *chunks; // for the present version

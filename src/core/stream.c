@@ -26,21 +26,41 @@ static void drop_oldest_undo(tl_pyramid *p, tl_stream *s)
     s->undo_count--;
 }
 
-// The first change of a tick begins a version; history beyond its limit goes.
+static void note_version(const tl_pyramid *p, tl_stream *s)
+{
+    s->top_at[s->version % TL_HISTORY_RING] = s->slot_top;
+    s->reached[s->version % TL_HISTORY_RING] = p->tick;
+}
+
+// The first change of a tick begins a version; history beyond its limit goes. Versions begin anew after the last one: no
+// cursor can then go on from what it has, and each gets the tile anew.
 static void begin_version(tl_pyramid *p, tl_stream *s)
 {
     if (s->version_tick == p->tick) return;
+    TL_ASSERT(p->tick > s->version_tick);
+    drop_chunks(p, s);
+    if (s->version == UINT32_MAX) {
+        while (s->undo_count) drop_oldest_undo(p, s);
+        for (uint32_t i = 0; i < s->slot_top; i++) s->slots[i].last_version = 0;
+        s->version = 0;
+        s->version_oldest = 1;
+    }
     s->version_tick = p->tick;
     s->version++;
-    s->top_at[s->version % 64] = s->slot_top;
-    drop_chunks(p, s);
-    while (s->undo_count && s->undo[s->undo_first].version + TL_HISTORY_VERSIONS <= s->version) drop_oldest_undo(p, s);
-    if (s->version > s->version_oldest + TL_HISTORY_VERSIONS) s->version_oldest = s->version - TL_HISTORY_VERSIONS;
+    note_version(p, s);
+    while (s->undo_count && s->version - s->undo[s->undo_first].version >= TL_HISTORY_VERSIONS) drop_oldest_undo(p, s);
+    if (s->version - s->version_oldest > TL_HISTORY_VERSIONS) s->version_oldest = s->version - TL_HISTORY_VERSIONS;
 }
 
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version)
 {
     return version >= s->version_oldest && version <= s->version && version > 0;
+}
+
+int64_t tl_stream_reached_tick(const tl_stream *s, uint32_t version)
+{
+    TL_ASSERT(tl_stream_can_continue(s, version) && s->version - version <= TL_HISTORY_VERSIONS);
+    return s->reached[version % TL_HISTORY_RING];
 }
 
 enum { FAR_LEVEL = 3, FAR_EVERY_TICKS = 2 };
@@ -167,7 +187,7 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     }
     uint32_t index = s->slot_free_count ? s->slot_free[--s->slot_free_count] : s->slot_top++;
     keep_slot(p, s, index);
-    s->top_at[s->version % 64] = s->slot_top;
+    s->top_at[s->version % TL_HISTORY_RING] = s->slot_top;
     tl_slot *slot = &s->slots[index];
     *slot = (tl_slot){.id = e->id, .carrier_id = e->carrier_id, .state = state, .due_tick = -1, .entity = entity,
                       .last_version = slot->last_version, .kind = e->kind, .used = true};
@@ -344,7 +364,7 @@ static int32_t set_up(tl_pyramid *p, int32_t cell_index, int coarser)
     // The first content is version 1, and nothing is to be undone to.
     while (s->undo_count) drop_oldest_undo(p, s);
     s->version_oldest = s->version;
-    s->top_at[s->version % 64] = s->slot_top;
+    note_version(p, s);
     tl_heap_free(p->heap, members, capacity * sizeof *members);
     if (grown) return index;
     take_down(p, index);
@@ -374,7 +394,11 @@ void tl_streams_sweep(tl_pyramid *p)
     // A sixteenth of them a tick is soon enough.
     for (uint32_t i = (uint32_t)(p->tick & 15); i < p->stream_top; i += 16) {
         tl_stream *s = &p->streams[i];
-        if (s->used && s->subscriber_count == 0 && p->tick - s->idle_tick > TL_STREAM_LINGER_TICKS) take_down(p, (int32_t)i);
+        if (!s->used) continue;
+        if (s->subscriber_count == 0 && p->tick - s->idle_tick > TL_STREAM_LINGER_TICKS)
+            take_down(p, (int32_t)i);
+        else if (p->tick - s->version_tick > TL_QUIET_TICKS_MAX)
+            begin_version(p, s);
     }
 }
 

@@ -23,6 +23,8 @@ void tl_stream_validate(const tl_pyramid *p, int32_t stream);
 bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
 // Whether a chunk can run from that version.
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
+// The tick at which it came to such a version.
+int64_t tl_stream_reached_tick(const tl_stream *s, uint32_t version);
 
 // pyramid.c's, for streams
 void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int rank, int64_t due_tick);

@@ -12,7 +12,7 @@ size_t tl_view_bytes(uint32_t entities_max)
 
 tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max)
 {
-    *v = (tl_view){.heap = heap, .kinds = kinds, .entities_max = entities_max, .events_max = entities_max + 4096, .tick = -1, .settled_tick = -1};
+    *v = (tl_view){.heap = heap, .kinds = kinds, .entities_max = entities_max, .events_max = entities_max + 4096, .tick = -1, .settled_tick = -1, .settled_told = -1};
     v->streams = tl_heap_alloc(heap, TL_HANDLES_MAX * sizeof *v->streams);
     v->entities = tl_heap_alloc(heap, entities_max * sizeof *v->entities);
     v->drawn = tl_heap_alloc(heap, entities_max * sizeof *v->drawn);
@@ -102,6 +102,24 @@ static void choose_home(tl_view *v, tl_view_entity *e)
     }
 }
 
+void tl_view_note_end(tl_view *v, tl_entity_id id, int64_t tick)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < v->ended_count; i++)
+        if (v->ended[i].tick > v->settled_tick) v->ended[kept++] = v->ended[i];
+    if (kept == TL_VIEW_ENDED_MAX) memmove(v->ended, v->ended + 1, --kept * sizeof *v->ended); // the oldest may blink
+    v->ended[kept].id = id, v->ended[kept].tick = tick;
+    v->ended_count = kept + 1;
+}
+
+// Whether an entity was deleted after it came into a slot: a datagram that comes late does not bring it back.
+static bool has_ended(const tl_view *v, const tl_view_slot *holder)
+{
+    for (uint32_t i = 0; i < v->ended_count; i++)
+        if (v->ended[i].id == holder->id && holder->enter_tick <= v->ended[i].tick) return true;
+    return false;
+}
+
 static int32_t new_entity(tl_view *v, tl_entity_id id, uint8_t kind)
 {
     if (v->entity_free_count == 0 && v->entity_top == v->entities_max) {
@@ -121,7 +139,7 @@ void tl_view_add_holder(tl_view *v, int32_t stream, int32_t slot)
 {
     tl_view_slot *holder = slot_at(v, stream, slot);
     int32_t index = tl_view_find(v, holder->id);
-    if (index == TL_NONE && (index = new_entity(v, holder->id, holder->kind)) == TL_NONE) {
+    if (index == TL_NONE && (has_ended(v, holder) || (index = new_entity(v, holder->id, holder->kind)) == TL_NONE)) {
         holder->entity = TL_NONE;
         return;
     }
@@ -183,8 +201,8 @@ void tl_view_reset(tl_view *v)
     for (uint32_t i = 0; i < v->entity_top; i++)
         if (v->entities[i].used) tl_view_remove_entity(v, (int32_t)i);
     for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) v->streams[i].closed_tick = -1;
-    v->orphan_count = v->nack_count = 0;
-    v->tick = v->settled_tick = -1;
+    v->orphan_count = v->nack_count = v->ended_count = 0;
+    v->tick = v->settled_tick = v->settled_told = -1;
 }
 
 // ---- poses ----

@@ -29,7 +29,8 @@ typedef struct tl_view_stream {
     uint32_t capacity, top;
     uint32_t end_top; // how many slots there were at the version that the last run of `held` is at
     tl_cursor_map held;
-    int64_t closed_tick;
+    int64_t opened_tick; // of the frame that opened it
+    int64_t closed_tick; // of the newest frame that closed the handle
 } tl_view_stream;
 
 typedef struct tl_view_entity {
@@ -77,9 +78,17 @@ typedef struct tl_view_event {
 } tl_view_event;
 
 typedef struct tl_nack {
-    uint16_t sequence; // of the datagram
-    uint32_t handle, begin, end, held;
+    uint16_t sequence; // of the newest datagram with a chunk of those slots that did not fit
+    uint32_t handle, begin, end;
+    int64_t tick;       // that the newest such chunk ran to: once all of the slots have that, the nack is settled
+    int64_t first_tick; // and the oldest: before that everything may have arrived
 } tl_nack;
+
+typedef enum tl_view_verdict {
+    TL_VIEW_TAKEN,
+    TL_VIEW_LATE,   // what it brings is here already, or its stream is closed
+    TL_VIEW_MISSED, // it does not run from what is held: the server is told (a nack)
+} tl_view_verdict;
 
 typedef struct tl_view_op {
     tl_chunk_op op;
@@ -91,12 +100,13 @@ typedef struct tl_view_chunk {
     uint32_t first_op, op_count;
     uint32_t to_version, top; // top: slots that the stream then has at least
     int64_t to_tick;
-    bool skipped;
+    tl_view_verdict verdict;
 } tl_view_chunk;
 
 enum {
     TL_VIEW_NACKS_MAX = 256,
     TL_VIEW_CHUNKS_MAX = 512,         // in a datagram
+    TL_VIEW_ENDED_MAX = 256,
     TL_VIEW_SLOTS_VISITED_MAX = 1 << 22, // by its chunks
 };
 
@@ -114,8 +124,15 @@ typedef struct tl_view {
     uint32_t events_max, event_first, event_count;
     bool events_lost;
     int64_t tick, settled_tick; // of the newest frame
+    int64_t settled_told;       // as the server knows it: it may not have heard of the nacks yet
     tl_nack nacks[TL_VIEW_NACKS_MAX]; // of what is not held as the server believes; told until it is mended
     uint32_t nack_count, nack_next;
+    // Entities that were deleted, until all that was on its way by then has arrived: a late datagram may still bring one.
+    struct {
+        tl_entity_id id;
+        int64_t tick;
+    } ended[TL_VIEW_ENDED_MAX];
+    uint32_t ended_count;
     uint16_t sequence; // of the datagram being taken in
     // scratch
     tl_view_chunk *chunks;
@@ -134,6 +151,9 @@ void tl_view_reset(tl_view *v);
 // Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
 // chunk did not go on from what is held, and there was no room to note it; the others were taken in.
 tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r);
+
+// The one version that is held of all of a nack's slots, 0 if it is not one and the same: what the server goes on from.
+uint32_t tl_view_held(const tl_view *v, const tl_nack *nack);
 
 int32_t tl_view_find(const tl_view *v, tl_entity_id id);
 // What shows an entity now.

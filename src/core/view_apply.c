@@ -9,29 +9,66 @@ static size_t state_bytes(const tl_view *v, int kind)
 
 // ---- reading ----
 
-// Notes that the server is to go on from what is held. False: there is no room for the note.
-static bool nack(tl_view *v, const tl_chunk_head *head, uint32_t held)
+static bool is_newer(uint16_t sequence, uint16_t than)
 {
-    tl_nack note = {v->sequence, head->handle, head->begin, head->end, held};
+    return (int16_t)(uint16_t)(sequence - than) > 0;
+}
+
+// Notes that the server is to go on from what is held. Chunks of the same slots share a note, and it tells of the newest:
+// what was sent after that, the server has built on what it heard. A datagram that comes late must not take the note back
+// to itself, for the server would pass over it. False: there is no room.
+static bool nack(tl_view *v, const tl_view_chunk *chunk)
+{
+    const tl_chunk_head *head = &chunk->head;
     for (uint32_t i = 0; i < v->nack_count; i++) {
         tl_nack *n = &v->nacks[i];
         if (n->handle != head->handle || n->begin != head->begin || n->end != head->end) continue;
-        *n = note;
+        if (is_newer(v->sequence, n->sequence)) n->sequence = v->sequence;
+        n->tick = tl_max_i64(n->tick, chunk->to_tick);
+        n->first_tick = tl_min_i64(n->first_tick, chunk->to_tick);
         return true;
     }
     if (v->nack_count == TL_VIEW_NACKS_MAX) return false;
-    v->nacks[v->nack_count++] = note;
+    v->nacks[v->nack_count++] = (tl_nack){v->sequence, head->handle, head->begin, head->end, chunk->to_tick, chunk->to_tick};
     return true;
 }
 
-// What a nack asked for has come, unless the nack is of a later datagram; or the stream is closed.
-static void drop_nacks(tl_view *v, uint32_t handle, uint32_t begin, uint32_t end, bool closed)
+// Whether all of some slots are held as they were at a tick, or later.
+static bool is_held(const tl_view_stream *stream, uint32_t begin, uint32_t end, int64_t tick)
+{
+    if (!stream->open) return false;
+    for (uint32_t i = 0; i < stream->held.run_count; i++) {
+        const tl_cursor_run *run = &stream->held.runs[i];
+        if (run->begin >= end || tl_cursor_run_end(&stream->held, i) <= begin) continue;
+        if (run->version == 0 || (int64_t)run->since < tick) return false;
+    }
+    return true;
+}
+
+// What a nack asked for has come, for all of its slots.
+static void drop_settled_nacks(tl_view *v, uint32_t handle)
 {
     for (uint32_t i = 0; i < v->nack_count; i++) {
         const tl_nack *n = &v->nacks[i];
-        bool over = closed || (int16_t)(v->sequence - n->sequence) >= 0;
-        if (n->handle == handle && n->begin < end && n->end > begin && over) v->nacks[i--] = v->nacks[--v->nack_count];
+        if (n->handle == handle && is_held(&v->streams[handle], n->begin, n->end, n->tick)) v->nacks[i--] = v->nacks[--v->nack_count];
     }
+}
+
+// The handle was closed in this datagram: nobody needs what older ones lacked.
+static void drop_closed_nacks(tl_view *v, uint32_t handle)
+{
+    for (uint32_t i = 0; i < v->nack_count; i++) {
+        const tl_nack *n = &v->nacks[i];
+        if (n->handle == handle && !is_newer(n->sequence, v->sequence)) v->nacks[i--] = v->nacks[--v->nack_count];
+    }
+}
+
+uint32_t tl_view_held(const tl_view *v, const tl_nack *nack)
+{
+    const tl_view_stream *stream = &v->streams[nack->handle];
+    if (!stream->open) return 0;
+    uint32_t version = tl_cursor_at(&stream->held, nack->begin)->version;
+    return tl_cursor_is(&stream->held, nack->begin, nack->end, version) ? version : 0;
 }
 
 static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
@@ -39,28 +76,45 @@ static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
     return stream->open && stream->tile_size == head->tile_size && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;
 }
 
-// Whether a whole chunk comes late: something of what it tells is held already, as new or newer.
-static bool is_late(const tl_view_stream *stream, const tl_chunk_head *head)
+// Whether some of the slots are held as they were after a tick.
+static bool is_passed(const tl_view_stream *stream, uint32_t begin, uint32_t end, int64_t tick)
 {
-    if (!head->whole || !same_tile(stream, head)) return false;
     for (uint32_t i = 0; i < stream->held.run_count; i++) {
         const tl_cursor_run *run = &stream->held.runs[i];
-        if (run->begin < head->end && tl_cursor_run_end(&stream->held, i) > head->begin && run->version >= head->steps) return true;
+        if (run->begin < end && tl_cursor_run_end(&stream->held, i) > begin && run->version && (int64_t)run->since > tick) return true;
     }
     return false;
 }
 
-// Whether a chunk goes on from what is held. `from`: the version that is, 0 if it is not one and the same.
-static bool continues(tl_view *v, const tl_chunk_head *head, uint32_t *from)
+// Whether a chunk runs from what is held: from the very version, of which the head has the low n bits.
+//
+// Let V(t) be the stream's version at tick t, a the version that is held, reached at tick r (so V(r) = a), f the version
+// that the chunk runs from, V(c) = f + steps the one that it runs to, at tick c. What is checked: a and f agree in their
+// low n bits; r < c <= r + 2^n; steps < 2^n. Then f = a. For V never falls, and rises by one a tick at most, so that
+//   if f > a:  f >= a + 2^n, and f was reached at 2^n ticks after r or later, but before c: so c > r + 2^n. No.
+//   if f < a:  f <= a - 2^n, so a >= f + 2^n > f + steps = V(c); but r < c, so a = V(r) <= V(c). No.
+// None of it depends on what the server believes, on what was lost or rewound, or on how often a level is published. What
+// cannot be proved is nacked; the server writes as many bits as are needed (frame.c: make_head()).
+static bool runs_from_held(const tl_view_stream *stream, const tl_view_chunk *chunk, uint32_t *from)
 {
+    const tl_chunk_head *head = &chunk->head;
+    const tl_cursor_run *run = tl_cursor_at(&stream->held, head->begin);
+    *from = run->version;
+    if (run->version == 0 || !tl_cursor_is(&stream->held, head->begin, head->end, run->version)) return false;
+    if (head->from_width == TL_FROM_FULL) return run->version == head->from;
+    uint32_t mask = (1u << head->from_width) - 1;
+    int64_t ticks = chunk->to_tick - (int64_t)run->since;
+    return (run->version & mask) == head->from && ticks > 0 && ticks <= (int64_t)1 << head->from_width && head->steps <= mask;
+}
+
+static tl_view_verdict judge(const tl_view *v, const tl_view_chunk *chunk, int64_t tick, uint32_t *from)
+{
+    const tl_chunk_head *head = &chunk->head;
     const tl_view_stream *stream = &v->streams[head->handle];
-    *from = 0;
-    if (!stream->open) return false;
-    *from = tl_cursor_at(&stream->held, head->begin)->version;
-    bool even = tl_cursor_is(&stream->held, head->begin, head->end, *from);
-    if (even && *from != 0 && (*from & ((1 << TL_VERSION_BITS) - 1)) == head->from_bits) return true;
-    if (!even) *from = 0;
-    return false;
+    if (tick <= stream->closed_tick) return TL_VIEW_LATE; // of what the handle stood for before
+    if (is_held(stream, head->begin, head->end, chunk->to_tick)) return TL_VIEW_LATE;
+    if (!head->whole) return stream->open && runs_from_held(stream, chunk, from) ? TL_VIEW_TAKEN : TL_VIEW_MISSED;
+    return stream->open && is_passed(stream, head->begin, head->end, chunk->to_tick) ? TL_VIEW_MISSED : TL_VIEW_TAKEN;
 }
 
 // Reads one slot's part of a chunk: nothing, or an op.
@@ -99,15 +153,13 @@ static bool read_slots(tl_view *v, tl_view_chunk *chunk)
     return true;
 }
 
-// Chunks of one stream are of slots that rise, and of one tile: none goes on from what the one before takes the place of.
-static bool may_follow(const tl_view *v, const tl_view_chunk *before, const tl_chunk_head *head)
+// Chunks of one stream are of slots that rise, and of one tile.
+static bool may_follow(const tl_view_chunk *before, const tl_chunk_head *head)
 {
     const tl_chunk_head *b = &before->head;
     if (b->handle != head->handle) return true;
     if (head->begin < b->end) return false;
-    if (b->whole && head->whole) return b->tile_size == head->tile_size && b->level == head->level && b->x == head->x && b->y == head->y && b->z == head->z;
-    const tl_view_stream *stream = &v->streams[b->handle];
-    return !b->whole || before->skipped || !stream->open || same_tile(stream, b);
+    return !b->whole || !head->whole || (b->tile_size == head->tile_size && b->level == head->level && b->x == head->x && b->y == head->y && b->z == head->z);
 }
 
 // The id in the first of the chunk's slots that holds something, which ids are told from.
@@ -128,15 +180,18 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
     tl_chunk_head_read(r, head, last_handle);
     const unsigned char *bytes = tl_read_bytes(r, head->size);
     if (r->bad) return false;
-    if (v->chunk_count && !may_follow(v, chunk - 1, head)) return false;
+    if (v->chunk_count && !may_follow(chunk - 1, head)) return false;
     v->chunk_count++;
     chunk->to_tick = tick - head->age_ticks;
+    if (chunk->to_tick < 0) return false;
     const tl_view_stream *stream = &v->streams[head->handle];
+    // An open handle stands for one tile until it is closed.
+    if (head->whole && stream->open && tick > stream->closed_tick && !same_tile(stream, head)) return false;
     uint32_t from = 0;
-    // What is older than the handle's last close is of another stream.
-    chunk->skipped = tick <= stream->closed_tick || is_late(stream, head) || (!head->whole && !continues(v, head, &from));
-    chunk->to_version = from;
-    if (chunk->skipped) return true;
+    chunk->verdict = judge(v, chunk, tick, &from);
+    if (chunk->verdict != TL_VIEW_TAKEN) return true;
+    if (head->whole) from = 0;
+    if (head->steps > UINT32_MAX - from) return false;
     chunk->to_version = from + head->steps;
     int level = head->whole ? head->level : stream->level;
     tl_chunk_decoder(v->coder, v->kinds, level, head->steps, head->whole, chunk->to_tick, near_id(v, head), bytes, head->size);
@@ -160,8 +215,16 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
     if (!stream->open) return;
     for (uint32_t i = 0; i < stream->top; i++) empty_slot(v, handle, i, tick);
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
-    *stream = (tl_view_stream){.closed_tick = tick};
-    drop_nacks(v, handle, 0, TL_SLOT_END, true);
+    *stream = (tl_view_stream){.closed_tick = stream->closed_tick};
+}
+
+// A close that comes late is not of a stream that was opened since.
+static void take_close(tl_view *v, uint32_t handle, int64_t tick)
+{
+    tl_view_stream *stream = &v->streams[handle];
+    if (stream->open && stream->opened_tick <= tick) tl_view_close_stream(v, handle, tick);
+    stream->closed_tick = tl_max_i64(stream->closed_tick, tick); // also if its first chunk is still to come, late
+    drop_closed_nacks(v, handle);
 }
 
 static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
@@ -236,6 +299,7 @@ static void commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op 
     case TL_CHUNK_UPDATE: update(v, chunk, op); break;
     case TL_CHUNK_DELETE: {
         int32_t entity = v->streams[chunk->head.handle].slots[op->slot].entity;
+        tl_view_note_end(v, v->streams[chunk->head.handle].slots[op->slot].id, chunk->to_tick);
         if (entity != TL_NONE) tl_view_remove_entity(v, entity);
         empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
         break;
@@ -244,35 +308,42 @@ static void commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op 
     }
 }
 
-static void begin_whole(tl_view *v, const tl_view_chunk *chunk)
+static void begin_whole(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
 {
     const tl_chunk_head *head = &chunk->head;
     tl_view_stream *stream = &v->streams[head->handle];
-    bool same = same_tile(stream, head);
-    if (!same) {
-        tl_view_close_stream(v, head->handle, chunk->to_tick);
+    if (!stream->open) {
         int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->tile_size);
-        *stream = (tl_view_stream){.open = true, .tile_size = head->tile_size, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .closed_tick = stream->closed_tick,
-                                   .origin = {head->x * width, head->y * width, head->z * width}};
+        *stream = (tl_view_stream){.open = true, .tile_size = head->tile_size, .level = head->level, .x = head->x, .y = head->y, .z = head->z, .opened_tick = tick,
+                                   .closed_tick = stream->closed_tick, .origin = {head->x * width, head->y * width, head->z * width}};
         tl_cursor_reset(&stream->held);
     }
     for (uint32_t i = head->begin; i < stream->top && i < head->end; i++) empty_slot(v, head->handle, i, chunk->to_tick);
 }
 
-static void commit(tl_view *v, const tl_view_chunk *chunk)
+static void commit(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
 {
-    if (chunk->skipped) return;
     tl_view_stream *stream = &v->streams[chunk->head.handle];
-    if (chunk->head.whole) begin_whole(v, chunk);
+    if (chunk->head.whole) begin_whole(v, chunk, tick);
     if (!make_room(v, stream, chunk->top)) {
         v->full++;
         return;
     }
     if (chunk->top > stream->top) stream->top = chunk->top;
-    drop_nacks(v, chunk->head.handle, chunk->head.begin, chunk->head.end, false);
     for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
     if (chunk->head.end == TL_SLOT_END) stream->end_top = chunk->top;
-    tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, 0);
+    tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, (uint64_t)chunk->to_tick);
+    drop_settled_nacks(v, chunk->head.handle);
+}
+
+// What the server has settled it may have settled before it heard of the nacks. Up to the first chunk that is missing,
+// what it says holds.
+static void settle(tl_view *v)
+{
+    int64_t tick = v->settled_told;
+    for (uint32_t i = 0; i < v->nack_count; i++) tick = tl_min_i64(tick, v->nacks[i].first_tick - 1);
+    if (tick > v->settled_tick) v->settled_tick = tick;
+    tl_view_settle_orphans(v);
 }
 
 tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r)
@@ -291,19 +362,18 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
         return TL_ERR_MALFORMED;
     }
     if (tick > v->tick) v->tick = tick;
-    if (settled_tick > v->settled_tick) v->settled_tick = settled_tick;
-    for (int i = 0; i < close_count; i++) {
-        tl_view_close_stream(v, closes[i], tick);
-        v->streams[closes[i]].closed_tick = tl_max_i64(v->streams[closes[i]].closed_tick, tick); // also if its first chunk is still to come, late
-    }
+    if (settled_tick > v->settled_told) v->settled_told = settled_tick;
+    for (int i = 0; i < close_count; i++) take_close(v, closes[i], tick);
     for (uint32_t i = 0; i < v->chunk_count; i++) {
         const tl_view_chunk *chunk = &v->chunks[i];
-        commit(v, chunk);
-        if (!chunk->skipped) continue;
+        if (chunk->verdict == TL_VIEW_TAKEN) {
+            commit(v, chunk, tick);
+            continue;
+        }
         v->skipped++;
-        if (!chunk->head.whole) unnoted |= !nack(v, &chunk->head, chunk->to_version);
+        if (chunk->verdict == TL_VIEW_MISSED) unnoted |= !nack(v, chunk);
     }
-    tl_view_settle_orphans(v);
+    settle(v);
     v->applied++;
     return unnoted ? TL_AGAIN : TL_OK;
 }

@@ -19,6 +19,8 @@ void tl_view_add_holder(tl_view *v, int32_t stream, int32_t slot);
 void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tick);
 void tl_view_settle_orphans(tl_view *v);
 void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick);
+// An entity was deleted at a tick: it does not come back.
+void tl_view_note_end(tl_view *v, tl_entity_id id, int64_t tick);
 // Around a change of what shows an entity: where it was seen, and how it gets from there to where it is.
 bool tl_view_before_change(const tl_view *v, int32_t entity, double tick, tl_vec3 *world);
 void tl_view_after_change(tl_view *v, int32_t entity, double tick, tl_vec3 seen);

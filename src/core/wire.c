@@ -47,6 +47,16 @@ void tl_report_head_read(tl_reader *r, tl_report_head *head)
 // size. Any other: the top bit of the first byte is 1, and a byte of flags says what follows.
 enum { GAP_ESCAPE = 127, PLAIN_SIZE_MAX = 1023 };
 
+int tl_from_width(int64_t ticks)
+{
+    return ticks <= 1 << TL_FROM_PLAIN ? TL_FROM_PLAIN : ticks <= 1 << TL_FROM_BYTE ? TL_FROM_BYTE : TL_FROM_FULL;
+}
+
+static uint32_t low_bits(uint32_t version, int width)
+{
+    return width == TL_FROM_FULL ? version : version & ((1u << width) - 1);
+}
+
 static void write_gap(tl_writer *w, uint32_t gap, bool plain)
 {
     tl_write_fixed(w, (gap < GAP_ESCAPE ? gap : GAP_ESCAPE) | (plain ? 0 : 0x80), 1);
@@ -56,23 +66,26 @@ static void write_gap(tl_writer *w, uint32_t gap, bool plain)
 void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_handle)
 {
     bool range = head->begin != 0 || head->end != TL_SLOT_END;
-    bool plain = !head->whole && !range && head->steps == 1 && head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
+    bool full = !head->whole && head->from_width == TL_FROM_FULL;
+    bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 && head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
     uint32_t gap = head->handle - (uint32_t)tl_max_i64(*last_handle, 0); // the same stream may come again with other slots
     *last_handle = (int32_t)head->handle;
     write_gap(w, gap, plain);
     if (plain) {
-        tl_write_fixed(w, head->from_bits | head->size << TL_VERSION_BITS, 2);
+        tl_write_fixed(w, low_bits(head->from, TL_FROM_PLAIN) | head->size << TL_FROM_PLAIN, 2);
         return;
     }
     tl_write_fixed(w, (head->whole ? TL_CHUNK_WHOLE : 0) | (range ? TL_CHUNK_RANGE : 0) | (head->whole || head->steps != 1 ? TL_CHUNK_STEPS : 0) |
-                          (head->age_ticks ? TL_CHUNK_AGED : 0), 1);
+                          (head->age_ticks ? TL_CHUNK_AGED : 0) | (full ? TL_CHUNK_FULL : 0), 1);
     if (head->whole) {
         tl_write_fixed(w, (uint64_t)(head->tile_size + head->level), 1); // the rank
         tl_write_signed(w, head->x);
         tl_write_signed(w, head->y);
         tl_write_signed(w, head->z);
+    } else if (full) {
+        tl_write_varint(w, head->from);
     } else {
-        tl_write_fixed(w, head->from_bits, 1);
+        tl_write_fixed(w, low_bits(head->from, TL_FROM_BYTE), 1);
     }
     if (range) {
         tl_write_varint(w, head->begin);
@@ -94,7 +107,7 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
 {
     int flags = (int)tl_read_fixed(r, 1);
     head->whole = flags & TL_CHUNK_WHOLE;
-    if (flags >> 4 || (head->whole && !(flags & TL_CHUNK_STEPS))) r->bad = true;
+    if (flags >> 5 || (head->whole && (!(flags & TL_CHUNK_STEPS) || flags & TL_CHUNK_FULL))) r->bad = true;
     if (head->whole) {
         int rank = (int)tl_read_fixed(r, 1);
         head->tile_size = rank / 2;
@@ -102,7 +115,8 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
         if (head->level >= TL_LEVELS_MAX) r->bad = true;
         head->x = read_tile(r), head->y = read_tile(r), head->z = read_tile(r);
     } else {
-        head->from_bits = (uint32_t)tl_read_fixed(r, 1) & ((1 << TL_VERSION_BITS) - 1);
+        head->from_width = flags & TL_CHUNK_FULL ? TL_FROM_FULL : TL_FROM_BYTE;
+        head->from = flags & TL_CHUNK_FULL ? (uint32_t)tl_read_limited(r, 0xffffffffu) : (uint32_t)tl_read_fixed(r, 1);
     }
     if (flags & TL_CHUNK_RANGE) {
         head->begin = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
@@ -111,7 +125,7 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
         if (head->begin >= head->end) r->bad = true;
     }
     if (flags & TL_CHUNK_STEPS) head->steps = (uint32_t)tl_read_limited(r, 0xffffffffu);
-    if (head->steps == 0) r->bad = true;
+    if (head->steps == 0 || (head->from_width == TL_FROM_BYTE && head->steps >> TL_FROM_BYTE)) r->bad = true;
     if (flags & TL_CHUNK_AGED) head->age_ticks = (uint32_t)tl_read_limited(r, 1u << 31);
     head->size = tl_read_limited(r, TL_DATAGRAM_BYTES_MAX);
 }
@@ -129,6 +143,7 @@ void tl_chunk_head_read(tl_reader *r, tl_chunk_head *head, int32_t *last_handle)
         return;
     }
     uint32_t bits = (uint32_t)tl_read_fixed(r, 2);
-    head->from_bits = bits & ((1 << TL_VERSION_BITS) - 1);
-    head->size = bits >> TL_VERSION_BITS;
+    head->from_width = TL_FROM_PLAIN;
+    head->from = low_bits(bits, TL_FROM_PLAIN);
+    head->size = bits >> TL_FROM_PLAIN;
 }

@@ -7,7 +7,7 @@
 #include "cursor.h"
 
 enum {
-    TL_PROTOCOL_VERSION = 1,
+    TL_PROTOCOL_VERSION = 2,
     TL_WIRE_HELLO = 0x01,   // client: version, token
     TL_WIRE_REPORT = 0x02,  // client: what it has, where it looks from, what it owns
     TL_WIRE_BYE = 0x03,     // either side
@@ -46,6 +46,7 @@ enum { // flags of a chunk that is not plain
     TL_CHUNK_RANGE = 2,  // of some slots: begin, end
     TL_CHUNK_STEPS = 4,  // over more than one version
     TL_CHUNK_AGED = 8,   // up to an older tick than the frame's
+    TL_CHUNK_FULL = 16,  // the version that it runs from is written in full
 };
 
 enum { // messages of the channel
@@ -78,13 +79,21 @@ typedef struct tl_chunk_head {
     int tile_size, level; // the tile, if whole
     int32_t x, y, z;
     uint32_t begin, end; // slots
-    uint32_t from_bits;  // low 6 bits of the version it runs from
+    uint32_t from;       // the version it runs from: its low from_width bits, as read; all of it to be written
+    int from_width;      // one of TL_FROM_…
     uint32_t steps;      // versions it runs over; whole: the version it runs to
     uint32_t age_ticks;  // how much older than the frame it ends
     size_t size;
 } tl_chunk_head;
 
-enum { TL_VERSION_BITS = 6, TL_CHUNK_HEAD_BYTES_MAX = 48 };
+// How many low bits of a version name it. A stream's version rises at most once a tick. So two versions that agree in
+// their low n bits were reached 2^n ticks apart or more, and n bits are enough to name a version that was reached no more
+// than 2^n ticks before the tick that the chunk runs to (view_apply.c: runs_from_held(), where the argument stands).
+enum { TL_FROM_PLAIN = 6, TL_FROM_BYTE = 8, TL_FROM_FULL = 32 };
+// The narrowest of them for a version that was reached so many ticks before the tick that the chunk runs to.
+int tl_from_width(int64_t ticks);
+
+enum { TL_CHUNK_HEAD_BYTES_MAX = 48 };
 
 void tl_frame_head_write(tl_writer *w, const tl_frame_head *head);
 void tl_frame_head_read(tl_reader *r, tl_frame_head *head); // after the type

@@ -203,7 +203,7 @@ static void report(link *l)
     CHECK(tl_session_accept(l->session, &head, now_us) && !tl_session_accept(l->session, &head, now_us));
     for (uint32_t i = 0; i < l->view.nack_count; i++) {
         const tl_nack *n = &l->view.nacks[i];
-        tl_session_nack(l->session, n->sequence, n->handle, n->begin, n->end, n->held);
+        tl_session_nack(l->session, n->sequence, n->handle, n->begin, n->end, tl_view_held(&l->view, n));
     }
     tl_session_acknowledge(l->session, &head, now_us);
 }

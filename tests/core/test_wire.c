@@ -74,7 +74,9 @@ static tl_chunk_head random_head(uint64_t *random, uint32_t handle)
         head.x = (int32_t)(check_random(random) % (1 << 20)) - (1 << 19), head.y = (int32_t)(check_random(random) % 5) - 2;
         head.z = (int32_t)(check_random(random) % (1 << 20)) - (1 << 19);
     } else {
-        head.from_bits = (uint32_t)check_random(random) % (1 << TL_VERSION_BITS);
+        head.from = 1 + (uint32_t)check_random(random) % (1u << (check_random(random) % 32));
+        head.from_width = tl_from_width((int64_t)(check_random(random) % (check_random(random) % 2 ? 70 : 1000)));
+        if (head.from_width != TL_FROM_FULL) head.steps = 1 + head.steps % 60;
     }
     if (check_random(random) % 4 == 0) {
         head.begin = (uint32_t)(check_random(random) % 5000);
@@ -111,7 +113,10 @@ TEST(chunk_heads_round_trip)
             if (head->whole)
                 CHECK(read.level == head->level && read.tile_size == head->tile_size && read.x == head->x && read.y == head->y && read.z == head->z);
             else
-                CHECK_EQUAL(read.from_bits, head->from_bits);
+            {
+                CHECK(read.from_width >= head->from_width);
+                CHECK_EQUAL(read.from, read.from_width == TL_FROM_FULL ? head->from : head->from & ((1u << read.from_width) - 1));
+            }
         }
         CHECK_EQUAL(r.at, r.size);
     }
@@ -120,7 +125,7 @@ TEST(chunk_heads_round_trip)
 TEST(a_plain_head_is_three_bytes)
 {
     unsigned char data[64];
-    tl_chunk_head head = {.handle = 100, .end = TL_SLOT_END, .steps = 1, .size = 1023, .from_bits = 63};
+    tl_chunk_head head = {.handle = 100, .end = TL_SLOT_END, .steps = 1, .size = 1023, .from = 63, .from_width = TL_FROM_PLAIN};
     int32_t last = -1;
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_chunk_head_write(&w, &head, &last);
@@ -152,7 +157,7 @@ TEST(damaged_chunk_heads_stay_within_their_limits)
             if (r.bad) break;
             CHECK(head.handle < TL_HANDLES_MAX && head.handle >= handle_before && head.begin < head.end && head.steps > 0);
             CHECK(head.level >= 0 && head.level < TL_LEVELS_MAX && head.tile_size >= 0 && head.tile_size <= head.level && abs(head.x) <= 1 << 20 && abs(head.z) <= 1 << 20);
-            CHECK(head.from_bits < 1 << TL_VERSION_BITS && head.size <= TL_DATAGRAM_BYTES_MAX && head.age_ticks <= 1u << 31);
+            CHECK((head.from_width == TL_FROM_FULL || head.from < 1u << head.from_width) && head.size <= TL_DATAGRAM_BYTES_MAX && head.age_ticks <= 1u << 31);
             handle_before = head.handle;
         }
     }
