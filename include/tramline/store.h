@@ -41,6 +41,7 @@ typedef enum tl_store_event_type {
     TL_STORE_STALLED,    // the store does not answer or refuses to write: result, text; records wait in the queue
     TL_STORE_RECOVERED,  // it goes on
     TL_STORE_FAILED,     // it cannot go on: result, text; close it
+    TL_STORE_NOTICE,     // it goes on, but somebody should look after it: result, text
 } tl_store_event_type;
 
 typedef struct tl_store_event {
@@ -57,7 +58,7 @@ typedef struct tl_store_event {
     const void *data;  // owned by the store, good until the next poll()
     size_t size;
     char name[TL_NAME_BYTES_MAX + 1];
-    char text[256]; // STALLED, FAILED: what is wrong and what to do
+    char text[256]; // STALLED, FAILED, NOTICE: what is wrong and what to do
 } tl_store_event;
 
 // What a world is made with. Fixed for its life, checked by every server that joins.
@@ -179,6 +180,7 @@ typedef struct tl_sqlite_def {
     bool create;
     bool read_only;        // for inspection; join(NULL) only. TL_ERR_INVALID with `create`
     bool durable_full;     // synchronous=FULL: survives a power cut; otherwise survives the crash of any process
+    uint64_t wal_bytes_max; // a write-ahead log as large as this stalls the store, 0: 4 GiB; reported from 64 MiB on
 } tl_sqlite_def;
 
 // Opens, or says why not: `text` (may be NULL) gets what is wrong and what to do. Blocks.

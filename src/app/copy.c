@@ -133,6 +133,8 @@ static answer next_event(copying *c, tl_store *store, const char *name, uint64_t
     case TL_STORE_RECOVERED:
         snprintf(c->stalled, sizeof c->stalled, "%s", event->text);
         return ANSWER_NONE;
+    case TL_STORE_NOTICE:
+        return ANSWER_NONE;
     default:
         return ANSWER_EVENT;
     }

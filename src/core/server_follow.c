@@ -195,6 +195,7 @@ void tl_follow_event(tl_server *s, const tl_store_event *event)
         tl_server_say(s, "the store goes on");
         break;
     case TL_STORE_FAILED: tl_server_fail(s, TL_SERVER_FAILED, "the store failed: %s", event->text); break;
+    case TL_STORE_NOTICE: tl_server_say(s, "the store goes on, but: %s", event->text); break;
     }
 }
 

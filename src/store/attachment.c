@@ -299,7 +299,7 @@ static void check_answers_locked(tl_attachment *attachment)
 static bool is_own_note(tl_store_event_type type)
 {
     return type == TL_STORE_JOINED || type == TL_STORE_COMMITTED || type == TL_STORE_LOST ||
-           type == TL_STORE_STALLED || type == TL_STORE_RECOVERED;
+           type == TL_STORE_STALLED || type == TL_STORE_RECOVERED || type == TL_STORE_NOTICE;
 }
 
 tl_result tl_attachment_poll(tl_store *base, tl_store_event *out)
@@ -401,6 +401,15 @@ static void tell_locked(tl_attachment *attachment, const tl_store_event *event)
     note->event.size = 0;
     push_locked(attachment, note);
     attachment->own_notes++;
+}
+
+void tl_attachment_notice(tl_attachment *attachment, const tl_fault *fault)
+{
+    tl_store_event event = {.type = TL_STORE_NOTICE, .result = fault->result};
+    snprintf(event.text, sizeof(event.text), "%s", fault->text);
+    pthread_mutex_lock(&attachment->mutex);
+    tell_locked(attachment, &event);
+    pthread_mutex_unlock(&attachment->mutex);
 }
 
 void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *head)

@@ -106,6 +106,8 @@ void tl_attachment_enter(tl_attachment *attachment, int thread);
 void tl_attachment_leave(tl_attachment *attachment, int thread);
 bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity);
 void tl_attachment_fail(tl_attachment *attachment, const tl_fault *fault);
+// Reports what an operator should know of, as NOTICE.
+void tl_attachment_notice(tl_attachment *attachment, const tl_fault *fault);
 void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *head);
 // The first `count` records are committed: told, and dropped, at once.
 void tl_attachment_tell_committed(tl_attachment *attachment, size_t count);

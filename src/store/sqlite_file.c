@@ -211,14 +211,6 @@ static int count_wal_pages(void *context, sqlite3 *db, const char *name, int pag
     return SQLITE_OK;
 }
 
-void tl_sqlite_file_checkpoint(tl_sqlite_file *file)
-{
-    if (file->wal_pages >= file->schema->checkpoint_pages) {
-        file->wal_pages = 0; // a reader in the way leaves the rest to the next commit
-        (void)sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    }
-}
-
 bool tl_sqlite_file_is_moved(tl_sqlite_file *file)
 {
     int moved = 0;

@@ -36,6 +36,8 @@ struct tl_sqlite_file {
     const tl_sqlite_schema *schema;
     sqlite3_stmt *begin_read, *begin_write, *commit, *rollback, *data_version;
     int wal_pages; // since the last commit's report
+    uint64_t wal_bytes, wal_noticed_bytes; // see sqlite_wal.h
+    uint64_t wal_reset_us;
 };
 
 // Opens and checks. TL_AGAIN if the file is not there or still empty and mode is not CREATE. `whole`: check a small
@@ -59,8 +61,6 @@ tl_result tl_sqlite_file_commit(tl_sqlite_file *file, tl_fault *fault);
 void tl_sqlite_file_rollback(tl_sqlite_file *file);
 // A number that changes when another connection has committed.
 tl_result tl_sqlite_file_version(tl_sqlite_file *file, int64_t *out, tl_fault *fault);
-// Moves the WAL's pages into the file if there are enough of them. Not needed for durability: failures show elsewhere.
-void tl_sqlite_file_checkpoint(tl_sqlite_file *file);
 // Whether the file was removed or replaced under us.
 bool tl_sqlite_file_is_moved(tl_sqlite_file *file);
 

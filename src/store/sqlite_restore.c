@@ -1,6 +1,7 @@
 #include "sqlite_restore.h"
 
 #include "restore.h"
+#include "sqlite_wal.h"
 
 #include <string.h>
 
@@ -79,7 +80,7 @@ static tl_result write_records(tl_sqlite_restore *restore, tl_server_number serv
         return refuse_guest(log, fault);
     }
     empty_batch(b);
-    tl_sqlite_file_checkpoint(log->file);
+    tl_sqlite_wal_move(log->file);
     return result;
 }
 
@@ -91,7 +92,7 @@ static tl_result write_checkpoints(tl_sqlite_restore *restore, tl_fault *fault)
     }
     tl_result result = tl_sqlite_world_put(restore->world, b->works, b->count, NULL, fault);
     empty_batch(b);
-    tl_sqlite_file_checkpoint(&restore->world->file);
+    tl_sqlite_wal_move(&restore->world->file);
     return result;
 }
 

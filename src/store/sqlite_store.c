@@ -189,6 +189,7 @@ static tl_sqlite_store *create_store(const tl_sqlite_def *def)
                                     "answers; look for a frozen, overloaded or failing disk (dmesg)";
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->durable_full = def->durable_full;
+    store->wal_bytes_max = def->wal_bytes_max ? def->wal_bytes_max : TL_WAL_BYTES_MAX_DEFAULT;
     return store;
 }
 

@@ -5,6 +5,7 @@
 #include "attachment.h"
 #include "sqlite_logs.h"
 #include "sqlite_restore.h"
+#include "sqlite_wal.h"
 
 enum {
     TL_FOLLOW_POLL_US = 1000,    // how often the logs are looked at
@@ -18,6 +19,7 @@ typedef struct tl_sqlite_store {
     char directory[TL_PATH_BYTES_MAX];
     tl_sqlite_mode mode;
     bool durable_full;
+    uint64_t wal_bytes_max;
     tl_sqlite_world world; // of the caller's thread until the store's own runs
     tl_sqlite_restore *restore; // of the caller's thread: a world is being copied into it
     pthread_t thread;

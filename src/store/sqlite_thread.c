@@ -90,7 +90,10 @@ static bool step_commits(tl_sqlite_store *store)
         return false;
     }
     const tl_heads *seen = tl_sqlite_logs_known(&store->logs);
-    tl_result result = tl_sqlite_log_append(own_log(store), attachment->epoch, batch, count, seen, &fault);
+    tl_result result = tl_sqlite_wal_check(&own_log(store)->file, store->wal_bytes_max, &fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_log_append(own_log(store), attachment->epoch, batch, count, seen, &fault);
+    }
     if (result == TL_ERR_FENCED) {
         return check_lease(store, TL_ACTIVITY_COMMIT);
     }
@@ -222,7 +225,10 @@ static bool step_follow(tl_sqlite_store *store)
 static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
     const tl_heads *known = tl_sqlite_logs_known(&store->logs);
-    tl_result result = tl_sqlite_world_put(&store->world, checkpoints, count, known, fault);
+    tl_result result = tl_sqlite_wal_check(&store->world.file, store->wal_bytes_max, fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_world_put(&store->world, checkpoints, count, known, fault);
+    }
     if (result == TL_OK) {
         store->noted = known->logs[store->attachment.number];
         store->note_us = tl_clock_steady_us() + TL_NOTE_US;
@@ -298,13 +304,22 @@ static void check_place(tl_sqlite_store *store)
     }
 }
 
-// The WAL is moved into the files between commits, not within them.
-static void move_wal(tl_sqlite_store *store)
+static void move_wal(tl_sqlite_store *store, tl_sqlite_file *file)
 {
-    tl_sqlite_file_checkpoint(&store->world.file);
+    tl_fault fault;
+    tl_sqlite_wal_move(file);
+    if (tl_sqlite_wal_has_grown(file, &fault)) {
+        tl_attachment_notice(&store->attachment, &fault);
+    }
+}
+
+// The WALs are moved into the files between commits, not within them.
+static void move_wals(tl_sqlite_store *store)
+{
+    move_wal(store, &store->world.file);
     tl_sqlite_peer *own = tl_sqlite_logs_peer(&store->logs, store->attachment.number);
     if (own) {
-        tl_sqlite_file_checkpoint(&own->log.file);
+        move_wal(store, &own->log.file);
     }
 }
 
@@ -332,7 +347,7 @@ static bool step(tl_sqlite_store *store)
     if (attachment->joined && !attachment->lost) {
         more |= step_chores(store);
         step_note(store);
-        move_wal(store);
+        move_wals(store);
     }
     check_place(store);
     return more;

@@ -4,10 +4,12 @@
 #include "seat.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -427,6 +429,103 @@ TEST(a_follower_that_falls_behind_a_cut_is_told)
     directory_remove(directory);
 }
 
+// Another process that has begun to read, and goes on doing so until it is killed.
+static pid_t hold_snapshot(const char *directory)
+{
+    int ready[2];
+    char byte = 0;
+    CHECK_EQUAL(pipe(ready), 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        char path[128];
+        sqlite3 *db = NULL;
+        snprintf(path, sizeof(path), "%s/alpha.log.db", directory);
+        bool reads = sqlite3_open(path, &db) == SQLITE_OK &&
+                     sqlite3_exec(db, "BEGIN; SELECT * FROM head", NULL, NULL, NULL) == SQLITE_OK;
+        if (!reads || write(ready[1], &byte, 1) != 1) {
+            _exit(1);
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    CHECK_EQUAL(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return child;
+}
+
+static off_t size_of(const char *directory, const char *name)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    CHECK_EQUAL(stat(path, &status), 0);
+    return status.st_size;
+}
+
+// Records of 4 MB each until that is reported; how many were submitted.
+static int64_t submit_until(seat *s, int64_t tick, tl_store_event_type type, char *body, size_t bytes)
+{
+    uint64_t until_ms = steady_ms() + 120000;
+    while (seat_count(s, type, 0) == 0) {
+        if (s->store->ops->submit(s->store, tick, body, bytes, 1) == TL_OK) {
+            tick++;
+        }
+        (void)s->store->ops->drain(s->store, 100);
+        seat_poll(s);
+        CHECK(steady_ms() < until_ms);
+    }
+    return tick;
+}
+
+TEST(a_reader_that_does_not_end_is_reported_and_bounded)
+{
+    enum { BYTES = 4 << 20, BYTES_MAX = 100 << 20 };
+    char directory[64], process[32];
+    make_store(directory, sizeof(directory), 3);
+    tl_sqlite_def def = {.directory = directory, .wal_bytes_max = BYTES_MAX};
+    pid_t reader = hold_snapshot(directory);
+    tl_store *store = NULL;
+    seat s;
+    CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
+    seat_open(&s, store, "alpha");
+    await(&s, TL_STORE_LOADED, 1);
+    char *body = calloc(1, BYTES);
+    CHECK(body);
+    int64_t tick = submit_until(&s, 100, TL_STORE_NOTICE, body, BYTES);
+    const told *t = seat_last(&s, TL_STORE_NOTICE, 0);
+    fprintf(stderr, "  %s\n", t->event.text);
+    CHECK_EQUAL(t->event.result, TL_ERR_NO_SPACE);
+    CHECK(strstr(t->event.text, "alpha.log.db") && strstr(t->event.text, "-wal file has grown to "));
+    snprintf(process, sizeof(process), "process %d", (int)reader);
+    CHECK(strstr(t->event.text, process) || access("/proc/locks", R_OK) != 0);
+    CHECK_EQUAL(seat_count(&s, TL_STORE_STALLED, 0), 0);
+    tick = submit_until(&s, tick, TL_STORE_STALLED, body, BYTES);
+    t = seat_last(&s, TL_STORE_STALLED, 0);
+    CHECK_EQUAL(t->event.result, TL_ERR_NO_SPACE);
+    CHECK(strstr(t->event.text, "nothing is written until then"));
+    CHECK(size_of(directory, "alpha.log.db-wal") < BYTES_MAX + 20 * BYTES);
+    CHECK_EQUAL(kill(reader, SIGKILL), 0);
+    CHECK_EQUAL(waitpid(reader, NULL, 0), reader);
+    await(&s, TL_STORE_RECOVERED, 1);
+    CHECK_EQUAL(s.store->ops->drain(s.store, 60000), TL_OK);
+    seat_poll(&s);
+    CHECK_EQUAL(seat_last(&s, TL_STORE_COMMITTED, 0)->event.tick, tick - 1);
+    CHECK_EQUAL(s.store->ops->submit(s.store, tick, "x", 1, 1), TL_OK);
+    uint64_t until_ms = steady_ms() + 60000;
+    while (size_of(directory, "alpha.log.db-wal") > 5 * BYTES) { // it shrinks again
+        (void)s.store->ops->submit(s.store, ++tick, "x", 1, 1);
+        (void)s.store->ops->drain(s.store, 100);
+        seat_poll(&s);
+        CHECK(steady_ms() < until_ms);
+    }
+    free(body);
+    seat_free(&s);
+    directory_remove(directory);
+}
+
 int main(void)
 {
     RUN(addresses_are_checked);
@@ -435,6 +534,7 @@ int main(void)
     RUN(damaged_bytes_are_found);
     RUN(missing_records_are_found);
     RUN(random_damage_never_crashes);
+    RUN(a_reader_that_does_not_end_is_reported_and_bounded);
     RUN(locked_by_another_process_at_the_join);
     RUN(a_file_that_may_not_grow_stalls_and_recovers);
     RUN(a_full_disk_stalls_and_recovers);
