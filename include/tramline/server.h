@@ -85,6 +85,13 @@ typedef struct tl_server_def {
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
+    // What peers of the transport may cost. A peer is a newcomer until it has said a valid hello; one that is refused is closed.
+    uint32_t newcomers_max;        // at once (default 1'024); further ones are closed
+    uint32_t hello_ms_max;         // then a newcomer is closed, whatever else it sends (default 3'000)
+    uint32_t malformed_max;        // so many malformed datagrams, and a peer is closed (default 64)
+    uint32_t peer_datagrams_per_s; // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
+    uint32_t step_units_max;       // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
+                                   // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
     size_t memory_bytes;     // 0: tl_server_memory()
     uint32_t cookie;
 } tl_server_def;
@@ -108,6 +115,12 @@ typedef struct tl_server_stats {
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record
+    uint64_t newcomers_refused, newcomers_closed; // for want of room; for want of a valid hello in time
+    uint64_t hellos_refused;                      // token, version, no room: the peer was closed
+    uint64_t peers_closed_malformed;
+    uint64_t datagrams_over_rate;                 // dropped because of peer_datagrams_per_s
+    uint64_t steps_cut_short;                     // that left work for clients to the next one
+    uint64_t client_lines_omitted;                // of the log: clients cause at most ten a second
     size_t memory_used_bytes, memory_bytes;
 } tl_server_stats;
 

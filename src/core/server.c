@@ -9,7 +9,8 @@ enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
 tl_server_def tl_server_def_default(void)
 {
     return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000,
-                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .cookie = COOKIE};
+                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60,
+                           .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
 
 static uint32_t cells_max(const tl_server_def *def)
@@ -39,7 +40,7 @@ size_t tl_server_memory(const tl_server_def *given)
     size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
     return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) + (size_t)def->entities_max * entity +
            (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) + tl_frame_scratch_bytes() * 2 +
-           tl_created_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
+           tl_created_bytes(def) + tl_admission_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
 void tl_server_say(tl_server *s, const char *format, ...)
@@ -92,7 +93,7 @@ static tl_result reserve_memory(tl_server *s)
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
     for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
-    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s);
+    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_admission_init(s);
     bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
                 s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
@@ -107,6 +108,9 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     else if (def->level_count < 1 || def->level_count >= TL_LEVELS_MAX) fault = "level_count must be 1 to 11";
     else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) fault = "limits must be at least 1";
     else if (def->created_max > def->entities_max) fault = "created_max is a share of entities_max; it cannot be more";
+    else if (def->newcomers_max < 1 || def->newcomers_max > 1u << 20) fault = "newcomers_max must be 1 to 1'048'576";
+    else if (def->hello_ms_max < 1 || def->malformed_max < 1 || def->peer_datagrams_per_s < 1) fault = "hello_ms_max, malformed_max and peer_datagrams_per_s must be at least 1";
+    else if (def->step_units_max > 1u << 30) fault = "step_units_max is too large";
     else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
     if (fault && text) snprintf(text, text_bytes, "%s", fault);
     return fault ? TL_ERR_INVALID : TL_OK;
@@ -267,7 +271,7 @@ void tl_server_step(tl_server *s, tl_time now)
     take_time(s, now);
     if (s->state >= TL_SERVER_LEFT) return;
     poll_store(s);
-    tl_clients_poll(s);
+    tl_admission_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
     int64_t tick = tick_now(s);
     if (tick > s->tick) own_tick(s, tick);

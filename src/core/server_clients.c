@@ -57,9 +57,25 @@ static void drop(tl_server *s, tl_server_client *client, tl_result result, const
 {
     tl_peer peer = client->peer;
     refuse(s, peer, result, text);
-    s->def.transport->ops->flush(s->def.transport);
-    s->def.transport->ops->drop(s->def.transport, peer);
+    tl_admission_close(s, peer);
     end_client(s, client);
+}
+
+void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    tl_server_client *client = find_client(s, peer);
+    if (client) {
+        drop(s, client, result, text);
+        return;
+    }
+    refuse(s, peer, result, text);
+    tl_admission_close(s, peer);
+}
+
+void tl_clients_gone(tl_server *s, tl_peer peer)
+{
+    tl_server_client *client = find_client(s, peer);
+    if (client) end_client(s, client);
 }
 
 void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
@@ -124,6 +140,14 @@ static void welcome(tl_server *s, const tl_server_client *client)
     send_bytes(s, client->peer, data, w.size);
 }
 
+// A newcomer is refused, and closed: whoever wants to ask again connects again, which the transport limits.
+static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    s->stats.hellos_refused++;
+    tl_server_say_of_client(s, "peer %u was refused: %s", peer, text);
+    tl_clients_close(s, peer, result, text);
+}
+
 static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s)
 {
     uint32_t index = 0;
@@ -131,7 +155,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     tl_session *session = index < s->def.clients_max ? tl_heap_alloc(&s->heap, sizeof *session) : NULL;
     if (session == NULL) {
         s->stats.limits_reached++;
-        refuse(s, peer, TL_ERR_FULL, "this server has as many clients as it takes; try another");
+        turn_away(s, peer, TL_ERR_FULL, "this server has as many clients as it takes; try another");
         return;
     }
     if (grant->kbit_s_max && grant->kbit_s_max < kbit_s) kbit_s = grant->kbit_s_max;
@@ -159,15 +183,16 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
     }
     tl_grant grant;
     if (version != TL_PROTOCOL_VERSION) {
-        refuse(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
+        turn_away(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
     } else if (s->state != TL_SERVER_RUNNING) {
-        refuse(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
+        turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
     } else {
+        tl_admission_spend(s, TL_UNITS_HELLO);
         tl_result result = authorize(s, token, size, &grant);
         if (result == TL_OK)
             new_client(s, peer, &grant, kbit_s);
         else
-            refuse(s, peer, result, token_text(result, size));
+            turn_away(s, peer, result, token_text(result, size));
     }
     return TL_OK;
 }
@@ -476,6 +501,7 @@ static void on_message(void *user, int type, const void *data, size_t size)
     if (type != TL_MESSAGE_REQUEST) return;
     if (d->client->requests_left >= 1) {
         d->client->requests_left -= 1;
+        tl_admission_spend(d->s, TL_UNITS_REQUEST);
         serve_request(d->s, d->client, data, size);
         return;
     }
@@ -524,30 +550,17 @@ static tl_result on_report(tl_server *s, tl_peer peer, tl_reader *r)
 
 // ---- datagrams in ----
 
-static void on_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
+tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
-    tl_result result = TL_ERR_MALFORMED;
-    tl_server_client *client;
     switch (tl_read_fixed(&r, 1)) {
-    case TL_WIRE_HELLO: result = on_hello(s, peer, &r); break;
-    case TL_WIRE_REPORT: result = on_report(s, peer, &r); break;
+    case TL_WIRE_HELLO: return on_hello(s, peer, &r);
+    case TL_WIRE_REPORT: return on_report(s, peer, &r);
     case TL_WIRE_BYE:
-        if ((client = find_client(s, peer))) end_client(s, client);
-        result = TL_OK;
-        break;
-    default: break;
-    }
-    if (result == TL_ERR_MALFORMED) s->stats.malformed++;
-}
-
-void tl_clients_poll(tl_server *s)
-{
-    tl_transport_event event;
-    while (s->def.transport && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
-        tl_server_client *client = find_client(s, event.peer);
-        if (event.type == TL_TRANSPORT_DATAGRAM) on_datagram(s, event.peer, event.data, event.size);
-        if (event.type == TL_TRANSPORT_CLOSED && client) end_client(s, client);
+        tl_clients_gone(s, peer);
+        tl_admission_close(s, peer);
+        return TL_OK;
+    default: return TL_ERR_MALFORMED;
     }
 }
 

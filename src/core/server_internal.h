@@ -8,6 +8,7 @@
 //   server_carriers.c what may ride in what
 //   server_created.c what clients have created, and how much of it they may
 //   server_aside.c   records of theirs that cannot be read
+//   server_admission.c whom of a transport's peers is listened to, and for how long in a step
 //   server_clients.c sessions: hello, reports, requests, messages, frames
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
@@ -26,6 +27,9 @@ enum {
     TL_FRAME_BYTES_MAX = 192 * 1024,
     TL_REQUESTS_PER_S = 32,
     TL_MESSAGES_PER_S = 64,
+    TL_UNITS_DATAGRAM = 1, // what things cost of a step's step_units_max: about 10 us each
+    TL_UNITS_HELLO = 50,   // a signature is checked
+    TL_UNITS_REQUEST = 5,
 };
 
 typedef struct tl_followed_record { // of another server, waiting to be applied
@@ -86,6 +90,15 @@ typedef struct tl_created { // an entity that a client has created, its own or n
     tl_entity_id id;
     uint64_t creator; // a hash of its name
 } tl_created;
+
+typedef struct tl_guest { // a peer of the transport, client or newcomer
+    tl_peer peer;         // 0: the place is free
+    uint32_t next_free;   // 1 + its index
+    uint64_t since_us;
+    double datagrams_left;
+    uint64_t datagrams_us;
+    uint32_t malformed;
+} tl_guest;
 
 typedef struct tl_server_client {
     bool used, ready; // ready: it has the kinds
@@ -160,6 +173,14 @@ struct tl_server {
     uint64_t ends_queued, ends_applied;
     uint64_t last_commit_us; // when an own commit was last seen
     bool store_done;
+    // a transport's peers
+    tl_guest *guests;
+    uint32_t guests_max, guest_top, guest_free;
+    tl_map guest_map;        // by peer
+    uint64_t guests_swept_us;
+    int64_t units_left;      // of this step's work for clients
+    double client_lines_left;
+    uint64_t client_lines_us, client_lines_reported;
     // clients
     tl_server_client *clients;
     tl_map client_map;       // by peer
@@ -252,8 +273,19 @@ void tl_aside_end(tl_server *s, const tl_store_event *end);      // an epoch has
 void tl_aside_loaded(tl_server *s);
 void tl_aside_watch(tl_server *s, uint64_t store_us);
 
+// server_admission.c
+size_t tl_admission_bytes(const tl_server_def *def);
+bool tl_admission_init(tl_server *s);
+void tl_admission_poll(tl_server *s); // takes in what has come, as much as a step may
+void tl_admission_spend(tl_server *s, int units);
+void tl_admission_close(tl_server *s, tl_peer peer); // ends the connection
+// Like tl_server_say(), for lines that clients can cause: so many a second, and those omitted are counted.
+void tl_server_say_of_client(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 // server_clients.c
-void tl_clients_poll(tl_server *s);
+tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size); // TL_ERR_MALFORMED, TL_ERR_STATE: no client's
+void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text); // a client or not; says why
+void tl_clients_gone(tl_server *s, tl_peer peer); // its connection has ended
 void tl_clients_frames(tl_server *s);
 void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
 // Has the client that owns an entity dropped, if one does.

@@ -28,6 +28,7 @@ static tl_result on_authorize(void *user, const void *token, size_t size, tl_gra
     *out = tl_grant_default();
     if (s->crowd->grant_created_max) out->created_max = s->crowd->grant_created_max;
     CHECK(size > 0 && size <= TL_NAME_BYTES_MAX);
+    if (size == strlen(CROWD_INTRUDER) && memcmp(token, CROWD_INTRUDER, size) == 0) return TL_ERR_DENIED;
     memcpy(out->name, token, size);
     return TL_OK;
 }

@@ -9,6 +9,7 @@
 
 enum { CROWD_SERVERS_MAX = 4, CROWD_CLIENTS_MAX = 32, CROWD_HZ = 20, CROWD_STEP_US = 2000, CROWD_GROUPS_MAX = 64 };
 enum { CROWD_BOX, CROWD_CABIN, CROWD_AVATAR, CROWD_KINDS }; // anybody may create any of them
+#define CROWD_INTRUDER "intruder" // whose name is refused
 
 typedef struct crowd_server {
     struct crowd *crowd;

@@ -162,6 +162,8 @@ static void start_server(lab *l, int which)
     def.kinds = kinds, def.kind_count = KIND_COUNT;
     def.store = n->store, def.transport = n->transport;
     def.entities_max = 1000, def.groups_max = 64, def.clients_max = 8;
+    // Here decoders are tried; what is limited before them has tests of its own.
+    def.malformed_max = def.peer_datagrams_per_s = 1000000, def.hello_ms_max = 3600 * 1000;
     def.callbacks = (tl_server_callbacks){.user = n, .authorize = on_authorize, .tick = on_tick, .request = on_request, .client = on_client, .message = on_message};
     char text[256] = "";
     tl_result result = tl_server_create(&def, &n->server, text, sizeof text);
