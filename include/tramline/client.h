@@ -105,13 +105,15 @@ TL_API const char *tl_client_kind_name(const tl_client *client, int kind);
 // the kinds are not known yet.
 TL_API tl_result tl_client_kind(const tl_client *client, int kind, tl_kind_def *out);
 
-// All entities of the view at one time: fills `out`, gives how many there are. `smooth`: corrections are spread over some
-// ticks, for display; otherwise the published curves themselves.
-TL_API uint32_t tl_client_poses(const tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
+// All entities of the view at one time: fills `out`, returns the total count. For a tick up to half a second before the
+// newest frame's each is as it was then; at earlier ticks, the oldest state that is known is extrapolated. `smooth`: for
+// display, at ticks that rise from call to call; one state passes into the next without a leap. Otherwise the published
+// states themselves.
+TL_API uint32_t tl_client_poses(tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
 // Only whose they are, in the same order.
 TL_API uint32_t tl_client_entities(tl_client *client, double tick, tl_entity_id *out, uint32_t capacity);
 // TL_ERR_NOT_FOUND: not in the view, or its carrier is not.
-TL_API tl_result tl_client_pose(const tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
+TL_API tl_result tl_client_pose(tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
 // Room for the entities of one kind or several as a renderer's instances: each three rows of four floats, its basis and, in
 // the last column, its place less the origin.
 typedef struct tl_instances {
@@ -136,7 +138,7 @@ typedef struct tl_placed {
     float basis[9];   // rows
 } tl_placed;
 TL_API tl_result tl_client_placed(tl_client *client, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out);
-// All fields, in the carrier's frame.
+// All fields as they were at that tick, in the frame of the carrier of that tick.
 TL_API tl_result tl_client_get(const tl_client *client, tl_entity_id entity, double tick, tl_values *out);
 
 // ---- changing the world ----

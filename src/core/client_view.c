@@ -21,14 +21,17 @@ tl_result tl_client_kind(const tl_client *c, int kind, tl_kind_def *out)
 
 static bool fill_pose(const tl_client *c, int32_t index, double tick, bool smooth, tl_pose *out)
 {
-    tl_view_source source = tl_view_source_of(&c->view, index);
-    *out = (tl_pose){.entity = c->view.entities[index].id, .carrier = source.carrier_id, .kind = c->view.entities[index].kind, .level = source.level};
-    return tl_view_pose(&c->view, index, tick, smooth, &out->position, &out->rotation);
+    tl_view_moment m;
+    bool seen = tl_view_see(&c->view, index, tick, smooth, &m, &out->position, &out->rotation);
+    out->entity = c->view.entities[index].id, out->carrier = m.source.carrier_id;
+    out->kind = c->view.entities[index].kind, out->level = m.source.level;
+    return seen;
 }
 
-uint32_t tl_client_poses(const tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
+uint32_t tl_client_poses(tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
 {
     uint32_t count = 0;
+    if (smooth) tl_view_note_shown(&c->view, tick);
     for (uint32_t i = 0; i < c->view.entity_top; i++) {
         tl_pose pose;
         if (!c->view.entities[i].used || !fill_pose(c, (int32_t)i, tick, smooth, &pose)) continue;
@@ -38,8 +41,9 @@ uint32_t tl_client_poses(const tl_client *c, double tick, bool smooth, tl_pose *
     return count;
 }
 
-tl_result tl_client_pose(const tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
+tl_result tl_client_pose(tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
 {
+    if (smooth) tl_view_note_shown(&c->view, tick);
     int32_t index = tl_view_find(&c->view, entity);
     return index != TL_NONE && fill_pose(c, index, tick, smooth, out) ? TL_OK : TL_ERR_NOT_FOUND;
 }
@@ -71,7 +75,7 @@ tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl
 {
     int32_t index = tl_view_find(&c->view, entity);
     if (index == TL_NONE) return TL_ERR_NOT_FOUND;
-    tl_view_source source = tl_view_source_of(&c->view, index);
+    tl_view_source source = tl_view_moment_at(&c->view, index, tick, false).source;
     tl_values_get(source.state, source.kind, &c->kinds, source.level, tick, out);
     if (source.carrier_id) return TL_OK;
     out->fields[0].position.x += (double)source.origin.x_m;

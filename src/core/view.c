@@ -1,18 +1,19 @@
 // The view's entities and poses; taking in datagrams is in view_apply.c.
 #include "view_internal.h"
 
-static const double OFFSET_MAX_M = 2;      // more than that is a teleport, or the truth: it shows at once
+enum { FORMER_STATE_BYTES = 128 }; // on average
 
 size_t tl_view_bytes(uint32_t entities_max)
 {
-    return (size_t)entities_max * (sizeof(tl_view_entity) + sizeof(tl_view_drawn) + sizeof(tl_view_event) + 8) * 5 / 4 + tl_map_bytes(entities_max) +
+    return (size_t)entities_max * (sizeof(tl_view_entity) + sizeof(tl_view_drawn) + sizeof(tl_view_event) + sizeof(tl_view_former) + FORMER_STATE_BYTES + 8) * 5 / 4 + tl_map_bytes(entities_max) +
            TL_HANDLES_MAX * sizeof(tl_view_stream) * 5 / 4 + TL_DATAGRAM_OPS_MAX * sizeof(tl_view_op) * 2 + TL_DATAGRAM_WORDS_MAX * 8 * 2 +
            TL_VIEW_CHUNKS_MAX * sizeof(tl_view_chunk) * 2 + sizeof(tl_chunk_coder) * 2 + 65536;
 }
 
 tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max)
 {
-    *v = (tl_view){.heap = heap, .kinds = kinds, .entities_max = entities_max, .events_max = entities_max + 4096, .tick = -1, .settled_tick = -1, .settled_told = -1};
+    *v = (tl_view){.heap = heap, .kinds = kinds, .entities_max = entities_max, .events_max = entities_max + 4096, .tick = -1, .settled_tick = -1, .settled_told = -1,
+                   .shown_tick = -INFINITY};
     v->streams = tl_heap_alloc(heap, TL_HANDLES_MAX * sizeof *v->streams);
     v->entities = tl_heap_alloc(heap, entities_max * sizeof *v->entities);
     v->drawn = tl_heap_alloc(heap, entities_max * sizeof *v->drawn);
@@ -80,6 +81,7 @@ void tl_view_remove_entity(tl_view *v, int32_t index)
         stream = holder->next_stream, slot = holder->next_slot;
     }
     end_orphan(v, e);
+    tl_view_drop_formers(v, index);
     tl_view_push_event(v, TL_VIEW_LEFT, e);
     tl_map_remove(&v->map, e->id);
     e->used = false;
@@ -158,6 +160,10 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
     tl_view_slot *holder = slot_at(v, stream, slot);
     if (holder->entity == TL_NONE) return;
     tl_view_entity *e = &v->entities[holder->entity];
+    bool others = e->first_stream != stream || e->first_slot != slot || holder->next_stream != TL_NONE;
+    bool changes = others && e->home_stream == stream && e->home_slot == slot; // another one shows it from now on
+    tl_view_before before = {0};
+    if (changes) before = tl_view_before_change(v, holder->entity, (double)tick, false);
     int32_t *next_stream = &e->first_stream, *next_slot = &e->first_slot;
     while (*next_stream != stream || *next_slot != slot) {
         tl_view_slot *other = slot_at(v, *next_stream, *next_slot);
@@ -176,6 +182,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
     }
     holder->entity = TL_NONE;
     choose_home(v, e);
+    if (changes) tl_view_after_change(v, &before);
 }
 
 // Orphans that have not come into another stream although everything has arrived are out of sight.
@@ -202,7 +209,9 @@ void tl_view_reset(tl_view *v)
         if (v->entities[i].used) tl_view_remove_entity(v, (int32_t)i);
     for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) v->streams[i].closed_tick = -1;
     v->orphan_count = v->nack_count = v->ended_count = 0;
+    tl_view_forget_formers(v, INT64_MAX);
     v->tick = v->settled_tick = v->settled_told = -1;
+    v->shown_tick = -INFINITY;
 }
 
 // ---- poses ----
@@ -216,7 +225,7 @@ tl_view_source tl_view_source_of(const tl_view *v, int32_t entity)
     return (tl_view_source){slot->state, slot->carrier_id, stream->origin, stream->level, &v->kinds->kinds[slot->kind]};
 }
 
-static void exact_pose(const tl_view *v, const tl_view_source *source, double tick, tl_vec3 *position, tl_quat *rotation)
+void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double tick, tl_vec3 *position, tl_quat *rotation)
 {
     const tl_kind *kind = source->kind;
     int shift = kind->fields[0].shift[source->level];
@@ -237,63 +246,37 @@ static void exact_pose(const tl_view *v, const tl_view_source *source, double ti
     *rotation = tl_rotation_at(source->state + field->word, field, source->level, v->kinds, tick, tl_velocity_of(source->state, shift, v->kinds));
 }
 
-static void add_offset(const tl_view_entity *e, double tick, tl_vec3 *position)
+// In the frame of its carrier.
+static void local_pose(const tl_view *v, const tl_view_moment *m, double tick, tl_vec3 *position, tl_quat *rotation)
 {
-    double left = 1 - (tick - e->offset_tick) / TL_VIEW_OFFSET_TICKS;
-    if (left <= 0 || left > 1) left = left > 1 ? 1 : 0;
-    position->x += e->offset[0] * left;
-    position->y += e->offset[1] * left;
-    position->z += e->offset[2] * left;
+    tl_view_exact_pose(v, &m->source, tick, position, rotation);
+    *position = tl_vec3_add(*position, m->offset_m);
+    if (m->turn_rad.x != 0 || m->turn_rad.y != 0 || m->turn_rad.z != 0) *rotation = tl_quat_multiply(tl_quat_from_vector(m->turn_rad), *rotation);
 }
 
-void tl_view_local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation)
+bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position, tl_quat *rotation)
 {
-    tl_view_source source = tl_view_source_of(v, entity);
-    exact_pose(v, &source, tick, position, rotation);
-    if (smooth) add_offset(&v->entities[entity], tick, position);
-}
-
-bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation)
-{
-    tl_view_local_pose(v, entity, tick, smooth, position, rotation);
-    tl_entity_id carrier_id = tl_view_source_of(v, entity).carrier_id;
+    *moment = tl_view_moment_at(v, entity, tick, smooth);
+    local_pose(v, moment, tick, position, rotation);
+    tl_entity_id carrier_id = moment->source.carrier_id;
     for (int depth = 0; carrier_id; depth++) {
         int32_t carrier = tl_view_find(v, carrier_id);
         if (carrier == TL_NONE || depth == TL_CARRIER_DEPTH_MAX) return false;
+        tl_view_moment m = tl_view_moment_at(v, carrier, tick, smooth);
         tl_vec3 p;
         tl_quat q;
-        tl_view_local_pose(v, carrier, tick, smooth, &p, &q);
+        local_pose(v, &m, tick, &p, &q);
         *position = tl_vec3_add(p, tl_quat_rotate(q, *position));
         *rotation = tl_quat_multiply(q, *rotation);
-        carrier_id = tl_view_source_of(v, carrier).carrier_id;
+        carrier_id = m.source.carrier_id;
     }
     return true;
 }
 
-bool tl_view_before_change(const tl_view *v, int32_t entity, double tick, tl_vec3 *world)
+bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation)
 {
-    tl_quat rotation;
-    return tl_view_pose(v, entity, tick, true, world, &rotation);
-}
-
-// After a change: what the eye saw less what holds now becomes the offset, which is then taken off in steps.
-void tl_view_after_change(tl_view *v, int32_t entity, double tick, tl_vec3 seen)
-{
-    tl_view_entity *e = &v->entities[entity];
-    tl_vec3 now;
-    tl_quat rotation;
-    e->offset[0] = e->offset[1] = e->offset[2] = 0;
-    e->offset_tick = tick;
-    tl_view_stale(v, entity);
-    if (!tl_view_pose(v, entity, tick, true, &now, &rotation)) return;
-    tl_vec3 offset = tl_vec3_sub(seen, now);
-    if (tl_vec3_length(offset) > OFFSET_MAX_M + tl_level_tolerance_m(tl_view_source_of(v, entity).level)) return;
-    tl_entity_id carrier_id = tl_view_source_of(v, entity).carrier_id;
-    int32_t carrier = tl_view_find(v, carrier_id);
-    tl_vec3 p;
-    tl_quat frame;
-    if (carrier != TL_NONE && tl_view_pose(v, carrier, tick, true, &p, &frame)) offset = tl_quat_rotate(tl_quat_conjugate(frame), offset);
-    e->offset[0] = (float)offset.x, e->offset[1] = (float)offset.y, e->offset[2] = (float)offset.z;
+    tl_view_moment moment;
+    return tl_view_see(v, entity, tick, smooth, &moment, position, rotation);
 }
 
 void tl_view_validate(const tl_view *v)

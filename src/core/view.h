@@ -33,6 +33,28 @@ typedef struct tl_view_stream {
     int64_t closed_tick; // of the newest frame that closed the handle
 } tl_view_stream;
 
+// How the state that shows an entity takes the place of the one before: from tick `at` on. So that nothing leaps, the gap
+// between the two is crossed evenly in `ticks` from tick `from` on; see view_history.c.
+typedef struct tl_view_switch {
+    double at, from;
+    float ticks; // 0: there is no gap
+    float gap_m[3], turn_rad[3]; // in the frame of the carrier
+} tl_view_switch;
+
+// A state that has shown an entity before, kept as far back as a display looks that runs behind the newest frame.
+typedef struct tl_view_former {
+    struct tl_view_former *next;           // the one that was kept after it, of any entity
+    struct tl_view_former *before, *after; // of the same entity; no `after`: what shows it now comes next
+    tl_view_switch to;                     // to the one that comes next
+    double needed_tick;                    // until then
+    tl_entity_id carrier_id;
+    tl_origin origin;
+    int32_t entity;                        // TL_NONE: it is gone
+    int level;
+    uint8_t kind;
+    int64_t state[];
+} tl_view_former;
+
 typedef struct tl_view_entity {
     tl_entity_id id;
     int32_t home_stream, home_slot; // TL_NONE: an orphan, which left its last stream and has not come into the next yet
@@ -45,9 +67,7 @@ typedef struct tl_view_entity {
     int level;
     uint8_t kind;
     bool used;
-    // what is taken off in small steps after a correction, in the carrier's frame
-    float offset[3];
-    double offset_tick;
+    tl_view_former *former; // what showed it before; NULL: no display looks back so far
 } tl_view_entity;
 
 // An entity as the renderer needs it, kept as long as nothing of it changes and it goes straight.
@@ -134,6 +154,9 @@ typedef struct tl_view {
     } ended[TL_VIEW_ENDED_MAX];
     uint32_t ended_count;
     uint16_t sequence; // of the datagram being taken in
+    tl_view_former *former_first, *former_last; // the oldest, the latest
+    uint32_t former_count;
+    double shown_tick; // the latest that was displayed; below every tick: none was
     // scratch
     tl_view_chunk *chunks;
     tl_view_op *ops;
@@ -165,9 +188,20 @@ typedef struct tl_view_source {
     const tl_kind *kind;
 } tl_view_source;
 tl_view_source tl_view_source_of(const tl_view *v, int32_t entity);
-// In the carrier's frame (or the world). `smooth`: with what is left of a correction.
-void tl_view_local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
-// In the world. False while a carrier is not in the view.
+// What shows an entity at a time, with what corrections do to it then.
+typedef struct tl_view_moment {
+    tl_view_source source;
+    tl_vec3 offset_m, turn_rad; // added to its place, and to its rotation, in the frame of its carrier
+    tl_vec3 offset_rate_m;      // by which the offset changes in a tick
+    bool turning;               // the turn changes as well
+    double until_tick;          // the source stays, and the offset changes evenly, until then
+} tl_view_moment;
+// `smooth`: for display. Without it there are no corrections.
+tl_view_moment tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth);
+// A display shows this tick.
+void tl_view_note_shown(tl_view *v, double tick);
+// In the world, with that moment. False while a carrier is not in the view.
+bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position, tl_quat *rotation);
 bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
 // All of them, see tl_client_instances(); adds to the counts.
 void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);

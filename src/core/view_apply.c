@@ -245,18 +245,28 @@ static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_
     slot->course_tick = slot->state[0];
 }
 
+// From which tick on a state that comes with a chunk shows an entity: see docs/PROTOCOL.md, section 11.4.
+static double start_tick(const tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op, int32_t entity)
+{
+    bool moves = op->words[4] | op->words[5] | op->words[6];
+    int64_t start = op->words[0], start_before = tl_view_source_of(v, entity).state[0];
+    if (moves && start > start_before && start <= chunk->to_tick) return (double)start;
+    if (moves || op->type != TL_CHUNK_UPDATE || chunk->head.steps == 1) return (double)chunk->to_tick;
+    return tl_view_stop_tick(v, entity, op->words, (double)chunk->to_tick);
+}
+
 static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
-    int32_t known = tl_view_find(v, op->id);
-    tl_vec3 seen;
-    bool was_seen = known != TL_NONE && tl_view_before_change(v, known, (double)v->tick, &seen);
-    tl_entity_id carrier_before = known == TL_NONE ? op->carrier_id : tl_view_source_of(v, known).carrier_id;
     int64_t *state = tl_heap_alloc(v->heap, state_bytes(v, op->kind));
     if (state == NULL) {
         v->full++;
         return;
     }
+    int32_t known = tl_view_find(v, op->id);
+    tl_view_before before = {0};
+    if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), false);
+    tl_entity_id carrier_before = known == TL_NONE ? op->carrier_id : tl_view_source_of(v, known).carrier_id;
     empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
     memcpy(state, op->words, state_bytes(v, op->kind));
     stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
@@ -265,8 +275,11 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     tl_view_add_holder(v, (int32_t)chunk->head.handle, (int32_t)op->slot);
     int32_t entity = stream->slots[op->slot].entity;
     if (entity == TL_NONE) return;
-    if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
-    if (carrier_before != op->carrier_id) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
+    const tl_view_entity *e = &v->entities[entity];
+    bool shows = e->home_stream == (int32_t)chunk->head.handle && e->home_slot == (int32_t)op->slot;
+    if (known != TL_NONE && shows) tl_view_after_change(v, &before);
+    if (known != TL_NONE && !shows) tl_view_no_change(v, &before);
+    if (carrier_before != op->carrier_id) tl_view_push_event(v, TL_VIEW_CHANGED, e);
 }
 
 static bool values_differ(const tl_kind *kind, const int64_t *a, const int64_t *b)
@@ -282,13 +295,14 @@ static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op
 {
     tl_view_slot *slot = &v->streams[chunk->head.handle].slots[op->slot];
     int32_t entity = slot->entity;
-    bool shown = entity != TL_NONE && v->entities[entity].home_stream == (int32_t)chunk->head.handle;
-    tl_vec3 seen;
-    bool was_seen = shown && tl_view_before_change(v, entity, (double)v->tick, &seen);
+    const tl_view_entity *e = entity == TL_NONE ? NULL : &v->entities[entity];
+    bool shown = e && e->home_stream == (int32_t)chunk->head.handle && e->home_slot == (int32_t)op->slot;
+    tl_view_before before = {0};
+    if (shown) before = tl_view_before_change(v, entity, start_tick(v, chunk, op, entity), chunk->head.steps > 1);
     bool differs = shown && values_differ(&v->kinds->kinds[op->kind], slot->state, op->words);
     memcpy(slot->state, op->words, state_bytes(v, op->kind));
     note_motion(v, &v->streams[chunk->head.handle], slot);
-    if (was_seen) tl_view_after_change(v, entity, (double)v->tick, seen);
+    if (shown) tl_view_after_change(v, &before);
     if (differs) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
 }
 
@@ -374,6 +388,7 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
         if (chunk->verdict == TL_VIEW_MISSED) unnoted |= !nack(v, chunk);
     }
     settle(v);
+    tl_view_forget_formers(v, v->tick - v->kinds->tick_hz / TL_VIEW_FORMERS_PER_S);
     v->applied++;
     return unnoted ? TL_AGAIN : TL_OK;
 }

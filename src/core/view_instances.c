@@ -20,37 +20,31 @@ static bool turns(const tl_view_source *source)
     return w[4] | w[5] | w[6];
 }
 
-// Until when it goes straight in the world if nothing changes: for ever, or while what is left of a correction stays as it is
-// or is taken off evenly. Not at all: in a carrier's frame, or turning. `correction`: what a tick takes off.
-static double straight_until(const tl_view *v, int32_t entity, const tl_view_source *source, double tick, tl_vec3 *correction)
+// Until when it goes straight in the world if nothing changes. Not at all: in a carrier's frame, or turning.
+static double straight_until(const tl_view_moment *m)
 {
-    const tl_view_entity *e = &v->entities[entity];
-    *correction = (tl_vec3){0, 0, 0};
-    if (source->carrier_id != 0 || turns(source)) return -INFINITY;
-    if ((e->offset[0] == 0 && e->offset[1] == 0 && e->offset[2] == 0) || tick >= e->offset_tick + TL_VIEW_OFFSET_TICKS) return INFINITY;
-    if (tick < e->offset_tick) return e->offset_tick;
-    *correction = (tl_vec3){e->offset[0] / TL_VIEW_OFFSET_TICKS, e->offset[1] / TL_VIEW_OFFSET_TICKS, e->offset[2] / TL_VIEW_OFFSET_TICKS};
-    return e->offset_tick + TL_VIEW_OFFSET_TICKS;
+    return m->source.carrier_id != 0 || m->turning || turns(&m->source) ? -INFINITY : m->until_tick;
 }
 
 // Evaluates it; false: it is not to be seen, for its carrier is not.
 static bool evaluate(tl_view *v, int32_t entity, double tick)
 {
     tl_view_drawn *d = &v->drawn[entity];
-    tl_view_source source = tl_view_source_of(v, entity);
-    tl_vec3 position, correction, velocity = tl_velocity_of(source.state, source.kind->fields[0].shift[source.level], v->kinds);
+    tl_view_moment m;
+    tl_vec3 position;
     tl_quat rotation;
     d->kind = v->entities[entity].kind;
     d->state = TL_DRAWN_STALE;
-    if (!tl_view_pose(v, entity, tick, true, &position, &rotation)) return false;
-    d->until = straight_until(v, entity, &source, tick, &correction);
+    if (!tl_view_see(v, entity, tick, true, &m, &position, &rotation)) return false;
+    tl_vec3 velocity = tl_velocity_of(m.source.state, m.source.kind->fields[0].shift[m.source.level], v->kinds);
+    d->until = straight_until(&m);
     if (d->until >= tick) d->state = TL_DRAWN_HELD;
     d->position[0] = position.x, d->position[1] = position.y, d->position[2] = position.z;
     d->tick = tick;
-    double hz = v->kinds->tick_hz;
-    d->rate[0] = (float)(velocity.x / hz - correction.x), d->rate[1] = (float)(velocity.y / hz - correction.y), d->rate[2] = (float)(velocity.z / hz - correction.z);
+    tl_vec3 rate = tl_vec3_add(tl_vec3_scale(velocity, 1 / (double)v->kinds->tick_hz), m.offset_rate_m);
+    d->rate[0] = (float)rate.x, d->rate[1] = (float)rate.y, d->rate[2] = (float)rate.z;
     d->speed = (float)tl_vec3_length(velocity);
-    d->carried = source.carrier_id != 0;
+    d->carried = m.source.carrier_id != 0;
     uint64_t hash = tl_mix(v->entities[entity].id);
     d->numbers[0] = (float)(hash & 0xffff) / 65535, d->numbers[1] = (float)(hash >> 16 & 0xffff) / 65535;
     basis_of(rotation, d->basis);
@@ -67,6 +61,7 @@ static inline bool holds(tl_view *v, int32_t entity, double tick)
 bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out)
 {
     const tl_view_drawn *d = &v->drawn[entity];
+    tl_view_note_shown(v, tick);
     if (!holds(v, entity, tick)) return false;
     double ticks = tick - d->tick;
     out->kind = d->kind;
@@ -78,6 +73,7 @@ bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out)
 uint32_t tl_view_entities(tl_view *v, double tick, tl_entity_id *out, uint32_t capacity)
 {
     uint32_t count = 0;
+    tl_view_note_shown(v, tick);
     for (uint32_t i = 0; i < v->entity_top; i++) {
         if (v->drawn[i].state == TL_DRAWN_NONE || !holds(v, (int32_t)i, tick)) continue;
         if (count < capacity) out[count] = v->entities[i].id;
@@ -97,6 +93,7 @@ static void write_instance(const tl_view_drawn *d, double tick, tl_vec3 origin, 
 
 void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX])
 {
+    tl_view_note_shown(v, tick);
     for (uint32_t i = 0; i < v->entity_top; i++) {
         const tl_view_drawn *d = &v->drawn[i];
         if (d->state == TL_DRAWN_NONE || !holds(v, (int32_t)i, tick)) continue;

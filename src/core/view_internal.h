@@ -4,7 +4,7 @@
 
 #include "view.h"
 
-#define TL_VIEW_OFFSET_TICKS 4 // a correction is spread over so many
+enum { TL_VIEW_FORMERS_PER_S = 2 }; // former states are kept for half a second
 
 // What shows the entity has changed.
 static inline void tl_view_stale(tl_view *v, int32_t entity)
@@ -21,8 +21,26 @@ void tl_view_settle_orphans(tl_view *v);
 void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick);
 // An entity was deleted at a tick: it does not come back.
 void tl_view_note_end(tl_view *v, tl_entity_id id, int64_t tick);
-// Around a change of what shows an entity: where it was seen, and how it gets from there to where it is.
-bool tl_view_before_change(const tl_view *v, int32_t entity, double tick, tl_vec3 *world);
-void tl_view_after_change(tl_view *v, int32_t entity, double tick, tl_vec3 seen);
+// Around a change of what shows an entity: what shows it until then, and where it is seen.
+typedef struct tl_view_before {
+    int32_t entity;
+    double at_tick;         // from then on the new state holds
+    bool missed;            // what was between the two did not come
+    tl_view_former *former; // NULL: there is no room
+    // where it is seen when the new state first shows, in the frame of that carrier
+    tl_entity_id carrier_id;
+    tl_vec3 position;
+    tl_quat rotation;
+} tl_view_before;
+tl_view_before tl_view_before_change(tl_view *v, int32_t entity, double at_tick, bool missed);
+void tl_view_after_change(tl_view *v, const tl_view_before *before);
+void tl_view_no_change(tl_view *v, const tl_view_before *before);
+// Of an entity that goes; and those that no display looks back to.
+void tl_view_drop_formers(tl_view *v, int32_t entity);
+void tl_view_forget_formers(tl_view *v, int64_t before_tick);
+// When an entity that moved came to the place where its new state has it standing, as its course says: not after `last_tick`.
+double tl_view_stop_tick(const tl_view *v, int32_t entity, const int64_t *words, double last_tick);
+// In the frame of its carrier, or the world.
+void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double tick, tl_vec3 *position, tl_quat *rotation);
 
 #endif

@@ -106,7 +106,8 @@ static uint64_t view_hash(const tl_view *v)
     for (uint32_t i = 0; i < v->entity_top; i++) {
         const tl_view_entity *e = &v->entities[i];
         hash = mix(mix(hash, e->used), e->id);
-        if (e->used) hash = world_hash(mix(mix(hash, (uint64_t)e->home_stream), (uint64_t)e->home_slot), e->offset, sizeof e->offset);
+        if (e->used) hash = mix(mix(hash, (uint64_t)e->home_stream), (uint64_t)e->home_slot);
+        for (const tl_view_former *f = e->used ? e->former : NULL; f; f = f->before) hash = world_hash(hash, &f->to, sizeof f->to);
     }
     return hash;
 }
@@ -244,7 +245,7 @@ static void check_instance(const link *l, int32_t index, double display_tick, tl
         for (int c = 0; c < 3; c++) CHECK_NEAR(at[4 * row + c], of_row[c], 1e-4);
     }
     CHECK(at[CUSTOM] >= 0 && at[CUSTOM] <= 1 && at[CUSTOM + 1] >= 0 && at[CUSTOM + 1] <= 1 && at[CUSTOM + 2] >= 0);
-    CHECK(at[CUSTOM + 3] == (tl_view_source_of(&l->view, index).carrier_id != 0));
+    CHECK(at[CUSTOM + 3] == (tl_view_moment_at(&l->view, index, display_tick, true).source.carrier_id != 0));
     CHECK(at[CUSTOM - 2] == 7 && at[CUSTOM - 1] == 7); // what is between the parts is left alone
 }
 
