@@ -57,7 +57,7 @@ static int transport_wait_fd(tl_transport *self)
     return -1;
 }
 
-static const tl_transport_ops transport_ops = {transport_poll, transport_send, transport_nothing, transport_drop, transport_wait_fd, transport_nothing};
+static const tl_transport_ops transport_ops = {transport_poll, transport_send, transport_nothing, transport_drop, transport_wait_fd, transport_nothing, NULL};
 
 static void client_send(void *user, const void *data, size_t size)
 {

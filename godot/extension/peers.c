@@ -178,7 +178,7 @@ static void peers_close(tl_transport *self)
     free(p);
 }
 
-static const tl_transport_ops ops = {peers_poll, peers_send, peers_flush, peers_drop, peers_wait_fd, peers_close};
+static const tl_transport_ops ops = {peers_poll, peers_send, peers_flush, peers_drop, peers_wait_fd, peers_close, NULL};
 
 peers *peers_create(tl_transport *inner)
 {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 enum { PATH_BYTES = 1024, DRAIN_MS_MAX = 1000 };
@@ -180,6 +181,9 @@ static tl_result open_server(server_node *s, const char *name)
     def.groups_max = (uint32_t)s->groups_max;
     def.clients_max = (uint32_t)s->clients_max;
     def.kbit_s = (uint32_t)s->kbit_s;
+    if (getrandom(def.secret_seed, sizeof def.secret_seed, 0) != sizeof def.secret_seed) {
+        return say(s, TL_ERR_IO, "the system gives no random bytes");
+    }
     def.callbacks = server_callbacks(s);
     return tl_server_create(&def, &s->server, s->text, sizeof s->text);
 }

@@ -19,6 +19,9 @@ typedef enum tl_client_state {
     TL_CLIENT_CONNECTING, // the transport's handshake
     TL_CLIENT_JOINING,    // says hello, learns the kinds
     TL_CLIENT_LIVE,       // frames come in
+    TL_CLIENT_RECONNECTING, // the server is silent or gone, another connection is sought: the view stays as it is and goes
+                            // on along its segments; own entities can be set; what entities really left shows once it is
+                            // live again and all has come
     TL_CLIENT_CLOSED,     // refused, dropped or lost: tl_client_text() says why. The view stays readable
 } tl_client_state;
 
@@ -32,6 +35,10 @@ typedef struct tl_client_def {
     uint32_t entities_max;   // default 200'000
     uint32_t kbit_s;         // wanted at most, default 2'000
     size_t memory_bytes;     // 0: tl_client_memory()
+    // After so long without a datagram (of at least eight frames) another connection is tried, default 1'000. Needs a
+    // transport that can reconnect, as tl_failover_open() and tl_dtls_failover_open() make.
+    uint32_t silence_ms;
+    uint32_t reconnect_ms;   // it is closed after so long without a live connection, default 10'000; 0: never reconnects
     uint32_t cookie;
 } tl_client_def;
 
@@ -43,6 +50,8 @@ typedef enum tl_client_event_type {
     TL_CLIENT_ANSWER,         // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
                               // Request 0: what was said of the own entity was refused, it cannot be there (its carrier)
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
+    TL_CLIENT_OWN_GIVEN_BACK, // entity, kind: this client owns it (again), after it has connected anew: go on setting it
+    TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it; its time of grace was over
 } tl_client_event_type;
 
 typedef struct tl_client_event {
@@ -73,6 +82,7 @@ typedef struct tl_client_stats {
     double latency_ms;     // from the newest frame's tick to when it came in
     size_t memory_used_bytes, memory_bytes;
     uint64_t limits_reached;
+    uint64_t reconnects;   // connections after the first
 } tl_client_stats;
 
 TL_API tl_client_def tl_client_def_default(void);
@@ -84,7 +94,7 @@ TL_API void tl_client_step(tl_client *client, uint64_t now_us);
 // A datagram, or a whole frame (datagrams, each after two bytes of its size, little-endian), from a transport of your own.
 TL_API tl_result tl_client_receive(tl_client *client, const void *datagram, size_t size, uint64_t now_us);
 TL_API tl_result tl_client_receive_frame(tl_client *client, const void *frame, size_t size, uint64_t now_us);
-// With a transport of your own: it is connected; begin to say hello.
+// With a transport of your own: it is connected; begin to say hello. Again after it has connected anew: the view stays.
 TL_API void tl_client_connected(tl_client *client, uint64_t now_us);
 TL_API tl_client_state tl_client_get_state(const tl_client *client);
 TL_API const char *tl_client_text(const tl_client *client);

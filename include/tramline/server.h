@@ -92,6 +92,10 @@ typedef struct tl_server_def {
     uint32_t peer_datagrams_per_s; // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
     uint32_t step_units_max;       // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
                                    // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
+    uint32_t grace_ms;       // how long what a client owns is kept after its last datagram, also by an heir (default 10'000)
+    // Random bytes that nobody else knows, others at each start: clients' secrets are made from them. All 0: clients are
+    // given none, and what is owned without a token goes when its client does.
+    unsigned char secret_seed[16];
     size_t memory_bytes;     // 0: tl_server_memory()
     uint32_t cookie;
 } tl_server_def;

@@ -32,6 +32,13 @@ typedef struct tl_transport_event {
 
 typedef struct tl_transport tl_transport;
 
+// What a client asks of its transport once its server is silent or gone.
+typedef enum tl_reconnect {
+    TL_RECONNECT_SAME,  // another connection to the same server, then to the others
+    TL_RECONNECT_OTHER, // the next server first
+    TL_RECONNECT_STOP,  // the present connection has come back: end the attempt
+} tl_reconnect;
+
 typedef struct tl_transport_ops {
     // The next event: TL_OK, or TL_AGAIN if there is none now. Never waits. `now_us` drives timers (monotonic).
     tl_result (*poll)(tl_transport *self, uint64_t now_us, tl_transport_event *out);
@@ -44,6 +51,10 @@ typedef struct tl_transport_ops {
     // A file descriptor that is readable when poll() may have something, or -1.
     int (*wait_fd)(tl_transport *self);
     void (*close)(tl_transport *self);
+    // A client's transport only; NULL: it cannot. Begins (or ends) an attempt to connect anew, beside the present
+    // connection, which goes on delivering until the attempt succeeds: then CONNECTED follows, and nothing of the old
+    // connection comes after it. Attempts are repeated until one succeeds or is stopped; a failed one is no event.
+    tl_result (*reconnect)(tl_transport *self, tl_reconnect how);
 } tl_transport_ops;
 
 typedef struct tl_transport_stats {
@@ -83,11 +94,32 @@ TL_API tl_dtls_client_def tl_dtls_client_def_default(void);
 // `text` (may be NULL) gets what is wrong and what to do.
 TL_API tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes);
 TL_API tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes);
+// A client's transport that can reconnect, over one or more servers of one world; the definitions are copied. It connects
+// to the first that answers. TL_ERR_INVALID and others: a definition is unusable; a server that cannot be reached is none.
+TL_API tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out, char *text, size_t text_bytes);
 // The port bound to, and the certificate's fingerprint as 64 hex digits and a zero.
 TL_API uint16_t tl_dtls_server_port(const tl_transport *server);
 TL_API void tl_dtls_server_fingerprint(const tl_transport *server, char out[65]);
 // The remote address of a peer as text ("127.0.0.1:40112"), for logs. "" if there is no such peer.
 TL_API void tl_dtls_server_peer_address(const tl_transport *server, tl_peer peer, char out[64]);
+
+// ---- several servers --------------------------------------------------------------------------------------------------
+
+// A client's transport over those of others: reconnects to the same server or fails over to the next.
+typedef struct tl_failover_def {
+    uint32_t server_count; // 1 to TL_FAILOVER_SERVERS_MAX
+    // Opens a client's transport to a server; the failover closes it. A failure counts as a failed attempt.
+    tl_result (*open)(void *user, uint32_t server, tl_transport **out, char *text, size_t text_bytes);
+    void (*close)(void *user); // may be NULL; called last
+    void *user;
+} tl_failover_def;
+
+enum { TL_FAILOVER_SERVERS_MAX = 64 };
+
+// Takes over `user`, also when it fails. Nothing is sent before the first poll().
+TL_API tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out, char *text, size_t text_bytes);
+// Which server the present connection, or the first attempt, goes to.
+TL_API uint32_t tl_failover_server(const tl_transport *failover);
 
 // ---- in memory, with seeded faults ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum {
     PATH_BYTES = 1024,
@@ -20,7 +21,7 @@ enum {
     RIVAL_MS = 10000, // who loses its lease to its own name twice within that has a rival that lives
     ENTITIES_TO_SPARE = 8192, // for what clients create, and more
     CREATED_MAX = 4096,       // of those, for clients
-    GROUPS_TO_SPARE = 256,
+    GROUPS_TO_SPARE = 2048, // one for each client that owns something, and more
 };
 
 typedef struct node {
@@ -183,6 +184,11 @@ static bool open_server(node *n)
     def.created_max = given->created_max ? given->created_max : def.entities_max < CREATED_MAX ? def.entities_max : CREATED_MAX;
     def.clients_max = n->def->clients_max;
     def.kbit_s = n->def->kbit_s;
+    def.grace_ms = n->def->grace_ms;
+    if (getrandom(def.secret_seed, sizeof def.secret_seed, 0) != sizeof def.secret_seed) {
+        snprintf(n->text, sizeof n->text, "the system gives no random bytes (%s)", strerror(errno));
+        return false;
+    }
     def.callbacks = (tl_server_callbacks){
         .user = n,
         .authorize = n->verifier ? on_authorize : NULL,

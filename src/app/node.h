@@ -16,6 +16,7 @@ typedef struct node_def {
     const char *stats_file;     // NULL, or one JSON line a second, see meter.h
     game_choice game;
     uint32_t clients_max;
+    uint32_t grace_ms; // for what clients own
     uint32_t entities_max, groups_max, created_max; // 0: the defaults
     uint32_t kbit_s; // for a client at most
     double seconds;  // 0: until it is asked to stop

@@ -9,8 +9,8 @@
 enum { OPTION_CA = 256, OPTION_REPORT, OPTION_STATS, OPTION_RIDER, OPTION_RIDERS, OPTION_KBIT };
 
 static const struct argp_option options[] = {
-    {"server", 'c', "HOST:PORT", 0, "The server (required)", 1},
-    {"fingerprint", 'F', "HEX", 0, "Its certificate's SHA-256 fingerprint, as 'tramline serve' says it", 1},
+    {"server", 'c', "HOST:PORT", 0, "The server (required); several: another takes over should one fail", 1},
+    {"fingerprint", 'F', "HEX", 0, "Its certificate's SHA-256 fingerprint, as 'tramline serve' says it; one for each server, or one for all", 1},
     {"ca", OPTION_CA, "FILE", 0, "Or the authority that its certificate is checked against, PEM", 1},
     {"token", 't', "FILE", 0, "The token, from 'tramline token make'; - is standard input", 1},
     {"name", 'N', "NAME", 0, "The rider's name (default rider)", 2},
@@ -28,13 +28,21 @@ static const struct argp_child children[] = {{&game_argp, 0, "What is played, as
 
 static void check(const rider_def *def, struct argp_state *state)
 {
-    if (!def->server) {
+    if (def->server_count == 0) {
         argp_error(state, "--server is missing: name the server as HOST:PORT");
     }
-    if (!def->fingerprint && !def->ca_file) {
+    if (def->fingerprint_count == 0 && !def->ca_file) {
         argp_error(state, "the server cannot be told from another: give its --fingerprint, as 'tramline serve' says it, or "
                    "a --ca");
     }
+}
+
+static void add(const char **list, uint32_t *count, const char *value, struct argp_state *state)
+{
+    if (*count == RIDER_SERVERS_MAX) {
+        argp_error(state, "more than %d servers are given", RIDER_SERVERS_MAX);
+    }
+    list[(*count)++] = value;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -45,10 +53,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = &def->game;
         return 0;
     case 'c':
-        def->server = argument;
+        add(def->servers, &def->server_count, argument, state);
         return 0;
     case 'F':
-        def->fingerprint = argument;
+        add(def->fingerprints, &def->fingerprint_count, argument, state);
         return 0;
     case OPTION_CA:
         def->ca_file = argument;

@@ -24,6 +24,7 @@ enum {
     JOIN_S_MAX = 60,
     QUIET_US = 3000, // after a frame's last datagram
     AVATAR_RETRY_US = 1000000,
+    RECONNECT_US = 2000000, // after that the view over another connection must be right
 };
 #define BREAK_S 5.0 // what a join may take
 
@@ -45,6 +46,7 @@ typedef struct rider {
     uint64_t begun_us, check_us, datagram_us;
     uint64_t datagrams;
     int64_t frame_tick, checked_tick;
+    uint64_t reconnects, live_us; // connections after the first; when the last of them became live
     char text[512];
 } rider;
 
@@ -89,11 +91,17 @@ static bool open_check(rider *r)
 // Comes first: what is wrong with the server's address is told before a scenario is made. Nothing is sent yet.
 static bool open_transport(rider *r)
 {
-    tl_dtls_client_def transport = tl_dtls_client_def_default();
-    transport.address = r->def->server;
-    transport.fingerprint = r->def->fingerprint;
-    transport.ca_file = r->def->ca_file;
-    return tl_dtls_client_open(&transport, &r->transport, r->text, sizeof r->text) == TL_OK;
+    tl_dtls_client_def servers[RIDER_SERVERS_MAX];
+    const rider_def *def = r->def;
+    for (uint32_t i = 0; i < def->server_count; i++) {
+        servers[i] = tl_dtls_client_def_default();
+        servers[i].address = def->servers[i];
+        if (def->fingerprint_count) {
+            servers[i].fingerprint = def->fingerprints[i < def->fingerprint_count ? i : def->fingerprint_count - 1];
+        }
+        servers[i].ca_file = def->ca_file;
+    }
+    return tl_dtls_failover_open(servers, def->server_count, &r->transport, r->text, sizeof r->text) == TL_OK;
 }
 
 static bool open_client(rider *r)
@@ -173,8 +181,12 @@ static void take_events(rider *r)
         if (event.type == TL_CLIENT_ANSWER && event.request == r->avatar_request && event.result == TL_OK) {
             r->avatar = event.entity;
         }
-        if (event.type == TL_CLIENT_ENTITY_LEFT && event.entity == r->avatar) {
+        bool gone = event.type == TL_CLIENT_ENTITY_LEFT || event.type == TL_CLIENT_OWN_LOST;
+        if (gone && event.entity == r->avatar) {
             r->avatar = 0; // asked for anew
+        }
+        if (event.type == TL_CLIENT_OWN_GIVEN_BACK) {
+            r->avatar = event.entity;
         }
     }
 }
@@ -224,7 +236,7 @@ static void check_running(rider *r, uint64_t now_us)
     }
     // Where a recording begins again, everything is another at once: that is a join, and is judged like one.
     double time_s = (double)r->frame_tick / tl_client_tick_hz(r->client);
-    bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S;
+    bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S && now_us - r->live_us > RECONNECT_US;
     r->report.checks_unjudged += !counts;
     truth_finding finding = check_view(r, now_us, counts);
     rider_report_line(&r->report, r->client, &finding, r->frame_tick, true);
@@ -244,6 +256,10 @@ static void note_arrivals(rider *r, uint64_t now_us)
     if (stats.datagrams != r->datagrams) {
         r->datagrams = stats.datagrams;
         r->datagram_us = now_us;
+    }
+    if (stats.reconnects != r->reconnects || tl_client_get_state(r->client) == TL_CLIENT_RECONNECTING) {
+        r->reconnects = stats.reconnects;
+        r->live_us = now_us;
     }
     int64_t tick = tl_client_frame_tick(r->client);
     if (tick > r->frame_tick) {
@@ -284,7 +300,7 @@ static bool run(rider *r)
         if (tl_client_get_state(r->client) == TL_CLIENT_CLOSED) {
             const char *why = tl_client_text(r->client);
             bool token_missing = !r->report.joined && !r->def->token_file && strstr(why, "token");
-            snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s", r->def->server,
+            snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s", r->def->servers[tl_failover_server(r->transport)],
                      token_missing ? "this server asks for a token; give its file with --token" : why);
             return false;
         }

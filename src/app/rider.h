@@ -4,10 +4,13 @@
 
 #include "game.h"
 
+enum { RIDER_SERVERS_MAX = 16 };
+
 typedef struct rider_def {
     const char *name;
-    const char *server;      // "host:port"
-    const char *fingerprint; // of the server's certificate, or NULL with a ca_file
+    const char *servers[RIDER_SERVERS_MAX];      // "host:port"; the first that answers, and the others should it fail
+    const char *fingerprints[RIDER_SERVERS_MAX]; // of their certificates; fewer: the last one is the others', too. Or a ca_file
+    uint32_t server_count, fingerprint_count;
     const char *ca_file;
     const char *token_file;  // NULL: none, "-": standard input
     const char *stats_file;  // NULL, or one JSON line a check

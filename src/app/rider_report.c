@@ -110,7 +110,7 @@ json_t *rider_report_json(const rider_report *r, const tl_client *client, const 
     json_object_set_new(report, "visible", json_integer(sums->last.visible));
     json_object_set_new(report, "riders_seen", json_integer(sums->last.riders_seen));
     json_t *rest = json_pack("{s:s, s:s, s:b, s:o, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:I}", "name", r->def->name,
-                             "server", r->def->server, "joined", r->joined, "join_s",
+                             "server", r->def->servers[0], "joined", r->joined, "join_s",
                              r->joined ? json_real(r->join_s) : json_null(), "seconds", rider_report_seconds(r), "checks",
                              (json_int_t)sums->checks, "samples", (json_int_t)sums->samples, "over", (json_int_t)sums->over,
                              "over_twice", (json_int_t)sums->over_twice, "error_mrad", histogram_json(&sums->error_mrad),

@@ -6,7 +6,7 @@
 #include "stop.h"
 
 enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT, OPTION_ENTITIES_MAX, OPTION_GROUPS_MAX,
-       OPTION_CREATED_MAX };
+       OPTION_CREATED_MAX, OPTION_GRACE };
 
 static const struct argp_option options[] = {
     {"store", 'd', "URI", 0, "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
@@ -20,9 +20,10 @@ static const struct argp_option options[] = {
     {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
     {"kbit", OPTION_KBIT, "NUMBER", 0, "At most so many kbit/s for a client (default 4000)", 3},
     {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0, "Room for so many entities (default: the game's own and 8192)", 3},
-    {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Room for so many groups (default: the game's own and 256)", 3},
+    {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Room for so many groups (default: the game's own and 2048)", 3},
     {"created-max", OPTION_CREATED_MAX, "NUMBER", 0, "Of all entities, at most so many that clients of any server have created "
      "(default 4096)", 3},
+    {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for so long after it was last heard (default 10)", 3},
     {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
     {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
     {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
@@ -76,6 +77,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_CLIENTS:
         def->clients_max = (uint32_t)number_whole(state, "clients", argument, 1, 10000);
         return 0;
+    case OPTION_GRACE:
+        def->grace_ms = (uint32_t)(1000 * number_real(state, "grace", argument, 0, 86400));
+        return 0;
     case OPTION_KBIT:
         def->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
         return 0;
@@ -118,7 +122,7 @@ static const struct argp serve_argp = {
 
 int command_serve(int argc, char **argv)
 {
-    node_def def = {.listen = "127.0.0.1:7777", .clients_max = 256, .kbit_s = 4000};
+    node_def def = {.listen = "127.0.0.1:7777", .clients_max = 256, .kbit_s = 4000, .grace_ms = 10000};
     argp_parse(&serve_argp, argc, argv, 0, NULL, &def);
     stop_watch();
     return node_run(&def);

@@ -7,22 +7,23 @@
 enum {
     COOKIE = 0xc11e7,
     HELLO_EVERY_US = 200000,
-    HELLO_GIVE_UP_US = 10000000,
+    EVENTS_MAX = sizeof((tl_client *)0)->events / sizeof((tl_client *)0)->events[0],
     REPORT_EVERY_US = 50000,
     REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
-    SILENCE_US = 10000000,
+    STEP_US_MAX = 100000,     // of a step, that counts as the server's silence: beyond it this program was slow
+    OTHER_WORLD_S = 60,       // a server whose time is farther off than that shows another world
     ANSWER_US = 10000000, // after so long without an answer a request has failed: its entity's server is gone
 };
 
 tl_client_def tl_client_def_default(void)
 {
-    return (tl_client_def){.entities_max = 200000, .kbit_s = 2000, .cookie = COOKIE};
+    return (tl_client_def){.entities_max = 200000, .kbit_s = 2000, .silence_ms = 1000, .reconnect_ms = 10000, .cookie = COOKIE};
 }
 
 size_t tl_client_memory(const tl_client_def *def)
 {
     // Wide limits; what is not used is not touched. An entity may be in two streams while levels change over.
-    return tl_view_bytes(def->entities_max) + (size_t)def->entities_max * 2 * (sizeof(tl_view_slot) * 3 + 256) + TL_KIND_TABLE_BYTES_MAX * 2 +
+    return tl_view_bytes(def->entities_max) + (size_t)def->entities_max * 2 * (sizeof(tl_view_slot) * 3 + 256) + TL_KIND_TABLE_BYTES_MAX * 4 +
            TL_OWNED_MAX * sizeof(tl_owned_entity) * 2 + TL_ASKED_MAX * sizeof(tl_asked) * 2 + (8u << 20);
 }
 
@@ -42,12 +43,13 @@ tl_result tl_client_create(const tl_client_def *def, tl_client **out)
     if (def->token_bytes) memcpy(c->token, def->token, def->token_bytes);
     tl_heap_init(&c->heap, memory, bytes);
     c->kind_table = tl_heap_alloc(&c->heap, TL_KIND_TABLE_BYTES_MAX);
+    c->kind_table_in = tl_heap_alloc(&c->heap, TL_KIND_TABLE_BYTES_MAX);
     c->owned = tl_heap_alloc(&c->heap, TL_OWNED_MAX * sizeof *c->owned);
     c->asked = tl_heap_alloc(&c->heap, TL_ASKED_MAX * sizeof *c->asked);
-    c->event_data = tl_heap_alloc(&c->heap, 64 * TL_MESSAGE_BYTES_MAX);
+    c->event_data = tl_heap_alloc(&c->heap, EVENTS_MAX * TL_MESSAGE_BYTES_MAX);
     c->world_tick = -1;
     tl_channel_init(&c->channel, &c->heap);
-    bool good = c->kind_table && c->owned && c->asked && c->event_data && tl_view_init(&c->view, &c->heap, &c->kinds, def->entities_max) == TL_OK;
+    bool good = c->kind_table && c->kind_table_in && c->owned && c->asked && c->event_data && tl_view_init(&c->view, &c->heap, &c->kinds, def->entities_max) == TL_OK;
     if (!good) {
         free(memory);
         free(c);
@@ -70,7 +72,7 @@ void tl_client_destroy(tl_client *c)
 {
     if (c == NULL) return;
     unsigned char bye = TL_WIRE_BYE;
-    if (c->state == TL_CLIENT_LIVE || c->state == TL_CLIENT_JOINING) {
+    if (c->state == TL_CLIENT_LIVE || c->state == TL_CLIENT_JOINING || c->state == TL_CLIENT_RECONNECTING) {
         send_bytes(c, &bye, 1);
         if (c->def.transport) c->def.transport->ops->flush(c->def.transport);
     }
@@ -78,28 +80,28 @@ void tl_client_destroy(tl_client *c)
     free(c);
 }
 
-static void set_state(tl_client *c, tl_client_state state)
+void tl_client_set_state(tl_client *c, tl_client_state state)
 {
     c->state_changed |= c->state != state;
     c->state = state;
 }
 
-static void close_client(tl_client *c, const char *text)
+void tl_client_close(tl_client *c, const char *text)
 {
     if (c->state == TL_CLIENT_CLOSED) return;
     snprintf(c->text, sizeof c->text, "%s", text);
-    set_state(c, TL_CLIENT_CLOSED);
+    tl_client_set_state(c, TL_CLIENT_CLOSED);
 }
 
 // ---- events ----
 
-static void push_event(tl_client *c, tl_client_event event)
+void tl_client_push_event(tl_client *c, tl_client_event event)
 {
-    if (c->event_count == 64) {
+    if (c->event_count == EVENTS_MAX) {
         c->stats.limits_reached++;
         return;
     }
-    uint32_t at = (c->event_first + c->event_count++) % 64;
+    uint32_t at = (c->event_first + c->event_count++) % EVENTS_MAX;
     if (event.size) memcpy(c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX, event.data, event.size);
     event.data = c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX;
     c->events[at] = event;
@@ -120,7 +122,7 @@ bool tl_client_next_event(tl_client *c, tl_client_event *out)
     }
     if (c->event_count == 0) return false;
     *out = c->events[c->event_first];
-    c->event_first = (c->event_first + 1) % 64;
+    c->event_first = (c->event_first + 1) % EVENTS_MAX;
     c->event_count--;
     return true;
 }
@@ -129,17 +131,10 @@ bool tl_client_next_event(tl_client *c, tl_client_event *out)
 
 static void on_kinds(tl_client *c, const void *data, size_t size)
 {
-    if (c->kinds_known || size > c->kind_table_bytes - c->kind_table_got) return;
-    memcpy(c->kind_table + c->kind_table_got, data, size);
+    if (c->joined || size > c->kind_table_in_bytes - c->kind_table_got) return;
+    memcpy(c->kind_table_in + c->kind_table_got, data, size);
     c->kind_table_got += size;
-    if (c->kind_table_got < c->kind_table_bytes) return;
-    tl_reader r = tl_reader_make(c->kind_table, c->kind_table_bytes);
-    if (tl_kinds_read(&c->kinds, &r) != TL_OK || c->kinds.tick_hz != c->tick_hz) {
-        close_client(c, "the server's table of kinds is not well-formed; bring both sides to the same release");
-        return;
-    }
-    c->kinds_known = true;
-    set_state(c, TL_CLIENT_LIVE);
+    if (c->kind_table_got == c->kind_table_in_bytes) tl_client_kinds_came(c);
 }
 
 static void on_answer(tl_client *c, const void *data, size_t size)
@@ -155,14 +150,14 @@ static void on_answer(tl_client *c, const void *data, size_t size)
         if (a->number != event.request) continue;
         if (a->own && event.result == TL_OK && c->owned_count < TL_OWNED_MAX) {
             tl_owned_entity *o = &c->owned[c->owned_count++];
-            *o = (tl_owned_entity){.id = event.entity, .carrier = a->carrier, .kind = a->kind};
+            *o = (tl_owned_entity){.id = event.entity, .carrier = a->carrier, .kind = a->kind, .confirmed = true};
             memcpy(o->words, a->words, sizeof o->words);
         }
         *a = c->asked[--c->asked_count];
         awaited = true;
         break;
     }
-    if (awaited || event.request == 0) push_event(c, event); // else it was given up
+    if (awaited || event.request == 0) tl_client_push_event(c, event); // else it was given up
 }
 
 static void on_message(void *user, int type, const void *data, size_t size)
@@ -170,7 +165,8 @@ static void on_message(void *user, int type, const void *data, size_t size)
     tl_client *c = user;
     if (type == TL_MESSAGE_KINDS) on_kinds(c, data, size);
     if (type == TL_MESSAGE_ANSWER) on_answer(c, data, size);
-    if (type == TL_MESSAGE_USER) push_event(c, (tl_client_event){.type = TL_CLIENT_MESSAGE, .data = data, .size = size});
+    if (type == TL_MESSAGE_OWN) tl_client_own_list(c, data, size);
+    if (type == TL_MESSAGE_USER) tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_MESSAGE, .data = data, .size = size});
 }
 
 // ---- datagrams in ----
@@ -182,26 +178,36 @@ static void on_welcome(tl_client *c, tl_reader *r)
     uint32_t tick_hz = (uint32_t)tl_read_fixed(r, 1), level_count = (uint32_t)tl_read_fixed(r, 1);
     int64_t tick = (int64_t)tl_read_fixed(r, 8);
     size_t table = tl_read_fixed(r, 4);
-    if (r->bad || version != TL_PROTOCOL_VERSION || tick_hz < 1 || tick_hz > 240 || level_count > TL_LEVELS_MAX || table > TL_KIND_TABLE_BYTES_MAX) {
+    size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
+    const unsigned char *secret = tl_read_bytes(r, secret_bytes);
+    bool sound = !r->bad && (secret_bytes == 0 || secret_bytes == TL_SECRET_BYTES) && tick >= 0 && tick <= (int64_t)1 << 56;
+    if (!sound || version != TL_PROTOCOL_VERSION || tick_hz < 1 || tick_hz > 240 || level_count > TL_LEVELS_MAX || table > TL_KIND_TABLE_BYTES_MAX) {
         c->stats.malformed++;
         return;
     }
-    if (c->tick_hz) return; // again
+    if (c->welcomed) return; // again
+    c->welcomed = true;
+    c->other_world = c->kinds_known && llabs(tick - (int64_t)tl_client_server_tick(c, c->now_us)) > (int64_t)OTHER_WORLD_S * c->tick_hz;
     c->tick_hz = tick_hz;
     c->world_tick = tick;
-    c->kind_table_bytes = table;
+    c->kind_table_in_bytes = table;
+    c->has_secret = secret_bytes > 0;
+    if (c->has_secret) memcpy(c->secret, secret, TL_SECRET_BYTES);
 }
 
 static void on_refuse(tl_client *c, tl_reader *r)
 {
-    tl_read_fixed(r, 1);
+    tl_result result = tl_read_fixed(r, 1);
     size_t size = tl_read_limited(r, 200);
     const unsigned char *text = tl_read_bytes(r, size);
     char copy[201];
     if (text == NULL) return;
     for (size_t i = 0; i < size; i++) copy[i] = text[i] >= 32 && text[i] < 127 ? (char)text[i] : '?';
     copy[size] = 0;
-    close_client(c, copy);
+    if (result == TL_ERR_UNAVAILABLE || result == TL_ERR_FULL || result == TL_AGAIN)
+        tl_client_lose(c, true, copy); // another server may do, or this one later
+    else
+        tl_client_close(c, copy);
 }
 
 // The full sequence number of a datagram. False: it was here before, or is too old.
@@ -262,7 +268,7 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
 {
     tl_frame_head head;
     tl_frame_head_read(r, &head);
-    if (r->bad || c->tick_hz == 0) return r->bad ? TL_ERR_MALFORMED : TL_OK;
+    if (r->bad || !c->welcomed) return r->bad ? TL_ERR_MALFORMED : TL_OK;
     int64_t tick = c->world_tick + (int32_t)(head.tick - (uint32_t)c->world_tick);
     uint16_t channel_ack = 0;
     tl_channel_section messages = {0};
@@ -275,11 +281,11 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
         for (int i = 0; i < close_count; i++) closes[i] = (uint32_t)tl_read_limited(r, TL_HANDLES_MAX - 1);
     }
     if (head.flags & TL_FRAME_MESSAGES) tl_channel_read(r, &messages);
-    if (r->bad || tick < 0 || (!c->kinds_known && r->at < r->size)) return TL_ERR_MALFORMED;
+    if (r->bad || tick < 0 || (!c->joined && r->at < r->size)) return TL_ERR_MALFORMED;
     uint64_t full;
     if (!is_new(c, head.sequence, &full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
-    tl_result result = c->kinds_known ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
+    tl_result result = c->joined ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
     if (result == TL_ERR_MALFORMED) return result;
     note_sequence(c, full);
     if (result == TL_OK) mark_taken(c, full);
@@ -305,17 +311,18 @@ static tl_result take_datagram(tl_client *c, const void *data, size_t size)
     tl_result result = TL_OK;
     c->stats.datagrams++;
     c->stats.bytes += size;
-    switch (tl_read_fixed(&r, 1)) {
+    int type = (int)tl_read_fixed(&r, 1);
+    switch (type) {
     case TL_WIRE_WELCOME: on_welcome(c, &r); break;
     case TL_WIRE_FRAME: result = on_frame(c, &r); break;
     case TL_WIRE_REFUSE: on_refuse(c, &r); break;
-    case TL_WIRE_BYE: close_client(c, "the server said goodbye"); break;
+    case TL_WIRE_BYE: tl_client_lose(c, true, "the server said goodbye"); break;
     default: result = TL_ERR_MALFORMED; break;
     }
     if (result == TL_ERR_MALFORMED)
         c->stats.malformed++;
     else
-        c->heard_us = c->now_us;
+        tl_client_heard(c, type == TL_WIRE_FRAME);
     return result;
 }
 
@@ -343,15 +350,17 @@ tl_result tl_client_receive_frame(tl_client *c, const void *frame, size_t size, 
 
 // ---- reports out ----
 
-static void say_hello(tl_client *c)
+void tl_client_say_hello(tl_client *c)
 {
-    unsigned char data[TL_TOKEN_BYTES_MAX + 32];
+    unsigned char data[TL_TOKEN_BYTES_MAX + TL_SECRET_BYTES + 32];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, TL_WIRE_HELLO, 1);
     tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
     tl_write_varint(&w, c->def.kbit_s);
     tl_write_varint(&w, c->def.token_bytes);
     tl_write_bytes(&w, c->token, c->def.token_bytes);
+    tl_write_varint(&w, c->has_secret ? TL_SECRET_BYTES : 0);
+    if (c->has_secret) tl_write_bytes(&w, c->secret, TL_SECRET_BYTES);
     send_bytes(c, data, w.size);
     c->hello_us = c->now_us;
 }
@@ -453,20 +462,17 @@ static void send_report(tl_client *c)
 void tl_client_connected(tl_client *c, uint64_t now_us)
 {
     if (now_us > c->now_us) c->now_us = now_us;
-    c->started_us = c->heard_us = c->now_us;
-    if (c->state != TL_CLIENT_CONNECTING) return;
-    set_state(c, TL_CLIENT_JOINING);
-    say_hello(c);
+    if (c->state != TL_CLIENT_CLOSED) tl_client_begin_connection(c);
 }
 
 static void give_up_asking(tl_client *c)
 {
-    for (uint32_t i = 0; i < c->asked_count;) {
+    for (uint32_t i = 0; i < c->asked_count && c->event_count < EVENTS_MAX;) {
         if (c->now_us - c->asked[i].sent_us < ANSWER_US) {
             i++;
             continue;
         }
-        push_event(c, (tl_client_event){.type = TL_CLIENT_ANSWER, .request = c->asked[i].number, .result = TL_ERR_UNAVAILABLE});
+        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_ANSWER, .request = c->asked[i].number, .result = TL_ERR_UNAVAILABLE});
         c->asked[i] = c->asked[--c->asked_count];
     }
 }
@@ -477,24 +483,23 @@ static void poll_transport(tl_client *c)
     while (c->def.transport && c->state != TL_CLIENT_CLOSED && c->def.transport->ops->poll(c->def.transport, c->now_us, &event) == TL_OK) {
         if (event.type == TL_TRANSPORT_CONNECTED) tl_client_connected(c, c->now_us);
         if (event.type == TL_TRANSPORT_DATAGRAM) take_datagram(c, event.data, event.size);
-        if (event.type == TL_TRANSPORT_CLOSED) close_client(c, event.text[0] ? event.text : "the connection was lost");
+        if (event.type == TL_TRANSPORT_CLOSED) tl_client_lose(c, true, event.text[0] ? event.text : "the connection was lost");
     }
 }
 
 void tl_client_step(tl_client *c, uint64_t now_us)
 {
+    uint64_t passed_us = now_us > c->now_us ? now_us - c->now_us : 0;
     if (now_us > c->now_us) c->now_us = now_us;
     poll_transport(c);
-    if (c->state == TL_CLIENT_CLOSED || c->state == TL_CLIENT_CONNECTING) return;
-    if (c->tick_hz == 0) {
-        if (c->now_us - c->hello_us >= HELLO_EVERY_US) say_hello(c);
-        if (c->now_us - c->started_us > HELLO_GIVE_UP_US) close_client(c, "the server does not answer; is it a Tramline server of this release?");
-    } else {
-        uint64_t due = c->report_us + (c->report_soon ? REPORT_SOON_US : REPORT_EVERY_US);
-        if (c->now_us >= due) send_report(c);
-        if (c->now_us - c->heard_us > SILENCE_US) close_client(c, "nothing was heard from the server for ten seconds");
-    }
+    tl_client_watch(c, passed_us < STEP_US_MAX ? passed_us : STEP_US_MAX);
     give_up_asking(c);
+    if (c->state == TL_CLIENT_CLOSED || c->state == TL_CLIENT_CONNECTING) return;
+    if (!c->welcomed) {
+        if (c->now_us - c->hello_us >= HELLO_EVERY_US && !c->seeking) tl_client_say_hello(c);
+    } else if (c->now_us >= c->report_us + (c->report_soon ? REPORT_SOON_US : REPORT_EVERY_US)) {
+        send_report(c);
+    }
     if (c->def.transport) c->def.transport->ops->flush(c->def.transport);
 }
 

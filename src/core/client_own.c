@@ -66,15 +66,16 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     tl_owned_entity *o = NULL;
     for (uint32_t i = 0; i < c->owned_count; i++)
         if (c->owned[i].id == entity) o = &c->owned[i];
-    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
+    if (c->state != TL_CLIENT_LIVE && c->state != TL_CLIENT_RECONNECTING) return TL_ERR_STATE;
     if (o == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &c->kinds.kinds[o->kind];
     if (!tl_values_valid(kind, values) || !(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
     uint32_t changed = 0;
-    if (carrier != o->carrier) {
+    if (carrier != o->carrier || o->unset) {
         for (int i = 0; i < kind->field_count; i++)
             if (values->mask >> i & 1) tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
         o->carrier = carrier;
+        o->unset = false;
         changed = 1;
     } else {
         changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
@@ -85,4 +86,55 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     o->unsent = true;
     o->in_report = false;
     return TL_OK;
+}
+
+// ---- after a reconnect ----
+
+void tl_client_own_reconnected(tl_client *c)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        tl_owned_entity *o = &c->owned[i];
+        o->unsent = o->unsent || o->version != 0; // what was acknowledged may not have been committed
+        o->in_report = o->confirmed = false;
+    }
+}
+
+// Its state is not known here: it is told nothing of until it is set.
+static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carrier)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        tl_owned_entity *o = &c->owned[i];
+        if (o->id != id) continue;
+        o->confirmed = true;
+        o->unsent = o->unsent || o->version != 0; // said before the server could take it
+        o->in_report = false;
+        return;
+    }
+    if (c->owned_count == TL_OWNED_MAX) return;
+    c->owned[c->owned_count++] = (tl_owned_entity){.id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
+}
+
+static void forget_unconfirmed(tl_client *c)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        if (c->owned[i].confirmed) continue;
+        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = c->owned[i].id, .kind = c->owned[i].kind});
+        c->owned[i--] = c->owned[--c->owned_count];
+    }
+}
+
+void tl_client_own_list(tl_client *c, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    bool more = tl_read_limited(&r, 1);
+    int count = (int)tl_read_limited(&r, TL_OWNED_MAX);
+    for (int i = 0; i < count && !r.bad; i++) {
+        tl_entity_id id = tl_read_varint(&r), carrier;
+        int kind = (int)tl_read_limited(&r, TL_KINDS_MAX - 1);
+        carrier = tl_read_varint(&r);
+        if (r.bad || id == 0 || !c->joined || kind >= c->kinds.count) return;
+        take_back(c, id, kind, carrier);
+        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_GIVEN_BACK, .entity = id, .kind = kind});
+    }
+    if (!r.bad && !more) forget_unconfirmed(c);
 }

@@ -8,6 +8,11 @@ void tl_clock_reset(tl_clock *c)
     *c = (tl_clock){0};
 }
 
+void tl_clock_restart(tl_clock *c)
+{
+    c->count = c->next = 0;
+}
+
 static const tl_clock_sample *best(const tl_clock *c)
 {
     const tl_clock_sample *found = &c->samples[0];

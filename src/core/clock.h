@@ -23,6 +23,7 @@ typedef struct tl_clock {
 } tl_clock;
 
 void tl_clock_reset(tl_clock *c);
+void tl_clock_restart(tl_clock *c); // another server's samples follow: the time in use goes on
 // rtt_us below 0: not known; the sample counts only until better ones come.
 void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_us);
 // Server time, on the server's scale of microseconds since tick 0. 0 before the first sample.

@@ -257,7 +257,7 @@ static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub,
 
 static void note_candidate(tl_session *s, int64_t tick)
 {
-    if (s->candidate_tick >= 0) return;
+    if (s->candidate_tick >= 0 || !s->anchored || s->deferred) return;
     int64_t whole_tick = tick;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];

@@ -3,6 +3,7 @@
 #ifndef TRAMLINE_CORE_MIRROR_H
 #define TRAMLINE_CORE_MIRROR_H
 
+#include "identity.h"
 #include "map.h"
 #include "state.h"
 
@@ -48,6 +49,13 @@ typedef struct tl_group {
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
     bool kept;                  // the owner's: not given away to even out
+    // of a group of what a client owns
+    tl_identity identity;       // whose it is
+    int64_t vanished_tick;      // since when that client is not connected, -1: it is
+    int64_t claim;              // of that client's connection; a later one has a greater one
+    uint32_t holder;            // the owner's: that client's number here, 0: it is not here
+    bool unsent_claim;          // the owner's: to be recorded
+    bool doomed;                // the owner's: to be deleted, nobody will come back
 } tl_group;
 
 enum { TL_GHOSTS_MAX = 256 };

@@ -64,6 +64,15 @@ void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_numb
     tl_write_varint(&r->w, epoch);
 }
 
+void tl_record_group_client(tl_record_writer *r, const tl_group *group)
+{
+    write_op(r, TL_OP_GROUP_CLIENT);
+    tl_write_varint(&r->w, group->id);
+    tl_identity_write(&r->w, &group->identity);
+    tl_write_signed(&r->w, tl_min_i64(group->vanished_tick, r->tick)); // a server that died may have been ahead
+    tl_write_varint(&r->w, (uint64_t)group->claim);
+}
+
 void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick)
 {
     write_op(r, TL_OP_NEED);
@@ -233,6 +242,21 @@ static void read_group(op_reader *o)
     o->m->groups[group].live = true;
     o->m->groups[group].owner = owner;
     o->m->groups[group].changed_tick = o->store_tick;
+}
+
+static void read_group_client(op_reader *o)
+{
+    tl_group_id id = tl_read_varint(&o->r);
+    tl_identity identity = tl_identity_read(&o->r);
+    int64_t vanished_tick = tl_read_signed(&o->r), claim = (int64_t)tl_read_limited(&o->r, INT64_MAX);
+    if (vanished_tick < -1 || vanished_tick > o->tick) o->r.bad = true;
+    int32_t index = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
+    if (index == TL_NONE || passed_over(o, index)) return;
+    tl_group *group = &o->m->groups[index];
+    group->identity = identity;
+    group->vanished_tick = vanished_tick;
+    group->claim = claim;
+    group->changed_tick = o->store_tick;
 }
 
 static void read_group_delete(op_reader *o)
@@ -426,6 +450,7 @@ static void read_op(op_reader *o)
     case TL_OP_GROUP: read_group(o); break;
     case TL_OP_GROUP_DELETE: read_group_delete(o); break;
     case TL_OP_GROUP_GIVE: read_group_give(o); break;
+    case TL_OP_GROUP_CLIENT: read_group_client(o); break;
     case TL_OP_NEED: read_need(o); break;
     case TL_OP_CREATE: read_whole(o, false); break;
     case TL_OP_UPDATE: read_update(o); break;
@@ -434,7 +459,8 @@ static void read_op(op_reader *o)
     case TL_OP_REGROUP: read_whole(o, true); break;
     case TL_OP_REQUEST:
     case TL_OP_RETELL:
-    case TL_OP_RESPONSE: read_post(o, op); break;
+    case TL_OP_RESPONSE:
+    case TL_OP_CLAIM: read_post(o, op); break;
     case TL_OP_LEAVING:
         if (!o->dry && o->events && o->events->leaving) o->events->leaving(o->events->user, o->from);
         break;
@@ -538,6 +564,7 @@ bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *
     tl_record_writer r;
     tl_record_begin(&r, m->kinds, tick, data, capacity);
     tl_record_group(&r, g->id, g->owner);
+    if (g->identity.size || g->vanished_tick >= 0) tl_record_group_client(&r, g);
     for (int32_t i = g->entity_first; i != TL_NONE; i = m->entities[i].group_next) tl_record_create(&r, &m->entities[i], g->id, m->entities[i].carrier_id, m->entities[i].state);
     *size = r.w.size;
     return !r.w.bad;

@@ -24,6 +24,8 @@ typedef enum tl_op {
     TL_OP_RESPONSE = 11,    // to server, bytes
     TL_OP_LEAVING = 12,     // the writer is about to leave: it is given nothing any more
     TL_OP_RETELL = 13,      // to server, bytes: the writer lacks entities; a group of that server's is to be told anew, 0: none yet
+    TL_OP_GROUP_CLIENT = 14, // group, identity, tick since when that client is away (-1: it is connected), its claim
+    TL_OP_CLAIM = 15,       // to server, bytes: a client of that identity is here, give its group
 } tl_op;
 
 typedef struct tl_record_writer {
@@ -37,6 +39,7 @@ void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, v
 void tl_record_group(tl_record_writer *r, tl_group_id group, tl_server_number owner);
 void tl_record_group_delete(tl_record_writer *r, tl_group_id group);
 void tl_record_group_give(tl_record_writer *r, tl_group_id group, tl_server_number to, uint32_t epoch);
+void tl_record_group_client(tl_record_writer *r, const tl_group *group);
 void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch, int64_t tick);
 void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words);
 void tl_record_update(tl_record_writer *r, const tl_entity *e, uint32_t fields, const int64_t *words);

@@ -9,7 +9,7 @@ enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
 tl_server_def tl_server_def_default(void)
 {
     return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000,
-                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60,
+                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .grace_ms = 10000,
                            .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
 
@@ -214,6 +214,7 @@ static void own_tick(tl_server *s, int64_t tick)
     s->tick = tick;
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
     tl_own_settle(s);
+    tl_claims_step(s);
     tl_own_balance(s);
     tl_own_make_record(s);
     tl_own_submit(s);

@@ -129,7 +129,7 @@ static void take_event(tl_server *s, const tl_transport_event *event)
     tl_admission_spend(s, TL_UNITS_DATAGRAM);
     if (event->type == TL_TRANSPORT_CLOSED) {
         forget_guest(s, event->peer);
-        tl_clients_gone(s, event->peer);
+        tl_clients_gone(s, event->peer, true);
         return;
     }
     tl_guest *guest = receive_guest(s, event->peer);

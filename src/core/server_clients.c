@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 enum { SILENCE_SECONDS = 10, REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX, OWNED_AGE_TICKS_MAX = 400 };
-#define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what clients own: it goes when its server goes
 
 static void send_bytes(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
@@ -16,7 +15,7 @@ static tl_server_client *find_client(tl_server *s, tl_peer peer)
     return index ? &s->clients[*index] : NULL;
 }
 
-static tl_server_client *client_by_number(tl_server *s, tl_client_number number)
+tl_server_client *tl_clients_by_number(tl_server *s, tl_client_number number)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++)
         if (s->clients[i].used && s->clients[i].number == number) return &s->clients[i];
@@ -37,12 +36,10 @@ static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *tex
     send_bytes(s, peer, data, w.size);
 }
 
-static void end_client(tl_server *s, tl_server_client *client)
+// `keep`: it may come back; what it owns is kept for a while.
+static void end_client(tl_server *s, tl_server_client *client, bool keep)
 {
-    for (uint32_t i = 0; i < client->owned_count; i++) {
-        tl_entity_ref ref = tl_server_find(s, client->owned[i].id);
-        if (ref != TL_REF_NONE) tl_server_delete_entity(s, ref);
-    }
+    tl_claims_goodbye(s, client, keep);
     tl_session_end(client->session);
     tl_heap_free(&s->heap, client->session, sizeof *client->session);
     tl_map_remove(&s->client_map, client->peer);
@@ -53,40 +50,40 @@ static void end_client(tl_server *s, tl_server_client *client)
     if (s->def.callbacks.client) s->def.callbacks.client(s->def.callbacks.user, s, number, name, false);
 }
 
-static void drop(tl_server *s, tl_server_client *client, tl_result result, const char *text)
+void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, const char *text)
 {
     tl_peer peer = client->peer;
     refuse(s, peer, result, text);
     tl_admission_close(s, peer);
-    end_client(s, client);
+    end_client(s, client, result != TL_ERR_DENIED); // the game's own decision is for good
 }
 
 void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text)
 {
     tl_server_client *client = find_client(s, peer);
     if (client) {
-        drop(s, client, result, text);
+        tl_clients_drop(s, client, result, text);
         return;
     }
     refuse(s, peer, result, text);
     tl_admission_close(s, peer);
 }
 
-void tl_clients_gone(tl_server *s, tl_peer peer)
+void tl_clients_gone(tl_server *s, tl_peer peer, bool keep)
 {
     tl_server_client *client = find_client(s, peer);
-    if (client) end_client(s, client);
+    if (client) end_client(s, client, keep);
 }
 
 void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
 {
     for (uint32_t i = 0; i < s->def.clients_max && s->clients; i++)
-        if (s->clients[i].used) drop(s, &s->clients[i], result, text);
+        if (s->clients[i].used) tl_clients_drop(s, &s->clients[i], result, text);
 }
 
 void tl_server_drop_client(tl_server *s, tl_client_number number, const char *reason)
 {
-    tl_server_client *client = client_by_number(s, number);
+    tl_server_client *client = tl_clients_by_number(s, number);
     if (client == NULL || client->drop_due) return;
     client->drop_due = true;
     snprintf(client->drop_reason, sizeof client->drop_reason, "%s", reason);
@@ -104,7 +101,7 @@ void tl_clients_blame(tl_server *s, tl_entity_id id, const char *reason)
 static void drop_due(tl_server *s)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++)
-        if (s->clients[i].used && s->clients[i].drop_due) drop(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
+        if (s->clients[i].used && s->clients[i].drop_due) tl_clients_drop(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
 }
 
 static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
@@ -128,7 +125,7 @@ static const char *token_text(tl_result result, size_t token_bytes)
 
 static void welcome(tl_server *s, const tl_server_client *client)
 {
-    unsigned char data[64];
+    unsigned char data[64 + TL_SECRET_BYTES];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, TL_WIRE_WELCOME, 1);
     tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
@@ -137,6 +134,8 @@ static void welcome(tl_server *s, const tl_server_client *client)
     tl_write_fixed(&w, (uint64_t)s->def.level_count, 1);
     tl_write_fixed(&w, (uint64_t)s->mirror.tick, 8);
     tl_write_fixed(&w, s->kind_table_bytes, 4);
+    tl_write_varint(&w, client->has_secret ? TL_SECRET_BYTES : 0);
+    if (client->has_secret) tl_write_bytes(&w, client->secret, TL_SECRET_BYTES);
     send_bytes(s, client->peer, data, w.size);
 }
 
@@ -148,7 +147,7 @@ static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *
     tl_clients_close(s, peer, result, text);
 }
 
-static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s)
+static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s, const unsigned char *secret)
 {
     uint32_t index = 0;
     while (index < s->def.clients_max && s->clients[index].used) index++;
@@ -166,6 +165,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
                                  .requests_left = TL_REQUESTS_PER_S, .messages_left = TL_MESSAGES_PER_S, .limits_time_us = s->now_us};
     session->report_time_us = s->now_us;
     TL_ASSERT(tl_map_put(&s->client_map, peer, index));
+    tl_claims_hello(s, client, secret);
     welcome(s, client);
     if (s->def.callbacks.client) s->def.callbacks.client(s->def.callbacks.user, s, client->number, grant->name, true);
 }
@@ -175,7 +175,9 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
     uint32_t version = (uint32_t)tl_read_fixed(r, 2), kbit_s = (uint32_t)tl_read_limited(r, 10000000);
     size_t size = tl_read_limited(r, TL_TOKEN_BYTES_MAX);
     const unsigned char *token = tl_read_bytes(r, size);
-    if (r->bad) return TL_ERR_MALFORMED;
+    size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
+    const unsigned char *secret = secret_bytes ? tl_read_bytes(r, secret_bytes) : NULL;
+    if (r->bad || (secret && secret_bytes != TL_SECRET_BYTES)) return TL_ERR_MALFORMED;
     tl_server_client *known = find_client(s, peer);
     if (known) {
         welcome(s, known);
@@ -190,7 +192,7 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
         tl_admission_spend(s, TL_UNITS_HELLO);
         tl_result result = authorize(s, token, size, &grant);
         if (result == TL_OK)
-            new_client(s, peer, &grant, kbit_s);
+            new_client(s, peer, &grant, kbit_s, secret);
         else
             turn_away(s, peer, result, token_text(result, size));
     }
@@ -227,14 +229,6 @@ static tl_result read_request(const tl_server *s, const void *data, size_t size,
     return TL_OK;
 }
 
-static tl_group_id clients_group(tl_server *s)
-{
-    if (s->client_group && tl_server_owns_group(s, s->client_group)) return s->client_group;
-    tl_group_id id = (uint64_t)s->number << 48 | CLIENT_GROUP_BIT | (uint64_t)s->epoch << 24 | ++s->group_counter;
-    if (tl_server_create_group(s, id, NULL) != TL_OK) return 0;
-    return s->client_group = id;
-}
-
 static tl_result allowed(tl_server *s, tl_policy policy, const tl_request *request)
 {
     if (policy == TL_POLICY_ALLOW) return TL_OK;
@@ -256,9 +250,10 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     tl_result result = tl_created_allowed(s, &client->grant);
     if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
     if (result != TL_OK) return result;
-    tl_entity_def def = {.group = clients_group(s), .kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
+    tl_entity_def def = {.kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
     tl_entity_ref ref;
-    result = def.group ? tl_server_create_entity(s, &def, &ref) : TL_ERR_FULL;
+    result = a->own ? tl_claims_group(s, client, &def.group) : tl_claims_nobodys_group(s, &def.group);
+    if (result == TL_OK) result = tl_server_create_entity(s, &def, &ref);
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
     tl_created_add(s, client->grant.name, a->request.entity);
@@ -298,7 +293,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
 
 static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
 {
-    tl_server_client *client = client_by_number(s, number);
+    tl_server_client *client = tl_clients_by_number(s, number);
     unsigned char data[32];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, request, 4);
@@ -344,6 +339,10 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
 // From other servers' logs: a request for an entity of ours, or the answer to one.
 void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size)
 {
+    if (op == TL_OP_CLAIM) {
+        tl_claims_post(s, from, data, size);
+        return;
+    }
     tl_reader r = tl_reader_make(data, size);
     uint32_t epoch = (uint32_t)tl_read_fixed(&r, 4);
     tl_client_number number = (tl_client_number)tl_read_fixed(&r, 4);
@@ -557,7 +556,7 @@ tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size
     case TL_WIRE_HELLO: return on_hello(s, peer, &r);
     case TL_WIRE_REPORT: return on_report(s, peer, &r);
     case TL_WIRE_BYE:
-        tl_clients_gone(s, peer);
+        tl_clients_gone(s, peer, false);
         tl_admission_close(s, peer);
         return TL_OK;
     default: return TL_ERR_MALFORMED;
@@ -575,6 +574,7 @@ static void send_kinds(tl_server *s, tl_server_client *client)
         if (tl_channel_send(&client->session->channel, TL_MESSAGE_KINDS, s->kind_table + at, size) != TL_OK) return;
         client->kinds_sent++;
     }
+    tl_claims_tell(s, client);
     if (client->session->channel.count == 0) client->ready = true;
 }
 
@@ -591,6 +591,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
     tl_session *session = client->session;
     if (!client->ready) send_kinds(s, client);
     if (client->ready) {
+        tl_claims_tell(s, client);
         look(s, session);
         tl_session_subscribe(session, s->mirror.tick, s->marks);
     }
@@ -612,7 +613,7 @@ void tl_clients_frames(tl_server *s)
         if (!client->used) continue;
         if (client->owned_count && (s->mirror.tick + i) % (s->world.tick_hz / 4 + 1) == 0) hold_owned(s, client);
         if (s->now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull)
-            drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
+            tl_clients_drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
         else
             send_frame(s, client);
     }
@@ -620,11 +621,6 @@ void tl_clients_frames(tl_server *s)
 
 tl_result tl_server_send(tl_server *s, tl_client_number number, const void *data, size_t size)
 {
-    tl_server_client *client = client_by_number(s, number);
+    tl_server_client *client = tl_clients_by_number(s, number);
     return client ? tl_channel_send(&client->session->channel, TL_MESSAGE_USER, data, size) : TL_ERR_NOT_FOUND;
-}
-
-bool tl_clients_is_group(tl_group_id id)
-{
-    return id & CLIENT_GROUP_BIT && id >> 48 != 65534;
 }

@@ -2,7 +2,7 @@
 //
 // A creation is counted from the request until the entity is deleted, whoever owns it and whether or not its creator is
 // still here: it is counted under the creator's name, so one who comes back finds the quota as it was. Each server counts
-// what was created through it; that does not outlive the server (see clients_group()), so a restart begins at nothing.
+// what was created through it; of what it takes over, entities that somebody owns count against him once he is here.
 #include "server_internal.h"
 
 static uint64_t creator_key(const char *name)
@@ -23,15 +23,20 @@ bool tl_created_init(tl_server *s)
     return s->created && tl_map_init(&s->created_map, &s->heap, s->def.created_max) && tl_map_init(&s->creator_map, &s->heap, s->def.created_max);
 }
 
-// Live entities in the groups of what other servers' clients created.
-uint32_t tl_created_elsewhere(const tl_server *s)
+// Live entities in the groups of what clients created, this server's or all others'.
+static uint32_t count_mirrored(const tl_server *s, bool own)
 {
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (group->used && group->owner != s->number && tl_clients_is_group(group->id)) count += (uint32_t)group->entity_count;
+        if (group->used && (group->owner == s->number) == own && tl_claims_is_group(group->id)) count += (uint32_t)group->entity_count;
     }
     return count;
+}
+
+uint32_t tl_created_elsewhere(const tl_server *s)
+{
+    return count_mirrored(s, false);
 }
 
 uint32_t tl_created_count(tl_server *s)
@@ -49,8 +54,7 @@ static bool world_has_room(tl_server *s)
 {
     uint32_t all = tl_created_count(s);
     if (all >= s->def.created_max) return false;
-    int32_t group = tl_mirror_find_group(&s->mirror, s->client_group);
-    uint32_t mirrored = group == TL_NONE ? 0 : (uint32_t)s->mirror.groups[group].entity_count;
+    uint32_t mirrored = count_mirrored(s, true);
     uint32_t unheard = s->created_count > mirrored ? s->created_count - mirrored : 0;
     uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
@@ -104,4 +108,17 @@ void tl_created_sweep(tl_server *s)
         tl_entity_id id = s->created[s->created_swept].id;
         if (tl_mirror_find(&s->mirror, id) == TL_NONE) tl_created_forget(s, id);
     }
+}
+
+void tl_created_take_group(tl_server *s, int32_t group, const char *name)
+{
+    for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
+        tl_created_forget(s, s->mirror.entities[i].id);
+        tl_created_add(s, name, s->mirror.entities[i].id);
+    }
+}
+
+void tl_created_lose_group(tl_server *s, int32_t group)
+{
+    for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) tl_created_forget(s, s->mirror.entities[i].id);
 }

@@ -151,6 +151,7 @@ static void on_loaded(tl_server *s)
     s->state = TL_SERVER_RUNNING;
     s->last_commit_us = s->now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
+    tl_claims_ended(s, s->number, s->stats.committed_tick);
     for (int32_t g = 0; g < s->mirror.group_top; g++)
         if (s->mirror.groups[g].used && s->mirror.groups[g].owner == s->number) tl_own_take_group(s, g);
     tl_aside_loaded(s);
@@ -300,6 +301,7 @@ static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followe
         p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->servers[end->heir].ended_epoch + 1 : 0; // it lived then
         p->ended_tick = end->tick;
     }
+    tl_claims_ended(s, number, end->tick);
     if (end->heir == number) return; // it came back under a new epoch and kept its groups
     if (p->epoch <= end->epoch) p->ended = true;
     if (end->heir == 0) return; // it left in order; who takes what it has left behind will be told

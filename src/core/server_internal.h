@@ -10,6 +10,7 @@
 //   server_aside.c   records of theirs that cannot be read
 //   server_admission.c whom of a transport's peers is listened to, and for how long in a step
 //   server_clients.c sessions: hello, reports, requests, messages, frames
+//   server_claims.c  what clients own: kept while they are away, given back to the same identity
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
 
@@ -109,6 +110,16 @@ typedef struct tl_server_client {
     bool welcome_due;
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
+    // what it owns lies in a group of its own
+    tl_identity identity;
+    unsigned char secret[TL_SECRET_BYTES];
+    bool has_secret;
+    tl_group_id group;    // 0: none yet
+    int64_t claim;        // of this connection to what its identity owns
+    bool claimed;         // all that is to be given back to it has been
+    int64_t claim_tick;   // when it is asked for next
+    bool own_told;        // the client knows what is its
+    uint32_t own_told_count;
     double requests_left, messages_left;
     uint64_t limits_time_us;
     uint32_t kinds_sent; // parts of the table
@@ -185,7 +196,9 @@ struct tl_server {
     tl_server_client *clients;
     tl_map client_map;       // by peer
     tl_client_number next_client;
-    tl_group_id client_group; // holds what clients own
+    tl_group_id client_group; // holds what clients made and do not own
+    int64_t last_claim;
+    bool claims_unsent;      // some group has one to be recorded
     int64_t said_lack_tick;  // -1: not yet
     tl_created *created;
     uint32_t created_count, created_swept;
@@ -263,6 +276,8 @@ uint32_t tl_created_count(tl_server *s); // through all servers, as far as is kn
 tl_result tl_created_allowed(tl_server *s, const tl_grant *grant); // TL_ERR_FULL: a quota is used up
 void tl_created_add(tl_server *s, const char *name, tl_entity_id id);
 void tl_created_forget(tl_server *s, tl_entity_id id);
+void tl_created_take_group(tl_server *s, int32_t group, const char *name); // of what clients created, is here now
+void tl_created_lose_group(tl_server *s, int32_t group);
 void tl_created_sweep(tl_server *s);
 
 // server_aside.c
@@ -285,13 +300,30 @@ void tl_server_say_of_client(tl_server *s, const char *format, ...) __attribute_
 // server_clients.c
 tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size); // TL_ERR_MALFORMED, TL_ERR_STATE: no client's
 void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text); // a client or not; says why
-void tl_clients_gone(tl_server *s, tl_peer peer); // its connection has ended
+void tl_clients_gone(tl_server *s, tl_peer peer, bool keep); // its connection has ended; keep: it may come back
 void tl_clients_frames(tl_server *s);
 void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
 // Has the client that owns an entity dropped, if one does.
 void tl_clients_blame(tl_server *s, tl_entity_id id, const char *reason);
-// Whether a group is one of what some server's clients own.
-bool tl_clients_is_group(tl_group_id id);
+void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, const char *text);
+tl_server_client *tl_clients_by_number(tl_server *s, tl_client_number number);
 void tl_clients_drop_all(tl_server *s, tl_result result, const char *text);
+
+// server_claims.c
+// Whether a group is one of what a client owns.
+bool tl_claims_is_group(tl_group_id id);
+// A client has come; `secret`: that it has shown, NULL: none.
+void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret);
+// The group for what it makes and owns. TL_AGAIN: what it owns is still on its way here. TL_ERR_EXISTS: somebody of the same
+// name has it.
+tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *out);
+tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out); // for what a client makes and does not own: the world's
+void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep); // keep: it may come back
+void tl_claims_step(tl_server *s);                                         // each own tick
+void tl_claims_taken(tl_server *s, int32_t group);                         // is this server's from now on
+void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick);  // a server's clients are away since its last tick
+void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size);
+bool tl_claims_record(tl_server *s, tl_record_writer *r);                  // whether all of it is in the record
+void tl_claims_tell(tl_server *s, tl_server_client *client);               // what is its, through its channel
 
 #endif

@@ -85,9 +85,8 @@ void tl_own_take_group(tl_server *s, int32_t group)
         tl_own_track(s, i);
         if (e->said) tl_carriers_publish_set_down(s, i);
     }
-    // What clients of a server owned goes when that server goes.
-    if (tl_clients_is_group(g->id) && g->id != s->client_group)
-        tl_server_delete_group(s, g->id);
+    if (tl_claims_is_group(g->id))
+        tl_claims_taken(s, group);
     else if (s->def.callbacks.group)
         s->def.callbacks.group(s->def.callbacks.user, s, g->id, true);
 }
@@ -96,6 +95,8 @@ void tl_own_lose_group(tl_server *s, int32_t group)
 {
     tl_group *g = &s->mirror.groups[group];
     g->kept = false;
+    g->holder = 0;
+    if (tl_claims_is_group(g->id)) tl_created_lose_group(s, group);
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];
         tl_heap_free(&s->heap, e->published, state_bytes(s, e));
@@ -122,7 +123,7 @@ tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
     s->mirror.groups[group].unsent_create = true;
     s->groups_created[s->groups_created_count++] = group;
     if (out) *out = id;
-    if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, id, true);
+    if (s->def.callbacks.group && !tl_claims_is_group(id)) s->def.callbacks.group(s->def.callbacks.user, s, id, true);
     return TL_OK;
 }
 
@@ -179,6 +180,7 @@ static uint32_t count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX 
     memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
+        if (tl_claims_is_group(group->id)) continue; // it is where its client is
         if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) counts[group->owner]++;
     }
     return tl_follow_alive_count(s) + 1;
@@ -203,7 +205,7 @@ void tl_own_balance(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_lack_any(group); // whoever has it whole owns it
-        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group) && !leaving && !incomplete)) continue;
+        if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving && !incomplete)) continue;
         tl_server_number to = poorest(s, counts);
         if (to == 0) return;
         if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {

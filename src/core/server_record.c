@@ -160,7 +160,8 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
         tl_record_mark mark = tl_record_here(r);
         tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
         if (tl_record_check(r, mark) != TL_OK) break;
-        if (s->def.callbacks.group) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
+        bool games = !tl_claims_is_group(s->gives[i].group);
+        if (s->def.callbacks.group && games) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
         tl_own_lose_group(s, group);
         s->mirror.groups[group].giving = true;
     }
@@ -176,7 +177,7 @@ static void record_all(tl_server *s, tl_record_writer *r)
     record_needs(s, r);
     record_posts(s, r);
     if (s->state == TL_SERVER_LEAVING) tl_record_leaving(r);
-    bool all = record_groups_created(s, r) && record_entities(s, r);
+    bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r);
     all = record_deletions(s, r) && all;
     all = all && record_groups_deleted(s, r) && record_gives(s, r);
     s->stats.records_split += !all;

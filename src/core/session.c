@@ -3,7 +3,7 @@
 enum {
     COARSEN_SECONDS = 60,
     CHOOSE_EVERY_SECONDS = 5,
-    OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to, once a client has everything
+    OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
 };
 static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
 
@@ -118,7 +118,7 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
 // Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
 static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
 {
-    if (c->s->settled_tick >= 0 && c->opened_entities >= OPEN_ENTITIES_A_TICK) {
+    if (c->opened_entities >= OPEN_ENTITIES_A_TICK) {
         c->deferred = true;
         return;
     }
@@ -182,6 +182,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     }
     uint32_t top = s->subscription_top;
     for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
+    s->deferred = c.deferred;
     if (c.deferred) s->shape_version--; // go on with it in the next tick
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];

@@ -39,7 +39,8 @@ typedef struct tl_session {
     tl_entity_id observer_id; // 0: the free point
     tl_vec3 observer, anchors[TL_LEVELS_MAX];
     tl_vec3 last_observer;
-    bool anchored;
+    bool anchored; // it was subscribed to what it should see
+    bool deferred; // not to all of it yet
     uint32_t shape_version;
     int level_finest;
     // streams

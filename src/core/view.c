@@ -214,6 +214,16 @@ void tl_view_reset(tl_view *v)
     v->shown_tick = -INFINITY;
 }
 
+void tl_view_detach(tl_view *v)
+{
+    for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) {
+        if (v->streams[i].open) tl_view_close_stream(v, i, v->tick);
+        v->streams[i].closed_tick = -1; // handles and closes were the old connection's
+    }
+    v->nack_count = v->nack_next = 0;
+    v->settled_tick = v->settled_told = -1;
+}
+
 // ---- poses ----
 
 tl_view_source tl_view_source_of(const tl_view *v, int32_t entity)

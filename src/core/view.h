@@ -168,8 +168,11 @@ typedef struct tl_view {
 
 size_t tl_view_bytes(uint32_t entities_max);
 tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max);
-// Forgets everything (a new connection); LEFT events for all.
+// Forgets everything (another world); LEFT events for all.
 void tl_view_reset(tl_view *v);
+// The connection has ended, another begins: streams are closed, but all entities stay and go on along their segments. Those
+// that do not come into a stream of the new connection leave once everything of it has arrived.
+void tl_view_detach(tl_view *v);
 
 // Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
 // chunk did not go on from what is held, and there was no room to note it; the others were taken in.

@@ -255,6 +255,19 @@ static double start_tick(const tl_view *v, const tl_view_chunk *chunk, const tl_
     return tl_view_stop_tick(v, entity, op->words, (double)chunk->to_tick);
 }
 
+// Whether a value that is the same at all levels differs from what shows the entity now.
+static bool enters_changed(const tl_view *v, int32_t entity, const tl_chunk_op *op, int level)
+{
+    tl_view_source source = tl_view_source_of(v, entity);
+    if (source.carrier_id != op->carrier_id || source.kind != &v->kinds->kinds[op->kind]) return true;
+    for (int i = 0; i < source.kind->field_count; i++) {
+        const tl_field *field = &source.kind->fields[i];
+        if (field->type < TL_FIELD_INTEGER || !tl_field_at(field, level) || !tl_field_at(field, source.level)) continue;
+        if (memcmp(source.state + field->word, op->words + field->word, (size_t)field->word_count * sizeof *op->words)) return true;
+    }
+    return false;
+}
+
 static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
@@ -266,7 +279,8 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     int32_t known = tl_view_find(v, op->id);
     tl_view_before before = {0};
     if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), false);
-    tl_entity_id carrier_before = known == TL_NONE ? op->carrier_id : tl_view_source_of(v, known).carrier_id;
+    bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE;
+    bool changed = known != TL_NONE && (orphan ? enters_changed(v, known, op, stream->level) : tl_view_source_of(v, known).carrier_id != op->carrier_id);
     empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
     memcpy(state, op->words, state_bytes(v, op->kind));
     stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
@@ -279,7 +293,7 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     bool shows = e->home_stream == (int32_t)chunk->head.handle && e->home_slot == (int32_t)op->slot;
     if (known != TL_NONE && shows) tl_view_after_change(v, &before);
     if (known != TL_NONE && !shows) tl_view_no_change(v, &before);
-    if (carrier_before != op->carrier_id) tl_view_push_event(v, TL_VIEW_CHANGED, e);
+    if (changed) tl_view_push_event(v, TL_VIEW_CHANGED, e);
 }
 
 static bool values_differ(const tl_kind *kind, const int64_t *a, const int64_t *b)

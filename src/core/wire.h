@@ -54,6 +54,7 @@ enum { // messages of the channel
     TL_MESSAGE_KINDS = 1,   // server: a part of the table of kinds
     TL_MESSAGE_REQUEST = 2, // client
     TL_MESSAGE_ANSWER = 3,  // server
+    TL_MESSAGE_OWN = 4,     // server: what is this client's, after it has connected anew
 };
 
 typedef struct tl_frame_head {

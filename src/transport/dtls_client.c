@@ -262,7 +262,7 @@ static void client_close(tl_transport *self)
     free(client);
 }
 
-static const tl_transport_ops ops = {client_poll, client_send, client_flush, client_drop, client_wait_fd, client_close};
+static const tl_transport_ops ops = {client_poll, client_send, client_flush, client_drop, client_wait_fd, client_close, NULL};
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 

@@ -403,7 +403,7 @@ static void server_close(tl_transport *self)
     free(server);
 }
 
-static const tl_transport_ops ops = {server_poll, server_send, server_flush, server_drop, server_wait_fd, server_close};
+static const tl_transport_ops ops = {server_poll, server_send, server_flush, server_drop, server_wait_fd, server_close, NULL};
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@
 #include "tramline/transport.h"
 
 enum {
-    HELLO_EVERY_US = 250000,
+    HELLO_EVERY_US = 100000, // 50 of them until it gives up: two of three may be lost, each way
     HELLO_US_MAX = 5000000,
     SILENCE_US_MAX = 10000000,
     LINK_BUCKETS = 4096,
@@ -359,7 +359,7 @@ static void server_close(tl_transport *transport)
     end_destroy(self);
 }
 
-static const tl_transport_ops server_ops = {server_poll, server_send, flush_nothing, server_drop, no_fd, server_close};
+static const tl_transport_ops server_ops = {server_poll, server_send, flush_nothing, server_drop, no_fd, server_close, NULL};
 
 // ---- a client end ---------------------------------------------------------------------------------------------------
 
@@ -437,7 +437,7 @@ static void client_close(tl_transport *transport)
     end_destroy(self);
 }
 
-static const tl_transport_ops client_ops = {client_poll, client_send, flush_nothing, client_drop, no_fd, client_close};
+static const tl_transport_ops client_ops = {client_poll, client_send, flush_nothing, client_drop, no_fd, client_close, NULL};
 
 // ---- the network ----------------------------------------------------------------------------------------------------
 

@@ -301,6 +301,7 @@ tl_result tl_token_verify(tl_token_verifier *verifier, const char *token, size_t
     if (result != TL_OK) return result;
     if (now_s > grant.expires_s + LEEWAY_S) return TL_ERR_EXPIRED;
     if (now_s < grant.not_before_s - LEEWAY_S) return TL_ERR_DENIED;
+    grant.proven = true;
     *out = grant;
     return TL_OK;
 }

@@ -488,8 +488,9 @@ TEST(the_last_word_arrives)
     destroy_lab(l);
 }
 
-// What a crashed server's clients owned goes, too; their ids are never made again.
-TEST(own_entities_go_with_their_server)
+// What clients of a crashed server owned is kept by its heir for the time of grace, and then goes; their ids are never made
+// again.
+TEST(own_entities_of_a_dead_server)
 {
     lab *l = create_lab();
     connect_friend(l, 0, 0, "friend-0");
@@ -504,6 +505,8 @@ TEST(own_entities_go_with_their_server)
     disconnect_friend(l, 0);
     tl_memory_network_cut(l->nodes[0].network, false);
     run(l, 4);
+    CHECK_EQUAL(tl_client_pose(l->friends[1].client, avatar, 0, false, &pose), TL_OK);
+    run(l, 7);
     CHECK_EQUAL(tl_client_pose(l->friends[1].client, avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(tl_client_pose(l->friends[1].client, l->nodes[0].box_ids[0], 0, false, &pose), TL_OK);
     start_server(l, 0);
@@ -519,7 +522,7 @@ TEST(own_entities_go_with_their_server)
     disconnect_friend(l, 0);
     tl_memory_network_cut(l->nodes[0].network, false);
     start_server(l, 0);
-    run(l, 1);
+    run(l, 11);
     CHECK_EQUAL(tl_client_pose(l->friends[1].client, next, 0, false, &pose), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(tl_server_find(l->nodes[0].server, next), TL_REF_NONE);
     avatar = 0;
@@ -946,7 +949,7 @@ int main(int argc, char **argv)
     RUN(a_request_to_nobody);
     RUN(an_own_entity);
     RUN(the_last_word_arrives);
-    RUN(own_entities_go_with_their_server);
+    RUN(own_entities_of_a_dead_server);
     RUN(what_there_is);
     RUN(groups_that_are_kept_stay);
     RUN(turns_are_worked_out);

@@ -1,0 +1,336 @@
+// What clients own, over their connections: it lies in a group of its client's, which stands in the log with the identity that
+// it belongs to. When the client is away the group is kept for a time of grace, wherever it goes; when somebody of that
+// identity connects, to whichever server, that server claims it from the one that has it.
+//
+// Of several connections of one identity the latest has it: each connection has a claim, a number greater than those of all
+// connections that its server has heard of.
+#include "server_internal.h"
+
+enum {
+    CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
+    ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
+    EXPIRE_PER_S = 4,
+    SILENT_US = 2000000,   // a client's silence that stands in the log, so that an heir counts from its beginning
+    LIST_ENTITIES = 40,    // in one message: each up to 22 bytes
+};
+#define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what a client owns
+
+bool tl_claims_is_group(tl_group_id id)
+{
+    return id & CLIENT_GROUP_BIT && id >> 48 != 65534;
+}
+
+// Of what some client owns, be it nobody who could come back.
+static bool is_client_group(const tl_group *group)
+{
+    if (!group->used || !tl_claims_is_group(group->id)) return false;
+    tl_identity nobodys = tl_identity_nobodys();
+    return !tl_identity_equal(&group->identity, &nobodys);
+}
+
+// The next group of an identity, from `from` on, or TL_NONE. There is hardly ever a second one.
+static int32_t next_of(const tl_server *s, const tl_identity *identity, int32_t from)
+{
+    for (int32_t g = from; identity->size && g < s->mirror.group_top; g++)
+        if (is_client_group(&s->mirror.groups[g]) && tl_identity_equal(&s->mirror.groups[g].identity, identity)) return g;
+    return TL_NONE;
+}
+
+static void note(tl_server *s, tl_group *group)
+{
+    group->unsent_claim = s->claims_unsent = true;
+}
+
+bool tl_claims_record(tl_server *s, tl_record_writer *r)
+{
+    if (!s->claims_unsent) return true;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!group->used || !group->unsent_claim) continue;
+        tl_record_mark mark = tl_record_here(r);
+        if (tl_own_owns(s, g)) tl_record_group_client(r, group);
+        if (tl_record_check(r, mark) != TL_OK) return false;
+        group->unsent_claim = false;
+    }
+    s->claims_unsent = false;
+    return true;
+}
+
+// ---- coming ----
+
+static bool known_seed(const tl_server *s)
+{
+    static const unsigned char none[TL_SECRET_BYTES];
+    return memcmp(s->def.secret_seed, none, sizeof none) != 0;
+}
+
+static int64_t next_claim(tl_server *s, const tl_identity *identity)
+{
+    int64_t claim = tl_max_i64(s->last_claim + 1, s->tick * CLAIMS_PER_TICK);
+    for (int32_t g = next_of(s, identity, 0); g != TL_NONE; g = next_of(s, identity, g + 1))
+        claim = tl_max_i64(claim, s->mirror.groups[g].claim + 1);
+    return s->last_claim = claim;
+}
+
+// A program that connects anew has one connection: what is left of its former one ends.
+static void end_former(tl_server *s, const tl_server_client *client)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        tl_server_client *other = &s->clients[i];
+        if (other->used && other != client && tl_identity_equal(&other->identity, &client->identity))
+            tl_clients_drop(s, other, TL_ERR_EXISTS, "this client has connected anew");
+    }
+}
+
+void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret)
+{
+    client->claimed = true;
+    if (!client->grant.write) return;
+    if (client->grant.proven) {
+        client->identity = tl_identity_of_name(client->grant.name);
+        client->claimed = next_of(s, &client->identity, 0) == TL_NONE;
+    } else if (known_seed(s)) {
+        client->has_secret = true;
+        if (secret)
+            memcpy(client->secret, secret, TL_SECRET_BYTES);
+        else
+            tl_secret_make(s->def.secret_seed, s->epoch, client->number, client->secret);
+        client->identity = tl_identity_of_secret(client->secret);
+        if (secret) end_former(s, client);
+        client->claimed = !secret;
+    }
+    client->claim = next_claim(s, &client->identity);
+}
+
+// ---- giving back ----
+
+static void attach(tl_server *s, tl_server_client *client, int32_t g)
+{
+    tl_group *group = &s->mirror.groups[g];
+    tl_server_client *former = group->holder && group->holder != client->number ? tl_clients_by_number(s, group->holder) : NULL;
+    group->holder = client->number;
+    group->vanished_tick = -1;
+    group->claim = client->claim;
+    note(s, group);
+    if (client->group == 0) client->group = group->id;
+    for (int32_t i = group->entity_first; i != TL_NONE && client->owned_count < TL_OWNED_MAX; i = s->mirror.entities[i].group_next)
+        client->owned[client->owned_count++] = (tl_owned){.id = s->mirror.entities[i].id};
+    tl_created_take_group(s, g, client->grant.name);
+    client->own_told = false;
+    client->own_told_count = 0;
+    if (former) tl_clients_drop(s, former, TL_ERR_EXISTS, "somebody of the same name has connected since");
+}
+
+static void ask_for(tl_server *s, tl_server_client *client, const tl_group *group)
+{
+    unsigned char data[TL_IDENTITY_BYTES_MAX + 16];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_identity_write(&w, &client->identity);
+    tl_write_varint(&w, (uint64_t)client->claim);
+    TL_ASSERT(!w.bad);
+    tl_own_post(s, TL_OP_CLAIM, group->owner, data, w.size);
+}
+
+// Looks for what is the client's: here it is attached; elsewhere it is asked for.
+static void seek(tl_server *s, tl_server_client *client)
+{
+    bool all_here = true;
+    for (int32_t g = next_of(s, &client->identity, 0); g != TL_NONE; g = next_of(s, &client->identity, g + 1)) {
+        tl_group *group = &s->mirror.groups[g];
+        bool here = tl_own_owns(s, g) && group->live;
+        if (here && group->holder == client->number) continue;
+        if (here && (group->holder == 0 || client->claim > group->claim)) {
+            attach(s, client, g);
+            continue;
+        }
+        if (group->vanished_tick < 0 && group->claim > client->claim) {
+            tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
+            return;
+        }
+        all_here = false;
+        if (!here && group->owner != s->number) ask_for(s, client, group);
+    }
+    client->claimed = all_here;
+}
+
+void tl_claims_taken(tl_server *s, int32_t g)
+{
+    tl_group *group = &s->mirror.groups[g];
+    tl_server_client *latest = NULL;
+    group->holder = 0;
+    tl_created_take_group(s, g, "");
+    if (!is_client_group(group)) return;
+    for (uint32_t i = 0; i < s->def.clients_max && group->identity.size; i++) {
+        tl_server_client *client = &s->clients[i];
+        if (!client->used || client->drop_due || !tl_identity_equal(&client->identity, &group->identity)) continue;
+        if (latest == NULL || client->claim > latest->claim) latest = client;
+    }
+    if (latest && latest->claim >= group->claim) {
+        attach(s, latest, g);
+        return;
+    }
+    if (group->vanished_tick < 0) group->vanished_tick = s->mirror.tick;
+    note(s, group);
+}
+
+// Another server has a client of that identity.
+void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size)
+{
+    tl_reader r = tl_reader_make(data, size);
+    tl_identity identity = tl_identity_read(&r);
+    int64_t claim = (int64_t)tl_read_limited(&r, INT64_MAX);
+    if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_alive(s, from)) return; // it is repeated
+    for (int32_t g = next_of(s, &identity, 0); g != TL_NONE; g = next_of(s, &identity, g + 1)) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!tl_own_owns(s, g) || !group->live || (group->holder && claim <= group->claim)) continue;
+        if (tl_server_give_group(s, group->id, from) != TL_OK) continue;
+        tl_server_client *holder = group->holder ? tl_clients_by_number(s, group->holder) : NULL;
+        group->holder = 0;
+        group->claim = claim;
+        if (holder) tl_clients_drop(s, holder, TL_ERR_EXISTS, "this client has connected to another server since");
+    }
+}
+
+void tl_claims_tell(tl_server *s, tl_server_client *client)
+{
+    while (client->claimed && !client->own_told) {
+        unsigned char data[TL_MESSAGE_BYTES_MAX];
+        tl_writer w = tl_writer_make(data, sizeof data);
+        uint32_t end = client->own_told_count + LIST_ENTITIES;
+        if (end > client->owned_count) end = client->owned_count;
+        uint32_t begin = client->own_told_count < end ? client->own_told_count : end;
+        tl_write_varint(&w, end < client->owned_count);
+        tl_write_varint(&w, end - begin);
+        for (uint32_t i = begin; i < end; i++) {
+            int32_t index = tl_mirror_find(&s->mirror, client->owned[i].id);
+            tl_write_varint(&w, client->owned[i].id);
+            tl_write_varint(&w, index == TL_NONE ? 0 : s->mirror.entities[index].kind);
+            tl_write_varint(&w, index == TL_NONE ? 0 : s->mirror.entities[index].carrier_id);
+        }
+        TL_ASSERT(!w.bad);
+        if (tl_channel_send(&client->session->channel, TL_MESSAGE_OWN, data, w.size) != TL_OK) return;
+        client->own_told_count = end;
+        client->own_told = end == client->owned_count;
+    }
+}
+
+// ---- making ----
+
+static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder, tl_group_id *out)
+{
+    tl_group_id id = (uint64_t)s->number << 48 | CLIENT_GROUP_BIT | (uint64_t)s->epoch << 24 | ++s->group_counter;
+    tl_result result = tl_server_create_group(s, id, NULL);
+    if (result != TL_OK) return result;
+    tl_group *group = &s->mirror.groups[tl_mirror_find_group(&s->mirror, id)];
+    group->identity = *identity;
+    group->holder = holder;
+    group->claim = claim;
+    note(s, group);
+    *out = id;
+    return TL_OK;
+}
+
+tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
+{
+    tl_result result = TL_OK;
+    tl_identity nobodys = tl_identity_nobodys();
+    if (!s->client_group || !tl_server_owns_group(s, s->client_group)) result = create_group(s, &nobodys, 0, 0, &s->client_group);
+    *out = s->client_group;
+    return result;
+}
+
+tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *out)
+{
+    *out = client->group;
+    if (!client->claimed) return TL_AGAIN;
+    if (client->group && tl_server_owns_group(s, client->group)) return TL_OK;
+    if (next_of(s, &client->identity, 0) != TL_NONE) return TL_ERR_EXISTS;
+    tl_result result = create_group(s, &client->identity, client->claim, client->number, &client->group);
+    *out = client->group;
+    return result;
+}
+
+// ---- going ----
+
+static int64_t silent_us(const tl_server *s, const tl_server_client *client)
+{
+    return s->now_us > client->session->report_time_us ? (int64_t)(s->now_us - client->session->report_time_us) : 0;
+}
+
+static int64_t heard_tick(const tl_server *s, const tl_server_client *client)
+{
+    return tl_max_i64(0, s->tick - silent_us(s, client) * s->world.tick_hz / 1000000);
+}
+
+// It is away since that tick.
+static void vanish(tl_server *s, tl_group *group, int64_t tick)
+{
+    group->holder = 0;
+    group->vanished_tick = tl_max_i64(tick, 0);
+    note(s, group);
+}
+
+void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
+{
+    if (client->group == 0) return;
+    keep = keep && client->identity.size;
+    for (uint32_t i = 0; !keep && i < client->owned_count; i++) {
+        tl_entity_ref ref = tl_server_find(s, client->owned[i].id);
+        if (ref != TL_REF_NONE) tl_server_delete_entity(s, ref);
+    }
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!is_client_group(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
+        vanish(s, group, heard_tick(s, client));
+        group->doomed = !keep;
+    }
+}
+
+void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
+{
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!is_client_group(group) || group->owner != owner || group->vanished_tick >= 0) continue;
+        if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > tick) continue; // it shows what came later
+        group->vanished_tick = tl_max_i64(tick, 0);
+    }
+}
+
+// Whether a client that owns something is silent stands in the log, too: its server may be the next to fall.
+static void note_silence(tl_server *s, const tl_server_client *client)
+{
+    int32_t g = client->group ? tl_mirror_find_group(&s->mirror, client->group) : TL_NONE;
+    if (g == TL_NONE || s->mirror.groups[g].holder != client->number) return;
+    tl_group *group = &s->mirror.groups[g];
+    bool silent = silent_us(s, client) > SILENT_US;
+    if (silent == (group->vanished_tick >= 0)) return;
+    group->vanished_tick = silent ? heard_tick(s, client) : -1;
+    note(s, group);
+}
+
+static void expire(tl_server *s)
+{
+    int64_t grace_ticks = (int64_t)s->def.grace_ms * s->world.tick_hz / 1000;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!is_client_group(group) || group->holder || !tl_own_owns(s, g)) continue;
+        if (group->vanished_tick < 0) vanish(s, group, s->tick); // an older record of its own says that it is here
+        if (group->doomed || group->vanished_tick + grace_ticks < s->tick) tl_server_delete_group(s, group->id); // if not now, next time
+    }
+}
+
+void tl_claims_step(tl_server *s)
+{
+    if (s->state != TL_SERVER_RUNNING) return;
+    int64_t hz = s->world.tick_hz;
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        tl_server_client *client = &s->clients[i];
+        if (!client->used || client->claimed || client->drop_due || s->tick < client->claim_tick) continue;
+        client->claim_tick = s->tick + tl_max_i64(1, hz / ASK_PER_S);
+        seek(s, client);
+    }
+    if (s->tick % tl_max_i64(1, hz / EXPIRE_PER_S) != 0) return;
+    for (uint32_t i = 0; i < s->def.clients_max; i++)
+        if (s->clients[i].used) note_silence(s, &s->clients[i]);
+    expire(s);
+}
