@@ -103,7 +103,8 @@ TL_API bool tl_client_next_event(tl_client *client, tl_client_event *out);
 
 // Where it looks from: an entity (a cabin, an avatar), or a free point.
 TL_API void tl_client_observe_entity(tl_client *client, tl_entity_id entity);
-TL_API void tl_client_observe_point(tl_client *client, tl_vec3 point);
+// TL_ERR_OUTSIDE: the point is not within TL_WORLD_LIMIT_M, or not finite; it stays where it was.
+TL_API tl_result tl_client_observe_point(tl_client *client, tl_vec3 point);
 
 // Server time now, in ticks with a fraction; what a display should show is about two ticks behind it.
 TL_API double tl_client_server_tick(const tl_client *client, uint64_t now_us);

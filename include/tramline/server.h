@@ -173,13 +173,13 @@ typedef struct tl_entity_def {
 // tl_server_check_carrier(). TL_ERR_FULL: entities_max. It shows at the next tick.
 TL_API tl_result tl_server_create_entity(tl_server *server, const tl_entity_def *def, tl_entity_ref *out);
 TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity);
-// What the entity does at this tick. TL_ERR_INVALID: not finite, or beyond its carrier's reach. A field is published only if what was published of it no longer holds.
+// What the entity does at this tick. TL_ERR_OUTSIDE: not within TL_WORLD_LIMIT_M. TL_ERR_INVALID: not finite, or beyond its carrier's reach. A field is published only if what was published of it no longer holds.
 TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
 // The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given, and
 // the spins of rotations that are linear, are worked out from the sets before. An entity whose velocity was worked out, and
 // that is not set for three ticks or a sixth of a second, stands still where it was set last: who sets more seldom gives
 // velocities. Entities that are not (or no longer) this server's are passed over; gives how many were set. NaN is refused
-// for that entity, and so is a place beyond its carrier's reach.
+// for that entity, and so is a place beyond its carrier's reach or outside of the world (TL_WORLD_LIMIT_M).
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
 // Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame. Else as below.

@@ -44,7 +44,8 @@ extern "C" {
     X(TL_ERR_NO_SPACE, "no space is left; free some and it goes on")                                                   \
     X(TL_ERR_CORRUPT, "the stored data is damaged; restore it from a copy ('tramline inspect' says what is sound)")    \
     X(TL_ERR_IO, "input or output failed; the system's log may say why")                                               \
-    X(TL_ERR_MEMORY, "out of memory; lower the limits in the definition")
+    X(TL_ERR_MEMORY, "out of memory; lower the limits in the definition")                                              \
+    X(TL_ERR_OUTSIDE, "outside of the world: a coordinate is beyond 33'554'432 m (TL_WORLD_LIMIT_M)")
 
 #define TL_RESULT_ENUM(name, text) name,
 typedef enum tl_result { TL_RESULTS(TL_RESULT_ENUM) TL_RESULT_COUNT } tl_result;
@@ -78,6 +79,10 @@ typedef uint64_t tl_group_id;
 typedef uint16_t tl_server_number;
 
 enum {
+    // No coordinate of a place is further than this from the origin, 2^25 m: that is what the tiles cover. Up to there places
+    // are as exact as anywhere: quanta are integers, and a double still resolves 7.5 nm. What moves on beyond it (a segment
+    // that goes on by itself) is shown all the same.
+    TL_WORLD_LIMIT_M = 1 << 25,
     TL_LEVELS_MAX = 12,           // levels of the pyramid
     TL_FIELDS_MAX = 16,           // fields of a kind
     TL_KINDS_MAX = 64,            // kinds of a world

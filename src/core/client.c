@@ -534,12 +534,13 @@ void tl_client_observe_entity(tl_client *c, tl_entity_id entity)
     c->observes_entity = c->observer_set = true;
 }
 
-void tl_client_observe_point(tl_client *c, tl_vec3 point)
+tl_result tl_client_observe_point(tl_client *c, tl_vec3 point)
 {
-    if (!tl_vec3_valid(point)) return;
+    if (!tl_place_valid(point)) return TL_ERR_OUTSIDE;
     c->observer = point;
     c->observes_entity = false;
     c->observer_set = true;
+    return TL_OK;
 }
 
 double tl_client_server_tick(const tl_client *c, uint64_t now_us)

@@ -24,7 +24,8 @@ static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id 
     if (type != TL_REQUEST_DELETE) {
         const tl_kind *kind = &c->kinds.kinds[kind_number];
         int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
-        if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+        tl_result good = tl_values_check(kind, values);
+        if (good != TL_OK) return good;
         for (int i = 0; i < kind->field_count; i++)
             if (values->mask >> i & 1) tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
         tl_write_varint(&w, (uint64_t)kind_number);
@@ -69,7 +70,9 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     if (c->state != TL_CLIENT_LIVE && c->state != TL_CLIENT_RECONNECTING) return TL_ERR_STATE;
     if (o == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &c->kinds.kinds[o->kind];
-    if (!tl_values_valid(kind, values) || !(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
+    tl_result good = tl_values_check(kind, values);
+    if (good != TL_OK) return good;
+    if (!(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
     uint32_t changed = 0;
     if (carrier != o->carrier || o->unset) {
         for (int i = 0; i < kind->field_count; i++)

@@ -22,6 +22,7 @@ enum {
     TL_STATE_WORDS_MAX = 512,
     TL_SHIFT_MAX = 20, // the finest quantum: 2^-20
     TL_TILE_SHIFT = 6, // tiles of level 0 are 2^6 m wide
+    TL_TILE_EDGE = TL_WORLD_LIMIT_M >> TL_TILE_SHIFT, // so many of them on each side of the origin
     TL_KIND_TABLE_BYTES_MAX = 48 * 1024,
 };
 

@@ -1,7 +1,7 @@
 // Cells and the tick; streams are in stream.c.
 #include "stream.h"
 
-enum { CELL_LIMIT = (1 << 19) - 1, CROSSING = TL_RANKS_MAX };
+enum { CROSSING = TL_RANKS_MAX };
 static const double CROSSING_MARGIN_M = 1; // an entity stays in its cell until it is so far outside
 
 size_t tl_pyramid_bytes(uint32_t cells_max)
@@ -87,12 +87,25 @@ void tl_pyramid_free_cell(tl_pyramid *p, int32_t index)
     }
 }
 
+// What moves on beyond the world's limit is in a cell at the edge: those reach as far as there is anything.
+static void cell_bounds(const tl_cell *cell, double low[3], double high[3])
+{
+    double width = tl_level_tile_m(cell->size);
+    int32_t edge = TL_TILE_EDGE >> cell->size;
+    const int32_t at[3] = {cell->x, cell->y, cell->z};
+    for (int axis = 0; axis < 3; axis++) {
+        low[axis] = at[axis] == -edge ? -INFINITY : at[axis] * width;
+        high[axis] = at[axis] == edge - 1 ? INFINITY : (at[axis] + 1) * width;
+    }
+}
+
 double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point)
 {
-    double width = tl_level_tile_m(cell->size), d2 = 0;
-    const double low[3] = {cell->x * width, cell->y * width, cell->z * width}, at[3] = {point.x, point.y, point.z};
+    double low[3], high[3], d2 = 0;
+    const double at[3] = {point.x, point.y, point.z};
+    cell_bounds(cell, low, high);
     for (int axis = 0; axis < 3; axis++) {
-        double d = at[axis] < low[axis] ? low[axis] - at[axis] : at[axis] > low[axis] + width ? at[axis] - low[axis] - width : 0;
+        double d = at[axis] < low[axis] ? low[axis] - at[axis] : at[axis] > high[axis] ? at[axis] - high[axis] : 0;
         d2 += d * d;
     }
     return sqrt(d2);
@@ -101,7 +114,7 @@ double tl_cell_distance_m(const tl_cell *cell, tl_vec3 point)
 static int32_t tile_of(double metres)
 {
     double tile = floor(metres * tl_power(-TL_TILE_SHIFT));
-    return (int32_t)fmin(fmax(tile, -CELL_LIMIT), CELL_LIMIT);
+    return (int32_t)fmin(fmax(tile, -TL_TILE_EDGE), TL_TILE_EDGE - 1);
 }
 
 // ---- the wheel ----
@@ -130,14 +143,14 @@ static void schedule_crossing(tl_pyramid *p, int32_t index, tl_vec3 position)
     tl_entity *e = &p->mirror->entities[index];
     const tl_cell *cell = &p->cells[e->cell];
     tl_vec3 velocity = tl_velocity_of(e->state, p->kinds->kinds[e->kind].fields[0].shift[0], p->kinds);
-    double width = tl_level_tile_m(0), seconds = (double)(TL_WHEEL_TICKS - 8) / p->kinds->tick_hz;
+    double low[3], high[3], seconds = (double)(TL_WHEEL_TICKS - 8) / p->kinds->tick_hz;
     const double at[3] = {position.x, position.y, position.z}, v[3] = {velocity.x, velocity.y, velocity.z};
-    const double low[3] = {cell->x * width, cell->y * width, cell->z * width};
+    cell_bounds(cell, low, high);
     bool moves = false;
     for (int axis = 0; axis < 3; axis++) {
         if (v[axis] == 0) continue;
         moves = true;
-        double edge = v[axis] > 0 ? low[axis] + width + CROSSING_MARGIN_M - at[axis] : at[axis] - low[axis] + CROSSING_MARGIN_M;
+        double edge = v[axis] > 0 ? high[axis] + CROSSING_MARGIN_M - at[axis] : at[axis] - low[axis] + CROSSING_MARGIN_M;
         seconds = fmin(seconds, edge / fabs(v[axis]));
     }
     if (!moves) {

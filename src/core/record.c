@@ -218,6 +218,10 @@ static const tl_kind *read_kind(op_reader *o, int *number)
 static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
 {
     tl_fields_read(&o->r, kind, o->kinds, o->tick, fields, o->words);
+    for (int i = 0; i < kind->field_count && !o->r.bad; i++) {
+        const tl_field *field = &kind->fields[i];
+        if (fields >> i & 1 && field->type == TL_FIELD_POSITION && !tl_place_words_valid(field, o->words + field->word)) o->r.bad = true;
+    }
 }
 
 // While loading, a group whose checkpoint is as new as the record has these changes already.

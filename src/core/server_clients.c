@@ -280,9 +280,10 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
         forget_owned(client, a->request.entity);
         return tl_server_delete_entity(s, (tl_entity_ref)index);
     }
-    if (!tl_state_accept(kind, &s->kinds, a->words, a->request.values.mask, s->tick)) {
+    result = tl_state_accept(kind, &s->kinds, a->words, a->request.values.mask, s->tick);
+    if (result != TL_OK) {
         s->stats.states_refused++;
-        return TL_ERR_INVALID;
+        return result;
     }
     int64_t words[TL_STATE_WORDS_MAX];
     memcpy(words, e->published, (size_t)kind->word_count * sizeof *words);
@@ -418,7 +419,7 @@ static void read_observer(tl_reader *r, report *p)
         return;
     }
     p->observer.x = read_double(r), p->observer.y = read_double(r), p->observer.z = read_double(r);
-    if (!tl_vec3_valid(p->observer)) r->bad = true;
+    if (!tl_place_valid(p->observer)) r->bad = true;
 }
 
 // The client hears of it, once a second at most, as an answer to no request of its.
@@ -464,8 +465,8 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
             // What is committed is read at the tick of its record, not at the one that the client named.
-            bool good = tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick);
-            tl_result result = good ? tl_own_set_words(s, index, carrier, words, tl_fields_all(kind)) : TL_ERR_INVALID;
+            tl_result result = tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick);
+            if (result == TL_OK) result = tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
             if (result != TL_OK) refuse_state(s, client, owned, result);
         }
     }

@@ -233,7 +233,9 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     if (running(s) != TL_OK) return TL_ERR_STATE;
     if (def->kind < 0 || def->kind >= s->kinds.count) return TL_ERR_INVALID;
     const tl_kind *kind = &s->kinds.kinds[def->kind];
-    if (!(def->values.mask & 1) || !tl_values_valid(kind, &def->values)) return TL_ERR_INVALID;
+    if (!(def->values.mask & 1)) return TL_ERR_INVALID;
+    tl_result values = tl_values_check(kind, &def->values);
+    if (values != TL_OK) return values;
     int32_t group = tl_mirror_find_group(&s->mirror, def->group), index;
     if (group == TL_NONE) return TL_ERR_NOT_FOUND;
     if (!tl_own_owns(s, group)) return TL_ERR_DENIED;
@@ -285,7 +287,8 @@ tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values
     tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
-    if (!tl_values_valid(kind, values)) return TL_ERR_INVALID;
+    tl_result good = tl_values_check(kind, values);
+    if (good != TL_OK) return good;
     if (values->mask & 1 && e->published_carrier && !tl_carriers_reach(s, e->published_carrier, values->fields[0].position)) return TL_ERR_INVALID;
     uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
     if (values->mask & 1) s->truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
@@ -301,7 +304,9 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
     tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) return TL_ERR_NOT_FOUND;
     const tl_kind *kind = &s->kinds.kinds[e->kind];
-    if (!(values->mask & 1) || !tl_values_valid(kind, values)) return TL_ERR_INVALID;
+    if (!(values->mask & 1)) return TL_ERR_INVALID;
+    tl_result good = tl_values_check(kind, values);
+    if (good != TL_OK) return good;
     tl_result rides = tl_carriers_check(s, (int32_t)ref, carrier, values->fields[0].position, NULL, 0);
     if (rides != TL_OK) return rides;
     for (int i = 0; i < kind->field_count; i++)

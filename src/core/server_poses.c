@@ -29,7 +29,7 @@ static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind
 static bool set_pose(tl_server *s, tl_entity_ref ref, tl_vec3 position, const tl_vec3 *given_velocity, const tl_quat *rotation)
 {
     tl_entity *e = tl_own_entity(s, ref);
-    if (e == NULL || !tl_vec3_valid(position) || (given_velocity && !tl_vec3_valid(*given_velocity)) || (rotation && !tl_quat_valid(*rotation))) return false;
+    if (e == NULL || !tl_place_valid(position) || (given_velocity && !tl_rate_valid(*given_velocity)) || (rotation && !tl_quat_valid(*rotation))) return false;
     if (e->published_carrier && !tl_carriers_reach(s, e->published_carrier, position)) return false;
     tl_vec3 velocity = given_velocity ? *given_velocity : velocity_between(s, ref, position);
     const tl_kind *kind = &s->kinds.kinds[e->kind];

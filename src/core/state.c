@@ -67,10 +67,15 @@ tl_quat tl_heading(tl_vec3 velocity)
 
 // ---- from values ----
 
-bool tl_vec3_valid(tl_vec3 v)
+bool tl_place_valid(tl_vec3 place)
 {
-    double limit = tl_power(TL_POSITION_BITS_MAX);
-    return fabs(v.x) < limit && fabs(v.y) < limit && fabs(v.z) < limit;
+    return fabs(place.x) <= TL_WORLD_LIMIT_M && fabs(place.y) <= TL_WORLD_LIMIT_M && fabs(place.z) <= TL_WORLD_LIMIT_M;
+}
+
+bool tl_rate_valid(tl_vec3 rate)
+{
+    static const double LIMIT = 0x1p31;
+    return fabs(rate.x) < LIMIT && fabs(rate.y) < LIMIT && fabs(rate.z) < LIMIT;
 }
 
 bool tl_quat_valid(tl_quat q)
@@ -133,24 +138,33 @@ bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *w
     return true;
 }
 
-bool tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick)
+bool tl_place_words_valid(const tl_field *field, const int64_t *words)
+{
+    int64_t limit = tl_shift_round(TL_WORLD_LIMIT_M, -field->shift[0]);
+    for (int axis = 0; axis < 3; axis++)
+        if (words[1 + axis] > limit || words[1 + axis] < -limit) return false;
+    return true;
+}
+
+tl_result tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick)
 {
     for (int i = 0; i < kind->field_count; i++) {
         const tl_field *field = &kind->fields[i];
         const int64_t *w = words + field->word;
         if (!(fields >> i & 1)) continue;
-        if (!tl_field_valid(field, kinds, w, 0, tick)) return false;
+        if (!tl_field_valid(field, kinds, w, 0, tick)) return TL_ERR_INVALID;
         if (field->type != TL_FIELD_POSITION) continue;
         int shift = field->shift[0];
-        if (!tl_vec3_valid(tl_position_at(w, shift, kinds, (double)w[0])) || !tl_vec3_valid(tl_position_at(w, shift, kinds, (double)tick))) return false;
+        bool inside = tl_place_words_valid(field, w) && tl_place_valid(tl_position_at(w, shift, kinds, (double)tick));
+        if (!inside) return TL_ERR_OUTSIDE;
     }
-    return true;
+    return TL_OK;
 }
 
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear)
 {
     double p_scale = tl_power(shift), v_scale = linear ? tl_power(shift + kinds->rate_shift) / kinds->tick_hz : 0;
-    double p_max = tl_power(TL_POSITION_BITS_MAX + 1), v_max = tl_power(TL_VELOCITY_BITS_MAX) * v_scale;
+    double p_max = TL_WORLD_LIMIT_M, v_max = tl_power(TL_VELOCITY_BITS_MAX) * v_scale;
     const double p[3] = {position.x, position.y, position.z}, v[3] = {velocity_mps.x, velocity_mps.y, velocity_mps.z};
     for (int axis = 0; axis < 3; axis++) {
         words[1 + axis] = llround(fmin(fmax(p[axis], -p_max), p_max) * p_scale);

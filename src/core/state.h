@@ -11,21 +11,23 @@ typedef struct tl_origin {
 } tl_origin;
 
 enum {
-    TL_POSITION_BITS_MAX = 31, // |metres| < 2^31, so that the finest quanta at the finest rate stay within 62 bits
+    TL_POSITION_BITS_MAX = 31, // words: |metres| <= 2^32, so that the finest quanta at the finest rate stay within 62 bits
     TL_VELOCITY_BITS_MAX = 20, // |m/s| < 2^20
 };
 
 // ---- from values ----
-// Finite, and within the limits above.
-bool tl_vec3_valid(tl_vec3 v);
+bool tl_place_valid(tl_vec3 place); // finite, and within TL_WORLD_LIMIT_M
+bool tl_rate_valid(tl_vec3 rate);   // finite, and < 2^31 (what is faster than words can say is clamped)
 #define TL_QUAT_LENGTH2_MARGIN 2e-3
 bool tl_quat_valid(tl_quat q); // finite, of length 1 within 1e-3
 // Whether words from outside stay within the limits: one field's, and those of all that the level sends.
 bool tl_field_valid(const tl_field *field, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
 bool tl_state_valid(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, int level, int64_t tick);
-// Whether those fields of level 0, from a client, may be committed at `tick` or later: valid then, and within the world both
-// where the segment starts and at `tick`.
-bool tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick);
+// Whether the words of a place at level 0, as records have them, start within the world.
+bool tl_place_words_valid(const tl_field *field, const int64_t *words);
+// Whether those fields of level 0, from a client, may be committed at `tick` or later: TL_ERR_INVALID: not valid then;
+// TL_ERR_OUTSIDE: not within the world both where the segment starts and at `tick`.
+tl_result tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, uint32_t fields, int64_t tick);
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position, tl_vec3 velocity_mps, bool linear);
 void tl_rotation_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, tl_quat rotation, tl_vec3 rate_rad_s, bool heading);
 void tl_scalar_set(int64_t *words, const tl_field *field, const tl_kinds *kinds, int64_t tick, double value, double rate);

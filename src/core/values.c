@@ -1,28 +1,29 @@
 #include "values.h"
 
-bool tl_values_valid(const tl_kind *kind, const tl_values *values)
+tl_result tl_values_check(const tl_kind *kind, const tl_values *values)
 {
-    if (values->mask >> kind->field_count) return false;
+    if (values->mask >> kind->field_count) return TL_ERR_INVALID;
     for (int i = 0; i < kind->field_count; i++) {
         const tl_value *v = &values->fields[i];
         if (!(values->mask >> i & 1)) continue;
         switch (kind->fields[i].type) {
         case TL_FIELD_POSITION:
-            if (!tl_vec3_valid(v->position) || !tl_vec3_valid(v->velocity)) return false;
+            if (!tl_rate_valid(v->velocity) || isnan(v->position.x + v->position.y + v->position.z)) return TL_ERR_INVALID;
+            if (!tl_place_valid(v->position)) return TL_ERR_OUTSIDE;
             break;
         case TL_FIELD_ROTATION:
-            if (!tl_quat_valid(v->rotation) || !tl_vec3_valid(v->spin)) return false;
+            if (!tl_quat_valid(v->rotation) || !tl_rate_valid(v->spin)) return TL_ERR_INVALID;
             break;
         case TL_FIELD_SCALAR:
-            if (!isfinite(v->scalar) || !isfinite(v->rate)) return false;
+            if (!isfinite(v->scalar) || !isfinite(v->rate)) return TL_ERR_INVALID;
             break;
         case TL_FIELD_BYTES:
-            if (v->size > (size_t)kind->fields[i].bytes_max || (v->size && v->bytes == NULL)) return false;
+            if (v->size > (size_t)kind->fields[i].bytes_max || (v->size && v->bytes == NULL)) return TL_ERR_INVALID;
             break;
         default: break;
         }
     }
-    return true;
+    return TL_OK;
 }
 
 static tl_vec3 place_velocity(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds)

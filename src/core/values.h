@@ -6,7 +6,8 @@
 #include "tramline/values.h"
 
 // Whether the fields that are given can be taken: finite, within limits.
-bool tl_values_valid(const tl_kind *kind, const tl_values *values);
+// TL_ERR_OUTSIDE: a place is not within TL_WORLD_LIMIT_M. TL_ERR_INVALID: something else is out of its range.
+tl_result tl_values_check(const tl_kind *kind, const tl_values *values);
 // Sets the words of one field as of `tick`. `velocity_mps` is that of the place, for a rotation along the heading.
 void tl_value_set(int64_t *words, const tl_kind *kind, int field, const tl_kinds *kinds, int64_t tick, const tl_value *value);
 // Fields of `values` whose published words do not hold at `tick`, as a mask.

@@ -1,4 +1,5 @@
 #include "wire.h"
+#include "kinds.h"
 
 void tl_frame_head_write(tl_writer *w, const tl_frame_head *head)
 {
@@ -96,10 +97,10 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
     tl_write_varint(w, head->size);
 }
 
-static int32_t read_tile(tl_reader *r)
+static int32_t read_tile(tl_reader *r, int size)
 {
-    int64_t at = tl_read_signed(r);
-    if (at < -(1 << 20) || at > 1 << 20) r->bad = true;
+    int64_t at = tl_read_signed(r), edge = TL_TILE_EDGE >> size;
+    if (at < -edge || at >= edge) r->bad = true;
     return r->bad ? 0 : (int32_t)at;
 }
 
@@ -112,8 +113,11 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
         int rank = (int)tl_read_fixed(r, 1);
         head->tile_size = rank / 2;
         head->level = rank / 2 + rank % 2;
-        if (head->level >= TL_LEVELS_MAX) r->bad = true;
-        head->x = read_tile(r), head->y = read_tile(r), head->z = read_tile(r);
+        if (head->level >= TL_LEVELS_MAX) {
+            r->bad = true;
+            return;
+        }
+        head->x = read_tile(r, head->tile_size), head->y = read_tile(r, head->tile_size), head->z = read_tile(r, head->tile_size);
     } else {
         head->from_width = flags & TL_CHUNK_FULL ? TL_FROM_FULL : TL_FROM_BYTE;
         head->from = flags & TL_CHUNK_FULL ? (uint32_t)tl_read_limited(r, 0xffffffffu) : (uint32_t)tl_read_fixed(r, 1);

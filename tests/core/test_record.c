@@ -218,6 +218,24 @@ TEST(what_is_malformed_changes_nothing)
     world_destroy(w);
 }
 
+// A place may be at the world's limit, and no further, wherever the record comes from.
+TEST(a_place_outside_of_the_world_is_malformed)
+{
+    for (int beyond = 0; beyond < 2; beyond++) {
+        world *w = world_create(10, 0, 5);
+        world_step(w);
+        tl_record_writer r;
+        tl_entity e = {.id = (uint64_t)1 << 48 | 900, .kind = WORLD_WALKER};
+        int64_t words[TL_STATE_WORDS_MAX] = {0};
+        words[3] = -tl_shift_round(TL_WORLD_LIMIT_M, -w->kinds.kinds[WORLD_WALKER].fields[0].shift[0]) - beyond;
+        tl_record_begin(&r, &w->kinds, w->tick + 1, w->record, WORLD_RECORD_BYTES_MAX);
+        tl_record_create(&r, &e, (uint64_t)1 << 48 | 1, 0, words);
+        CHECK_EQUAL(tl_record_apply(&w->mirror, 1, w->tick + 1, w->record, r.w.size, false, NULL), beyond ? TL_ERR_MALFORMED : TL_OK);
+        CHECK_EQUAL(tl_state_accept(&w->kinds.kinds[WORLD_WALKER], &w->kinds, words, 1, 5), beyond ? TL_ERR_OUTSIDE : TL_OK);
+        world_destroy(w);
+    }
+}
+
 TEST(a_record_of_another_tick_is_refused)
 {
     world *w = world_create(100, 0, 1);
@@ -447,6 +465,7 @@ int main(void)
     RUN(every_op_does_what_it_says);
     RUN(needs_are_found_at_the_front);
     RUN(what_is_malformed_changes_nothing);
+    RUN(a_place_outside_of_the_world_is_malformed);
     RUN(a_record_of_another_tick_is_refused);
     RUN(a_full_mirror_says_so);
     RUN(checkpoints_and_the_log_give_the_world);

@@ -21,9 +21,9 @@ TEST(invalid_values_are_refused)
     const tl_kind *body = &kinds.kinds[WORLD_BODY], *sign = &kinds.kinds[WORLD_SIGN];
     tl_values values = {.mask = 15};
     values.fields[1].rotation = (tl_quat){0, 0, 0, 1};
-    CHECK(tl_values_valid(body, &values));
+    CHECK_EQUAL(tl_values_check(body, &values), TL_OK);
     values.mask = 31;
-    CHECK(!tl_values_valid(body, &values));
+    CHECK(tl_values_check(body, &values) != TL_OK);
     const double bad[] = {NAN, INFINITY, -INFINITY};
     for (int i = 0; i < 3; i++) {
         tl_values v = {.mask = 15};
@@ -32,21 +32,21 @@ TEST(invalid_values_are_refused)
         for (int p = 0; p < 6; p++) {
             double before = *places[p];
             *places[p] = bad[i];
-            CHECK(!tl_values_valid(body, &v));
+            CHECK(tl_values_check(body, &v) != TL_OK);
             *places[p] = before;
-            CHECK(tl_values_valid(body, &v));
+            CHECK_EQUAL(tl_values_check(body, &v), TL_OK);
         }
         v.fields[2].scalar = bad[i];
         v.mask = 11; // what is not given does not count
-        CHECK(tl_values_valid(body, &v));
+        CHECK_EQUAL(tl_values_check(body, &v), TL_OK);
     }
     values = (tl_values){.mask = 2};
     values.fields[1] = (tl_value){.bytes = "abc", .size = 22};
-    CHECK(!tl_values_valid(sign, &values));
+    CHECK(tl_values_check(sign, &values) != TL_OK);
     values.fields[1] = (tl_value){.bytes = NULL, .size = 3};
-    CHECK(!tl_values_valid(sign, &values));
+    CHECK(tl_values_check(sign, &values) != TL_OK);
     values.fields[1] = (tl_value){.bytes = NULL, .size = 0};
-    CHECK(tl_values_valid(sign, &values));
+    CHECK_EQUAL(tl_values_check(sign, &values), TL_OK);
 }
 
 static void check_shows(const int64_t *words, const tl_kind *kind, int64_t tick, const tl_values *truth, double share)
@@ -92,7 +92,7 @@ static void ride(uint64_t seed, double centre, double share)
         truth.fields[0].position = p, truth.fields[0].velocity = v;
         truth.fields[1].rotation = q;
         truth.fields[2].scalar = charge;
-        CHECK(tl_values_valid(kind, &truth));
+        CHECK_EQUAL(tl_values_check(kind, &truth), TL_OK);
         published += tl_values_publish(words, kind, &kinds, tick, &truth, share) != 0;
         CHECK(tl_state_valid(kind, &kinds, words, 0, tick));
         check_shows(words, kind, tick, &truth, share);
@@ -141,7 +141,7 @@ TEST(a_rotation_need_not_be_of_length_1)
         tl_values values = {.mask = 2};
         tl_quat q = tl_quat_from_vector((tl_vec3){0.3, -0.7, 1.1}), turned = tl_quat_multiply(tl_quat_from_vector((tl_vec3){0, 2 * tolerance, 0}), q);
         values.fields[1].rotation = (tl_quat){q.x * length, q.y * length, q.z * length, q.w * length};
-        CHECK(tl_values_valid(kind, &values));
+        CHECK_EQUAL(tl_values_check(kind, &values), TL_OK);
         tl_values_publish(words, kind, &kinds, 1, &values, 1);
         CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 0);
         values.fields[1].rotation = (tl_quat){turned.x * length, turned.y * length, turned.z * length, turned.w * length};

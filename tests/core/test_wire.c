@@ -71,8 +71,9 @@ static tl_chunk_head random_head(uint64_t *random, uint32_t handle)
     if (head.whole) {
         head.tile_size = (int)(check_random(random) % (TL_LEVELS_MAX - 1));
         head.level = head.tile_size + (int)(check_random(random) % 2);
-        head.x = (int32_t)(check_random(random) % (1 << 20)) - (1 << 19), head.y = (int32_t)(check_random(random) % 5) - 2;
-        head.z = (int32_t)(check_random(random) % (1 << 20)) - (1 << 19);
+        int32_t edge = TL_TILE_EDGE >> head.tile_size;
+        head.x = (int32_t)(check_random(random) % (uint32_t)(2 * edge)) - edge, head.y = (int32_t)(check_random(random) % 5) - 2;
+        head.z = (int32_t)(check_random(random) % (uint32_t)(2 * edge)) - edge;
     } else {
         head.from = 1 + (uint32_t)check_random(random) % (1u << (check_random(random) % 32));
         head.from_width = tl_from_width((int64_t)(check_random(random) % (check_random(random) % 2 ? 70 : 1000)));
@@ -156,7 +157,7 @@ TEST(damaged_chunk_heads_stay_within_their_limits)
             bad += r.bad;
             if (r.bad) break;
             CHECK(head.handle < TL_HANDLES_MAX && head.handle >= handle_before && head.begin < head.end && head.steps > 0);
-            CHECK(head.level >= 0 && head.level < TL_LEVELS_MAX && head.tile_size >= 0 && head.tile_size <= head.level && abs(head.x) <= 1 << 20 && abs(head.z) <= 1 << 20);
+            CHECK(head.level >= 0 && head.level < TL_LEVELS_MAX && head.tile_size >= 0 && head.tile_size <= head.level && abs(head.x) <= TL_TILE_EDGE >> head.tile_size && abs(head.z) <= TL_TILE_EDGE >> head.tile_size);
             CHECK((head.from_width == TL_FROM_FULL || head.from < 1u << head.from_width) && head.size <= TL_DATAGRAM_BYTES_MAX && head.age_ticks <= 1u << 31);
             handle_before = head.handle;
         }
