@@ -26,6 +26,7 @@ enum {
 typedef struct inspect_options {
     const char *store;
     bool json;
+    bool accept_loss;
 } inspect_options;
 
 typedef struct inspection {
@@ -41,6 +42,8 @@ typedef struct inspection {
 
 static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "As JSON", 1},
+    {"accept-loss", 'a', NULL, 0, "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
+     "that is. Stop all servers before", 2},
     {0},
 };
 
@@ -50,6 +53,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case 'j':
         o->json = true;
+        return 0;
+    case 'a':
+        o->accept_loss = true;
         return 0;
     case ARGP_KEY_ARG:
         if (o->store) {
@@ -323,12 +329,28 @@ static bool inspect(inspection *n, const inspect_options *o)
     return false;
 }
 
+// Gives up what was lost; false if that cannot be.
+static bool accept_loss(const inspect_options *o)
+{
+    char lost[4096], text[320];
+    const char *directory = strncmp(o->store, "sqlite:", 7) == 0 ? o->store + 7 : o->store;
+    if (tl_sqlite_store_accept_loss(directory, lost, sizeof lost, text, sizeof text) != TL_OK) {
+        fprintf(stderr, "tramline: %s\n", text);
+        return false;
+    }
+    fprintf(stderr, "tramline: %s\n", lost[0] ? lost : "no file has lost anything that another one has seen");
+    return true;
+}
+
 int command_inspect(int argc, char **argv)
 {
     static inspection n; // large
     inspect_options o = {0};
     argp_parse(&inspect_argp, argc, argv, 0, NULL, &o);
     stop_watch();
+    if (o.accept_loss && !accept_loss(&o)) {
+        return EXIT_FAILED;
+    }
     if (!inspect(&n, &o)) {
         return EXIT_FAILED;
     }

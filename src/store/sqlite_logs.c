@@ -1,5 +1,6 @@
 #include "sqlite_logs.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 // ---- as a source ---------------------------------------------------------------------------------------------------
@@ -203,7 +204,8 @@ static tl_result check_world(tl_sqlite_logs *logs, const evidence *e, tl_fault *
     char witness[TL_NAME_BYTES_MAX + 16], text[200];
     witness_name(logs, e->witness[0], witness, sizeof(witness));
     snprintf(text, sizeof(text),
-             "table manifest: ends at change %llu, but %s has seen change %llu; stop all servers and restore it from a copy",
+             "table manifest: ends at change %llu, but %s has seen change %llu; stop all servers and restore it from a copy (or "
+             "inspect --accept-loss)",
              (unsigned long long)manifest.serial, witness, (unsigned long long)e->heads.world_serial);
     return tl_fault_set(fault, TL_ERR_CORRUPT, logs->world->file.path, text);
 }
@@ -264,6 +266,77 @@ tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault)
     (void)tl_heads_merge(&logs->known, &e.heads);
     logs->follow.confirmed = logs->known;
     return result == TL_AGAIN ? TL_ERR_CORRUPT : result;
+}
+
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t bytes, const char *format, ...)
+{
+    size_t length = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out + length, bytes - length, format, arguments);
+    va_end(arguments);
+}
+
+// Where the logs really end. What is behind the evidence is named in `lost`.
+static tl_result survey(tl_sqlite_logs *logs, const evidence *e, tl_heads *found, char *lost, size_t bytes, tl_fault *fault)
+{
+    for (int number = 1; number <= TL_SERVERS_MAX; number++) {
+        const tl_log_head *seen = &e->heads.logs[number];
+        tl_sqlite_peer *peer = tl_sqlite_logs_peer(logs, (tl_server_number)number);
+        if (!peer && seen->epoch > 0) {
+            return tl_fault_set(fault, TL_ERR_CORRUPT, logs->directory, "the log of a server is missing; put it back");
+        }
+        if (!peer) {
+            continue;
+        }
+        tl_log_head *head = &found->logs[number];
+        tl_result result = tl_sqlite_log_head(&peer->log, head, fault);
+        if (result != TL_OK) {
+            return result;
+        }
+        if (tl_log_head_is_behind(head, seen)) {
+            append(lost, bytes, "%s.log.db ends at epoch %u, tick %lld: what came after that, up to epoch %u, tick %lld, is lost. ",
+                   logs->follow.peers[number].name, head->epoch, (long long)head->tick, seen->epoch, (long long)seen->tick);
+        }
+    }
+    return TL_OK;
+}
+
+static tl_result keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_fault *fault)
+{
+    tl_result result = tl_sqlite_file_begin(&log->file, true, fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_log_keep_seen(log, seen, fault);
+    }
+    if (result == TL_OK) {
+        return tl_sqlite_file_commit(&log->file, fault);
+    }
+    tl_sqlite_file_rollback(&log->file);
+    return result;
+}
+
+tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_bytes, tl_fault *fault)
+{
+    evidence e = {0};
+    tl_heads found = {0};
+    lost[0] = 0;
+    logs->unopened = true;
+    tl_result result = tl_sqlite_world_check_servers(logs->world, fault);
+    result = result == TL_OK ? tl_sqlite_logs_discover(logs, fault) : result;
+    result = result == TL_OK ? gather(logs, &e, fault) : result;
+    result = result == TL_OK ? survey(logs, &e, &found, lost, lost_bytes, fault) : result;
+    if (result == TL_OK && logs->world->serial < e.heads.world_serial) {
+        append(lost, lost_bytes, "world.db ends at change %llu: checkpoints up to change %llu are lost, and entities with them. ",
+               (unsigned long long)logs->world->serial, (unsigned long long)e.heads.world_serial);
+    }
+    // The world first: until all is done, the store is not accepted, and this can be done again.
+    result = result == TL_OK && lost[0] ? tl_sqlite_world_accept(logs->world, &found, e.heads.world_serial, fault) : result;
+    found.world_serial = logs->world->serial;
+    tl_server_number number = 0;
+    for (tl_sqlite_peer *peer = next_peer(logs, &number); peer && result == TL_OK && lost[0]; peer = next_peer(logs, &number)) {
+        result = keep_seen(&peer->log, &found, fault);
+    }
+    return result;
 }
 
 const tl_heads *tl_sqlite_logs_known(tl_sqlite_logs *logs)

@@ -281,3 +281,29 @@ tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *t
     *out = NULL;
     return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
 }
+
+static tl_result accept_loss(const char *directory, char *lost, size_t lost_bytes, tl_fault *fault)
+{
+    tl_store *base = NULL;
+    tl_world_info info;
+    tl_result result = open_store(&(tl_sqlite_def){.directory = directory}, &base, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    tl_sqlite_store *store = self_of(base);
+    result = tl_sqlite_world_info(&store->world, &info, fault);
+    if (result == TL_OK) {
+        tl_sqlite_logs_init(&store->logs, &store->world, store->directory, info.created_us, "", TL_SQLITE_WRITE, true);
+        result = tl_sqlite_logs_accept(&store->logs, lost, lost_bytes, fault);
+        tl_sqlite_logs_close(&store->logs);
+    }
+    destroy_store(store);
+    return result;
+}
+
+tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t lost_bytes, char *text, size_t text_bytes)
+{
+    tl_fault fault = {0};
+    lost[0] = 0;
+    return tl_fault_tell(accept_loss(directory, lost, lost_bytes, &fault), &fault, text, text_bytes);
+}

@@ -142,6 +142,18 @@ static tl_result finish(tl_sqlite_world *world, tl_manifest *manifest, tl_result
     return result;
 }
 
+tl_result tl_sqlite_world_accept(tl_sqlite_world *world, const tl_heads *heads, uint64_t serial, tl_fault *fault)
+{
+    tl_manifest manifest;
+    tl_result result = begin(world, &manifest, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    manifest.heads = *heads;
+    manifest.serial = serial > manifest.serial ? serial : manifest.serial;
+    return finish(world, &manifest, TL_OK, fault);
+}
+
 // ---- what the world is ---------------------------------------------------------------------------------------------
 
 static uint64_t info_sum(const tl_world_info *info)

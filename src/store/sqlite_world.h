@@ -47,6 +47,8 @@ tl_result tl_sqlite_world_check_servers(tl_sqlite_world *world, tl_fault *fault)
 // logs' ends as they are known, which the manifest keeps.
 tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, const tl_heads *heads,
                               tl_fault *fault);
+// The manifest takes the logs' ends as given, and goes on from `serial` if that is later than its own.
+tl_result tl_sqlite_world_accept(tl_sqlite_world *world, const tl_heads *heads, uint64_t serial, tl_fault *fault);
 // Lists all checkpoints in one transaction, and checks the list with the manifest.
 tl_result tl_sqlite_world_list(tl_sqlite_world *world, tl_fault *fault);
 // Of those listed the one with the lowest group above `group` (`first`: of all), as it is by now. TL_AGAIN if there is none.

@@ -224,6 +224,78 @@ TEST(missing_records_are_found)
     }
 }
 
+static void copy_file(const char *directory, const char *from, const char *to)
+{
+    char command[256];
+    snprintf(command, sizeof(command), "cp %s/%s %s/%s", directory, from, directory, to);
+    CHECK_EQUAL(system(command), 0);
+}
+
+static void run_two(const char *directory, int64_t first, int64_t last)
+{
+    seat alpha, beta;
+    seat_open(&alpha, directory_open(directory), "alpha");
+    seat_open(&beta, directory_open(directory), "beta");
+    await(&alpha, TL_STORE_LOADED, 1);
+    await(&beta, TL_STORE_LOADED, 1);
+    for (int64_t tick = first; tick <= last; tick++) {
+        CHECK_EQUAL(seat_submit(&alpha, tick, 1), TL_OK);
+        await(&alpha, TL_STORE_COMMITTED, (size_t)(tick - first + 1));
+        CHECK_EQUAL(seat_submit(&beta, tick, 1), TL_OK);
+        await(&beta, TL_STORE_COMMITTED, (size_t)(tick - first + 1));
+    }
+    seat_free(&alpha);
+    seat_free(&beta);
+}
+
+static void expect_corrupt(const char *directory, const char *name, const char *file, const char *words)
+{
+    seat s;
+    seat_open(&s, directory_open(directory), name);
+    const told *t = await(&s, TL_STORE_FAILED, 1);
+    CHECK_EQUAL(t->event.result, TL_ERR_CORRUPT);
+    CHECK(strstr(t->event.text, file) && strstr(t->event.text, words));
+    seat_free(&s);
+}
+
+// A file as it was some time ago is sound in itself: the others show that it is old. Nothing is written before that is
+// known, so that it shows again at the next try; and it can be accepted, as after a power cut.
+TEST(an_old_file_is_found_and_can_be_accepted)
+{
+    char directory[64], lost[1024], text[256];
+    directory_make(directory, sizeof(directory));
+    directory_make_world(directory);
+    run_two(directory, 0, 20);
+    CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_OK);
+    CHECK_EQUAL(lost[0], 0);
+    copy_file(directory, "alpha.log.db", "kept");
+    run_two(directory, 21, 40);
+    copy_file(directory, "kept", "alpha.log.db");
+    for (int tries = 0; tries < 2; tries++) {
+        expect_corrupt(directory, NULL, "alpha.log.db", "table head: ends at epoch 1, tick 20, but ");
+        expect_corrupt(directory, "alpha", "alpha.log.db", "has seen epoch 2, tick ");
+        expect_corrupt(directory, "beta", "alpha.log.db", "restore it from a copy");
+    }
+    CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_OK);
+    printf("  %s\n", lost);
+    CHECK(strstr(lost, "alpha.log.db ends at epoch 1, tick 20") && strstr(lost, "up to epoch 2, tick "));
+    run_two(directory, 41, 50);
+    CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_OK);
+    CHECK_EQUAL(lost[0], 0);
+    // A log that is gone is not to be made anew.
+    copy_file(directory, "alpha.log.db", "kept");
+    char path[128];
+    snprintf(path, sizeof(path), "%s/alpha.log.db", directory);
+    CHECK_EQUAL(unlink(path), 0);
+    expect_corrupt(directory, "alpha", directory, "is missing; stop all servers and put it back");
+    CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_ERR_CORRUPT);
+    CHECK(strstr(text, "put it back"));
+    CHECK_EQUAL(access(path, F_OK), -1);
+    copy_file(directory, "kept", "alpha.log.db");
+    run_two(directory, 51, 55);
+    directory_remove(directory);
+}
+
 TEST(random_damage_never_crashes)
 {
     uint64_t random = 99;
@@ -533,6 +605,7 @@ int main(void)
     RUN(an_older_format_is_refused_with_advice);
     RUN(damaged_bytes_are_found);
     RUN(missing_records_are_found);
+    RUN(an_old_file_is_found_and_can_be_accepted);
     RUN(random_damage_never_crashes);
     RUN(a_reader_that_does_not_end_is_reported_and_bounded);
     RUN(locked_by_another_process_at_the_join);
