@@ -124,9 +124,60 @@ static int checkpoints_body(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     return code != 0 ? code : TL_FDB_DONE;
 }
 
+// What the checkpoints' rows add up to, less what the servers' manifests say.
+typedef struct tally {
+    const tl_fdb_worker *worker;
+    uint64_t count, total;
+} tally;
+
+static int add_checkpoint(void *context, const tl_fdb_key_value *row, tl_fault *fault)
+{
+    tally *t = context;
+    tl_fdb_checkpoint checkpoint;
+    if (!tl_fdb_get_checkpoint(row->value, row->value_bytes, &checkpoint)) {
+        return tl_fdb_damaged(t->worker, "a checkpoint", fault);
+    }
+    t->count++;
+    t->total += tl_store_mix(checkpoint.sum);
+    return 0;
+}
+
+static int subtract_manifest(void *context, const tl_fdb_key_value *row, tl_fault *fault)
+{
+    tally *t = context;
+    tl_fdb_manifest manifest;
+    if (!tl_fdb_get_manifest(row->value, row->value_bytes, &manifest)) {
+        return tl_fdb_damaged(t->worker, "the manifest of checkpoints", fault);
+    }
+    t->count -= manifest.count;
+    t->total -= manifest.total;
+    return 0;
+}
+
+static int tally_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
+{
+    tally *t = context;
+    *t = (tally){.worker = worker};
+    tl_fdb_key checkpoints = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT);
+    tl_fdb_key manifests = TL_FDB_KEY(worker->prefix, TL_FDB_MANIFEST);
+    int code = tl_fdb_scan_all(worker, transaction, &checkpoints, true, add_checkpoint, t, fault);
+    if (code == 0) {
+        code = tl_fdb_scan_all(worker, transaction, &manifests, true, subtract_manifest, t, fault);
+    }
+    if (code == 0 && (t->count != 0 || t->total != 0)) {
+        return tl_fdb_damaged(worker, "the list of checkpoints", fault);
+    }
+    return code != 0 ? code : TL_FDB_DONE;
+}
+
 tl_result tl_fdb_checkpoints_next(tl_fdb_checkpoints *list, tl_fdb_worker *worker, bool first, tl_group_id after,
                                   tl_note **out, tl_fault *fault)
 {
+    tally all;
+    tl_result sound = first ? tl_fdb_run(worker, TL_ACTIVITY_FOLLOW, tally_body, &all, NULL, fault) : TL_OK;
+    if (sound != TL_OK) {
+        return sound;
+    }
     if (first || !list->first) {
         checkpoint_batch batch = {.worker = worker, .list = list, .first = first, .after = after};
         tl_result result = tl_fdb_run(worker, TL_ACTIVITY_FOLLOW, checkpoints_body, &batch, NULL, fault);

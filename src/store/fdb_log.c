@@ -90,18 +90,19 @@ void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
     }
 }
 
-void tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+uint64_t tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                          const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order)
 {
     tl_fdb_key key = tl_fdb_record_key(worker, server, work->tick);
     tl_fdb_record whole = *record;
     whole.begun_us = work->begun_us;
-    whole.sum = tl_store_sum(record->epoch, (uint64_t)work->tick, work->data, work->size);
+    whole.sum = tl_fdb_record_sum(server, work->tick, &whole, work->data, work->size);
     whole.size = (uint32_t)work->size;
     tl_fdb_parts_write(worker, transaction, &key, work, staged, work->size);
     tl_fdb_key first = tl_fdb_key_part(&key, 0);
     tl_fdb_row row = ordered(tl_fdb_put_record(&whole), order);
     tl_fdb_set(worker, transaction, &first, &row);
+    return whole.sum;
 }
 
 static tl_fdb_key body_key(const tl_fdb_worker *worker, tl_server_number server, const tl_work *work)
@@ -109,26 +110,50 @@ static tl_fdb_key body_key(const tl_fdb_worker *worker, tl_server_number server,
     return TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick, server);
 }
 
-// Whether the work's checkpoint is newer than what is there.
-static int is_newer(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, bool *out, tl_fault *fault)
+// Whether the work's checkpoint is newer than what is there; *stored: its tick is -1 if there is none.
+static int is_newer(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, tl_fdb_checkpoint *stored,
+                    bool *out, tl_fault *fault)
 {
     uint8_t row[TL_FDB_ROW_BYTES_MAX];
     int size = 0;
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
-    tl_fdb_checkpoint stored = {.tick = -1};
+    *stored = (tl_fdb_checkpoint){.tick = -1};
     int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
-    if (code == 0 && size >= 0 && !tl_fdb_get_checkpoint(row, size, &stored)) {
+    if (code == 0 && size >= 0 && !tl_fdb_get_checkpoint(row, size, stored)) {
         return tl_fdb_damaged(worker, "a checkpoint", fault);
     }
-    *out = work->tick > stored.tick;
+    *out = work->tick > stored->tick;
     return code;
+}
+
+// Each server has its own row, so that two never wait for each other; the total is that of all rows.
+static int write_manifest(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
+                          const tl_fdb_checkpoint *before, uint64_t sum, tl_fault *fault)
+{
+    uint8_t row[TL_FDB_ROW_BYTES_MAX];
+    int size = 0;
+    tl_fdb_manifest manifest = {0};
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_MANIFEST, server);
+    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
+    if (code == 0 && size >= 0 && !tl_fdb_get_manifest(row, size, &manifest)) {
+        return tl_fdb_damaged(worker, "the manifest of checkpoints", fault);
+    }
+    if (code != 0) {
+        return code;
+    }
+    manifest.count += before->tick < 0;
+    manifest.total += tl_store_mix(sum) - (before->tick < 0 ? 0 : tl_store_mix(before->sum));
+    tl_fdb_row value = tl_fdb_put_manifest(&manifest);
+    tl_fdb_set(worker, transaction, &key, &value);
+    return 0;
 }
 
 int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                             const tl_work *work, size_t from, size_t until, tl_fault *fault)
 {
     bool newer = false;
-    int code = is_newer(worker, transaction, work, &newer, fault);
+    tl_fdb_checkpoint stored;
+    int code = is_newer(worker, transaction, work, &stored, &newer, fault);
     if (code != 0 || !newer) {
         return code != 0 ? code : TL_FDB_DONE;
     }
@@ -144,8 +169,14 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
                             const tl_work *work, size_t staged, tl_fault *fault)
 {
     bool newer = false;
-    int code = is_newer(worker, transaction, work, &newer, fault);
+    tl_fdb_checkpoint stored;
+    uint64_t sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size);
+    int code = is_newer(worker, transaction, work, &stored, &newer, fault);
     if (code != 0 || !newer) {
+        return code;
+    }
+    code = write_manifest(worker, transaction, server, &stored, sum, fault);
+    if (code != 0) {
         return code;
     }
     tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group), end = tl_fdb_key_end(&all);
@@ -160,7 +191,7 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
     tl_fdb_row value = tl_fdb_put_checkpoint(
         &(tl_fdb_checkpoint){.tick = work->tick,
-                             .sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size),
+                             .sum = sum,
                              .size = (uint32_t)work->size,
                              .server = server});
     tl_fdb_set(worker, transaction, &key, &value);

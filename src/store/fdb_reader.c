@@ -137,7 +137,9 @@ static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tic
     note->event.epoch = record.epoch;
     note->event.tick = tick;
     note->event.begun_us = record.begun_us;
-    *entry = (tl_fdb_entry){.note = note, .previous_tick = record.previous_tick, .sum = record.sum};
+    note->sum = record.sum;
+    note->previous_sum = record.previous_sum;
+    *entry = (tl_fdb_entry){.note = note, .previous_tick = record.previous_tick};
     if (peer->last) {
         peer->last->next = entry;
     } else {
@@ -436,7 +438,11 @@ static tl_result read_record(void *backend, tl_server_number server, int64_t tic
     }
     tl_fdb_entry *entry = pop_entry(peer);
     tl_note *note = entry->note;
-    bool sound = entry->sum == tl_store_sum(note->event.epoch, (uint64_t)note->event.tick, note->data, note->event.size);
+    tl_fdb_record record = {.epoch = note->event.epoch,
+                            .previous_tick = entry->previous_tick,
+                            .previous_sum = note->previous_sum,
+                            .begun_us = note->event.begun_us};
+    bool sound = note->sum == tl_fdb_record_sum(server, note->event.tick, &record, note->data, note->event.size);
     peer->at_tick = note->event.tick;
     *previous_tick = entry->previous_tick;
     free(entry);

@@ -13,7 +13,6 @@ typedef struct tl_fdb_entry {
     struct tl_fdb_entry *next;
     tl_note *note;
     int64_t previous_tick;
-    uint64_t sum;
     size_t filled; // bytes of it that are here
 } tl_fdb_entry;
 

@@ -74,7 +74,7 @@ static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
         return 0;
     case TL_STORE_FENCED: tl_fdb_epoch_write(worker, transaction, e->server, e->epoch, &e->row, TL_FDB_AS_SAID); return 0;
     case TL_STORE_RECORD:
-        tl_fdb_record_write(worker, transaction, e->server, &e->record, e->work, staged, TL_FDB_AS_SAID);
+        (void)tl_fdb_record_write(worker, transaction, e->server, &e->record, e->work, staged, TL_FDB_AS_SAID);
         return 0;
     case TL_STORE_CHECKPOINT: return tl_fdb_checkpoint_write(worker, transaction, 0, e->work, staged, fault);
     default: break;
@@ -141,7 +141,10 @@ static int finish_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
         const tl_restore_log *log = &f->restore->told.logs[server];
         if (log->epoch > 0) {
-            tl_log_head head = {.epoch = log->epoch, .tick = log->tick, .heir = log->ended ? log->heir : TL_HEIR_NONE};
+            tl_log_head head = {.epoch = log->epoch,
+                                .tick = log->tick,
+                                .heir = log->ended ? log->heir : TL_HEIR_NONE,
+                                .sum = f->restore->sums[server]};
             tl_fdb_head_write(worker, transaction, server, &head);
             tl_fdb_lease_write(worker, transaction, server, log->epoch, 0);
             servers = server;
@@ -186,7 +189,13 @@ static tl_result put_in_batch(tl_fdb_restore *restore, const tl_fdb_worker *work
         e.work->tick = event->tick;
         e.work->group = event->group;
         e.work->begun_us = event->begun_us;
-        e.record = (tl_fdb_record){.order = order, .previous_tick = previous_tick, .epoch = event->epoch};
+        e.record = (tl_fdb_record){
+            .order = order, .previous_tick = previous_tick, .epoch = event->epoch, .begun_us = event->begun_us};
+        if (event->type == TL_STORE_RECORD) {
+            e.record.previous_sum = restore->sums[event->server];
+            restore->sums[event->server] =
+                tl_fdb_record_sum(event->server, event->tick, &e.record, event->data, event->size);
+        }
     }
     if (!e.work) {
         e.row = restore->epochs[event->server];

@@ -24,6 +24,7 @@ typedef struct tl_fdb_restore {
     bool claimed;
     uint64_t order; // of the last event: it becomes the order among all logs
     tl_log_epoch epochs[TL_SERVERS_MAX + 1]; // the current ones
+    uint64_t sums[TL_SERVERS_MAX + 1];       // of each log's last record
     tl_fdb_restore_event batch[TL_FDB_RESTORE_BATCH_MAX];
     size_t count, bytes;
     size_t staged, until; // of the batch's only body, if that is too large for one transaction

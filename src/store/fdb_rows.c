@@ -172,6 +172,7 @@ static void head_row(cursor *c, tl_log_head *head)
     field_u32(c, &head->epoch);
     field_i32(c, &head->heir);
     field_i64(c, &head->tick);
+    field(c, &head->sum, 8);
 }
 
 enum { EPOCH_BEGAN_AT = 0, EPOCH_ENDED_AT = STAMP_BYTES, RECORD_STAMP_AT = 0 };
@@ -191,6 +192,7 @@ static void record_row(cursor *c, tl_fdb_record *record)
 {
     field_stamp(c, &record->order);
     field_i64(c, &record->previous_tick);
+    field(c, &record->previous_sum, 8);
     field_u32(c, &record->epoch);
     field(c, &record->begun_us, 8);
     field(c, &record->sum, 8);
@@ -205,6 +207,12 @@ static void checkpoint_row(cursor *c, tl_fdb_checkpoint *checkpoint)
     field_u32(c, &checkpoint->size);
     field_u32(c, &server);
     checkpoint->server = (tl_server_number)server;
+}
+
+static void manifest_row(cursor *c, tl_fdb_manifest *manifest)
+{
+    field(c, &manifest->count, 8);
+    field(c, &manifest->total, 8);
 }
 
 static void count_row(cursor *c, uint32_t *count)
@@ -224,14 +232,16 @@ static bool is_heir(int heir)
     return heir >= TL_HEIR_NONE && heir <= TL_SERVERS_MAX;
 }
 
-// The stamp's place and what must hold may look at `value`.
-#define TL_FDB_ROW(name, type, describe, stamp, holds)                                                                 \
+// The stamp's place and what must hold may look at `value`. The sum is of what follows the `unsummed` bytes for stamps.
+#define TL_FDB_ROW(name, type, describe, unsummed, stamp, holds)                                                                \
     tl_fdb_row tl_fdb_put_##name(const type *value)                                                                    \
     {                                                                                                                  \
         type copy = *value;                                                                                            \
         tl_fdb_row row = {.stamp_at = (stamp)};                                                                        \
         cursor c = {.put = row.bytes, .size = TL_FDB_ROW_BYTES_MAX, .sound = true};                                    \
         describe(&c, &copy);                                                                                           \
+        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), row.bytes + (unsummed), (size_t)(c.at - (unsummed)));   \
+        field(&c, &sum, 8);                                                                                            \
         TL_ASSERT(c.sound);                                                                                            \
         row.size = c.at;                                                                                               \
         return row;                                                                                                    \
@@ -241,15 +251,29 @@ static bool is_heir(int heir)
         *value = (type){0};                                                                                            \
         cursor c = {.get = bytes, .size = size, .sound = true};                                                        \
         describe(&c, value);                                                                                           \
-        return c.sound && c.at == size && (holds);                                                                     \
+        if (!c.sound) {                                                                                                \
+            return false;                                                                                              \
+        }                                                                                                              \
+        uint64_t found = 0;                                                                                            \
+        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), bytes + (unsummed), (size_t)(c.at - (unsummed)));       \
+        field(&c, &found, 8);                                                                                          \
+        return c.sound && found == sum && c.at == size && (holds);                                                                     \
     }
 
-TL_FDB_ROW(world, tl_world_info, world_row, -1, value->scenario[sizeof(value->scenario) - 1] == 0)
-TL_FDB_ROW(lease, tl_fdb_lease, lease_row, -1, true)
-TL_FDB_ROW(head, tl_log_head, head_row, -1, value->tick >= -1 && is_heir(value->heir))
-TL_FDB_ROW(epoch, tl_log_epoch, epoch_row, epoch_stamp_at(value),
+TL_FDB_ROW(world, tl_world_info, world_row, 0, -1, value->scenario[sizeof(value->scenario) - 1] == 0)
+TL_FDB_ROW(lease, tl_fdb_lease, lease_row, 0, -1, true)
+TL_FDB_ROW(head, tl_log_head, head_row, 0, -1, value->tick >= -1 && is_heir(value->heir))
+TL_FDB_ROW(epoch, tl_log_epoch, epoch_row, 2 * STAMP_BYTES, epoch_stamp_at(value),
            value->began_tick >= -1 && value->last_tick >= -1 && is_heir(value->heir))
-TL_FDB_ROW(record, tl_fdb_record, record_row, RECORD_STAMP_AT,
+TL_FDB_ROW(record, tl_fdb_record, record_row, STAMP_BYTES, RECORD_STAMP_AT,
            value->previous_tick >= -1 && value->size <= TL_RECORD_BYTES_MAX)
-TL_FDB_ROW(checkpoint, tl_fdb_checkpoint, checkpoint_row, -1, value->tick >= 0 && value->size <= TL_RECORD_BYTES_MAX)
-TL_FDB_ROW(count, uint32_t, count_row, -1, true)
+TL_FDB_ROW(checkpoint, tl_fdb_checkpoint, checkpoint_row, 0, -1, value->tick >= 0 && value->size <= TL_RECORD_BYTES_MAX)
+TL_FDB_ROW(manifest, tl_fdb_manifest, manifest_row, 0, -1, true)
+TL_FDB_ROW(count, uint32_t, count_row, 0, -1, true)
+
+uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_record *record, const void *data, size_t size)
+{
+    const int64_t columns[] = {server, tick, record->epoch, record->previous_tick, (int64_t)record->previous_sum,
+                               (int64_t)record->begun_us};
+    return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), data, size);
+}

@@ -21,6 +21,7 @@ typedef enum tl_fdb_space {      // what follows it in the key     what is in th
     TL_FDB_RECORD = 7,     // channel, server, tick, part    part 0: head of the record; others: its bytes
     TL_FDB_CHECKPOINT = 8, // group                          tick, sum, size, server that stored it
     TL_FDB_BODY = 9,       // group, tick, server, part      a checkpoint's bytes
+    TL_FDB_MANIFEST = 10,  // server                         how many checkpoints it has added, and what to their sums
 } tl_fdb_space;
 
 enum {
@@ -55,10 +56,16 @@ typedef struct tl_fdb_lease {
 typedef struct tl_fdb_record {
     uint64_t order; // the version it was committed at
     int64_t previous_tick;
+    uint64_t previous_sum; // of the record before it
     uint32_t epoch;
     uint64_t begun_us, sum;
     uint32_t size;
 } tl_fdb_record;
+
+// What one server's checkpoints have added to the total of all; either may wrap.
+typedef struct tl_fdb_manifest {
+    uint64_t count, total;
+} tl_fdb_manifest;
 
 typedef struct tl_fdb_checkpoint {
     int64_t tick;
@@ -75,7 +82,7 @@ typedef struct tl_fdb_row {
     int stamp_at; // where the versionstamp goes; -1: it has none
 } tl_fdb_row;
 
-// The version's place in a row (epoch: began_order if it goes on, else ended_order; record: order) is filled in by the
+// Every row ends with a sum of the rest, without what the database fills in. The version's place in a row (epoch: began_order if it goes on, else ended_order; record: order) is filled in by the
 // database at the commit.
 tl_fdb_row tl_fdb_put_world(const tl_world_info *info);
 tl_fdb_row tl_fdb_put_lease(const tl_fdb_lease *lease);
@@ -83,14 +90,18 @@ tl_fdb_row tl_fdb_put_head(const tl_log_head *head);
 tl_fdb_row tl_fdb_put_epoch(const tl_log_epoch *epoch);
 tl_fdb_row tl_fdb_put_record(const tl_fdb_record *record);
 tl_fdb_row tl_fdb_put_checkpoint(const tl_fdb_checkpoint *checkpoint);
+tl_fdb_row tl_fdb_put_manifest(const tl_fdb_manifest *manifest);
 tl_fdb_row tl_fdb_put_count(const uint32_t *count);
 // False if the bytes are not such a row.
+// The sum of a record of that server and tick: of what `record` says of it, but its place, and of its bytes.
+uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_record *record, const void *data, size_t size);
 bool tl_fdb_get_world(const uint8_t *bytes, int size, tl_world_info *out);
 bool tl_fdb_get_lease(const uint8_t *bytes, int size, tl_fdb_lease *out);
 bool tl_fdb_get_head(const uint8_t *bytes, int size, tl_log_head *out);
 bool tl_fdb_get_epoch(const uint8_t *bytes, int size, tl_log_epoch *out);
 bool tl_fdb_get_record(const uint8_t *bytes, int size, tl_fdb_record *out);
 bool tl_fdb_get_checkpoint(const uint8_t *bytes, int size, tl_fdb_checkpoint *out);
+bool tl_fdb_get_manifest(const uint8_t *bytes, int size, tl_fdb_manifest *out);
 bool tl_fdb_get_count(const uint8_t *bytes, int size, uint32_t *out);
 
 #endif

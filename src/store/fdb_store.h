@@ -29,6 +29,7 @@ typedef struct tl_fdb_store {
     tl_fdb_worker writer;
     uint64_t nonce;
     int64_t version; // of the last commit
+    uint64_t last_sum; // of the record of the committed tick
     uint64_t version_us;
     bool careful;    // what the last commit came to is not certain: look before writing again
     uint32_t write_kicks;

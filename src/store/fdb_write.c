@@ -127,7 +127,8 @@ static int join_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, voi
     }
     tl_log_epoch epoch = {
         .began_us = tl_clock_real_us(), .began_tick = j->head.tick, .last_tick = -1, .heir = TL_HEIR_NONE};
-    j->head = (tl_log_head){.epoch = j->head.epoch + 1, .tick = j->head.tick, .heir = TL_HEIR_NONE};
+    j->head.epoch++;
+    j->head.heir = TL_HEIR_NONE;
     tl_fdb_epoch_write(worker, transaction, j->number, j->head.epoch, &epoch, TL_FDB_AS_COMMITTED);
     tl_fdb_head_write(worker, transaction, j->number, &j->head);
     tl_fdb_lease_write(worker, transaction, j->number, j->head.epoch, j->store->nonce);
@@ -153,6 +154,7 @@ static void join_store(tl_fdb_store *store)
     pthread_mutex_lock(&attachment->mutex);
     store->may_read = true;
     store->joined_tick = j.head.tick;
+    store->last_sum = j.head.sum;
     pthread_cond_broadcast(&attachment->work_cond);
     pthread_mutex_unlock(&attachment->mutex);
 }
@@ -199,6 +201,7 @@ typedef struct commit {
     size_t count;
     size_t staged; // of the first record's bytes, that an earlier transaction has stored
     size_t until;  // how far this transaction stores them
+    uint64_t sum;  // of the last record, once it is committed
     bool fenced;
 } commit;
 
@@ -206,7 +209,10 @@ typedef struct commit {
 static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, commit *c, tl_log_head *out, tl_fault *fault)
 {
     const tl_attachment *attachment = &c->store->attachment;
-    *out = (tl_log_head){.epoch = attachment->epoch, .tick = attachment->committed_tick, .heir = TL_HEIR_NONE};
+    *out = (tl_log_head){.epoch = attachment->epoch,
+                         .tick = attachment->committed_tick,
+                         .heir = TL_HEIR_NONE,
+                         .sum = c->store->last_sum};
     if (!c->store->careful) {
         worker->fdb->transaction_set_read_version(transaction, c->store->version);
         c->store->careful = true; // until it is known to have gone well
@@ -226,6 +232,7 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     if (code != 0) {
         return code;
     }
+    c->sum = head.sum;
     tl_fdb_key lease = tl_fdb_lease_key(worker, attachment->number);
     tl_fdb_key own = tl_fdb_head_key(worker, attachment->number);
     tl_fdb_conflict(worker, transaction, &lease);
@@ -238,13 +245,15 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     bool any = false;
     for (size_t i = 0; i < c->count; i++) {
         if (c->records[i]->tick > head.tick) {
-            tl_fdb_record record = {.epoch = attachment->epoch, .previous_tick = head.tick};
-            tl_fdb_record_write(worker, transaction, attachment->number, &record, c->records[i], i == 0 ? c->staged : 0,
-                                TL_FDB_AS_COMMITTED);
+            tl_fdb_record record = {
+                .epoch = attachment->epoch, .previous_tick = head.tick, .previous_sum = head.sum};
+            head.sum = tl_fdb_record_write(worker, transaction, attachment->number, &record, c->records[i],
+                                           i == 0 ? c->staged : 0, TL_FDB_AS_COMMITTED);
             head.tick = c->records[i]->tick;
             any = true;
         }
     }
+    c->sum = head.sum;
     tl_fdb_head_write(worker, transaction, attachment->number, &head);
     return any ? 0 : TL_FDB_DONE;
 }
@@ -256,6 +265,7 @@ static tl_result run_commit(tl_fdb_store *store, commit *c, tl_fault *fault)
     }
     int64_t version = -1;
     tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_COMMIT, commit_body, c, &version, fault);
+    store->last_sum = result == TL_OK && !c->fenced ? c->sum : store->last_sum;
     if (result == TL_OK && !c->fenced && version >= 0) {
         store->version = version;
         store->version_us = tl_clock_steady_us();
