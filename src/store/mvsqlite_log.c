@@ -21,7 +21,11 @@ static const tl_sqlite_schema log_schema = {
            "  used INTEGER NOT NULL,"
            "  claim INTEGER NOT NULL,"
            "  claim_denials INTEGER NOT NULL,"
-           "  denials INTEGER NOT NULL"
+           "  denials INTEGER NOT NULL,"
+           "  tick_sum INTEGER NOT NULL,"
+           "  checkpoints INTEGER NOT NULL,"
+           "  checkpoints_sum INTEGER NOT NULL,"
+           "  sum INTEGER NOT NULL"
            ") STRICT;"
            "CREATE TABLE epoch("
            "  epoch INTEGER PRIMARY KEY,"
@@ -29,7 +33,8 @@ static const tl_sqlite_schema log_schema = {
            "  began_tick INTEGER NOT NULL,"
            "  ended_us INTEGER NOT NULL,"
            "  last_tick INTEGER NOT NULL,"
-           "  heir INTEGER NOT NULL"
+           "  heir INTEGER NOT NULL,"
+           "  sum INTEGER NOT NULL"
            ") STRICT;"
            "CREATE TABLE slot("
            "  slot INTEGER PRIMARY KEY,"
@@ -58,25 +63,54 @@ tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, con
     return tl_sqlite_file_run(&log->file, statement, fault);
 }
 
+// ---- sums ----------------------------------------------------------------------------------------------------------
+
+static uint64_t head_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_head *head)
+{
+    const int64_t columns[] = {(int64_t)log->world_us, log->number,     head->base.epoch,
+                               head->base.tick,        head->base.heir, (int64_t)head->base.sum,
+                               head->first,            head->next,      head->slots,
+                               head->used,             head->claim,     head->claim_denials,
+                               head->denials,          head->checkpoints, (int64_t)head->checkpoints_sum};
+    return tl_store_row_sum('h', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
+}
+
+static uint64_t epoch_sum(const tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row)
+{
+    const int64_t columns[] = {(int64_t)log->world_us, log->number,   epoch,    (int64_t)row->began_us, row->began_tick,
+                               (int64_t)row->ended_us, row->last_tick, row->heir};
+    return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
+}
+
+static uint64_t record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body, size_t size)
+{
+    const int64_t columns[] = {(int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick,
+                               (int64_t)slot->previous_sum, (int64_t)slot->begun_us};
+    return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), body, size);
+}
+
 // ---- opening -------------------------------------------------------------------------------------------------------
 
 static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 {
     const tl_sqlite_sql list[] = {
         {&log->get_head, "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
-                         " world_us FROM head WHERE one = 1"},
+                         " world_us, tick_sum, checkpoints, checkpoints_sum, sum FROM head WHERE one = 1"},
         {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, first = ?4, next = ?5, slots = ?6,"
-                         " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10 WHERE one = 1"},
-        {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir FROM epoch WHERE epoch = ?1"},
-        {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir)"
-                          " VALUES (?1, ?2, ?3, 0, -1, -1)"},
-        {&log->end_epoch, "UPDATE epoch SET ended_us = ?2, last_tick = ?3, heir = ?4 WHERE epoch = ?1"},
+                         " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10, tick_sum = ?11, checkpoints = ?12,"
+                         " checkpoints_sum = ?13, sum = ?14 WHERE one = 1"},
+        {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir, sum FROM epoch WHERE epoch = ?1"},
+        {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir, sum)"
+                          " VALUES (?1, ?2, ?3, 0, -1, -1, ?4)"},
+        {&log->end_epoch, "UPDATE epoch SET ended_us = ?2, last_tick = ?3, heir = ?4, sum = ?5 WHERE epoch = ?1"},
         {&log->get_slot, "SELECT body FROM slot WHERE slot = ?1"},
         {&log->set_slot, "UPDATE slot SET body = ?2 WHERE slot = ?1"},
         {&log->add_slots, "INSERT INTO slot(slot, body) VALUES (?1, zeroblob(?2))"},
         {&log->put_checkpoint, "INSERT INTO checkpoint(grp, tick, sum, body) VALUES (?1, ?2, ?3, ?4)"
                                " ON CONFLICT(grp) DO UPDATE SET tick = excluded.tick, sum = excluded.sum,"
                                " body = excluded.body WHERE excluded.tick > checkpoint.tick"},
+        {&log->find_checkpoint, "SELECT tick, sum FROM checkpoint WHERE grp = ?1"},
+        {&log->list_checkpoints, "SELECT sum FROM checkpoint"},
         {&log->next_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp > ?1 ORDER BY grp LIMIT 1"},
     };
     return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
@@ -84,10 +118,11 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 
 static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
 {
-    char sql[240];
+    char sql[320];
     snprintf(sql, sizeof(sql),
              "INSERT INTO head(one, world_us, number, epoch, tick, heir, first, next, slots, used, claim, claim_denials,"
-             " denials) VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0)",
+             " denials, tick_sum, checkpoints, checkpoints_sum, sum)"
+             " VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
              (long long)world_us, log->number);
     int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
@@ -98,6 +133,14 @@ static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fau
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, &head, fault) : result;
 }
 
+static bool has_slots(tl_mvsqlite_log *log, tl_fault *fault)
+{
+    sqlite3_bind_int64(log->get_slot, 1, 0);
+    bool found = tl_sqlite_file_step(&log->file, log->get_slot, fault) == TL_OK;
+    sqlite3_reset(log->get_slot);
+    return found;
+}
+
 // The head's row must be of this server and this world. With CREATE it is put there, and the first slots, if it is not yet.
 static tl_result check_head(tl_mvsqlite_log *log, uint64_t world_us, bool create, tl_fault *fault)
 {
@@ -106,11 +149,14 @@ static tl_result check_head(tl_mvsqlite_log *log, uint64_t world_us, bool create
         return result;
     }
     bool ours = true;
+    tl_fault fault_of_slots;
     result = tl_sqlite_file_step(&log->file, log->get_head, fault);
     if (result == TL_OK) {
         ours = sqlite3_column_int(log->get_head, 10) == log->number &&
                (uint64_t)sqlite3_column_int64(log->get_head, 11) == world_us;
         sqlite3_reset(log->get_head);
+    } else if (result == TL_AGAIN && has_slots(log, &fault_of_slots)) { // they are made together
+        result = tl_mvsqlite_log_damaged(log, "the head", fault);
     } else if (result == TL_AGAIN && create) {
         result = add_head(log, world_us, fault);
         return tl_mvsqlite_log_finish(log, result, fault);
@@ -126,6 +172,7 @@ tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server
 {
     memset(log, 0, sizeof(*log));
     log->number = number;
+    log->world_us = world_us;
     log->cursor_tick = -2;
     tl_result result = tl_sqlite_file_open(&log->file, name, &log_schema, mode, false, false, fault);
     if (result != TL_OK) {
@@ -169,9 +216,13 @@ static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault
         .claim = (tl_server_number)claim,
         .claim_denials = sqlite3_column_int64(row, 8),
         .denials = sqlite3_column_int64(row, 9),
+        .checkpoints = sqlite3_column_int64(row, 13),
+        .checkpoints_sum = (uint64_t)sqlite3_column_int64(row, 14),
     };
+    out->base.sum = (uint64_t)sqlite3_column_int64(row, 12);
+    uint64_t sum = (uint64_t)sqlite3_column_int64(row, 15);
     sqlite3_reset(row);
-    bool sound = epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 && out->base.heir >= TL_HEIR_NONE &&
+    bool sound = sum == head_sum(log, out) && epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 && out->base.heir >= TL_HEIR_NONE &&
                  out->base.heir <= TL_SERVERS_MAX && claim >= 0 && claim <= TL_SERVERS_MAX && out->slots >= 1 &&
                  out->slots <= TL_SLOTS_MAX && out->used >= 0 && out->used < out->slots;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the head", fault);
@@ -208,6 +259,7 @@ tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *
                 slot.epoch == head->epoch;
     if (next) {
         head->tick = slot.tick;
+        head->sum = slot.sum;
     } else if (result == TL_OK) {
         result = read_head(log, &whole, fault);
         *head = result == TL_OK ? whole.base : *head;
@@ -234,8 +286,9 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     out->ended_us = out->ended_order = (uint64_t)sqlite3_column_int64(row, 2);
     out->last_tick = sqlite3_column_int64(row, 3);
     out->heir = sqlite3_column_int(row, 4);
+    uint64_t sum = (uint64_t)sqlite3_column_int64(row, 5);
     sqlite3_reset(row);
-    bool sound = out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
+    bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
 
@@ -310,8 +363,10 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
                                                 : tl_mvsqlite_log_damaged(log, "a record", fault);
     }
     result = read_record(log, &slot, note, fault);
-    if (result == TL_OK && slot.sum != tl_store_sum(slot.epoch, (uint64_t)slot.tick, note->data, slot.size)) {
-        result = tl_mvsqlite_log_damaged(log, "a record", fault);
+    if (result == TL_OK && slot.sum != record_sum(log, &slot, note->data, slot.size)) {
+        char what[64];
+        snprintf(what, sizeof(what), "the record of tick %lld", (long long)slot.tick);
+        result = tl_mvsqlite_log_damaged(log, what, fault);
     }
     if (result != TL_OK) {
         free(note);
@@ -321,6 +376,8 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
     note->event.tick = slot.tick;
     note->event.epoch = slot.epoch;
     note->event.begun_us = note->order = slot.begun_us;
+    note->sum = slot.sum;
+    note->previous_sum = slot.previous_sum;
     *previous_tick = slot.previous_tick;
     *out = note;
     return TL_OK;
@@ -342,6 +399,28 @@ tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl
     log->cursor_tick = *previous_tick;
     log->cursor_slot = head.first;
     return result;
+}
+
+tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    int64_t count = 0;
+    uint64_t total = 0;
+    tl_result result = read_head(log, &head, fault);
+    while (result == TL_OK) {
+        result = tl_sqlite_file_step(&log->file, log->list_checkpoints, fault);
+        if (result == TL_OK) {
+            total += tl_store_mix((uint64_t)sqlite3_column_int64(log->list_checkpoints, 0));
+            count++;
+        }
+    }
+    sqlite3_reset(log->list_checkpoints);
+    if (result != TL_AGAIN) {
+        return result;
+    }
+    return count == head.checkpoints && total == head.checkpoints_sum
+               ? TL_OK
+               : tl_mvsqlite_log_damaged(log, "the table of checkpoints", fault);
 }
 
 tl_result tl_mvsqlite_log_checkpoint(tl_mvsqlite_log *log, tl_group_id group, tl_note **out, tl_fault *fault)
@@ -375,18 +454,28 @@ tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_faul
 
 tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault)
 {
-    const int64_t values[] = {head->base.epoch, head->base.tick, head->base.heir,     head->first,  head->next,
-                              head->slots,      head->used,      head->claim, head->claim_denials, head->denials};
+    const int64_t values[] = {head->base.epoch,         head->base.tick, head->base.heir, head->first,
+                              head->next,               head->slots,     head->used,      head->claim,
+                              head->claim_denials,      head->denials,   (int64_t)head->base.sum, head->checkpoints,
+                              (int64_t)head->checkpoints_sum, (int64_t)head_sum(log, head)};
     return tl_mvsqlite_log_run(log, log->set_head, values, fault);
 }
 
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault)
 {
-    head->base.heir = heir;
+    tl_log_epoch row;
+    tl_result result = tl_mvsqlite_log_epoch(log, head->base.epoch, &row, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    head->base.heir = row.heir = heir;
     head->claim = 0;
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick, heir};
-    tl_result result = tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
+    row.ended_us = now_us;
+    row.last_tick = head->base.tick;
+    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.last_tick, heir,
+                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
+    result = tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 
@@ -394,7 +483,9 @@ tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
 {
     head->base.epoch++;
     head->base.heir = TL_HEIR_NONE;
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, head->base.tick};
+    tl_log_epoch row = {.began_us = now_us, .began_tick = head->base.tick, .last_tick = -1, .heir = TL_HEIR_NONE};
+    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.began_tick,
+                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
     tl_result result = tl_mvsqlite_log_run(log, log->add_epoch, values, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
@@ -419,9 +510,10 @@ static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const 
     tl_mvsqlite_slot slot = {.tick = work->tick,
                       .previous_tick = head->base.tick,
                       .begun_us = work->begun_us,
-                      .sum = tl_store_sum(head->base.epoch, (uint64_t)work->tick, work->data, work->size),
+                      .previous_sum = head->base.sum,
                       .epoch = head->base.epoch,
                       .size = (uint32_t)work->size};
+    slot.sum = record_sum(log, &slot, work->data, work->size);
     for (; slot.part < parts && result == TL_OK; slot.part++) {
         tl_mvsqlite_slot old = {0};
         size_t done = (size_t)slot.part * TL_SLOT_DATA_BYTES;
@@ -435,6 +527,7 @@ static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const 
         head->used++;
     }
     head->base.tick = work->tick;
+    head->base.sum = slot.sum;
     return result;
 }
 
@@ -457,6 +550,27 @@ tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *
     return tl_mvsqlite_log_finish(log, result, fault);
 }
 
+// Stores it if it is newer than what is there, and takes note of it in the head.
+static tl_result put_checkpoint(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
+{
+    sqlite3_bind_int64(log->find_checkpoint, 1, (int64_t)work->group);
+    tl_result result = tl_sqlite_file_step(&log->file, log->find_checkpoint, fault);
+    if (result != TL_OK && result != TL_AGAIN) {
+        return result;
+    }
+    bool found = result == TL_OK;
+    int64_t tick = found ? sqlite3_column_int64(log->find_checkpoint, 0) : -1;
+    uint64_t sum = found ? (uint64_t)sqlite3_column_int64(log->find_checkpoint, 1) : 0;
+    sqlite3_reset(log->find_checkpoint);
+    if (found && tick >= work->tick) {
+        return TL_OK;
+    }
+    head->checkpoints += !found;
+    head->checkpoints_sum -= found ? tl_store_mix(sum) : 0;
+    head->checkpoints_sum += tl_store_mix(tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
+    return tl_sqlite_put_checkpoint(&log->file, log->put_checkpoint, work, fault);
+}
+
 tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *checkpoints, size_t count,
                               tl_fault *fault)
 {
@@ -466,7 +580,10 @@ tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *con
         return result;
     }
     for (size_t i = 0; i < count && result == TL_OK; i++) {
-        result = tl_sqlite_put_checkpoint(&log->file, log->put_checkpoint, checkpoints[i], fault);
+        result = put_checkpoint(log, &head, checkpoints[i], fault);
+    }
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_set_head(log, &head, fault);
     }
     return tl_mvsqlite_log_finish(log, result, fault);
 }

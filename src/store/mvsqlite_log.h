@@ -32,6 +32,8 @@ enum {
 typedef struct tl_mvsqlite_head {
     tl_log_head base;
     int64_t first, next, slots, used;
+    int64_t checkpoints;      // how many there are in this log,
+    uint64_t checkpoints_sum; // and what their sums, each mixed, add up to
     tl_server_number claim; // 0: none
     int64_t claim_denials;  // of the claimed server, when it was claimed
     int64_t denials;
@@ -40,9 +42,10 @@ typedef struct tl_mvsqlite_head {
 typedef struct tl_mvsqlite_log {
     tl_sqlite_file file;
     tl_server_number number;
+    uint64_t world_us;
     sqlite3_stmt *get_head, *set_head, *get_epoch, *add_epoch, *end_epoch;
     sqlite3_stmt *get_slot, *set_slot, *add_slots;
-    sqlite3_stmt *put_checkpoint, *next_checkpoint;
+    sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints;
     // Where reading goes on: the slot after the record of that tick.
     int64_t cursor_tick, cursor_slot;
     unsigned char slot[TL_SLOT_BYTES]; // to write from
@@ -71,6 +74,8 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
                                tl_fault *fault);
 // The tick before the first record that is not cut; the head's if there is no record.
 tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl_fault *fault);
+// Whether the checkpoints are those that the head knows of.
+tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *fault);
 // The checkpoint with the lowest group above `group`, by signed order, as a note. TL_AGAIN if there is none.
 tl_result tl_mvsqlite_log_checkpoint(tl_mvsqlite_log *log, tl_group_id group, tl_note **out, tl_fault *fault);
 

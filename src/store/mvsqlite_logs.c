@@ -75,7 +75,15 @@ static tl_result read_ahead(tl_mvsqlite_logs *logs, tl_server_number number, boo
         return TL_OK;
     }
     group = first ? (tl_group_id)INT64_MIN : group;
-    tl_result result = number == 0
+    tl_result result = TL_OK;
+    if (first) {
+        result = number == 0 ? tl_sqlite_world_list(&logs->world, fault)
+                             : tl_mvsqlite_log_check_checkpoints(&logs->peers[number]->log, fault);
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    result = number == 0
                            ? tl_sqlite_world_next_checkpoint(&logs->world, group, &ahead->note, fault)
                            : tl_mvsqlite_log_checkpoint(&logs->peers[number]->log, group, &ahead->note, fault);
     ahead->end = result == TL_AGAIN;

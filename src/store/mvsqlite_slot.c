@@ -30,6 +30,7 @@ static void put_head(unsigned char *to, const tl_mvsqlite_slot *head)
     put_number(to + 36, head->size, 4);
     put_number(to + 40, head->part, 4);
     put_number(to + 44, head->jump, 4);
+    put_number(to + 48, head->previous_sum, 8);
 }
 
 static void get_head(const unsigned char *from, tl_mvsqlite_slot *out)
@@ -42,6 +43,7 @@ static void get_head(const unsigned char *from, tl_mvsqlite_slot *out)
     out->size = (uint32_t)get_number(from + 36, 4);
     out->part = (uint32_t)get_number(from + 40, 4);
     out->jump = (uint32_t)get_number(from + 44, 4);
+    out->previous_sum = get_number(from + 48, 8);
 }
 
 int64_t tl_mvsqlite_slot_after(int64_t slot, const tl_mvsqlite_slot *head)

@@ -8,6 +8,7 @@
 typedef struct tl_mvsqlite_slot {
     int64_t tick, previous_tick;
     uint64_t begun_us, sum;
+    uint64_t previous_sum; // of the record before it, which its own sum covers
     uint32_t epoch;
     uint32_t size; // of the whole record
     uint32_t part; // 0: the record begins here

@@ -449,7 +449,7 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
         result = create_schema(file, fault);
     }
     // It could be written when it was connected to: so says its header, once that was read.
-    if (result == TL_OK && mode != TL_SQLITE_READ_ONLY && sqlite3_db_readonly(file->db, "main") == 1) {
+    if (result == TL_OK && mode != TL_SQLITE_READ_ONLY && !file->schema->vfs && sqlite3_db_readonly(file->db, "main") == 1) {
         result = tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
                               "its header is damaged; stop all servers and restore it from a copy");
     }

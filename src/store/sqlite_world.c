@@ -361,7 +361,7 @@ tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_
 
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
-static uint64_t checkpoint_sum(tl_group_id group, int64_t tick, const void *data, size_t size)
+uint64_t tl_sqlite_checkpoint_sum(tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     return tl_store_sum(group, (uint64_t)tick, data, size);
 }
@@ -370,7 +370,7 @@ tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, cons
 {
     sqlite3_bind_int64(put, 1, (int64_t)work->group);
     sqlite3_bind_int64(put, 2, work->tick);
-    sqlite3_bind_int64(put, 3, (int64_t)checkpoint_sum(work->group, work->tick, work->data, work->size));
+    sqlite3_bind_int64(put, 3, (int64_t)tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
     sqlite3_bind_blob64(put, 4, work->data, work->size, SQLITE_STATIC);
     tl_result result = tl_sqlite_file_run(file, put, fault);
     sqlite3_bind_null(put, 4);
@@ -393,7 +393,7 @@ static tl_result put_checkpoint(tl_sqlite_world *world, tl_manifest *manifest, c
     }
     manifest->checkpoints += !found;
     manifest->checkpoints_sum -= found ? tl_store_mix(sum) : 0;
-    manifest->checkpoints_sum += tl_store_mix(checkpoint_sum(work->group, work->tick, work->data, work->size));
+    manifest->checkpoints_sum += tl_store_mix(tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
     return tl_sqlite_put_checkpoint(&world->file, world->put_checkpoint, work, fault);
 }
 
@@ -432,7 +432,7 @@ static tl_result take_checkpoint(tl_sqlite_file *file, sqlite3_stmt *row, tl_not
     if (sound && size > 0) {
         memcpy(note->data, body, size);
     }
-    if (!sound || note->sum != checkpoint_sum(group, note->event.tick, note->data, size)) {
+    if (!sound || note->sum != tl_sqlite_checkpoint_sum(group, note->event.tick, note->data, size)) {
         free(note);
         return damaged(file, "checkpoint", (int64_t)group, "has a wrong sum", fault);
     }

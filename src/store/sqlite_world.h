@@ -58,6 +58,7 @@ tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_gro
 tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault);
 
 // The same on a table and statements like the world's in any file.
+uint64_t tl_sqlite_checkpoint_sum(tl_group_id group, int64_t tick, const void *data, size_t size);
 tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, const tl_work *work, tl_fault *fault);
 tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *next, tl_group_id group, tl_note **out,
                                     tl_fault *fault);
