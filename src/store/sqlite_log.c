@@ -441,7 +441,7 @@ tl_result tl_sqlite_log_keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_f
 }
 
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
-                            tl_fault *fault)
+                            const tl_heads *seen, tl_fault *fault)
 {
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
@@ -454,7 +454,7 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
     }
     result = end_current(log, &head, heir, now_us, fault);
     if (result == TL_OK) {
-        result = set_head(log, &head, NULL, fault);
+        result = set_head(log, &head, seen, fault);
     }
     return finish(log, &head, result, fault);
 }

@@ -46,9 +46,10 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *o
 // `seen` (NULL: as it was) is kept with them.
 tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                const tl_heads *seen, tl_fault *fault);
-// Ends `epoch` if it is current, its last tick is `tick`, and it has no heir. TL_ERR_FENCED if not.
+// Ends `epoch` if it is current, its last tick is `tick`, and it has no heir. TL_ERR_FENCED if not. `seen` as above: only of
+// the own log.
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
-                            tl_fault *fault);
+                            const tl_heads *seen, tl_fault *fault);
 // Ends `epoch` at `tick` as quarantine() in store.h says. TL_ERR_FENCED: not possible (any more).
 tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int heir, uint64_t now_us, tl_fault *fault);
 // Within a transaction that is open on it: `seen` is kept.

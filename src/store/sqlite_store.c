@@ -90,7 +90,7 @@ static tl_result copy_append(void *log, uint32_t epoch, tl_work *const *records,
 
 static tl_result copy_end(void *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us, tl_fault *fault)
 {
-    return tl_sqlite_log_end(log, epoch, tick, heir, now_us, fault);
+    return tl_sqlite_log_end(log, epoch, tick, heir, now_us, NULL, fault);
 }
 
 static const tl_sqlite_restore_logs copied_logs = {copy_open, copy_close,  copy_head, copy_skip,

@@ -128,7 +128,7 @@ static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_faul
         tl_server_number heir = store->attachment.number;
         uint64_t now_us = tl_clock_real_us();
         result = work->quarantine ? tl_sqlite_log_quarantine(&peer->log, work, heir, now_us, fault)
-                                  : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, fault);
+                                  : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, NULL, fault);
         peer->dirty = true;
         fenced = result == TL_OK;
     }
@@ -367,10 +367,11 @@ static void wait_for_work(tl_sqlite_store *store, bool more)
 static void leave_world(tl_sqlite_store *store)
 {
     tl_attachment *attachment = &store->attachment;
+    const tl_heads *seen = tl_sqlite_logs_known(&store->logs); // with the last checkpoints
     for (int i = 0; i < LEAVE_TRIES_MAX; i++) {
         tl_fault fault;
         tl_result result = tl_sqlite_log_end(own_log(store), attachment->epoch, attachment->committed_tick,
-                                             TL_HEIR_LEFT, tl_clock_real_us(), &fault);
+                                             TL_HEIR_LEFT, tl_clock_real_us(), seen, &fault);
         if (result != TL_ERR_BUSY) {
             break; // done, or the others will see the lease run out
         }

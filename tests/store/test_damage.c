@@ -400,6 +400,7 @@ int main(int count, char **arguments)
     int flips = count > 1 ? atoi(arguments[1]) : 40;
     int deletions = count > 2 ? atoi(arguments[2]) : 12;
     uint64_t random = count > 3 ? strtoull(arguments[3], NULL, 10) : 1;
+    setvbuf(stdout, NULL, _IOLBF, 0); // a failed check aborts
     static store_copy store;
     static reading whole[READERS];
     static tally flipped, deleted;
