@@ -82,6 +82,7 @@ typedef struct tl_server_def {
     uint32_t created_max;
     int level_count;         // of the pyramid, default 9: the coarsest tiles are 16 km wide
     uint32_t kbit_s;         // what a client may get at most, default 4'000; its token may say less
+    uint32_t work_slots;     // that clients may make this server set up or code whole in a tick, all together; default 30'000
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
@@ -111,6 +112,7 @@ typedef struct tl_server_stats {
     bool store_stalled;                // it does now
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
+    uint64_t work_slots, work_waits; // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier

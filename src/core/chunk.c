@@ -508,6 +508,7 @@ static const tl_chunk_bytes *make(tl_pyramid *p, tl_stream *s, uint32_t from, ui
     tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
     tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
     if (chunk == NULL) return NULL;
+    if (from == 0) p->work_count += (limit == TL_SLOT_END && e.about.end == TL_SLOT_END ? s->slot_top : e.about.end) - begin;
     e.about.next = s->chunks;
     *chunk = e.about;
     memcpy(chunk->data, out, e.about.size);

@@ -66,6 +66,11 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
     head->age_ticks = (uint32_t)(tick - stream->version_tick);
 }
 
+static int64_t slots_in(const tl_stream *stream, const tl_chunk_bytes *chunk)
+{
+    return (int64_t)(chunk->end == TL_SLOT_END ? stream->slot_top : chunk->end) - chunk->begin;
+}
+
 // Takes the chunks that one subscription waits for, as far as the budget goes. False: it is used up.
 static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count, double *budget)
 {
@@ -78,8 +83,11 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
             if (*budget <= 0 || *count == PARTS_MAX) return false;
+            if (from == 0 && !tl_work_may(&s->work)) break; // what the client has goes on
+            uint64_t before = s->pyramid->work_count;
             const tl_chunk_bytes *chunk = tl_chunk_get(s->pyramid, sub->stream, from, begin, limit);
             if (chunk == NULL) return false;
+            if (from == 0) tl_work_spend(&s->work, TL_WORK_CHUNK + slots_in(stream, chunk), TL_WORK_CHUNK + (int64_t)(s->pyramid->work_count - before));
             part *p = &scratch->parts[(*count)++];
             p->chunk = chunk;
             p->subscription = index;

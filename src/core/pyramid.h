@@ -108,6 +108,7 @@ typedef struct tl_pyramid {
     uint32_t shape_version; // rises when cells come or go
     int64_t tick;
     uint64_t published_count[TL_LEVELS_MAX], history_lost_count, full_count;
+    uint64_t work_count; // slots of streams set up and of chunks from nothing, see work.h
 } tl_pyramid;
 
 size_t tl_pyramid_bytes(uint32_t cells_max);

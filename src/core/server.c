@@ -8,7 +8,7 @@ enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
 
 tl_server_def tl_server_def_default(void)
 {
-    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000,
+    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK,
                            .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .grace_ms = 10000,
                            .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
@@ -305,6 +305,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.tick = s->tick;
     stats.world_tick = s->mirror.tick;
     stats.entities = s->mirror.live_count;
+    stats.work_slots = s->pyramid.work_count;
     stats.entities_lacking = s->mirror.lack_map.count;
     stats.groups_lacking = s->mirror.groups_lacking;
     stats.created = s->created_count + tl_created_elsewhere(s);
@@ -316,6 +317,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
         const tl_server_client *client = &s->clients[i];
         if (!client->used || client->session == NULL) continue;
         stats.clients++;
+        stats.work_waits += client->session->work.waits;
         stats.frames += client->session->frames;
         stats.frame_bytes += client->session->bytes_sent;
         stats.datagrams += client->session->datagrams_sent;

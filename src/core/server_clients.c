@@ -160,6 +160,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     if (grant->kbit_s_max && grant->kbit_s_max < kbit_s) kbit_s = grant->kbit_s_max;
     if (s->def.kbit_s < kbit_s) kbit_s = s->def.kbit_s;
     tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
+    session->work.shared = &s->work_left;
     tl_server_client *client = &s->clients[index];
     *client = (tl_server_client){.used = true, .number = s->next_client++, .peer = peer, .grant = *grant, .session = session,
                                  .requests_left = TL_REQUESTS_PER_S, .messages_left = TL_MESSAGES_PER_S, .limits_time_us = s->now_us};
@@ -609,7 +610,10 @@ static void send_frame(tl_server *s, tl_server_client *client)
 void tl_clients_frames(tl_server *s)
 {
     drop_due(s);
-    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+    s->work_left = s->def.work_slots;
+    s->frames_first = (s->frames_first + 1) % s->def.clients_max; // so that who waits for work has its turn
+    for (uint32_t k = 0; k < s->def.clients_max; k++) {
+        uint32_t i = (s->frames_first + k) % s->def.clients_max;
         tl_server_client *client = &s->clients[i];
         if (!client->used) continue;
         if (client->owned_count && (s->mirror.tick + i) % (s->world.tick_hz / 4 + 1) == 0) hold_owned(s, client);

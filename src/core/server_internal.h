@@ -205,6 +205,8 @@ struct tl_server {
     tl_map created_map, creator_map; // to the place in `created`; to how many it has there
     uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
     int64_t created_elsewhere_tick;
+    int64_t work_left;       // for all clients in this tick, see work.h
+    uint32_t frames_first;   // whose turn it is to be served first
     int32_t *marks;
     tl_frame_scratch *frame_scratch;
     unsigned char *frame;

@@ -74,7 +74,7 @@ typedef struct chooser {
     tl_session *s;
     int64_t tick;
     int32_t *marks; // of cells' streams: 1 + index of the subscription
-    uint32_t opened_entities;
+    uint32_t opened_entities, visited;
     bool deferred;  // some streams are to be opened in the next tick
     double slack_m[TL_LEVELS_MAX];
 } chooser;
@@ -118,10 +118,12 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
 // Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
 static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
 {
-    if (c->opened_entities >= OPEN_ENTITIES_A_TICK) {
+    if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work)) {
         c->deferred = true;
         return;
     }
+    int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
+    tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up);
     c->opened_entities += cell->entity_count;
     open_subscription(c->s, index, coarser);
 }
@@ -130,6 +132,7 @@ static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
     const tl_cell *cell = &s->pyramid->cells[index];
+    c->visited++;
     if (is_to_be_split(c, cell, index)) {
         for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
         return;
@@ -170,6 +173,8 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 {
     chooser c = {.s = s, .tick = tick, .marks = marks};
+    tl_work_refill(&s->work, tick, s->pyramid->mirror->live_count);
+    if (!tl_work_may(&s->work)) return; // where it looks from is noted when its turn comes
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)CHOOSE_EVERY_SECONDS * s->pyramid->kinds->tick_hz) == 0;
     if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;
@@ -183,6 +188,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     uint32_t top = s->subscription_top;
     for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
     s->deferred = c.deferred;
+    tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT);
     if (c.deferred) s->shape_version--; // go on with it in the next tick
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "chunk.h"
 #include "wire.h"
+#include "work.h"
 
 enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 1500000 };
 
@@ -41,6 +42,7 @@ typedef struct tl_session {
     tl_vec3 last_observer;
     bool anchored; // it was subscribed to what it should see
     bool deferred; // not to all of it yet
+    tl_work work;
     uint32_t shape_version;
     int level_finest;
     // streams

@@ -374,6 +374,7 @@ static int32_t set_up(tl_pyramid *p, int32_t cell_index, int coarser)
 int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell, int coarser)
 {
     int32_t stream = p->cells[cell].streams[coarser];
+    if (stream == TL_NONE) p->work_count += p->cells[cell].entity_count;
     if (stream == TL_NONE && (stream = set_up(p, cell, coarser)) == TL_NONE) {
         p->full_count++;
         return TL_NONE;

@@ -9,7 +9,7 @@
 #include "tramline/client.h"
 #include "tramline/server.h"
 
-enum { SERVERS_MAX = 4, RIDERS_MAX = 8 };
+enum { SERVERS_MAX = 4, RIDERS_MAX = 16 };
 
 typedef struct cluster_node {
     tl_server *server; // NULL: crashed, or not started

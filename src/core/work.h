@@ -1,0 +1,54 @@
+// Work that a client makes the server do, in slots: of streams that are set up for it, and of tiles that are coded whole.
+// Everything else costs about the same in every tick. A client may do as much at once as a join takes, and then goes on at
+// a steady rate; and all clients together have so much in a tick. Who has none left waits, and keeps what it has meanwhile.
+#ifndef TRAMLINE_CORE_WORK_H
+#define TRAMLINE_CORE_WORK_H
+
+#include "base.h"
+
+enum {
+    TL_WORK_SLOTS_A_TICK = 100,     // of one client, steadily: riders in cities need ten
+    TL_WORK_SHARE = 256,            // and this part of all entities
+    TL_WORK_SLOTS_MORE = 20000,     // that it may save up, besides twice all there are
+    TL_WORK_ALL_A_TICK = 30000,     // of all clients, by default
+    TL_WORK_STREAM = 8,             // for a stream, besides its slots
+    TL_WORK_CHUNK = 4,              // for a chunk, likewise
+    TL_WORK_CELLS_A_UNIT = 16,      // that are gone through when streams are chosen
+};
+
+typedef struct tl_work {
+    int64_t left;
+    int64_t tick;
+    int64_t *shared;  // what all clients have left in this tick; NULL: no limit
+    bool begun;
+    uint64_t waits;   // in how many ticks something had to wait
+    int64_t waited_tick;
+} tl_work;
+
+// A tick begins; `entity_count`: of the world.
+static inline void tl_work_refill(tl_work *w, int64_t tick, uint32_t entity_count)
+{
+    int64_t most = 2 * (int64_t)entity_count + TL_WORK_SLOTS_MORE, rate = TL_WORK_SLOTS_A_TICK + entity_count / TL_WORK_SHARE;
+    int64_t ticks = tick - w->tick;
+    if (w->begun && ticks > 0) w->left = ticks > 2 * most / rate ? most : tl_min_i64(most, w->left + ticks * rate);
+    if (!w->begun) w->left = most;
+    w->begun = true;
+    w->tick = tick;
+}
+
+static inline bool tl_work_may(tl_work *w)
+{
+    if (!w->begun || (w->left > 0 && (w->shared == NULL || *w->shared > 0))) return true;
+    if (w->waited_tick != w->tick) w->waits++;
+    w->waited_tick = w->tick;
+    return false;
+}
+
+// `own`: counted for the client; `all`: for all of them, what is done once for several is counted once.
+static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all)
+{
+    w->left -= own;
+    if (w->shared) *w->shared -= all;
+}
+
+#endif

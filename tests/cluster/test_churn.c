@@ -1,0 +1,137 @@
+// Clients that jump about make the server open tiles and code them whole, each tick anew. What that may cost is bounded, for
+// each of them and for all, in units of slots; who only rides does not notice.
+#include "cluster.h"
+
+#include <math.h>
+#include <time.h>
+
+enum { ENTITIES = 20000, JUMPERS = 10 };
+
+static uint64_t seed;
+
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+typedef struct churn {
+    cluster *c;
+    tl_client *jumpers[JUMPERS];
+    tl_transport *transports[JUMPERS];
+    uint64_t random;
+    double server_ms;      // of the server's steps alone
+    uint64_t units, units_max; // in a tick
+    uint32_t ticks;
+} churn;
+
+static void jump_all(churn *h)
+{
+    for (int i = 0; i < JUMPERS; i++)
+        if (h->jumpers[i])
+            tl_client_observe_point(h->jumpers[i], (tl_vec3){check_random_between(&h->random, -4000, 4000), 2, check_random_between(&h->random, -4000, 4000)});
+}
+
+static void run(churn *h, double seconds)
+{
+    cluster *c = h->c;
+    uint64_t end_us = c->now_us + (uint64_t)(seconds * 1e6);
+    tl_server *server = c->nodes[0].server;
+    h->server_ms = 0, h->units = h->units_max = h->ticks = 0;
+    while (c->now_us < end_us) {
+        c->now_us += 1000;
+        tl_memory_world_advance(c->world, c->now_us);
+        double before = cpu_ms();
+        uint64_t units = tl_server_get_stats(server).work_slots;
+        tl_server_step(server, (tl_time){c->now_us, c->now_us});
+        h->server_ms += cpu_ms() - before;
+        units = tl_server_get_stats(server).work_slots - units;
+        h->units += units;
+        if (units > h->units_max) h->units_max = units;
+        if (c->now_us % 50000 == 0) jump_all(h), h->ticks++;
+        for (int i = 0; i < c->rider_count; i++)
+            if (c->riders[i].client) tl_client_step(c->riders[i].client, c->now_us);
+        for (int i = 0; i < JUMPERS; i++)
+            if (h->jumpers[i]) tl_client_step(h->jumpers[i], c->now_us);
+    }
+}
+
+static void add_jumpers(churn *h)
+{
+    for (int i = 0; i < JUMPERS; i++) {
+        CHECK_EQUAL(tl_memory_network_client(h->c->nodes[0].network, &h->transports[i]), TL_OK);
+        tl_client_def def = tl_client_def_default();
+        def.transport = h->transports[i];
+        def.entities_max = ENTITIES * 2;
+        def.kbit_s = 4000;
+        CHECK_EQUAL(tl_client_create(&def, &h->jumpers[i]), TL_OK);
+    }
+    jump_all(h);
+}
+
+static void destroy(churn *h)
+{
+    for (int i = 0; i < JUMPERS; i++) {
+        tl_client_destroy(h->jumpers[i]);
+        h->transports[i]->ops->close(h->transports[i]);
+    }
+    cluster_destroy(h->c);
+}
+
+// The riders see all as it is.
+static void check_riders(churn *h)
+{
+    for (int i = 0; i < h->c->rider_count; i++) {
+        cluster_errors e = cluster_compare(h->c, i);
+        if (!cluster_errors_none(&e)) cluster_print("rider", &e);
+        CHECK(cluster_errors_none(&e));
+    }
+}
+
+static void print(const churn *h, const char *what)
+{
+    printf("  %s: %.0f slots a tick, %.0f at most; %.1f ms a tick\n", what, (double)h->units / h->ticks, (double)h->units_max, h->server_ms / h->ticks);
+}
+
+// The work is counted; the time is only told of.
+TEST(who_jumps_about_waits)
+{
+    churn h = {.c = cluster_create("city", ENTITIES, seed, 20), .random = seed};
+    const uint64_t all = tl_server_def_default().work_slots, each = 100 + ENTITIES / 256, tile_max = ENTITIES;
+    for (int i = 0; i < 2; i++) cluster_add_rider(h.c, 0);
+    cluster_settle(h.c, 5);
+    run(&h, 1);
+    print(&h, "riders alone");
+    add_jumpers(&h);
+    run(&h, 2.5);
+    print(&h, "ten that jump come"); // and use up what a join takes
+    CHECK(h.units_max <= all + tile_max);
+    check_riders(&h);
+    for (int i = 0; i < 3; i++) {
+        run(&h, 1);
+        print(&h, "they go on");
+        CHECK(h.units <= h.ticks * (JUMPERS * each + 500) + 8000); // a tile may be overdrawn, and is paid for later
+        check_riders(&h);
+    }
+    CHECK(tl_server_get_stats(h.c->nodes[0].server).work_waits > 10 * JUMPERS);
+    // One who joins now is not held up by them.
+    int rider = cluster_add_rider(h.c, 0);
+    double waited_s = 0;
+    for (;; waited_s += 0.1) {
+        cluster_errors e = cluster_compare(h.c, rider);
+        if (e.compared > 0 && cluster_errors_none(&e)) break;
+        CHECK(waited_s < 2);
+        run(&h, 0.1);
+    }
+    printf("  a rider that joins sees all after %.1f s\n", waited_s);
+    check_riders(&h);
+    destroy(&h);
+}
+
+int main(int argc, char **argv)
+{
+    seed = cluster_seed(argc, argv, 1);
+    RUN(who_jumps_about_waits);
+    return 0;
+}
