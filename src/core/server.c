@@ -235,13 +235,24 @@ static void world_tick(tl_server *s, int64_t tick)
     tl_room_tick(s);
 }
 
+// The tick that the mirror goes to next. A mirror that is far behind (the process slept, or waits after a jump) goes in
+// one step to the newest tick that is late, and so waits for nobody: the newest of all would be due only now, at each
+// step anew, and one silent server would keep the mirror waiting for ever.
+static int64_t next_world_tick(const tl_server *s, uint64_t patience_us)
+{
+    int64_t next = s->mirror.tick + 1;
+    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->world_us < patience_us) return next;
+    int64_t late = (int64_t)((s->world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
+    return tl_max_i64(next, tl_min_i64(late, s->tick));
+}
+
 static void advance_world(tl_server *s)
 {
+    uint64_t patience_us = s->def.patience_ms * 1000ull;
     bool advanced = false;
     while (s->mirror.tick < s->tick) {
-        int64_t tick = s->mirror.tick + 1;
-        if (s->tick - tick > MIRROR_LAG_TICKS_MAX) tick = s->tick; // it has slept: one step to now
-        bool late = s->world_us > tl_server_tick_time_us(s, tick) + s->def.patience_ms * 1000ull;
+        int64_t tick = next_world_tick(s, patience_us);
+        bool late = s->world_us > tl_server_tick_time_us(s, tick) + patience_us;
         if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
         if (late) tl_follow_mark_lagging(s, tick);
         world_tick(s, tick);
