@@ -79,6 +79,9 @@ static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t be
 {
     server_node *s = user;
     uint64_t now_us = server_now().wall_us;
+    if (!begun_us) {
+        return; // not known yet
+    }
     s->link_ms = now_us > begun_us ? (double)(now_us - begun_us) / 1000 : 0;
     s->link_ms_max = s->link_ms > s->link_ms_max ? s->link_ms : s->link_ms_max;
 }

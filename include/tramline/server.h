@@ -58,7 +58,8 @@ typedef struct tl_server_callbacks {
     // little-endian), before the transport gets the datagrams: to record it, or to carry it in another way. Good until it
     // returns. The client's side is tl_client_receive_frame().
     void (*frame)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
-    // A record of another server is mirrored now. begun_us: when its commit began, by that server's clock.
+    // A record of another server is mirrored now. begun_us: when its commit began, by this server's wall clock: the offset of
+    // the other one is taken out as far as it is known. 0: not known (yet).
     void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t begun_us);
     void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
     // An own entity can no longer ride in its carrier: that was deleted, or came to ride in the entity itself. It stands in the
@@ -108,6 +109,9 @@ typedef struct tl_server_stats {
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
     int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
+    uint64_t clock_jumps;              // of the wall clock against the monotonic one
+    uint64_t clock_steps, clock_holds; // behind the other servers, and set to their time; ahead of them, and waited
+    double clock_ahead_ms;             // of the other servers, for sure; below 0: behind
     uint64_t store_stalls;             // how often the store has stalled
     bool store_stalled;                // it does now
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;

@@ -137,6 +137,9 @@ TL_API tl_memory_network *tl_memory_network_create(uint64_t seed);
 TL_API void tl_memory_network_destroy(tl_memory_network *network); // after all ends are closed
 TL_API void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults); // from now on, both ways
 TL_API void tl_memory_network_cut(tl_memory_network *network, bool cut);                 // nothing is delivered meanwhile
+// From now on the network has a time of its own, and what poll() is passed does not count: its ends may have clocks that
+// differ. Never back.
+TL_API void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us);
 TL_API tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **out);
 TL_API tl_result tl_memory_network_client(tl_memory_network *network, tl_transport **out);
 

@@ -88,7 +88,9 @@ static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t be
 {
     node *n = user;
     uint64_t now_us = clock_world_us();
-    meter_link(&n->meter, now_us > begun_us ? now_us - begun_us : 0);
+    if (begun_us) {
+        meter_link(&n->meter, now_us > begun_us ? now_us - begun_us : 0);
+    }
 }
 
 static void on_committed(void *user, int64_t tick, uint64_t us)

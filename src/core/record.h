@@ -26,6 +26,7 @@ typedef enum tl_op {
     TL_OP_RETELL = 13,      // to server, bytes: the writer lacks entities; a group of that server's is to be told anew, 0: none yet
     TL_OP_GROUP_CLIENT = 14, // group, identity, tick since when that client is away (-1: it is connected), its claim
     TL_OP_CLAIM = 15,       // to server, bytes: a client of that identity is here, give its group
+    TL_OP_CLOCK = 16,       // after all NEEDs: what the writer knows of the servers' clocks
 } tl_op;
 
 typedef struct tl_record_writer {
@@ -94,6 +95,22 @@ typedef struct tl_need {
     int64_t tick;
 } tl_need;
 int tl_record_needs(const void *data, size_t size, tl_need *needs, int max);
+
+// What a server reports of clocks, about once a second; world_clock.h says what for.
+typedef struct tl_clock_seen {
+    tl_server_number server;
+    int64_t tick;   // of that server: its record of it had come in
+    uint64_t at_us; // by the writer's world clock
+} tl_clock_seen;
+typedef struct tl_clock_report {
+    bool settled;         // the writer has run for some time
+    int64_t wall_lead_us; // its wall clock less its world clock
+    uint32_t count;
+    tl_clock_seen seen[TL_SERVERS_MAX];
+} tl_clock_report;
+void tl_record_clock_write(tl_record_writer *r, const tl_clock_report *report);
+// Whether the record has a report.
+bool tl_record_clock_read(const void *data, size_t size, tl_clock_report *out);
 
 // A group's checkpoint as a record. False if it did not fit.
 bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size);

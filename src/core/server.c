@@ -150,6 +150,7 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     s->checkpoint_group = -1;
     s->next_client = 1;
     result = open_world(s, text, text_bytes);
+    if (result == TL_OK) tl_world_clock_init(&s->clock, s->world.created_us, s->world.tick_hz);
     if (result == TL_OK && (result = reserve_memory(s)) != TL_OK && text)
         snprintf(text, text_bytes, "%zu bytes are not enough or not to be had: %s", tl_server_memory(def), tl_result_text(result));
     if (result == TL_OK) {
@@ -177,33 +178,16 @@ void tl_server_destroy(tl_server *s)
 
 // ---- time ----
 
-uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick)
-{
-    return (uint64_t)tick * 1000000u / s->world.tick_hz;
-}
-
 double tl_server_tick_at(const tl_server *s, uint64_t monotonic_us)
 {
-    return ((double)s->world_us + (double)(int64_t)(monotonic_us - s->now_us)) * 1e-6 * s->world.tick_hz;
-}
-
-static int64_t tick_now(const tl_server *s)
-{
-    int64_t tick = (int64_t)(s->world_us * s->world.tick_hz / 1000000u);
-    return tl_server_tick_time_us(s, tick + 1) <= s->world_us ? tick + 1 : tick;
+    return (double)tl_world_clock_at(&s->clock, monotonic_us) * 1e-6 * s->world.tick_hz;
 }
 
 uint64_t tl_server_next_tick_us(const tl_server *s)
 {
-    return s->now_us + tl_server_tick_time_us(s, tl_max_i64(s->tick, tick_now(s)) + 1) - s->world_us;
-}
-
-static void take_time(tl_server *s, tl_time now)
-{
-    if (now.monotonic_us > s->now_us) s->now_us = now.monotonic_us;
-    s->wall_us = now.wall_us;
-    uint64_t world_us = now.wall_us > s->world.created_us ? now.wall_us - s->world.created_us : 0;
-    if (world_us > s->world_us) s->world_us = world_us;
+    int64_t tick = tl_max_i64(s->tick, tl_world_clock_tick(&s->clock)) + 1;
+    uint64_t tick_us = tl_world_clock_tick_us(&s->clock, tick);
+    return s->now_us + (tick_us > s->clock.world_us ? tick_us - s->clock.world_us : 0);
 }
 
 // ---- the path of data ----
@@ -212,6 +196,7 @@ static void take_time(tl_server *s, tl_time now)
 static void own_tick(tl_server *s, int64_t tick)
 {
     s->tick = tick;
+    tl_world_clock_ticked(&s->clock, tick);
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
     tl_own_settle(s);
     tl_claims_step(s);
@@ -241,8 +226,8 @@ static void world_tick(tl_server *s, int64_t tick)
 static int64_t next_world_tick(const tl_server *s, uint64_t patience_us)
 {
     int64_t next = s->mirror.tick + 1;
-    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->world_us < patience_us) return next;
-    int64_t late = (int64_t)((s->world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
+    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->clock.world_us < patience_us) return next;
+    int64_t late = (int64_t)((s->clock.world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
     return tl_max_i64(next, tl_min_i64(late, s->tick));
 }
 
@@ -252,7 +237,7 @@ static void advance_world(tl_server *s)
     bool advanced = false;
     while (s->mirror.tick < s->tick) {
         int64_t tick = next_world_tick(s, patience_us);
-        bool late = s->world_us > tl_server_tick_time_us(s, tick) + patience_us;
+        bool late = s->clock.world_us > tl_world_clock_tick_us(&s->clock, tick) + patience_us;
         if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
         if (late) tl_follow_mark_lagging(s, tick);
         world_tick(s, tick);
@@ -267,12 +252,18 @@ static void poll_store(tl_server *s)
     while (s->state < TL_SERVER_LEFT && s->def.store->ops->poll(s->def.store, &event) == TL_OK) tl_follow_event(s, &event);
 }
 
-// A leaving server has left once its groups are others', if there are any, and all that it said is committed. The others
-// get half a second to hear of it, for until then they may give it more.
+// A leaving server has no more to say once its groups are others', if there are any. The others get half a second to hear
+// of it, for until then they may give it more. Then it makes no more ticks: with one each time it would never be done.
+static bool has_said_all(const tl_server *s)
+{
+    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || tl_own_unsaid(s)) return false;
+    return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
+}
+
+// It has left once all that it said is committed.
 static void leave(tl_server *s)
 {
-    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || s->own_count || tl_own_unsaid(s)) return;
-    if (tl_own_owns_any(s) && tl_follow_alive_count(s)) return;
+    if (!has_said_all(s) || s->own_count) return;
     s->state = TL_SERVER_LEFT;
     tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
     tl_server_say(s, "left; all is committed");
@@ -280,13 +271,14 @@ static void leave(tl_server *s)
 
 void tl_server_step(tl_server *s, tl_time now)
 {
-    take_time(s, now);
+    tl_time_take(s, now);
     if (s->state >= TL_SERVER_LEFT) return;
     poll_store(s);
+    if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) tl_follow_start(s);
     tl_admission_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
-    int64_t tick = tick_now(s);
-    if (tick > s->tick) own_tick(s, tick);
+    int64_t tick = tl_world_clock_tick(&s->clock);
+    if (tick > s->tick && !has_said_all(s)) own_tick(s, tick);
     tl_own_submit(s);
     advance_world(s);
     leave(s);

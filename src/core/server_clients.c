@@ -597,7 +597,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
         look(s, session);
         tl_session_subscribe(session, s->mirror.tick, s->marks);
     }
-    uint64_t age_us = s->world_us - tl_server_tick_time_us(s, s->mirror.tick);
+    uint64_t age_us = s->clock.world_us - tl_world_clock_tick_us(&s->clock, s->mirror.tick);
     size_t size = tl_frame_write(session, s->mirror.tick, s->now_us - age_us, s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX);
     if (size && s->def.callbacks.frame) s->def.callbacks.frame(s->def.callbacks.user, s, client->number, s->frame, size);
     for (size_t at = 0; at + 2 <= size;) {

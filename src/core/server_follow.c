@@ -1,5 +1,7 @@
 #include "server_internal.h"
 
+enum { ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing
+
 static tl_peer_server *peer(tl_server *s, tl_server_number number)
 {
     return number >= 1 && number <= TL_SERVERS_MAX ? &s->servers[number] : NULL;
@@ -8,7 +10,8 @@ static tl_peer_server *peer(tl_server *s, tl_server_number number)
 bool tl_follow_alive(const tl_server *s, tl_server_number number)
 {
     const tl_peer_server *p = &s->servers[number];
-    return number != s->number && p->known && !p->ended && !p->bad && !p->lagging && !p->leaving && p->head_tick >= 0 && p->head_tick + (int64_t)s->world.tick_hz > s->tick;
+    return number != s->number && p->known && !p->ended && !p->bad && !p->lagging && !p->leaving && p->head_tick >= 0 && p->silent_us < ALIVE_US &&
+           !tl_world_clock_too_far(&s->clock, p->head_tick);
 }
 
 uint32_t tl_follow_alive_count(const tl_server *s)
@@ -32,6 +35,8 @@ static void on_server(tl_server *s, const tl_store_event *event)
     p->epoch = event->epoch;
     p->silent_us = 0;
     p->fence_asked = false;
+    tl_world_clock_forget(&s->clock, event->server);
+    s->report_due = true; // it wants to know the time
     p->lagging = true; // until its records come in
     memcpy(p->name, event->name, sizeof p->name);
 }
@@ -46,6 +51,7 @@ static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, 
     }
     *record = (tl_followed_record){.tick = event->tick, .epoch = event->epoch, .begun_us = event->begun_us, .is_end = is_end, .heir = event->heir, .size = size};
     if (is_end) record->end_serial = s->ends_queued++;
+    if (is_end && event->epoch > p->end_told_epoch) p->end_told_epoch = event->epoch;
     if (size) memcpy(record->data, event->data, size);
     if (p->last)
         p->last->next = record;
@@ -55,6 +61,7 @@ static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, 
 }
 
 static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end);
+static void need_all_seen(tl_server *s);
 
 // Each event is a world of its own while loading: what it changed is settled before the next.
 static void settle_loaded(tl_server *s)
@@ -111,8 +118,11 @@ static void on_record(tl_server *s, const tl_store_event *event)
     if (p == NULL) return;
     if (event->server != s->number) {
         p->head_tick = event->tick;
-        p->silent_us = 0;
-        p->fence_asked = false;
+        if (s->state != TL_SERVER_JOINING || s->loaded) tl_time_hear(s, event);
+        if (!tl_world_clock_too_far(&s->clock, event->tick)) {
+            p->silent_us = 0;
+            p->fence_asked = false;
+        }
     }
     if (s->state == TL_SERVER_JOINING) {
         if (!apply_loaded(s, event)) return;
@@ -140,7 +150,13 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
 static void on_loaded(tl_server *s)
 {
     if (s->number == 0) return;
-    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), (int64_t)tl_server_tick_at(s, s->now_us) - 1);
+    s->loaded = true;
+    s->loaded_us = s->now_us;
+}
+
+void tl_follow_start(tl_server *s)
+{
+    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
     for (int32_t g = 0; g < s->mirror.group_top; g++) // groups that were only remembered as deleted
         if (s->mirror.groups[g].used && !s->mirror.groups[g].live && s->mirror.groups[g].entity_count == 0) tl_mirror_release_group(&s->mirror, g);
     tl_mirror_resolve(&s->mirror);
@@ -149,6 +165,7 @@ static void on_loaded(tl_server *s)
     tl_pyramid_tick(&s->pyramid, s->mirror.tick);
     tl_mirror_settle(&s->mirror);
     s->state = TL_SERVER_RUNNING;
+    need_all_seen(s); // what it says from now on comes after all that it has loaded
     s->last_commit_us = s->now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     tl_claims_ended(s, s->number, s->stats.committed_tick);
@@ -164,8 +181,10 @@ static void on_committed(tl_server *s, const tl_store_event *event)
     if (s->state != TL_SERVER_JOINING) tl_follow_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
     s->last_commit_us = s->now_us;
     s->stats.committed_tick = event->tick;
-    tl_own_committed(s, event->tick);
-    if (s->def.callbacks.committed) s->def.callbacks.committed(s->def.callbacks.user, event->tick, event->done_us - event->begun_us);
+    uint64_t took_us = tl_own_committed(s, event->tick), told_us = event->done_us - event->begun_us;
+    // The store saw it earlier than this, but by a clock that may have jumped.
+    if (event->done_us >= event->begun_us && told_us < took_us) took_us = told_us;
+    if (s->def.callbacks.committed) s->def.callbacks.committed(s->def.callbacks.user, event->tick, took_us);
 }
 
 void tl_follow_event(tl_server *s, const tl_store_event *event)
@@ -213,7 +232,9 @@ static bool need_met(const tl_server *s, const tl_need *need)
 static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick)
 {
     if (record->is_end) return record->end_serial == s->ends_applied;
-    if (record->tick > tick || (p->bad && record->epoch == p->bad_epoch)) return false;
+    // What is so far ahead waits to be set aside, unless its epoch has ended with it.
+    bool ended_ahead = record->epoch <= p->end_told_epoch && tl_world_clock_too_far(&s->clock, record->tick);
+    if ((record->tick > tick && !ended_ahead) || (p->bad && record->epoch == p->bad_epoch)) return false;
     tl_need needs[TL_NEEDS_MAX];
     int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX);
     for (int i = 0; i < count; i++)
@@ -354,7 +375,8 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
     p->applied_tick = record->tick;
     p->applied_epoch = record->epoch;
-    if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, record->begun_us);
+    uint64_t begun_us = tl_world_clock_own_wall(&s->clock, number, record->begun_us);
+    if (s->def.callbacks.link) s->def.callbacks.link(s->def.callbacks.user, number, record->tick, begun_us);
     return true;
 }
 
@@ -394,21 +416,41 @@ static bool owns_any(const tl_server *s, tl_server_number number)
     return false;
 }
 
+// Its next record is further ahead than any living server's may be: its clock is wrong.
+static bool is_ahead(const tl_server *s, const tl_peer_server *p)
+{
+    return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->clock, p->first->tick);
+}
+
+// Ends the epoch of a server whose lease is over. Of one that is ahead of all others, what they cannot apply is set aside;
+// where the store does not do that, its epoch ends as it is.
+static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
+{
+    tl_peer_server *p = &s->servers[number];
+    bool left = p->ended && p->ended_heir == 0;
+    tl_store *store = s->def.store;
+    if (ahead && !again) {
+        tl_server_say(s, "server %s is ahead of the others' time; its lease is over, and ends at tick %lld", p->name, (long long)p->applied_tick);
+        if (store->ops->quarantine(store, number, p->epoch, p->applied_tick, NULL, 0) == TL_OK) return;
+    }
+    store->ops->fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
+}
+
 void tl_follow_watch(tl_server *s, uint64_t store_us)
 {
     if (s->state != TL_SERVER_RUNNING) return;
     tl_aside_watch(s, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_server *p = &s->servers[n];
-        bool left = p->ended && p->ended_heir == 0;
-        if (n == s->number || !p->known || (p->ended && !left) || p->first) continue;
+        bool left = p->ended && p->ended_heir == 0, ahead = is_ahead(s, p);
+        if (n == s->number || !p->known || (p->ended && !left) || (p->first && !ahead)) continue;
         p->silent_us += store_us;
         // A server that lacks something leaves it to one that does not, if there is one.
         uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
-        if ((!left && p->silent_us < lease_us) || !owns_any(s, n)) continue;
+        if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) continue;
         if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue; // asked; and again if nothing comes of it
+        fence(s, n, ahead, p->fence_asked);
         p->fence_asked = true;
         p->silent_us = 0;
-        s->def.store->ops->fence(s->def.store, n, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
     }
 }

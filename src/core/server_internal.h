@@ -3,6 +3,7 @@
 //   server_own.c     what this server owns: its queue of records, checkpoints, giving groups away
 //   server_record.c  the record of a tick
 //   server_poses.c   poses set by the game, against what was published
+//   server_time.c    its clock, and what is known of the others'
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
 //   server_room.c    what of the world finds no room here
 //   server_carriers.c what may ride in what
@@ -19,6 +20,7 @@
 #include "track.h"
 #include "tramline/server.h"
 #include "values.h"
+#include "world_clock.h"
 
 enum {
     TL_OWN_RECORDS_MAX = 1200,   // made and not yet committed: a minute's stall at 20 Hz
@@ -66,6 +68,7 @@ typedef struct tl_peer_server {
     int64_t bad_tick;
     int bad_asks;                  // how often the store was asked to end the epoch before it
     uint64_t bad_us;               // of the store's time, since the last time
+    uint32_t end_told_epoch;       // the last of which the end was told; it may wait to be applied
 } tl_peer_server;
 
 typedef struct tl_own_record {
@@ -73,6 +76,7 @@ typedef struct tl_own_record {
     unsigned char *data;
     size_t size;
     bool submitted, committed, applied;
+    uint64_t submitted_us;
 } tl_own_record;
 
 typedef struct tl_own_give {
@@ -127,6 +131,12 @@ typedef struct tl_server_client {
     char drop_reason[128];
 } tl_server_client;
 
+typedef struct tl_clock_line { // of the log, that a clock can cause
+    bool said;
+    uint64_t said_us;
+    uint32_t unsaid;
+} tl_clock_line;
+
 struct tl_server {
     tl_server_def def;
     char name[TL_NAME_BYTES_MAX + 1];
@@ -139,9 +149,14 @@ struct tl_server {
     tl_pyramid pyramid;
     tl_server_state state;
     char text[256];
+    tl_world_clock clock;
     uint64_t now_us;         // monotonic: for durations
-    uint64_t wall_us;
-    uint64_t world_us;       // since tick 0
+    uint64_t judged_us;      // when the clock was last compared with the others'
+    uint64_t reported_us;    // when that was last reported
+    bool report_due, settled, told_early;
+    tl_clock_line jump_line, step_line, hold_line;
+    bool loaded;             // while joining: the world is here; what is missing is the time
+    uint64_t loaded_us;
     int64_t tick;            // the last own tick
     int64_t leaving_tick;    // since when it leaves, -1: it does not
     // own
@@ -215,7 +230,13 @@ struct tl_server {
 
 void tl_server_say(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...) __attribute__((format(printf, 3, 4)));
-uint64_t tl_server_tick_time_us(const tl_server *s, int64_t tick); // since tick 0
+
+// server_time.c
+void tl_time_take(tl_server *s, tl_time now);
+bool tl_time_start(tl_server *s); // sets the world's time for a server that has loaded; false: not yet
+void tl_time_hear(tl_server *s, const tl_store_event *event); // another server's record
+bool tl_time_sure(const tl_server *s); // checkpoints may be written
+void tl_time_report(tl_server *s, tl_record_writer *r);       // into the own record, if it is due
 
 // server_own.c
 bool tl_own_owns(const tl_server *s, int32_t group);
@@ -223,7 +244,7 @@ bool tl_own_owns_any(const tl_server *s);
 void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
 void tl_own_submit(tl_server *s);
-void tl_own_committed(tl_server *s, int64_t tick);
+uint64_t tl_own_committed(tl_server *s, int64_t tick); // how long it took, since it was submitted
 // Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.
 bool tl_own_ready(const tl_server *s, int64_t tick);
 void tl_own_apply(tl_server *s, int64_t tick);
@@ -244,6 +265,7 @@ bool tl_own_unsaid(const tl_server *s); // something is still to be recorded
 
 // server_follow.c
 void tl_follow_event(tl_server *s, const tl_store_event *event);
+void tl_follow_start(tl_server *s); // the world is loaded, and the time is known
 bool tl_follow_ready(const tl_server *s, int64_t tick);
 void tl_follow_mark_lagging(tl_server *s, int64_t tick);
 void tl_follow_apply(tl_server *s, int64_t tick);

@@ -342,9 +342,10 @@ void tl_own_submit(tl_server *s)
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->submitted) continue;
-        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size, s->wall_us);
+        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size, s->clock.wall_us);
         if (result != TL_OK) return; // full: later; fenced: the event says so
         record->submitted = true;
+        record->submitted_us = s->now_us;
     }
 }
 
@@ -361,14 +362,17 @@ static void drop_done(tl_server *s)
     }
 }
 
-void tl_own_committed(tl_server *s, int64_t tick)
+uint64_t tl_own_committed(tl_server *s, int64_t tick)
 {
+    uint64_t us = 0;
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) break;
         record->committed = true;
+        us = s->now_us - record->submitted_us;
     }
     drop_done(s);
+    return us;
 }
 
 bool tl_own_ready(const tl_server *s, int64_t tick)
@@ -463,6 +467,7 @@ static void cut(tl_server *s)
 void tl_own_checkpoint(tl_server *s)
 {
     if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) return; // mirrored, but not committed yet
+    if (!tl_time_sure(s)) return;
     checkpoint_due(s);
     int64_t hz = s->world.tick_hz;
     for (int looked = 0; looked < 64 && s->mirror.group_top; looked++) {

@@ -175,6 +175,7 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
 static void record_all(tl_server *s, tl_record_writer *r)
 {
     record_needs(s, r);
+    tl_time_report(s, r);
     record_posts(s, r);
     if (s->state == TL_SERVER_LEAVING) tl_record_leaving(r);
     bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r);

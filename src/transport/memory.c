@@ -60,6 +60,7 @@ struct end {
 
 struct tl_memory_network {
     uint64_t random, now_us, order;
+    bool own_time; // what poll() is passed does not count
     tl_link_faults faults;
     bool cut;
     uint32_t ends, link_last;
@@ -225,15 +226,19 @@ static void link_end(tl_memory_network *network, peer_link *l)
 
 // ---- both ends ------------------------------------------------------------------------------------------------------
 
-static void begin_poll(end *self, uint64_t now_us, tl_transport_event *out)
+// Gives the time that counts.
+static uint64_t begin_poll(end *self, uint64_t now_us, tl_transport_event *out)
 {
-    if (now_us > self->network->now_us) self->network->now_us = now_us;
+    tl_memory_network *network = self->network;
+    if (network->own_time) now_us = network->now_us;
+    if (now_us > network->now_us) network->now_us = now_us;
     free(self->delivered);
     self->delivered = NULL;
     out->data = NULL;
     out->size = 0;
     out->result = TL_OK;
     out->text[0] = 0;
+    return now_us;
 }
 
 static tl_result event(tl_transport_event *out, tl_transport_event_type type, tl_peer peer)
@@ -322,7 +327,7 @@ static tl_result server_packet(end *self, packet *p, uint64_t now_us, tl_transpo
 static tl_result server_poll(tl_transport *transport, uint64_t now_us, tl_transport_event *out)
 {
     end *self = (end *)transport;
-    begin_poll(self, now_us, out);
+    now_us = begin_poll(self, now_us, out);
     for (packet *p; (p = receive(self, now_us));)
         if (server_packet(self, p, now_us, out) == TL_OK) return TL_OK;
     peer_link *l = self->network->oldest;
@@ -402,7 +407,7 @@ static tl_result client_timers(end *self, uint64_t now_us, tl_transport_event *o
 static tl_result client_poll(tl_transport *transport, uint64_t now_us, tl_transport_event *out)
 {
     end *self = (end *)transport;
-    begin_poll(self, now_us, out);
+    now_us = begin_poll(self, now_us, out);
     if (self->ended) return TL_AGAIN;
     if (self->hello_due_us == 0) self->started_us = now_us;
     for (packet *p; (p = receive(self, now_us));)
@@ -458,6 +463,12 @@ void tl_memory_network_destroy(tl_memory_network *network)
 void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults)
 {
     network->faults = faults;
+}
+
+void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us)
+{
+    network->own_time = true;
+    if (now_us > network->now_us) network->now_us = now_us;
 }
 
 void tl_memory_network_cut(tl_memory_network *network, bool cut)

@@ -106,11 +106,17 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
     }
 }
 
+static tl_time node_time(const cluster_node *n)
+{
+    return (tl_time){.wall_us = n->cluster->now_us + (uint64_t)n->clock.wall_less_us, .monotonic_us = (uint64_t)n->clock.monotonic_us};
+}
+
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     cluster_node *n = user;
-    uint64_t us = n->cluster->now_us - begun_us;
     (void)from, (void)tick;
+    if (begun_us == 0) return; // not known yet
+    uint64_t us = node_time(n).wall_us - begun_us;
     if (us > n->link_us_max) n->link_us_max = us;
     n->records_linked++;
 }
@@ -118,6 +124,8 @@ static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t be
 static void on_log(void *user, const char *text)
 {
     cluster_node *n = user;
+    size_t size = strlen(n->said);
+    snprintf(n->said + size, sizeof n->said - size, "%s\n", text);
     if (!n->cluster->quiet) printf("  %8.3f %s: %s\n", (double)(n->cluster->now_us - n->cluster->start_us) * 1e-6, n->name, text);
 }
 
@@ -185,6 +193,39 @@ void cluster_freeze_server(cluster *c, int node, bool frozen)
     c->nodes[node].frozen = frozen;
 }
 
+void cluster_suspend_server(cluster *c, int node, bool suspended)
+{
+    c->nodes[node].frozen = c->nodes[node].suspended = suspended;
+}
+
+void cluster_step_wall(cluster *c, int node, double seconds)
+{
+    c->nodes[node].clock.wall_less_us += (int64_t)(seconds * 1e6);
+}
+
+void cluster_step_monotonic(cluster *c, int node, double seconds)
+{
+    CHECK(seconds >= 0);
+    c->nodes[node].clock.monotonic_us += seconds * 1e6;
+}
+
+void cluster_drift(cluster *c, int node, double ppm)
+{
+    c->nodes[node].clock.rate = 1 + ppm * 1e-6;
+}
+
+tl_time cluster_time(const cluster *c, int node)
+{
+    return node_time(&c->nodes[node]);
+}
+
+uint32_t cluster_said(const cluster *c, int node, const char *text)
+{
+    uint32_t count = 0;
+    for (const char *at = c->nodes[node].said; (at = strstr(at, text)); at++) count++;
+    return count;
+}
+
 void cluster_faults(cluster *c, tl_link_faults faults)
 {
     for (int i = 0; i < c->node_count; i++) tl_memory_network_faults(c->nodes[i].network, faults);
@@ -212,6 +253,10 @@ cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64
     c->entity_count = scenario_entity_count(c->scene);
     c->group_count = scenario_group_count(c->scene);
     c->now_us = c->start_us = 1700000000000000u;
+    for (int i = 0; i < SERVERS_MAX; i++) { // each machine was started at another time
+        c->nodes[i].cluster = c;
+        c->nodes[i].clock = (cluster_clock){.rate = 1, .monotonic_us = 1e6 * (1 + 1000 * i)};
+    }
     tl_memory_world_def world_def = tl_memory_world_def_default();
     world_def.seed = seed;
     if (seed % 3 == 2) world_def.commit_us_max = world_def.follow_us_max = 60000; // every third seed has a slow store
@@ -255,7 +300,7 @@ static void step_node(cluster *c, int i)
 {
     cluster_node *n = &c->nodes[i];
     if (n->server == NULL || n->frozen) return;
-    tl_server_step(n->server, (tl_time){.wall_us = c->now_us, .monotonic_us = c->now_us});
+    tl_server_step(n->server, node_time(n));
     if (tl_server_get_state(n->server) != TL_SERVER_FENCED) return;
     n->fenced_count++;
     close_node(n, false);
@@ -268,6 +313,9 @@ void cluster_run(cluster *c, double seconds)
     while (c->now_us < end_us) {
         c->now_us += 1000;
         tl_memory_world_advance(c->world, c->now_us);
+        for (int i = 0; i < c->node_count; i++) tl_memory_network_advance(c->nodes[i].network, c->now_us);
+        for (int i = 0; i < SERVERS_MAX; i++)
+            if (!c->nodes[i].suspended) c->nodes[i].clock.monotonic_us += 1000 * c->nodes[i].clock.rate;
         for (int i = 0; i < c->node_count; i++) step_node(c, i);
         for (int i = 0; i < c->rider_count; i++)
             if (c->riders[i].client) tl_client_step(c->riders[i].client, c->now_us);

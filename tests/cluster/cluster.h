@@ -11,6 +11,12 @@
 
 enum { SERVERS_MAX = 4, RIDERS_MAX = 16 };
 
+typedef struct cluster_clock { // of a node; at first both are right
+    int64_t wall_less_us;  // its wall clock less the true time
+    double monotonic_us;
+    double rate;           // of the monotonic clock
+} cluster_clock;
+
 typedef struct cluster_node {
     tl_server *server; // NULL: crashed, or not started
     tl_store *store;
@@ -19,6 +25,9 @@ typedef struct cluster_node {
     char name[16];
     struct cluster *cluster;
     bool frozen; // SIGSTOP: it is not stepped
+    bool suspended; // nor does its monotonic clock go on
+    cluster_clock clock;
+    char said[16384]; // what it has logged, in lines
     bool *owned;              // by group
     tl_entity_ref *refs;      // by index
     uint32_t *generations;    // by index: of what exists, 0xffffffff: nothing does
@@ -68,6 +77,13 @@ void cluster_start_server(cluster *c, int node);  // joins (again)
 void cluster_crash_server(cluster *c, int node);  // nothing is said to anybody
 void cluster_leave_server(cluster *c, int node);  // in order: its groups go to the others first, if there are any
 void cluster_freeze_server(cluster *c, int node, bool frozen);
+// Its machine sleeps: its monotonic clock stands still, its wall clock is right when it wakes.
+void cluster_suspend_server(cluster *c, int node, bool suspended);
+void cluster_step_wall(cluster *c, int node, double seconds);      // of its clocks, as are the next two; before its start, too
+void cluster_step_monotonic(cluster *c, int node, double seconds); // forward only
+void cluster_drift(cluster *c, int node, double ppm);              // of the monotonic one
+tl_time cluster_time(const cluster *c, int node);
+uint32_t cluster_said(const cluster *c, int node, const char *text); // how many times it has logged that
 void cluster_faults(cluster *c, tl_link_faults faults); // of all networks
 void cluster_cut(cluster *c, bool cut);
 void cluster_run(cluster *c, double seconds);
