@@ -3,6 +3,11 @@
 static const double SLEW_PER_US = 0.01; // at most so much faster or slower than the local clock
 static const double JUMP_US = 250000;   // a difference that is not slewed
 
+enum {
+    UNKNOWN_RTT_US = 10000000,
+    STEP_MARGIN_US = 20000, // for drift over the samples' time, and units of time that are rounded
+};
+
 void tl_clock_reset(tl_clock *c)
 {
     *c = (tl_clock){0};
@@ -33,15 +38,26 @@ static double spread(const tl_clock *c, int64_t rtt_us)
     return (double)(high - low) / 2;
 }
 
+// Whether a sample cannot be true of the same clocks as the best one: each says within half its round trip.
+static bool contradicts(const tl_clock *c, const tl_clock_sample *sample)
+{
+    const tl_clock_sample *known = best(c);
+    int64_t apart_us = (int64_t)tl_magnitude(sample->offset_us - known->offset_us);
+    return sample->rtt_us < UNKNOWN_RTT_US && known->rtt_us < UNKNOWN_RTT_US && apart_us > (sample->rtt_us + known->rtt_us) / 2 + STEP_MARGIN_US;
+}
+
 void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_us)
 {
     bool known = rtt_us >= 0;
-    tl_clock_sample sample = {server_us + (known ? rtt_us / 2 : 0) - (int64_t)now_us, known ? rtt_us : 10000000};
+    tl_clock_sample sample = {server_us + (known ? rtt_us / 2 : 0) - (int64_t)now_us, known ? rtt_us : UNKNOWN_RTT_US};
+    if (c->count && contradicts(c, &sample)) { // the server's clock was set: what came before says nothing any more
+        c->count = c->next = 0;
+    }
     c->samples[c->next] = sample;
     c->next = (c->next + 1) % TL_CLOCK_SAMPLES;
     if (c->count < TL_CLOCK_SAMPLES) c->count++;
     const tl_clock_sample *believed = best(c);
-    c->rtt_us = believed->rtt_us < 10000000 ? (double)believed->rtt_us : 0;
+    c->rtt_us = believed->rtt_us < UNKNOWN_RTT_US ? (double)believed->rtt_us : 0;
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
     bool young = c->count < TL_CLOCK_SAMPLES; // the first samples lack the way: what is ahead is taken at once

@@ -22,9 +22,16 @@ typedef struct tl_log_epoch {
     uint64_t ended_us;
     int64_t last_tick;
     int heir;
-    // Their place among what all logs say: times, or the versions of a database.
+    // Their place among what all logs say: ticks (tl_log_order()), or the versions of a database.
     uint64_t began_order, ended_order;
 } tl_log_epoch;
+
+// The order between logs whose backend has none of its own. It goes by ticks, for servers' wall clocks differ: what a
+// server had been told when it made a record was of an earlier tick. An epoch ends, and the next begins, after its tick.
+static inline uint64_t tl_log_order(int64_t tick, bool is_epoch)
+{
+    return (uint64_t)(tick + 1) * 2 + is_epoch;
+}
 
 // What is wrong, where, and what to do.
 typedef struct tl_fault {

@@ -281,13 +281,15 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     if (result != TL_OK) {
         return result;
     }
-    out->began_us = out->began_order = (uint64_t)sqlite3_column_int64(row, 0);
+    out->began_us = (uint64_t)sqlite3_column_int64(row, 0);
     out->began_tick = sqlite3_column_int64(row, 1);
-    out->ended_us = out->ended_order = (uint64_t)sqlite3_column_int64(row, 2);
+    out->ended_us = (uint64_t)sqlite3_column_int64(row, 2);
     out->last_tick = sqlite3_column_int64(row, 3);
     out->heir = sqlite3_column_int(row, 4);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 5);
     sqlite3_reset(row);
+    out->began_order = tl_log_order(out->began_tick, true);
+    out->ended_order = tl_log_order(out->last_tick, true);
     bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
@@ -375,7 +377,8 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
     note->event.server = log->number;
     note->event.tick = slot.tick;
     note->event.epoch = slot.epoch;
-    note->event.begun_us = note->order = slot.begun_us;
+    note->event.begun_us = slot.begun_us;
+    note->order = tl_log_order(slot.tick, false);
     note->sum = slot.sum;
     note->previous_sum = slot.previous_sum;
     *previous_tick = slot.previous_tick;

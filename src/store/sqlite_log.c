@@ -230,9 +230,9 @@ tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_log_epoch *
     out->began_us = (uint64_t)sqlite3_column_int64(row, 0);
     out->began_tick = sqlite3_column_int64(row, 1);
     out->ended_us = (uint64_t)sqlite3_column_int64(row, 2);
-    out->began_order = out->began_us;
-    out->ended_order = out->ended_us;
     out->last_tick = sqlite3_column_int64(row, 3);
+    out->began_order = tl_log_order(out->began_tick, true);
+    out->ended_order = tl_log_order(out->last_tick, true);
     out->heir = sqlite3_column_int(row, 4);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 5);
     sqlite3_reset(row);
@@ -261,7 +261,8 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
     note->event.tick = found_tick;
     *previous_tick = sqlite3_column_int64(row, 1);
     note->event.epoch = (uint32_t)sqlite3_column_int64(row, 2);
-    note->event.begun_us = note->order = (uint64_t)sqlite3_column_int64(row, 3);
+    note->event.begun_us = (uint64_t)sqlite3_column_int64(row, 3);
+    note->order = tl_log_order(found_tick, false);
     note->sum = (uint64_t)sqlite3_column_int64(row, 4);
     note->previous_sum = (uint64_t)sqlite3_column_int64(row, 6);
     const void *body = sqlite3_column_blob(row, 5);
