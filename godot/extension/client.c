@@ -191,13 +191,13 @@ static void on_event(client_node *c, client_link *link, const tl_client_event *e
 }
 
 // Tells what has happened on a link. False: a script has ended it meanwhile.
-static bool tell_events(client_node *c, client_link *link)
+static bool tell_events(client_node *c, client_link *link, uint64_t now_us)
 {
     tl_client_event event;
     uint32_t generation = c->generation;
     while (tl_client_next_event(link->client, &event)) {
         if (tl_client_get_state(link->client) == TL_CLIENT_LIVE && !link->live_us) {
-            client_link_live(c, link);
+            client_link_live(c, link, now_us);
             c->retries = 0;
         }
         on_event(c, link, &event);
@@ -371,7 +371,7 @@ static bool step_link(client_node *c, client_link *link, uint64_t now_us)
     }
     tl_client_step(link->client, now_us);
     bool closed = tl_client_get_state(link->client) == TL_CLIENT_CLOSED;
-    if (!tell_events(c, link)) {
+    if (!tell_events(c, link, now_us)) {
         return false;
     }
     uint32_t generation = c->generation;

@@ -119,7 +119,7 @@ client_link *client_active(client_node *c);
 bool client_link_open(client_node *c, client_link *link, int address_index);
 void client_link_close(client_link *link);
 void client_link_move(client_link *to, client_link *from);
-void client_link_live(client_node *c, client_link *link); // its kinds are known now
+void client_link_live(client_node *c, client_link *link, uint64_t now_us); // its kinds are known now; the time of this step
 void client_queue_datagram(client_node *c, const void *data, size_t size);
 uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
 void client_drop_draws(client_node *c);

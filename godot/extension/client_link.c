@@ -180,9 +180,9 @@ void client_link_move(client_link *to, client_link *from)
     }
 }
 
-void client_link_live(client_node *c, client_link *link)
+void client_link_live(client_node *c, client_link *link, uint64_t now_us)
 {
-    link->live_us = client_now_us();
+    link->live_us = now_us;
     link->kind_count = tl_client_kind_count(link->client);
     for (int i = 0; i < link->kind_count; i++) {
         const char *name = tl_client_kind_name(link->client, i);

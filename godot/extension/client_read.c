@@ -102,6 +102,31 @@ void client_get_transform(void *self, const void *const *args, void *ret)
     *(gd_transform3d *)ret = gd_transform_make(pose.position, pose.rotation);
 }
 
+// Fields that move are as they are shown. The others, and the carrier, are those of the newest frame, so that who is told
+// of a change by "entity_changed" finds it here.
+static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_def *kind, tl_entity_id *carrier, tl_values *out)
+{
+    tl_client *client = c->shown.client;
+    double newest_tick = (double)tl_client_frame_tick(client);
+    tl_pose newest;
+    tl_values fields;
+    *carrier = shown->carrier;
+    if (tl_client_get(client, shown->entity, newest_tick, &fields) != TL_OK || tl_client_pose(client, shown->entity, newest_tick, false, &newest) != TL_OK) {
+        return false;
+    }
+    *carrier = newest.carrier;
+    bool boards = newest.carrier != shown->carrier; // places are in the new frame then
+    if (tl_client_get(client, shown->entity, boards ? newest_tick : c->display_tick, out) != TL_OK) {
+        return false;
+    }
+    for (int f = 1; f < kind->field_count; f++) {
+        if (kind->fields[f].predictor == TL_PREDICT_HOLD && kind->fields[f].type >= TL_FIELD_SCALAR) {
+            out->fields[f] = fields.fields[f];
+        }
+    }
+    return true;
+}
+
 void client_get_entity(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
@@ -109,16 +134,17 @@ void client_get_entity(void *self, const void *const *args, void *ret)
     tl_pose pose;
     tl_kind_def kind;
     tl_values values;
+    tl_entity_id carrier;
     if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_kind(c->shown.client, pose.kind, &kind) != TL_OK) {
         return;
     }
-    if (tl_client_get(c->shown.client, pose.entity, c->display_tick, &values) == TL_OK) {
+    if (values_of(c, &pose, &kind, &carrier, &values)) {
         kind_values_write(&kind, &values, ret);
     }
     gd_packed doubles = gd_packed_make(GD_FLOAT64S, TRANSFORM_DOUBLES);
     put_transform(gd.float64s_edit(&doubles, 0), &pose);
     gd_dictionary_put(ret, "kind", gd_variant_text(kind.name));
-    gd_dictionary_put(ret, "carrier", gd_variant_int((int64_t)pose.carrier));
+    gd_dictionary_put(ret, "carrier", gd_variant_int((int64_t)carrier));
     gd_dictionary_put(ret, "level", gd_variant_int(pose.level));
     gd_dictionary_put(ret, "transform", gd_variant_transform(pose.position, pose.rotation));
     gd_dictionary_put(ret, "transform_doubles", gd_variant_take(GD_FLOAT64S, &doubles));
