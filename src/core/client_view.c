@@ -75,7 +75,9 @@ tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl
 {
     int32_t index = tl_view_find(&c->view, entity);
     if (index == TL_NONE) return TL_ERR_NOT_FOUND;
-    tl_view_source source = tl_view_moment_at(&c->view, index, tick, false).source;
+    tl_view_moment m;
+    tl_view_moment_at(&c->view, index, tick, false, &m);
+    tl_view_source source = m.source;
     tl_values_get(source.state, source.kind, &c->kinds, source.level, tick, out);
     if (source.carrier_id) return TL_OK;
     out->fields[0].position.x += (double)source.origin.x_m;

@@ -257,25 +257,29 @@ void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double t
 }
 
 // In the frame of its carrier.
-static void local_pose(const tl_view *v, const tl_view_moment *m, double tick, tl_vec3 *position, tl_quat *rotation)
+static void local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *m, tl_vec3 *position, tl_quat *rotation)
 {
+    if (v->entities[entity].former) // hardly any has one
+        tl_view_moment_at(v, entity, tick, smooth, m);
+    else
+        *m = (tl_view_moment){.source = tl_view_source_of(v, entity), .until_tick = INFINITY};
     tl_view_exact_pose(v, &m->source, tick, position, rotation);
+    if (!m->corrected) return;
     *position = tl_vec3_add(*position, m->offset_m);
     if (m->turn_rad.x != 0 || m->turn_rad.y != 0 || m->turn_rad.z != 0) *rotation = tl_quat_multiply(tl_quat_from_vector(m->turn_rad), *rotation);
 }
 
 bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position, tl_quat *rotation)
 {
-    *moment = tl_view_moment_at(v, entity, tick, smooth);
-    local_pose(v, moment, tick, position, rotation);
+    local_pose(v, entity, tick, smooth, moment, position, rotation);
     tl_entity_id carrier_id = moment->source.carrier_id;
     for (int depth = 0; carrier_id; depth++) {
         int32_t carrier = tl_view_find(v, carrier_id);
         if (carrier == TL_NONE || depth == TL_CARRIER_DEPTH_MAX) return false;
-        tl_view_moment m = tl_view_moment_at(v, carrier, tick, smooth);
+        tl_view_moment m;
         tl_vec3 p;
         tl_quat q;
-        local_pose(v, &m, tick, &p, &q);
+        local_pose(v, carrier, tick, smooth, &m, &p, &q);
         *position = tl_vec3_add(p, tl_quat_rotate(q, *position));
         *rotation = tl_quat_multiply(q, *rotation);
         carrier_id = m.source.carrier_id;

@@ -59,6 +59,7 @@ typedef struct tl_view_entity {
     tl_entity_id id;
     int32_t home_stream, home_slot; // TL_NONE: an orphan, which left its last stream and has not come into the next yet
     int32_t first_stream, first_slot; // its holders
+    tl_view_former *former; // what showed it before; NULL: no display looks back so far
     // an orphan's last state
     int64_t *state;
     tl_entity_id carrier_id;
@@ -67,7 +68,6 @@ typedef struct tl_view_entity {
     int level;
     uint8_t kind;
     bool used;
-    tl_view_former *former; // what showed it before; NULL: no display looks back so far
 } tl_view_entity;
 
 // An entity as the renderer needs it, kept as long as nothing of it changes and it goes straight.
@@ -196,11 +196,12 @@ typedef struct tl_view_moment {
     tl_view_source source;
     tl_vec3 offset_m, turn_rad; // added to its place, and to its rotation, in the frame of its carrier
     tl_vec3 offset_rate_m;      // by which the offset changes in a tick
+    bool corrected;             // some of these are not zero
     bool turning;               // the turn changes as well
     double until_tick;          // the source stays, and the offset changes evenly, until then
 } tl_view_moment;
 // `smooth`: for display. Without it there are no corrections.
-tl_view_moment tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth);
+void tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *out);
 // A display shows this tick.
 void tl_view_note_shown(tl_view *v, double tick);
 // In the world, with that moment. False while a carrier is not in the view.

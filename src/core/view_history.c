@@ -100,24 +100,24 @@ static void add_gap(tl_view_moment *m, const tl_view_switch *s, double tick)
     }
     double share = (tick - s->from) / (double)s->ticks - (tick < s->at ? 0 : 1);
     m->until_tick = fmin(m->until_tick, s->from + (double)s->ticks);
+    m->corrected = true;
     add_scaled(&m->offset_m, s->gap_m, share);
     add_scaled(&m->turn_rad, s->turn_rad, share);
     add_scaled(&m->offset_rate_m, s->gap_m, 1 / (double)s->ticks);
     m->turning |= s->turn_rad[0] != 0 || s->turn_rad[1] != 0 || s->turn_rad[2] != 0;
 }
 
-tl_view_moment tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth)
+void tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *m)
 {
     const tl_view_former *f = v->entities[entity].former;
-    tl_view_moment m = {.source = tl_view_source_of(v, entity), .until_tick = INFINITY};
+    *m = (tl_view_moment){.source = tl_view_source_of(v, entity), .until_tick = INFINITY};
     for (; f && tick < f->to.at; f = f->before) {
-        if (f->carrier_id && tl_view_find(v, f->carrier_id) == TL_NONE) return m; // it could not be shown
-        m.until_tick = fmin(m.until_tick, f->to.at);
-        if (smooth) add_gap(&m, &f->to, tick);
-        m.source = source_of_former(v, f);
+        if (f->carrier_id && tl_view_find(v, f->carrier_id) == TL_NONE) return; // it could not be shown
+        m->until_tick = fmin(m->until_tick, f->to.at);
+        if (smooth) add_gap(m, &f->to, tick);
+        m->source = source_of_former(v, f);
     }
-    if (f && smooth) add_gap(&m, &f->to, tick);
-    return m;
+    if (f && smooth) add_gap(m, &f->to, tick);
 }
 
 void tl_view_note_shown(tl_view *v, double tick)
@@ -137,7 +137,8 @@ tl_view_before tl_view_before_change(tl_view *v, int32_t entity, double at_tick,
     tl_view_before before = {.entity = entity, .at_tick = at_tick, .missed = missed, .former = make_former(v, entity)};
     if (before.former == NULL || v->shown_tick < 0) return before; // nobody looks
     double tick = fmax(at_tick, v->shown_tick);
-    tl_view_moment m = tl_view_moment_at(v, entity, tick, true);
+    tl_view_moment m;
+    tl_view_moment_at(v, entity, tick, true, &m);
     before.carrier_id = m.source.carrier_id;
     tl_view_exact_pose(v, &m.source, tick, &before.position, &before.rotation);
     before.position = tl_vec3_add(before.position, m.offset_m);

@@ -245,7 +245,9 @@ static void check_instance(const link *l, int32_t index, double display_tick, tl
         for (int c = 0; c < 3; c++) CHECK_NEAR(at[4 * row + c], of_row[c], 1e-4);
     }
     CHECK(at[CUSTOM] >= 0 && at[CUSTOM] <= 1 && at[CUSTOM + 1] >= 0 && at[CUSTOM + 1] <= 1 && at[CUSTOM + 2] >= 0);
-    CHECK(at[CUSTOM + 3] == (tl_view_moment_at(&l->view, index, display_tick, true).source.carrier_id != 0));
+    tl_view_moment m;
+    tl_view_moment_at(&l->view, index, display_tick, true, &m);
+    CHECK(at[CUSTOM + 3] == (m.source.carrier_id != 0));
     CHECK(at[CUSTOM - 2] == 7 && at[CUSTOM - 1] == 7); // what is between the parts is left alone
 }
 
