@@ -278,8 +278,8 @@ static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     }
     int32_t known = tl_view_find(v, op->id);
     tl_view_before before = {0};
-    if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), false);
-    bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE;
+    bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE; // perhaps for long: what it did meanwhile did not come
+    if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), orphan);
     bool changed = known != TL_NONE && (orphan ? enters_changed(v, known, op, stream->level) : tl_view_source_of(v, known).carrier_id != op->carrier_id);
     empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
     memcpy(state, op->words, state_bytes(v, op->kind));
