@@ -86,7 +86,7 @@ typedef struct tl_dtls_client_def {
     const char *fingerprint; // SHA-256 of the server's certificate, 64 hex digits, colons allowed; or NULL
     const char *ca_file;     // PEM of the authority to check against, with the host's name; or NULL. One of the two is needed
     uint32_t silence_ms_max; // default 10'000
-    uint32_t handshake_ms_max; // default 5'000
+    uint32_t handshake_ms_max; // default 15'000; 5 s at most where the network says that nothing listens
 } tl_dtls_client_def;
 
 TL_API tl_dtls_server_def tl_dtls_server_def_default(void);

@@ -10,6 +10,7 @@
 
 enum {
     SERVER_PEER = 1,
+    REFUSED_US_MAX = 5000000, // nothing listens there, says the network; but it may be about to start
     TIME_MS_LIMIT = 24 * 3600 * 1000,
     RECEIVES_PER_POLL = 2,
     STALL_US = 1000000, // no poll() for so long: the silence was ours
@@ -27,6 +28,7 @@ typedef struct dtls_client {
     bool pinned, checked; // by fingerprint, by an authority
     bool reading;         // the last datagram may hold more
     uint8_t fingerprint[FINGERPRINT_BYTES];
+    char host[HOST_BYTES_MAX + 1]; // whom the certificate must name
     uint64_t handshake_us_max, silence_us_max;
     uint64_t now_us, started_us, heard_us, silence_from_us;
     char refusal[192]; // why the certificate was refused
@@ -158,6 +160,34 @@ static tl_result take_datagram(dtls_client *client, const udp_datagram *datagram
     return result;
 }
 
+// Whom the certificate must name.
+static bool expect_host(SSL *ssl, const char *host)
+{
+    uint8_t binary[sizeof(struct in6_addr)];
+    if (inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+// False: out of memory.
+static bool begin_session(dtls_client *client)
+{
+    client->ssl = dtls_session_create(client->context, &client->pipe);
+    if (!client->ssl || !expect_host(client->ssl, client->host)) return false;
+    SSL_set_connect_state(client->ssl);
+    return true;
+}
+
+// OpenSSL gives a flight up after twelve tries, which on a lossy path is soon: the handshake begins again.
+static bool renew_session(dtls_client *client)
+{
+    SSL_free(client->ssl);
+    if (!begin_session(client)) return false;
+    ERR_clear_error();
+    return SSL_connect(client->ssl) != 1;
+}
+
 // ---- timers ---------------------------------------------------------------------------------------------------------
 
 static tl_result check_time(dtls_client *client, tl_transport_event *out)
@@ -171,14 +201,16 @@ static tl_result check_time(dtls_client *client, tl_transport_event *out)
                             client->silence_us_max / 1000);
     }
     ERR_clear_error();
-    bool late = client->now_us - client->started_us >= client->handshake_us_max;
-    if (!late && DTLSv1_handle_timeout(client->ssl) >= 0) return TL_AGAIN;
+    uint64_t handshake_us_max = client->handshake_us_max;
+    if (client->udp.refused && handshake_us_max > REFUSED_US_MAX) handshake_us_max = REFUSED_US_MAX;
+    bool late = client->now_us - client->started_us >= handshake_us_max;
+    if (!late && (DTLSv1_handle_timeout(client->ssl) >= 0 || renew_session(client))) return TL_AGAIN;
     char name[64];
     address_text(&client->pipe.to, name);
     client->transport.stats.handshakes_failed++;
     return event_closed(client, out, TL_ERR_UNAVAILABLE,
                         "no answer from %s within %" PRIu64 " ms (%s); is the server running?", name,
-                        client->handshake_us_max / 1000,
+                        handshake_us_max / 1000,
                         client->udp.refused ? "nothing listens there" : "a firewall may block UDP");
 }
 
@@ -297,20 +329,9 @@ static tl_result prepare_trust(dtls_client *client, const tl_dtls_client_def *de
     return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no certificate of an authority in PEM", def->ca_file);
 }
 
-// Whom the certificate must name.
-static bool expect_host(SSL *ssl, const char *host)
-{
-    uint8_t binary[sizeof(struct in6_addr)];
-    if (inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1)
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
-}
-
 static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, char *text, size_t text_bytes)
 {
-    char host[HOST_BYTES_MAX + 1];
-    tl_result result = address_resolve(def->address, &client->pipe.to, host, text, text_bytes);
+    tl_result result = address_resolve(def->address, &client->pipe.to, client->host, text, text_bytes);
     if (result != TL_OK) return result;
     if (address_port(&client->pipe.to) == 0)
         return fail(TL_ERR_INVALID, text, text_bytes, "the port of '%.80s' is 0; give the server's", def->address);
@@ -319,16 +340,13 @@ static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, 
     result = prepare_trust(client, def, text, text_bytes);
     if (result != TL_OK) return result;
     client->pipe.udp = &client->udp;
-    client->ssl = dtls_session_create(client->context, &client->pipe);
-    if (!client->ssl || !expect_host(client->ssl, host))
-        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the connection");
-    SSL_set_connect_state(client->ssl);
+    if (!begin_session(client)) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the connection");
     return udp_open_client(&client->udp, &client->pipe.to, &client->transport.stats, text, text_bytes);
 }
 
 tl_dtls_client_def tl_dtls_client_def_default(void)
 {
-    return (tl_dtls_client_def){.silence_ms_max = 10000, .handshake_ms_max = 5000};
+    return (tl_dtls_client_def){.silence_ms_max = 10000, .handshake_ms_max = 15000};
 }
 
 tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes)

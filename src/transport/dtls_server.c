@@ -16,9 +16,9 @@ enum {
     PEERS_LIMIT = 1 << 20,
     HANDSHAKES_LIMIT = 1 << 16,
     SILENCE_MS_LIMIT = 24 * 3600 * 1000,
-    HANDSHAKE_US_MAX = 5000000,
+    HANDSHAKE_US_MAX = 10000000,
     HANDSHAKE_SWEEP_US = 10000,
-    HANDSHAKE_DATAGRAMS_MAX = 48, // far more than a lossy handshake needs; each may make OpenSSL keep a buffer
+    HANDSHAKE_DATAGRAMS_MAX = 96, // more than one needs of which six of ten datagrams are lost; each may make OpenSSL keep a buffer
     STALL_US = 1000000,           // no poll() for so long: the silence was ours
     RECEIVES_PER_POLL = 2,
 };

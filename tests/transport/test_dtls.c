@@ -258,7 +258,7 @@ TEST(handshakes_max)
     watch_for(&server, &client, 600);
     CHECK_EQUAL(server.connected, 0);
     CHECK(server.transport->stats.dropped_full > 0);
-    watch(&server, clock_us() + 5000000);
+    watch(&server, clock_us() + 10000000);
     CHECK_EQUAL(server.transport->stats.handshakes_failed, 1);
     WATCH_UNTIL(&server, &client, client.connected);
     watcher_close(&client);
