@@ -173,7 +173,7 @@ TEST(what_is_shown_is_right_and_smooth)
 // What is lost cannot be shown in time; but it is made up for quickly, and nothing adds up.
 TEST(losses_are_made_up_for)
 {
-    static const limits near = {0.015, 0.07, 0.15, 0.4, 0.1}, sudden = {0.01, 0.025, 0.15, 0.4, 0.15};
+    static const limits near = {0.02, 0.08, 0.5, 0.8, 0.25}, sudden = {0.015, 0.05, 0.5, 0.8, 0.3};
     for (int i = 0; i < 3; i++) {
         lab *l = lab_create(seed, losing);
         watch(l, 15, shows[i]);
