@@ -109,7 +109,7 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
 {
     tl_server_stats stats = tl_server_get_stats(server);
     json_t *line = json_pack(
-        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:b}", "name", name, "number",
+        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:b, s:f, s:I, s:I, s:I}", "name", name, "number",
         (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick", (json_int_t)stats.tick,
         "world_tick", (json_int_t)stats.world_tick, "entities", (json_int_t)stats.entities, "groups",
         (json_int_t)stats.groups, "groups_owned", (json_int_t)stats.groups_owned, "clients", (json_int_t)stats.clients,
@@ -119,7 +119,9 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
         (json_int_t)stats.limits_reached, "transport_dropped",
         (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "memory_used_mb",
         (double)stats.memory_used_bytes / 1e6, "committed_tick", (json_int_t)stats.committed_tick, "store_stalls",
-        (json_int_t)stats.store_stalls, "store_stalled", (int)stats.store_stalled);
+        (json_int_t)stats.store_stalls, "store_stalled", (int)stats.store_stalled, "clock_ahead_ms", stats.clock_ahead_ms,
+        "clock_jumps", (json_int_t)stats.clock_jumps, "clock_steps", (json_int_t)stats.clock_steps, "clock_holds",
+        (json_int_t)stats.clock_holds);
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
     json_object_set(line, "commit_ms", m->commit_ms);

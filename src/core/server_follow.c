@@ -112,6 +112,14 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
         tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is damaged; restore the store from a copy", (unsigned long long)event->group);
 }
 
+// A record that world ticks can be kept waiting for. Who lags is not waited for, and so, if its records come only a little
+// later than the own commits, would lag for ever: its tick is always gone by.
+static bool is_in_time(const tl_server *s, int64_t tick)
+{
+    return s->clock.set && !tl_world_clock_too_far(&s->clock, tick) &&
+           s->clock.world_us <= tl_world_clock_tick_us(&s->clock, tick) + s->def.patience_ms * 1000ull;
+}
+
 static void on_record(tl_server *s, const tl_store_event *event)
 {
     tl_peer_server *p = peer(s, event->server);
@@ -123,6 +131,7 @@ static void on_record(tl_server *s, const tl_store_event *event)
             p->silent_us = 0;
             p->fence_asked = false;
         }
+        if (p->lagging && is_in_time(s, event->tick)) p->lagging = false;
     }
     if (s->state == TL_SERVER_JOINING) {
         if (!apply_loaded(s, event)) return;

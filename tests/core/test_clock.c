@@ -100,6 +100,19 @@ TEST(a_small_step_is_slewed_and_a_large_one_taken)
     CHECK(r.error_max_us < 10);
 }
 
+// A server that goes on at the others' time: the samples from before would be believed for more than a second.
+TEST(a_server_that_is_set_is_seen_at_once)
+{
+    run r = begin((path){10000, 10000, 5000, 0, 0}, 1);
+    feed(&r, 5, 1);
+    r.p.offset_us += 200000;
+    feed(&r, 0.3, 0.1);
+    CHECK(r.error_max_us < 6000 && !r.backwards);
+    r.p.offset_us += 800000;
+    feed(&r, 0.3, 0.1);
+    CHECK(r.error_max_us < 6000 && !r.backwards);
+}
+
 TEST(unknown_round_trips_count_until_a_known_one_comes)
 {
     tl_clock clock;
@@ -121,5 +134,6 @@ int main(void)
     RUN(an_uneven_path_errs_by_half_the_difference);
     RUN(drift_is_followed);
     RUN(a_small_step_is_slewed_and_a_large_one_taken);
+    RUN(a_server_that_is_set_is_seen_at_once);
     RUN(unknown_round_trips_count_until_a_known_one_comes);
 }

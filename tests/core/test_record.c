@@ -459,6 +459,45 @@ TEST(a_malformed_checkpoint_changes_nothing)
     world_destroy(b);
 }
 
+TEST(what_is_known_of_clocks)
+{
+    world *w = world_create(10, 0, 1);
+    tl_record_writer r;
+    tl_clock_report report = {.settled = true, .wall_lead_us = -123456789, .count = TL_SERVERS_MAX}, read;
+    for (uint32_t i = 0; i < report.count; i++)
+        report.seen[i] = (tl_clock_seen){.server = (tl_server_number)(i + 1), .tick = 1000 + (int64_t)i * 7 - 300, .at_us = 50000000 + i * 12345};
+    for (int needs = 0; needs < 2; needs++) {
+        tl_record_begin(&r, &w->kinds, 1000, data, sizeof data);
+        if (needs) tl_record_need(&r, 3, 4, -1);
+        CHECK(!tl_record_clock_read(data, r.w.size, &read)); // none
+        tl_record_clock_write(&r, &report);
+        tl_record_leaving(&r);
+        CHECK(!r.w.bad && tl_record_clock_read(data, r.w.size, &read));
+        CHECK(read.settled && read.wall_lead_us == report.wall_lead_us && read.count == report.count);
+        for (uint32_t i = 0; i < read.count; i++)
+            CHECK(read.seen[i].server == i + 1 && read.seen[i].tick == report.seen[i].tick && read.seen[i].at_us == report.seen[i].at_us);
+        CHECK_EQUAL(tl_record_apply(&w->mirror, 9, 1000, data, r.w.size, false, NULL), TL_OK); // nothing of the world
+        for (size_t size = 0; size < r.w.size - 1; size++) {
+            unsigned char *cut = malloc(size ? size : 1);
+            memcpy(cut, data, size);
+            CHECK(!tl_record_clock_read(cut, size, &read));
+            free(cut);
+        }
+    }
+    report.count = 1;
+    tl_record_begin(&r, &w->kinds, 1000, data, sizeof data);
+    tl_record_clock_write(&r, &report);
+    for (int byte = 0; byte < 256; byte++) // the count, and what follows it, may be anything
+        for (size_t at = 0; at < r.w.size; at++) {
+            unsigned char before = data[at];
+            data[at] = (unsigned char)byte;
+            tl_record_clock_read(data, r.w.size, &read);
+            tl_record_apply(&w->mirror, 9, 1000, data, r.w.size, false, NULL);
+            data[at] = before;
+        }
+    world_destroy(w);
+}
+
 int main(void)
 {
     RUN(histories_are_followed);
@@ -474,4 +513,5 @@ int main(void)
     RUN(an_entity_that_moved_is_where_the_newer_checkpoint_says);
     RUN(an_old_record_meets_a_newer_checkpoint);
     RUN(a_malformed_checkpoint_changes_nothing);
+    RUN(what_is_known_of_clocks);
 }

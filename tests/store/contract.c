@@ -268,7 +268,7 @@ static void check_alternates(const seat *s)
     CHECK_EQUAL(tick, 100);
 }
 
-// Two servers answer each other's records: nobody is told an answer before what it answers.
+// Two servers answer each other's records: nobody is told an answer before what it answers, although one's clock is late.
 TEST(what_a_server_had_seen_is_told_before_what_it_wrote)
 {
     begin(14);
@@ -277,7 +277,7 @@ TEST(what_a_server_had_seen_is_told_before_what_it_wrote)
     join(&rivals[1], "beta");
     join(&watcher, NULL);
     for (int64_t tick = 0; tick < 100; tick++) {
-        CHECK_EQUAL(seat_submit(&rivals[tick % 2], tick, now_us), TL_OK);
+        CHECK_EQUAL(seat_submit(&rivals[tick % 2], tick, tick % 2 ? now_us / 2 : now_us), TL_OK);
         await(&rivals[(tick + 1) % 2], TL_STORE_RECORD, 0, (size_t)tick / 2 + 1);
         seat_poll(&watcher);
     }
