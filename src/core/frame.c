@@ -193,6 +193,7 @@ static void close_datagram(packer *k, bool last)
     k->used += 2 + k->w.size;
     remember(k);
     s->bytes_sent += k->w.size;
+    tl_pace_sent(&s->pace, s->next_sequence, k->w.size, k->now_us);
     s->datagrams_sent++;
     s->next_sequence++;
     k->open = false;
@@ -280,11 +281,11 @@ static void note_candidate(tl_session *s, int64_t tick)
 
 static double refill(tl_session *s, uint64_t now_us)
 {
-    double rate = s->kbit_s * 125.0, burst = rate * 0.25 + 2 * TL_DATAGRAM_BYTES_MAX;
+    double rate = s->pace.rate, burst = rate * 0.25 + 2 * TL_DATAGRAM_BYTES_MAX;
     double seconds = s->allowance_time_us ? (double)(now_us - s->allowance_time_us) * 1e-6 : 0.05;
     s->allowance_time_us = now_us;
     s->allowance_bytes = fmin(s->allowance_bytes + seconds * rate, burst);
-    return s->allowance_bytes;
+    return tl_pace_full(&s->pace) ? 0 : s->allowance_bytes;
 }
 
 size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64_t now_us, tl_frame_scratch *scratch, unsigned char *out, size_t capacity)
@@ -297,7 +298,10 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     if (!room_for(&k)) return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
     uint32_t waiting = order_subscriptions(s, tick, scratch->order);
     for (uint32_t i = 0; i < waiting; i++)
-        if (!take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget)) break;
+        if (!take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget)) {
+            s->pace.limited = true;
+            break;
+        }
     open_datagram(&k);
     put_all(&k, scratch, count);
     if (k.open) close_datagram(&k, true);

@@ -10,9 +10,10 @@ static const double LOOK_AHEAD_M = 3; // how far an observer may get until what 
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest)
 {
     memset(s, 0, sizeof *s);
-    s->heap = heap, s->pyramid = pyramid, s->kbit_s = kbit_s, s->level_finest = level_finest;
+    s->heap = heap, s->pyramid = pyramid, s->level_finest = level_finest;
     s->settled_tick = s->candidate_tick = -1;
     s->next_sequence = s->oldest_sequence = 1;
+    tl_pace_init(&s->pace, kbit_s);
     for (int i = 0; i < TL_HANDLES_MAX; i++) s->by_handle[i] = TL_NONE;
     tl_channel_init(&s->channel, heap);
 }
@@ -283,6 +284,7 @@ void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t 
     uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
     if (ack >= s->next_sequence || (int64_t)ack < 0) return; // of nothing that was sent
     if (ack > s->ack_sequence) s->ack_sequence = ack;
+    tl_pace_acknowledge(&s->pace, ack, head, now_us);
     for (uint64_t sequence = s->oldest_sequence; sequence < s->next_sequence; sequence++) {
         tl_sent *sent = sent_at(s, sequence);
         if (!sent->used) continue;

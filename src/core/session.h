@@ -5,6 +5,7 @@
 
 #include "channel.h"
 #include "chunk.h"
+#include "pace.h"
 #include "wire.h"
 #include "work.h"
 
@@ -65,7 +66,7 @@ typedef struct tl_session {
     bool reported;
     tl_channel channel;
     // budget
-    uint32_t kbit_s;
+    tl_pace pace;
     double allowance_bytes;
     uint64_t allowance_time_us;
     // counts

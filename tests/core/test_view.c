@@ -365,12 +365,12 @@ static void quieten(link *l, int ticks)
 {
     double loss = l->loss;
     int delay_ticks = l->delay_ticks;
-    uint32_t kbit_s = l->session->kbit_s;
+    double rate = l->session->pace.rate_max;
     l->loss = 0, l->delay_ticks = 0;
-    l->session->kbit_s = 20000;
+    l->session->pace.rate = l->session->pace.rate_max = 20000 * 125.0;
     for (int i = 0; i < ticks; i++) tick(l);
     pause_and_check(l);
-    l->loss = loss, l->delay_ticks = delay_ticks, l->session->kbit_s = kbit_s;
+    l->loss = loss, l->delay_ticks = delay_ticks, l->session->pace.rate = l->session->pace.rate_max = rate;
 }
 
 static void ride(link *l, int ticks)
@@ -413,7 +413,7 @@ TEST(a_small_budget_is_kept_and_catches_up)
         ride(l, 300);
         uint64_t before = l->session->bytes_sent;
         for (int i = 0; i < 200; i++) tick(l);
-        CHECK((double)(l->session->bytes_sent - before) < 10 * l->session->kbit_s * 125.0 * 1.3 + 20000); // in ten seconds
+        CHECK((double)(l->session->bytes_sent - before) < 10 * l->session->pace.rate_max * 1.3 + 20000); // in ten seconds
         quieten(l, 50);
         end(l);
     }

@@ -1,0 +1,41 @@
+// How fast a client takes what it is sent. One that is slower than its rate, for it has little CPU or its line is narrow,
+// would have everything queue up before it, hear of each tile too late to go on from, and be sent it whole again and again.
+// So its rate goes back to what it takes, by how late and how much is acknowledged, and rises again. Loss that does not
+// depend on the rate is borne: a cut that does not help is taken back.
+#ifndef TRAMLINE_CORE_PACE_H
+#define TRAMLINE_CORE_PACE_H
+
+#include "wire.h"
+
+enum { TL_PACE_SENT_MAX = 1024 };
+
+typedef struct tl_pace {
+    double rate, rate_max; // bytes a second, now and at most
+    struct tl_pace_sent {
+        uint64_t time_us, total_bytes; // when it was sent, and what was sent by then
+    } sent[TL_PACE_SENT_MAX];          // ring by sequence
+    uint64_t total_bytes, ack;
+    bool limited;                      // more would have been sent
+    // the window that is looked at
+    uint64_t begun_us;
+    double offered_bytes, taken_bytes;
+    uint64_t delay_us;                 // the least in it
+    // over windows
+    uint64_t delay_least_us;           // 0: not known
+    double loss_borne;
+    int strikes;                       // windows in a row that were bad
+    bool tried;                        // the rate was cut because of loss
+    double loss_before, rate_before;
+    double taken;                      // bytes a second, in the last window
+    double known;                      // what it took when the rate was cut, 0: it never was
+    uint32_t cuts;
+} tl_pace;
+
+void tl_pace_init(tl_pace *p, uint32_t kbit_s);
+void tl_pace_sent(tl_pace *p, uint64_t sequence, size_t bytes, uint64_t now_us);
+// `ack`: the newest datagram that has arrived; the head's bits say which before it have.
+void tl_pace_acknowledge(tl_pace *p, uint64_t ack, const tl_report_head *head, uint64_t now_us);
+// So much is on its way that more would only queue up.
+bool tl_pace_full(const tl_pace *p);
+
+#endif
