@@ -228,7 +228,8 @@ static void read_field(tl_field *field, tl_reader *r)
     field->level_last = (int)tl_read_fixed(r, 1);
     field->bytes_max = (int)tl_read_fixed(r, 2);
     if (field->type >= TL_FIELD_TYPE_COUNT || field->predictor >= TL_PREDICTOR_COUNT || field->level_last >= TL_LEVELS_MAX ||
-        field->bytes_max > TL_FIELD_BYTES_MAX)
+        field->bytes_max > TL_FIELD_BYTES_MAX || (field->type == TL_FIELD_BYTES) != (field->bytes_max > 0) ||
+        (field->predictor == TL_PREDICT_HEADING && field->type != TL_FIELD_ROTATION) || (field->predictor == TL_PREDICT_LINEAR && field->type >= TL_FIELD_INTEGER))
         r->bad = true;
     for (int level = 0; level < TL_LEVELS_MAX && !r->bad && field->type < TL_FIELD_INTEGER; level++) {
         uint64_t bits = tl_read_fixed(r, 8);
@@ -271,7 +272,7 @@ tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r)
     int count = (int)tl_read_fixed(r, 1);
     if (tick_hz < 1 || tick_hz > 240 || count < 1 || count > TL_KINDS_MAX) r->bad = true;
     for (int i = 0; i < count && !r->bad; i++) read_kind(&kinds->kinds[i], r);
-    if (r->bad) return TL_ERR_MALFORMED;
+    if (r->bad || r->at != r->size) return TL_ERR_MALFORMED;
     kinds->count = count;
     set_rates(kinds, tick_hz);
     return set_hash(kinds) ? TL_OK : TL_ERR_MALFORMED;

@@ -308,6 +308,7 @@ static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_r
 static void serve_request(tl_server *s, tl_server_client *client, const void *data, size_t size)
 {
     asked a;
+    if (size < sizeof a.number) return; // there is no number to answer to
     tl_result result = read_request(s, data, size, &a);
     if (result == TL_OK && !client->grant.write) result = TL_ERR_DENIED;
     int32_t index = tl_mirror_find(&s->mirror, a.request.entity);
@@ -335,7 +336,7 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
         memcpy(a.request.client_name, client->grant.name, sizeof a.request.client_name);
         result = do_change(s, client, &a, index);
     }
-    answer(s, client->number, a.number, result, a.request.entity);
+    answer(s, client->number, a.number, result, result == TL_ERR_MALFORMED ? 0 : a.request.entity);
 }
 
 // From other servers' logs: a request for an entity of ours, or the answer to one.

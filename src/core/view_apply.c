@@ -327,7 +327,8 @@ static void commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op 
     case TL_CHUNK_UPDATE: update(v, chunk, op); break;
     case TL_CHUNK_DELETE: {
         int32_t entity = v->streams[chunk->head.handle].slots[op->slot].entity;
-        tl_view_note_end(v, v->streams[chunk->head.handle].slots[op->slot].id, chunk->to_tick);
+        // It is not in the world at the frame's tick, though it may have left this stream before that.
+        tl_view_note_end(v, v->streams[chunk->head.handle].slots[op->slot].id, chunk->to_tick + chunk->head.age_ticks);
         if (entity != TL_NONE) tl_view_remove_entity(v, entity);
         empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
         break;

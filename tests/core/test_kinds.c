@@ -274,6 +274,38 @@ TEST(malformed_tables_are_refused)
     CHECK(refused > 2000);
 }
 
+static tl_result read_after(int type, int predictor, int bytes_max)
+{
+    write_table();
+    tl_field *field = &kinds.kinds[0].fields[1];
+    field->type = type, field->predictor = predictor, field->bytes_max = bytes_max;
+    for (int level = 0; level < TL_LEVELS_MAX; level++) field->tolerance[level] = 0.1;
+    tl_writer w = tl_writer_make(table, sizeof table);
+    tl_kinds_write(&kinds, &w);
+    tl_reader r = tl_reader_make(table, w.size);
+    return tl_kinds_read(&copy, &r);
+}
+
+TEST(each_predictor_has_its_types)
+{
+    static const bool good[TL_FIELD_TYPE_COUNT][TL_PREDICTOR_COUNT] = {
+        [TL_FIELD_POSITION] = {true, true, false}, [TL_FIELD_ROTATION] = {true, true, true}, [TL_FIELD_SCALAR] = {true, true, false},
+        [TL_FIELD_INTEGER] = {true, false, false}, [TL_FIELD_BYTES] = {true, false, false}};
+    for (int type = 0; type < TL_FIELD_TYPE_COUNT; type++)
+        for (int predictor = 0; predictor < TL_PREDICTOR_COUNT; predictor++)
+            CHECK_EQUAL(read_after(type, predictor, type == TL_FIELD_BYTES ? 8 : 0), good[type][predictor] ? TL_OK : TL_ERR_MALFORMED);
+    CHECK_EQUAL(read_after(TL_FIELD_BYTES, TL_PREDICT_HOLD, 0), TL_ERR_MALFORMED);
+    CHECK_EQUAL(read_after(TL_FIELD_INTEGER, TL_PREDICT_HOLD, 1), TL_ERR_MALFORMED);
+}
+
+TEST(nothing_follows_the_last_kind)
+{
+    size_t size = write_table();
+    table[size] = 0;
+    tl_reader r = tl_reader_make(table, size + 1);
+    CHECK_EQUAL(tl_kinds_read(&copy, &r), TL_ERR_MALFORMED);
+}
+
 int main(void)
 {
     RUN(fields_lie_one_after_another);
@@ -287,4 +319,6 @@ int main(void)
     RUN(a_kind_is_told_as_it_was_declared);
     RUN(the_hash_tells_tables_apart);
     RUN(malformed_tables_are_refused);
+    RUN(each_predictor_has_its_types);
+    RUN(nothing_follows_the_last_kind);
 }

@@ -6,7 +6,7 @@
 #include "view.h"
 #include "world.h"
 
-enum { SIZES = 5, SEQUENCES = 1 << 15, REPORTS = 1 << 15, FRAME_BYTES_MAX = 64 * (TL_DATAGRAM_BYTES_MAX + 2), RECORDS_MAX = 1 << 17, NEVER = INT32_MAX };
+enum { SIZES = 5, SEQUENCES = 1 << 15, REPORTS = 1 << 15, FRAME_BYTES_MAX = 64 * (TL_DATAGRAM_BYTES_MAX + 2), RECORDS_MAX = 1 << 17, IDS_MAX = 1 << 16, NEVER = INT32_MAX };
 
 typedef struct path { // each way
     int delay_ticks, jitter_ticks;
@@ -58,6 +58,7 @@ typedef struct link {
     held_record *records; // a hash table
     uint32_t record_count;
     uint64_t looked_up;
+    bool gone[4][IDS_MAX], forgets; // forgets: too many were deleted at once
     int64_t subscribed[TL_HANDLES_MAX]; // since which tick, 0: not
 } link;
 
@@ -217,7 +218,13 @@ static void deliver(link *l, uint64_t sequence)
     if (result == TL_OK) l->bits[back / 8] |= (unsigned char)(1 << (back % 8));
     check_view(l);
     tl_view_event event;
-    while (tl_view_next_event(&l->view, &event)) CHECK(event.id != 0);
+    while (tl_view_next_event(&l->view, &event)) {
+        bool *gone = &l->gone[event.id >> 48][event.id & (IDS_MAX - 1)];
+        CHECK(event.id >> 48 < 4 && (event.id & (((uint64_t)1 << 48) - 1)) < IDS_MAX);
+        l->forgets |= l->view.ended_count == TL_VIEW_ENDED_MAX;
+        CHECK(event.change != TL_VIEW_ENTERED || !*gone || l->forgets); // what was deleted does not come back
+        for (uint32_t i = 0; i < l->view.ended_count && event.change == TL_VIEW_LEFT; i++) *gone |= l->view.ended[i].id == event.id;
+    }
 }
 
 static void send_report(link *l)
