@@ -1,10 +1,15 @@
 // No chunk is ever applied to a base that it was not made from, whatever the network does; and what the server takes as
 // settled has come. An oracle keeps what each stream held at each of its versions: whatever the view holds is looked up
 // there by the full version and the tick, slot by slot.
+//
+//   test_core_versions               the tests
+//   test_core_versions --tape FILE   a ride over a bad network, for a decoder that was written from docs/PROTOCOL.md
 #include "check.h"
 #include "session.h"
 #include "view.h"
 #include "world.h"
+
+#include <inttypes.h>
 
 enum { SIZES = 5, SEQUENCES = 1 << 15, REPORTS = 1 << 15, FRAME_BYTES_MAX = 64 * (TL_DATAGRAM_BYTES_MAX + 2), RECORDS_MAX = 1 << 17, IDS_MAX = 1 << 16, NEVER = INT32_MAX };
 
@@ -162,6 +167,42 @@ static void check_view(link *l)
     }
 }
 
+// ---- the tape: every datagram that the client gets, and now and then all that it then holds ----
+
+static FILE *tape;
+
+static void tape_bytes(const char *name, const unsigned char *data, size_t size)
+{
+    if (tape == NULL) return;
+    fprintf(tape, "%s ", name);
+    for (size_t i = 0; i < size; i++) fprintf(tape, "%02x", data[i]);
+    fputc('\n', tape);
+}
+
+static void tape_slot(const tl_kinds *kinds, uint32_t index, const tl_view_slot *slot)
+{
+    if (!slot->used) return;
+    fprintf(tape, "slot %" PRIu32 " %" PRIu64 " %" PRIu64 " %d", index, slot->id, slot->carrier_id, slot->kind);
+    for (int i = 0; i < kinds->kinds[slot->kind].word_count; i++) fprintf(tape, " %" PRId64, slot->state[i]);
+    fputc('\n', tape);
+}
+
+static void tape_view(const tl_view *v)
+{
+    fputs("view\n", tape);
+    for (uint32_t h = 0; h < TL_HANDLES_MAX; h++) {
+        const tl_view_stream *s = &v->streams[h];
+        if (!s->open) continue;
+        fprintf(tape, "stream %" PRIu32 " %d %d %d %d %d\n", h, s->tile_size, s->level, s->x, s->y, s->z);
+        for (uint32_t i = 0; i < s->held.run_count; i++) {
+            const tl_cursor_run *run = &s->held.runs[i];
+            fprintf(tape, "run %" PRIu32 " %" PRIu32 " %" PRId64 "\n", run->begin, run->version, run->version ? (int64_t)run->since : -1);
+        }
+        for (uint32_t i = 0; i < s->top; i++) tape_slot(v->kinds, i, &s->slots[i]);
+    }
+    fputs("end\n", tape);
+}
+
 // ---- the path ----
 
 static int64_t arrival(link *l, const path *p)
@@ -208,6 +249,7 @@ static void deliver(link *l, uint64_t sequence)
     const datagram *d = &l->datagrams[sequence];
     CHECK(d->data);
     if (sequence + TL_ACK_BITS <= l->newest) return;
+    tape_bytes("datagram", d->data, d->size);
     tl_result result = apply(l, d);
     CHECK(result == TL_OK || result == TL_AGAIN);
     for (; l->newest < sequence; l->newest++) {
@@ -545,8 +587,30 @@ TEST(ages_stay_small)
     end(l);
 }
 
-int main(void)
+static int write_tape(const char *file_name)
 {
+    CHECK(tape = fopen(file_name, "w"));
+    link *l = begin(60, 7, 60);
+    static unsigned char table[TL_KIND_TABLE_BYTES_MAX];
+    tl_writer w = tl_writer_make(table, sizeof table);
+    tl_kinds_write(&l->w->kinds, &w);
+    CHECK(!w.bad);
+    tape_bytes("table", table, w.size);
+    l->down = l->up = (path){.delay_ticks = 20, .jitter_ticks = 8, .loss = 0.1};
+    for (int round = 0; round < 12; round++) {
+        l->w->change = round % 3 ? 0.1 : 0.002; // or nearly quiet, so that all forms of heads occur
+        ride(l, 40);
+        tape_view(&l->view);
+    }
+    quieten(l);
+    tape_view(&l->view);
+    end(l);
+    return fclose(tape) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--tape") == 0) return write_tape(argv[2]);
     RUN(a_late_datagram_does_not_take_a_nack_back);
     RUN(a_late_chunk_is_not_nacked);
     RUN(nothing_is_settled_past_a_nack);
