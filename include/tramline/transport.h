@@ -62,6 +62,8 @@ typedef struct tl_transport_stats {
     uint64_t bytes_sent, bytes_received;           // of datagrams as the core sees them
     uint64_t wire_bytes_sent, wire_bytes_received; // with DTLS, UDP and IP around them
     uint64_t dropped_malformed, dropped_full, handshakes_failed;
+    uint64_t dropped_rate;    // datagrams over a peer's, an address' or everybody's rate, dropped unread
+    uint64_t refused_address; // handshakes, because their address has its share
 } tl_transport_stats;
 
 struct tl_transport {
@@ -79,6 +81,15 @@ typedef struct tl_dtls_server_def {
     uint32_t peers_max;           // connected peers; further ones are refused (default 10'000)
     uint32_t handshakes_max;      // at once (default 256)
     uint32_t silence_ms_max;      // a peer that says nothing for so long is closed (default 10'000)
+    // What one peer and one address (an IPv4 address, or the /64 of an IPv6 one) may take; checked before anything is
+    // decrypted. Rates allow a burst of a second's worth. A newcomer is a peer that the server has not sent anything yet.
+    uint32_t peer_datagrams_per_s;     // of a connected peer (default 200)
+    uint32_t address_datagrams_per_s;  // ClientHellos and handshakes, of an address (default 400)
+    uint32_t address_handshakes_per_s; // that begin (default 32)
+    uint32_t address_handshakes_max;   // at once, with newcomers (default 32)
+    uint32_t address_peers_max;        // connected and handshaking; 0: half of peers_max, at least 16
+    uint32_t handshakes_per_s;         // that begin, from everywhere (default 500)
+    uint32_t hellos_per_s;             // ClientHellos answered with a cookie, from everywhere (default 10'000)
 } tl_dtls_server_def;
 
 typedef struct tl_dtls_client_def {

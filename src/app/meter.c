@@ -122,6 +122,14 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
         (json_int_t)stats.store_stalls, "store_stalled", (int)stats.store_stalled, "clock_ahead_ms", stats.clock_ahead_ms,
         "clock_jumps", (json_int_t)stats.clock_jumps, "clock_steps", (json_int_t)stats.clock_steps, "clock_holds",
         (json_int_t)stats.clock_holds);
+    json_object_set_new(line, "transport_dropped_rate", json_integer((json_int_t)transport->stats.dropped_rate));
+    json_object_set_new(line, "handshakes_refused", json_integer((json_int_t)transport->stats.refused_address));
+    json_object_set_new(line, "hellos_refused", json_integer((json_int_t)stats.hellos_refused));
+    json_object_set_new(line, "newcomers_closed", json_integer((json_int_t)(stats.newcomers_closed + stats.newcomers_refused)));
+    json_object_set_new(line, "peers_closed_malformed", json_integer((json_int_t)stats.peers_closed_malformed));
+    json_object_set_new(line, "datagrams_over_rate", json_integer((json_int_t)stats.datagrams_over_rate));
+    json_object_set_new(line, "steps_cut_short", json_integer((json_int_t)stats.steps_cut_short));
+    json_object_set_new(line, "client_lines_omitted", json_integer((json_int_t)stats.client_lines_omitted));
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
     json_object_set(line, "commit_ms", m->commit_ms);

@@ -170,6 +170,7 @@ static bool open_transport(node *n)
     def.self_signed = !n->def->certificate_file;
     def.certificate_file = def.self_signed ? certificate : n->def->certificate_file;
     def.key_file = def.self_signed ? key : n->def->key_file;
+    admission_apply_transport(&n->def->admission, n->def->clients_max, &def);
     return tl_dtls_server_open(&def, &n->transport, n->text, sizeof n->text) == TL_OK;
 }
 
@@ -191,6 +192,7 @@ static bool open_server(node *n)
         snprintf(n->text, sizeof n->text, "the system gives no random bytes (%s)", strerror(errno));
         return false;
     }
+    admission_apply(&n->def->admission, &def);
     def.callbacks = (tl_server_callbacks){
         .user = n,
         .authorize = n->verifier ? on_authorize : NULL,

@@ -2,6 +2,7 @@
 #ifndef APP_NODE_H
 #define APP_NODE_H
 
+#include "admission.h"
 #include "game.h"
 
 typedef struct node_def {
@@ -15,6 +16,7 @@ typedef struct node_def {
     const char *ready_file;     // NULL, or written when it runs: {"name", "port", "fingerprint"}
     const char *stats_file;     // NULL, or one JSON line a second, see meter.h
     game_choice game;
+    admission admission;
     uint32_t clients_max;
     uint32_t grace_ms; // for what clients own
     uint32_t entities_max, groups_max, created_max; // 0: the defaults

@@ -31,7 +31,11 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const struct argp_child children[] = {{&game_argp, 0, "What it plays (default: what the world was filled with):", 10}, {0}};
+static const struct argp_child children[] = {
+    {&game_argp, 0, "What it plays (default: what the world was filled with):", 10},
+    {&admission_argp, 0, "What strangers and players may take (an address: an IPv4 address, or the /64 of an IPv6 one):", 20},
+    {0},
+};
 
 static void check(const node_def *def, struct argp_state *state)
 {
@@ -52,6 +56,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &def->game;
+        state->child_inputs[1] = &def->admission;
         return 0;
     case 'd':
         def->store = argument;

@@ -5,6 +5,8 @@
 #define TRAMLINE_TRANSPORT_DTLS_PEERS_H
 
 #include "dtls_bio.h"
+#include "inbox.h"
+#include "keyed_hash.h"
 
 #include <openssl/ssl.h>
 
@@ -15,6 +17,11 @@ typedef struct dtls_peer {
     uint64_t since_us;  // a handshake: begun; connected: last heard
     uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
     uint32_t handshake_datagrams;
+    source *source;          // of its address, held
+    bool settled;            // it was sent something: the server takes it for a client
+    rate_bucket rate;        // of its datagrams, before they are decrypted
+    inbox_queue waiting;
+    struct dtls_peer *turn_before, *turn_after; // of those with something waiting
     struct dtls_peer *candidate; // of a connected peer
     struct dtls_peer *replaces;  // of a candidate
     struct dtls_peer *older, *newer;
@@ -47,8 +54,5 @@ void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
 void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
 // Forgets the peer; its candidate, if any, takes its place. The peer itself is the caller's.
 void dtls_peers_remove(dtls_peers *peers, dtls_peer *peer);
-
-// SipHash-2-4 (Aumasson and Bernstein, 2012) of whole words.
-uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count);
 
 #endif

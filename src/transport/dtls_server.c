@@ -2,35 +2,32 @@
 //
 // A stranger's ClientHello is answered from no state at all (DTLSv1_listen, a cookie); with a valid cookie it becomes a
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
-// connections hold no buffers. poll() takes in at most two batches of datagrams, so that no flood keeps it busy for
-// long.
+// connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what is
+// over a rate (dtls_door.h), and serves the rest in turns.
 #include "certificate.h"
 #include "dtls_context.h"
 #include "dtls_cookie.h"
-#include "dtls_peers.h"
+#include "dtls_door.h"
+#include "dtls_hello.h"
+#include "dtls_server_def.h"
 #include "pem_file.h"
 
 #include <openssl/err.h>
 
 enum {
-    PEERS_LIMIT = 1 << 20,
-    HANDSHAKES_LIMIT = 1 << 16,
-    SILENCE_MS_LIMIT = 24 * 3600 * 1000,
     HANDSHAKE_US_MAX = 10000000,
     HANDSHAKE_SWEEP_US = 10000,
     HANDSHAKE_DATAGRAMS_MAX = 96, // more than one needs of which six of ten datagrams are lost; each may make OpenSSL keep a buffer
     STALL_US = 1000000,           // no poll() for so long: the silence was ours
-    RECEIVES_PER_POLL = 2,
+    ADDRESS_PEERS_MIN = 16,
+    ROUND_DATAGRAMS_MIN = 1024,
+    ROUND_DATAGRAMS_MAX = 8192,
+    HANDSHAKE_US_MIN = 1000000, // so long a handshake keeps its place from others
 };
 
-// Records (RFC 6347, 4.1), and offsets in one that begins a ClientHello (4.2.2).
+// Records (RFC 6347, 4.1).
 enum {
-    RECORD_CHANGE_CIPHER = 20,
     RECORD_ALERT = 21,
-    RECORD_HANDSHAKE = 22,
-    HELLO_RANDOM = RECORD_HEADER_BYTES + 12 + 2,
-    HELLO_RANDOM_BYTES = 32,
-    MESSAGE_CLIENT_HELLO = 1,
     ALERT_FATAL = 2,
     ALERT_ACCESS_DENIED = 49,
 };
@@ -42,12 +39,16 @@ typedef struct dtls_server {
     BIO_ADDR *listen_address; // DTLSv1_listen wants one; the pipe knows better
     cookie_jar cookies;
     dtls_peers peers;
+    dtls_door door;
     dtls_peer *spare;     // the one that listens
     dtls_peer *reading;   // its last datagram may hold more
     dtls_peer *announced; // its CONNECTED is the next event
     uint32_t peers_max, handshakes_max;
     uint64_t silence_us_max;
     uint64_t now_us, sweep_due_us, silence_from_us;
+    uint64_t round_us; // when this round of polls began
+    bool round_over;
+    uint32_t round_datagrams_max;
     char fingerprint[FINGERPRINT_TEXT_BYTES];
     uint8_t plain[DTLS_PLAIN_BYTES_MAX];
 } dtls_server;
@@ -80,6 +81,7 @@ static void peer_remove(dtls_server *server, dtls_peer *peer)
 {
     if (server->reading == peer) server->reading = NULL;
     if (server->announced == peer) server->announced = NULL;
+    door_gone(&server->door, peer);
     dtls_peers_remove(&server->peers, peer);
     peer_destroy(peer);
 }
@@ -154,6 +156,7 @@ static tl_result handshake_complete(dtls_server *server, dtls_peer *peer, tl_tra
 {
     dtls_peer *old = peer->replaces;
     SSL_free_buffers(peer->ssl);
+    door_connected(&server->door, peer);
     if (!old) {
         dtls_peers_connect(&server->peers, peer, server->now_us);
         return event_connected(server, peer, out);
@@ -181,20 +184,6 @@ static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transpo
 
 // ---- strangers ------------------------------------------------------------------------------------------------------
 
-static bool is_client_hello(const udp_datagram *datagram)
-{
-    const uint8_t *d = datagram->data;
-    return datagram->size >= HELLO_RANDOM + HELLO_RANDOM_BYTES && d[0] == RECORD_HANDSHAKE &&
-           d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0 && d[RECORD_HEADER_BYTES] == MESSAGE_CLIENT_HELLO;
-}
-
-static uint64_t hello_hash(const dtls_server *server, const udp_datagram *datagram)
-{
-    uint64_t random[HELLO_RANDOM_BYTES / 8];
-    memcpy(random, datagram->data + HELLO_RANDOM, sizeof random);
-    return keyed_hash(server->peers.hash_key, random, HELLO_RANDOM_BYTES / 8);
-}
-
 // A fatal alert in the clear, so that who is refused need not wait for his time-out. Only for proven addresses.
 static void refuse(dtls_server *server, const net_address *to)
 {
@@ -204,17 +193,39 @@ static void refuse(dtls_server *server, const net_address *to)
     server->transport.stats.dropped_full++;
 }
 
-// Whether one more handshake may begin; `known` has the same address.
-static bool admit(dtls_server *server, const dtls_peer *known, const net_address *from)
+static bool refuse_share(dtls_server *server)
+{
+    server->transport.stats.refused_address++; // he asks again, and may find room
+    return false;
+}
+
+// Makes room by ending the oldest handshake, of a source (NULL: of any), if it has had its time.
+static bool make_room(dtls_server *server, const source *from)
+{
+    dtls_peer *peer = server->peers.handshakes.oldest;
+    while (peer && from && peer->source != from) peer = peer->newer;
+    if (!peer || server->now_us < peer->since_us + HANDSHAKE_US_MIN) return false;
+    server->transport.stats.handshakes_failed++;
+    peer_remove(server, peer);
+    return true;
+}
+
+// Whether one more handshake may begin; `known` has the same address and may end for it: look for it again.
+static bool admit(dtls_server *server, const dtls_peer *known, const net_address *address)
 {
     const dtls_peers *peers = &server->peers;
+    source *from = sources_get(&server->door.sources, address);
+    if (!door_may_begin(&server->door, from, server->now_us)) return refuse_share(server);
     bool takes_place = known && (known->number == 0 || known->candidate);
     if (takes_place) return true;
-    if (!known && peers->connected.count + peers->handshakes.count >= server->peers_max) {
-        refuse(server, from);
+    bool full = peers->connected.count + peers->handshakes.count >= server->peers_max;
+    if (!known && (full || !door_has_peer(&server->door, from))) {
+        if (!full) server->transport.stats.refused_address++;
+        refuse(server, address);
         return false;
     }
-    if (peers->handshakes.count < server->handshakes_max) return true;
+    if (!door_has_handshake(&server->door, from) && !make_room(server, from)) return refuse_share(server);
+    if (peers->handshakes.count < server->handshakes_max || make_room(server, NULL)) return true;
     server->transport.stats.dropped_full++; // he asks again, and finds room
     return false;
 }
@@ -236,25 +247,20 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
         if (server->udp.queued == queued) server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
+    server->door.units_left -= DOOR_HANDSHAKE_UNITS;
     if (!admit(server, known, &datagram->from)) return TL_AGAIN;
+    known = dtls_peers_by_address(&server->peers, &datagram->from);
     dtls_peer *replaces = known && known->number ? known : NULL;
     if (replaces && replaces->candidate) peer_remove(server, replaces->candidate);
     else if (known && !replaces) peer_remove(server, known);
     server->spare = NULL;
-    peer->hello = hello_hash(server, datagram);
+    peer->hello = hello_hash(server->peers.hash_key, datagram);
     dtls_peers_add(&server->peers, peer, replaces, server->now_us);
+    door_begun(&server->door, peer);
     return peer_handshake(server, peer, out);
 }
 
 // ---- one datagram ---------------------------------------------------------------------------------------------------
-
-// A connected peer and its candidate share an address: what only a handshake sends is for the candidate.
-static bool for_candidate(const udp_datagram *datagram)
-{
-    const uint8_t *d = datagram->data;
-    bool first_epoch = datagram->size > RECORD_EPOCH + 1 && d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0;
-    return d[0] == RECORD_HANDSHAKE || d[0] == RECORD_CHANGE_CIPHER || (d[0] == RECORD_ALERT && first_epoch);
-}
 
 static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
 {
@@ -266,7 +272,10 @@ static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *
     }
     peer->pipe.in = datagram->data;
     peer->pipe.in_bytes = datagram->size;
-    if (handshaking) return peer_handshake(server, peer, out);
+    if (handshaking) {
+        server->door.units_left -= DOOR_HANDSHAKE_UNITS;
+        return peer_handshake(server, peer, out);
+    }
     tl_result result = read_plain(server, peer, out);
     if (result == TL_AGAIN) server->transport.stats.dropped_malformed++; // forged, a replay, or a handshake's echo
     return result;
@@ -276,8 +285,8 @@ static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram
 {
     dtls_peer *peer = dtls_peers_by_address(&server->peers, &datagram->from);
     dtls_peer *candidate = peer ? peer->candidate : NULL;
-    if (is_client_hello(datagram)) {
-        uint64_t hello = hello_hash(server, datagram);
+    if (hello_is(datagram)) {
+        uint64_t hello = hello_hash(server->peers.hash_key, datagram);
         if (candidate && candidate->hello == hello) return feed(server, candidate, datagram, out);
         if (!peer || peer->hello != hello) return listen_to(server, peer, datagram, out);
     }
@@ -285,7 +294,45 @@ static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram
         server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
-    return feed(server, candidate && for_candidate(datagram) ? candidate : peer, datagram, out);
+    return feed(server, candidate && record_of_handshake(datagram) ? candidate : peer, datagram, out);
+}
+
+// A datagram has come: whose it is, as cheaply as can be told.
+static void sort_in(dtls_server *server, const udp_datagram *datagram)
+{
+    dtls_peer *peer = dtls_peers_by_address(&server->peers, &datagram->from);
+    bool hello = hello_is(datagram);
+    if (!peer && !hello) {
+        server->transport.stats.dropped_malformed++;
+        return;
+    }
+    bool of_handshake = hello || peer->number == 0 || (peer->candidate && record_of_handshake(datagram));
+    if (!of_handshake) {
+        door_take(&server->door, peer, datagram, server->now_us);
+        return;
+    }
+    door_take_stranger(&server->door, datagram, hello && !hello_has_cookie(datagram, &server->cookies), server->now_us);
+}
+
+static void drain(dtls_server *server)
+{
+    udp_datagram datagram;
+    for (uint32_t taken = 0; taken < server->round_datagrams_max && udp_receive(&server->udp);) {
+        for (; udp_next(&server->udp, &datagram); taken++) sort_in(server, &datagram);
+        if (!udp_more(&server->udp)) return;
+    }
+}
+
+static tl_result serve(dtls_server *server, tl_transport_event *out)
+{
+    dtls_peer *peer;
+    for (inbox_slot *slot; (slot = door_next(&server->door, &peer));) {
+        udp_datagram datagram = {slot->from, slot->data, slot->size};
+        tl_result result = peer ? feed(server, peer, &datagram, out) : take_datagram(server, &datagram, out);
+        door_free(&server->door, slot);
+        if (result == TL_OK) return TL_OK;
+    }
+    return TL_AGAIN;
 }
 
 // ---- timers ---------------------------------------------------------------------------------------------------------
@@ -307,7 +354,7 @@ static void sweep_handshakes(dtls_server *server)
 static tl_result close_silent(dtls_server *server, tl_transport_event *out)
 {
     dtls_peer *peer = server->peers.connected.oldest;
-    if (!peer || server->now_us < server->silence_from_us) return TL_AGAIN;
+    if (!peer || server->now_us < server->silence_from_us || peer->waiting.count > 0) return TL_AGAIN;
     if (server->now_us < peer->since_us + server->silence_us_max) return TL_AGAIN;
     char text[96];
     snprintf(text, sizeof text, "closed: nothing was heard from it for %llu ms",
@@ -326,25 +373,30 @@ static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event 
     out->text[0] = 0;
 }
 
+// A round ends when there is nothing more, or with the step: whoever polls no further has had enough for now.
+static void begin_round(dtls_server *server, uint64_t now_us)
+{
+    if (!server->round_over && now_us == server->round_us) return;
+    server->round_over = false;
+    server->round_us = now_us;
+    server->door.units_left = DOOR_ROUND_UNITS;
+    drain(server);
+    sweep_handshakes(server);
+}
+
 // ---- the interface --------------------------------------------------------------------------------------------------
 
 static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
 {
     dtls_server *server = (dtls_server *)self;
     begin_poll(server, now_us, out);
+    begin_round(server, now_us);
     if (server->announced) return event_connected(server, server->announced, out);
     if (server->reading && read_plain(server, server->reading, out) == TL_OK) return TL_OK;
-    udp_datagram datagram;
-    for (int receives = 0;; receives++) {
-        while (udp_next(&server->udp, &datagram))
-            if (take_datagram(server, &datagram, out) == TL_OK) return TL_OK;
-        if (receives > 0 && (receives == RECEIVES_PER_POLL || !udp_more(&server->udp))) break;
-        if (!udp_receive(&server->udp)) break;
-    }
-    sweep_handshakes(server);
-    tl_result result = close_silent(server, out);
+    if (close_silent(server, out) == TL_OK || serve(server, out) == TL_OK) return TL_OK;
+    server->round_over = true;
     udp_flush(&server->udp); // answers to handshakes do not wait for the core's flush()
-    return result;
+    return TL_AGAIN;
 }
 
 // False: it was not sent.
@@ -366,6 +418,7 @@ static tl_result server_send(tl_transport *self, tl_peer number, const void *dat
         server->transport.stats.dropped_full++;
         return TL_OK; // as lost as any datagram; a broken session shows at its next read
     }
+    door_settled(&server->door, peer);
     server->transport.stats.datagrams_sent++;
     server->transport.stats.bytes_sent += size;
     return TL_OK;
@@ -393,7 +446,9 @@ static void server_close(tl_transport *self)
     dtls_server *server = (dtls_server *)self;
     while (server->peers.handshakes.oldest) peer_remove(server, server->peers.handshakes.oldest);
     while (server->peers.connected.oldest) peer_close(server, server->peers.connected.oldest);
+    while (server->door.strangers.count) door_free(&server->door, inbox_pop(&server->door.strangers));
     peer_destroy(server->spare);
+    door_release(&server->door);
     dtls_peers_release(&server->peers);
     if (server->udp.queue) udp_flush(&server->udp);
     udp_close(&server->udp);
@@ -444,21 +499,21 @@ static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_d
     return TL_OK;
 }
 
-static tl_result check_def(const tl_dtls_server_def *def, char *text, size_t text_bytes)
+static bool open_door(dtls_server *server, const tl_dtls_server_def *def)
 {
-    if (!def->certificate_file || !def->key_file)
-        return fail(TL_ERR_INVALID, text, text_bytes,
-                    "no certificate_file and key_file are given; name both, with self_signed they are made if missing");
-    if (def->peers_max < 1 || def->peers_max > PEERS_LIMIT)
-        return fail(TL_ERR_INVALID, text, text_bytes, "peers_max is %u; it must be 1 to %d", def->peers_max,
-                    PEERS_LIMIT);
-    if (def->handshakes_max < 1 || def->handshakes_max > HANDSHAKES_LIMIT)
-        return fail(TL_ERR_INVALID, text, text_bytes, "handshakes_max is %u; it must be 1 to %d", def->handshakes_max,
-                    HANDSHAKES_LIMIT);
-    if (def->silence_ms_max < 1 || def->silence_ms_max > SILENCE_MS_LIMIT)
-        return fail(TL_ERR_INVALID, text, text_bytes, "silence_ms_max is %u; it must be 1 to %d", def->silence_ms_max,
-                    SILENCE_MS_LIMIT);
-    return TL_OK;
+    uint32_t half = def->peers_max / 2 < ADDRESS_PEERS_MIN ? ADDRESS_PEERS_MIN : def->peers_max / 2;
+    door_limits limits = {
+        .peer_datagrams_per_s = def->peer_datagrams_per_s,
+        .address_datagrams_per_s = def->address_datagrams_per_s,
+        .address_handshakes_per_s = def->address_handshakes_per_s,
+        .address_handshakes_max = def->address_handshakes_max,
+        .address_peers_max = def->address_peers_max ? def->address_peers_max : half,
+        .handshakes_per_s = def->handshakes_per_s,
+        .hellos_per_s = def->hellos_per_s,
+    };
+    uint32_t round = ROUND_DATAGRAMS_MIN + def->peers_max;
+    server->round_datagrams_max = round < ROUND_DATAGRAMS_MAX ? round : ROUND_DATAGRAMS_MAX;
+    return door_init(&server->door, &limits, def->peers_max, def->handshakes_max, &server->transport.stats);
 }
 
 static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
@@ -475,21 +530,16 @@ static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, 
     result = prepare_certificate(server, def, text, text_bytes);
     if (result != TL_OK) return result;
     server->listen_address = BIO_ADDR_new();
-    if (!server->listen_address || !cookie_jar_init(&server->cookies) ||
+    if (!server->listen_address || !cookie_jar_init(&server->cookies) || !open_door(server, def) ||
         !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max))
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for %u peers; lower peers_max", def->peers_max);
     return udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
 }
 
-tl_dtls_server_def tl_dtls_server_def_default(void)
-{
-    return (tl_dtls_server_def){.peers_max = 10000, .handshakes_max = 256, .silence_ms_max = 10000};
-}
-
 tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
     *out = NULL;
-    tl_result result = check_def(def, text, text_bytes);
+    tl_result result = dtls_server_def_check(def, text, text_bytes);
     if (result != TL_OK) return result;
     dtls_server *server = calloc(1, sizeof *server);
     if (!server) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");

@@ -1,0 +1,86 @@
+#include "admission.h"
+
+#include "number.h"
+
+enum { ADDRESS_PEERS_MIN = 16, OPTION_FIRST = 512 };
+
+static const struct {
+    const char *name;
+    size_t offset;
+    long max;
+} limits[] = {
+#define LIMIT(name, field, max) {name, offsetof(admission, field), max}
+    LIMIT("newcomers", newcomers_max, 1 << 20),
+    LIMIT("hello-ms", hello_ms_max, 3600000),
+    LIMIT("malformed", malformed_max, 1000000),
+    LIMIT("step-units", step_units_max, 1 << 30),
+    LIMIT("peer-datagrams", peer_datagrams_per_s, 1000000),
+    LIMIT("address-datagrams", address_datagrams_per_s, 1000000),
+    LIMIT("address-handshakes", address_handshakes_max, 65536),
+    LIMIT("address-handshake-rate", address_handshakes_per_s, 1000000),
+    LIMIT("address-peers", address_peers_max, 1 << 20),
+    LIMIT("handshakes", handshakes_max, 65536),
+    LIMIT("handshake-rate", handshakes_per_s, 1000000),
+    LIMIT("hello-rate", hellos_per_s, 1000000),
+#undef LIMIT
+};
+
+// In the order of the table.
+static const struct argp_option options[] = {
+    {"newcomers", OPTION_FIRST, "NUMBER", 0, "Peers that have not said a valid hello, at once (default 1024)", 5},
+    {"hello-ms", OPTION_FIRST + 1, "NUMBER", 0, "Close a newcomer that has not said it by then (default 3000)", 5},
+    {"malformed", OPTION_FIRST + 2, "NUMBER", 0, "Close a peer after so many malformed datagrams (default 64)", 5},
+    {"step-units", OPTION_FIRST + 3, "NUMBER", 0, "Work for clients before the tick comes first, about 10 us each (default 1024, and 4 a client)", 5},
+    {"peer-datagrams", OPTION_FIRST + 4, "NUMBER", 0, "Datagrams a second that a peer may send (default 200)", 5},
+    {"address-datagrams", OPTION_FIRST + 5, "NUMBER", 0, "Handshake datagrams a second from one address (default 400)", 5},
+    {"address-handshakes", OPTION_FIRST + 6, "NUMBER", 0, "Handshakes and newcomers of one address, at once (default 32)", 5},
+    {"address-handshake-rate", OPTION_FIRST + 7, "NUMBER", 0, "Handshakes that one address may begin a second (default 32)", 5},
+    {"address-peers", OPTION_FIRST + 8, "NUMBER", 0, "Peers of one address (default: half of --clients, at least 16)", 5},
+    {"handshakes", OPTION_FIRST + 9, "NUMBER", 0, "Handshakes at once, from everywhere (default 256)", 5},
+    {"handshake-rate", OPTION_FIRST + 10, "NUMBER", 0, "Handshakes that may begin a second, from everywhere (default 500)", 5},
+    {"hello-rate", OPTION_FIRST + 11, "NUMBER", 0, "Strangers answered with a cookie a second (default 10000)", 5},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    int index = key - OPTION_FIRST;
+    if (index < 0 || index >= (int)(sizeof limits / sizeof *limits)) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    uint32_t *field = (uint32_t *)((char *)state->input + limits[index].offset);
+    *field = (uint32_t)number_whole(state, limits[index].name, argument, 1, limits[index].max);
+    return 0;
+}
+
+const struct argp admission_argp = {.options = options, .parser = parse};
+
+static void set(uint32_t *field, uint32_t value)
+{
+    if (value) {
+        *field = value;
+    }
+}
+
+void admission_apply(const admission *a, tl_server_def *def)
+{
+    set(&def->newcomers_max, a->newcomers_max);
+    set(&def->hello_ms_max, a->hello_ms_max);
+    set(&def->malformed_max, a->malformed_max);
+    set(&def->step_units_max, a->step_units_max);
+    set(&def->peer_datagrams_per_s, a->peer_datagrams_per_s);
+}
+
+void admission_apply_transport(const admission *a, uint32_t clients_max, tl_dtls_server_def *def)
+{
+    set(&def->handshakes_max, a->handshakes_max);
+    def->peers_max = clients_max + def->handshakes_max;
+    def->address_peers_max = clients_max / 2 < ADDRESS_PEERS_MIN ? ADDRESS_PEERS_MIN : clients_max / 2;
+    set(&def->address_peers_max, a->address_peers_max);
+    set(&def->peer_datagrams_per_s, a->peer_datagrams_per_s);
+    set(&def->address_datagrams_per_s, a->address_datagrams_per_s);
+    set(&def->address_handshakes_max, a->address_handshakes_max);
+    set(&def->address_handshakes_per_s, a->address_handshakes_per_s);
+    set(&def->handshakes_per_s, a->handshakes_per_s);
+    set(&def->hellos_per_s, a->hellos_per_s);
+}

@@ -1,0 +1,17 @@
+// What a received datagram is, told from its first bytes alone.
+#ifndef TRAMLINE_TRANSPORT_DTLS_HELLO_H
+#define TRAMLINE_TRANSPORT_DTLS_HELLO_H
+
+#include "dtls_cookie.h"
+#include "udp.h"
+
+bool hello_is(const udp_datagram *datagram); // a ClientHello in the clear
+// Of its random, which tells its copies from another's.
+uint64_t hello_hash(const uint64_t key[2], const udp_datagram *datagram);
+// Whether it brings a cookie that was made for its sender.
+bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies);
+// Whether only a handshake sends such a record: of a connected peer and its candidate, who share an address, it is for the
+// candidate.
+bool record_of_handshake(const udp_datagram *datagram);
+
+#endif

@@ -1,0 +1,56 @@
+#include "inbox.h"
+
+bool inbox_init(inbox *in, uint32_t count_max)
+{
+    *in = (inbox){.count_max = count_max};
+    in->slots = malloc(count_max * sizeof *in->slots);
+    return in->slots != NULL;
+}
+
+void inbox_release(inbox *in)
+{
+    free(in->slots);
+    *in = (inbox){0};
+}
+
+static inbox_slot *take_slot(inbox *in)
+{
+    inbox_slot *slot = in->free;
+    if (slot) {
+        in->free = slot->next;
+        return slot;
+    }
+    return in->touched < in->count_max ? &in->slots[in->touched++] : NULL;
+}
+
+inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram)
+{
+    inbox_slot *slot = take_slot(in);
+    if (!slot) return NULL;
+    ENSURE(datagram->size >= 1 && datagram->size <= sizeof slot->data);
+    slot->next = NULL;
+    slot->from = datagram->from;
+    slot->source = NULL;
+    slot->size = datagram->size;
+    memcpy(slot->data, datagram->data, datagram->size);
+    *(queue->last ? &queue->last->next : &queue->first) = slot;
+    queue->last = slot;
+    queue->count++;
+    return slot;
+}
+
+inbox_slot *inbox_pop(inbox_queue *queue)
+{
+    inbox_slot *slot = queue->first;
+    if (!slot) return NULL;
+    queue->first = slot->next;
+    if (!queue->first) queue->last = NULL;
+    queue->count--;
+    return slot;
+}
+
+void inbox_free(inbox *in, inbox_slot *slot)
+{
+    slot->next = in->free;
+    in->free = slot;
+}

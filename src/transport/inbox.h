@@ -1,0 +1,34 @@
+// Datagrams that were received and wait for their turn: a pool of so many, in queues. What finds no place is dropped.
+#ifndef TRAMLINE_TRANSPORT_INBOX_H
+#define TRAMLINE_TRANSPORT_INBOX_H
+
+#include "sources.h"
+#include "udp.h"
+
+typedef struct inbox_slot {
+    struct inbox_slot *next;
+    net_address from;
+    source *source; // held, of a stranger's; else NULL
+    size_t size;
+    uint8_t data[UDP_RECEIVE_BYTES_MAX];
+} inbox_slot;
+
+typedef struct inbox_queue {
+    inbox_slot *first, *last;
+    uint32_t count;
+} inbox_queue;
+
+typedef struct inbox {
+    inbox_slot *slots, *free;
+    uint32_t count_max, touched; // slots that were never used are never touched
+} inbox;
+
+bool inbox_init(inbox *in, uint32_t count_max);
+void inbox_release(inbox *in);
+// Copies a datagram to the end of a queue. NULL: there is no place.
+inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram);
+// The first of a queue; it is given back by inbox_free(). NULL: the queue is empty.
+inbox_slot *inbox_pop(inbox_queue *queue);
+void inbox_free(inbox *in, inbox_slot *slot);
+
+#endif

@@ -1,0 +1,105 @@
+#include "sources.h"
+
+#include "base.h"
+#include "keyed_hash.h"
+
+#include <openssl/rand.h>
+
+enum { REMEMBERED = 4096, IPV4_FAMILY = 4, IPV6_FAMILY = 6 };
+
+bool sources_init(sources *all, uint32_t holds_max)
+{
+    *all = (sources){.count_max = holds_max + REMEMBERED};
+    uint32_t buckets = 64;
+    while (buckets < all->count_max) buckets *= 2;
+    all->mask = buckets - 1;
+    all->pool = calloc(all->count_max, sizeof *all->pool);
+    all->buckets = calloc(buckets, sizeof *all->buckets);
+    return all->pool && all->buckets && RAND_bytes((uint8_t *)all->hash_key, sizeof all->hash_key) == 1;
+}
+
+void sources_release(sources *all)
+{
+    free(all->pool);
+    free(all->buckets);
+    *all = (sources){0};
+}
+
+// An IPv4 address on a socket of both families is the same source as on one of its own.
+static void source_key(const net_address *address, uint64_t key[2])
+{
+    uint32_t v4 = 0;
+    uint8_t v6[16];
+    bool is_v4 = address->any.sa_family == AF_INET;
+    if (is_v4) {
+        v4 = address->v4.sin_addr.s_addr;
+    } else {
+        memcpy(v6, &address->v6.sin6_addr, sizeof v6);
+        is_v4 = IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);
+        memcpy(&v4, v6 + 12, sizeof v4);
+    }
+    key[0] = is_v4 ? IPV4_FAMILY : IPV6_FAMILY;
+    key[1] = v4;
+    if (!is_v4) memcpy(&key[1], v6, sizeof key[1]);
+}
+
+static source **bucket_of(const sources *all, const uint64_t key[2])
+{
+    return &all->buckets[keyed_hash(all->hash_key, key, 2) & all->mask];
+}
+
+static void idle_append(sources *all, source *of)
+{
+    of->older = all->newest;
+    of->newer = NULL;
+    *(all->newest ? &all->newest->newer : &all->oldest) = of;
+    all->newest = of;
+}
+
+static void idle_remove(sources *all, source *of)
+{
+    *(of->older ? &of->older->newer : &all->oldest) = of->newer;
+    *(of->newer ? &of->newer->older : &all->newest) = of->older;
+}
+
+static void forget(sources *all, source *of)
+{
+    source **place = bucket_of(all, of->key);
+    while (*place != of) place = &(*place)->hash_next;
+    *place = of->hash_next;
+    idle_remove(all, of);
+}
+
+source *sources_get(sources *all, const net_address *address)
+{
+    uint64_t key[2];
+    source_key(address, key);
+    source **bucket = bucket_of(all, key), *of = *bucket;
+    while (of && (of->key[0] != key[0] || of->key[1] != key[1])) of = of->hash_next;
+    if (of) {
+        if (of->holds == 0) idle_remove(all, of), idle_append(all, of);
+        return of;
+    }
+    if (all->count < all->count_max) {
+        of = &all->pool[all->count++];
+    } else {
+        of = all->oldest;
+        ENSURE(of); // holds are fewer than places
+        forget(all, of);
+    }
+    *of = (source){.key = {key[0], key[1]}, .hash_next = *bucket};
+    *bucket = of;
+    idle_append(all, of);
+    return of;
+}
+
+void source_hold(sources *all, source *of)
+{
+    if (of->holds++ == 0) idle_remove(all, of);
+}
+
+void source_let_go(sources *all, source *of)
+{
+    ENSURE(of->holds > 0);
+    if (--of->holds == 0) idle_append(all, of);
+}

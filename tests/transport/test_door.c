@@ -1,0 +1,134 @@
+// What one peer and one address may take of a DTLS server, before anything is decrypted. Times are those that are passed in.
+#include "fixture.h"
+
+static tl_dtls_server_def limited(void)
+{
+    tl_dtls_server_def def = server_def(), usual = tl_dtls_server_def_default();
+    def.peer_datagrams_per_s = usual.peer_datagrams_per_s;
+    def.address_datagrams_per_s = usual.address_datagrams_per_s;
+    return def;
+}
+
+// A peer that floods is read at its rate, and the other one loses nothing.
+TEST(a_peer_has_its_rate)
+{
+    enum { JUNK = 4000, HONEST = 50 };
+    watcher server = server_open_with(limited()), flooder = client_open(&server), honest = client_open(&server);
+    WATCH_UNTIL(&server, &flooder, flooder.connected);
+    WATCH_UNTIL(&server, &honest, honest.connected && server.connected == 2);
+    uint64_t frozen_us = clock_us();
+    watch(&server, frozen_us);
+    for (int i = 0; i < JUNK; i++) {
+        flooder.transport->ops->send(flooder.transport, 1, "junk", 4);
+        if (i % (JUNK / HONEST) == 0) honest.transport->ops->send(honest.transport, 1, "report", 6);
+        flooder.transport->ops->flush(flooder.transport);
+        honest.transport->ops->flush(honest.transport);
+        if (i % 200 == 0) watch(&server, frozen_us);
+    }
+    while (watch(&server, frozen_us) > 0) continue;
+    CHECK_EQUAL(server.datagrams, limited().peer_datagrams_per_s + HONEST);
+    CHECK_EQUAL(server.transport->stats.dropped_rate, JUNK - limited().peer_datagrams_per_s);
+    watcher_close(&flooder);
+    watcher_close(&honest);
+    watcher_close(&server);
+}
+
+// Newcomers count against an address until the server has sent them something.
+TEST(an_address_has_its_share_of_newcomers)
+{
+    tl_dtls_server_def def = limited();
+    def.address_handshakes_max = 2;
+    watcher server = server_open_with(def), clients[3];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = client_open(&server);
+        WATCH_UNTIL(&server, &clients[i], clients[i].connected && server.connected == (uint32_t)i + 1);
+    }
+    tl_peer first = server.peer;
+    clients[2] = client_open(&server);
+    watch_for(&server, &clients[2], 600);
+    CHECK_EQUAL(server.connected, 2);
+    CHECK(server.transport->stats.refused_address > 0);
+    CHECK_EQUAL(server.transport->ops->send(server.transport, first, "welcome", 7), TL_OK);
+    WATCH_UNTIL(&server, &clients[2], clients[2].connected);
+    for (int i = 0; i < 3; i++) watcher_close(&clients[i]);
+    watcher_close(&server);
+}
+
+TEST(an_address_has_its_share_of_peers)
+{
+    tl_dtls_server_def def = limited();
+    def.address_peers_max = 2;
+    watcher server = server_open_with(def), clients[3];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = client_open(&server);
+        WATCH_UNTIL(&server, &clients[i], clients[i].connected && server.connected == (uint32_t)i + 1);
+        server.transport->ops->send(server.transport, server.peer, "welcome", 7);
+    }
+    clients[2] = client_open(&server);
+    WATCH_UNTIL(&server, &clients[2], clients[2].closed == 1);
+    CHECK_EQUAL(clients[2].result, TL_ERR_FULL);
+    CHECK(server.transport->stats.refused_address > 0);
+    // One that has gone makes room.
+    watcher_close(&clients[0]);
+    WATCH_UNTIL(&server, &clients[1], server.closed == 1);
+    watcher_close(&clients[2]);
+    clients[2] = client_open(&server);
+    WATCH_UNTIL(&server, &clients[2], clients[2].connected);
+    watcher_close(&clients[1]);
+    watcher_close(&clients[2]);
+    watcher_close(&server);
+}
+
+// Handshakes begin at a rate; who is too early is let in later.
+TEST(an_address_begins_so_many_handshakes)
+{
+    tl_dtls_server_def def = limited();
+    def.address_handshakes_per_s = 1;
+    watcher server = server_open_with(def), first = client_open(&server), second = client_open(&server);
+    WATCH_UNTIL(&server, &first, first.connected);
+    WATCH_UNTIL(&server, &second, second.connected);
+    CHECK(server.transport->stats.refused_address > 0);
+    watcher_close(&first);
+    watcher_close(&second);
+    watcher_close(&server);
+}
+
+// ClientHellos of one address are answered at its rate, whatever its ports.
+TEST(an_address_has_its_rate_of_hellos)
+{
+    enum { HELLOS = 2000 };
+    watcher server = server_open_with(limited());
+    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
+    RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 1);
+    uint64_t frozen_us = clock_us() + 2000000;
+    watch(&server, frozen_us);
+    uint64_t before = server.transport->stats.dropped_rate;
+    int stranger = udp_socket_on_loopback(NULL), answers = 0;
+    uint8_t answer[256];
+    for (int i = 0; i < HELLOS; i++) {
+        send_to_port(stranger, tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+        if (i % 20 != 0) continue;
+        watch(&server, frozen_us);
+        while (recv(stranger, answer, sizeof answer, 0) > 0) answers++;
+    }
+    while (watch(&server, frozen_us) > 0) continue;
+    while (recv(stranger, answer, sizeof answer, 0) > 0) answers++;
+    CHECK_EQUAL(answers, (int)limited().address_datagrams_per_s);
+    CHECK_EQUAL(server.transport->stats.dropped_rate - before, HELLOS - limited().address_datagrams_per_s);
+    close(stranger);
+    watcher_close(&client);
+    relay_close(r);
+    watcher_close(&server);
+}
+
+int main(void)
+{
+    folder_create();
+    RUN(a_peer_has_its_rate);
+    RUN(an_address_has_its_share_of_newcomers);
+    RUN(an_address_has_its_share_of_peers);
+    RUN(an_address_begins_so_many_handshakes);
+    RUN(an_address_has_its_rate_of_hellos);
+    folder_remove();
+}
