@@ -257,11 +257,12 @@ static void close_unwanted(tl_session *s)
     }
 }
 
-// Behind by no more than what this very tick has changed.
+// Behind by no more than what this very tick has changed. A stream of which nothing was sent yet is behind by all that is in
+// it: its first version may be of this tick only because somebody subscribed to it now.
 static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    return stream->version_tick == tick && tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
+    return stream->version > 1 && stream->version_tick == tick && tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
 }
 
 static void note_candidate(tl_session *s, int64_t tick)

@@ -175,7 +175,10 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 {
     chooser c = {.s = s, .tick = tick, .marks = marks};
     tl_work_refill(&s->work, tick, s->pyramid->mirror->live_count);
-    if (!tl_work_may(&s->work)) return; // where it looks from is noted when its turn comes
+    if (!tl_work_may(&s->work)) { // where it looks from is noted when its turn comes
+        s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
+        return;
+    }
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)CHOOSE_EVERY_SECONDS * s->pyramid->kinds->tick_hz) == 0;
     if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;

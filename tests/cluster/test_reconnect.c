@@ -377,8 +377,9 @@ static void watch(friend *f, bool watched)
 static double until_live_s(lab *l, friend *f)
 {
     uint64_t begun_us = l->now_us;
-    for (int i = 0; i < 500 && tl_client_get_state(f->client) == TL_CLIENT_LIVE; i++) run(l, 0.01);
-    CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_RECONNECTING);
+    uint64_t before = tl_client_get_stats(f->client).reconnects;
+    for (int i = 0; i < 5000 && tl_client_get_state(f->client) == TL_CLIENT_LIVE && tl_client_get_stats(f->client).reconnects == before; i++) run(l, 0.001);
+    CHECK(tl_client_get_state(f->client) == TL_CLIENT_RECONNECTING || tl_client_get_stats(f->client).reconnects == before + 1);
     for (int i = 0; i < 1500 && tl_client_get_state(f->client) != TL_CLIENT_LIVE; i++) run(l, 0.01);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
     return (double)(l->now_us - begun_us) * 1e-6;
