@@ -257,7 +257,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (result == TL_OK) result = tl_server_create_entity(s, &def, &ref);
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
-    tl_created_add(s, client->grant.name, a->request.entity);
+    tl_created_new(s, client->grant.name, a->request.entity);
     if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity};
     return TL_OK;
 }

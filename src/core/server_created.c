@@ -48,14 +48,28 @@ uint32_t tl_created_count(tl_server *s)
     return s->created_count + s->created_elsewhere;
 }
 
+// What was created here in the last second or two, which a server that is a little behind has not heard of.
+static uint32_t *recent_now(tl_server *s)
+{
+    int64_t second = s->tick / s->world.tick_hz;
+    if (second != s->created_second) {
+        s->created_recent[1] = second == s->created_second + 1 ? s->created_recent[0] : 0;
+        s->created_recent[0] = 0;
+        s->created_second = second;
+    }
+    return s->created_recent;
+}
+
 // Of the room that is left each living server may use up its share before the others have heard of it: what several
-// create at once stays within the limit.
+// create at once stays within the limit, as long as none is more than a second behind.
 static bool world_has_room(tl_server *s)
 {
     uint32_t all = tl_created_count(s);
     if (all >= s->def.created_max) return false;
     uint32_t mirrored = count_mirrored(s, true);
     uint32_t unheard = s->created_count > mirrored ? s->created_count - mirrored : 0;
+    const uint32_t *recent = recent_now(s);
+    if (unheard < recent[0] + recent[1]) unheard = recent[0] + recent[1];
     uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         if (!tl_follow_alive(s, n)) continue;
@@ -84,6 +98,12 @@ void tl_created_add(tl_server *s, const char *name, tl_entity_id id)
         TL_ASSERT(tl_map_put(&s->creator_map, creator, 1)); // as many creators as creations at most
     TL_ASSERT(tl_map_put(&s->created_map, id, s->created_count));
     s->created[s->created_count++] = (tl_created){id, creator};
+}
+
+void tl_created_new(tl_server *s, const char *name, tl_entity_id id)
+{
+    tl_created_add(s, name, id);
+    recent_now(s)[0]++;
 }
 
 void tl_created_forget(tl_server *s, tl_entity_id id)

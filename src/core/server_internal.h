@@ -219,7 +219,8 @@ struct tl_server {
     uint32_t created_count, created_swept;
     tl_map created_map, creator_map; // to the place in `created`; to how many it has there
     uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
-    int64_t created_elsewhere_tick;
+    int64_t created_elsewhere_tick, created_second;
+    uint32_t created_recent[2];      // here, in that second and in the one before
     int64_t work_left;       // for all clients in this tick, see work.h
     uint32_t frames_first;   // whose turn it is to be served first
     int32_t *marks;
@@ -298,6 +299,7 @@ bool tl_created_init(tl_server *s);
 uint32_t tl_created_elsewhere(const tl_server *s); // through other servers, as far as is mirrored
 uint32_t tl_created_count(tl_server *s); // through all servers, as far as is known
 tl_result tl_created_allowed(tl_server *s, const tl_grant *grant); // TL_ERR_FULL: a quota is used up
+void tl_created_new(tl_server *s, const char *name, tl_entity_id id); // just now
 void tl_created_add(tl_server *s, const char *name, tl_entity_id id);
 void tl_created_forget(tl_server *s, tl_entity_id id);
 void tl_created_take_group(tl_server *s, int32_t group, const char *name); // of what clients created, is here now
