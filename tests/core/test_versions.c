@@ -561,7 +561,10 @@ TEST(versions_begin_anew_at_their_end)
     s->reached[s->version % TL_HISTORY_RING] = s->version_tick;
     s->top_at[s->version % TL_HISTORY_RING] = s->slot_top;
     l->session->subscriptions[0].cursors.runs[0].version = 0;
-    memset(l->records, 0, RECORDS_MAX * sizeof *l->records); // that was another version
+    for (uint32_t i = 0; i < RECORDS_MAX; i++) { // that was another version
+        free(l->records[i].slots);
+        l->records[i] = (held_record){0};
+    }
     l->down = l->up = (path){.delay_ticks = 3, .jitter_ticks = 5, .loss = 0.1};
     for (int i = 0; i < 120; i++) tick(l);
     CHECK(s->version > 1 && s->version < 120);
