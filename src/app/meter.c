@@ -2,11 +2,14 @@
 
 #include "clock.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LINE_EVERY_US = 1000000 };
+enum { LINE_EVERY_US = 1000000, QUEUE_BYTES = 4 << 20, CLOSE_MS_MAX = 1000 };
 
 static void arrays_make(meter *m)
 {
@@ -23,7 +26,8 @@ bool meter_open(meter *m, const char *file)
     if (!file) {
         return true;
     }
-    m->out = fopen(file, "w");
+    m->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    m->out = m->fd >= 0 ? outlet_open(m->fd, QUEUE_BYTES, NULL) : NULL;
     arrays_make(m);
     return m->out != NULL;
 }
@@ -40,7 +44,8 @@ void meter_close(meter *m)
 {
     arrays_drop(m);
     if (m->out) {
-        fclose(m->out);
+        outlet_close(m->out, CLOSE_MS_MAX);
+        m->out = NULL; // the descriptor stays open until the process ends: its thread may still be writing
     }
 }
 
@@ -145,9 +150,11 @@ void meter_line(meter *m, const tl_server *server, const tl_transport *transport
     }
     m->line_us = now_us;
     json_t *line = line_make(m, server, transport, name);
-    json_dumpf(line, m->out, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    fputc('\n', m->out);
-    fflush(m->out);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    if (text) {
+        outlet_line(m->out, text, strlen(text));
+    }
+    free(text);
     json_decref(line);
     arrays_drop(m);
     arrays_make(m);

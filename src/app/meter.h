@@ -12,13 +12,15 @@
 #ifndef APP_METER_H
 #define APP_METER_H
 
+#include "outlet.h"
 #include "tramline/server.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
 typedef struct meter {
-    FILE *out; // NULL: nothing is written
+    outlet *out; // NULL: nothing is written
+    int fd;
     json_t *tick_ms, *tick_wall_ms, *commit_ms, *link_ms;
     uint64_t step_cpu_us, step_wall_us; // when the step began
     uint64_t cpu_us, wall_us;           // of the steps since the tick

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "command.h"
 #include "meter.h"
+#include "outlet.h"
 #include "play.h"
 #include "stop.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum {
     PATH_BYTES = 1024,
@@ -22,10 +24,18 @@ enum {
     ENTITIES_TO_SPARE = 8192, // for what clients create, and more
     CREATED_MAX = 4096,       // of those, for clients
     GROUPS_TO_SPARE = 2048, // one for each client that owns something, and more
+    LOG_BYTES = 64 * 1024, // that wait for whoever reads standard output
+    LOG_CLOSE_MS_MAX = 500,
+    LINE_BYTES = 1024,
+    CLIENT_LINES_PER_S = 10, // of joins and leaves
+    CLIENT_LINES_BURST = 50,
 };
 
 typedef struct node {
     const node_def *def;
+    outlet *out, *faults; // standard output and error: a tick waits for neither
+    double client_lines_left;
+    uint64_t client_lines_us, client_lines_omitted;
     game_choice game;
     char game_name[64];
     scenario *scenario;
@@ -47,13 +57,34 @@ static void say(const node *n, const char *format, ...)
     if (n->def->quiet) {
         return;
     }
+    char line[LINE_BYTES];
+    size_t bytes = (size_t)snprintf(line, sizeof line, "%s: ", n->def->name);
     va_list arguments;
     va_start(arguments, format);
-    printf("%s: ", n->def->name);
-    vprintf(format, arguments);
-    printf("\n");
-    fflush(stdout);
+    int more = vsnprintf(line + bytes, sizeof line - bytes, format, arguments);
     va_end(arguments);
+    bytes += more > 0 ? (size_t)more : 0;
+    outlet_line(n->out, line, bytes < sizeof line ? bytes : sizeof line - 1);
+}
+
+// A line that clients cause is said if there were not too many of late.
+static bool may_say_of_client(node *n)
+{
+    uint64_t now_us = clock_steady_us();
+    double seconds = n->client_lines_us ? (double)(now_us - n->client_lines_us) / 1e6 : CLIENT_LINES_BURST;
+    n->client_lines_left += seconds * CLIENT_LINES_PER_S;
+    n->client_lines_left = n->client_lines_left < CLIENT_LINES_BURST ? n->client_lines_left : CLIENT_LINES_BURST;
+    n->client_lines_us = now_us;
+    if (n->client_lines_left < 1) {
+        n->client_lines_omitted++;
+        return false;
+    }
+    n->client_lines_left -= 1;
+    if (n->client_lines_omitted) {
+        say(n, "%llu lines about clients that came and went were omitted", (unsigned long long)n->client_lines_omitted);
+        n->client_lines_omitted = 0;
+    }
+    return true;
 }
 
 // ---- callbacks -----------------------------------------------------------------------------------------------------
@@ -81,7 +112,10 @@ static void on_group(void *user, tl_server *server, tl_group_id group, bool owne
 
 static void on_client(void *user, tl_server *server, tl_client_number client, const char *name, bool joined)
 {
-    say(user, "%s %s", name, joined ? "has joined" : "is gone");
+    node *n = user;
+    if (may_say_of_client(n)) {
+        say(n, "%s %s", name, joined ? "has joined" : "is gone");
+    }
 }
 
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
@@ -397,12 +431,18 @@ int node_run(const node_def *def)
 {
     static node n; // large
     n.def = def;
+    n.out = outlet_open(STDOUT_FILENO, LOG_BYTES, "%llu lines were dropped: they were not read in time\n");
+    n.faults = outlet_open(STDERR_FILENO, LOG_BYTES, NULL);
     bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
                   open_ready(&n) && open_server(&n);
     bool left = opened && run(&n) && leave(&n);
     if (n.text[0]) {
-        fprintf(stderr, "tramline: %s: %s\n", def->name, n.text);
+        char line[LINE_BYTES];
+        int bytes = snprintf(line, sizeof line, "tramline: %s: %s", def->name, n.text);
+        outlet_line(n.faults, line, bytes < (int)sizeof line ? (size_t)bytes : sizeof line - 1);
     }
     node_close(&n, left);
+    outlet_close(n.out, LOG_CLOSE_MS_MAX);
+    outlet_close(n.faults, LOG_CLOSE_MS_MAX);
     return left ? EXIT_SOUND : EXIT_FAILED;
 }

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "clock.h"
+#include "outlet.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ void progress_init(progress *p, const char *what)
 void progress_show(progress *p, uint64_t done, uint64_t total)
 {
     uint64_t now_us = clock_steady_us();
-    if (now_us - p->shown_us < (p->terminal ? IN_PLACE_EVERY_US : LINE_EVERY_US)) {
+    if (now_us - p->shown_us < (p->terminal ? IN_PLACE_EVERY_US : LINE_EVERY_US) || !outlet_has_room(STDERR_FILENO)) {
         return;
     }
     p->shown_us = now_us;
@@ -43,5 +44,8 @@ void progress_say(const progress *p, const char *text)
 
 void progress_end(progress *p, const char *text)
 {
+    if (!outlet_has_room(STDERR_FILENO)) {
+        return;
+    }
     fprintf(stderr, "%s%s: %s%s\n", p->terminal ? "\r" : "", p->what, text, p->terminal ? "\033[K" : "");
 }

@@ -2,6 +2,7 @@
 
 #include "json_number.h"
 #include "number.h"
+#include "outlet.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -69,7 +70,7 @@ void status_line_init(status_line *l) { *l = (status_line){.terminal = isatty(ST
 
 void status_line_show(status_line *l, crew *c, double elapsed_s)
 {
-    if (elapsed_s < l->shown_s + 1) {
+    if (elapsed_s < l->shown_s + 1 || !outlet_has_room(STDOUT_FILENO)) {
         return;
     }
     l->shown_s = floor(elapsed_s);

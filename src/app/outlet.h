@@ -1,0 +1,23 @@
+// Where lines go out without ever making the caller wait: a bounded queue, written by a thread of its own. What finds no room,
+// because nobody reads a pipe or a disk hangs, is dropped and counted.
+#ifndef APP_OUTLET_H
+#define APP_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct outlet outlet;
+
+// Lines to a file descriptor, which is borrowed. `notice`, a format with one %llu, is written for lines that were dropped once
+// there is room again; NULL: nothing is. NULL: out of memory, or of threads.
+outlet *outlet_open(int fd, size_t queue_bytes, const char *notice);
+// Queues a line, or drops it; its end of line is added. NULL is fine: nothing happens.
+void outlet_line(outlet *o, const char *text, size_t bytes);
+uint64_t outlet_dropped(outlet *o);
+// Waits for what is queued to be written, but not longer than so.
+void outlet_close(outlet *o, int ms_max);
+// For what is written now and then without a queue: whether a line can be written to a descriptor without waiting.
+bool outlet_has_room(int fd);
+
+#endif
