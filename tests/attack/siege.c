@@ -61,9 +61,11 @@ static bool has_joined(const siege *s, const char *rider)
 static pid_t start_rider(const siege *s, const char *name, int number, int server)
 {
     remove(path_of(s, name, "stats"));
-    return program_start(path_of(s, name, "log"), "ride --server 127.0.0.1:%d --fingerprint %s --name %s --rider %d --riders %d "
-                         "--entities %d --stats %s --quiet", s->ports[server], s->fingerprints[server], name, number, RIDERS + 1,
-                         s->entities, path_of(s, name, "stats"));
+    static char output[PROGRAM_OUTPUT_BYTES];
+    CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name %s >%s", s->folder, name, path_of(s, name, "token")), 0);
+    return program_start(path_of(s, name, "log"), "ride --server 127.0.0.1:%d --fingerprint %s --token %s --rider %d --riders %d "
+                         "--entities %d --stats %s --quiet", s->ports[server], s->fingerprints[server], path_of(s, name, "token"), number,
+                         RIDERS + 1, s->entities, path_of(s, name, "stats"));
 }
 
 static void wait_for_rider(const siege *s, const char *name, double seconds_max)
@@ -76,9 +78,10 @@ static void begin(siege *s)
     static char output[PROGRAM_OUTPUT_BYTES];
     folder_make(s->folder);
     CHECK_EQUAL(program_run(output, "city --store %s/store --entities %d --quiet", s->folder, s->entities), 0);
+    CHECK_EQUAL(program_run(output, "token keys %s/private.pem %s/public.pem", s->folder, s->folder), 0);
     for (int i = 0; i < SERVERS; i++) {
         s->servers[i] = program_start(path_of(s, names[i], "log"), "serve --store %s/store --name %s --own %s --listen 127.0.0.1:0 --ready %s "
-                                      "--stats %s", s->folder, names[i], s->folder, path_of(s, names[i], "ready"), path_of(s, names[i], "stats"));
+                                      "--stats %s --token-key %s/public.pem", s->folder, names[i], s->folder, path_of(s, names[i], "ready"), path_of(s, names[i], "stats"), s->folder);
         json_t *ready = ready_wait(path_of(s, names[i], "ready"));
         s->ports[i] = (int)number_of(ready, "port");
         snprintf(s->fingerprints[i], sizeof s->fingerprints[i], "%s", json_string_value(json_object_get(ready, "fingerprint")));
