@@ -180,7 +180,7 @@ static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t 
     turned(from, turn, expected);
     for (int axis = 0; axis < 3; axis++) {
         int models = MODEL(swerve) + (((turn != 0) * 2 + tl_velocity_is_fast(field, c->kinds, c->level, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
-        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]), tl_add_wrap(to[axis], -expected[axis])));
+        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]), tl_sub_wrap(to[axis], expected[axis])));
     }
 }
 
@@ -225,7 +225,7 @@ static void expect_place(const tl_chunk_coder *c, const course_change *d, int si
 
 static double distance_of(const int64_t *a, const int64_t *b)
 {
-    double x = (double)tl_add_wrap(a[0], -b[0]), y = (double)tl_add_wrap(a[1], -b[1]), z = (double)tl_add_wrap(a[2], -b[2]);
+    double x = (double)tl_sub_wrap(a[0], b[0]), y = (double)tl_sub_wrap(a[1], b[1]), z = (double)tl_sub_wrap(a[2], b[2]);
     return sqrt(x * x + y * y + z * z);
 }
 
@@ -281,10 +281,10 @@ static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_
     int64_t expected[3];
     expect_place(c, &d, (int)since, expected);
     int how = d.sudden ? 3 : moves ? (was_moving ? 0 : 2) : 1;
-    const int64_t change[3] = {tl_add_wrap(w[4], -base[4]), tl_add_wrap(w[5], -base[5]), tl_add_wrap(w[6], -base[6])};
+    const int64_t change[3] = {tl_sub_wrap(w[4], base[4]), tl_sub_wrap(w[5], base[5]), tl_sub_wrap(w[6], base[6])};
     for (int axis = 0; axis < 3; axis++) {
         int models = MODEL(miss) + (how * 3 + role_of(axis, change)) * TL_SIGNED_CONTEXTS;
-        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, sign_of(change[axis]), tl_add_wrap(w[1 + axis], -expected[axis])));
+        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, sign_of(change[axis]), tl_sub_wrap(w[1 + axis], expected[axis])));
     }
 }
 
@@ -292,7 +292,7 @@ static void code_vector(tl_chunk_coder *c, int models, const int64_t *base, int6
 {
     for (int axis = 0; axis < 3; axis++) {
         int64_t from = base ? base[axis] : 0;
-        w[axis] = tl_add_wrap(from, tl_code_signed(&c->codec, models + axis * TL_SIGNED_CONTEXTS, 0, tl_add_wrap(w[axis], -from)));
+        w[axis] = tl_add_wrap(from, tl_code_signed(&c->codec, models + axis * TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[axis], from)));
     }
 }
 
@@ -320,12 +320,12 @@ static void code_scalar(tl_chunk_coder *c, const tl_field *field, const int64_t 
 {
     if (field->predictor != TL_PREDICT_LINEAR) {
         int64_t from = base ? base[0] : 0;
-        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(scalar), 0, tl_add_wrap(w[0], -from)));
+        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(scalar), 0, tl_sub_wrap(w[0], from)));
         return;
     }
     int64_t value_from = base ? base[1] : 0, rate_from = base ? base[2] : 0;
-    w[1] = tl_add_wrap(value_from, tl_code_signed(&c->codec, MODEL(scalar) + TL_SIGNED_CONTEXTS, 0, tl_add_wrap(w[1], -value_from)));
-    w[2] = tl_add_wrap(rate_from, tl_code_signed(&c->codec, MODEL(scalar) + 2 * TL_SIGNED_CONTEXTS, 0, tl_add_wrap(w[2], -rate_from)));
+    w[1] = tl_add_wrap(value_from, tl_code_signed(&c->codec, MODEL(scalar) + TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[1], value_from)));
+    w[2] = tl_add_wrap(rate_from, tl_code_signed(&c->codec, MODEL(scalar) + 2 * TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[2], rate_from)));
     w[0] = w[2] ? code_start(c, base != NULL, w[0]) : 0;
 }
 
@@ -350,7 +350,7 @@ static void code_field(tl_chunk_coder *c, const tl_field *field, const int64_t *
     case TL_FIELD_SCALAR: code_scalar(c, field, base, w); break;
     case TL_FIELD_INTEGER: {
         int64_t from = base ? base[0] : 0;
-        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(integer), 0, tl_add_wrap(w[0], -from)));
+        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(integer), 0, tl_sub_wrap(w[0], from)));
         break;
     }
     default: code_bytes(c, field, w); break;

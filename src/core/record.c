@@ -22,7 +22,7 @@ static void write_id(tl_record_writer *r, uint64_t id)
 // Start ticks are written as ticks before the record's; 0 stays 0, since a start tick of 0 means "does not move".
 static void write_start(tl_writer *w, int64_t tick, int64_t start)
 {
-    tl_write_varint(w, start == 0 ? 0 : tl_zigzag(tick - start) + 1);
+    tl_write_varint(w, start == 0 ? 0 : tl_zigzag(tl_sub_wrap(tick, start)) + 1);
 }
 
 static void write_field(tl_writer *w, int64_t tick, const tl_field *field, const int64_t *words)
@@ -174,7 +174,7 @@ static uint64_t read_id(op_reader *o)
 static int64_t read_start(tl_reader *r, int64_t tick)
 {
     uint64_t value = tl_read_varint(r);
-    return value == 0 ? 0 : tl_add_wrap(tick, -tl_unzigzag(value - 1));
+    return value == 0 ? 0 : tl_sub_wrap(tick, tl_unzigzag(value - 1));
 }
 
 static bool moves(const tl_field *field, const int64_t *words)
@@ -580,9 +580,11 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
                           const tl_record_events *events)
 {
     op_reader o = {.m = m, .kinds = m->kinds, .from = from, .store_tick = tick, .loading = loading, .events = events};
-    tl_result result = read_all(&o, data, size, true);
+    // An own record was read back when it was made, and its entities were at hand then.
+    bool own = events && events->checked;
+    tl_result result = own ? TL_OK : read_all(&o, data, size, true);
     if (result != TL_OK) return result;
-    prefetch_named(&o);
+    if (!own) prefetch_named(&o);
     m->applying_tick = tick;
     result = read_all(&o, data, size, false);
     m->applying_tick = -1;

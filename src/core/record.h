@@ -75,6 +75,7 @@ static inline uint32_t tl_fields_all(const tl_kind *kind)
 // What a record's reader is told besides the mirror's changes. Any may be NULL.
 typedef struct tl_record_events {
     void *user;
+    bool checked; // the whole record has passed tl_record_check(): it is not read through again
     // Who gets a group that is given to a server in an epoch of its: that server, or whose it all is if that epoch has ended.
     tl_server_number (*receiver)(void *user, tl_server_number to, uint32_t epoch);
     void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);

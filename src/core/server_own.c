@@ -407,7 +407,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 
 void tl_own_apply(tl_server *s, int64_t tick)
 {
-    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
+    const tl_record_events events = {.user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) break;

@@ -244,7 +244,7 @@ double tl_scalar_at(const int64_t *words, const tl_field *field, int level, cons
 void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int64_t out[3])
 {
     for (int axis = 0; axis < 3; axis++)
-        out[axis] = tl_add_wrap(words[1 + axis], tl_shift_round(tl_mul_wrap(words[4 + axis], tl_add_wrap(tick, -words[0])), rate_shift));
+        out[axis] = tl_add_wrap(words[1 + axis], tl_shift_round(tl_mul_wrap(words[4 + axis], tl_sub_wrap(tick, words[0])), rate_shift));
 }
 
 // ---- between levels ----
@@ -358,7 +358,7 @@ void tl_state_acceleration(const tl_kind *kind, const tl_kinds *kinds, const int
     int64_t ticks = now[0] - before[0];
     bool ramp = before[0] > 0 && now[0] > 0 && ticks > 0 && ticks <= RAMP_TICKS_MAX && place->predictor == TL_PREDICT_LINEAR;
     double scale = ramp ? tl_power(-place->shift[0] - kinds->rate_shift) * kinds->tick_hz * kinds->tick_hz / (double)ticks : 0;
-    for (int axis = 0; axis < 3; axis++) acceleration[axis] = (float)(scale * (double)tl_add_wrap(now[4 + axis], -before[4 + axis]));
+    for (int axis = 0; axis < 3; axis++) acceleration[axis] = (float)(scale * (double)tl_sub_wrap(now[4 + axis], before[4 + axis]));
 }
 
 static double magnitude_of(const float a[3])
