@@ -43,6 +43,7 @@ typedef struct tl_inspect_report {
     uint64_t log_records, log_bytes; // of all servers
     int64_t log_first_tick, log_last_tick;
     tl_inspect_server servers[TL_SERVERS_MAX + 1]; // by number; 0: groups and entities whose owner the store does not know
+    uint64_t set_aside;            // records that cannot be read, and what follows them in their epochs: no server applies them
     uint64_t faults;               // 0, and complete: the store is sound
     tl_server_number fault_server; // of the first one, 0: not a certain server's
     int64_t fault_tick;            // -1: not of a certain tick
@@ -61,6 +62,11 @@ TL_API uint64_t tl_inspect_kinds_hash(const tl_inspect *inspect);
 // Takes one event in, up to TL_STORE_LOADED; further ones are passed over. Nothing of the event is kept. Does not allocate.
 // What is wrong with an event is counted as a fault, and the event changes nothing.
 TL_API void tl_inspect_event(tl_inspect *inspect, const tl_store_event *event);
+// Whether the event that was taken in last is one that servers leave out: a record that cannot be read, one that follows such
+// a one in its epoch, or a checkpoint that cannot be read (with which a server does not start). An end of such an epoch: the
+// last tick that servers take for its own; else the event's own tick.
+TL_API bool tl_inspect_sets_aside(const tl_inspect *inspect);
+TL_API int64_t tl_inspect_last_tick(const tl_inspect *inspect);
 // What was found. Call it once, after the last event.
 TL_API void tl_inspect_finish(tl_inspect *inspect, tl_inspect_report *report);
 

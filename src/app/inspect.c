@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "command.h"
 #include "number.h"
+#include "repair.h"
 #include "stop.h"
 
 #include "scenario/scenario.h"
@@ -25,6 +26,8 @@ enum {
 
 typedef struct inspect_options {
     const char *store;
+    const char *repaired; // where the repaired copy goes
+    const char *exported; // where what is left out goes
     bool json;
     bool accept_loss;
 } inspect_options;
@@ -44,6 +47,8 @@ static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "As JSON", 1},
     {"accept-loss", 'a', NULL, 0, "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
      "that is. Stop all servers before", 2},
+    {"repair", 'r', "STORE", 0, "Copy the store into a new one, without what no server can read, and say exactly what is left out", 2},
+    {"export", 'e', "DIR", 0, "Write each record and checkpoint that no server can read into a file of its own", 2},
     {0},
 };
 
@@ -56,6 +61,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'a':
         o->accept_loss = true;
+        return 0;
+    case 'r':
+        o->repaired = argument;
+        return 0;
+    case 'e':
+        o->exported = argument;
         return 0;
     case ARGP_KEY_ARG:
         if (o->store) {
@@ -78,7 +89,8 @@ static const struct argp inspect_argp = {
     .parser = parse,
     .args_doc = "STORE",
     .doc = "Say what is in a store: its world, entities, groups, servers, leases and logs; and check that it is sound.\vNothing is "
-           "written, and servers may run on it meanwhile. The exit status is 0 only if the store is sound.",
+           "written to it, and servers may run on it meanwhile. The exit status is 0 only if the store is sound. With --repair: if "
+           "the copy is whole; stop all servers before.",
 };
 
 // ---- reading -------------------------------------------------------------------------------------------------------
@@ -205,8 +217,8 @@ static json_t *inspection_json(const inspection *n)
     json_t *world = json_pack("{s:s, s:I, s:I, s:I, s:I}", "scenario", n->world.scenario, "seed",
                               (json_int_t)n->world.seed, "tick_hz", (json_int_t)n->world.tick_hz, "created_us",
                               (json_int_t)n->world.created_us, "format", (json_int_t)n->world.format);
-    json_t *log = json_pack("{s:I, s:I, s:I, s:I}", "records", (json_int_t)r->log_records, "bytes",
-                            (json_int_t)r->log_bytes, "first_tick", (json_int_t)r->log_first_tick, "last_tick",
+    json_t *log = json_pack("{s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)r->log_records, "set_aside",
+                            (json_int_t)r->set_aside, "bytes", (json_int_t)r->log_bytes, "first_tick", (json_int_t)r->log_first_tick, "last_tick",
                             (json_int_t)r->log_last_tick);
     json_t *fault = wrong ? json_pack("{s:s, s:I, s:i, s:I}", "text", wrong, "count", (json_int_t)r->faults, "server",
                                       (int)r->fault_server, "tick", (json_int_t)r->fault_tick) : json_null();
@@ -282,6 +294,9 @@ static void print_inspection(const inspection *n, const char *store)
     if (r->log_records) {
         printf(", ticks %" PRId64 " to %" PRId64, r->log_first_tick, r->log_last_tick);
     }
+    if (r->set_aside) {
+        printf("; %s that no server applies ('--export DIR' shows them, '--repair STORE' copies the rest)", number_text(r->set_aside, kbytes));
+    }
     printf("\n%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers", "lease",
            "ticks in the log", "kB");
     for (tl_server_number i = 1; i <= TL_SERVERS_MAX; i++) {
@@ -342,6 +357,31 @@ static bool accept_loss(const inspect_options *o)
     return true;
 }
 
+// The copy, and what is left out of it.
+static int repair_store(inspection *n, const inspect_options *o)
+{
+    char text[512];
+    uint64_t dropped = 0;
+    tl_result result = start(n);
+    if (result != TL_OK || tl_inspect_kinds_hash(n->inspect) == 0) {
+        fprintf(stderr, "tramline: '%s' was made with kinds that this program does not know: what is unreadable cannot be told\n", o->store);
+        tl_inspect_destroy(n->inspect);
+        return EXIT_FAILED;
+    }
+    bool done = repair(&(repair_def){o->store, o->repaired, o->exported}, n->inspect, &dropped, text, sizeof text);
+    tl_inspect_destroy(n->inspect);
+    if (!done) {
+        fprintf(stderr, "tramline: %s\n", text);
+        return EXIT_FAILED;
+    }
+    printf("%" PRIu64 " left out", dropped);
+    if (o->repaired) {
+        printf("; '%s' has all the rest of '%s'", o->repaired, o->store);
+    }
+    printf("\n");
+    return EXIT_SOUND;
+}
+
 int command_inspect(int argc, char **argv)
 {
     static inspection n; // large
@@ -353,6 +393,9 @@ int command_inspect(int argc, char **argv)
     }
     if (!inspect(&n, &o)) {
         return EXIT_FAILED;
+    }
+    if (o.repaired || o.exported) {
+        return repair_store(&n, &o);
     }
     if (o.json) {
         json_t *shown = inspection_json(&n);

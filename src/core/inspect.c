@@ -16,11 +16,20 @@ typedef struct end_of_epoch {
     tl_server_number heir;
 } end_of_epoch;
 
+typedef struct unreadable { // the last epoch with a record that cannot be read
+    uint32_t epoch;
+    int64_t last_tick; // that servers take for that epoch's
+} unreadable;
+
 struct tl_inspect {
     tl_heap heap;
     tl_kinds kinds;
     tl_mirror mirror;
     end_of_epoch ends[TL_SERVERS_MAX + 1];
+    unreadable bad[TL_SERVERS_MAX + 1];
+    int64_t applied_tick[TL_SERVERS_MAX + 1]; // the last that was
+    bool sets_aside;   // the last event
+    int64_t last_tick; // the same
     tl_inspect_report report; // so far; what is counted at the end is 0 until then
 };
 
@@ -51,7 +60,7 @@ tl_result tl_inspect_create(const tl_kind_def *kinds, int kind_count, uint32_t t
     if (n == NULL) return TL_ERR_MEMORY;
     tl_inspect_report *r = &n->report;
     r->checkpoint_first_tick = r->checkpoint_last_tick = r->log_first_tick = r->log_last_tick = r->fault_tick = -1;
-    for (int i = 0; i <= TL_SERVERS_MAX; i++) r->servers[i].tick = r->servers[i].log_first_tick = r->servers[i].log_last_tick = -1;
+    for (int i = 0; i <= TL_SERVERS_MAX; i++) r->servers[i].tick = r->servers[i].log_first_tick = r->servers[i].log_last_tick = n->applied_tick[i] = -1;
     tl_result result = kind_count == 0 ? TL_OK : init_mirror(n, kinds, kind_count, tick_hz, entities_max, groups_max);
     if (result != TL_OK) {
         tl_inspect_destroy(n);
@@ -88,7 +97,9 @@ __attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server
 // What `result` says about a record or checkpoint that was applied.
 static const char *why(tl_result result)
 {
-    return result == TL_ERR_FULL ? "does not fit: the world is larger than the limits of this inspection" : "is damaged; restore the store from a copy";
+    if (result == TL_ERR_FULL) return "does not fit: the world is larger than the limits of this inspection";
+    return result == TL_ERR_VERSION ? "is of another version; use its release"
+                                    : "cannot be read: servers set it aside, and what follows it in its epoch; 'tramline inspect --repair' makes a copy without";
 }
 
 // ---- store events ----
@@ -123,6 +134,7 @@ static void on_fenced(tl_inspect *n, const tl_store_event *event)
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
     s->tick = event->tick;
+    if (n->bad[event->server].epoch == event->epoch) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
     if (event->epoch >= end->epoch) {
         uint32_t heir_epoch = event->heir <= TL_SERVERS_MAX ? n->ends[event->heir].epoch + 1 : 0;
         *end = (end_of_epoch){.epoch = event->epoch, .heir = event->heir, .heir_epoch = heir_epoch};
@@ -161,7 +173,9 @@ static void on_checkpoint(tl_inspect *n, const tl_store_event *event)
     n->mirror.tick = event->tick;
     tl_result result = apply_checkpoint(&n->mirror, event);
     tl_mirror_settle(&n->mirror);
-    if (result != TL_OK) fault(n, 0, event->tick, "the checkpoint of group %" PRIx64 " as of tick %" PRId64 " %s", event->group, event->tick, why(result));
+    n->sets_aside = result == TL_ERR_MALFORMED || result == TL_ERR_VERSION;
+    if (result != TL_OK) fault(n, 0, event->tick, "the checkpoint of group %" PRIx64 " as of tick %" PRId64 " %s", event->group, event->tick,
+                               n->sets_aside ? "cannot be read, and no server starts with it; 'tramline inspect --repair' makes a copy without" : why(result));
 }
 
 static void count_record(tl_inspect *n, const tl_store_event *event)
@@ -179,6 +193,12 @@ static void count_record(tl_inspect *n, const tl_store_event *event)
     r->log_bytes += event->size;
 }
 
+static void set_aside(tl_inspect *n)
+{
+    n->sets_aside = true;
+    n->report.set_aside++;
+}
+
 static void on_record(tl_inspect *n, const tl_store_event *event)
 {
     tl_inspect_server *s = &n->report.servers[event->server];
@@ -191,15 +211,27 @@ static void on_record(tl_inspect *n, const tl_store_event *event)
     count_record(n, event);
     if (!n->report.decoded) return;
     const tl_record_events events = {.user = n, .receiver = receiver};
+    if (n->bad[event->server].epoch == event->epoch && event->epoch) {
+        set_aside(n);
+        return;
+    }
     n->mirror.tick = event->tick;
     tl_result result = tl_record_apply(&n->mirror, event->server, event->tick, event->data, event->size, true, &events);
     tl_mirror_settle(&n->mirror);
+    if (result == TL_ERR_MALFORMED) {
+        n->bad[event->server] = (unreadable){event->epoch, n->applied_tick[event->server]};
+        set_aside(n);
+    } else {
+        n->applied_tick[event->server] = event->tick;
+    }
     if (result != TL_OK)
         fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " %s", s->name, event->server, event->tick, why(result));
 }
 
 void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
 {
+    n->sets_aside = false;
+    n->last_tick = event->tick;
     if (n->report.complete) return;
     bool of_server = event->type == TL_STORE_SERVER || event->type == TL_STORE_RECORD || event->type == TL_STORE_FENCED;
     if (of_server && (event->server < 1 || event->server > TL_SERVERS_MAX)) {
@@ -215,6 +247,16 @@ void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
     case TL_STORE_FAILED: fault(n, 0, -1, "%s", event->text); break;
     default: break; // a follower's attachment is told no more; stalls pass
     }
+}
+
+bool tl_inspect_sets_aside(const tl_inspect *n)
+{
+    return n->sets_aside;
+}
+
+int64_t tl_inspect_last_tick(const tl_inspect *n)
+{
+    return n->last_tick;
 }
 
 // ---- counting ----

@@ -109,7 +109,7 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
     settle_loaded(s);
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
     else if (result != TL_OK)
-        tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is damaged; restore the store from a copy", (unsigned long long)event->group);
+        tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx cannot be read; restore the store from a copy, or see what 'tramline inspect --repair' would lose", (unsigned long long)event->group);
 }
 
 // A record that world ticks can be kept waiting for. Who lags is not waited for, and so, if its records come only a little

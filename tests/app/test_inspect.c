@@ -132,7 +132,7 @@ TEST(a_malformed_record_is_told_with_server_and_tick)
     fill(folder);
     commit_rubbish(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
-    check_says("not sound: server rogue (2): the record of tick 5 is damaged");
+    check_says("not sound: server rogue (2): the record of tick 5 cannot be read");
     check_says("entities   3'000: "); // all the rest was read
     json_t *shown = inspected(folder, 1), *fault = json_object_get(shown, "fault");
     CHECK(json_is_false(json_object_get(shown, "sound")));
@@ -140,6 +140,30 @@ TEST(a_malformed_record_is_told_with_server_and_tick)
     CHECK_EQUAL(number_of(fault, "server"), 2);
     CHECK_EQUAL(number_of(fault, "tick"), DAMAGED_TICK);
     json_decref(shown);
+    folder_remove(folder);
+}
+
+TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
+{
+    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    fill(folder);
+    commit_rubbish(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
+    check_says("left out: server rogue's record of tick 5 in epoch 1, 6 bytes");
+    check_says("1 left out");
+    snprintf(path, sizeof path, "%s/aside/rogue.epoch-1.tick-5.record", folder);
+    FILE *file = fopen(path, "rb");
+    unsigned char bytes[16];
+    CHECK(file);
+    CHECK_EQUAL(fread(bytes, 1, sizeof bytes, file), 6);
+    CHECK(bytes[0] == 1 && bytes[2] == 200);
+    fclose(file);
+    CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
+    check_says("entities   3'000: ");
+    check_says("sound");
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1); // nothing was written there
+    CHECK_EQUAL(program_run(output, "inspect %s/s --repair %s/t", folder, folder), 1);
+    check_says("holds a world already");
     folder_remove(folder);
 }
 
@@ -170,7 +194,7 @@ TEST(a_changed_byte_is_told_with_server_and_tick)
 {
     char folder[PROGRAM_PATH_BYTES], text[64];
     fill(folder);
-    snprintf(text, sizeof text, "the record of tick %lld is damaged", flip_a_byte(folder));
+    snprintf(text, sizeof text, "row %lld has a wrong sum", flip_a_byte(folder));
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
     check_says("city.log.db");
     check_says(text);
@@ -182,5 +206,6 @@ int main(void)
     RUN(a_filled_store_is_counted);
     RUN(groups_are_their_heirs);
     RUN(a_malformed_record_is_told_with_server_and_tick);
+    RUN(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read);
     RUN(a_changed_byte_is_told_with_server_and_tick);
 }

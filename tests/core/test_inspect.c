@@ -149,8 +149,29 @@ TEST(faults_are_told_with_server_and_tick)
     finish(n);
     CHECK_EQUAL(report.faults, 2);
     CHECK(report.fault_server == 1 && report.fault_tick == 11);
-    CHECK(strstr(report.fault_text, "server server-1 (1): the record of tick 11 is damaged"));
+    CHECK(strstr(report.fault_text, "server server-1 (1): the record of tick 11 cannot be read"));
     CHECK_EQUAL(report.entities, 3);
+}
+
+// What servers leave out, and where they take the epoch to end.
+TEST(what_follows_an_unreadable_record_in_its_epoch_is_set_aside)
+{
+    tl_inspect *n = with_a_group();
+    CHECK(!tl_inspect_sets_aside(n));
+    begin(11);
+    data[writer.w.size++] = 200;
+    commit(n, 1, 1);
+    CHECK(tl_inspect_sets_aside(n));
+    begin(12);
+    commit(n, 1, 1);
+    CHECK(tl_inspect_sets_aside(n));
+    tell_end(n, 1, 1, 12, 2);
+    CHECK(!tl_inspect_sets_aside(n));
+    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    finish(n);
+    CHECK_EQUAL(report.set_aside, 2);
+    CHECK_EQUAL(report.fault_tick, 11);
+    CHECK_EQUAL(report.fault_server, 1);
 }
 
 TEST(records_out_of_order_or_after_their_epoch_are_faults)
@@ -195,6 +216,7 @@ int main(void)
     RUN(groups_wait_for_an_heir_until_there_is_one);
     RUN(a_gift_to_one_that_has_ended_is_its_heirs);
     RUN(faults_are_told_with_server_and_tick);
+    RUN(what_follows_an_unreadable_record_in_its_epoch_is_set_aside);
     RUN(records_out_of_order_or_after_their_epoch_are_faults);
     RUN(an_unknown_owner_is_a_fault);
     RUN(limits_are_told);

@@ -1,0 +1,155 @@
+#include "repair.h"
+
+#include "clock.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SILENT_S_MAX = 120, WAIT_MS = 20, PATH_BYTES_MAX = 512 };
+
+typedef struct repairing {
+    const repair_def *def;
+    tl_store *from, *to;
+    tl_world_info world;
+    tl_inspect *inspect;
+    char names[TL_SERVERS_MAX + 1][TL_NAME_BYTES_MAX + 1];
+    uint64_t dropped;
+    char text[512];
+} repairing;
+
+static bool fail(repairing *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fail(repairing *r, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(r->text, sizeof r->text, format, list);
+    va_end(list);
+    return false;
+}
+
+// What is left out goes into a file of its own, byte by byte.
+static bool export_bytes(repairing *r, const char *name, const tl_store_event *event)
+{
+    char path[PATH_BYTES_MAX];
+    if (!r->def->export_folder) {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s/%s", r->def->export_folder, name);
+    FILE *file = fopen(path, "wbx");
+    bool written = file && fwrite(event->data, 1, event->size, file) == event->size;
+    if (file) {
+        written = fclose(file) == 0 && written;
+    }
+    return written || fail(r, "'%s' cannot be written: %s", path, strerror(errno));
+}
+
+static bool leave_out(repairing *r, const tl_store_event *event)
+{
+    char name[160];
+    if (event->type == TL_STORE_CHECKPOINT) {
+        snprintf(name, sizeof name, "group-%" PRIx64 ".tick-%" PRId64 ".checkpoint", event->group, event->tick);
+        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64 ", %zu bytes: of its entities only what the logs say is kept\n",
+               event->group, event->tick, event->size);
+    } else {
+        snprintf(name, sizeof name, "%s.epoch-%u.tick-%" PRId64 ".record", r->names[event->server], event->epoch, event->tick);
+        printf("left out: server %s's record of tick %" PRId64 " in epoch %u, %zu bytes\n", r->names[event->server], event->tick,
+               event->epoch, event->size);
+    }
+    r->dropped++;
+    return export_bytes(r, name, event);
+}
+
+static bool take(repairing *r, tl_store_event *event)
+{
+    char text[256] = "";
+    if (event->type == TL_STORE_FAILED) {
+        return fail(r, "'%s' cannot be read: %s", r->def->from, event->text);
+    }
+    if (event->type == TL_STORE_STALLED || event->type == TL_STORE_RECOVERED) {
+        return true;
+    }
+    if (event->type == TL_STORE_SERVER) {
+        memcpy(r->names[event->server], event->name, sizeof r->names[0]);
+    }
+    tl_inspect_event(r->inspect, event);
+    if (tl_inspect_sets_aside(r->inspect)) {
+        return leave_out(r, event);
+    }
+    event->tick = tl_inspect_last_tick(r->inspect);
+    return !r->to || r->to->ops->restore(r->to, &r->world, event, text, sizeof text) == TL_OK ||
+           fail(r, "'%s' cannot be written: %s", r->def->to, text);
+}
+
+static bool transfer(repairing *r)
+{
+    tl_store_event event = {.type = TL_STORE_JOINED};
+    uint64_t since_us = clock_steady_us();
+    while (event.type != TL_STORE_LOADED) {
+        if (stop_requested()) {
+            return fail(r, "stopped");
+        }
+        if (r->from->ops->poll(r->from, &event) == TL_OK) {
+            since_us = clock_steady_us();
+            if (!take(r, &event)) {
+                return false;
+            }
+            continue;
+        }
+        event.type = TL_STORE_JOINED;
+        if (clock_steady_us() - since_us > SILENT_S_MAX * 1000000ull) {
+            return fail(r, "'%s' does not answer; look for a full or a very slow disk", r->def->from);
+        }
+        struct pollfd wait = {.fd = r->from->ops->wait_fd(r->from), .events = POLLIN};
+        poll(&wait, wait.fd >= 0, WAIT_MS);
+    }
+    return true;
+}
+
+static bool open_stores(repairing *r)
+{
+    char text[512];
+    if (r->def->export_folder && mkdir(r->def->export_folder, 0777) != 0 && errno != EEXIST) {
+        return fail(r, "'%s' cannot be made: %s", r->def->export_folder, strerror(errno));
+    }
+    if (tl_store_open(r->def->from, false, true, &r->from, text, sizeof text) != TL_OK) {
+        return fail(r, "%s", text);
+    }
+    tl_result result = r->from->ops->world(r->from, &r->world);
+    if (result != TL_OK) {
+        return fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
+    }
+    if (r->def->to && tl_store_open(r->def->to, true, false, &r->to, text, sizeof text) != TL_OK) {
+        return fail(r, "%s", text);
+    }
+    tl_world_info there;
+    if (r->to && (!r->to->ops->restore || r->to->ops->world(r->to, &there) != TL_ERR_NOT_FOUND)) {
+        return fail(r, "'%s' holds a world already, or cannot be copied into; name another store", r->def->to);
+    }
+    result = r->from->ops->join(r->from, NULL);
+    return result == TL_OK || fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
+}
+
+bool repair(const repair_def *def, tl_inspect *inspect, uint64_t *dropped, char *text, size_t text_bytes)
+{
+    static repairing r; // large
+    memset(&r, 0, sizeof r);
+    r.def = def;
+    r.inspect = inspect;
+    bool done = open_stores(&r) && transfer(&r);
+    if (r.from) {
+        r.from->ops->close(r.from, false);
+    }
+    if (r.to) {
+        r.to->ops->close(r.to, false);
+    }
+    *dropped = r.dropped;
+    snprintf(text, text_bytes, "%s", r.text);
+    return done;
+}
