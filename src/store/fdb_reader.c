@@ -344,6 +344,11 @@ static void finish_round(tl_fdb_reader *reader, round_state *round)
     for (uint32_t server = 1; server <= reader->servers; server++) {
         keep_watch(reader, &reader->peers[server].watch, round->watches[server]);
         if (reader->follow.peers[server].known) {
+            // What was read ahead may have been set aside since: an end shows that, or a new epoch.
+            const tl_log_head *before = &reader->follow.peers[server].target, *now = &reader->heads[server];
+            if (before->epoch != now->epoch || now->heir != before->heir) {
+                seek(&reader->peers[server], reader->peers[server].at_tick);
+            }
             bool aimed = tl_follow_aim(&reader->follow, (tl_server_number)server, &reader->heads[server]);
             reader->peers[server].moved = !aimed && server != reader->follow.own;
         }

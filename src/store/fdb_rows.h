@@ -22,6 +22,7 @@ typedef enum tl_fdb_space {      // what follows it in the key     what is in th
     TL_FDB_CHECKPOINT = 8, // group                          tick, sum, size, server that stored it
     TL_FDB_BODY = 9,       // group, tick, server, part      a checkpoint's bytes
     TL_FDB_MANIFEST = 10,  // server                         how many checkpoints it has added, and what to their sums
+    TL_FDB_ASIDE = 11,     // server, epoch, tick, part      what was set aside, as in the log
 } tl_fdb_space;
 
 enum {

@@ -4,6 +4,7 @@
 // A commit is one round trip: it reads nothing, takes the last commit's version as its own, and conflicts with the lease
 // alone. Whoever ends an epoch writes that lease; so a commit after that fails. If a commit failed or its outcome is not
 // known, the next one reads the head first, and passes over what was committed after all.
+#include "fdb_aside.h"
 #include "fdb_log.h"
 #include "fdb_store.h"
 
@@ -323,6 +324,7 @@ typedef struct ending {
     uint32_t epoch;
     int64_t tick;
     int heir;
+    const tl_work *quarantine; // NULL: the epoch ends at its last record
     bool lost; // the own lease is
 } ending;
 
@@ -341,8 +343,12 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     e->lost = own.epoch != e->attachment->epoch || own.heir != TL_HEIR_NONE;
     bool open = head.heir == TL_HEIR_NONE || (head.heir == TL_HEIR_LEFT && e->heir != TL_HEIR_LEFT);
     bool leaves = e->heir == TL_HEIR_LEFT; // wherever its log ends: a commit may have been made that it was not told of
-    if (e->lost || !open || head.epoch != e->epoch || (head.tick != e->tick && !leaves)) {
-        return TL_FDB_DONE; // it goes on after all, or somebody else was faster
+    bool possible = !e->lost && open && head.epoch == e->epoch && (head.tick == e->tick || leaves || e->quarantine);
+    if (possible && e->quarantine) {
+        code = tl_fdb_set_aside(worker, transaction, e->quarantine, &head, &possible, fault);
+    }
+    if (code != 0 || !possible) {
+        return code != 0 ? code : TL_FDB_DONE; // it goes on after all, or somebody else was faster
     }
     return end_epoch(worker, transaction, e->server, &head, e->heir, fault);
 }
@@ -360,7 +366,8 @@ static bool step_fences(tl_fdb_store *store)
                 .server = work->server,
                 .epoch = work->epoch,
                 .tick = work->tick,
-                .heir = attachment->number};
+                .heir = attachment->number,
+                .quarantine = work->quarantine ? work : NULL};
     tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_FENCE, end_body, &e, NULL, &fault);
     if (!tl_attachment_went(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
         return false;

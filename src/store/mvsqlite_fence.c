@@ -119,7 +119,7 @@ tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
 static bool can_end(const tl_mvsqlite_head *head, const tl_work *work)
 {
     bool open = head->base.heir == TL_HEIR_NONE || head->base.heir == TL_HEIR_LEFT;
-    return head->base.epoch == work->epoch && head->base.tick == work->tick && open;
+    return head->base.epoch == work->epoch && (head->base.tick == work->tick || work->quarantine) && open;
 }
 
 // Says in the own head that we are about to end that epoch. TL_AGAIN: the own one has ended.
@@ -169,9 +169,13 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         tl_sqlite_file_rollback(&peer->file);
         return tl_fault_set(fault, TL_ERR_BUSY, peer->file.path, "denied, perhaps to somebody else; it is tried again");
     }
-    result = deny(writer, &head, fault);
+    result = work->quarantine ? tl_mvsqlite_log_set_aside(peer, &head, work, fault) : TL_OK;
+    if (result == TL_OK) {
+        result = deny(writer, &head, fault);
+    }
     if (result == TL_OK) {
         result = tl_mvsqlite_log_end_epoch(peer, &head, own->number, now_us, fault);
     }
-    return tl_mvsqlite_log_finish(peer, result, fault);
+    result = tl_mvsqlite_log_finish(peer, result, fault);
+    return result == TL_ERR_FENCED ? TL_OK : result; // nothing could be set aside
 }

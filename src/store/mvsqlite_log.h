@@ -91,6 +91,10 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
                                     tl_fault *fault);
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);
 
+// Within a transaction: moves what that epoch has committed after the work's tick out of the log, and the head before it, as
+// quarantine() in store.h says. TL_ERR_FENCED: not possible.
+tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault);
+
 // Appends records; those that an earlier try committed after all are passed over. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                  tl_fault *fault);
