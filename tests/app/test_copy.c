@@ -224,8 +224,8 @@ TEST(a_damaged_source_is_told)
     fill(folder, 500);
     damage(folder);
     CHECK_EQUAL(program_run(output, "copy %s/s %s/t", folder, folder), 1);
-    check_says("city.log.db: the record of tick ");
-    check_says("is damaged");
+    check_says("city.log.db: table record, row ");
+    check_says("has a wrong sum");
     check_broken_off(folder);
     folder_remove(folder);
 }
