@@ -256,9 +256,10 @@ uint64_t tl_world_clock_judge(tl_world_clock *c)
     bool young = !tl_world_clock_settled(c); // nobody goes by it yet: it is set at once to what is likely
     int64_t target_us = target_of(middle_of(young ? likely : certain, count));
     c->ahead_us = -target_us;
-    c->held = target_us < (c->held ? 0 : young ? -TL_CLOCK_YOUNG_US : -TL_CLOCK_HOLD_US);
+    int64_t young_us = c->run_us < TL_CLOCK_WINDOW_US ? TL_CLOCK_YOUNG_US : 4 * TL_CLOCK_YOUNG_US;
+    c->held = target_us < (c->held ? 0 : young ? -young_us : -TL_CLOCK_HOLD_US);
     slew(c, middle_of(likely, count));
-    if (target_us < (young ? TL_CLOCK_YOUNG_US : TL_CLOCK_STEP_US)) return 0;
+    if (target_us < (young ? young_us : TL_CLOCK_STEP_US)) return 0;
     c->world_us += (uint64_t)target_us;
     c->ahead_us = 0;
     return (uint64_t)target_us;

