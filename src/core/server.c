@@ -264,6 +264,8 @@ static bool has_said_all(const tl_server *s)
 static void leave(tl_server *s)
 {
     if (!has_said_all(s) || s->own_count) return;
+    tl_hold_release(s);
+    if (s->held_count) return;
     s->state = TL_SERVER_LEFT;
     tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
     tl_server_say(s, "left; all is committed");

@@ -2,6 +2,7 @@
 //   server.c         creation, the step, the tick, the path of data read aloud
 //   server_own.c     what this server owns: its queue of records, checkpoints, giving groups away
 //   server_record.c  the record of a tick
+//   server_hold.c    checkpoints that wait
 //   server_poses.c   poses set by the game, against what was published
 //   server_time.c    its clock, and what is known of the others'
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
@@ -184,6 +185,8 @@ struct tl_server {
     uint32_t give_count;
     tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups given away or deleted
     uint32_t checkpoints_due_count;
+    struct tl_held *held_first, *held_last; // checkpoints and cuts that wait, see server_hold.c
+    uint32_t held_count;
     unsigned char *posts;    // ops of requests and answers for the next record
     size_t posts_bytes;
     unsigned char *record;   // scratch
@@ -305,6 +308,11 @@ void tl_created_forget(tl_server *s, tl_entity_id id);
 void tl_created_take_group(tl_server *s, int32_t group, const char *name); // of what clients created, is here now
 void tl_created_lose_group(tl_server *s, int32_t group);
 void tl_created_sweep(tl_server *s);
+
+// server_hold.c
+bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size); // as of the mirror's tick
+bool tl_hold_cut(tl_server *s, int64_t tick);
+void tl_hold_release(tl_server *s);
 
 // server_aside.c
 // A record of that server cannot be read; it is the first in its queue, unless it is an own one that is loaded.

@@ -436,7 +436,7 @@ static bool checkpoint(tl_server *s, tl_group_id id)
     int32_t group = tl_mirror_find_group(&s->mirror, id);
     size_t size = 0;
     if (group != TL_NONE && !tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size)) return true; // too large: the log stays
-    if (s->def.store->ops->checkpoint(s->def.store, id, s->mirror.tick, s->record, size) != TL_OK) return false;
+    if (!tl_hold_checkpoint(s, id, s->record, size)) return false;
     if (group != TL_NONE) s->mirror.groups[group].checkpoint_tick = s->mirror.tick;
     return true;
 }
@@ -460,12 +460,13 @@ static void cut(tl_server *s)
         if (group->used && group->owner == s->number && group->changed_tick > group->checkpoint_tick) tick = tl_min_i64(tick, group->checkpoint_tick);
     }
     if (tick <= s->cut_tick + CUT_SECONDS * hz || s->checkpoints_due_count) return;
-    if (s->def.store->ops->cut(s->def.store, tick) == TL_OK) s->cut_tick = tick;
+    if (tl_hold_cut(s, tick)) s->cut_tick = tick;
 }
 
 // A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
 void tl_own_checkpoint(tl_server *s)
 {
+    tl_hold_release(s);
     if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) return; // mirrored, but not committed yet
     if (!tl_time_sure(s)) return;
     checkpoint_due(s);

@@ -163,6 +163,28 @@ TEST(one_that_joins_while_a_bad_record_is_the_newest)
     cluster_destroy(c);
 }
 
+static tl_server *checked_server;
+static uint32_t checkpoints;
+
+static tl_result check_age(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size)
+{
+    CHECK(tick + 3 * 20 <= tl_server_get_stats(checked_server).committed_tick);
+    checkpoints++;
+    return real_ops->checkpoint(self, group, tick, data, size);
+}
+
+// A checkpoint that showed what was set aside would be loaded in its stead: by then nothing of it is.
+TEST(checkpoints_wait_until_their_records_are_beyond_doubt)
+{
+    cluster *c = servers(2);
+    spoil_next(c, 0, 0);
+    spoiling_ops.checkpoint = check_age;
+    checked_server = c->nodes[0].server;
+    cluster_run(c, 25);
+    CHECK(checkpoints > 0);
+    cluster_destroy(c);
+}
+
 // Another format stops its readers: the author may be newer than they are.
 TEST(a_record_of_another_format_stops_its_reader_and_not_its_author)
 {
@@ -185,6 +207,7 @@ int main(int argc, char **argv)
     RUN(an_author_that_crashes_with_its_bad_record);
     RUN(a_lone_server_comes_back_without_what_it_cannot_read);
     RUN(one_that_joins_while_a_bad_record_is_the_newest);
+    RUN(checkpoints_wait_until_their_records_are_beyond_doubt);
     RUN(a_record_of_another_format_stops_its_reader_and_not_its_author);
     return 0;
 }
