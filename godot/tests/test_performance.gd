@@ -10,8 +10,10 @@ const ENTITIES := 100000
 const KINDS: PackedStringArray = ["walker", "car", "thing", "tram", "cabin"]
 const WINDOWS := 6
 const WINDOW_S := 2.0
-const TICK_MS_MAX := 10.0 # of processor time
-const FRAME_MS_MAX := 4.0
+# Of processor time, and several times what it takes on a quiet machine (6 and 2 ms): only gross faults are caught here, for
+# how fast a shared machine is differs from day to day. godot/bench measures.
+const TICK_MS_MAX := 60.0
+const FRAME_MS_MAX := 25.0
 
 
 # Looks at the clock after the nodes whose priority is below its own.
