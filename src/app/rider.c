@@ -239,7 +239,7 @@ static void check_running(rider *r, uint64_t now_us)
     bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S && now_us - r->live_us > RECONNECT_US;
     r->report.checks_unjudged += !counts;
     truth_finding finding = check_view(r, now_us, counts);
-    rider_report_line(&r->report, r->client, &finding, r->frame_tick, true);
+    rider_report_line(&r->report, r->client, &finding, r->frame_tick, counts);
     if (!r->def->quiet) {
         printf("%s: %u of %u in view, worst %.2f mrad (%.3f m at %.0f m), %.0f kbit/s\n", r->def->name, finding.visible,
                finding.expected, finding.worst.error_mrad, finding.worst.error_m, finding.worst.distance_m,

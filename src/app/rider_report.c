@@ -58,15 +58,15 @@ static json_t *finding_json(const truth_finding *f)
                      (json_int_t)f->riders_missing);
 }
 
-void rider_report_line(rider_report *r, const tl_client *client, const truth_finding *finding, int64_t tick, bool joined)
+void rider_report_line(rider_report *r, const tl_client *client, const truth_finding *finding, int64_t tick, bool judged)
 {
     if (!r->lines) {
         return;
     }
     tl_client_stats stats = tl_client_get_stats(client);
     json_t *line = finding_json(finding);
-    json_t *rest = json_pack("{s:s, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "name", r->def->name, "joined", joined,
-                             "tick", (json_int_t)tick, "over", (json_int_t)finding->over, "over_twice",
+    json_t *rest = json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "name", r->def->name, "joined",
+                             r->joined, "judged", judged, "tick", (json_int_t)tick, "over", (json_int_t)finding->over, "over_twice",
                              (json_int_t)finding->over_twice, "error_mrad", finding->worst.error_mrad, "error_m",
                              finding->worst.error_m, "kbit_s", r->kbit_s_now, "latency_ms", stats.latency_ms,
                              "datagrams_lost", (json_int_t)stats.datagrams_lost);

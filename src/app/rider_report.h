@@ -31,7 +31,8 @@ bool rider_report_open(rider_report *r, const rider_def *def, const truth_check 
 void rider_report_close(rider_report *r);
 void rider_report_joined(rider_report *r, const tl_client *client, const tl_transport *transport, double join_s);
 void rider_report_frame(rider_report *r, const tl_client_stats *stats); // has come
-void rider_report_line(rider_report *r, const tl_client *client, const truth_finding *finding, int64_t tick, bool joined);
+// Of one check. `judged`: whether what it found counts.
+void rider_report_line(rider_report *r, const tl_client *client, const truth_finding *finding, int64_t tick, bool judged);
 double rider_report_seconds(const rider_report *r); // since it joined
 json_t *rider_report_json(const rider_report *r, const tl_client *client, const tl_transport *transport);
 

@@ -6,11 +6,12 @@
 #include <sys/wait.h>
 
 #define OVER_SHARE_MAX 0.001
+#define JOIN_S 20.0
 #define SETTLE_S 60 // until every server has its share: mvsqlite takes its time
 #define COMMIT_MS_MAX 100.0 // of a store that is well, on a busy machine
 
 static const char *const server_names[SERVERS] = {"alpha", "beta", "gamma"};
-static const char *const rider_names[RIDERS] = {"alice", "bob"};
+static const char *const rider_names[RIDERS_MAX] = {"alice", "bob", "carol"};
 
 static void path_of(const crowd *c, char path[2 * PROGRAM_PATH_BYTES], const char *name, const char *ending)
 {
@@ -27,20 +28,24 @@ void crowd_start_server(crowd *c, int i)
     c->servers[i] = program_start(log, "serve --store %s --name %s --own %s --listen 127.0.0.1:0 --ready %s --stats %s", c->store,
                                   server_names[i], c->folder, ready, stats);
     json_t *told = ready_wait(ready);
-    if (i == 0) {
-        c->port = (int)number_of(told, "port");
-        snprintf(c->fingerprint, sizeof c->fingerprint, "%s", json_string_value(json_object_get(told, "fingerprint")));
-    }
+    c->ports[i] = (int)number_of(told, "port");
+    snprintf(c->fingerprints[i], sizeof c->fingerprints[i], "%s", json_string_value(json_object_get(told, "fingerprint")));
     json_decref(told);
 }
 
-static void start_rider(crowd *c, int i)
+static int rider_count(const crowd *c) { return c->rider_count ? c->rider_count : RIDERS; }
+
+static int entity_count(const crowd *c) { return c->entities ? c->entities : ENTITIES; }
+
+void crowd_start_rider(crowd *c, int i)
 {
-    char log[2 * PROGRAM_PATH_BYTES], stats[2 * PROGRAM_PATH_BYTES];
+    char way[WAY_BYTES], log[2 * PROGRAM_PATH_BYTES], stats[2 * PROGRAM_PATH_BYTES];
     path_of(c, log, rider_names[i], "log");
     path_of(c, stats, rider_names[i], "stats");
-    c->riders[i] = program_start(log, "ride --server 127.0.0.1:%d --fingerprint %s --name %s --rider %d --riders %d --entities %d "
-                                 "--stats %s --quiet", c->port, c->fingerprint, rider_names[i], i, RIDERS, ENTITIES, stats);
+    snprintf(way, sizeof way, "--server 127.0.0.1:%d --fingerprint %s", c->ports[0], c->fingerprints[0]);
+    remove(stats);
+    c->riders[i] = program_start(log, "ride %s --name %s --rider %d --riders %d --entities %d --stats %s --quiet",
+                                 c->ways[i][0] ? c->ways[i] : way, rider_names[i], i, rider_count(c), entity_count(c), stats);
 }
 
 // Groups that server `i` owns; `all` gets how many there are, as it knows.
@@ -119,7 +124,7 @@ void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max)
     }
 }
 
-static size_t line_count(const crowd *c, int rider)
+size_t crowd_checks(const crowd *c, int rider)
 {
     char stats[2 * PROGRAM_PATH_BYTES];
     path_of(c, stats, rider_names[rider], "stats");
@@ -131,10 +136,10 @@ static size_t line_count(const crowd *c, int rider)
 
 static void wait_for_riders(const crowd *c)
 {
-    for (int i = 0; i < RIDERS; i++) {
+    for (int i = 0; i < rider_count(c); i++) {
         char stats[2 * PROGRAM_PATH_BYTES];
         path_of(c, stats, rider_names[i], "stats");
-        double until_s = now_s() + 20;
+        double until_s = now_s() + JOIN_S;
         for (bool joined = false; !joined;) {
             json_t *line = lines_last(stats);
             joined = json_is_true(json_object_get(line, "joined"));
@@ -145,11 +150,11 @@ static void wait_for_riders(const crowd *c)
     }
 }
 
-static bool is_right(const char *rider, const json_t *line)
+static bool is_right(const crowd *c, const char *rider, const json_t *line)
 {
     bool right = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
                  number_of(line, "wrong_carrier") == 0 && number_of(line, "over_twice") == 0 &&
-                 number_of(line, "over") <= OVER_SHARE_MAX * ENTITIES;
+                 number_of(line, "over") <= OVER_SHARE_MAX * entity_count(c);
     if (!right) {
         char *text = json_dumps(line, 0);
         fprintf(stderr, "%s: %s\n", rider, text);
@@ -158,25 +163,31 @@ static bool is_right(const char *rider, const json_t *line)
     return right;
 }
 
+bool crowd_was_right(const crowd *c, int rider, size_t from)
+{
+    char stats[2 * PROGRAM_PATH_BYTES];
+    path_of(c, stats, rider_names[rider], "stats");
+    json_t *lines = lines_read(stats);
+    bool right = true;
+    for (size_t n = from; n < json_array_size(lines); n++) {
+        const json_t *line = json_array_get(lines, n);
+        right &= !json_is_true(json_object_get(line, "judged")) || is_right(c, rider_names[rider], line);
+    }
+    json_decref(lines);
+    return right;
+}
+
 static bool riders_are_right(const crowd *c, double seconds)
 {
     bool right = true;
-    size_t before[RIDERS];
-    for (int i = 0; i < RIDERS; i++) {
-        before[i] = line_count(c, i);
+    size_t before[RIDERS_MAX];
+    for (int i = 0; i < rider_count(c); i++) {
+        before[i] = crowd_checks(c, i);
     }
     sleep_s(seconds);
-    for (int i = 0; i < RIDERS; i++) {
-        char stats[2 * PROGRAM_PATH_BYTES];
-        path_of(c, stats, rider_names[i], "stats");
-        json_t *lines = lines_read(stats);
-        CHECK(json_array_size(lines) > before[i] + (size_t)seconds);
-        // The first one may tell of a frame before.
-        for (size_t n = before[i] + 1; n < json_array_size(lines); n++) {
-            right &= is_right(rider_names[i], json_array_get(lines, n));
-        }
-        json_decref(lines);
-        CHECK(program_runs(c->riders[i]));
+    for (int i = 0; i < rider_count(c); i++) {
+        CHECK(program_runs(c->riders[i]) && crowd_checks(c, i) > before[i] + (size_t)seconds);
+        right &= crowd_was_right(c, i, before[i] + 1); // the first one may tell of a frame before
     }
     return right;
 }
@@ -220,26 +231,36 @@ void crowd_check_once_well(const crowd *c, int seconds, double seconds_max)
     }
 }
 
-void crowd_start(crowd *c, const char *store)
+void crowd_fill(crowd *c, const char *store)
 {
     static char output[PROGRAM_OUTPUT_BYTES];
     folder_make(c->folder);
     snprintf(c->store, sizeof c->store, store ? "%s" : "%s/store", store ? store : c->folder);
-    CHECK_EQUAL(program_run(output, "city --store %s --entities %d --quiet", c->store, ENTITIES), 0);
-    for (int i = 0; i < SERVERS; i++) {
-        crowd_start_server(c, i);
-    }
+    CHECK_EQUAL(program_run(output, "city --store %s --entities %d --quiet", c->store, entity_count(c)), 0);
+}
+
+void crowd_ride(crowd *c)
+{
     crowd_wait_for_owners(c, 7, SETTLE_S);
-    for (int i = 0; i < RIDERS; i++) {
-        start_rider(c, i);
+    for (int i = 0; i < rider_count(c); i++) {
+        crowd_start_rider(c, i);
     }
     wait_for_riders(c);
     crowd_check(c, 3);
 }
 
+void crowd_start(crowd *c, const char *store)
+{
+    crowd_fill(c, store);
+    for (int i = 0; i < SERVERS; i++) {
+        crowd_start_server(c, i);
+    }
+    crowd_ride(c);
+}
+
 void crowd_stop(crowd *c, int mask)
 {
-    for (int i = 0; i < RIDERS; i++) {
+    for (int i = 0; i < rider_count(c); i++) {
         int status = program_stop(c->riders[i], SIGTERM);
         CHECK(WIFEXITED(status));
     }

@@ -4,7 +4,7 @@
 
 #include "program.h"
 
-enum { SERVERS = 3, RIDERS = 2, ENTITIES = 3000, URI_BYTES = 512 };
+enum { SERVERS = 3, RIDERS_MAX = 3, RIDERS = 2, ENTITIES = 3000, URI_BYTES = 512, WAY_BYTES = 512 };
 
 #define OWNER_WITHIN_S 3.0
 #define LINE_EVERY_S 1.0 // servers say once a second what they own
@@ -13,15 +13,23 @@ enum { SERVERS = 3, RIDERS = 2, ENTITIES = 3000, URI_BYTES = 512 };
 typedef struct crowd {
     char folder[PROGRAM_PATH_BYTES];
     char store[URI_BYTES];
-    pid_t servers[SERVERS], riders[RIDERS];
-    char fingerprint[65];
-    int port; // the first server's: all riders are there
+    int entities, rider_count; // 0: ENTITIES, RIDERS
+    pid_t servers[SERVERS], riders[RIDERS_MAX];
+    char fingerprints[SERVERS][65];
+    int ports[SERVERS];
+    char ways[RIDERS_MAX][WAY_BYTES]; // options of `tramline ride` that say where a rider connects; empty: at the first server
 } crowd;
 
-// Fills a store (NULL: a directory of its own), starts all, and waits until every rider sees everything.
+// The three steps of a start together, with all riders at the first server.
 void crowd_start(crowd *c, const char *store);
-// Starts server `i` again.
+// Fills a store (NULL: a directory of its own).
+void crowd_fill(crowd *c, const char *store);
+// Starts server `i`, or starts it again.
 void crowd_start_server(crowd *c, int i);
+// Starts the riders once every server has its share, and waits until each sees everything.
+void crowd_ride(crowd *c);
+// One more, or one again; it need not be waited for.
+void crowd_start_rider(crowd *c, int i);
 // Waits until the servers of a mask own all groups, and each at least one. CHECKs that it does not take longer.
 void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 // Waits until the store is well again: each server has said that what it made after now is committed, and was so soon.
@@ -29,6 +37,10 @@ void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
 // For some seconds from now on, every check of every rider finds everything right.
 void crowd_check(const crowd *c, double seconds);
+// How many checks a rider has written down; and whether all from a number on found everything right, as far as they are judged
+// (a rider that has another connection is not, for two seconds).
+size_t crowd_checks(const crowd *c, int rider);
+bool crowd_was_right(const crowd *c, int rider, size_t from);
 // The same, two seconds after the store is well again. While it is not (a database that recovers does so in several steps)
 // riders may be wrong, and it is tried again. CHECKs that it does not take longer.
 void crowd_check_once_well(const crowd *c, int seconds, double seconds_max);

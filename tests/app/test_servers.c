@@ -8,7 +8,7 @@
 // Nobody notices: its groups are handed over.
 TEST(a_server_that_is_terminated_hands_over)
 {
-    crowd c = {.port = 0};
+    crowd c = {0};
     crowd_start(&c, NULL);
     CHECK_EQUAL(program_stop(c.servers[2], SIGTERM), 0);
     crowd_wait_for_owners(&c, 3, OWNER_WITHIN_S + LINE_EVERY_S);
@@ -18,7 +18,7 @@ TEST(a_server_that_is_terminated_hands_over)
 
 TEST(a_server_that_is_killed_is_inherited)
 {
-    crowd c = {.port = 0};
+    crowd c = {0};
     crowd_start(&c, NULL);
     int status = program_stop(c.servers[2], SIGKILL);
     CHECK(WIFSIGNALED(status));
