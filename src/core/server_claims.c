@@ -218,7 +218,7 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder, tl_group_id *out)
 {
-    tl_group_id id = (uint64_t)s->number << 48 | CLIENT_GROUP_BIT | (uint64_t)s->epoch << 24 | ++s->group_counter;
+    tl_group_id id = tl_own_next_group_id(s, CLIENT_GROUP_BIT);
     tl_result result = tl_server_create_group(s, id, NULL);
     if (result != TL_OK) return result;
     tl_group *group = &s->mirror.groups[tl_mirror_find_group(&s->mirror, id)];

@@ -245,6 +245,8 @@ void tl_time_report(tl_server *s, tl_record_writer *r);       // into the own re
 // server_own.c
 bool tl_own_owns(const tl_server *s, int32_t group);
 bool tl_own_owns_any(const tl_server *s);
+// One that is not in use, with some bits more.
+tl_group_id tl_own_next_group_id(tl_server *s, uint64_t bits);
 void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
 void tl_own_submit(tl_server *s);

@@ -1,7 +1,8 @@
 #include "lack.h"
 #include "server_internal.h"
 
-enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, GIVES_AT_ONCE = 32 };
+enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, GIVES_AT_ONCE = 32, ID_COUNTER_BITS = 24 };
+#define IDS_PER_EPOCH ((uint64_t)1 << ID_COUNTER_BITS) // more than any server has entities
 
 static tl_result running(const tl_server *s)
 {
@@ -105,17 +106,34 @@ void tl_own_lose_group(tl_server *s, int32_t group)
     }
 }
 
+// The epoch keeps ids apart over restarts. Once all of an epoch's have been used they begin again, without those still in use.
 static uint64_t next_id(const tl_server *s, uint64_t *counter)
 {
-    // The epoch keeps ids apart over restarts: 2^24 ids an epoch before they run into the next, which is skipped then.
-    return (uint64_t)s->number << 48 | ((uint64_t)s->epoch << 24) | ++*counter;
+    *counter = (*counter + 1) % IDS_PER_EPOCH;
+    return (uint64_t)s->number << 48 | (uint64_t)s->epoch << ID_COUNTER_BITS | *counter;
+}
+
+static tl_entity_id next_entity_id(tl_server *s)
+{
+    tl_entity_id id;
+    do id = next_id(s, &s->entity_counter);
+    while (tl_mirror_find(&s->mirror, id) != TL_NONE || tl_lack_find(&s->mirror, id) != TL_NONE);
+    return id;
+}
+
+tl_group_id tl_own_next_group_id(tl_server *s, uint64_t bits)
+{
+    tl_group_id id;
+    do id = next_id(s, &s->group_counter) | bits;
+    while (tl_mirror_find_group(&s->mirror, id) != TL_NONE);
+    return id;
 }
 
 tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
 {
     if (running(s) != TL_OK) return TL_ERR_STATE;
     if ((uint32_t)s->mirror.group_top - s->mirror.group_free_count >= s->def.groups_max) return TL_ERR_FULL;
-    if (id == 0) id = next_id(s, &s->group_counter);
+    if (id == 0) id = tl_own_next_group_id(s, 0);
     int32_t group;
     tl_result result = tl_mirror_reserve_group(&s->mirror, id, &group);
     if (result != TL_OK) return result;
@@ -243,7 +261,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     if (rides != TL_OK) return rides;
     if (tl_lack_find(&s->mirror, def->id) != TL_NONE) return TL_ERR_EXISTS;
     if ((uint32_t)s->mirror.entity_top - s->mirror.entity_free_count >= s->def.entities_max) return TL_ERR_FULL;
-    tl_result result = tl_mirror_reserve(&s->mirror, def->id ? def->id : next_id(s, &s->entity_counter), def->kind, &index);
+    tl_result result = tl_mirror_reserve(&s->mirror, def->id ? def->id : next_entity_id(s), def->kind, &index);
     if (result != TL_OK) return result;
     tl_entity *e = &s->mirror.entities[index];
     e->published = tl_heap_alloc(&s->heap, state_bytes(s, e));
