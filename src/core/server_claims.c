@@ -115,7 +115,7 @@ static void attach(tl_server *s, tl_server_client *client, int32_t g)
     if (client->group == 0) client->group = group->id;
     for (int32_t i = group->entity_first; i != TL_NONE && client->owned_count < TL_OWNED_MAX; i = s->mirror.entities[i].group_next)
         client->owned[client->owned_count++] = (tl_owned){.id = s->mirror.entities[i].id};
-    tl_created_take_group(s, g, client->grant.name);
+    tl_created_take_group(s, g, client);
     client->own_told = false;
     client->own_told_count = 0;
     if (former) tl_clients_drop(s, former, TL_ERR_EXISTS, "somebody of the same name has connected since");
@@ -158,7 +158,7 @@ void tl_claims_taken(tl_server *s, int32_t g)
     tl_group *group = &s->mirror.groups[g];
     tl_server_client *latest = NULL;
     group->holder = 0;
-    tl_created_take_group(s, g, "");
+    tl_created_take_group(s, g, NULL);
     if (!is_client_group(group)) return;
     for (uint32_t i = 0; i < s->def.clients_max && group->identity.size; i++) {
         tl_server_client *client = &s->clients[i];

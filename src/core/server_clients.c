@@ -248,7 +248,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
-    tl_result result = tl_created_allowed(s, &client->grant);
+    tl_result result = tl_created_allowed(s, client);
     if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
     if (result != TL_OK) return result;
     tl_entity_def def = {.kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
@@ -257,7 +257,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (result == TL_OK) result = tl_server_create_entity(s, &def, &ref);
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
-    tl_created_new(s, client->grant.name, a->request.entity);
+    tl_created_new(s, client, a->request.entity);
     if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity};
     return TL_OK;
 }

@@ -1,14 +1,18 @@
 // What clients have created: how much of it each of them may have at a time, and all of them together.
 //
 // A creation is counted from the request until the entity is deleted, whoever owns it and whether or not its creator is
-// still here: it is counted under the creator's name, so one who comes back finds the quota as it was. Each server counts
-// what was created through it; of what it takes over, entities that somebody owns count against him once he is here.
+// still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody can use
+// up another's by taking that name without proof. Each server counts what was created through it; of what it takes over,
+// entities that somebody owns count against him once he is here.
 #include "server_internal.h"
 
-static uint64_t creator_key(const char *name)
+// NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
+static uint64_t creator_key(const tl_server_client *creator)
 {
+    tl_identity who = {0};
+    if (creator) who = creator->identity.size ? creator->identity : tl_identity_of_name(creator->grant.name);
     uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
-    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    for (int i = 0; i < who.size; i++) hash = (hash ^ who.bytes[i]) * 0x100000001b3u;
     return hash ? hash : 1;
 }
 
@@ -79,18 +83,18 @@ static bool world_has_room(tl_server *s)
     return unheard < (s->def.created_max - all + unheard + before) / servers;
 }
 
-tl_result tl_created_allowed(tl_server *s, const tl_grant *grant)
+tl_result tl_created_allowed(tl_server *s, const tl_server_client *client)
 {
-    const uint32_t *own = tl_map_find(&s->creator_map, creator_key(grant->name));
-    if ((own ? *own : 0) < grant->created_max && world_has_room(s)) return TL_OK;
+    const uint32_t *own = tl_map_find(&s->creator_map, creator_key(client));
+    if ((own ? *own : 0) < client->grant.created_max && world_has_room(s)) return TL_OK;
     s->stats.creations_refused++;
     return TL_ERR_FULL;
 }
 
-void tl_created_add(tl_server *s, const char *name, tl_entity_id id)
+static void add(tl_server *s, const tl_server_client *who, tl_entity_id id)
 {
     if (s->created_count == s->def.created_max || tl_map_find(&s->created_map, id)) return;
-    uint64_t creator = creator_key(name);
+    uint64_t creator = creator_key(who);
     uint32_t *own = tl_map_find(&s->creator_map, creator);
     if (own)
         (*own)++;
@@ -100,9 +104,9 @@ void tl_created_add(tl_server *s, const char *name, tl_entity_id id)
     s->created[s->created_count++] = (tl_created){id, creator};
 }
 
-void tl_created_new(tl_server *s, const char *name, tl_entity_id id)
+void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id id)
 {
-    tl_created_add(s, name, id);
+    add(s, client, id);
     recent_now(s)[0]++;
 }
 
@@ -130,11 +134,11 @@ void tl_created_sweep(tl_server *s)
     }
 }
 
-void tl_created_take_group(tl_server *s, int32_t group, const char *name)
+void tl_created_take_group(tl_server *s, int32_t group, const tl_server_client *creator)
 {
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_created_forget(s, s->mirror.entities[i].id);
-        tl_created_add(s, name, s->mirror.entities[i].id);
+        add(s, creator, s->mirror.entities[i].id);
     }
 }
 

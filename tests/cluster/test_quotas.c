@@ -83,6 +83,26 @@ TEST(each_has_its_quota)
     crowd_destroy(c);
 }
 
+// A name that nobody has proven is not another's quota.
+TEST(nobody_uses_up_the_quota_of_a_namesake)
+{
+    crowd *c = create(4000, 4);
+    crowd_crash(c, 0);
+    c->def.secret_seed[0] = 1;
+    crowd_start(c, 0);
+    for (int i = 0; i < 2; i++) {
+        crowd_connect(c, i, 0, "alice");
+        crowd_run(c, 1.5);
+        for (int k = 0; k < 6; k++) {
+            ask_for_one(c, i);
+            crowd_run(c, 0.2);
+        }
+        CHECK_EQUAL(c->clients[i].accepted, 4);
+        CHECK_EQUAL(c->clients[i].refused_full, 2);
+    }
+    crowd_destroy(c);
+}
+
 TEST(all_of_them_have_a_limit)
 {
     crowd *c = create(1000, 100000);
@@ -236,6 +256,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1) seed = strtoull(argv[1], NULL, 10);
     RUN(each_has_its_quota);
+    RUN(nobody_uses_up_the_quota_of_a_namesake);
     RUN(all_of_them_have_a_limit);
     RUN(a_full_world_is_a_whole_one);
     RUN(a_server_that_is_too_small);
