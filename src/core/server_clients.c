@@ -304,6 +304,13 @@ static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_r
     if (client && tl_channel_send(&client->session->channel, TL_MESSAGE_ANSWER, data, w.size) != TL_OK) s->stats.limits_reached++;
 }
 
+// What every server would refuse need not be asked of the owner, through the log.
+static bool never_allowed(const tl_server *s, const tl_request *request, int32_t index)
+{
+    const tl_kind *kind = &s->kinds.kinds[s->mirror.entities[index].kind];
+    return (request->type == TL_REQUEST_DELETE ? kind->remove : kind->update) == TL_POLICY_DENY;
+}
+
 // Carries out a request here, or, if another server owns the entity, passes it on through the log.
 static void serve_request(tl_server *s, tl_server_client *client, const void *data, size_t size)
 {
@@ -318,6 +325,8 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
         result = do_create(s, client, &a);
     } else if (result == TL_OK && index == TL_NONE) {
         result = TL_ERR_NOT_FOUND;
+    } else if (result == TL_OK && s->mirror.entities[index].published == NULL && never_allowed(s, &a.request, index)) {
+        result = TL_ERR_DENIED;
     } else if (result == TL_OK && s->mirror.entities[index].published == NULL) {
         unsigned char post[REQUEST_BYTES_MAX + 64];
         tl_writer w = tl_writer_make(post, sizeof post);
