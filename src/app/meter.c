@@ -110,31 +110,65 @@ static double process_rss_mb(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
+typedef struct count {
+    const char *name;
+    uint64_t value;
+} count;
+
+static void counts_set(json_t *line, const tl_server_stats *s, const tl_transport_stats *t)
+{
+    const count counts[] = {
+        {"entities", s->entities},
+        {"groups", s->groups},
+        {"groups_owned", s->groups_owned},
+        {"clients", s->clients},
+        {"servers_alive", s->servers_alive},
+        {"record_bytes", s->record_bytes},
+        {"frame_bytes", s->frame_bytes},
+        {"datagrams_lost", s->datagrams_lost},
+        {"limits_reached", s->limits_reached},
+        {"store_stalls", s->store_stalls},
+        {"clock_jumps", s->clock_jumps},
+        {"clock_steps", s->clock_steps},
+        {"clock_holds", s->clock_holds},
+        // what strangers and clients may not do
+        {"transport_dropped", t->dropped_malformed + t->dropped_full},
+        {"transport_dropped_rate", t->dropped_rate},
+        {"handshakes_refused", t->refused_address},
+        {"malformed", s->malformed},
+        {"rate_limited", s->rate_limited},
+        {"hellos_refused", s->hellos_refused},
+        {"newcomers_closed", s->newcomers_closed + s->newcomers_refused},
+        {"peers_closed_malformed", s->peers_closed_malformed},
+        {"datagrams_over_rate", s->datagrams_over_rate},
+        {"steps_cut_short", s->steps_cut_short},
+        {"client_lines_omitted", s->client_lines_omitted},
+        {"created", s->created},
+        {"creations_refused", s->creations_refused},
+        {"states_refused", s->states_refused},
+        {"work_waits", s->work_waits},
+        // records and mirrors
+        {"records_split", s->records_split},
+        {"records_set_aside", s->records_set_aside},
+        {"entities_lacking", s->entities_lacking},
+        {"groups_lacking", s->groups_lacking},
+        {"set_down", s->set_down},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        json_object_set_new(line, counts[i].name, json_integer((json_int_t)counts[i].value));
+    }
+}
+
 static json_t *line_make(meter *m, const tl_server *server, const tl_transport *transport, const char *name)
 {
     tl_server_stats stats = tl_server_get_stats(server);
-    json_t *line = json_pack(
-        "{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:b, s:f, s:I, s:I, s:I}", "name", name, "number",
-        (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick", (json_int_t)stats.tick,
-        "world_tick", (json_int_t)stats.world_tick, "entities", (json_int_t)stats.entities, "groups",
-        (json_int_t)stats.groups, "groups_owned", (json_int_t)stats.groups_owned, "clients", (json_int_t)stats.clients,
-        "servers_alive", (json_int_t)stats.servers_alive, "cpu_s", process_cpu_s(), "rss_mb", process_rss_mb(),
-        "record_bytes", (json_int_t)stats.record_bytes, "frame_bytes", (json_int_t)stats.frame_bytes, "datagrams_lost",
-        (json_int_t)stats.datagrams_lost, "malformed", (json_int_t)stats.malformed, "limits_reached",
-        (json_int_t)stats.limits_reached, "transport_dropped",
-        (json_int_t)(transport->stats.dropped_malformed + transport->stats.dropped_full), "memory_used_mb",
-        (double)stats.memory_used_bytes / 1e6, "committed_tick", (json_int_t)stats.committed_tick, "store_stalls",
-        (json_int_t)stats.store_stalls, "store_stalled", (int)stats.store_stalled, "clock_ahead_ms", stats.clock_ahead_ms,
-        "clock_jumps", (json_int_t)stats.clock_jumps, "clock_steps", (json_int_t)stats.clock_steps, "clock_holds",
-        (json_int_t)stats.clock_holds);
-    json_object_set_new(line, "transport_dropped_rate", json_integer((json_int_t)transport->stats.dropped_rate));
-    json_object_set_new(line, "handshakes_refused", json_integer((json_int_t)transport->stats.refused_address));
-    json_object_set_new(line, "hellos_refused", json_integer((json_int_t)stats.hellos_refused));
-    json_object_set_new(line, "newcomers_closed", json_integer((json_int_t)(stats.newcomers_closed + stats.newcomers_refused)));
-    json_object_set_new(line, "peers_closed_malformed", json_integer((json_int_t)stats.peers_closed_malformed));
-    json_object_set_new(line, "datagrams_over_rate", json_integer((json_int_t)stats.datagrams_over_rate));
-    json_object_set_new(line, "steps_cut_short", json_integer((json_int_t)stats.steps_cut_short));
-    json_object_set_new(line, "client_lines_omitted", json_integer((json_int_t)stats.client_lines_omitted));
+    json_t *line = json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:f}", "name", name, "number",
+                             (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick",
+                             (json_int_t)stats.tick, "world_tick", (json_int_t)stats.world_tick, "committed_tick",
+                             (json_int_t)stats.committed_tick, "cpu_s", process_cpu_s(), "rss_mb", process_rss_mb(),
+                             "memory_used_mb", (double)stats.memory_used_bytes / 1e6, "store_stalled", (int)stats.store_stalled,
+                             "clock_ahead_ms", stats.clock_ahead_ms);
+    counts_set(line, &stats, &transport->stats);
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);
     json_object_set(line, "commit_ms", m->commit_ms);

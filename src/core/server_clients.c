@@ -173,7 +173,13 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
 
 static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
 {
-    uint32_t version = (uint32_t)tl_read_fixed(r, 2), kbit_s = (uint32_t)tl_read_limited(r, 10000000);
+    uint32_t version = (uint32_t)tl_read_fixed(r, 2);
+    if (r->bad) return TL_ERR_MALFORMED;
+    if (version != TL_PROTOCOL_VERSION) { // what follows may be laid out in another way
+        turn_away(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
+        return TL_OK;
+    }
+    uint32_t kbit_s = (uint32_t)tl_read_limited(r, 10000000);
     size_t size = tl_read_limited(r, TL_TOKEN_BYTES_MAX);
     const unsigned char *token = tl_read_bytes(r, size);
     size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
@@ -185,9 +191,7 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
         return TL_OK;
     }
     tl_grant grant;
-    if (version != TL_PROTOCOL_VERSION) {
-        turn_away(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
-    } else if (s->state != TL_SERVER_RUNNING) {
+    if (s->state != TL_SERVER_RUNNING) {
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
     } else {
         tl_admission_spend(s, TL_UNITS_HELLO);

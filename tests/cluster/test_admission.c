@@ -168,6 +168,22 @@ TEST(who_is_refused_is_closed)
     end(c, &s);
 }
 
+// Whatever another version's hello has after the version.
+TEST(who_speaks_another_version_hears_so)
+{
+    crowd *c = create();
+    begin(c);
+    strangers s = strangers_connect(c, 2);
+    strangers_send(&s, 0, "\x01\x01\x00", 3);
+    strangers_send(&s, 1, "\x01\xff\x7f and what else it has", 25);
+    strangers_run(&s, 0.2);
+    CHECK_EQUAL(s.refusals, 2);
+    CHECK_EQUAL(strangers_closed(&s), 2);
+    CHECK_EQUAL(stats(c).hellos_refused, 2);
+    CHECK_EQUAL(stats(c).malformed, 0);
+    end(c, &s);
+}
+
 TEST(who_never_says_hello_is_closed)
 {
     crowd *c = create();
@@ -249,6 +265,7 @@ int main(void)
     RUN(who_sends_junk_is_closed);
     RUN(who_sends_too_much_is_not_listened_to);
     RUN(who_is_refused_is_closed);
+    RUN(who_speaks_another_version_hears_so);
     RUN(who_never_says_hello_is_closed);
     RUN(newcomers_have_so_many_places);
     RUN(a_step_ends_although_more_is_waiting);
