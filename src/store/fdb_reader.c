@@ -236,16 +236,13 @@ static int take_server(void *context, const tl_fdb_key_value *row, tl_fault *fau
 {
     tl_fdb_reader *reader = context;
     uint64_t server = 0;
-    char name[TL_NAME_BYTES_MAX + 1] = "";
-    if (row->value_bytes <= TL_NAME_BYTES_MAX) {
-        memcpy(name, row->value, (size_t)row->value_bytes);
-    }
+    tl_fdb_name name;
     if (!tl_fdb_key_read(reader->worker.prefix, TL_FDB_SERVER, row->key, row->key_bytes, &server, 1) || server < 1 ||
-        server > TL_SERVERS_MAX || !tl_store_name_is_valid(name)) {
+        server > TL_SERVERS_MAX || !tl_fdb_get_name(row->value, row->value_bytes, &name)) {
         return tl_fdb_damaged(&reader->worker, "the list of servers", fault);
     }
     if (!reader->follow.peers[server].known) {
-        tl_follow_add(&reader->follow, (tl_server_number)server, name, reader->worker.place);
+        tl_follow_add(&reader->follow, (tl_server_number)server, name.text, reader->worker.place);
         seek(&reader->peers[server], -1);
         reader->peers[server].moved = true;
         reader->servers = (uint32_t)server > reader->servers ? (uint32_t)server : reader->servers;

@@ -67,8 +67,10 @@ static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
     case TL_STORE_SERVER:
         if (e->epoch == 1) {
             tl_fdb_key server = TL_FDB_KEY(worker->prefix, TL_FDB_SERVER, e->server);
-            worker->fdb->transaction_set(transaction, server.bytes, server.size, (const uint8_t *)e->name,
-                                         (int)strlen(e->name));
+            tl_fdb_name name = {{0}};
+            snprintf(name.text, sizeof(name.text), "%s", e->name);
+            tl_fdb_row row = tl_fdb_put_name(&name);
+            tl_fdb_set(worker, transaction, &server, &row);
         }
         tl_fdb_epoch_write(worker, transaction, e->server, e->epoch, &e->row, TL_FDB_AS_SAID);
         return 0;

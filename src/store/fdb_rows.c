@@ -147,6 +147,20 @@ static void field_stamp(cursor *c, uint64_t *version)
     c->at += STAMP_BYTES;
 }
 
+static void field_text(cursor *c, char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        uint64_t letter = (uint8_t)text[i];
+        field(c, &letter, 1);
+        text[i] = (char)letter;
+    }
+}
+
+static void name_row(cursor *c, tl_fdb_name *name)
+{
+    field_text(c, name->text, sizeof(name->text));
+}
+
 static void world_row(cursor *c, tl_world_info *info)
 {
     field_u32(c, &info->format);
@@ -154,11 +168,7 @@ static void world_row(cursor *c, tl_world_info *info)
     field(c, &info->created_us, 8);
     field(c, &info->kinds_hash, 8);
     field(c, &info->seed, 8);
-    for (size_t i = 0; i < sizeof(info->scenario); i++) {
-        uint64_t letter = (uint8_t)info->scenario[i];
-        field(c, &letter, 1);
-        info->scenario[i] = (char)letter;
-    }
+    field_text(c, info->scenario, sizeof(info->scenario));
 }
 
 static void lease_row(cursor *c, tl_fdb_lease *lease)
@@ -261,6 +271,8 @@ static bool is_heir(int heir)
     }
 
 TL_FDB_ROW(world, tl_world_info, world_row, 0, -1, value->scenario[sizeof(value->scenario) - 1] == 0)
+TL_FDB_ROW(name, tl_fdb_name, name_row, 0, -1,
+           value->text[sizeof(value->text) - 1] == 0 && tl_store_name_is_valid(value->text))
 TL_FDB_ROW(lease, tl_fdb_lease, lease_row, 0, -1, true)
 TL_FDB_ROW(head, tl_log_head, head_row, 0, -1, value->tick >= -1 && is_heir(value->heir))
 TL_FDB_ROW(epoch, tl_log_epoch, epoch_row, 2 * STAMP_BYTES, epoch_stamp_at(value),

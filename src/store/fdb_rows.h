@@ -75,6 +75,10 @@ typedef struct tl_fdb_checkpoint {
     tl_server_number server;
 } tl_fdb_checkpoint;
 
+typedef struct tl_fdb_name {
+    char text[TL_NAME_BYTES_MAX + 1]; // zeros after its end
+} tl_fdb_name;
+
 enum { TL_FDB_ROW_BYTES_MAX = 160 };
 
 typedef struct tl_fdb_row {
@@ -83,9 +87,10 @@ typedef struct tl_fdb_row {
     int stamp_at; // where the versionstamp goes; -1: it has none
 } tl_fdb_row;
 
-// Every row ends with a sum of the rest, without what the database fills in. The version's place in a row (epoch: began_order if it goes on, else ended_order; record: order) is filled in by the
-// database at the commit.
+// Every row ends with a sum of the rest, without what the database fills in: the version's place (epoch: began_order if it goes
+// on, else ended_order; record: order), at the commit.
 tl_fdb_row tl_fdb_put_world(const tl_world_info *info);
+tl_fdb_row tl_fdb_put_name(const tl_fdb_name *name);
 tl_fdb_row tl_fdb_put_lease(const tl_fdb_lease *lease);
 tl_fdb_row tl_fdb_put_head(const tl_log_head *head);
 tl_fdb_row tl_fdb_put_epoch(const tl_log_epoch *epoch);
@@ -93,10 +98,12 @@ tl_fdb_row tl_fdb_put_record(const tl_fdb_record *record);
 tl_fdb_row tl_fdb_put_checkpoint(const tl_fdb_checkpoint *checkpoint);
 tl_fdb_row tl_fdb_put_manifest(const tl_fdb_manifest *manifest);
 tl_fdb_row tl_fdb_put_count(const uint32_t *count);
-// False if the bytes are not such a row.
 // The sum of a record of that server and tick: of what `record` says of it, but its place, and of its bytes.
 uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_record *record, const void *data, size_t size);
+
+// False if the bytes are not such a row.
 bool tl_fdb_get_world(const uint8_t *bytes, int size, tl_world_info *out);
+bool tl_fdb_get_name(const uint8_t *bytes, int size, tl_fdb_name *out);
 bool tl_fdb_get_lease(const uint8_t *bytes, int size, tl_fdb_lease *out);
 bool tl_fdb_get_head(const uint8_t *bytes, int size, tl_log_head *out);
 bool tl_fdb_get_epoch(const uint8_t *bytes, int size, tl_log_epoch *out);

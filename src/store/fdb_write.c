@@ -52,14 +52,15 @@ typedef struct joining {
 static int look_at_server(void *context, const tl_fdb_key_value *row, tl_fault *fault)
 {
     joining *j = context;
-    const char *name = j->store->attachment.name;
     uint64_t number = 0;
-    if (!tl_fdb_key_read(j->store->prefix, TL_FDB_SERVER, row->key, row->key_bytes, &number, 1) ||
+    tl_fdb_name name;
+    if (!tl_fdb_get_name(row->value, row->value_bytes, &name) ||
+        !tl_fdb_key_read(j->store->prefix, TL_FDB_SERVER, row->key, row->key_bytes, &number, 1) ||
         number != j->servers + 1u || number > TL_SERVERS_MAX) {
         return tl_fdb_damaged(&j->store->writer, "the list of servers", fault);
     }
     j->servers++;
-    if ((size_t)row->value_bytes == strlen(name) && memcmp(row->value, name, strlen(name)) == 0) {
+    if (strcmp(name.text, j->store->attachment.name) == 0) {
         j->number = (tl_server_number)number;
     }
     return 0;
@@ -79,14 +80,15 @@ static int register_server(tl_fdb_worker *worker, tl_fdb_transaction *transactio
                      "the world has as many servers as it can have; use one of their names");
         return TL_FDB_FAULT;
     }
-    const char *name = j->store->attachment.name;
+    tl_fdb_name name = {{0}};
+    snprintf(name.text, sizeof(name.text), "%s", j->store->attachment.name);
     uint32_t count = j->servers + 1;
     j->number = (tl_server_number)count;
     tl_fdb_key server = TL_FDB_KEY(worker->prefix, TL_FDB_SERVER, count);
     tl_fdb_key roster = TL_FDB_KEY(worker->prefix, TL_FDB_ROSTER);
-    tl_fdb_row row = tl_fdb_put_count(&count);
-    worker->fdb->transaction_set(transaction, server.bytes, server.size, (const uint8_t *)name, (int)strlen(name));
-    tl_fdb_set(worker, transaction, &roster, &row);
+    tl_fdb_row named = tl_fdb_put_name(&name), counted = tl_fdb_put_count(&count);
+    tl_fdb_set(worker, transaction, &server, &named);
+    tl_fdb_set(worker, transaction, &roster, &counted);
     return 0;
 }
 

@@ -13,6 +13,7 @@ typedef bool getter(const uint8_t *bytes, int size, void *out);
         return tl_fdb_get_##name(bytes, size, out);                                                                    \
     }
 GETTER(world, tl_world_info)
+GETTER(name, tl_fdb_name)
 GETTER(lease, tl_fdb_lease)
 GETTER(head, tl_log_head)
 GETTER(epoch, tl_log_epoch)
@@ -43,6 +44,7 @@ TEST(a_changed_bit_is_found)
     tl_log_epoch epoch = {.began_us = 5, .began_tick = 6, .ended_us = 7, .last_tick = 8, .heir = 2, .ended_order = 3};
     tl_fdb_record record = {.order = 1, .previous_tick = 2, .previous_sum = 3, .epoch = 4, .begun_us = 5, .sum = 6, .size = 7};
     check_damage(tl_fdb_put_world(&info), get_world, 0);
+    check_damage(tl_fdb_put_name(&(tl_fdb_name){"alpha"}), get_name, 0);
     check_damage(tl_fdb_put_lease(&(tl_fdb_lease){.epoch = 3, .nonce = 4}), get_lease, 0);
     check_damage(tl_fdb_put_head(&(tl_log_head){.epoch = 3, .tick = 4, .heir = -1, .sum = 5}), get_head, 0);
     check_damage(tl_fdb_put_epoch(&epoch), get_epoch, 2 * STAMP_BYTES);
