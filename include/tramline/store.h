@@ -137,6 +137,11 @@ typedef struct tl_store_ops {
     // (heir 0), one more FENCED of it says its new last tick.
     tl_result (*quarantine)(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
                             size_t bad_bytes);
+    // For tools, before join() (else TL_ERR_STATE): the records that are set aside, one at each call, by server, epoch and tick.
+    // `event` is the one that was told last (server 0: from the beginning), and becomes the next: a RECORD as it was
+    // committed, with its server's name; its `result` is TL_ERR_CORRUPT if its bytes are not all there any more. The data are
+    // good until the next call. TL_AGAIN: there is none left. Any other error: `text` (may be NULL) says why. Blocks.
+    tl_result (*next_aside)(tl_store *self, tl_store_event *event, char *text, size_t text_bytes);
     // The next event: TL_OK, or TL_AGAIN if there is none now. Never waits.
     tl_result (*poll)(tl_store *self, tl_store_event *out);
     // A file descriptor that is readable when poll() has something, or -1 if the backend has none.

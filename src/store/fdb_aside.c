@@ -78,3 +78,100 @@ int tl_fdb_set_aside(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
     head->sum = a.first.previous_sum;
     return 0;
 }
+
+// ---- reading it again ----------------------------------------------------------------------------------------------
+
+typedef struct asked {
+    const char *prefix;
+    const tl_store_event *after;
+    tl_note *note; // NULL: none yet
+    tl_fdb_record head;
+    size_t filled;
+    bool whole; // no part was missing so far
+} asked;
+
+static int take_part(void *context, const tl_fdb_key_value *row, tl_fault *fault)
+{
+    asked *a = context;
+    uint64_t at[4]; // server, epoch, tick, part
+    (void)fault;
+    if (!tl_fdb_key_read(a->prefix, TL_FDB_ASIDE, row->key, row->key_bytes, at, 4) || at[0] > TL_SERVERS_MAX) {
+        return 0; // not ours to judge: it is no part of the world any more
+    }
+    bool same = a->note && at[0] == a->note->event.server && at[1] == a->note->event.epoch && (int64_t)at[2] == a->note->event.tick;
+    if (a->note && !same) {
+        return TL_FDB_DONE; // the next record
+    }
+    if (!a->note) {
+        bool sound = at[3] == 0 && tl_fdb_get_record(row->value, row->value_bytes, &a->head) && a->head.size <= TL_RECORD_BYTES_MAX;
+        a->head.size = sound ? a->head.size : 0;
+        a->note = tl_note_create(TL_STORE_RECORD, a->head.size);
+        if (!a->note) {
+            tl_fault_set(fault, TL_ERR_MEMORY, "what was set aside", "out of memory");
+            return TL_FDB_FAULT;
+        }
+        a->note->event.server = (tl_server_number)at[0];
+        a->note->event.epoch = (uint32_t)at[1];
+        a->note->event.tick = (int64_t)at[2];
+        a->note->event.begun_us = sound ? a->head.begun_us : 0;
+        a->whole = sound;
+        return 0;
+    }
+    size_t bytes = (size_t)row->value_bytes;
+    a->whole &= at[3] == 1 + a->filled / TL_FDB_PART_BYTES_MAX && bytes <= a->head.size - a->filled;
+    if (a->whole) {
+        memcpy(a->note->data + a->filled, row->value, bytes);
+        a->filled += bytes;
+    }
+    return 0;
+}
+
+static int read_name(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_store_event *event)
+{
+    uint8_t row[TL_FDB_ROW_BYTES_MAX];
+    int size = 0;
+    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_SERVER, event->server);
+    int code = tl_fdb_get(worker, transaction, &key, true, row, &size);
+    if (code == 0 && size > 0 && size <= TL_NAME_BYTES_MAX) {
+        memcpy(event->name, row, (size_t)size);
+    }
+    return code;
+}
+
+static int next_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
+{
+    asked *a = context;
+    free(a->note); // of an earlier run
+    a->note = NULL;
+    a->filled = 0;
+    const tl_store_event *after = a->after;
+    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_ASIDE), end = tl_fdb_key_end(&all);
+    tl_fdb_key last = TL_FDB_KEY(worker->prefix, TL_FDB_ASIDE, after->server, after->epoch, (uint64_t)after->tick);
+    tl_fdb_key begin = after->server == 0 ? all : tl_fdb_key_end(&last);
+    int code = tl_fdb_scan(worker, transaction, &begin, &end, true, take_part, a, fault);
+    if ((code != 0 && code != TL_FDB_DONE) || !a->note) {
+        return code == 0 ? TL_FDB_DONE : code;
+    }
+    code = read_name(worker, transaction, &a->note->event);
+    return code == 0 ? TL_FDB_DONE : code;
+}
+
+tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **told, tl_fault *fault)
+{
+    tl_store_event after = *event;
+    asked a = {.prefix = worker->prefix, .after = &after};
+    tl_result result = tl_fdb_run(worker, TL_ACTIVITY_JOIN, next_body, &a, NULL, fault);
+    if (result != TL_OK || !a.note) {
+        free(a.note);
+        return result == TL_OK ? TL_AGAIN : result;
+    }
+    tl_note *note = a.note;
+    note->event.size = a.filled;
+    bool whole = a.whole && a.filled == a.head.size &&
+                 a.head.sum == tl_fdb_record_sum(note->event.server, note->event.tick, &a.head, note->data, a.filled);
+    note->event.result = whole ? TL_OK : TL_ERR_CORRUPT;
+    free(*told);
+    *told = note;
+    *event = note->event;
+    return TL_OK;
+}

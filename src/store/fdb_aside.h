@@ -1,4 +1,4 @@
-// What an epoch had committed after the tick that it is ended at.
+// What an epoch had committed after the tick that it is ended at: into a space of its own, and from there for tools.
 #ifndef TRAMLINE_STORE_FDB_ASIDE_H
 #define TRAMLINE_STORE_FDB_ASIDE_H
 
@@ -9,5 +9,8 @@
 // nothing may be committed.
 int tl_fdb_set_aside(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, tl_log_head *head,
                      bool *possible, tl_fault *fault);
+
+// As next_aside() in store.h. *told (NULL at first) holds the data; the caller frees it at last.
+tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **told, tl_fault *fault);
 
 #endif

@@ -1,5 +1,7 @@
 #include "fdb_store.h"
 
+#include "fdb_aside.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -142,6 +144,16 @@ static tl_result fdb_restore(tl_store *base, const tl_world_info *info, const tl
     return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
+static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
+{
+    tl_fdb_store *store = self_of(base);
+    tl_fault fault = {0};
+    tl_result result = store->attachment.started
+                           ? tl_fault_set(&fault, TL_ERR_STATE, store->cluster_file, "it was joined")
+                           : tl_fdb_next_aside(&store->writer, event, &store->told_aside, &fault);
+    return tl_fault_tell(result, &fault, text, text_bytes);
+}
+
 // ---- life ----------------------------------------------------------------------------------------------------------
 
 static tl_result start_threads(tl_fdb_store *store)
@@ -186,6 +198,7 @@ static tl_result fdb_join(tl_store *base, const char *name)
 static void destroy_store(tl_fdb_store *store)
 {
     tl_fdb_restore_free(store->restore);
+    free(store->told_aside);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
     tl_fdb_worker_free(&store->writer);
@@ -220,6 +233,7 @@ static const tl_store_ops fdb_ops = {
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
+    .next_aside = fdb_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

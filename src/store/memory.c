@@ -557,6 +557,15 @@ static tl_result memory_drain(tl_store *base, int timeout_ms)
     return store->records.count == 0 && store->chores.count == 0 ? TL_OK : TL_AGAIN;
 }
 
+static tl_result memory_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
+{
+    if (text && text_bytes > 0) {
+        text[0] = 0;
+    }
+    tl_memory_store *store = self_of(base);
+    return store->phase == TL_MEMORY_IDLE ? tl_memory_next_aside(store->world, event) : TL_ERR_STATE;
+}
+
 static void memory_close(tl_store *base, bool leave)
 {
     tl_memory_store *store = self_of(base);
@@ -586,6 +595,7 @@ static const tl_store_ops memory_ops = {
     .cut = memory_cut,
     .fence = memory_fence,
     .quarantine = memory_quarantine,
+    .next_aside = memory_next_aside,
     .poll = memory_poll,
     .wait_fd = memory_wait_fd,
     .drain = memory_drain,

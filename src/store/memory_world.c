@@ -203,6 +203,34 @@ tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *wor
     return TL_OK;
 }
 
+static bool is_before(const tl_memory_item *item, tl_server_number server, uint32_t epoch, int64_t tick)
+{
+    if (item->server != server) {
+        return item->server < server;
+    }
+    return item->epoch != epoch ? item->epoch < epoch : item->tick < tick;
+}
+
+tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *event)
+{
+    const tl_memory_item *next = NULL;
+    int64_t after = event->server == 0 ? -1 : event->tick + 1;
+    for (size_t i = 0; i < world->item_count; i++) {
+        const tl_memory_item *item = world->items[i];
+        bool passed = !item->set_aside || is_before(item, event->server, event->epoch, after);
+        if (!passed && (!next || is_before(item, next->server, next->epoch, next->tick))) {
+            next = item;
+        }
+    }
+    if (!next) {
+        return TL_AGAIN;
+    }
+    *event = (tl_store_event){.type = TL_STORE_RECORD, .server = next->server, .epoch = next->epoch, .tick = next->tick,
+                              .begun_us = next->begun_us, .data = next->data, .size = next->size};
+    memcpy(event->name, world->servers[next->server - 1].name, sizeof(event->name));
+    return TL_OK;
+}
+
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server)
 {
     int index = 0;

@@ -114,6 +114,8 @@ void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir);
 // Ends the current epoch before records that it has committed, which are set aside. TL_ERR_FENCED: not possible (any more).
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir);
+// As next_aside() in store.h.
+tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *event);
 bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number server, uint32_t epoch);
 
 // The attachment's side of the world's moving on (memory.c).

@@ -51,12 +51,28 @@ static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, co
                           : tl_fault_set(fault, TL_ERR_MEMORY, store->place.uri, "out of memory");
 }
 
+static tl_result read_aside(tl_mvsqlite_store *store, tl_fault *fault)
+{
+    tl_note *note = NULL;
+    tl_sqlite_mode mode = store->mode == TL_SQLITE_READ_ONLY ? TL_SQLITE_READ_ONLY : TL_SQLITE_WRITE;
+    pthread_mutex_lock(&store->attachment.mutex);
+    tl_store_event after = store->aside_after;
+    pthread_mutex_unlock(&store->attachment.mutex);
+    tl_result result = tl_mvsqlite_writer_next_aside(&store->writer, mode, &after, &note, fault);
+    pthread_mutex_lock(&store->attachment.mutex);
+    free(store->aside); // of a call that did not wait for it
+    store->aside = note;
+    pthread_mutex_unlock(&store->attachment.mutex);
+    return result;
+}
+
 static tl_result answer(tl_mvsqlite_store *store, tl_mvsqlite_request request, const tl_note *restored,
                         tl_world_info *info, tl_fault *fault)
 {
     switch (request) {
     case TL_REQUEST_OPEN: return open_world(store, fault);
     case TL_REQUEST_WORLD: return tl_sqlite_world_info(&store->writer.world, info, fault);
+    case TL_REQUEST_ASIDE: return read_aside(store, fault);
     case TL_REQUEST_RESTORE: return restore(store, info, &restored->event, fault);
     default: return create_world(store, info, fault);
     }

@@ -82,7 +82,8 @@ static uint64_t epoch_sum(const tl_mvsqlite_log *log, uint32_t epoch, const tl_l
     return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
-static uint64_t record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body, size_t size)
+uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body,
+                                     size_t size)
 {
     const int64_t columns[] = {(int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick,
                                (int64_t)slot->previous_sum, (int64_t)slot->begun_us};
@@ -365,7 +366,7 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
                                                 : tl_mvsqlite_log_damaged(log, "a record", fault);
     }
     result = read_record(log, &slot, note, fault);
-    if (result == TL_OK && slot.sum != record_sum(log, &slot, note->data, slot.size)) {
+    if (result == TL_OK && slot.sum != tl_mvsqlite_slot_record_sum(log, &slot, note->data, slot.size)) {
         char what[64];
         snprintf(what, sizeof(what), "the record of tick %lld", (long long)slot.tick);
         result = tl_mvsqlite_log_damaged(log, what, fault);
@@ -516,7 +517,7 @@ static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const 
                       .previous_sum = head->base.sum,
                       .epoch = head->base.epoch,
                       .size = (uint32_t)work->size};
-    slot.sum = record_sum(log, &slot, work->data, work->size);
+    slot.sum = tl_mvsqlite_slot_record_sum(log, &slot, work->data, work->size);
     for (; slot.part < parts && result == TL_OK; slot.part++) {
         tl_mvsqlite_slot old = {0};
         size_t done = (size_t)slot.part * TL_SLOT_DATA_BYTES;

@@ -19,6 +19,9 @@ typedef struct tl_mvsqlite_slot {
 int64_t tl_mvsqlite_slot_after(int64_t slot, const tl_mvsqlite_slot *head);
 // How many a record of that size takes.
 int64_t tl_mvsqlite_slot_parts(size_t size);
+// The sum of a record whose slots have that head.
+uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body,
+                                     size_t size);
 // Reads a slot's head, and up to `data_bytes` of what follows it.
 tl_result tl_mvsqlite_slot_read(tl_mvsqlite_log *log, int64_t slot, tl_mvsqlite_slot *head, void *data,
                                 size_t data_bytes, tl_fault *fault);

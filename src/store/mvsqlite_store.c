@@ -40,6 +40,8 @@ void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
     if (last) {
         tl_attachment_free(&store->attachment);
         free(store->restored);
+        free(store->aside);
+        free(store->told_aside);
         free(store);
     }
 }
@@ -162,6 +164,34 @@ static tl_result mvsqlite_restore(tl_store *base, const tl_world_info *info, con
     return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
+static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_fault *fault)
+{
+    tl_attachment *attachment = &store->attachment;
+    if (attachment->started) {
+        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "it was joined");
+    }
+    pthread_mutex_lock(&attachment->mutex);
+    store->aside_after = *event;
+    pthread_mutex_unlock(&attachment->mutex);
+    tl_result result = ask(store, TL_REQUEST_ASIDE, NULL, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    free(store->told_aside);
+    pthread_mutex_lock(&attachment->mutex);
+    store->told_aside = store->aside;
+    store->aside = NULL;
+    pthread_mutex_unlock(&attachment->mutex);
+    *event = store->told_aside->event;
+    return TL_OK;
+}
+
+static tl_result mvsqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
+{
+    tl_fault fault = {0};
+    return tl_fault_tell(next_aside(self_of(base), event, &fault), &fault, text, text_bytes);
+}
+
 static tl_result mvsqlite_join(tl_store *base, const char *name)
 {
     tl_mvsqlite_store *store = self_of(base);
@@ -205,6 +235,7 @@ static const tl_store_ops mvsqlite_ops = {
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
+    .next_aside = mvsqlite_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

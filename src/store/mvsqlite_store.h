@@ -31,6 +31,7 @@ typedef enum tl_mvsqlite_request {
     TL_REQUEST_WORLD,
     TL_REQUEST_CREATE,
     TL_REQUEST_RESTORE,
+    TL_REQUEST_ASIDE,
 } tl_mvsqlite_request;
 
 // The namespaces that the committing thread writes to.
@@ -48,6 +49,7 @@ typedef struct tl_mvsqlite_store {
     pthread_t threads[2];
     bool spawned[2]; // of the caller's thread
     bool restores;   // the same
+    tl_note *told_aside; // the same
 
     // Under the attachment's mutex.
     int users;       // the caller and the threads: the last one frees all
@@ -57,6 +59,8 @@ typedef struct tl_mvsqlite_store {
     tl_fault fault;
     tl_world_info info;
     tl_note *restored; // what is to be restored, of the committing thread while it answers
+    tl_store_event aside_after; // of what was set aside: what was told last
+    tl_note *aside;             // and what comes after it
     tl_log_epoch lost_epoch;
 
     _Atomic bool hurry; // for the following thread: something was done that shows in the logs
@@ -106,6 +110,10 @@ tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
 // TL_AGAIN if the own epoch has ended.
 tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
                                    const tl_work *work, uint64_t now_us, tl_fault *fault);
+
+// What was set aside, as next_aside() in store.h, into a note that is the caller's (mvsqlite_aside.c).
+tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mode mode, const tl_store_event *after,
+                                        tl_note **out, tl_fault *fault);
 
 // How a world is copied here (mvsqlite_restore.c); the backend is the writer.
 extern const tl_sqlite_restore_logs tl_mvsqlite_copied_logs;

@@ -70,8 +70,8 @@ static uint64_t epoch_sum(const tl_sqlite_log *log, uint32_t epoch, const tl_log
     return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
-static uint64_t record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
-                           uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size)
+uint64_t tl_sqlite_log_record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
+                                  uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size)
 {
     const int64_t columns[] = {(int64_t)log->world_us, log->number,   epoch, tick, previous_tick,
                                (int64_t)previous_sum,  (int64_t)begun_us};
@@ -271,8 +271,8 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
         memcpy(note->data, body, size);
     }
     sqlite3_reset(row);
-    if (!sound || note->sum != record_sum(log, note->event.epoch, found_tick, *previous_tick, note->previous_sum,
-                                          note->event.begun_us, note->data, size)) {
+    if (!sound || note->sum != tl_sqlite_log_record_sum(log, note->event.epoch, found_tick, *previous_tick, note->previous_sum,
+                                                        note->event.begun_us, note->data, size)) {
         free(note);
         return damaged(log, "record", found_tick, "has a wrong sum", fault);
     }
@@ -391,8 +391,8 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *o
 static tl_result add_record(tl_sqlite_log *log, log_head *head, const tl_work *work, tl_fault *fault)
 {
     sqlite3_stmt *add = log->add_record;
-    uint64_t sum = record_sum(log, head->base.epoch, work->tick, head->base.tick, head->base.sum, work->begun_us, work->data,
-                              work->size);
+    uint64_t sum = tl_sqlite_log_record_sum(log, head->base.epoch, work->tick, head->base.tick, head->base.sum,
+                                            work->begun_us, work->data, work->size);
     sqlite3_bind_int64(add, 1, work->tick);
     sqlite3_bind_int64(add, 2, head->base.tick);
     sqlite3_bind_int64(add, 3, head->base.epoch);

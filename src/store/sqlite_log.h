@@ -36,6 +36,9 @@ tl_result tl_sqlite_log_seen(tl_sqlite_log *log, tl_heads *out, tl_fault *fault)
 tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
 tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault);
+// What a record's row has as its sum.
+uint64_t tl_sqlite_log_record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
+                                  uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size);
 // The tick before the first record that is not cut; the head's if there is no record.
 tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fault *fault);
 

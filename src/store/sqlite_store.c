@@ -118,6 +118,16 @@ static tl_result sqlite_restore(tl_store *base, const tl_world_info *info, const
     return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
+static tl_result sqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
+{
+    tl_sqlite_store *store = self_of(base);
+    tl_fault fault = {0};
+    tl_result result = store->attachment.started
+                           ? tl_fault_set(&fault, TL_ERR_STATE, store->directory, "it was joined")
+                           : tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
+    return tl_fault_tell(result, &fault, text, text_bytes);
+}
+
 static tl_result sqlite_join(tl_store *base, const char *name)
 {
     tl_sqlite_store *store = self_of(base);
@@ -143,6 +153,7 @@ static tl_result sqlite_join(tl_store *base, const char *name)
 static void destroy_store(tl_sqlite_store *store)
 {
     tl_sqlite_restore_destroy(store->restore);
+    tl_sqlite_aside_close(&store->aside);
     tl_sqlite_world_close(&store->world);
     tl_attachment_free(&store->attachment);
     free(store->held);
@@ -170,6 +181,7 @@ static const tl_store_ops sqlite_ops = {
     .cut = tl_attachment_cut,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
+    .next_aside = sqlite_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

@@ -3,6 +3,7 @@
 #define TRAMLINE_STORE_SQLITE_STORE_H
 
 #include "attachment.h"
+#include "sqlite_aside.h"
 #include "sqlite_logs.h"
 #include "sqlite_restore.h"
 #include "sqlite_wal.h"
@@ -22,6 +23,7 @@ typedef struct tl_sqlite_store {
     uint64_t wal_bytes_max;
     tl_sqlite_world world; // of the caller's thread until the store's own runs
     tl_sqlite_restore *restore; // of the caller's thread: a world is being copied into it
+    tl_sqlite_aside aside;      // the same: what was set aside is being read
     pthread_t thread;
 
     // Of the store's thread.

@@ -70,6 +70,31 @@ static void check_records(const seat *s, const int64_t *ticks, size_t count)
     CHECK_EQUAL(found, count);
 }
 
+// What is set aside, by a look from outside: these ticks of server 1, each in the epoch of its index.
+static void check_aside(const int64_t *ticks, const uint32_t *epochs, size_t count)
+{
+    tl_store *store = backend->attach(world);
+    told t = {0};
+    char text[256];
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQUAL(store->ops->next_aside(store, &t.event, text, sizeof text), TL_OK);
+        CHECK_EQUAL(t.event.type, TL_STORE_RECORD);
+        CHECK_EQUAL(t.event.result, TL_OK);
+        CHECK_EQUAL(t.event.server, 1);
+        CHECK_EQUAL(t.event.epoch, epochs[i]);
+        CHECK_EQUAL(t.event.tick, ticks[i]);
+        CHECK(strcmp(t.event.name, "alpha") == 0);
+        t.data = (unsigned char *)(uintptr_t)t.event.data;
+        body_check(&t);
+    }
+    CHECK_EQUAL(store->ops->next_aside(store, &t.event, NULL, 0), TL_AGAIN);
+    t.event.server = 0; // from the beginning
+    CHECK_EQUAL(store->ops->next_aside(store, &t.event, NULL, 0), count ? TL_OK : TL_AGAIN);
+    CHECK_EQUAL(store->ops->join(store, NULL), TL_OK);
+    CHECK_EQUAL(store->ops->next_aside(store, &t.event, text, sizeof text), TL_ERR_STATE);
+    store->ops->close(store, false);
+}
+
 TEST(quarantine_ends_an_epoch_before_its_last_records)
 {
     quarantine_fixture f;
@@ -92,6 +117,27 @@ TEST(quarantine_ends_an_epoch_before_its_last_records)
     check_records(&late, (int64_t[]){1, 3}, 2);
     CHECK_EQUAL(seat_last(&late, TL_STORE_FENCED, 1)->event.tick, 3);
     finish(&late);
+    check_aside((int64_t[]){5, 7, 9}, (uint32_t[]){1, 1, 1}, 3);
+    end_quarantine(&f);
+}
+
+TEST(what_is_set_aside_is_told_by_epochs_and_ticks)
+{
+    quarantine_fixture f;
+    begin_quarantine(&f, 40);
+    check_aside(NULL, NULL, 0);
+    commit_odd(&f, 4);
+    CHECK_EQUAL(quarantine(&f.beta, 1, 3, NULL), TL_OK);
+    await(&f.beta, TL_STORE_FENCED, 1, 1);
+    seat again;
+    join(&again, "alpha");
+    commit(&again, 5); // a tick that was set aside in the epoch before
+    commit(&again, 6);
+    await(&f.beta, TL_STORE_RECORD, 1, 6);
+    CHECK_EQUAL(quarantine(&f.beta, 2, 4, NULL), TL_OK);
+    await(&f.beta, TL_STORE_FENCED, 1, 2);
+    check_aside((int64_t[]){5, 7, 5, 6}, (uint32_t[]){1, 1, 2, 2}, 4);
+    finish(&again);
     end_quarantine(&f);
 }
 
@@ -273,6 +319,7 @@ TEST(quarantine_is_atomic_against_commits)
 void quarantine_run(void)
 {
     RUN(quarantine_ends_an_epoch_before_its_last_records);
+    RUN(what_is_set_aside_is_told_by_epochs_and_ticks);
     RUN(after_a_quarantine_the_server_comes_back_and_may_use_the_ticks_again);
     RUN(a_follower_that_is_behind_is_not_given_what_was_set_aside);
     RUN(quarantine_does_nothing_where_it_is_not_the_same_record_or_epoch);
