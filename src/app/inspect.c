@@ -1,4 +1,5 @@
 // tramline inspect: what is in a store, and whether it is sound.
+#include "aside.h"
 #include "clock.h"
 #include "command.h"
 #include "number.h"
@@ -38,6 +39,7 @@ typedef struct inspection {
     int kind_count;
     tl_inspect *inspect;
     tl_inspect_report report;
+    aside_list aside;
     bool ended;     // the store tells no more
     bool overtaken; // a running server has cut what was about to be read: another try may work
     bool silent;    // it did not answer in time
@@ -48,7 +50,7 @@ static const struct argp_option options[] = {
     {"accept-loss", 'a', NULL, 0, "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
      "that is. Stop all servers before", 2},
     {"repair", 'r', "STORE", 0, "Copy the store into a new one, without what no server can read, and say exactly what is left out", 2},
-    {"export", 'e', "DIR", 0, "Write each record and checkpoint that no server can read into a file of its own", 2},
+    {"export", 'e', "DIR", 0, "Write each record and checkpoint that no server can read, and each record that servers have set aside, into a file of its own", 2},
     {0},
 };
 
@@ -148,6 +150,9 @@ static const char *problem(const inspection *n, char *text, size_t text_bytes)
     if (n->silent) {
         return "the store does not answer; look for a full or a very slow disk";
     }
+    if (n->aside.text[0]) {
+        return n->aside.text;
+    }
     return r->complete ? NULL : "it was not read to its end";
 }
 
@@ -222,8 +227,8 @@ static json_t *inspection_json(const inspection *n)
                             (json_int_t)r->log_last_tick);
     json_t *fault = wrong ? json_pack("{s:s, s:I, s:i, s:I}", "text", wrong, "count", (json_int_t)r->faults, "server",
                                       (int)r->fault_server, "tick", (json_int_t)r->fault_tick) : json_null();
-    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "sound", !wrong, "fault", fault, "world", world, "servers", servers,
-                     "groups", groups_json(r), "entities", entities_json(n), "log", log);
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sound", !wrong, "fault", fault, "world", world, "servers", servers,
+                     "groups", groups_json(r), "entities", entities_json(n), "log", log, "aside", aside_json(&n->aside));
 }
 
 static void print_entities(const inspection *n)
@@ -297,7 +302,13 @@ static void print_inspection(const inspection *n, const char *store)
     if (r->set_aside) {
         printf("; %s that no server applies ('--export DIR' shows them, '--repair STORE' copies the rest)", number_text(r->set_aside, kbytes));
     }
-    printf("\n%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers", "lease",
+    printf("\n");
+    if (n->aside.records) {
+        printf("%-*s %s in all, in the store but no part of the world ('--export DIR' shows them):\n", NAMES_WIDTH, "set aside",
+               number_text(n->aside.records, kbytes));
+        aside_print(&n->aside, "           ");
+    }
+    printf("%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers", "lease",
            "ticks in the log", "kB");
     for (tl_server_number i = 1; i <= TL_SERVERS_MAX; i++) {
         if (r->servers[i].known) {
@@ -315,6 +326,7 @@ static bool inspect_once(inspection *n, const inspect_options *o)
 {
     char text[512];
     tl_store *store = NULL;
+    aside_free(&n->aside);
     memset(n, 0, sizeof *n);
     if (tl_store_open(o->store, false, true, &store, text, sizeof text) != TL_OK) {
         fprintf(stderr, "tramline: %s\n", text);
@@ -322,7 +334,10 @@ static bool inspect_once(inspection *n, const inspect_options *o)
     }
     tl_result result = store->ops->world(store, &n->world);
     result = result == TL_OK ? start(n) : result;
-    result = result == TL_OK ? store->ops->join(store, NULL) : result;
+    if (result == TL_OK) {
+        (void)aside_read(&n->aside, store, NULL);
+        result = store->ops->join(store, NULL);
+    }
     if (result == TL_OK) {
         load(n, store);
         tl_inspect_finish(n->inspect, &n->report);
@@ -360,25 +375,28 @@ static bool accept_loss(const inspect_options *o)
 // The copy, and what is left out of it.
 static int repair_store(inspection *n, const inspect_options *o)
 {
-    char text[512];
-    uint64_t dropped = 0;
+    static repair_result done; // large
     tl_result result = start(n);
-    if (result != TL_OK || tl_inspect_kinds_hash(n->inspect) == 0) {
+    bool known = result == TL_OK && tl_inspect_kinds_hash(n->inspect) != 0;
+    if (result != TL_OK || (!known && o->repaired)) {
         fprintf(stderr, "tramline: '%s' was made with kinds that this program does not know: what is unreadable cannot be told\n", o->store);
         tl_inspect_destroy(n->inspect);
         return EXIT_FAILED;
     }
-    bool done = repair(&(repair_def){o->store, o->repaired, o->exported}, n->inspect, &dropped, text, sizeof text);
+    bool whole = repair(&(repair_def){o->store, o->repaired, o->exported}, n->inspect, &done);
     tl_inspect_destroy(n->inspect);
-    if (!done) {
-        fprintf(stderr, "tramline: %s\n", text);
+    if (!whole) {
+        fprintf(stderr, "tramline: %s\n", done.text);
         return EXIT_FAILED;
     }
-    printf("%" PRIu64 " left out", dropped);
+    printf("%" PRIu64 " left out, %" PRIu64 " set aside before", done.dropped, done.aside);
     if (o->repaired) {
         printf("; '%s' has all the rest of '%s'", o->repaired, o->store);
     }
     printf("\n");
+    if (!known) {
+        printf("its kinds are not known here: of what was not set aside before, nothing could be checked\n");
+    }
     return EXIT_SOUND;
 }
 

@@ -1,5 +1,6 @@
 #include "repair.h"
 
+#include "aside.h"
 #include "clock.h"
 #include "stop.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SILENT_S_MAX = 120, WAIT_MS = 20, PATH_BYTES_MAX = 512 };
+enum { SILENT_S_MAX = 120, WAIT_MS = 20 };
 
 typedef struct repairing {
     const repair_def *def;
@@ -19,7 +20,7 @@ typedef struct repairing {
     tl_world_info world;
     tl_inspect *inspect;
     char names[TL_SERVERS_MAX + 1][TL_NAME_BYTES_MAX + 1];
-    uint64_t dropped;
+    uint64_t dropped, aside;
     char text[512];
 } repairing;
 
@@ -37,17 +38,7 @@ static bool fail(repairing *r, const char *format, ...)
 // What is left out goes into a file of its own, byte by byte.
 static bool export_bytes(repairing *r, const char *name, const tl_store_event *event)
 {
-    char path[PATH_BYTES_MAX];
-    if (!r->def->export_folder) {
-        return true;
-    }
-    snprintf(path, sizeof path, "%s/%s", r->def->export_folder, name);
-    FILE *file = fopen(path, "wbx");
-    bool written = file && fwrite(event->data, 1, event->size, file) == event->size;
-    if (file) {
-        written = fclose(file) == 0 && written;
-    }
-    return written || fail(r, "'%s' cannot be written: %s", path, strerror(errno));
+    return !r->def->export_folder || aside_write_file(r->def->export_folder, name, event, r->text, sizeof r->text);
 }
 
 static bool leave_out(repairing *r, const tl_store_event *event)
@@ -112,6 +103,18 @@ static bool transfer(repairing *r)
     return true;
 }
 
+// What servers have set aside before is no part of the world any more: it goes into files, but not into the copy.
+static bool show_aside(repairing *r)
+{
+    aside_list list = {0};
+    bool read = aside_read(&list, r->from, r->def->export_folder);
+    aside_print(&list, r->def->export_folder ? "set aside before, exported: " : "set aside before, not in the copy: ");
+    r->aside = list.records;
+    snprintf(r->text, sizeof r->text, "%s", list.text);
+    aside_free(&list);
+    return read;
+}
+
 static bool open_stores(repairing *r)
 {
     char text[512];
@@ -125,6 +128,9 @@ static bool open_stores(repairing *r)
     if (result != TL_OK) {
         return fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
     }
+    if (!show_aside(r)) {
+        return false;
+    }
     if (r->def->to && tl_store_open(r->def->to, true, false, &r->to, text, sizeof text) != TL_OK) {
         return fail(r, "%s", text);
     }
@@ -136,7 +142,7 @@ static bool open_stores(repairing *r)
     return result == TL_OK || fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
 }
 
-bool repair(const repair_def *def, tl_inspect *inspect, uint64_t *dropped, char *text, size_t text_bytes)
+bool repair(const repair_def *def, tl_inspect *inspect, repair_result *out)
 {
     static repairing r; // large
     memset(&r, 0, sizeof r);
@@ -149,7 +155,7 @@ bool repair(const repair_def *def, tl_inspect *inspect, uint64_t *dropped, char 
     if (r.to) {
         r.to->ops->close(r.to, false);
     }
-    *dropped = r.dropped;
-    snprintf(text, text_bytes, "%s", r.text);
+    *out = (repair_result){.dropped = r.dropped, .aside = r.aside};
+    snprintf(out->text, sizeof out->text, "%s", r.text);
     return done;
 }

@@ -10,7 +10,13 @@ typedef struct repair_def {
     const char *export_folder; // NULL: nothing is exported; made if missing
 } repair_def;
 
-// `inspect` is fresh, and made with the world's kinds. False: `text` says why.
-bool repair(const repair_def *def, tl_inspect *inspect, uint64_t *dropped, char *text, size_t text_bytes);
+typedef struct repair_result {
+    uint64_t dropped; // records and checkpoints that cannot be read, and are left out
+    uint64_t aside;   // records that servers had set aside before
+    char text[512];   // why it did not work out
+} repair_result;
+
+// `inspect` is fresh, and made with the world's kinds (to export what was set aside before it may be without). False: text says why.
+bool repair(const repair_def *def, tl_inspect *inspect, repair_result *out);
 
 #endif

@@ -150,7 +150,7 @@ TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
     commit_rubbish(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
     check_says("left out: server rogue's record of tick 5 in epoch 1, 6 bytes");
-    check_says("1 left out");
+    check_says("1 left out, 0 set aside before");
     snprintf(path, sizeof path, "%s/aside/rogue.epoch-1.tick-5.record", folder);
     FILE *file = fopen(path, "rb");
     unsigned char bytes[16];
@@ -164,6 +164,65 @@ TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1); // nothing was written there
     CHECK_EQUAL(program_run(output, "inspect %s/s --repair %s/t", folder, folder), 1);
     check_says("holds a world already");
+    folder_remove(folder);
+}
+
+// What another server sets aside of it.
+static void set_rubbish_aside(const char *folder)
+{
+    char path[2 * PROGRAM_PATH_BYTES], text[256];
+    snprintf(path, sizeof path, "%s/s", folder);
+    tl_store *store;
+    tl_store_event event = {.type = TL_STORE_FAILED};
+    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->join(store, "judge"), TL_OK);
+    bool asked = false;
+    for (double until_s = now_s() + 20; event.type != TL_STORE_FENCED || event.tick != -1;) {
+        CHECK(now_s() < until_s);
+        if (store->ops->poll(store, &event) == TL_AGAIN) {
+            sleep_s(0.001);
+        } else if (event.type == TL_STORE_LOADED && !asked) {
+            CHECK_EQUAL(store->ops->quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
+            asked = true;
+        }
+    }
+    store->ops->close(store, true);
+}
+
+TEST(what_was_set_aside_is_listed_and_exported)
+{
+    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    fill(folder);
+    json_t *shown = inspected(folder, 0);
+    CHECK_EQUAL(json_array_size(json_object_get(shown, "aside")), 0);
+    json_decref(shown);
+    commit_rubbish(folder);
+    set_rubbish_aside(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 0); // it is no part of the world
+    check_says("set aside  1 in all");
+    check_says("1 record of server rogue in epoch 1, ticks 5 to 5, 6 bytes");
+    check_says("sound");
+    shown = inspected(folder, 0);
+    const json_t *entry = json_array_get(json_object_get(shown, "aside"), 0);
+    CHECK_EQUAL(number_of(entry, "server"), 2);
+    CHECK_EQUAL(number_of(entry, "epoch"), 1);
+    CHECK_EQUAL(number_of(entry, "first_tick"), DAMAGED_TICK);
+    CHECK_EQUAL(number_of(entry, "records"), 1);
+    CHECK_EQUAL(number_of(entry, "bytes"), 6);
+    CHECK_EQUAL(number_of(entry, "damaged"), 0);
+    json_decref(shown);
+    CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
+    check_says("set aside before, exported: 1 record of server rogue");
+    check_says("0 left out, 1 set aside before");
+    snprintf(path, sizeof path, "%s/aside/rogue.epoch-1.tick-5.aside", folder);
+    FILE *file = fopen(path, "rb");
+    unsigned char bytes[16];
+    CHECK(file);
+    CHECK_EQUAL(fread(bytes, 1, sizeof bytes, file), 6);
+    CHECK(bytes[0] == 1 && bytes[2] == 200);
+    fclose(file);
+    CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
+    CHECK(!strstr(output, "set aside"));
     folder_remove(folder);
 }
 
@@ -207,5 +266,6 @@ int main(void)
     RUN(groups_are_their_heirs);
     RUN(a_malformed_record_is_told_with_server_and_tick);
     RUN(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read);
+    RUN(what_was_set_aside_is_listed_and_exported);
     RUN(a_changed_byte_is_told_with_server_and_tick);
 }
