@@ -118,6 +118,9 @@ typedef struct tl_server_stats {
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     uint64_t work_slots, work_waits; // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
+    uint32_t groups_unread;     // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew
+    uint64_t checkpoints_unread;  // met while loading: set aside
+    uint64_t checkpoints_refused; // own, that could not be read back: not stored, the log stays
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all

@@ -46,7 +46,7 @@ static bool leave_out(repairing *r, const tl_store_event *event)
     char name[160];
     if (event->type == TL_STORE_CHECKPOINT) {
         snprintf(name, sizeof name, "group-%" PRIx64 ".tick-%" PRId64 ".checkpoint", event->group, event->tick);
-        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64 ", %zu bytes: of its entities only what the logs say is kept\n",
+        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64 ", %zu bytes: of what was in it only what the logs say later is kept\n",
                event->group, event->tick, event->size);
     } else {
         snprintf(name, sizeof name, "%s.epoch-%u.tick-%" PRId64 ".record", r->names[event->server], event->epoch, event->tick);
@@ -71,7 +71,13 @@ static bool take(repairing *r, tl_store_event *event)
     }
     tl_inspect_event(r->inspect, event);
     if (tl_inspect_sets_aside(r->inspect)) {
-        return leave_out(r, event);
+        if (!leave_out(r, event)) {
+            return false;
+        }
+        event->size = tl_inspect_stand_in(r->inspect, &event->data);
+        if (event->type != TL_STORE_CHECKPOINT || event->size == 0) {
+            return true;
+        }
     }
     event->tick = tl_inspect_last_tick(r->inspect);
     return !r->to || r->to->ops->restore(r->to, &r->world, event, text, sizeof text) == TL_OK ||

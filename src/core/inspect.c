@@ -2,7 +2,7 @@
 // epochs, which make groups another's.
 #include "tramline/inspect.h"
 
-#include "record.h"
+#include "unread.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,6 +29,8 @@ struct tl_inspect {
     unreadable bad[TL_SERVERS_MAX + 1];
     int64_t applied_tick[TL_SERVERS_MAX + 1]; // the last that was
     bool sets_aside;   // the last event
+    unsigned char stand_in[TL_STAND_IN_BYTES_MAX]; // for the last event, a checkpoint
+    size_t stand_in_bytes;
     int64_t last_tick; // the same
     tl_inspect_report report; // so far; what is counted at the end is 0 until then
 };
@@ -173,9 +175,14 @@ static void on_checkpoint(tl_inspect *n, const tl_store_event *event)
     n->mirror.tick = event->tick;
     tl_result result = apply_checkpoint(&n->mirror, event);
     tl_mirror_settle(&n->mirror);
-    n->sets_aside = result == TL_ERR_MALFORMED || result == TL_ERR_VERSION;
+    n->sets_aside = result == TL_ERR_MALFORMED;
+    if (n->sets_aside) {
+        n->stand_in_bytes = tl_unread_stand_in(event->group, event->tick, event->data, event->size, n->stand_in);
+        (void)tl_unread_take(&n->mirror, event->group, event->tick, event->data, event->size);
+    }
     if (result != TL_OK) fault(n, 0, event->tick, "the checkpoint of group %" PRIx64 " as of tick %" PRId64 " %s", event->group, event->tick,
-                               n->sets_aside ? "cannot be read, and no server starts with it; 'tramline inspect --repair' makes a copy without" : why(result));
+                               n->sets_aside ? "cannot be read: servers go on without it, and it is told anew by one that has the group whole; if none has, "
+                                               "'tramline inspect --repair' makes a copy without" : why(result));
 }
 
 static void count_record(tl_inspect *n, const tl_store_event *event)
@@ -231,6 +238,7 @@ static void on_record(tl_inspect *n, const tl_store_event *event)
 void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
 {
     n->sets_aside = false;
+    n->stand_in_bytes = 0;
     n->last_tick = event->tick;
     if (n->report.complete) return;
     bool of_server = event->type == TL_STORE_SERVER || event->type == TL_STORE_RECORD || event->type == TL_STORE_FENCED;
@@ -254,6 +262,12 @@ bool tl_inspect_sets_aside(const tl_inspect *n)
     return n->sets_aside;
 }
 
+size_t tl_inspect_stand_in(const tl_inspect *n, const void **out)
+{
+    *out = n->stand_in;
+    return n->stand_in_bytes;
+}
+
 int64_t tl_inspect_last_tick(const tl_inspect *n)
 {
     return n->last_tick;
@@ -270,7 +284,7 @@ static void count_group(tl_inspect *n, const tl_group *group)
     owner->entities += (uint32_t)group->entity_count;
     r->groups++;
     r->groups_without_heir += owner->ended && owner->heir == 0;
-    if (!known) fault(n, group->owner, group->changed_tick, "group %" PRIx64 " belongs to server %u, which the store does not know", group->id, group->owner);
+    if (!known && !group->lack_unread) fault(n, group->owner, group->changed_tick, "group %" PRIx64 " belongs to server %u, which the store does not know", group->id, group->owner);
 }
 
 static void count_entities(tl_inspect *n)

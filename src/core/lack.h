@@ -18,7 +18,7 @@ void tl_lack_forget_group(tl_mirror *m, int32_t group);
 // A group of which something is lacking must not be checkpointed, and is given to a server that has it whole.
 static inline bool tl_lack_any(const tl_group *group)
 {
-    return group->lack_count || group->lack_unlisted;
+    return group->lack_count || group->lack_unlisted || group->lack_unread;
 }
 
 #endif

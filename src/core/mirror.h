@@ -48,6 +48,7 @@ typedef struct tl_group {
     bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
+    bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
     bool kept;                  // the owner's: not given away to even out
     // of a group of what a client owns
     tl_identity identity;       // whose it is

@@ -244,6 +244,8 @@ static void read_group(op_reader *o)
     }
     if (passed_over(o, group)) return;
     o->m->groups[group].live = true;
+    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
+    if (!o->loading) o->m->groups[group].lack_unread = false;
     o->m->groups[group].owner = owner;
     o->m->groups[group].changed_tick = o->store_tick;
 }
@@ -607,16 +609,18 @@ int tl_record_needs(const void *data, size_t size, tl_need *needs, int max)
     return count;
 }
 
-bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size)
+tl_result tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size)
 {
     const tl_group *g = &m->groups[group];
     tl_record_writer r;
     tl_record_begin(&r, m->kinds, tick, data, capacity);
+    tl_record_mark mark = tl_record_here(&r);
     tl_record_group(&r, g->id, g->owner);
     if (g->identity.size || g->vanished_tick >= 0) tl_record_group_client(&r, g);
     for (int32_t i = g->entity_first; i != TL_NONE; i = m->entities[i].group_next) tl_record_create(&r, &m->entities[i], g->id, m->entities[i].carrier_id, m->entities[i].state);
+    tl_result result = tl_record_check(&r, mark);
     *size = r.w.size;
-    return !r.w.bad;
+    return result;
 }
 
 // Entities that were deleted in a part of the log that is cut.

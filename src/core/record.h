@@ -113,8 +113,9 @@ void tl_record_clock_write(tl_record_writer *r, const tl_clock_report *report);
 // Whether the record has a report.
 bool tl_record_clock_read(const void *data, size_t size, tl_clock_report *out);
 
-// A group's checkpoint as a record. False if it did not fit.
-bool tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size);
+// A group's checkpoint as a record, read back as whoever loads it will: TL_ERR_FULL, it did not fit; TL_ERR_MALFORMED, it
+// could not be read.
+tl_result tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size);
 // Applies it: what the group held before is replaced, unless that was as new. While loading only.
 tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size);
 

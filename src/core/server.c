@@ -313,6 +313,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.work_slots = s->pyramid.work_count;
     stats.entities_lacking = s->mirror.lack_map.count;
     stats.groups_lacking = s->mirror.groups_lacking;
+    stats.groups_unread = tl_room_unread_count(s);
     stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         stats.groups += s->mirror.groups[g].used && s->mirror.groups[g].live;

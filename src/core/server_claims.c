@@ -20,10 +20,10 @@ bool tl_claims_is_group(tl_group_id id)
     return id & CLIENT_GROUP_BIT && id >> 48 != 65534;
 }
 
-// Of what some client owns, be it nobody who could come back.
+// Of what some client owns, be it nobody who could come back. Of one whose checkpoint cannot be read it is not known whose it is.
 static bool is_client_group(const tl_group *group)
 {
-    if (!group->used || !tl_claims_is_group(group->id)) return false;
+    if (!group->used || !tl_claims_is_group(group->id) || group->lack_unread) return false;
     tl_identity nobodys = tl_identity_nobodys();
     return !tl_identity_equal(&group->identity, &nobodys);
 }

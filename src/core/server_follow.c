@@ -106,10 +106,11 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
     } else {
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
     }
+    if (result == TL_ERR_MALFORMED) result = tl_room_unread(s, event);
     settle_loaded(s);
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
-    else if (result != TL_OK)
-        tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx cannot be read; restore the store from a copy, or see what 'tramline inspect --repair' would lose", (unsigned long long)event->group);
+    if (result == TL_ERR_VERSION)
+        tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is of another version; bring all servers to the same release", (unsigned long long)event->group);
 }
 
 // A record that world ticks can be kept waiting for. Who lags is not waited for, and so, if its records come only a little

@@ -48,6 +48,8 @@ typedef struct tl_followed_record { // of another server, waiting to be applied
     unsigned char data[];
 } tl_followed_record;
 
+enum { TL_RETOLD_MAX = 64 }; // at once; the others are asked for again
+
 typedef struct tl_peer_server {
     bool known, lagging, leaving;
     bool ended;                    // fenced, and not back
@@ -218,6 +220,9 @@ struct tl_server {
     int64_t last_claim;
     bool claims_unsent;      // some group has one to be recorded
     int64_t said_lack_tick;  // -1: not yet
+    int32_t lack_asked;      // the group that was asked for last
+    tl_group_id retold[TL_RETOLD_MAX]; // own groups that are being told anew
+    uint32_t retold_count;
     tl_created *created;
     uint32_t created_count, created_swept;
     tl_map created_map, creator_map; // to the place in `created`; to how many it has there
@@ -294,8 +299,11 @@ tl_result tl_carriers_hold(tl_server *s, int32_t index);
 // server_room.c
 uint32_t tl_room_left(const tl_server *s); // places for entities
 bool tl_room_lacks(const tl_server *s);
+uint32_t tl_room_unread_count(const tl_server *s); // groups that are incomplete because of their checkpoints
 bool tl_room_degraded(const tl_server *s, tl_server_number number); // another server lacks something: it is given nothing
 void tl_room_tick(tl_server *s);
+tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint); // it cannot be read; TL_ERR_FULL as with others
+bool tl_room_record(tl_server *s, tl_record_writer *r); // what follows what was told anew; whether all of it is in the record
 void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size);
 
 // server_created.c

@@ -453,7 +453,11 @@ static bool checkpoint(tl_server *s, tl_group_id id)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
     size_t size = 0;
-    if (group != TL_NONE && !tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size)) return true; // too large: the log stays
+    tl_result result = TL_OK;
+    if (group != TL_NONE) result = tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size);
+    if (result == TL_ERR_MALFORMED && s->stats.checkpoints_refused++ == 0)
+        tl_server_say(s, "the checkpoint of group %llx cannot be read back: it is not stored, and the log stays", (unsigned long long)id);
+    if (result != TL_OK) return true; // too large, or not to be read: the log stays
     if (!tl_hold_checkpoint(s, id, s->record, size)) return false;
     if (group != TL_NONE) s->mirror.groups[group].checkpoint_tick = s->mirror.tick;
     return true;

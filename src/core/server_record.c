@@ -178,7 +178,7 @@ static void record_all(tl_server *s, tl_record_writer *r)
     tl_time_report(s, r);
     record_posts(s, r);
     if (s->state == TL_SERVER_LEAVING) tl_record_leaving(r);
-    bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r);
+    bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r) && tl_room_record(s, r);
     all = record_deletions(s, r) && all;
     all = all && record_groups_deleted(s, r) && record_gives(s, r);
     s->stats.records_split += !all;

@@ -92,7 +92,7 @@ static void gather_record(void)
     CHECK_EQUAL(tl_record_apply(&mirror, 1, 1000, data, r.w.size, false, NULL), TL_OK);
     tl_mirror_resolve(&mirror);
     size_t size;
-    CHECK(tl_checkpoint_write(&mirror, tl_mirror_find_group(&mirror, 0x1000000000001), 1000, data, sizeof data, &size));
+    CHECK_EQUAL(tl_checkpoint_write(&mirror, tl_mirror_find_group(&mirror, 0x1000000000001), 1000, data, sizeof data, &size), TL_OK);
     keep(CHECKPOINT, data, size);
 }
 

@@ -150,6 +150,49 @@ TEST(faults_are_told_with_server_and_tick)
     CHECK_EQUAL(report.faults, 2);
     CHECK(report.fault_server == 1 && report.fault_tick == 11);
     CHECK(strstr(report.fault_text, "server server-1 (1): the record of tick 11 cannot be read"));
+    CHECK_EQUAL(report.entities, 0); // what the newer checkpoint had is not known
+    CHECK_EQUAL(report.groups, 1);
+}
+
+// In the place of a checkpoint that cannot be read: its group, and what the log says after it.
+TEST(an_unreadable_checkpoint_has_a_stand_in)
+{
+    const void *stand_in;
+    unsigned char kept[64];
+    tl_inspect *n = with_a_group();
+    begin(12);
+    tl_record_group(&writer, 7, 1);
+    data[writer.w.size++] = 200;
+    const tl_store_event checkpoint = {.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size};
+    tl_inspect_event(n, &checkpoint);
+    CHECK(tl_inspect_sets_aside(n));
+    size_t size = tl_inspect_stand_in(n, &stand_in);
+    CHECK(size > 0 && size < sizeof kept);
+    memcpy(kept, stand_in, size);
+    finish(n);
+    CHECK_EQUAL(report.faults, 1);
+    CHECK_EQUAL(report.servers[1].groups, 1);
+    n = with_a_group();
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = kept, .size = size});
+    CHECK(!tl_inspect_sets_aside(n));
+    CHECK_EQUAL(tl_inspect_stand_in(n, &stand_in), 0);
+    finish(n);
+    CHECK_EQUAL(report.faults, 0);
+    CHECK_EQUAL(report.groups, 1);
+    CHECK_EQUAL(report.entities, 0);
+}
+
+// Of another version it is neither left out nor taken: a newer release reads it.
+TEST(a_checkpoint_of_another_version_stays)
+{
+    tl_inspect *n = with_a_group();
+    begin(12);
+    data[0]++;
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size});
+    CHECK(!tl_inspect_sets_aside(n));
+    finish(n);
+    CHECK_EQUAL(report.faults, 1);
+    CHECK(strstr(report.fault_text, "is of another version"));
     CHECK_EQUAL(report.entities, 3);
 }
 
@@ -216,6 +259,8 @@ int main(void)
     RUN(groups_wait_for_an_heir_until_there_is_one);
     RUN(a_gift_to_one_that_has_ended_is_its_heirs);
     RUN(faults_are_told_with_server_and_tick);
+    RUN(an_unreadable_checkpoint_has_a_stand_in);
+    RUN(a_checkpoint_of_another_version_stays);
     RUN(what_follows_an_unreadable_record_in_its_epoch_is_set_aside);
     RUN(records_out_of_order_or_after_their_epoch_are_faults);
     RUN(an_unknown_owner_is_a_fault);

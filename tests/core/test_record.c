@@ -267,7 +267,7 @@ TEST(a_full_mirror_says_so)
 static size_t checkpoint(const world *w, tl_group_id group, unsigned char *out, size_t capacity)
 {
     size_t size;
-    CHECK(tl_checkpoint_write(&w->mirror, tl_mirror_find_group(&w->mirror, group), w->tick, out, capacity, &size));
+    CHECK_EQUAL(tl_checkpoint_write(&w->mirror, tl_mirror_find_group(&w->mirror, group), w->tick, out, capacity, &size), TL_OK);
     return size;
 }
 
@@ -328,7 +328,7 @@ TEST(a_checkpoint_round_trips)
     for (int i = 0; i < 40; i++) world_step(a);
     for (int g = 0; g < WORLD_GROUPS; g++) {
         size_t size = checkpoint(a, group_id(g), data, sizeof data), tight;
-        CHECK(!tl_checkpoint_write(&a->mirror, tl_mirror_find_group(&a->mirror, group_id(g)), a->tick, data, size - 1, &tight));
+        CHECK_EQUAL(tl_checkpoint_write(&a->mirror, tl_mirror_find_group(&a->mirror, group_id(g)), a->tick, data, size - 1, &tight), TL_ERR_FULL);
         checkpoint(a, group_id(g), data, sizeof data);
         b->mirror.tick = a->tick;
         CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(g), a->tick, data, size), TL_OK);
