@@ -63,8 +63,8 @@ TL_API uint64_t tl_inspect_kinds_hash(const tl_inspect *inspect);
 // What is wrong with an event is counted as a fault, and the event changes nothing.
 TL_API void tl_inspect_event(tl_inspect *inspect, const tl_store_event *event);
 // Whether the event that was taken in last is one that servers leave out: a record that cannot be read, one that follows such
-// a one in its epoch, or a checkpoint that cannot be read. An end of such an epoch: the last tick that servers take for its
-// own; else the event's own tick.
+// a one in its epoch, or a checkpoint that cannot be read. An end of such an epoch, and
+// the beginning of the next: the last tick that servers take for its own; else the event's own tick.
 TL_API bool tl_inspect_sets_aside(const tl_inspect *inspect);
 TL_API int64_t tl_inspect_last_tick(const tl_inspect *inspect);
 // If that was a checkpoint: what can be stored in its place, so that its group still exists, with what the logs say after it.

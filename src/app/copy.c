@@ -237,6 +237,7 @@ static bool open_both(copying *c)
     if (result != TL_OK) {
         return fail(c, "'%s' holds no world that can be copied: %s", o->from, tl_result_text(result));
     }
+    c->world.format = TL_STORE_FORMAT; // of the copy: a former one is converted
     if (tl_store_open(o->to, true, false, &c->to, text, sizeof text) != TL_OK) {
         return fail(c, "%s", text);
     }

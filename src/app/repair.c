@@ -134,6 +134,7 @@ static bool open_stores(repairing *r)
     if (result != TL_OK) {
         return fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
     }
+    r->world.format = TL_STORE_FORMAT; // of the copy: a former one is converted
     if (!show_aside(r)) {
         return false;
     }

@@ -19,6 +19,7 @@ typedef struct end_of_epoch {
 typedef struct unreadable { // the last epoch with a record that cannot be read
     uint32_t epoch;
     int64_t last_tick; // that servers take for that epoch's
+    bool open;         // no record of that server was applied since: that is where its log ends so far
 } unreadable;
 
 struct tl_inspect {
@@ -27,7 +28,7 @@ struct tl_inspect {
     tl_mirror mirror;
     end_of_epoch ends[TL_SERVERS_MAX + 1];
     unreadable bad[TL_SERVERS_MAX + 1];
-    int64_t applied_tick[TL_SERVERS_MAX + 1]; // the last that was
+    int64_t applied_tick[TL_SERVERS_MAX + 1]; // the last that was, or at which an epoch began
     bool sets_aside;   // the last event
     unsigned char stand_in[TL_STAND_IN_BYTES_MAX]; // for the last event, a checkpoint
     size_t stand_in_bytes;
@@ -111,6 +112,8 @@ static void on_server(tl_inspect *n, const tl_store_event *event)
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
     if (event->epoch > end->epoch + 1) end->epoch = event->epoch - 1; // that was told, or is cut
+    if (n->bad[event->server].open) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    n->applied_tick[event->server] = tl_max_i64(n->applied_tick[event->server], n->last_tick);
     s->known = true;
     s->epoch = event->epoch;
     s->tick = tl_max_i64(s->tick, event->tick);
@@ -136,7 +139,7 @@ static void on_fenced(tl_inspect *n, const tl_store_event *event)
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
     s->tick = event->tick;
-    if (n->bad[event->server].epoch == event->epoch) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    if (n->bad[event->server].open) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
     if (event->epoch >= end->epoch) {
         uint32_t heir_epoch = event->heir <= TL_SERVERS_MAX ? n->ends[event->heir].epoch + 1 : 0;
         *end = (end_of_epoch){.epoch = event->epoch, .heir = event->heir, .heir_epoch = heir_epoch};
@@ -226,10 +229,11 @@ static void on_record(tl_inspect *n, const tl_store_event *event)
     tl_result result = tl_record_apply(&n->mirror, event->server, event->tick, event->data, event->size, true, &events);
     tl_mirror_settle(&n->mirror);
     if (result == TL_ERR_MALFORMED) {
-        n->bad[event->server] = (unreadable){event->epoch, n->applied_tick[event->server]};
+        n->bad[event->server] = (unreadable){event->epoch, n->applied_tick[event->server], true};
         set_aside(n);
     } else {
         n->applied_tick[event->server] = event->tick;
+        n->bad[event->server].open = false;
     }
     if (result != TL_OK)
         fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " %s", s->name, event->server, event->tick, why(result));

@@ -41,8 +41,8 @@ typedef struct tl_fault {
 
 // With the format that was found, and this one.
 #define TL_STORE_FORMAT_TEXT                                                                                           \
-    "stored in format %lld, this program reads and writes format %d; use the release that made it, or make a new world "  \
-    "in another place: formats are not converted"
+    "stored in format %lld, this program writes format %d; use the release that made it, or convert a copy: 'tramline "     \
+    "inspect DIR --repair NEW' (not a directory: that release's 'tramline copy STORE DIR' before)"
 #define TL_CREATE_READ_ONLY_TEXT "cannot be both created and opened for reading only; set one of create and read_only"
 
 // "place: text", of a long place only the end; returns the result.

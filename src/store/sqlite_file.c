@@ -303,12 +303,13 @@ static tl_result check_identity(tl_sqlite_file *file, tl_fault *fault)
                             "an SQLite file, but not this part of a Tramline store; check the path");
     }
     bool ours = found.ours == count_tables(file->schema->sql);
-    if (ours && found.version != TL_STORE_FORMAT) {
+    int format = file->schema->format ? file->schema->format : TL_STORE_FORMAT;
+    if (ours && found.version != format) {
         return tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
                             "its header names another format than its tables have; stop all servers and restore it from a copy");
     }
-    if (found.version != TL_STORE_FORMAT) {
-        char text[200];
+    if (found.version != format) {
+        char text[256];
         snprintf(text, sizeof(text), TL_STORE_FORMAT_TEXT, (long long)found.version, TL_STORE_FORMAT);
         return tl_fault_set(fault, TL_ERR_VERSION, file->path, text);
     }

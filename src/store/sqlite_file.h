@@ -19,6 +19,7 @@ typedef struct tl_sqlite_file tl_sqlite_file;
 
 typedef struct tl_sqlite_schema {
     int application_id;
+    int format; // that it is of; 0: TL_STORE_FORMAT
     int page_bytes;
     int checkpoint_pages; // WAL frames after which they are moved into the file
     const char *vfs;      // NULL: a file's; else mvsqlite's, and a path is a namespace's name

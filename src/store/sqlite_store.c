@@ -1,5 +1,7 @@
 #include "sqlite_store.h"
 
+#include "sqlite_former.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -276,6 +278,10 @@ static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *
     }
     snprintf(store->directory, sizeof(store->directory), "%s", def->directory);
     result = open_world(store, fault);
+    if (result == TL_ERR_VERSION && def->read_only) {
+        destroy_store(store);
+        return tl_sqlite_former_open(def->directory, out, fault);
+    }
     if (result == TL_OK) {
         result = tl_sqlite_restore_check_whole(&store->world, fault);
     }

@@ -167,6 +167,45 @@ TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
     folder_remove(folder);
 }
 
+// Its author comes back, twice: nothing in between, and then a record that can be read.
+static void come_back(const char *folder)
+{
+    static const unsigned char nothing[] = {1, 2 * (DAMAGED_TICK + 4)};
+    char path[2 * PROGRAM_PATH_BYTES], text[256];
+    snprintf(path, sizeof path, "%s/s", folder);
+    for (int round = 0; round < 2; round++) {
+        tl_store *store;
+        tl_store_event event = {.type = TL_STORE_FAILED};
+        CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
+        CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
+        for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
+            CHECK(now_s() < until_s);
+            if (store->ops->poll(store, &event) == TL_AGAIN) {
+                sleep_s(0.001);
+            }
+        }
+        if (round == 1) {
+            CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK + 4, nothing, sizeof nothing, 1), TL_OK);
+            CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
+        }
+        store->ops->close(store, round == 1);
+    }
+}
+
+TEST(a_repaired_copy_has_what_its_author_committed_after_it_came_back)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    commit_rubbish(folder);
+    come_back(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s --repair %s/t", folder, folder), 0);
+    check_says("1 left out, 0 set aside before");
+    CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
+    check_says("sound");
+    check_says("rogue                3           9  left");
+    folder_remove(folder);
+}
+
 // What another server sets aside of it.
 static void set_rubbish_aside(const char *folder)
 {
@@ -266,6 +305,7 @@ int main(void)
     RUN(groups_are_their_heirs);
     RUN(a_malformed_record_is_told_with_server_and_tick);
     RUN(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read);
+    RUN(a_repaired_copy_has_what_its_author_committed_after_it_came_back);
     RUN(what_was_set_aside_is_listed_and_exported);
     RUN(a_changed_byte_is_told_with_server_and_tick);
 }

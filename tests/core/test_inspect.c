@@ -211,6 +211,18 @@ TEST(what_follows_an_unreadable_record_in_its_epoch_is_set_aside)
     tell_end(n, 1, 1, 12, 2);
     CHECK(!tl_inspect_sets_aside(n));
     CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    // It came back, twice, and no record was committed in between: all of that was where its log ends now.
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 2, .tick = 12, .name = "server-1"});
+    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    tell_end(n, 1, 2, 12, 1);
+    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 3, .tick = 12, .name = "server-1"});
+    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    begin(13);
+    commit(n, 1, 3);
+    CHECK(!tl_inspect_sets_aside(n));
+    tell_end(n, 1, 3, 13, 2);
+    CHECK_EQUAL(tl_inspect_last_tick(n), 13);
     finish(n);
     CHECK_EQUAL(report.set_aside, 2);
     CHECK_EQUAL(report.fault_tick, 11);
