@@ -292,6 +292,10 @@ static void print_inspection(const inspection *n, const char *store)
     double tick_now = (double)(clock_world_us() - n->world.created_us) * 1e-6 * n->world.tick_hz;
     printf("%-*s %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", NAMES_WIDTH, "world", n->world.scenario,
            n->world.seed, n->world.tick_hz, tick_now);
+    if (n->world.format != TL_STORE_FORMAT) {
+        printf("%-*s format %u, of an earlier release: servers of this one run on a copy ('--repair NEW' makes it)\n", NAMES_WIDTH, "",
+               n->world.format);
+    }
     print_entities(n);
     print_groups(r);
     printf("%-*s %s records, %s kB", NAMES_WIDTH, "log", number_text(r->log_records, records),
