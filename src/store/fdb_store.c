@@ -60,9 +60,7 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         return tl_fdb_damaged(worker, "what the world is", fault);
     }
     if (q->exists && found.format != TL_STORE_FORMAT) {
-        char text[256];
-        snprintf(text, sizeof(text), TL_STORE_FORMAT_TEXT, (long long)found.format, TL_STORE_FORMAT);
-        tl_fault_set(fault, TL_ERR_VERSION, worker->place, text);
+        tl_fault_format(fault, worker->place, found.format);
         return TL_FDB_FAULT;
     }
     if (q->exists && !q->create) {

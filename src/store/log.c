@@ -11,6 +11,17 @@ tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, con
     return result;
 }
 
+tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format)
+{
+    char text[200];
+    snprintf(text, sizeof(text), "stored in format %lld, this program writes format %d; use the release that made it%s",
+             (long long)format, TL_STORE_FORMAT,
+             format != TL_STORE_FORMAT_FORMER ? ""
+                                              : ", or convert a copy: 'tramline inspect DIR --repair NEW' (of a database: that "
+                                                "release's 'tramline copy STORE DIR' first)");
+    return tl_fault_set(fault, TL_ERR_VERSION, place, text);
+}
+
 tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes)
 {
     if (text && text_bytes > 0) {

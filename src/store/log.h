@@ -39,10 +39,9 @@ typedef struct tl_fault {
     char text[256];
 } tl_fault;
 
-// With the format that was found, and this one.
-#define TL_STORE_FORMAT_TEXT                                                                                           \
-    "stored in format %lld, this program writes format %d; use the release that made it, or convert a copy: 'tramline "     \
-    "inspect DIR --repair NEW' (not a directory: that release's 'tramline copy STORE DIR' before)"
+enum { TL_STORE_FORMAT_FORMER = 1 }; // of the release before: a directory of it can be read and copied (sqlite_former.h)
+// Another format than ours was found: what to do. TL_ERR_VERSION.
+tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format);
 #define TL_CREATE_READ_ONLY_TEXT "cannot be both created and opened for reading only; set one of create and read_only"
 
 // "place: text", of a long place only the end; returns the result.

@@ -309,9 +309,7 @@ static tl_result check_identity(tl_sqlite_file *file, tl_fault *fault)
                             "its header names another format than its tables have; stop all servers and restore it from a copy");
     }
     if (found.version != format) {
-        char text[256];
-        snprintf(text, sizeof(text), TL_STORE_FORMAT_TEXT, (long long)found.version, TL_STORE_FORMAT);
-        return tl_fault_set(fault, TL_ERR_VERSION, file->path, text);
+        return tl_fault_format(fault, file->path, found.version);
     }
     return ours ? TL_OK
                 : tl_fault_set(fault, TL_ERR_CORRUPT, file->path,

@@ -6,11 +6,9 @@
 
 #include <string.h>
 
-enum { FORMAT = 1 };
-
 static const tl_sqlite_schema world_schema = {
     .application_id = 0x54524d57, // "TRMW"
-    .format = FORMAT,
+    .format = TL_STORE_FORMAT_FORMER,
     .sql = "CREATE TABLE world("
            "  one INTEGER PRIMARY KEY CHECK (one = 1),"
            "  format INTEGER NOT NULL,"
@@ -34,7 +32,7 @@ static const tl_sqlite_schema world_schema = {
 
 static const tl_sqlite_schema log_schema = {
     .application_id = 0x54524d4c, // "TRML"
-    .format = FORMAT,
+    .format = TL_STORE_FORMAT_FORMER,
     .sql = "CREATE TABLE head("
            "  one INTEGER PRIMARY KEY CHECK (one = 1),"
            "  world_us INTEGER NOT NULL,"
@@ -411,10 +409,10 @@ static tl_result read_info(former_store *store, tl_fault *fault)
                             .created_us = (uint64_t)sqlite3_column_int64(row, 2),
                             .kinds_hash = (uint64_t)sqlite3_column_int64(row, 3),
                             .seed = (uint64_t)sqlite3_column_int64(row, 4)};
-    bool sound = sqlite3_column_int64(row, 0) == FORMAT && sqlite3_column_bytes(row, 5) < (int)sizeof(info->scenario);
+    bool sound = sqlite3_column_int64(row, 0) == TL_STORE_FORMAT_FORMER && sqlite3_column_bytes(row, 5) < (int)sizeof(info->scenario);
     snprintf(info->scenario, sizeof(info->scenario), "%s", (const char *)sqlite3_column_text(row, 5));
     sound = sound && tl_world_info_check(info) == TL_OK;
-    info->format = FORMAT;
+    info->format = TL_STORE_FORMAT_FORMER;
     sqlite3_reset(row);
     return sound ? TL_OK : damaged(&store->world, "world", 1, fault);
 }

@@ -164,7 +164,8 @@ TEST(an_older_format_is_refused_with_advice)
     make_store(directory, sizeof(directory), 3);
     execute(directory, "world.db", "PRAGMA user_version=1; DROP TABLE manifest");
     expect(directory, false, false, TL_ERR_VERSION, "stored in format 1");
-    expect(directory, false, true, TL_ERR_VERSION, "use the release that made it, or make a new world");
+    expect(directory, false, false, TL_ERR_VERSION, "use the release that made it, or convert a copy: 'tramline inspect DIR --repair NEW'");
+    expect(directory, false, true, TL_ERR_CORRUPT, "its tables are not those of a store"); // nor of that release
     directory_remove(directory);
 }
 
