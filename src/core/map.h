@@ -33,12 +33,12 @@ static inline size_t tl_map_bytes(uint32_t count_max)
     return capacity * sizeof(tl_map_entry) * 5 / 4; // the heap's classes round up
 }
 
-// NULL if absent. Good until the next put or remove.
+// NULL if absent, as 0 always is. Good until the next put or remove.
 static inline uint32_t *tl_map_find(const tl_map *map, uint64_t key)
 {
     for (uint32_t i = (uint32_t)tl_mix(key) & map->mask;; i = (i + 1) & map->mask) {
-        if (map->entries[i].key == key) return &map->entries[i].value;
         if (map->entries[i].key == 0) return NULL;
+        if (map->entries[i].key == key) return &map->entries[i].value;
     }
 }
 

@@ -98,6 +98,11 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
     int32_t group;
     tl_result result;
     s->mirror.tick = event->tick;
+    if (event->group == 0) { // no group is called that
+        s->stats.checkpoints_unread++;
+        tl_server_say(s, "a checkpoint of tick %lld is of no group; it is passed over", (long long)event->tick);
+        return;
+    }
     if (event->size == 0) {
         group = tl_mirror_find_group(&s->mirror, event->group); // told once more
         if (group != TL_NONE) tl_mirror_delete_group(&s->mirror, group);

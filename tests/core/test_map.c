@@ -18,6 +18,19 @@ static void begin(fixture *f, uint32_t count_max)
     CHECK(tl_map_init(&f->map, &f->heap, count_max));
 }
 
+// An empty place has no key, but perhaps still a value.
+TEST(zero_is_never_there)
+{
+    fixture f;
+    begin(&f, COUNT_MAX);
+    CHECK(tl_map_find(&f.map, 0) == NULL);
+    for (uint64_t key = 1; key <= COUNT_MAX; key++) CHECK(tl_map_put(&f.map, key, 7));
+    CHECK(tl_map_find(&f.map, 0) == NULL);
+    for (uint64_t key = 1; key <= COUNT_MAX; key++) tl_map_remove(&f.map, key);
+    CHECK(tl_map_find(&f.map, 0) == NULL);
+    free(f.memory);
+}
+
 TEST(random_operations_agree_with_a_list)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -87,6 +100,7 @@ TEST(the_limit_holds_and_the_memory_is_as_said)
 
 int main(void)
 {
+    RUN(zero_is_never_there);
     RUN(random_operations_agree_with_a_list);
     RUN(keys_that_fall_together_survive_removals);
     RUN(the_limit_holds_and_the_memory_is_as_said);

@@ -322,6 +322,19 @@ TEST(checkpoints_and_the_log_give_the_world)
     for (uint64_t seed = 1; seed <= 30; seed++) load_history(seed * 10);
 }
 
+// Its writer reads it back: a state that nobody could read does not get into the store.
+TEST(a_checkpoint_that_cannot_be_read_back_is_not_written)
+{
+    world *a = world_create(300, 0, 3);
+    size_t size;
+    for (int i = 0; i < 40; i++) world_step(a);
+    int32_t group = tl_mirror_find_group(&a->mirror, group_id(0));
+    tl_entity *e = &a->mirror.entities[a->mirror.groups[group].entity_first];
+    e->state[1] = INT64_MAX / 2; // far outside of the world
+    CHECK_EQUAL(tl_checkpoint_write(&a->mirror, group, a->tick, data, sizeof data, &size), TL_ERR_MALFORMED);
+    world_destroy(a);
+}
+
 TEST(a_checkpoint_round_trips)
 {
     world *a = world_create(300, 0, 3), *b = world_create(300, 0, 4);
@@ -508,6 +521,7 @@ int main(void)
     RUN(a_record_of_another_tick_is_refused);
     RUN(a_full_mirror_says_so);
     RUN(checkpoints_and_the_log_give_the_world);
+    RUN(a_checkpoint_that_cannot_be_read_back_is_not_written);
     RUN(a_checkpoint_round_trips);
     RUN(a_newer_checkpoint_replaces_an_older_one);
     RUN(an_entity_that_moved_is_where_the_newer_checkpoint_says);
