@@ -150,6 +150,10 @@ static void counts_set(json_t *line, const tl_server_stats *s, const tl_transpor
         // records and mirrors
         {"records_split", s->records_split},
         {"records_set_aside", s->records_set_aside},
+        {"servers_quarantined", s->servers_quarantined},
+        {"checkpoints_unread", s->checkpoints_unread},
+        {"checkpoints_refused", s->checkpoints_refused},
+        {"groups_unread", s->groups_unread},
         {"entities_lacking", s->entities_lacking},
         {"groups_lacking", s->groups_lacking},
         {"set_down", s->set_down},

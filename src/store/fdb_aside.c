@@ -132,8 +132,9 @@ static int read_name(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
     int size = 0;
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_SERVER, event->server);
     int code = tl_fdb_get(worker, transaction, &key, true, row, &size);
-    if (code == 0 && size > 0 && size <= TL_NAME_BYTES_MAX) {
-        memcpy(event->name, row, (size_t)size);
+    tl_fdb_name name;
+    if (code == 0 && tl_fdb_get_name(row, size, &name)) {
+        memcpy(event->name, name.text, sizeof(event->name));
     }
     return code;
 }

@@ -7,7 +7,8 @@
 #include <signal.h>
 #include <sqlite3.h>
 
-enum { ENTITIES = 3000, DAMAGED_TICK = 5 };
+enum { ENTITIES = 3000, DAMAGED_TICK = 5, UNREAD_TICK = 1000 };
+#define UNREAD_GROUP 0xfffe000000000002u // of the city's
 
 static char output[PROGRAM_OUTPUT_BYTES];
 
@@ -167,6 +168,65 @@ TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
     folder_remove(folder);
 }
 
+static size_t put_varint(unsigned char *to, uint64_t value)
+{
+    size_t size = 0;
+    for (; value >= 0x80; value >>= 7) {
+        to[size++] = (unsigned char)(value | 0x80);
+    }
+    to[size++] = (unsigned char)value;
+    return size;
+}
+
+// A newer checkpoint of one of the city's groups, whose first op is right and whose second is none.
+static void store_unread(const char *folder)
+{
+    unsigned char record[16] = {1}, checkpoint[64] = {1};
+    size_t record_bytes = 1 + put_varint(record + 1, 2 * UNREAD_TICK), size = 1 + put_varint(checkpoint + 1, 2 * UNREAD_TICK);
+    char path[2 * PROGRAM_PATH_BYTES], text[256];
+    checkpoint[size++] = 1; // GROUP
+    size += put_varint(checkpoint + size, UNREAD_GROUP);
+    size += put_varint(checkpoint + size, 1); // whose it is
+    checkpoint[size++] = 200;
+    snprintf(path, sizeof path, "%s/s", folder);
+    tl_store *store;
+    tl_store_event event = {.type = TL_STORE_FAILED};
+    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
+    for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
+        CHECK(now_s() < until_s);
+        if (store->ops->poll(store, &event) == TL_AGAIN) {
+            sleep_s(0.001);
+        }
+    }
+    CHECK_EQUAL(store->ops->submit(store, UNREAD_TICK, record, record_bytes, 1), TL_OK);
+    CHECK_EQUAL(store->ops->checkpoint(store, UNREAD_GROUP, UNREAD_TICK, checkpoint, size), TL_OK);
+    CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
+    store->ops->close(store, true);
+}
+
+TEST(an_unreadable_checkpoint_costs_its_group_alone)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    json_t *shown = inspected(folder, 0);
+    double groups = number_of(json_object_get(shown, "groups"), "all");
+    json_decref(shown);
+    store_unread(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
+    check_says("not sound: the checkpoint of group fffe000000000002 as of tick 1000 cannot be read");
+    CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/out --repair %s/t", folder, folder, folder), 0);
+    check_says("left out: the checkpoint of group fffe000000000002 as of tick 1000");
+    check_says("1 left out, 0 set aside before");
+    CHECK_EQUAL(program_run(output, "inspect --json %s/t", folder), 0);
+    shown = json_loads(output, 0, NULL);
+    CHECK_EQUAL(number_of(json_object_get(shown, "groups"), "all"), groups);
+    double left = number_of(json_object_get(shown, "entities"), "all");
+    CHECK(left < ENTITIES && left > ENTITIES / 2);
+    json_decref(shown);
+    folder_remove(folder);
+}
+
 // Its author comes back, twice: nothing in between, and then a record that can be read.
 static void come_back(const char *folder)
 {
@@ -305,6 +365,7 @@ int main(void)
     RUN(groups_are_their_heirs);
     RUN(a_malformed_record_is_told_with_server_and_tick);
     RUN(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read);
+    RUN(an_unreadable_checkpoint_costs_its_group_alone);
     RUN(a_repaired_copy_has_what_its_author_committed_after_it_came_back);
     RUN(what_was_set_aside_is_listed_and_exported);
     RUN(a_changed_byte_is_told_with_server_and_tick);
