@@ -15,7 +15,7 @@ static void send_at_full_rate(attack *a, const uint8_t *data, size_t size)
     struct mmsghdr batch[BATCH];
     memset(batch, 0, sizeof batch);
     for (int i = 0; i < BATCH; i++) batch[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
-    for (int i = 0; i < SOCKETS; i++) sockets[i] = attack_socket(a);
+    for (int i = 0; i < SOCKETS; i++) sockets[i] = attack_socket(a, 0);
     for (int i = 0; attack_goes_on(a); i = (i + 1) % SOCKETS) {
         int sent = sendmmsg(sockets[i], batch, BATCH, MSG_DONTWAIT);
         a->sent += sent > 0 ? (uint64_t)sent : 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define HANDSHAKE_S_MAX 5.0
+#define PATIENCE_S 60.0
 
 double attack_now_s(void)
 {
@@ -19,7 +20,8 @@ double attack_now_s(void)
 
 bool attack_goes_on(const attack *a)
 {
-    return attack_now_s() < a->until_s;
+    double now_s = attack_now_s();
+    return now_s < a->until_s || (a->said < a->said_min && now_s < a->until_s + PATIENCE_S);
 }
 
 uint64_t attack_random(attack *a)
@@ -28,12 +30,17 @@ uint64_t attack_random(attack *a)
     return a->random >> 24;
 }
 
-int attack_socket(const attack *a)
+uint64_t attack_dice(attack *a, uint64_t sides)
+{
+    return attack_random(a) % sides;
+}
+
+int attack_socket(const attack *a, int server)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     if (bind(fd, (const struct sockaddr *)&a->from, sizeof a->from) == 0 &&
-        connect(fd, (const struct sockaddr *)&a->server, sizeof a->server) == 0)
+        connect(fd, (const struct sockaddr *)&a->servers[server], sizeof a->servers[server]) == 0)
         return fd;
     close(fd);
     return -1;
@@ -96,11 +103,11 @@ static void enter(peer *p, peer_state state)
 
 bool peer_begin(attack *a, peer *p)
 {
-    *p = (peer){.fd = attack_socket(a)};
+    *p = (peer){.fd = attack_socket(a, p->server), .server = p->server, .receive = p->receive, .user = p->user};
     if (p->fd < 0) return false;
     p->ssl = session(a);
     BIO *bio = BIO_new_dgram(p->fd, BIO_NOCLOSE);
-    struct sockaddr_in server = a->server;
+    struct sockaddr_in server = a->servers[p->server];
     BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &server);
     SSL_set_bio(p->ssl, bio, bio);
     enter(p, PEER_HANDSHAKING);
@@ -112,7 +119,7 @@ void peer_end(peer *p)
     if (p->state == PEER_NONE) return;
     SSL_free(p->ssl);
     close(p->fd);
-    *p = (peer){.state = PEER_NONE};
+    *p = (peer){.state = PEER_NONE, .server = p->server, .receive = p->receive, .user = p->user};
 }
 
 static bool is_over(SSL *ssl, int result)
@@ -137,6 +144,7 @@ peer_state peer_step(attack *a, peer *p)
     }
     while (p->state == PEER_OPEN) {
         int result = SSL_read(p->ssl, data, sizeof data);
+        if (result > 0 && p->receive) p->receive(p->user, data, (size_t)result);
         if (result > 0) continue;
         if (!is_over(p->ssl, result)) break;
         a->closed++;

@@ -1,12 +1,17 @@
 // Three servers on one store, three honest riders, and an attack on the servers: no lease may be lost, nobody be dropped, memory
 // stays within its bound, and newcomers get in.
 //
-//   siege                      each mode for three seconds, from an address of its own; what is judged are counts
-//   siege SECONDS [MODE...]    20'000 entities, each mode from an address of its own and then from the riders'; what riders see
-//                              is judged as well. For a quiet machine
+//   siege                            each mode for two seconds, from an address of its own; what is judged are counts
+//   siege [OPTIONS] SECONDS [MODE…]  20'000 entities, each mode from an address of its own and then from the riders'; what
+//                                    riders see is judged as well. For a quiet machine
+//     --from ADDRESS                 only from there: 127.0.0.66, or 127.0.0.1, which is the riders'
+//     --open                         servers that ask for no token
 #include "check.h"
+#include "drain.h"
 #include "program.h"
 
+#include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -14,6 +19,7 @@
 #include <unistd.h>
 
 enum { SERVERS = 3, RIDERS = 3, ENTITIES_SHORT = 3000, ENTITIES_LONG = 20000, PATH_BYTES = 2 * PROGRAM_PATH_BYTES };
+#define SHORT_S 2.0
 #define RSS_GROWTH_MB_MAX 64.0 // of an address's handshakes at worst 32 MB, of newcomers and datagrams that wait the rest
 #define OVER_SHARE_MAX 0.001
 #define OWN_ADDRESS "127.0.0.66"
@@ -21,13 +27,16 @@ enum { SERVERS = 3, RIDERS = 3, ENTITIES_SHORT = 3000, ENTITIES_LONG = 20000, PA
 
 static const char *const names[SERVERS] = {"alpha", "beta", "gamma"};
 static const char *const riders[RIDERS] = {"alice", "bob", "carol"};
-static const char *const modes[] = {"junk", "hello", "silent", "ports", "cookies", "noise"};
+static const char *const modes[] = {"junk", "hello", "silent", "ports", "cookies", "noise",
+                                    "kill", "create", "teleport", "carriers", "nack", "twins", "pipe"};
 
 typedef struct siege {
     char folder[PROGRAM_PATH_BYTES];
     int entities;
-    bool judges_view;
-    pid_t servers[SERVERS], riders[RIDERS];
+    bool judges_view, open;
+    const char *from; // only from there; NULL: all addresses
+    double seconds;   // each mode
+    pid_t servers[SERVERS], drains[SERVERS], riders[RIDERS];
     int ports[SERVERS];
     char fingerprints[SERVERS][65];
 } siege;
@@ -62,9 +71,11 @@ static pid_t start_rider(const siege *s, const char *name, int number, int serve
 {
     remove(path_of(s, name, "stats"));
     static char output[PROGRAM_OUTPUT_BYTES];
+    char token[PATH_BYTES + 16] = "";
     CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name %s >%s", s->folder, name, path_of(s, name, "token")), 0);
-    return program_start(path_of(s, name, "log"), "ride --server 127.0.0.1:%d --fingerprint %s --token %s --rider %d --riders %d "
-                         "--entities %d --stats %s --quiet", s->ports[server], s->fingerprints[server], path_of(s, name, "token"), number,
+    if (!s->open) snprintf(token, sizeof token, "--token %s", path_of(s, name, "token"));
+    return program_start(path_of(s, name, "log"), "ride --server 127.0.0.1:%d --fingerprint %s %s --name %s --rider %d --riders %d "
+                         "--entities %d --stats %s --quiet", s->ports[server], s->fingerprints[server], token, name, number,
                          RIDERS + 1, s->entities, path_of(s, name, "stats"));
 }
 
@@ -79,9 +90,12 @@ static void begin(siege *s)
     folder_make(s->folder);
     CHECK_EQUAL(program_run(output, "city --store %s/store --entities %d --quiet", s->folder, s->entities), 0);
     CHECK_EQUAL(program_run(output, "token keys %s/private.pem %s/public.pem", s->folder, s->folder), 0);
+    char key[PATH_BYTES + 16] = "";
+    if (!s->open) snprintf(key, sizeof key, "--token-key %s/public.pem", s->folder);
     for (int i = 0; i < SERVERS; i++) {
-        s->servers[i] = program_start(path_of(s, names[i], "log"), "serve --store %s/store --name %s --own %s --listen 127.0.0.1:0 --ready %s "
-                                      "--stats %s --token-key %s/public.pem", s->folder, names[i], s->folder, path_of(s, names[i], "ready"), path_of(s, names[i], "stats"), s->folder);
+        s->drains[i] = drain_start(path_of(s, names[i], "pipe"), path_of(s, names[i], "log"));
+        s->servers[i] = program_start(path_of(s, names[i], "pipe"), "serve --store %s/store --name %s --own %s --listen 127.0.0.1:0 --ready %s "
+                                      "--stats %s %s", s->folder, names[i], s->folder, path_of(s, names[i], "ready"), path_of(s, names[i], "stats"), key);
         json_t *ready = ready_wait(path_of(s, names[i], "ready"));
         s->ports[i] = (int)number_of(ready, "port");
         snprintf(s->fingerprints[i], sizeof s->fingerprints[i], "%s", json_string_value(json_object_get(ready, "fingerprint")));
@@ -92,18 +106,20 @@ static void begin(siege *s)
     sleep_s(3);
 }
 
-static pid_t attack_start(const siege *s, const char *mode, const char *from, int server, double seconds)
+// The first server is attacked; the others are where its attackers may go as well.
+static pid_t attack_start(const siege *s, const char *mode, const char *from)
 {
     fflush(NULL);
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid > 0) return pid;
-    char address[64], length[32];
-    snprintf(address, sizeof address, "127.0.0.1:%d", s->ports[server]);
-    snprintf(length, sizeof length, "%g", seconds);
+    char addresses[SERVERS][64], length[32], key[PATH_BYTES];
+    for (int i = 0; i < SERVERS; i++) snprintf(addresses[i], sizeof addresses[i], "127.0.0.1:%d", s->ports[i]);
+    snprintf(length, sizeof length, "%g", s->seconds);
+    snprintf(key, sizeof key, "%s/private.pem", s->folder);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(ATTACK_PROGRAM, "attack", "--server", address, "--fingerprint", s->fingerprints[server], "--from", from, "--seconds", length, mode,
-          (char *)NULL);
+    execl(ATTACK_PROGRAM, "attack", "--server", addresses[0], "--server", addresses[1], "--server", addresses[2], "--from", from, "--seconds", length,
+          mode, s->open ? (char *)NULL : "--key", key, (char *)NULL);
     _exit(127);
 }
 
@@ -137,6 +153,20 @@ static double rss_max(const siege *s, const char *name, size_t from_line)
     return most;
 }
 
+// The processor time of the slowest tick since then, ms.
+static double tick_ms_max(const siege *s, const char *name, size_t from_line)
+{
+    json_t *lines = lines_read(path_of(s, name, "stats"));
+    double most = 0;
+    for (size_t n = from_line; n < json_array_size(lines); n++) {
+        size_t i;
+        json_t *tick_ms;
+        json_array_foreach(json_object_get(json_array_get(lines, n), "tick_ms"), i, tick_ms) most = fmax(most, json_number_value(tick_ms));
+    }
+    json_decref(lines);
+    return most;
+}
+
 static void check_view(const siege *s, const char *rider, size_t from_line)
 {
     json_t *lines = lines_read(path_of(s, rider, "stats"));
@@ -155,48 +185,83 @@ static void check_view(const siege *s, const char *rider, size_t from_line)
     json_decref(lines);
 }
 
-static void check_servers(const siege *s, const size_t *lines, const double *rss_mb, const double *ticks)
+// What was before an attack.
+typedef struct before {
+    json_t *servers[SERVERS]; // the last line of each
+    size_t server_lines[SERVERS], rider_lines[RIDERS];
+} before;
+
+static before look(const siege *s)
+{
+    before b;
+    for (int i = 0; i < SERVERS; i++) {
+        b.servers[i] = lines_last(path_of(s, names[i], "stats"));
+        b.server_lines[i] = line_count(s, names[i]);
+    }
+    for (int i = 0; i < RIDERS; i++) b.rider_lines[i] = line_count(s, riders[i]);
+    return b;
+}
+
+static void check_server(const siege *s, const before *b, int i)
+{
+    static const char *const counts[][2] = {
+        {"transport_dropped_rate", "over rate"},       {"handshakes_refused", "handshakes refused"}, {"hellos_refused", "hellos refused"},
+        {"newcomers_closed", "newcomers closed"},      {"malformed", "malformed"},                   {"peers_closed_malformed", "closed for it"},
+        {"steps_cut_short", "steps cut"},              {"limits_reached", "limits reached"},         {"entities", "entities more"},
+        {"client_lines_omitted", "lines omitted"},
+    };
+    json_t *now = lines_last(path_of(s, names[i], "stats"));
+    double grown_mb = rss_max(s, names[i], b->server_lines[i]) - number_of(b->servers[i], "rss_mb");
+    printf("    %s: slowest tick %.0f ms, grew by %.1f MB", names[i], tick_ms_max(s, names[i], b->server_lines[i]), grown_mb);
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        double count = number_of(now, counts[k][0]) - number_of(b->servers[i], counts[k][0]);
+        if (count > 0) printf(", %s %.0f", counts[k][1], count);
+    }
+    printf("\n");
+    CHECK(program_runs(s->servers[i]));
+    CHECK(!log_has(s, names[i], "joins again") && !log_has(s, names[i], "fenced"));
+    CHECK(number_of(now, "committed_tick") > number_of(b->servers[i], "committed_tick"));
+    CHECK(grown_mb <= RSS_GROWTH_MB_MAX);
+    json_decref(now);
+}
+
+static void check_all(const siege *s, before *b)
 {
     for (int i = 0; i < SERVERS; i++) {
-        CHECK(program_runs(s->servers[i]));
-        CHECK(!log_has(s, names[i], "joins again") && !log_has(s, names[i], "fenced"));
-        CHECK(last_of(s, names[i], "committed_tick") > ticks[i]);
-        double grown_mb = rss_max(s, names[i], lines[i]) - rss_mb[i];
-        printf("    %s: grew by %.1f MB; over rate %.0f, handshakes refused %.0f, hellos refused %.0f, closed %.0f + %.0f, steps cut %.0f\n",
-               names[i], grown_mb, last_of(s, names[i], "transport_dropped_rate"), last_of(s, names[i], "handshakes_refused"),
-               last_of(s, names[i], "hellos_refused"), last_of(s, names[i], "newcomers_closed"),
-               last_of(s, names[i], "peers_closed_malformed"), last_of(s, names[i], "steps_cut_short"));
-        CHECK(grown_mb <= RSS_GROWTH_MB_MAX);
+        check_server(s, b, i);
+        json_decref(b->servers[i]);
+    }
+    for (int i = 0; i < RIDERS; i++) {
+        CHECK(program_runs(s->riders[i]) && has_joined(s, riders[i]));
+        if (s->judges_view) check_view(s, riders[i], b->rider_lines[i]);
     }
 }
 
-static void run_mode(const siege *s, const char *mode, const char *from, double seconds)
+// The server goes on although nobody reads what it says.
+static void check_held(const siege *s, const char *name)
 {
-    printf("  %s from %s, %g s\n", mode, from, seconds);
-    size_t server_lines[SERVERS], rider_lines[RIDERS];
-    double rss_mb[SERVERS], ticks[SERVERS];
-    pid_t attacks[SERVERS];
-    for (int i = 0; i < SERVERS; i++) {
-        server_lines[i] = line_count(s, names[i]);
-        rss_mb[i] = last_of(s, names[i], "rss_mb");
-        ticks[i] = last_of(s, names[i], "committed_tick");
-    }
-    for (int i = 0; i < RIDERS; i++) rider_lines[i] = line_count(s, riders[i]);
-    // One server is attacked: what it does not commit, the others feel.
-    attacks[0] = attack_start(s, mode, from, 0, seconds);
-    bool own = strcmp(from, OWN_ADDRESS) == 0;
-    sleep_s(seconds / 3);
-    pid_t newcomer = own ? start_rider(s, "dave", RIDERS, 0) : 0;
+    double tick = last_of(s, name, "committed_tick");
+    for (double until_s = now_s() + 30; last_of(s, name, "committed_tick") <= tick; sleep_s(0.1)) CHECK(now_s() < until_s);
+}
+
+// From an address of their own attackers do not even make newcomers wait; from the riders' newcomers get in afterwards.
+static void run_mode(const siege *s, const char *mode, const char *from)
+{
+    printf("  %s from %s, %g s\n", mode, from, s->seconds);
+    bool hold = strcmp(mode, "pipe") == 0, own = strcmp(from, RIDERS_ADDRESS) != 0;
+    before b = look(s);
+    if (hold) drain_hold(s->drains[0], path_of(s, names[0], "pipe"));
+    pid_t attack = attack_start(s, mode, from);
+    sleep_s(s->seconds / 3);
+    pid_t newcomer = start_rider(s, "dave", RIDERS, 0);
     int status;
-    CHECK(waitpid(attacks[0], &status, 0) == attacks[0] && status == 0);
-    if (own) wait_for_rider(s, "dave", s->judges_view ? 0.1 : 30);
-    if (own) program_stop(newcomer, SIGTERM);
-    sleep_s(2);
-    check_servers(s, server_lines, rss_mb, ticks);
-    for (int i = 0; i < RIDERS; i++) {
-        CHECK(program_runs(s->riders[i]) && has_joined(s, riders[i]));
-        if (s->judges_view) check_view(s, riders[i], rider_lines[i]);
-    }
+    CHECK(waitpid(attack, &status, 0) == attack && status == 0);
+    wait_for_rider(s, "dave", s->judges_view && own ? 0.1 : 30);
+    program_stop(newcomer, SIGTERM);
+    if (hold) check_held(s, names[0]);
+    if (hold) drain_release(s->drains[0]);
+    sleep_s(s->judges_view ? 2 : 1);
+    check_all(s, &b);
 }
 
 static void end(siege *s)
@@ -204,21 +269,28 @@ static void end(siege *s)
     static char output[PROGRAM_OUTPUT_BYTES];
     for (int i = 0; i < RIDERS; i++) CHECK(WIFEXITED(program_stop(s->riders[i], SIGTERM)));
     for (int i = 0; i < SERVERS; i++) CHECK_EQUAL(program_stop(s->servers[i], SIGTERM), 0);
+    for (int i = 0; i < SERVERS; i++) drain_stop(s->drains[i]);
     CHECK_EQUAL(program_run(output, "inspect %s/store", s->folder), 0);
     folder_remove(s->folder);
 }
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"from", required_argument, NULL, 'f'}, {"open", no_argument, NULL, 'o'}, {0}};
+    siege s = {.entities = ENTITIES_SHORT, .seconds = SHORT_S};
+    for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        CHECK(key == 'f' || key == 'o');
+        if (key == 'f') s.from = optarg;
+        else s.open = true;
+    }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    siege s = {.entities = argc > 1 ? ENTITIES_LONG : ENTITIES_SHORT, .judges_view = argc > 1};
-    double seconds = argc > 1 ? atof(argv[1]) : 3;
+    if (optind < argc) s.entities = ENTITIES_LONG, s.judges_view = true, s.seconds = atof(argv[optind++]);
     begin(&s);
-    int count = argc > 2 ? argc - 2 : (int)(sizeof modes / sizeof *modes);
+    int given = argc - optind, count = given ? given : (int)(sizeof modes / sizeof *modes);
     for (int i = 0; i < count; i++) {
-        const char *mode = argc > 2 ? argv[2 + i] : modes[i];
-        run_mode(&s, mode, OWN_ADDRESS, seconds);
-        if (s.judges_view) run_mode(&s, mode, RIDERS_ADDRESS, seconds);
+        const char *mode = given ? argv[optind + i] : modes[i];
+        run_mode(&s, mode, s.from ? s.from : OWN_ADDRESS);
+        if (s.judges_view && !s.from) run_mode(&s, mode, RIDERS_ADDRESS);
     }
     end(&s);
 }
