@@ -40,7 +40,7 @@ size_t tl_server_memory(const tl_server_def *given)
     size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
     return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) + (size_t)def->entities_max * entity +
            (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) + tl_frame_scratch_bytes() * 2 +
-           tl_created_bytes(def) + tl_admission_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
+           tl_created_bytes(def) + tl_accounts_bytes(def) + tl_admission_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
 void tl_server_say(tl_server *s, const char *format, ...)
@@ -93,7 +93,7 @@ static tl_result reserve_memory(tl_server *s)
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
     for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
-    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_admission_init(s);
+    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_accounts_init(s) && tl_admission_init(s);
     bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
                 s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;

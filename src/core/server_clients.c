@@ -40,6 +40,8 @@ static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *tex
 static void end_client(tl_server *s, tl_server_client *client, bool keep)
 {
     tl_claims_goodbye(s, client, keep);
+    tl_accounts_leave(s, client);
+    s->stats.work_waits += client->session->work.waits;
     tl_session_end(client->session);
     tl_heap_free(&s->heap, client->session, sizeof *client->session);
     tl_map_remove(&s->client_map, client->peer);
@@ -165,6 +167,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     *client = (tl_server_client){.used = true, .number = s->next_client++, .peer = peer, .grant = *grant, .session = session,
                                  .requests_left = TL_REQUESTS_PER_S, .messages_left = TL_MESSAGES_PER_S, .limits_time_us = s->now_us};
     session->report_time_us = s->now_us;
+    tl_accounts_take(s, client);
     TL_ASSERT(tl_map_put(&s->client_map, peer, index));
     tl_claims_hello(s, client, secret);
     welcome(s, client);
@@ -621,11 +624,21 @@ static void send_frame(tl_server *s, tl_server_client *client)
     }
 }
 
+// The next client after that one, itself if it is alone: with free places between them all have their turn as often.
+static uint32_t next_client(const tl_server *s, uint32_t place)
+{
+    for (uint32_t k = 1; k < s->def.clients_max; k++) {
+        uint32_t next = (place + k) % s->def.clients_max;
+        if (s->clients[next].used) return next;
+    }
+    return place;
+}
+
 void tl_clients_frames(tl_server *s)
 {
     drop_due(s);
     s->work_left = s->def.work_slots;
-    s->frames_first = (s->frames_first + 1) % s->def.clients_max; // so that who waits for work has its turn
+    s->frames_first = next_client(s, s->frames_first); // so that who waits for work has its turn
     for (uint32_t k = 0; k < s->def.clients_max; k++) {
         uint32_t i = (s->frames_first + k) % s->def.clients_max;
         tl_server_client *client = &s->clients[i];

@@ -8,6 +8,7 @@
 //   server_follow.c  the other servers: their records in order, who is alive, take-over
 //   server_room.c    what of the world finds no room here
 //   server_carriers.c what may ride in what
+//   server_accounts.c whose work a client's is
 //   server_created.c what clients have created, and how much of it they may
 //   server_aside.c   records of theirs that cannot be read
 //   server_admission.c whom of a transport's peers is listened to, and for how long in a step
@@ -94,6 +95,15 @@ typedef struct tl_owned { // an entity that a client owns
     int64_t told_tick; // when the client was last told that a state of it was refused, 0: never
 } tl_owned;
 
+enum { TL_ACCOUNTS_REMEMBERED = 1024 }; // of clients that have left
+
+typedef struct tl_account { // of a proven name
+    char name[TL_NAME_BYTES_MAX + 1];
+    uint32_t holders; // connections
+    uint64_t left_us; // when it had its last one
+    tl_work_account work;
+} tl_account;
+
 typedef struct tl_created { // an entity that a client has created, its own or not
     tl_entity_id id;
     uint64_t creator; // a hash of its name
@@ -114,6 +124,7 @@ typedef struct tl_server_client {
     tl_peer peer;
     tl_grant grant;
     tl_session *session;
+    tl_account *account;  // whose work it does; NULL: its own
     bool welcome_due;
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
@@ -229,6 +240,8 @@ struct tl_server {
     uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
     int64_t created_elsewhere_tick, created_second;
     uint32_t created_recent[2];      // here, in that second and in the one before
+    tl_account *accounts;
+    uint32_t account_top;
     int64_t work_left;       // for all clients in this tick, see work.h
     uint32_t frames_first;   // whose turn it is to be served first
     int32_t *marks;
@@ -305,6 +318,12 @@ void tl_room_tick(tl_server *s);
 tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint); // it cannot be read; TL_ERR_FULL as with others
 bool tl_room_record(tl_server *s, tl_record_writer *r); // what follows what was told anew; whether all of it is in the record
 void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size);
+
+// server_accounts.c
+size_t tl_accounts_bytes(const tl_server_def *def);
+bool tl_accounts_init(tl_server *s);
+void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a session now
+void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
 // server_created.c
 size_t tl_created_bytes(const tl_server_def *def);

@@ -1,6 +1,8 @@
 // Work that a client makes the server do, in slots: of streams that are set up for it, and of tiles that are coded whole.
 // Everything else costs about the same in every tick. A client may do as much at once as a join takes, and then goes on at
 // a steady rate; and all clients together have so much in a tick. Who has none left waits, and keeps what it has meanwhile.
+// It is an account of whoever the client is, not of its connection: one who connects anew has what was left
+// (server_accounts.c).
 #ifndef TRAMLINE_CORE_WORK_H
 #define TRAMLINE_CORE_WORK_H
 
@@ -16,38 +18,50 @@ enum {
     TL_WORK_CELLS_A_UNIT = 16,      // that are gone through when streams are chosen
 };
 
-typedef struct tl_work {
+typedef struct tl_work_account {
     int64_t left;
     int64_t tick;
-    int64_t *shared;  // what all clients have left in this tick; NULL: no limit
     bool begun;
-    uint64_t waits;   // in how many ticks something had to wait
+} tl_work_account;
+
+typedef struct tl_work {
+    tl_work_account own;
+    tl_work_account *account; // that several connections share; NULL: its own
+    int64_t *shared;          // what all clients have left in this tick; NULL: no limit
+    uint64_t waits;           // in how many ticks something had to wait
     int64_t waited_tick;
 } tl_work;
+
+static inline tl_work_account *tl_work_account_of(tl_work *w)
+{
+    return w->account ? w->account : &w->own;
+}
 
 // A tick begins; `entity_count`: of the world.
 static inline void tl_work_refill(tl_work *w, int64_t tick, uint32_t entity_count)
 {
+    tl_work_account *a = tl_work_account_of(w);
     int64_t most = 2 * (int64_t)entity_count + TL_WORK_SLOTS_MORE, rate = TL_WORK_SLOTS_A_TICK + entity_count / TL_WORK_SHARE;
-    int64_t ticks = tick - w->tick;
-    if (w->begun && ticks > 0) w->left = ticks > 2 * most / rate ? most : tl_min_i64(most, w->left + ticks * rate);
-    if (!w->begun) w->left = most;
-    w->begun = true;
-    w->tick = tick;
+    int64_t ticks = tick - a->tick;
+    if (a->begun && ticks > 0) a->left = ticks > 2 * most / rate ? most : tl_min_i64(most, a->left + ticks * rate);
+    if (!a->begun) a->left = most;
+    a->begun = true;
+    a->tick = tick;
 }
 
 static inline bool tl_work_may(tl_work *w)
 {
-    if (!w->begun || (w->left > 0 && (w->shared == NULL || *w->shared > 0))) return true;
-    if (w->waited_tick != w->tick) w->waits++;
-    w->waited_tick = w->tick;
+    const tl_work_account *a = tl_work_account_of(w);
+    if (!a->begun || (a->left > 0 && (w->shared == NULL || *w->shared > 0))) return true;
+    if (w->waited_tick != a->tick) w->waits++;
+    w->waited_tick = a->tick;
     return false;
 }
 
 // `own`: counted for the client; `all`: for all of them, what is done once for several is counted once.
 static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all)
 {
-    w->left -= own;
+    tl_work_account_of(w)->left -= own;
     if (w->shared) *w->shared -= all;
 }
 

@@ -225,6 +225,22 @@ static void check_server(const siege *s, const before *b, int i)
     json_decref(now);
 }
 
+// What somebody has said last, for whoever looks why a check fails.
+static void print_log(const siege *s, const char *name)
+{
+    char line[1024];
+    FILE *in = fopen(path_of(s, name, "log"), "r");
+    while (in && fgets(line, sizeof line, in)) fprintf(stderr, "  %s", line);
+    if (in) fclose(in);
+}
+
+static void check_rider(const siege *s, int i)
+{
+    bool rides = program_runs(s->riders[i]) && has_joined(s, riders[i]);
+    if (!rides) print_log(s, riders[i]);
+    CHECK(rides);
+}
+
 static void check_all(const siege *s, before *b)
 {
     for (int i = 0; i < SERVERS; i++) {
@@ -232,7 +248,7 @@ static void check_all(const siege *s, before *b)
         json_decref(b->servers[i]);
     }
     for (int i = 0; i < RIDERS; i++) {
-        CHECK(program_runs(s->riders[i]) && has_joined(s, riders[i]));
+        check_rider(s, i);
         if (s->judges_view) check_view(s, riders[i], b->rider_lines[i]);
     }
 }

@@ -30,6 +30,7 @@ static tl_result on_authorize(void *user, const void *token, size_t size, tl_gra
     CHECK(size > 0 && size <= TL_NAME_BYTES_MAX);
     if (size == strlen(CROWD_INTRUDER) && memcmp(token, CROWD_INTRUDER, size) == 0) return TL_ERR_DENIED;
     memcpy(out->name, token, size);
+    out->proven = s->crowd->names_proven;
     return TL_OK;
 }
 

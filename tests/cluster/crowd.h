@@ -37,6 +37,7 @@ typedef struct crowd {
     tl_memory_world *world;
     tl_server_def def;          // of servers that are started; callbacks and names are filled in
     uint32_t grant_created_max; // 0: the default
+    bool names_proven;          // as by tokens
     crowd_server servers[CROWD_SERVERS_MAX];
     crowd_client clients[CROWD_CLIENTS_MAX];
     uint32_t game_count;        // entities that the game made
