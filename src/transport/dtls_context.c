@@ -68,6 +68,16 @@ bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
     return at == size;
 }
 
+bool dtls_records_encrypted(const uint8_t *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        const uint8_t *record = data + at;
+        if (record[RECORD_EPOCH] || record[RECORD_EPOCH + 1]) return true;
+        at += RECORD_HEADER_BYTES + ((size_t)record[RECORD_LENGTH] << 8 | record[RECORD_LENGTH + 1]);
+    }
+    return false;
+}
+
 static unsigned int retransmit_us(SSL *ssl, unsigned int last_us)
 {
     if (last_us == 0) return RETRANSMIT_US_MIN;

@@ -19,6 +19,8 @@ SSL *dtls_session_create(SSL_CTX *context, datagram_pipe *pipe);
 // Whether a datagram's records may be handed to OpenSSL: it takes an encrypted record that is shorter than its cipher's
 // nonce and tag for a fatal error of the connection, though anybody can send one in the peer's name.
 bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size);
+// Whether one of them is encrypted. They must be sound.
+bool dtls_records_encrypted(const uint8_t *data, size_t size);
 
 // The first of OpenSSL's queued errors as text, and forgets them all.
 const char *dtls_error_text(void);

@@ -17,6 +17,7 @@ typedef struct dtls_peer {
     uint64_t since_us;  // a handshake: begun; connected: last heard
     uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
     uint32_t handshake_datagrams;
+    uint32_t handshake_encrypted; // of those, with encrypted records
     source *source;          // of its address, held
     bool settled;            // it was sent something: the server takes it for a client
     rate_bucket rate;        // of its datagrams, before they are decrypted

@@ -18,6 +18,7 @@ enum {
     HANDSHAKE_US_MAX = 10000000,
     HANDSHAKE_SWEEP_US = 10000,
     HANDSHAKE_DATAGRAMS_MAX = 96, // more than one needs of which six of ten datagrams are lost; each may make OpenSSL keep a buffer
+    HANDSHAKE_ENCRYPTED_MAX = 16, // of those, with encrypted records: before the keys are agreed each is kept, in 17 kB
     STALL_US = 1000000,           // no poll() for so long: the silence was ours
     ADDRESS_PEERS_MIN = 16,
     ROUND_DATAGRAMS_MIN = 1024,
@@ -265,8 +266,10 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
 static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
 {
     bool handshaking = peer->number == 0;
+    bool sound = dtls_records_sound(peer->ssl, datagram->data, datagram->size);
+    bool encrypted = sound && handshaking && dtls_records_encrypted(datagram->data, datagram->size);
     bool too_many = handshaking && ++peer->handshake_datagrams > HANDSHAKE_DATAGRAMS_MAX;
-    if (too_many || !dtls_records_sound(peer->ssl, datagram->data, datagram->size)) {
+    if (too_many || !sound || (encrypted && ++peer->handshake_encrypted > HANDSHAKE_ENCRYPTED_MAX)) {
         server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }

@@ -22,6 +22,7 @@ static const struct {
     {"ports", attack_ports, "270 ports stop in the middle of their handshakes"},
     {"cookies", attack_cookies, "ClientHellos without a cookie, at full rate"},
     {"noise", attack_noise, "datagrams of no connection, at full rate"},
+    {"bloat", attack_bloat, "64 handshakes that send what comes too early, so that it is kept"},
     {"kill", attack_kill, "4 clients say of what they own what once killed servers, and whatever else is well-formed"},
     {"create", attack_create, "24 clients create as fast as they may, and come again under other names"},
     {"teleport", attack_teleport, "10 clients look from elsewhere each tick; 10 more connect anew each second"},

@@ -62,6 +62,7 @@ void attack_silent(attack *a);
 void attack_ports(attack *a);
 void attack_cookies(attack *a);
 void attack_noise(attack *a);
+void attack_bloat(attack *a);
 void attack_kill(attack *a);
 void attack_create(attack *a);
 void attack_teleport(attack *a);
