@@ -93,18 +93,33 @@ TEST(an_address_begins_so_many_handshakes)
     watcher_close(&server);
 }
 
-// ClientHellos of one address are answered at its rate, whatever its ports.
-TEST(an_address_has_its_rate_of_hellos)
+// Whoever they are: of all together so many may begin.
+TEST(everybody_begins_so_many_handshakes)
+{
+    tl_dtls_server_def def = limited();
+    def.handshakes_per_s = 1;
+    watcher server = server_open_with(def), first = client_open(&server), second = client_open(&server);
+    WATCH_UNTIL(&server, &first, first.connected);
+    WATCH_UNTIL(&server, &second, second.connected);
+    CHECK(server.transport->stats.refused_address > 0);
+    watcher_close(&first);
+    watcher_close(&second);
+    watcher_close(&server);
+}
+
+// Of many ClientHellos without a cookie, at one time, so many are answered.
+static void check_answers(tl_dtls_server_def def, uint32_t rate)
 {
     enum { HELLOS = 2000 };
-    watcher server = server_open_with(limited());
+    watcher server = server_open_with(def);
     relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 1);
     uint64_t frozen_us = clock_us() + 2000000;
     watch(&server, frozen_us);
     uint64_t before = server.transport->stats.dropped_rate;
-    int stranger = udp_socket_on_loopback(NULL), answers = 0;
+    int stranger = udp_socket_on_loopback(NULL);
+    uint32_t answers = 0;
     uint8_t answer[256];
     for (int i = 0; i < HELLOS; i++) {
         send_to_port(stranger, tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
@@ -114,12 +129,27 @@ TEST(an_address_has_its_rate_of_hellos)
     }
     while (watch(&server, frozen_us) > 0) continue;
     while (recv(stranger, answer, sizeof answer, 0) > 0) answers++;
-    CHECK_EQUAL(answers, (int)limited().address_datagrams_per_s);
-    CHECK_EQUAL(server.transport->stats.dropped_rate - before, HELLOS - limited().address_datagrams_per_s);
+    CHECK_EQUAL(answers, rate);
+    CHECK_EQUAL(server.transport->stats.dropped_rate - before, HELLOS - rate);
     close(stranger);
     watcher_close(&client);
     relay_close(r);
     watcher_close(&server);
+}
+
+// ClientHellos of one address are answered at its rate, whatever its ports.
+TEST(an_address_has_its_rate_of_hellos)
+{
+    check_answers(limited(), limited().address_datagrams_per_s);
+}
+
+// And those of all addresses together: who forges addresses has any number of them.
+TEST(everybody_has_a_rate_of_hellos)
+{
+    tl_dtls_server_def def = limited();
+    def.address_datagrams_per_s = 1000000;
+    def.hellos_per_s = 50;
+    check_answers(def, def.hellos_per_s);
 }
 
 int main(void)
@@ -129,6 +159,8 @@ int main(void)
     RUN(an_address_has_its_share_of_newcomers);
     RUN(an_address_has_its_share_of_peers);
     RUN(an_address_begins_so_many_handshakes);
+    RUN(everybody_begins_so_many_handshakes);
     RUN(an_address_has_its_rate_of_hellos);
+    RUN(everybody_has_a_rate_of_hellos);
     folder_remove();
 }
