@@ -152,6 +152,47 @@ TEST(everybody_has_a_rate_of_hellos)
     check_answers(def, def.hellos_per_s);
 }
 
+// However many of them wait: strangers of one address have few places, all of them some more, and a round's work for them ends.
+TEST(strangers_have_so_much_of_a_round)
+{
+    enum { ADDRESSES = 10, EACH = 50, A_ROUND = 64, PLACES = 256, PLACES_OF_ONE = 32 };
+    tl_dtls_server_def def = server_def();
+    def.hellos_per_s = 1000000;
+    watcher server = server_open_with(def);
+    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
+    RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 1);
+    int sockets[ADDRESSES];
+    for (int i = 0; i < ADDRESSES; i++) {
+        struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)i)};
+        sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+        CHECK(sockets[i] >= 0 && bind(sockets[i], (struct sockaddr *)&from, sizeof from) == 0);
+        for (int n = 0; n < EACH; n++) send_to_port(sockets[i], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+    }
+    uint64_t now_us = clock_us() + 2000000, full = server.transport->stats.dropped_full;
+    uint32_t answers = 0, rounds = 0;
+    for (uint32_t before = 1; before != answers; rounds++) {
+        before = answers;
+        watch(&server, ++now_us);
+        uint8_t answer[256];
+        for (int i = 0; i < ADDRESSES; i++)
+            while (recv(sockets[i], answer, sizeof answer, 0) > 0) answers++;
+        CHECK(answers - before <= A_ROUND);
+    }
+    CHECK_EQUAL(answers, PLACES);
+    CHECK_EQUAL(rounds, PLACES / A_ROUND + 1);
+    CHECK_EQUAL(server.transport->stats.dropped_full - full, ADDRESSES * EACH - PLACES);
+    // Alone, one has no more than its own places.
+    for (int n = 0; n < EACH; n++) send_to_port(sockets[0], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+    full = server.transport->stats.dropped_full;
+    watch(&server, ++now_us);
+    CHECK_EQUAL(server.transport->stats.dropped_full - full, EACH - PLACES_OF_ONE);
+    for (int i = 0; i < ADDRESSES; i++) close(sockets[i]);
+    watcher_close(&client);
+    relay_close(r);
+    watcher_close(&server);
+}
+
 int main(void)
 {
     folder_create();
@@ -162,5 +203,6 @@ int main(void)
     RUN(everybody_begins_so_many_handshakes);
     RUN(an_address_has_its_rate_of_hellos);
     RUN(everybody_has_a_rate_of_hellos);
+    RUN(strangers_have_so_much_of_a_round);
     folder_remove();
 }
