@@ -178,7 +178,8 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
 {
     uint32_t version = (uint32_t)tl_read_fixed(r, 2);
     if (r->bad) return TL_ERR_MALFORMED;
-    if (version != TL_PROTOCOL_VERSION) { // what follows may be laid out in another way
+    tl_server_client *known = find_client(s, peer);
+    if (version != TL_PROTOCOL_VERSION && !known) { // what follows may be laid out in another way
         turn_away(s, peer, TL_ERR_VERSION, "this server speaks another version of the protocol; bring both sides to the same release");
         return TL_OK;
     }
@@ -188,7 +189,6 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
     size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
     const unsigned char *secret = secret_bytes ? tl_read_bytes(r, secret_bytes) : NULL;
     if (r->bad || (secret && secret_bytes != TL_SECRET_BYTES)) return TL_ERR_MALFORMED;
-    tl_server_client *known = find_client(s, peer);
     if (known) {
         welcome(s, known);
         return TL_OK;
