@@ -56,6 +56,7 @@ typedef struct tl_group {
     int64_t claim;              // of that client's connection; a later one has a greater one
     uint32_t holder;            // the owner's: that client's number here, 0: it is not here
     bool unsent_claim;          // the owner's: to be recorded
+    bool client_news;           // another server's: what a record has said of its client was not looked at yet
     bool doomed;                // the owner's: to be deleted, nobody will come back
 } tl_group;
 
@@ -83,6 +84,7 @@ typedef struct tl_mirror {
     int32_t *unresolved; // live entities that cannot ride in their carrier
     uint32_t unresolved_count;
     tl_ghost ghosts[TL_GHOSTS_MAX]; // ring
+    bool client_news; // some group has such
     uint64_t ghost_count, set_down_count; // ever
     int64_t applying_tick;   // of the record that is being applied, -1: none
     tl_map lack_map;         // lack.h: entities that found no room, to their group's index

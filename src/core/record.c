@@ -262,6 +262,7 @@ static void read_group_client(op_reader *o)
     group->identity = identity;
     group->vanished_tick = vanished_tick;
     group->claim = claim;
+    group->client_news = o->m->client_news = true;
     group->changed_tick = o->store_tick;
 }
 

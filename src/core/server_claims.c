@@ -3,7 +3,8 @@
 // identity connects, to whichever server, that server claims it from the one that has it.
 //
 // Of several connections of one identity the latest has it: each connection has a claim, a number greater than those of all
-// connections that its server has heard of.
+// connections that its server has heard of. What it has not heard of yet, and clocks that differ, may turn two claims that
+// were made within a moment of each other round; so a connection that says nothing any more has to yield to one that does.
 #include "server_internal.h"
 
 enum {
@@ -11,7 +12,10 @@ enum {
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
     SILENT_US = 2000000,   // a client's silence that stands in the log, so that an heir counts from its beginning
+    YIELD_US = 1000000,    // of silence: another connection of the same identity that speaks may have it, whatever its claim
+    OUTCLAIMED_S = 2,      // what a connection with the lesser claim waits for that before it ends
     LIST_ENTITIES = 40,    // in one message: each up to 22 bytes
+    LIST_ENDS_PER_S = 2,   // a client's list is open for so long after its hello: what it owns may stand in a record under way
 };
 #define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what a client owns
 
@@ -86,6 +90,7 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
 {
     client->claimed = true;
     if (!client->grant.write) return;
+    if (client->grant.proven || secret) client->list_tick = s->tick + s->world.tick_hz / LIST_ENDS_PER_S; // not of who can own nothing yet
     if (client->grant.proven) {
         client->identity = tl_identity_of_name(client->grant.name);
         client->claimed = next_of(s, &client->identity, 0) == TL_NONE;
@@ -104,6 +109,11 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
 
 // ---- giving back ----
 
+static void end_outclaimed(tl_server *s, tl_server_client *client)
+{
+    tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
+}
+
 static void attach(tl_server *s, tl_server_client *client, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
@@ -117,8 +127,24 @@ static void attach(tl_server *s, tl_server_client *client, int32_t g)
         client->owned[client->owned_count++] = (tl_owned){.id = s->mirror.entities[i].id};
     tl_created_take_group(s, g, client);
     client->own_told = false;
-    client->own_told_count = 0;
-    if (former) tl_clients_drop(s, former, TL_ERR_EXISTS, "somebody of the same name has connected since");
+    if (former) end_outclaimed(s, former);
+}
+
+static int64_t silent_us(const tl_server *s, const tl_server_client *client)
+{
+    return s->now_us > client->session->report_time_us ? (int64_t)(s->now_us - client->session->report_time_us) : 0;
+}
+
+static bool speaks(const tl_server *s, const tl_server_client *client)
+{
+    return silent_us(s, client) < YIELD_US;
+}
+
+// Whether a claim takes a group from the client that has it here.
+static bool yields(tl_server *s, const tl_group *group, int64_t claim)
+{
+    const tl_server_client *holder = group->holder ? tl_clients_by_number(s, group->holder) : NULL;
+    return holder == NULL || claim > group->claim || !speaks(s, holder);
 }
 
 static void ask_for(tl_server *s, tl_server_client *client, const tl_group *group)
@@ -131,6 +157,21 @@ static void ask_for(tl_server *s, tl_server_client *client, const tl_group *grou
     tl_own_post(s, TL_OP_CLAIM, group->owner, data, w.size);
 }
 
+static bool outclaimed_long_since(const tl_server *s, const tl_server_client *client)
+{
+    return client->outclaimed_tick && s->tick - client->outclaimed_tick > OUTCLAIMED_S * (int64_t)s->world.tick_hz;
+}
+
+// Another connection has it, and its server would say by now if that were silent. A server that itself is silent says nothing.
+static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group *group)
+{
+    int64_t hz = s->world.tick_hz;
+    bool claimed = group->vanished_tick < 0 && group->claim >= client->claim;
+    bool heard = group->owner == s->number || (group->owner <= TL_SERVERS_MAX && s->servers[group->owner].head_tick > s->tick - hz);
+    if (!claimed || !heard || client->outclaimed_tick == 0) client->outclaimed_tick = claimed ? s->tick : 0;
+    return outclaimed_long_since(s, client);
+}
+
 // Looks for what is the client's: here it is attached; elsewhere it is asked for.
 static void seek(tl_server *s, tl_server_client *client)
 {
@@ -139,18 +180,39 @@ static void seek(tl_server *s, tl_server_client *client)
         tl_group *group = &s->mirror.groups[g];
         bool here = tl_own_owns(s, g) && group->live;
         if (here && group->holder == client->number) continue;
-        if (here && (group->holder == 0 || client->claim > group->claim)) {
+        if (here && yields(s, group, client->claim)) {
             attach(s, client, g);
             continue;
         }
-        if (group->vanished_tick < 0 && group->claim > client->claim) {
-            tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
+        if (is_outclaimed(s, client, group)) {
+            end_outclaimed(s, client);
             return;
         }
         all_here = false;
         if (!here && group->owner != s->number) ask_for(s, client, group);
     }
     client->claimed = all_here;
+}
+
+// What a client owned at another server may have been in no record that was here when it said hello. Claims of one second may be
+// the wrong way round.
+static void look_at_news(tl_server *s)
+{
+    if (!s->mirror.client_news) return;
+    const int64_t second = (int64_t)CLAIMS_PER_TICK * s->world.tick_hz;
+    s->mirror.client_news = false;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        bool elsewhere = group->client_news && is_client_group(group) && !tl_own_owns(s, g);
+        group->client_news = false;
+        for (uint32_t i = 0; elsewhere && i < s->def.clients_max; i++) {
+            tl_server_client *client = &s->clients[i];
+            bool later = client->used && client->claimed && !client->drop_due && client->claim > group->claim - second;
+            if (!later || !tl_identity_equal(&client->identity, &group->identity)) continue;
+            client->claimed = false;
+            client->claim_tick = s->tick;
+        }
+    }
 }
 
 void tl_claims_taken(tl_server *s, int32_t g)
@@ -173,6 +235,16 @@ void tl_claims_taken(tl_server *s, int32_t g)
     note(s, group);
 }
 
+// What it owned is another connection's, unless that turns out to be silent.
+static void lose(tl_server *s, tl_server_client *client)
+{
+    client->owned_count = 0;
+    client->group = 0;
+    client->claimed = client->own_told = false;
+    client->outclaimed_tick = s->tick;
+    client->claim_tick = s->tick + tl_max_i64(1, s->world.tick_hz / ASK_PER_S);
+}
+
 // Another server has a client of that identity.
 void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size)
 {
@@ -182,35 +254,54 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
     if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_alive(s, from)) return; // it is repeated
     for (int32_t g = next_of(s, &identity, 0); g != TL_NONE; g = next_of(s, &identity, g + 1)) {
         tl_group *group = &s->mirror.groups[g];
-        if (!tl_own_owns(s, g) || !group->live || (group->holder && claim <= group->claim)) continue;
+        if (!tl_own_owns(s, g) || !group->live || !yields(s, group, claim)) continue;
         if (tl_server_give_group(s, group->id, from) != TL_OK) continue;
         tl_server_client *holder = group->holder ? tl_clients_by_number(s, group->holder) : NULL;
         group->holder = 0;
         group->claim = claim;
-        if (holder) tl_clients_drop(s, holder, TL_ERR_EXISTS, "this client has connected to another server since");
+        if (holder) lose(s, holder);
+    }
+}
+
+// Writes those that it does not know of yet, as many as a message takes; returns how many.
+static uint32_t write_untold(const tl_server *s, tl_server_client *client, tl_writer *w)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < client->owned_count && count < LIST_ENTITIES; i++) {
+        tl_owned *owned = &client->owned[i];
+        if (owned->told) continue;
+        int32_t index = tl_mirror_find(&s->mirror, owned->id);
+        tl_write_varint(w, owned->id);
+        tl_write_varint(w, index == TL_NONE ? 0 : s->mirror.entities[index].kind);
+        tl_write_varint(w, index == TL_NONE ? 0 : s->mirror.entities[index].carrier_id);
+        count++;
+    }
+    return count;
+}
+
+static void mark_told(tl_server_client *client, uint32_t count)
+{
+    for (uint32_t i = 0; i < client->owned_count && count; i++) {
+        count -= !client->owned[i].told;
+        client->owned[i].told = true;
     }
 }
 
 void tl_claims_tell(tl_server *s, tl_server_client *client)
 {
     while (client->claimed && !client->own_told) {
-        unsigned char data[TL_MESSAGE_BYTES_MAX];
-        tl_writer w = tl_writer_make(data, sizeof data);
-        uint32_t end = client->own_told_count + LIST_ENTITIES;
-        if (end > client->owned_count) end = client->owned_count;
-        uint32_t begin = client->own_told_count < end ? client->own_told_count : end;
-        tl_write_varint(&w, end < client->owned_count);
-        tl_write_varint(&w, end - begin);
-        for (uint32_t i = begin; i < end; i++) {
-            int32_t index = tl_mirror_find(&s->mirror, client->owned[i].id);
-            tl_write_varint(&w, client->owned[i].id);
-            tl_write_varint(&w, index == TL_NONE ? 0 : s->mirror.entities[index].kind);
-            tl_write_varint(&w, index == TL_NONE ? 0 : s->mirror.entities[index].carrier_id);
-        }
-        TL_ASSERT(!w.bad);
+        unsigned char data[TL_MESSAGE_BYTES_MAX], entries[TL_MESSAGE_BYTES_MAX];
+        tl_writer w = tl_writer_make(data, sizeof data), listed = tl_writer_make(entries, sizeof entries);
+        uint32_t count = write_untold(s, client, &listed);
+        bool ends = count < LIST_ENTITIES && s->mirror.tick >= client->list_tick;
+        if (count == 0 && !ends) return;
+        tl_write_varint(&w, !ends);
+        tl_write_varint(&w, count);
+        tl_write_bytes(&w, entries, listed.size);
+        TL_ASSERT(!w.bad && !listed.bad);
         if (tl_channel_send(&client->session->channel, TL_MESSAGE_OWN, data, w.size) != TL_OK) return;
-        client->own_told_count = end;
-        client->own_told = end == client->owned_count;
+        mark_told(client, count);
+        client->own_told = ends;
     }
 }
 
@@ -251,11 +342,6 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
 }
 
 // ---- going ----
-
-static int64_t silent_us(const tl_server *s, const tl_server_client *client)
-{
-    return s->now_us > client->session->report_time_us ? (int64_t)(s->now_us - client->session->report_time_us) : 0;
-}
 
 static int64_t heard_tick(const tl_server *s, const tl_server_client *client)
 {
@@ -323,11 +409,15 @@ void tl_claims_step(tl_server *s)
 {
     if (s->state != TL_SERVER_RUNNING) return;
     int64_t hz = s->world.tick_hz;
+    look_at_news(s);
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         tl_server_client *client = &s->clients[i];
         if (!client->used || client->claimed || client->drop_due || s->tick < client->claim_tick) continue;
         client->claim_tick = s->tick + tl_max_i64(1, hz / ASK_PER_S);
-        seek(s, client);
+        if (speaks(s, client))
+            seek(s, client);
+        else if (outclaimed_long_since(s, client))
+            end_outclaimed(s, client);
     }
     if (s->tick % tl_max_i64(1, hz / EXPIRE_PER_S) != 0) return;
     for (uint32_t i = 0; i < s->def.clients_max; i++)

@@ -265,7 +265,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
     tl_created_new(s, client, a->request.entity);
-    if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity};
+    if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity, .told = true};
     return TL_OK;
 }
 

@@ -92,7 +92,8 @@ typedef struct tl_own_give {
 typedef struct tl_owned { // an entity that a client owns
     tl_entity_id id;
     uint16_t version;
-    int64_t told_tick; // when the client was last told that a state of it was refused, 0: never
+    bool told;         // the client knows that it is its
+    int64_t told_tick; // when it was last told that a state of it was refused, 0: never
 } tl_owned;
 
 enum { TL_ACCOUNTS_REMEMBERED = 1024 }; // of clients that have left
@@ -136,8 +137,9 @@ typedef struct tl_server_client {
     int64_t claim;        // of this connection to what its identity owns
     bool claimed;         // all that is to be given back to it has been
     int64_t claim_tick;   // when it is asked for next
-    bool own_told;        // the client knows what is its
-    uint32_t own_told_count;
+    int64_t list_tick;    // until then the list of what it owns does not end
+    int64_t outclaimed_tick; // since when another connection has it, 0: it is not known to
+    bool own_told;        // the client knows what is its, and that this is all
     double requests_left, messages_left;
     uint64_t limits_time_us;
     uint32_t kinds_sent; // parts of the table
