@@ -159,7 +159,8 @@ TL_API tl_result tl_client_send(tl_client *client, const void *data, size_t size
 TL_API tl_result tl_client_request_create(tl_client *client, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request);
 TL_API tl_result tl_client_request_update(tl_client *client, tl_entity_id entity, const tl_values *values, uint32_t *request);
 TL_API tl_result tl_client_request_delete(tl_client *client, tl_entity_id entity, uint32_t *request);
-// What an own entity does now, at server time `tick`. Sent only if what was sent before no longer holds.
+// What an own entity does now, at server time `tick`. Sent only if what was sent before no longer holds. TL_AGAIN: it was given
+// back, not all fields are given, and it is not in the view yet, which knows the others.
 TL_API tl_result tl_client_set(tl_client *client, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values);
 TL_API void tl_client_validate(const tl_client *client);
 

@@ -62,6 +62,20 @@ tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *
     return result;
 }
 
+// Of one that was given back, and that this client has not set since, the view knows what is not said now. False: not yet.
+static bool recall(tl_client *c, tl_owned_entity *o, tl_entity_id carrier, int64_t tick, const tl_values *said)
+{
+    const tl_kind *kind = &c->kinds.kinds[o->kind];
+    tl_values seen;
+    int32_t index = tl_view_find(&c->view, o->id);
+    if ((said->mask & tl_fields_all(kind)) == tl_fields_all(kind)) return true;
+    if (index == TL_NONE || tl_client_get(c, o->id, (double)c->view.tick, &seen) != TL_OK || c->view.entities[index].kind != o->kind) return false;
+    bool in_same_frame = tl_view_source_of(&c->view, index).carrier_id == carrier;
+    for (int i = 0; i < kind->field_count; i++)
+        if (in_same_frame || (i != 0 && i != kind->rotation)) tl_value_set(o->words, kind, i, &c->kinds, tick, &seen.fields[i]);
+    return true;
+}
+
 tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
 {
     tl_owned_entity *o = NULL;
@@ -73,6 +87,7 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     tl_result good = tl_values_check(kind, values);
     if (good != TL_OK) return good;
     if (!(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
+    if (o->unset && !recall(c, o, carrier, (int64_t)tick, values)) return TL_AGAIN;
     uint32_t changed = 0;
     if (carrier != o->carrier || o->unset) {
         for (int i = 0; i < kind->field_count; i++)

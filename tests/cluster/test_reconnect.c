@@ -206,6 +206,29 @@ TEST(a_token_is_enough)
     lab_destroy(l);
 }
 
+// What it does not say of what was given back stays as it was.
+TEST(values_are_kept)
+{
+    lab *l = lab_create_scene("id-anna");
+    tl_entity_id avatar = l->friends[0].avatar;
+    lab_disconnect(l, 0, false);
+    lab_connect(l, 2, 1, 1, "id-anna");
+    friend *f = &l->friends[2];
+    for (int i = 0; i < 400 && f->given_back == 0; i++) lab_run(l, 0.005);
+    tl_values place = {.mask = 1, .fields[0].position = {1, 2, 3}}, seen;
+    tl_result result = TL_AGAIN;
+    for (int i = 0; i < 400 && result == TL_AGAIN; i++) {
+        result = tl_client_set(f->client, avatar, tl_client_server_tick(f->client, l->now_us), 0, &place);
+        lab_run(l, 0.005);
+    }
+    CHECK_EQUAL(result, TL_OK);
+    lab_run(l, 1);
+    CHECK(lab_off_m(&l->friends[1], avatar, place.fields[0].position) < 0.1);
+    CHECK_EQUAL(tl_client_get(l->friends[1].client, avatar, (double)tl_client_frame_tick(l->friends[1].client), &seen), TL_OK);
+    CHECK_EQUAL(seen.fields[1].integer, lab_avatar_values(0).fields[1].integer);
+    lab_destroy(l);
+}
+
 // Two living connections of one name: the later one has what the name owns, the earlier one is told why it ends.
 TEST(twice_at_once)
 {
@@ -347,6 +370,7 @@ int main(int argc, char **argv)
     RUN(servers_die_during_grace);
     RUN(all_servers_restart_during_grace);
     RUN(a_token_is_enough);
+    RUN(values_are_kept);
     RUN(twice_at_once);
     RUN(theft);
     RUN(sixty_percent_are_lost);
