@@ -1,8 +1,9 @@
 // TramlineClient: the view of the world in a scene.
 //
 //   client_class.c   the table
-//   client.c         its life: connect, step, move to another server, signals
-//   client_link.c    one connection
+//   client.c         its life: connect, step, signals
+//   client_link.c    what it is connected by
+//   client_transport.c  what carries its datagrams
 //   client_read.c    methods that read the view
 //   client_draw.c    the view into MultiMeshes
 //   client_change.c  messages, requests, own entities, custom transport
@@ -17,23 +18,23 @@
 #include "tramline/client.h"
 #include "tramline/token.h"
 
-typedef enum client_state { CLIENT_DISCONNECTED, CLIENT_CONNECTING, CLIENT_JOINING, CLIENT_LIVE } client_state;
+typedef enum client_state { CLIENT_DISCONNECTED, CLIENT_CONNECTING, CLIENT_JOINING, CLIENT_LIVE, CLIENT_RECONNECTING } client_state;
 
-// One connection: a core client and what carries its datagrams.
+enum { ADDRESS_BYTES = 256 };
+
+// What it is connected by: a core client, which connects anew by itself and keeps its view, and what carries its datagrams.
 typedef struct client_link {
     tl_client *client; // NULL: none
-    tl_transport *transport; // NULL with a script's transport
+    tl_transport *transport;
+    tl_transport *servers; // inside of it: over `addresses`; NULL with a script's transport
+    char (*addresses)[ADDRESS_BYTES];
     unsigned char *received; // what came in this step, packed as a frame
     size_t received_bytes, received_room;
-    uint64_t live_us;  // since when it is live, 0: it is not
-    uint64_t grown_us; // when its view came to have more entities than ever before, `entities`
-    uint32_t entities;
-    uint64_t silent_us, looked_us, heard_datagrams; // how long nothing has come; when that was last looked at; how much had come
-    gd_variant kind_names[TL_KINDS_MAX]; // once it is live
+    bool has_view; // its kinds are known: there is a view, also while it reconnects
+    gd_variant kind_names[TL_KINDS_MAX];
     int kind_count;
     int listed[TL_KINDS_MAX]; // in the node's list of kinds, -1: none
     bool has_scene[TL_KINDS_MAX], has_properties[TL_KINDS_MAX]; // of that one
-    char address[256];
 } client_link;
 
 enum { DRAWS_MAX = 128, OWN_MAX = 256 };
@@ -71,17 +72,15 @@ typedef struct client_node {
     gd_node_path spawn_path;
     // while it runs
     bool wanted;            // connect_to_server() was called, and not disconnect_from_server()
-    client_link shown;      // whose view is shown; may be dead
-    client_link next;       // connecting while `shown` is dead
-    int address_index;
-    uint64_t retry_us;      // when to connect anew, 0: not due
+    client_link link;
+    uint64_t retry_us;      // when to begin anew, since no server has let it in yet; 0: not due
     uint32_t retries;
     client_state told_state;
     kind_list *list;        // for scenes
     char text[512];         // why it is disconnected
     bool busy, doomed;      // telling signals: it must not be freed; to be freed after that
     bool told_thread;
-    uint32_t generation;    // of the links: changes when one is closed
+    uint32_t generation;    // of the link: changes when it is closed
     // what is to be sent by a script
     unsigned char *out;
     size_t out_bytes, out_room;
@@ -114,24 +113,25 @@ uint64_t client_now_us(void);
 bool client_on_destroy(void *self);
 void client_end_all(void); // the library is about to go
 void client_on_notify(void *self, int32_t what);
-// The connection that requests go to; its client is NULL if there is none.
-client_link *client_active(client_node *c);
-bool client_link_open(client_node *c, client_link *link, int address_index);
+bool client_link_open(client_node *c, int64_t first_address); // to that of `addresses` first
 void client_link_close(client_link *link);
-void client_link_move(client_link *to, client_link *from);
-void client_link_live(client_node *c, client_link *link, uint64_t now_us); // its kinds are known now; the time of this step
-void client_queue_datagram(client_node *c, const void *data, size_t size);
-uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth); // into c->poses
+void client_link_live(client_node *c); // the kinds are known now, and may be others than before
+bool client_transport_open(client_node *c, client_link *link, int64_t first_address);
+void client_transport_close(client_link *link);
+const char *client_address(const client_link *link); // "": there is no connection, and none is sought
+uint32_t client_all_poses(client_node *c, double tick, bool smooth); // into c->poses
 void client_drop_draws(client_node *c);
 void client_drop_freed_draws(client_node *c); // those of MultiMeshes that are gone
 void client_settle_own(client_node *c); // those that are no longer set stand still
 void client_answered(client_node *c, const tl_client_event *event);
+void client_given_back(client_node *c, const tl_client_event *event);
+void client_lost(client_node *c, tl_entity_id id);
 // False: a script has ended the connection, or the client, meanwhile.
 bool client_spawn(client_node *c, tl_entity_id id, int scene);
 void client_unspawn(client_node *c, tl_entity_id id);
 void client_unspawn_all(client_node *c);
 void client_move_spawned(client_node *c);
-void client_apply_observer(client_node *c, client_link *link);
+void client_apply_observer(client_node *c);
 
 // ---- for TramlineEntity and TramlineObserver ----
 bool client_add_node(client_node *c, struct entity_node *node);

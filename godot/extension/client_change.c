@@ -8,14 +8,16 @@
 
 #define SETTLE_TICKS 4.0 // an own entity that was not set for so long stands still
 
+static tl_client_state state_of(const client_node *c) { return c->link.client ? tl_client_get_state(c->link.client) : TL_CLIENT_CLOSED; }
+
+// NULL: it is not. While it reconnects the result alone tells so, for it is nobody's fault.
 static tl_client *live(client_node *c, const char *method)
 {
-    client_link *link = client_active(c);
-    if (!link->client || tl_client_get_state(link->client) != TL_CLIENT_LIVE) {
+    tl_client_state state = state_of(c);
+    if (state != TL_CLIENT_LIVE && state != TL_CLIENT_RECONNECTING) {
         gd_error_print(method, "The client is not connected; wait for the signal 'connected'.");
-        return NULL;
     }
-    return link->client;
+    return state == TL_CLIENT_LIVE ? c->link.client : NULL;
 }
 
 static gd_error tell(const char *method, tl_result result, const char *what)
@@ -32,7 +34,8 @@ void client_send_message(void *self, const void *const *args, void *ret)
     tl_client *client = live(self, method);
     int64_t size = gd_size(GD_BYTES, args[0]);
     const void *data = size ? (const void *)gd.bytes_at(args[0], 0) : "";
-    gd_ret_int(ret, client ? tell(method, tl_client_send(client, data, (size_t)size), "The message cannot be sent; it may have up to 1'024 bytes") : GD_ERR_UNCONFIGURED);
+    gd_ret_int(ret, client ? tell(method, tl_client_send(client, data, (size_t)size), "The message cannot be sent; it may have up to 1'024 bytes") :
+                    state_of(self) == TL_CLIENT_RECONNECTING ? GD_ERR_UNAVAILABLE : GD_ERR_UNCONFIGURED);
 }
 
 // ---- requests ------------------------------------------------------------------------------------------------------
@@ -87,8 +90,14 @@ static own_entity *find_own(client_node *c, tl_entity_id id)
     return NULL;
 }
 
+static gd_variant variant_of(tl_entity_id id) { return gd_variant_int((int64_t)id); }
+
 void client_answered(client_node *c, const tl_client_event *event)
 {
+    if (!event->request) { // nobody asked: what was said of an own entity cannot be
+        gd_emit(c, "own_entity_refused", (gd_variant[]){variant_of(event->entity), gd_variant_int(gd_error_from(event->result))}, 2);
+        return;
+    }
     for (int i = 0; i < c->own_count; i++) {
         own_entity *own = &c->own[i];
         if (own->id || own->request != event->request) {
@@ -101,7 +110,31 @@ void client_answered(client_node *c, const tl_client_event *event)
         break;
     }
     gd_emit(c, "request_answered",
-            (gd_variant[]){gd_variant_int(event->request), gd_variant_int(gd_error_from(event->result)), gd_variant_int((int64_t)event->entity)}, 3);
+            (gd_variant[]){gd_variant_int(event->request), gd_variant_int(gd_error_from(event->result)), variant_of(event->entity)}, 3);
+}
+
+// The server that it has come to says that it is this client's. Unknown here is what an earlier run of the game made, or what
+// was asked for in the connection that broke.
+void client_given_back(client_node *c, const tl_client_event *event)
+{
+    gd_variant name;
+    if (event->kind >= c->link.kind_count) {
+        return;
+    }
+    if (!find_own(c, event->entity) && c->own_count < OWN_MAX) {
+        c->own[c->own_count++] = (own_entity){.id = event->entity, .kind = event->kind};
+    }
+    gd.variant_new_copy(&name, &c->link.kind_names[event->kind]);
+    gd_emit(c, "own_entity_given_back", (gd_variant[]){variant_of(event->entity), name}, 2);
+}
+
+void client_lost(client_node *c, tl_entity_id id)
+{
+    own_entity *own = find_own(c, id);
+    if (own) {
+        *own = c->own[--c->own_count];
+    }
+    gd_emit(c, "own_entity_lost", (gd_variant[]){variant_of(id)}, 1);
 }
 
 void client_request_create(void *self, const void *const *args, void *ret)
@@ -191,7 +224,7 @@ static tl_vec3 own_velocity(own_entity *own, tl_entity_id carrier, tl_vec3 posit
 // A course begins at a whole tick: the place is taken back to where it was then.
 static void own_course(client_node *c, own_entity *own, tl_entity_id carrier, double tick, kind_values *values)
 {
-    double hz = tl_client_tick_hz(client_active(c)->client);
+    double hz = tl_client_tick_hz(c->link.client);
     tl_value *place = &values->values.fields[0];
     tl_vec3 velocity = own_velocity(own, carrier, place->position, tick, hz);
     own->said = (struct own_place){place->position, tick};
@@ -205,8 +238,9 @@ static void own_course(client_node *c, own_entity *own, tl_entity_id carrier, do
 // A velocity that was worked out says what is likely for the next frames, and no more.
 void client_settle_own(client_node *c)
 {
-    client_link *link = client_active(c);
-    if (!c->own_count || !link->client || tl_client_get_state(link->client) != TL_CLIENT_LIVE) {
+    const client_link *link = &c->link;
+    tl_client_state state = state_of(c);
+    if (!c->own_count || (state != TL_CLIENT_LIVE && state != TL_CLIENT_RECONNECTING)) {
         return;
     }
     double tick = tl_client_server_tick(link->client, client_now_us());
@@ -225,7 +259,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
     const char *method = "TramlineClient.set_own_entity";
-    tl_client *client = live(c, method);
+    tl_client *client = state_of(c) == TL_CLIENT_RECONNECTING ? c->link.client : live(c, method); // it is said to the next server
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
     own_entity *own = find_own(c, id);
@@ -255,8 +289,7 @@ void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point)
     c->observes_entity = entity != 0;
     c->observed_entity = entity;
     c->observed_point = point;
-    client_apply_observer(c, &c->shown);
-    client_apply_observer(c, &c->next);
+    client_apply_observer(c);
 }
 
 void client_observe_entity(void *self, const void *const *args, void *ret)
@@ -282,8 +315,8 @@ void client_observe_point(void *self, const void *const *args, void *ret)
 
 static client_link *custom_link(client_node *c, const char *method)
 {
-    client_link *link = client_active(c);
-    if (!c->custom_transport || !link->client) {
+    client_link *link = &c->link;
+    if (!link->client || link->servers) { // as it was when it began: the property may say otherwise by now
         gd_error_print(method, "This is for custom_transport; set that, and call connect_to_server() first.");
         return NULL;
     }

@@ -10,7 +10,7 @@ static const gd_property properties[] = {
     {"entities_max", GD_INT, offsetof(client_node, entities_max), .preset = 200000},
     {"autoconnect", GD_BOOL, offsetof(client_node, autoconnect)},
     {"reconnect", GD_BOOL, offsetof(client_node, reconnect), .preset = 1},
-    {"silence_s", GD_FLOAT, offsetof(client_node, silence_s), .preset = 2, .hint = GD_HINT_RANGE, .hint_text = "0.5,10,0.1,suffix:s"},
+    {"silence_s", GD_FLOAT, offsetof(client_node, silence_s), .preset = 1, .hint = GD_HINT_RANGE, .hint_text = "0.5,10,0.1,suffix:s"},
     {"kinds", GD_ARRAY, offsetof(client_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind", .class_name = "TramlineKind"},
     {"spawn_path", GD_NODE_PATH, offsetof(client_node, spawn_path)},
     {"custom_transport", GD_BOOL, offsetof(client_node, custom_transport)},
@@ -27,11 +27,16 @@ static const gd_method methods[] = {
 const gd_signal client_signals[] = {
     {"connected"},
     {"disconnected", {{GD_STRING, "reason"}}},
+    {"reconnecting", {{GD_STRING, "reason"}}},
+    {"reconnected"},
     {"entity_entered", {{GD_INT, "id"}, {GD_STRING, "kind_name"}}},
     {"entity_changed", {{GD_INT, "id"}}},
     {"entity_left", {{GD_INT, "id"}}},
     {"message_received", {{GD_BYTES, "data"}}},
     {"request_answered", {{GD_INT, "request"}, {GD_INT, "result"}, {GD_INT, "id"}}},
+    {"own_entity_given_back", {{GD_INT, "id"}, {GD_STRING, "kind_name"}}},
+    {"own_entity_lost", {{GD_INT, "id"}}},
+    {"own_entity_refused", {{GD_INT, "id"}, {GD_INT, "result"}}},
     {"frame_received", {{GD_BYTES, "frame"}}},
     {"datagram_ready", {{GD_BYTES, "data"}}},
     {0},
@@ -42,6 +47,7 @@ static const gd_constant constants[] = {
     {"State", "CONNECTING", CLIENT_CONNECTING},
     {"State", "JOINING", CLIENT_JOINING},
     {"State", "LIVE", CLIENT_LIVE},
+    {"State", "RECONNECTING", CLIENT_RECONNECTING},
     {0},
 };
 

@@ -125,8 +125,8 @@ static int find_kind(const client_node *c, const gd_string *name)
 {
     char text[TL_NAME_BYTES_MAX + 33];
     gd_string_to_text(name, text, sizeof text);
-    for (int i = 0; i < c->shown.kind_count; i++) {
-        if (strcmp(tl_client_kind_name(c->shown.client, i), text) == 0) {
+    for (int i = 0; i < c->link.kind_count; i++) {
+        if (strcmp(tl_client_kind_name(c->link.client, i), text) == 0) {
             return i;
         }
     }
@@ -149,8 +149,8 @@ static void fill(client_node *c, drawing *d, tl_vec3 origin)
                 by_kind[d->kinds[i]] = &d->instances[i];
             }
         }
-        if (c->shown.client && c->shown.live_us) {
-            tl_client_instances(c->shown.client, c->display_tick, origin, by_kind);
+        if (c->link.client && c->link.has_view) {
+            tl_client_instances(c->link.client, c->display_tick, origin, by_kind);
         }
         for (int i = 0; i < d->count; i++) {
             complete &= d->instances[i].count <= d->instances[i].capacity;

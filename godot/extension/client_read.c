@@ -9,9 +9,9 @@
 
 enum { TRANSFORM_DOUBLES = 7 };
 
-uint32_t client_all_poses(client_node *c, const client_link *link, double tick, bool smooth)
+uint32_t client_all_poses(client_node *c, double tick, bool smooth)
 {
-    uint32_t count = tl_client_get_stats(link->client).entities;
+    uint32_t count = tl_client_get_stats(c->link.client).entities;
     if (count > c->pose_room) {
         uint32_t room = count + count / 8 + 64;
         tl_pose *poses = realloc(c->poses, room * sizeof *poses);
@@ -21,17 +21,17 @@ uint32_t client_all_poses(client_node *c, const client_link *link, double tick, 
         c->poses = poses;
         c->pose_room = room;
     }
-    count = tl_client_poses(link->client, tick, smooth, c->poses, c->pose_room);
+    count = tl_client_poses(c->link.client, tick, smooth, c->poses, c->pose_room);
     return count < c->pose_room ? count : c->pose_room;
 }
 
-static bool has_view(const client_node *c) { return c->shown.client && c->shown.live_us; }
+static bool has_view(const client_node *c) { return c->link.client && c->link.has_view; }
 
-static uint32_t poses_now(client_node *c) { return has_view(c) ? client_all_poses(c, &c->shown, c->display_tick, true) : 0; }
+static uint32_t poses_now(client_node *c) { return has_view(c) ? client_all_poses(c, c->display_tick, true) : 0; }
 
 static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
 {
-    return has_view(c) && tl_client_pose(c->shown.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
+    return has_view(c) && tl_client_pose(c->link.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
 }
 
 static void put_transform(double *to, const tl_pose *pose)
@@ -45,7 +45,7 @@ static void put_transform(double *to, const tl_pose *pose)
 void client_get_server_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->shown.client, client_now_us()) : 0);
+    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->link.client, client_now_us()) : 0);
 }
 
 void client_get_display_tick(void *self, const void *const *args, void *ret) { gd_ret_float(ret, ((client_node *)self)->display_tick); }
@@ -53,13 +53,13 @@ void client_get_display_tick(void *self, const void *const *args, void *ret) { g
 void client_get_frame_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, has_view(c) ? tl_client_frame_tick(c->shown.client) : -1);
+    gd_ret_int(ret, has_view(c) ? tl_client_frame_tick(c->link.client) : -1);
 }
 
 void client_get_tick_hz(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, has_view(c) ? tl_client_tick_hz(c->shown.client) : 0);
+    gd_ret_int(ret, has_view(c) ? tl_client_tick_hz(c->link.client) : 0);
 }
 
 // ---- entities ------------------------------------------------------------------------------------------------------
@@ -67,10 +67,10 @@ void client_get_tick_hz(void *self, const void *const *args, void *ret)
 void client_get_entities(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    uint32_t most = has_view(c) ? tl_client_get_stats(c->shown.client).entities : 0;
+    uint32_t most = has_view(c) ? tl_client_get_stats(c->link.client).entities : 0;
     *(gd_packed *)ret = gd_packed_make(GD_INT64S, most);
     if (most) {
-        uint32_t count = tl_client_entities(c->shown.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0), most);
+        uint32_t count = tl_client_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0), most);
         gd_resize(GD_INT64S, ret, count < most ? count : most);
     }
 }
@@ -78,12 +78,12 @@ void client_get_entities(void *self, const void *const *args, void *ret)
 void client_get_kind_names(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    int count = has_view(c) ? c->shown.kind_count : 0;
+    int count = has_view(c) ? c->link.kind_count : 0;
     *(gd_packed *)ret = gd_packed_make(GD_STRINGS, count);
     for (int i = 0; i < count; i++) {
         gd_string *to = gd.strings_edit(ret, i);
         gd.destroy[GD_STRING](to);
-        gd.string_new(to, tl_client_kind_name(c->shown.client, i));
+        gd.string_new(to, tl_client_kind_name(c->link.client, i));
     }
 }
 
@@ -106,7 +106,7 @@ void client_get_transform(void *self, const void *const *args, void *ret)
 // of a change by "entity_changed" finds it here.
 static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_def *kind, tl_entity_id *carrier, tl_values *out)
 {
-    tl_client *client = c->shown.client;
+    tl_client *client = c->link.client;
     double newest_tick = (double)tl_client_frame_tick(client);
     tl_pose newest;
     tl_values fields;
@@ -135,7 +135,7 @@ void client_get_entity(void *self, const void *const *args, void *ret)
     tl_kind_def kind;
     tl_values values;
     tl_entity_id carrier;
-    if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_kind(c->shown.client, pose.kind, &kind) != TL_OK) {
+    if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_kind(c->link.client, pose.kind, &kind) != TL_OK) {
         return;
     }
     if (values_of(c, &pose, &kind, &carrier, &values)) {
@@ -179,7 +179,7 @@ void client_get_transforms_at(void *self, const void *const *args, void *ret)
         gd_error_print("TramlineClient.get_transforms_at", "The tick is not finite.");
         return;
     }
-    uint32_t count = has_view(c) ? client_all_poses(c, &c->shown, tick, gd_arg_bool(args, 1)) : 0;
+    uint32_t count = has_view(c) ? client_all_poses(c, tick, gd_arg_bool(args, 1)) : 0;
     gd_packed ids = gd_packed_make(GD_INT64S, count), carriers = gd_packed_make(GD_INT64S, count), kinds = gd_packed_make(GD_INT32S, count),
               levels = gd_packed_make(GD_INT32S, count), transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * TRANSFORM_DOUBLES);
     int64_t *id = count ? gd.int64s_edit(&ids, 0) : NULL, *carrier = count ? gd.int64s_edit(&carriers, 0) : NULL;
@@ -205,7 +205,7 @@ void client_get_transforms_at(void *self, const void *const *args, void *ret)
 void client_get_stats(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    const client_link *link = c->shown.client ? &c->shown : client_active(c);
+    const client_link *link = &c->link;
     gd.construct[GD_DICTIONARY](ret, NULL);
     tl_client_stats stats = {0};
     if (link->client) {
@@ -220,7 +220,7 @@ void client_get_stats(void *self, const void *const *args, void *ret)
         {"latency_ms", stats.latency_ms, false}, {"datagrams", (double)stats.datagrams, true}, {"datagrams_lost", (double)stats.datagrams_lost, true},
         {"malformed", (double)stats.malformed, true}, {"skipped", (double)stats.skipped, true}, {"bytes", (double)stats.bytes, true},
         {"frames", (double)stats.frames, true}, {"tick", (double)stats.tick, true}, {"settled_tick", (double)stats.settled_tick, true},
-        {"memory_used_bytes", (double)stats.memory_used_bytes, true}, {"limits_reached", (double)stats.limits_reached, true},
+        {"memory_used_bytes", (double)stats.memory_used_bytes, true}, {"limits_reached", (double)stats.limits_reached, true}, {"reconnects", (double)stats.reconnects, true},
         {"delay_ticks", c->delay_ticks, false}, {"step_ms", c->step_ms, false}, {"draw_ms", c->draw_ms, false},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {

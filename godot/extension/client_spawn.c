@@ -25,7 +25,7 @@ static void place(client_node *c, tl_entity_id id, gd_object node)
 {
     tl_placed placed;
     uint32_t hint = 0;
-    if (tl_client_placed(c->shown.client, id, &hint, c->display_tick, &placed) == TL_OK) {
+    if (tl_client_placed(c->link.client, id, &hint, c->display_tick, &placed) == TL_OK) {
         gd_transform3d transform = entity_scene_transform(c, &placed);
         gd.method_ptrcall(gd.method.node3d_set_global_transform, node, (const void *[]){&transform}, NULL);
     }
@@ -65,7 +65,7 @@ static void add(client_node *c, tl_entity_id id, gd_object parent, gd_object nod
     }
     gd.method_ptrcall(gd.method.node_add_child, parent, (const void *[]){&node, &(gd_bool){0}, &(int64_t){0}}, NULL);
     node = gd.object_from_id(node_id); // its _ready may have freed it
-    if (node && c->shown.client && gd.object_cast_to(node, gd.tag.node3d)) {
+    if (node && c->link.client && gd.object_cast_to(node, gd.tag.node3d)) {
         place(c, id, node);
     }
 }
@@ -119,7 +119,7 @@ void client_unspawn_all(client_node *c)
 // Roots that are no TramlineEntity are moved by the client itself.
 void client_move_spawned(client_node *c)
 {
-    if (!c->shown.client || !c->shown.live_us) {
+    if (!c->link.client || !c->link.has_view) {
         return;
     }
     for (uint32_t i = 0; i < c->moved.room; i++) {

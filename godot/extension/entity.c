@@ -370,6 +370,14 @@ void entity_publish(entity_node *e, server_node *s)
     kind_values_free(&values);
 }
 
+// As long as its node is still below that carrier's, it tries to board again.
+void entity_set_down(entity_node *e, tl_entity_id entity)
+{
+    if (e->made == entity) {
+        e->carrier = 0;
+    }
+}
+
 void entity_server_gone(entity_node *e) { e->publishes = NULL; }
 
 // ---- on a client ---------------------------------------------------------------------------------------------------
@@ -397,7 +405,7 @@ static void collect_properties(const entity_node *e, const client_node *c, int k
     tl_kind_def def;
     tl_values values;
     const kind_list *list = c->list;
-    if (tl_client_kind(c->shown.client, kind, &def) != TL_OK || tl_client_get(c->shown.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
+    if (tl_client_kind(c->link.client, kind, &def) != TL_OK || tl_client_get(c->link.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
         return;
     }
     for (int f = 1; f < list->kinds[listed].field_count; f++) {
@@ -430,8 +438,8 @@ static void write_properties(entity_node *e, client_node *c, int kind, int liste
 void entity_follow(entity_node *e, client_node *c)
 {
     tl_placed placed;
-    if (!e->in_tree || !c->shown.client || !c->shown.live_us ||
-        tl_client_placed(c->shown.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
+    if (!e->in_tree || !c->link.client || !c->link.has_view ||
+        tl_client_placed(c->link.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
         return;
     }
     uint64_t id = gd.object_id(e->instance.object);
@@ -444,8 +452,8 @@ void entity_follow(entity_node *e, client_node *c)
         gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL); // its _notification may run
     }
     bool going = !c->doomed && c->generation == generation && gd.object_from_id(id);
-    if (going && c->shown.has_properties[placed.kind]) {
-        write_properties(e, c, placed.kind, c->shown.listed[placed.kind]);
+    if (going && c->link.has_properties[placed.kind]) {
+        write_properties(e, c, placed.kind, c->link.listed[placed.kind]);
     }
 }
 

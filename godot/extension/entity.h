@@ -38,6 +38,8 @@ extern const gd_class entity_class, observer_class;
 void entity_publish(entity_node *e, server_node *s);
 // At each displayed frame of its client.
 void entity_follow(entity_node *e, client_node *c);
+// Its server has set the entity down: its carrier is gone.
+void entity_set_down(entity_node *e, tl_entity_id entity);
 void entity_server_gone(entity_node *e);
 void entity_client_gone(entity_node *e);
 // A client has made the node for an entity; before it enters the tree.

@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { PATH_BYTES = 1024, DRAIN_MS_MAX = 1000 };
+enum { PATH_BYTES = 1024, DRAIN_MS_MAX = 1000, GRACE_S_MAX = 86400 };
 
 static uint64_t read_us(clockid_t clock)
 {
@@ -171,6 +171,9 @@ static tl_result open_server(server_node *s, const char *name)
         s->clients_max > 1 << 20 || s->kbit_s < 1 || s->kbit_s > 10000000) {
         return say(s, TL_ERR_INVALID, "entities_max, groups_max, clients_max and kbit_s must be at least 1, and not beyond reason");
     }
+    if (!(s->grace_s >= 0 && s->grace_s <= GRACE_S_MAX)) {
+        return say(s, TL_ERR_INVALID, "grace_s must be 0 or more seconds, and no more than a day");
+    }
     tl_server_def def = tl_server_def_default();
     def.name = name;
     def.kinds = s->list->kinds;
@@ -181,6 +184,7 @@ static tl_result open_server(server_node *s, const char *name)
     def.groups_max = (uint32_t)s->groups_max;
     def.clients_max = (uint32_t)s->clients_max;
     def.kbit_s = (uint32_t)s->kbit_s;
+    def.grace_ms = (uint32_t)(s->grace_s * 1000);
     if (getrandom(def.secret_seed, sizeof def.secret_seed, 0) != sizeof def.secret_seed) {
         return say(s, TL_ERR_IO, "the system gives no random bytes");
     }

@@ -20,9 +20,10 @@ enum { TEXT_BYTES = 1536, REF_CACHES = 32 };
 
 // What has happened within a step, told by signals after it.
 typedef struct server_event {
-    enum { EVENT_GROUP, EVENT_CLIENT, EVENT_MESSAGE, EVENT_LOG } type;
+    enum { EVENT_GROUP, EVENT_CLIENT, EVENT_MESSAGE, EVENT_SET_DOWN, EVENT_LOG } type;
     bool yes; // owned, joined
     tl_group_id group;
+    tl_entity_id entity, carrier;
     tl_client_number client;
     char name[TL_NAME_BYTES_MAX + 1];
     void *data;
@@ -44,6 +45,7 @@ typedef struct server_node {
     // properties
     gd_string store_uri, server_name, address, certificate_file, key_file, token_key_file;
     int64_t tick_hz, entities_max, groups_max, clients_max, kbit_s;
+    double grace_s;
     gd_array kinds;
     gd_bool autostart;
     gd_callable request_handler;

@@ -14,6 +14,7 @@ static const gd_property properties[] = {
     {"groups_max", GD_INT, offsetof(server_node, groups_max), .preset = 4096},
     {"clients_max", GD_INT, offsetof(server_node, clients_max), .preset = 256},
     {"kbit_s", GD_INT, offsetof(server_node, kbit_s), .preset = 4000},
+    {"grace_s", GD_FLOAT, offsetof(server_node, grace_s), .preset = 10, .hint = GD_HINT_RANGE, .hint_text = "0,3600,0.1,or_greater,suffix:s"},
     {"autostart", GD_BOOL, offsetof(server_node, autostart)},
     {"request_handler", GD_CALLABLE, offsetof(server_node, request_handler)},
     {0},

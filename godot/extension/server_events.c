@@ -73,6 +73,15 @@ static void on_message(void *user, tl_server *server, tl_client_number client, c
     add_event(user, (server_event){.type = EVENT_MESSAGE, .client = client}, data, size);
 }
 
+static void on_set_down(void *user, tl_server *server, tl_entity_id entity, tl_entity_id carrier)
+{
+    server_node *s = user;
+    for (uint32_t i = 0; i < s->nodes.count; i++) {
+        entity_set_down(s->nodes.nodes[i], entity);
+    }
+    add_event(s, (server_event){.type = EVENT_SET_DOWN, .entity = entity, .carrier = carrier}, NULL, 0);
+}
+
 static void on_log(void *user, const char *text) { add_event(user, (server_event){.type = EVENT_LOG}, text, strlen(text)); }
 
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
@@ -164,6 +173,7 @@ tl_server_callbacks server_callbacks(server_node *s)
         .request = on_request,
         .client = on_client,
         .message = on_message,
+        .set_down = on_set_down,
         .link = on_link,
         .committed = on_committed,
         .log = on_log,
@@ -183,6 +193,9 @@ static void tell(server_node *s, const server_event *event)
         break;
     case EVENT_MESSAGE:
         gd_emit(s, "message_received", (gd_variant[]){gd_variant_int(event->client), gd_variant_bytes(event->data, event->size)}, 2);
+        break;
+    case EVENT_SET_DOWN:
+        gd_emit(s, "entity_set_down", (gd_variant[]){gd_variant_int((int64_t)event->entity), gd_variant_int((int64_t)event->carrier)}, 2);
         break;
     case EVENT_LOG: gd_emit(s, "log", (gd_variant[]){gd_variant_text(event->data)}, 1); break;
     }
@@ -234,6 +247,7 @@ const gd_signal server_signals[] = {
     {"message_received", {{GD_INT, "client"}, {GD_BYTES, "data"}}},
     {"group_adopted", {{GD_INT, "group"}}},
     {"group_lost", {{GD_INT, "group"}}},
+    {"entity_set_down", {{GD_INT, "id"}, {GD_INT, "carrier"}}},
     {"log", {{GD_STRING, "text"}}},
     {"frame_ready", {{GD_INT, "peer"}, {GD_BYTES, "data"}}},
     {0},

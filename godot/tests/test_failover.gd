@@ -1,6 +1,7 @@
 extends "harness.gd"
 # A client's server is killed, and then the next one is stopped in order: the client goes on to another one, and nothing of
-# its view leaves meanwhile. Every spawned node is the one that it was. All are judged by what happens, not by when.
+# its view leaves meanwhile. Every spawned node is the one that it was. What the client owns is given back to it, also what it
+# had at a server that was killed. All are judged by what happens, not by when.
 
 const ScenarioKinds := preload("scenario_kinds.gd")
 const ENTITIES := 2000
@@ -14,6 +15,8 @@ var client: TramlineClient
 var names: Array[String] = ["alpha", "beta", "gamma"]
 var entered := 0
 var left := 0
+var avatar := 0
+var heard: Array = []
 var nodes := {} # entity to its node's instance id
 
 
@@ -73,11 +76,24 @@ func _join() -> bool:
 	if not await connect_client(client):
 		return false
 	var whole := await until(func() -> bool: return client.get_entities().size() == ENTITIES, "all entities are in view", WITHIN_S)
+	await _create_avatar()
 	await seconds(LOOK_ON_S)
 	for id in client.get_entities():
 		nodes[id] = client.get_node_of(id)
-	check_equal(nodes.values().filter(func(node: int) -> bool: return is_instance_id_valid(node)).size(), ENTITIES, "each has its node")
+	check_equal(nodes.values().filter(func(node: int) -> bool: return is_instance_id_valid(node)).size(), ENTITIES + 1, "each has its node")
 	return whole
+
+
+func _create_avatar() -> void:
+	client.own_entity_given_back.connect(func(id: int, kind: String) -> void: heard.append(["given back", id, kind]))
+	client.own_entity_lost.connect(func(id: int) -> void: heard.append(["lost", id]))
+	client.disconnected.connect(func(reason: String) -> void: heard.append(["disconnected", reason]))
+	client.request_answered.connect(func(_request: int, result: int, id: int) -> void: avatar = id if result == OK else -1)
+	client.request_create("avatar", Transform3D(Basis(), Vector3(0, 0, 2)))
+	await until(func() -> bool: return avatar != 0 and client.has_entity(avatar), "its avatar is in view", WITHIN_S)
+	process_frame.connect(func() -> void:
+		if client.get_state() != TramlineClient.DISCONNECTED:
+			client.set_own_entity(avatar, Transform3D(Basis(), Vector3(fmod(Time.get_ticks_msec() * 0.001, 5.0), 0, 2))))
 
 
 func _server_of_client() -> String:
@@ -91,17 +107,19 @@ func _end_of(what: String, with: String) -> void:
 	var ended := _server_of_client()
 	entered = 0
 	left = 0
+	heard.clear()
 	OS.execute("kill", [with, str(pids[ended])])
 	await until(func() -> bool: return client.get_state() == TramlineClient.LIVE and _server_of_client() != ended, "%s: the client is live on another server" % what,
 			WITHIN_S)
-	# It shows the new one's view once that is whole.
 	var tick := client.get_frame_tick()
 	await until(func() -> bool: return client.get_frame_tick() > tick + 5, "%s: new frames are shown" % what, WITHIN_S)
+	await until(func() -> bool: return not heard.is_empty(), "%s: the server says what is the client's" % what, WITHIN_S)
 	await seconds(LOOK_ON_S)
+	check_equal(heard, [["given back", avatar, "avatar"]], "%s: what was heard" % what)
 	check_equal(left, 0, "%s: entities that left" % what)
 	check_equal(entered, 0, "%s: entities that entered" % what)
-	check_equal(client.get_entities().size(), ENTITIES, "%s: entities in view" % what)
+	check_equal(client.get_entities().size(), ENTITIES + 1, "%s: entities in view" % what)
 	var same := 0
 	for id: int in nodes:
 		same += int(client.get_node_of(id) == nodes[id] and is_instance_id_valid(nodes[id]) and not instance_from_id(nodes[id]).is_queued_for_deletion())
-	check_equal(same, ENTITIES, "%s: nodes that are still the same" % what)
+	check_equal(same, ENTITIES + 1, "%s: nodes that are still the same" % what)

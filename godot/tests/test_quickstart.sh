@@ -50,6 +50,7 @@ var begun_ms := Time.get_ticks_msec()
 
 func _enter_tree() -> void:
 	$Client/Client.connected.connect(_on_connected)
+	$Client/Client.reconnected.connect(_on_connected)
 
 
 func _on_connected() -> void:

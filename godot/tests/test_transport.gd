@@ -1,6 +1,7 @@
 extends "harness.gd"
 # Frames over a transport of one's own: Godot's SceneMultiplayer carries them as raw bytes between two of its peers, here
-# over ENet, next to whatever else a game sends through it. And a file: what one client tells of by frame_received is saved,
+# over ENet, next to whatever else a game sends through it. When its connection breaks the client says so, the script makes another
+# one, and the view and what is owned go on. And a file: what one client tells of by frame_received is saved,
 # and another one, of no server, is shown the same from it.
 # Provokes errors.
 
@@ -13,11 +14,14 @@ var guest := SceneMultiplayer.new()
 var peer_of := {} # the server's number of each of the host's peers
 var id_of := {} # and back
 var frames := 0
+var port := 0
+var broken := false
+var calls := 0
 var heard := []
 
 
 func run() -> void:
-	var kinds: Array[TramlineKind] = [new_kind("cube")]
+	var kinds: Array[TramlineKind] = [new_kind("cube"), new_kind("free", TramlineKind.ALLOW, TramlineKind.ALLOW, TramlineKind.ALLOW)]
 	server = new_server(folder("store"), kinds)
 	if not await start(server):
 		return
@@ -31,7 +35,8 @@ func run() -> void:
 	client = TramlineClient.new()
 	client.custom_transport = true
 	client.kinds = kinds
-	client.datagram_ready.connect(func(data: PackedByteArray) -> void: guest.send_bytes(data, 1, MultiplayerPeer.TRANSFER_MODE_UNRELIABLE))
+	client.reconnecting.connect(_call_again)
+	client.datagram_ready.connect(_from_client)
 	client.message_received.connect(func(data: PackedByteArray) -> void: heard.append(data))
 	server.message_received.connect(func(_number: int, data: PackedByteArray) -> void: heard.append(data))
 	root.add_child(client)
@@ -59,6 +64,7 @@ func run() -> void:
 	server.receive_custom(peer_of.values()[0], "not a datagram".to_utf8_buffer())
 	await seconds(0.5)
 	check_equal(client.get_state(), TramlineClient.LIVE, "the client's state after that")
+	await _break()
 	await _through_a_file(ids, transforms)
 	client.disconnect_from_server()
 	await seconds(0.2)
@@ -67,6 +73,41 @@ func run() -> void:
 	host.multiplayer_peer.close()
 	server.stop()
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "the server stops")
+
+
+# What the guest sends and is sent is lost, until it calls anew.
+func _break() -> void:
+	var told := []
+	client.reconnected.connect(func() -> void: told.append("reconnected"))
+	client.own_entity_given_back.connect(func(id: int, kind: String) -> void: told.append(["given back", id, kind]))
+	client.own_entity_lost.connect(func(id: int) -> void: told.append(["lost", id]))
+	client.disconnected.connect(func(reason: String) -> void: told.append(reason))
+	client.entity_left.connect(func(id: int) -> void: told.append(["left", id]))
+	client.request_answered.connect(func(_request: int, _result: int, id: int) -> void: told.append(id), CONNECT_ONE_SHOT)
+	client.request_create("free", Transform3D())
+	await until(func() -> bool: return told.size() == 1 and client.has_entity(told[0]), "an own entity is in view")
+	var own: int = told[0]
+	broken = true
+	await until(func() -> bool: return ["given back", own, "free"] in told, "what it owns is given back")
+	await seconds(1.0)
+	check_equal(told, [own, "reconnected", ["given back", own, "free"]], "what was told of a broken connection")
+	check_equal(calls, 1, "how often it had to call anew")
+	check_equal(client.get_entities().size(), 2001, "what it sees then")
+	client.request_delete(own)
+	await until(func() -> bool: return not client.has_entity(own), "it is deleted")
+
+
+# Another peer of Godot's, and for the server, too: what is still on its way over the old one is nobody's.
+func _call_again(_reason: String) -> void:
+	calls += 1
+	broken = false
+	guest.multiplayer_peer.close()
+	await until(func() -> bool: return peer_of.is_empty(), "the host parts with its former peer")
+	var again := ENetMultiplayerPeer.new()
+	check_equal(again.create_client("127.0.0.1", port), OK, "an ENet client")
+	guest.multiplayer_peer = again
+	await until(func() -> bool: return peer_of.size() == 1 and guest.get_peers().size() == 1, "the two peers are connected again")
+	client.transport_connected()
 
 
 # Each frame goes into the file with when it came. What is played from it: where everything is, what comes, and what goes.
@@ -96,6 +137,7 @@ func _through_a_file(ids: PackedInt64Array, transforms: PackedFloat64Array) -> v
 	recorder.free()
 	var player := TramlineClient.new()
 	player.custom_transport = true
+	player.silence_s = 10.0 # a file may be silent
 	player.kinds = server.kinds
 	root.add_child(player)
 	var heard := {"entered": 0, "left": []}
@@ -140,7 +182,8 @@ func _is_moved(ids: PackedInt64Array, transforms: PackedFloat64Array) -> bool:
 func _open_peers() -> bool:
 	host.root_path = root.get_path()
 	guest.root_path = root.get_path()
-	for port in range(PORT_FIRST, PORT_FIRST + 100):
+	for free_port in range(PORT_FIRST, PORT_FIRST + 100):
+		port = free_port
 		var listens := ENetMultiplayerPeer.new()
 		if listens.create_server(port, 4) != OK:
 			continue
@@ -177,7 +220,14 @@ func _from_server(peer: int, data: PackedByteArray) -> void:
 		host.send_bytes(data, id_of[peer], MultiplayerPeer.TRANSFER_MODE_UNRELIABLE)
 
 
+func _from_client(data: PackedByteArray) -> void:
+	if not broken and guest.get_peers().size() == 1:
+		guest.send_bytes(data, 1, MultiplayerPeer.TRANSFER_MODE_UNRELIABLE)
+
+
 func _to_client(_id: int, data: PackedByteArray) -> void:
+	if broken:
+		return
 	if client.get_state() == TramlineClient.DISCONNECTED:
 		return
 	frames += 1

@@ -41,6 +41,7 @@ func begin(client: TramlineClient, layout: Layout, options: Options) -> void:
 	_options = options
 	_check = TruthCheck.new(layout, options.entities)
 	client.connected.connect(func() -> void: _connected_s = _since_s)
+	client.reconnected.connect(func() -> void: _connected_s = _since_s)
 
 
 # Until the view is whole nobody knows how many the big city has: the trams' ids are its last ones.

@@ -71,6 +71,8 @@ func _connect() -> void:
 	client.set_origin(layout.origin_x_m, 0.0, layout.origin_z_m)
 	client.observe_point(layout.origin_x_m, 0.0, layout.origin_z_m)
 	client.connected.connect(func() -> void: print("connected to ", client.get_address()))
+	client.reconnecting.connect(func(reason: String) -> void: print("reconnecting: ", reason))
+	client.reconnected.connect(func() -> void: print("reconnected to ", client.get_address()))
 	client.disconnected.connect(func(reason: String) -> void: print("disconnected: ", reason))
 	client.entity_entered.connect(_on_entered)
 	if client.connect_to_server() != OK:

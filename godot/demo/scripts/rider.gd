@@ -52,6 +52,8 @@ func begin(client: TramlineClient, layout: Layout, ride: int) -> void:
 	client.request_answered.connect(_on_answer)
 	client.entity_left.connect(_on_left)
 	client.disconnected.connect(func(_reason: String) -> void: avatar = 0)
+	client.own_entity_given_back.connect(func(id: int, _kind_name: String) -> void: avatar = id)
+	client.own_entity_lost.connect(_on_left)
 
 
 # The trams' ids follow one another from `id` on.
@@ -326,14 +328,16 @@ func hint() -> String:
 func _share(delta: float) -> void:
 	_asked_s += delta
 	var turned := Transform3D(Basis(Vector3.UP, look.x), place)
-	if mode == Mode.FLYING or (is_carried() and carrier_id() == 0) or _client.get_state() != TramlineClient.LIVE:
+	var state := _client.get_state()
+	var is_live := state == TramlineClient.LIVE
+	if mode == Mode.FLYING or (is_carried() and carrier_id() == 0) or not (is_live or state == TramlineClient.RECONNECTING):
 		return
 	var values := {"position_velocity": _velocity}
 	if not is_carried():
 		values["position"] = PackedFloat64Array([place.x + _layout.origin_x_m, place.y, place.z + _layout.origin_z_m])
 	if avatar:
 		_client.set_own_entity(avatar, turned, carrier_id(), values)
-	elif _asked_s > 1.0:
+	elif is_live and _asked_s > 1.0:
 		_asked_s = 0.0
 		_request = _client.request_create("avatar", turned, carrier_id(), values, true)
 
