@@ -368,17 +368,27 @@ void tl_client_say_hello(tl_client *c)
 static void write_nacks(tl_client *c, tl_writer *w)
 {
     tl_view *v = &c->view;
-    uint32_t count = v->nack_count < TL_NACKS_MAX ? v->nack_count : TL_NACKS_MAX;
-    tl_write_varint(w, count);
-    for (uint32_t i = 0; i < count; i++) { // in turn, if there are many
-        const tl_nack *nack = &v->nacks[v->nack_next++ % v->nack_count];
-        tl_write_fixed(w, nack->sequence, 2);
-        tl_write_varint(w, nack->handle);
-        tl_write_varint(w, nack->begin);
-        tl_write_varint(w, nack->end == TL_SLOT_END ? 0 : nack->end);
-        tl_write_varint(w, tl_view_held(v, nack));
+    size_t count_at = w->size;
+    uint32_t count = 0;
+    tl_write_varint(w, 0); // one byte, as is the count
+    for (uint32_t i = 0; i < v->nack_count; i++) { // in turn, if there are many
+        const tl_nack *nack = &v->nacks[v->nack_next % v->nack_count];
+        tl_nack_part parts[TL_CURSOR_RUNS_MAX];
+        uint32_t part_count = tl_view_nack_parts(v, nack, parts);
+        if (count + part_count > TL_NACKS_MAX) break;
+        v->nack_next++;
+        count += part_count;
+        for (uint32_t k = 0; k < part_count; k++) {
+            tl_write_fixed(w, nack->sequence, 2);
+            tl_write_varint(w, nack->handle);
+            tl_write_varint(w, parts[k].begin);
+            tl_write_varint(w, parts[k].end == TL_SLOT_END ? 0 : parts[k].end);
+            tl_write_varint(w, parts[k].held);
+        }
     }
+    if (!w->bad) w->data[count_at] = (unsigned char)count;
 }
+_Static_assert((int)TL_CURSOR_RUNS_MAX <= (int)TL_NACKS_MAX && TL_NACKS_MAX < 128, "any nack must fit, and the count in a byte");
 
 static void write_double(tl_writer *w, double value)
 {

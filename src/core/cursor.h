@@ -22,8 +22,12 @@ typedef struct tl_cursor_map {
 } tl_cursor_map;
 
 void tl_cursor_reset(tl_cursor_map *map); // nothing is held
-// Slots [begin, end) are held at `version`. Out of runs: the rest, from the last run on, counts as not held.
+// Slots [begin, end) are held at `version`. Runs of one version stay apart while they were built anew at different times:
+// joined, they would count losses from before the newer one. Out of runs they are joined all the same, and if that is not
+// enough the last ones count as not held.
 void tl_cursor_set(tl_cursor_map *map, uint32_t begin, uint32_t end, uint32_t version, uint64_t since);
+// Nothing before that datagram will be reported as lost any more: runs that only such losses told apart are joined.
+void tl_cursor_settle(tl_cursor_map *map, uint64_t sequence);
 // Whether all of [begin, end) is held at that version.
 bool tl_cursor_is(const tl_cursor_map *map, uint32_t begin, uint32_t end, uint32_t version);
 // The run that `slot` is in.

@@ -2,7 +2,12 @@
 #include "session.h"
 #include "sort.h"
 
-enum { PARTS_MAX = 4096, FRAME_DATAGRAMS_MAX = 256, HEAD_BYTES_MAX = 40 };
+enum {
+    PARTS_MAX = 4096,
+    FRAME_DATAGRAMS_MAX = 256,
+    HEAD_BYTES_MAX = 40,
+    VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is for what is lost on the way
+};
 
 typedef struct part {
     const tl_chunk_bytes *chunk;
@@ -23,10 +28,24 @@ size_t tl_frame_scratch_bytes(void)
 
 // ---- which chunks ----
 
-// Lower is earlier: the near levels first, and each tick of waiting counts.
+// How many versions a stream is behind, of those that can be continued.
+static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *map)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < map->run_count; i++) {
+        uint32_t behind = stream->version - map->runs[i].version;
+        if (behind > most && map->runs[i].version && tl_stream_can_continue(stream, map->runs[i].version)) most = behind;
+    }
+    return most;
+}
+
+// Lower is earlier: what will soon be too far behind to be continued, for it would cost a whole tile; then the near levels,
+// and each tick of waiting counts.
 static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    uint32_t behind = versions_behind(stream, &sub->cursors);
+    if (behind >= VERSIONS_BEHIND_URGENT) return TL_HISTORY_VERSIONS - behind;
     int64_t waited = tl_min_i64(tick - sub->sent_tick, 1000);
     return (uint64_t)(100000 + stream->level * 64 - waited * 16);
 }
@@ -76,6 +95,7 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
 {
     tl_subscription *sub = &s->subscriptions[index];
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    if (sub->cursors.run_count > 1) tl_cursor_settle(&sub->cursors, s->past_sequence);
     tl_cursor_map runs = sub->cursors;
     for (uint32_t i = 0; i < runs.run_count; i++) {
         if (runs.runs[i].version == stream->version) continue;
@@ -83,7 +103,10 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
             if (*budget <= 0 || *count == PARTS_MAX) return false;
-            if (from == 0 && !tl_work_may(&s->work)) break; // what the client has goes on
+            if (from == 0 && !tl_work_may(&s->work)) { // what the client has goes on
+                s->pace.waiting = true;
+                break;
+            }
             uint64_t before = s->pyramid->work_count;
             const tl_chunk_bytes *chunk = tl_chunk_get(s->pyramid, sub->stream, from, begin, limit);
             if (chunk == NULL) return false;
@@ -282,7 +305,7 @@ static void note_candidate(tl_session *s, int64_t tick)
 
 static double refill(tl_session *s, uint64_t now_us)
 {
-    double rate = s->pace.rate, burst = rate * 0.25 + 2 * TL_DATAGRAM_BYTES_MAX;
+    double rate = s->pace.rate, burst = tl_pace_burst(&s->pace);
     double seconds = s->allowance_time_us ? (double)(now_us - s->allowance_time_us) * 1e-6 : 0.05;
     s->allowance_time_us = now_us;
     s->allowance_bytes = fmin(s->allowance_bytes + seconds * rate, burst);
@@ -300,7 +323,7 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     uint32_t waiting = order_subscriptions(s, tick, scratch->order);
     for (uint32_t i = 0; i < waiting; i++)
         if (!take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget)) {
-            s->pace.limited = true;
+            s->pace.limited = s->pace.waiting = true;
             break;
         }
     open_datagram(&k);

@@ -4,6 +4,7 @@ enum {
     COARSEN_SECONDS = 60,
     CHOOSE_EVERY_SECONDS = 5,
     OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
+    PAST_REPORTS = 64, // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
 };
 static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
 
@@ -267,6 +268,15 @@ static void settle(tl_session *s)
     s->candidate_broken = false;
 }
 
+// What was acknowledged or lost so many reports ago has been nacked by now, if it was to be.
+static void note_past(tl_session *s)
+{
+    if (++s->past_reports < PAST_REPORTS) return;
+    s->past_reports = 0;
+    s->past_sequence = s->past_next;
+    s->past_next = s->oldest_sequence;
+}
+
 // The full sequence number of which 16 bits are given, near the newest.
 static uint64_t full_sequence(uint64_t near, uint16_t low)
 {
@@ -282,12 +292,22 @@ bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_u
     return true;
 }
 
+// After so long a datagram that no newer one has overtaken counts as lost. Where much waits before the client, what was
+// acknowledged last took long, and what is behind it takes as long again: it is not sent a second time meanwhile.
+static uint64_t timeout_us(tl_session *s, uint64_t now_us)
+{
+    const tl_sent *newest = sent_at(s, s->ack_sequence);
+    if (newest->used && s->ack_sequence >= s->oldest_sequence) s->ack_delay_us = now_us - newest->time_us;
+    return (uint64_t)tl_min_i64((int64_t)(TL_LOSS_TIMEOUT_US + 2 * s->ack_delay_us), TL_LOSS_TIMEOUT_US_MAX);
+}
+
 void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t now_us)
 {
     uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
     if (ack >= s->next_sequence || (int64_t)ack < 0) return; // of nothing that was sent
     if (ack > s->ack_sequence) s->ack_sequence = ack;
     tl_pace_acknowledge(&s->pace, ack, head, now_us);
+    uint64_t timeout = timeout_us(s, now_us);
     for (uint64_t sequence = s->oldest_sequence; sequence < s->next_sequence; sequence++) {
         tl_sent *sent = sent_at(s, sequence);
         if (!sent->used) continue;
@@ -295,10 +315,11 @@ void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t 
         bool arrived = sequence <= ack && back < TL_ACK_BITS && (head->bits[back / 8] >> (back % 8) & 1);
         if (arrived)
             on_arrived(s, sent);
-        else if (sequence + TL_LOSS_REORDER < ack || now_us - sent->time_us > TL_LOSS_TIMEOUT_US)
+        else if (sequence + TL_LOSS_REORDER < ack || now_us - sent->time_us > timeout)
             on_lost(s, sent, sequence);
     }
     while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) s->oldest_sequence++;
+    note_past(s);
     settle(s);
 }
 

@@ -9,7 +9,7 @@
 #include "wire.h"
 #include "work.h"
 
-enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 1500000 };
+enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 1500000, TL_LOSS_TIMEOUT_US_MAX = 8000000 };
 
 typedef struct tl_subscription {
     int32_t stream;      // TL_NONE: the entry is free, or it is being closed
@@ -56,6 +56,9 @@ typedef struct tl_session {
     uint64_t next_sequence, ack_sequence; // ack: the newest that the client has seen
     tl_sent sent[TL_IN_FLIGHT_MAX];       // ring by sequence
     uint64_t oldest_sequence;             // of those in flight
+    uint64_t past_sequence, past_next;    // nothing before it is reported as lost any more, nor nacked; what it will be next
+    uint32_t past_reports;                // until then
+    uint64_t ack_delay_us;                // how long the datagram that was acknowledged last took, and its acknowledgement
     // everything up to settled_tick has arrived
     int64_t settled_tick, candidate_tick;
     uint64_t candidate_sequence;

@@ -180,6 +180,12 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
 
 // The one version that is held of all of a nack's slots, 0 if it is not one and the same: what the server goes on from.
 uint32_t tl_view_held(const tl_view *v, const tl_nack *nack);
+// The same part by part, where it holds different versions: so what is missing of a few slots costs no more than those.
+typedef struct tl_nack_part {
+    uint32_t begin, end, held;
+} tl_nack_part;
+// Returns how many there are; parts that are no longer missing are omitted.
+uint32_t tl_view_nack_parts(const tl_view *v, const tl_nack *nack, tl_nack_part parts[TL_CURSOR_RUNS_MAX]);
 
 int32_t tl_view_find(const tl_view *v, tl_entity_id id);
 // What shows an entity now.

@@ -71,6 +71,24 @@ uint32_t tl_view_held(const tl_view *v, const tl_nack *nack)
     return tl_cursor_is(&stream->held, nack->begin, nack->end, version) ? version : 0;
 }
 
+uint32_t tl_view_nack_parts(const tl_view *v, const tl_nack *nack, tl_nack_part parts[TL_CURSOR_RUNS_MAX])
+{
+    const tl_view_stream *stream = &v->streams[nack->handle];
+    uint32_t count = 0;
+    if (!stream->open) {
+        parts[0] = (tl_nack_part){nack->begin, nack->end, 0};
+        return 1;
+    }
+    for (uint32_t i = 0; i < stream->held.run_count; i++) {
+        const tl_cursor_run *run = &stream->held.runs[i];
+        uint32_t begin = run->begin > nack->begin ? run->begin : nack->begin, run_end = tl_cursor_run_end(&stream->held, i);
+        uint32_t end = run_end < nack->end ? run_end : nack->end;
+        if (begin >= end || (run->version && (int64_t)run->since >= nack->tick)) continue;
+        parts[count++] = (tl_nack_part){begin, end, run->version};
+    }
+    return count;
+}
+
 static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
 {
     return stream->open && stream->tile_size == head->tile_size && stream->level == head->level && stream->x == head->x && stream->y == head->y && stream->z == head->z;

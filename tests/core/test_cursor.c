@@ -21,14 +21,13 @@ static void check_agrees(const tl_cursor_map *map, model *m)
     CHECK(map->run_count >= 1 && map->run_count <= TL_CURSOR_RUNS_MAX && map->runs[0].begin == 0);
     for (uint32_t i = 1; i < map->run_count; i++) CHECK(map->runs[i].begin > map->runs[i - 1].begin);
     bool exact = runs_of(m) <= TL_CURSOR_RUNS_MAX;
-    uint32_t last_begin = map->runs[map->run_count - 1].begin;
     for (uint32_t slot = 0; slot <= SLOTS; slot++) {
         const tl_cursor_run *run = tl_cursor_at(map, slot == SLOTS ? TL_SLOT_END - 1 : slot);
-        if (run->version != m->version[slot]) { // given up: only the rest, only when there were too many runs, only as not held
-            CHECK(!exact && run->version == 0 && slot >= last_begin);
+        if (run->version != m->version[slot]) { // given up: only when there were too many runs, only as not held
+            CHECK(!exact && run->version == 0);
             m->version[slot] = 0;
         }
-        CHECK(run->since <= m->since[slot]); // losses count rather too often than too seldom
+        CHECK(run->since <= m->since[slot] || run->version == 0); // losses count rather too often than too seldom, of what is held
         m->since[slot] = run->since;
     }
 }
@@ -91,9 +90,53 @@ TEST(too_many_runs_give_up_the_rest)
     CHECK(map.run_count == 1 && tl_cursor_is(&map, 0, TL_SLOT_END, 9));
 }
 
+// What was built anew must not be taken back by losses from before that, only because it has come to the version of its
+// neighbours.
+TEST(what_was_built_anew_stays_apart)
+{
+    tl_cursor_map map;
+    tl_cursor_reset(&map);
+    tl_cursor_set(&map, 0, TL_SLOT_END, 5, 10);
+    tl_cursor_set(&map, 20, 30, 0, 40); // lost; to be sent again from datagram 40 on
+    tl_cursor_set(&map, 20, 30, 6, 40);
+    tl_cursor_set(&map, 0, 20, 6, 10);
+    tl_cursor_set(&map, 30, TL_SLOT_END, 6, 10);
+    CHECK(tl_cursor_is(&map, 0, TL_SLOT_END, 6));
+    CHECK_EQUAL(tl_cursor_at(&map, 19)->since, 10);
+    CHECK_EQUAL(tl_cursor_at(&map, 20)->since, 40);
+    CHECK_EQUAL(tl_cursor_at(&map, 30)->since, 10);
+    tl_cursor_settle(&map, 39); // no losses from before that any more
+    CHECK_EQUAL(map.run_count, 3);
+    tl_cursor_settle(&map, 40);
+    CHECK_EQUAL(map.run_count, 1);
+}
+
+// Of what is not held no loss matters that was before it came to be so.
+TEST(what_is_not_held_is_built_from_nothing)
+{
+    tl_cursor_map map;
+    tl_cursor_reset(&map);
+    tl_cursor_set(&map, 0, 20, 3, 10);
+    tl_cursor_set(&map, 0, 20, 0, 40);
+    CHECK_EQUAL(map.run_count, 1);
+    CHECK_EQUAL(tl_cursor_at(&map, 0)->since, 40);
+}
+
+TEST(runs_that_do_not_do_are_joined_before_any_is_given_up)
+{
+    tl_cursor_map map;
+    tl_cursor_reset(&map);
+    tl_cursor_set(&map, 0, TL_SLOT_END, 7, 1);
+    for (uint32_t i = 0; i < 40; i++) tl_cursor_set(&map, i * 2, i * 2 + 1, 7, 2 + i);
+    CHECK(map.run_count <= TL_CURSOR_RUNS_MAX && tl_cursor_is(&map, 0, TL_SLOT_END, 7));
+}
+
 int main(void)
 {
     RUN(a_new_map_holds_nothing);
     RUN(random_ranges_agree_with_a_list);
     RUN(too_many_runs_give_up_the_rest);
+    RUN(what_was_built_anew_stays_apart);
+    RUN(what_is_not_held_is_built_from_nothing);
+    RUN(runs_that_do_not_do_are_joined_before_any_is_given_up);
 }

@@ -204,7 +204,10 @@ static void report(link *l)
     CHECK(tl_session_accept(l->session, &head, now_us) && !tl_session_accept(l->session, &head, now_us));
     for (uint32_t i = 0; i < l->view.nack_count; i++) {
         const tl_nack *n = &l->view.nacks[i];
-        tl_session_nack(l->session, n->sequence, n->handle, n->begin, n->end, tl_view_held(&l->view, n));
+        tl_nack_part parts[TL_CURSOR_RUNS_MAX];
+        uint32_t count = tl_view_nack_parts(&l->view, n, parts);
+        for (uint32_t k = 0; k < count; k++)
+            tl_session_nack(l->session, n->sequence, n->handle, parts[k].begin, parts[k].end, parts[k].held);
     }
     tl_session_acknowledge(l->session, &head, now_us);
 }
