@@ -84,6 +84,9 @@ typedef struct tl_server_def {
     int level_count;         // of the pyramid, default 9: the coarsest tiles are 16 km wide
     uint32_t kbit_s;         // what a client may get at most, default 4'000; its token may say less
     uint32_t work_slots;     // that clients may make this server set up or code whole in a tick, all together; default 30'000
+    // Streams of where a client has looked from before, which it keeps until those that take their place have arrived; with more
+    // of them it sees the world from where it was. Default 192.
+    uint32_t streams_kept_max;
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
@@ -117,6 +120,7 @@ typedef struct tl_server_stats {
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     uint64_t work_slots, work_waits; // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
+    uint64_t streams_kept_waits; // how often a client stayed where it was for a tick, see streams_kept_max of the definition
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
     uint32_t groups_unread;     // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew
     uint64_t checkpoints_unread;  // met while loading: set aside

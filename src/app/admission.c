@@ -22,6 +22,8 @@ static const struct {
     LIMIT("handshakes", handshakes_max, 65536),
     LIMIT("handshake-rate", handshakes_per_s, 1000000),
     LIMIT("hello-rate", hellos_per_s, 1000000),
+    LIMIT("work-slots", work_slots, 1 << 30),
+    LIMIT("streams-kept", streams_kept_max, 1 << 20),
 #undef LIMIT
 };
 
@@ -39,6 +41,8 @@ static const struct argp_option options[] = {
     {"handshakes", OPTION_FIRST + 9, "NUMBER", 0, "Handshakes at once, from everywhere (default 256)", 5},
     {"handshake-rate", OPTION_FIRST + 10, "NUMBER", 0, "Handshakes that may begin a second, from everywhere (default 500)", 5},
     {"hello-rate", OPTION_FIRST + 11, "NUMBER", 0, "Strangers answered with a cookie a second (default 10000)", 5},
+    {"work-slots", OPTION_FIRST + 12, "NUMBER", 0, "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
+    {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0, "Streams that a client keeps of where it was, before it waits (default 192)", 5},
     {0},
 };
 
@@ -68,6 +72,8 @@ void admission_apply(const admission *a, tl_server_def *def)
     set(&def->hello_ms_max, a->hello_ms_max);
     set(&def->malformed_max, a->malformed_max);
     set(&def->step_units_max, a->step_units_max);
+    set(&def->work_slots, a->work_slots);
+    set(&def->streams_kept_max, a->streams_kept_max);
     set(&def->peer_datagrams_per_s, a->peer_datagrams_per_s);
 }
 

@@ -147,6 +147,7 @@ static void counts_set(json_t *line, const tl_server_stats *s, const tl_transpor
         {"creations_refused", s->creations_refused},
         {"states_refused", s->states_refused},
         {"work_waits", s->work_waits},
+        {"streams_kept_waits", s->streams_kept_waits},
         // records and mirrors
         {"records_split", s->records_split},
         {"records_set_aside", s->records_set_aside},

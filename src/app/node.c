@@ -137,23 +137,35 @@ static void on_log(void *user, const char *text) { say(user, "%s", text); }
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
-// Where it keeps what is its own.
-static const char *own_directory(const node_def *def)
+// The directory of an SQLite store; NULL: it is a database.
+static const char *store_directory(const char *uri)
 {
     static const char scheme[] = "sqlite:";
-    const char *uri = def->store;
-    if (def->own_directory) {
-        return def->own_directory;
-    }
     if (strncmp(uri, scheme, strlen(scheme)) != 0) {
-        return strncmp(uri, "fdb:", 4) == 0 || strncmp(uri, "mvsqlite:", 9) == 0 ? "." : uri;
+        return strncmp(uri, "fdb:", 4) == 0 || strncmp(uri, "mvsqlite:", 9) == 0 ? NULL : uri;
     }
     uri += strlen(scheme);
     return strncmp(uri, "//", 2) == 0 ? uri + 2 : uri;
 }
 
+// Where it keeps what is its own.
+static const char *own_directory(const node_def *def)
+{
+    const char *directory = store_directory(def->store);
+    return def->own_directory ? def->own_directory : directory ? directory : ".";
+}
+
 static bool open_store(node *n)
 {
+    const char *directory = store_directory(n->def->store);
+    if (n->def->wal_mb && !directory) {
+        snprintf(n->text, sizeof n->text, "--wal-mb is of SQLite stores only; '%s' is none: leave it out", n->def->store);
+        return false;
+    }
+    if (n->def->wal_mb) {
+        tl_sqlite_def def = {.directory = directory, .wal_bytes_max = (uint64_t)n->def->wal_mb << 20};
+        return tl_sqlite_store_open(&def, &n->store, n->text, sizeof n->text) == TL_OK;
+    }
     return tl_store_open(n->def->store, false, false, &n->store, n->text, sizeof n->text) == TL_OK;
 }
 

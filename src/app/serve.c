@@ -6,7 +6,7 @@
 #include "stop.h"
 
 enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT, OPTION_ENTITIES_MAX, OPTION_GROUPS_MAX,
-       OPTION_CREATED_MAX, OPTION_GRACE };
+       OPTION_CREATED_MAX, OPTION_GRACE, OPTION_WAL };
 
 static const struct argp_option options[] = {
     {"store", 'd', "URI", 0, "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
     {"created-max", OPTION_CREATED_MAX, "NUMBER", 0, "Of all entities, at most so many that clients of any server have created "
      "(default 4096)", 3},
     {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for so long after it was last heard (default 10)", 3},
+    {"wal-mb", OPTION_WAL, "NUMBER", 0, "Stall when a write-ahead log of an SQLite store is so large, for somebody keeps it open (default 4096)", 3},
     {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
     {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
     {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
@@ -96,6 +97,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CREATED_MAX:
         def->created_max = (uint32_t)number_whole(state, "created-max", argument, 1, 50000000);
+        return 0;
+    case OPTION_WAL:
+        def->wal_mb = (uint32_t)number_whole(state, "wal-mb", argument, 1, 1 << 24);
         return 0;
     case 'T':
         def->seconds = number_real(state, "seconds", argument, 0.1, 1e9);

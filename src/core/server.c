@@ -8,7 +8,7 @@ enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
 
 tl_server_def tl_server_def_default(void)
 {
-    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK,
+    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK, .streams_kept_max = TL_STREAMS_KEPT,
                            .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .grace_ms = 10000,
                            .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
@@ -324,6 +324,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
         if (!client->used || client->session == NULL) continue;
         stats.clients++;
         stats.work_waits += client->session->work.waits;
+        stats.streams_kept_waits += client->session->kept_waits;
         stats.frames += client->session->frames;
         stats.frame_bytes += client->session->bytes_sent;
         stats.datagrams += client->session->datagrams_sent;

@@ -163,6 +163,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     if (s->def.kbit_s < kbit_s) kbit_s = s->def.kbit_s;
     tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
     session->work.shared = &s->work_left;
+    session->kept_max = s->def.streams_kept_max;
     tl_server_client *client = &s->clients[index];
     *client = (tl_server_client){.used = true, .number = s->next_client++, .peer = peer, .grant = *grant, .session = session,
                                  .requests_left = TL_REQUESTS_PER_S, .messages_left = TL_MESSAGES_PER_S, .limits_time_us = s->now_us};

@@ -14,6 +14,7 @@ void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t
     s->heap = heap, s->pyramid = pyramid, s->level_finest = level_finest;
     s->settled_tick = s->candidate_tick = -1;
     s->next_sequence = s->oldest_sequence = 1;
+    s->kept_max = TL_HANDLES_MAX;
     tl_pace_init(&s->pace, kbit_s);
     for (int i = 0; i < TL_HANDLES_MAX; i++) s->by_handle[i] = TL_NONE;
     tl_channel_init(&s->channel, heap);
@@ -158,12 +159,26 @@ static double length_of(tl_vec3 v)
     return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
 }
 
-// Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter.
+// Streams that are still open only until what takes their place has arrived. They cost as much as others do.
+static uint32_t count_kept(const tl_session *s)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        const tl_subscription *sub = &s->subscriptions[i];
+        count += sub->used && !sub->closing && sub->unwanted_tick >= 0;
+    }
+    return count;
+}
+
+// Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter. One who goes on before
+// what it needed has arrived, or never says that it has, would gather streams: it stays where it is until they are closed.
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
-    bool moved = !s->anchored;
+    bool moved = !s->anchored, stays = s->anchored && count_kept(s) > s->kept_max;
+    s->kept_waits += stays;
     for (int level = 0; level <= s->pyramid->size_count; level++) {
         slack_m[level] = fmax(2, tl_level_distance_m(level) / 24);
+        if (stays) continue;
         if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
         s->anchors[level] = s->observer;
         moved = true;

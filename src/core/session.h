@@ -49,6 +49,8 @@ typedef struct tl_session {
     // streams
     tl_subscription *subscriptions;
     uint32_t subscription_top, subscription_capacity;
+    uint32_t kept_max;   // streams that another set takes the place of; with more it stays where it is
+    uint64_t kept_waits; // in how many ticks it had to
     uint16_t handles_free[TL_HANDLES_MAX];
     uint32_t handle_free_count, handle_top;
     int16_t by_handle[TL_HANDLES_MAX]; // index into subscriptions, TL_NONE

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <time.h>
 
-enum { ENTITIES = 20000, JUMPERS = 10 };
+enum { ENTITIES = 20000, ENTITIES_FEW = 4000, JUMPERS = 10 };
 
 static uint64_t seed;
 
@@ -16,14 +16,65 @@ static double cpu_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
+// A client's transport that makes of each report one that acknowledges nothing: what it was sent never arrives for certain,
+// so that no stream is ever closed.
+typedef struct mute {
+    tl_transport base;
+    tl_transport *inner;
+} mute;
+
+static tl_result mute_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
+{
+    mute *m = (mute *)self;
+    return m->inner->ops->poll(m->inner, now_us, out);
+}
+
+static tl_result mute_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
+{
+    enum { REPORT = 0x02, BITS_AT = 5, BITS = 16 };
+    mute *m = (mute *)self;
+    unsigned char copy[TL_DATAGRAM_BYTES_MAX];
+    memcpy(copy, data, size);
+    if (copy[0] == REPORT && size >= BITS_AT + BITS) memset(copy + BITS_AT, 0, BITS);
+    return m->inner->ops->send(m->inner, peer, copy, size);
+}
+
+static void mute_flush(tl_transport *self)
+{
+    mute *m = (mute *)self;
+    m->inner->ops->flush(m->inner);
+}
+
+static void mute_drop(tl_transport *self, tl_peer peer)
+{
+    mute *m = (mute *)self;
+    m->inner->ops->drop(m->inner, peer);
+}
+
+static int mute_wait_fd(tl_transport *self)
+{
+    return -1;
+}
+
+static void mute_close(tl_transport *self)
+{
+    mute *m = (mute *)self;
+    m->inner->ops->close(m->inner);
+}
+
+static const tl_transport_ops mute_ops = {
+    .poll = mute_poll, .send = mute_send, .flush = mute_flush, .drop = mute_drop, .wait_fd = mute_wait_fd, .close = mute_close};
+
 typedef struct churn {
     cluster *c;
     tl_client *jumpers[JUMPERS];
     tl_transport *transports[JUMPERS];
+    mute mutes[JUMPERS];
     uint64_t random;
     double server_ms;      // of the server's steps alone
     uint64_t units, units_max; // in a tick
-    uint32_t ticks;
+    uint64_t jump_us;
+    uint32_t ticks, streams_max;
 } churn;
 
 static void jump_all(churn *h)
@@ -38,7 +89,7 @@ static void run(churn *h, double seconds)
     cluster *c = h->c;
     uint64_t end_us = c->now_us + (uint64_t)(seconds * 1e6);
     tl_server *server = c->nodes[0].server;
-    h->server_ms = 0, h->units = h->units_max = h->ticks = 0;
+    h->server_ms = 0, h->units = h->units_max = h->ticks = h->streams_max = 0;
     while (c->now_us < end_us) {
         c->now_us += 1000;
         tl_memory_world_advance(c->world, c->now_us);
@@ -49,7 +100,10 @@ static void run(churn *h, double seconds)
         units = tl_server_get_stats(server).work_slots - units;
         h->units += units;
         if (units > h->units_max) h->units_max = units;
-        if (c->now_us % 50000 == 0) jump_all(h), h->ticks++;
+        uint32_t streams = tl_server_get_stats(server).streams;
+        if (streams > h->streams_max) h->streams_max = streams;
+        if (c->now_us % h->jump_us == 0) jump_all(h);
+        h->ticks += c->now_us % 50000 == 0;
         for (int i = 0; i < c->rider_count; i++)
             if (c->riders[i].client) tl_client_step(c->riders[i].client, c->now_us);
         for (int i = 0; i < JUMPERS; i++)
@@ -57,10 +111,12 @@ static void run(churn *h, double seconds)
     }
 }
 
-static void add_jumpers(churn *h)
+static void add_jumpers(churn *h, int count, bool never_acknowledge)
 {
-    for (int i = 0; i < JUMPERS; i++) {
+    for (int i = 0; i < count; i++) {
         CHECK_EQUAL(tl_memory_network_client(h->c->nodes[0].network, &h->transports[i]), TL_OK);
+        h->mutes[i] = (mute){.base.ops = &mute_ops, .inner = h->transports[i]};
+        if (never_acknowledge) h->transports[i] = &h->mutes[i].base;
         tl_client_def def = tl_client_def_default();
         def.transport = h->transports[i];
         def.entities_max = ENTITIES * 2;
@@ -72,7 +128,7 @@ static void add_jumpers(churn *h)
 
 static void destroy(churn *h)
 {
-    for (int i = 0; i < JUMPERS; i++) {
+    for (int i = 0; i < JUMPERS && h->jumpers[i]; i++) {
         tl_client_destroy(h->jumpers[i]);
         h->transports[i]->ops->close(h->transports[i]);
     }
@@ -91,19 +147,20 @@ static void check_riders(churn *h)
 
 static void print(const churn *h, const char *what)
 {
-    printf("  %s: %.0f slots a tick, %.0f at most; %.1f ms a tick\n", what, (double)h->units / h->ticks, (double)h->units_max, h->server_ms / h->ticks);
+    printf("  %s: %.0f slots a tick, %.0f at most; %u streams at most; %.1f ms a tick\n", what, (double)h->units / h->ticks,
+           (double)h->units_max, h->streams_max, h->server_ms / h->ticks);
 }
 
 // The work is counted; the time is only told of.
 TEST(who_jumps_about_waits)
 {
-    churn h = {.c = cluster_create("city", ENTITIES, seed, 20), .random = seed};
+    churn h = {.c = cluster_create("city", ENTITIES, seed, 20), .random = seed, .jump_us = 50000};
     const uint64_t all = tl_server_def_default().work_slots, each = 100 + ENTITIES / 256, tile_max = ENTITIES;
     for (int i = 0; i < 2; i++) cluster_add_rider(h.c, 0);
     cluster_settle(h.c, 5);
     run(&h, 1);
     print(&h, "riders alone");
-    add_jumpers(&h);
+    add_jumpers(&h, JUMPERS, false);
     run(&h, 2.5);
     print(&h, "ten that jump come"); // and use up what a join takes
     CHECK(h.units_max <= all + tile_max);
@@ -129,9 +186,35 @@ TEST(who_jumps_about_waits)
     destroy(&h);
 }
 
+// Who goes on before what it needed has arrived keeps what it has: so many streams, whether it says so or not.
+static tl_server_stats jump_alone(churn *h, double seconds, uint64_t jump_us, bool never_acknowledges, const char *what)
+{
+    *h = (churn){.c = cluster_create("city", ENTITIES_FEW, seed, 20), .random = seed, .jump_us = jump_us};
+    add_jumpers(h, 1, never_acknowledges);
+    run(h, seconds);
+    tl_server_stats stats = tl_server_get_stats(h->c->nodes[0].server);
+    printf("  one that %s: %u streams at most, of %u cells; it stayed where it was for %llu ticks\n", what, h->streams_max, stats.cells,
+           (unsigned long long)stats.streams_kept_waits);
+    fflush(stdout);
+    destroy(h);
+    return stats;
+}
+
+TEST(who_acknowledges_nothing_holds_few_streams)
+{
+    churn h;
+    tl_server_stats stats = jump_alone(&h, 20, 1000000, false, "jumps each second");
+    CHECK_EQUAL(stats.streams_kept_waits, 0);
+    uint32_t once = h.streams_max;
+    stats = jump_alone(&h, 60, 50000, true, "jumps each tick and acknowledges nothing");
+    CHECK(stats.streams_kept_waits > 0);
+    CHECK(h.streams_max <= tl_server_def_default().streams_kept_max + once);
+}
+
 int main(int argc, char **argv)
 {
     seed = cluster_seed(argc, argv, 1);
     RUN(who_jumps_about_waits);
+    RUN(who_acknowledges_nothing_holds_few_streams);
     return 0;
 }
