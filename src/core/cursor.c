@@ -11,7 +11,7 @@ static bool joins(const tl_cursor_run *a, const tl_cursor_run *b)
     return a->version == b->version && (a->version == 0 || a->since == b->since);
 }
 
-// Makes two runs one, and gives back whether there were such. Of one version: losses count rather too often than too seldom.
+// Joins two runs of one version, if there are such. Losses then count rather too often than too seldom.
 static bool make_room(tl_cursor_map *map)
 {
     for (uint32_t i = 1; i < map->run_count; i++) {

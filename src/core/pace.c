@@ -17,7 +17,7 @@ static const double LOSS_MEANT = 0.06, // less is noise
                     BAD_MAX = 0.8, BAD_MAX_SLOW = 0.2; // sums of it, over windows in a row, at which the rate is cut
 static const double CUT = 0.9, TRIAL = 0.6, // of what is taken
                     HELPED = 0.5; // of the loss is left at most, if sending less has helped
-// A window. After the first cut fast, for it may have been a mistake; then with care, and the more the longer it goes well.
+// In a window. After the first cut fast, for it may have been a mistake; then with care, and more the longer it goes well.
 static const double RISE_FAST = 1.5, RISE_NEAR = 1.1, RISE = 0.004;
 static const double FLIGHT_SECONDS = 0.75, FLIGHT_SECONDS_SLOW = 0.25; // of the rate may be on their way
 static const double BURST_SECONDS = 0.25, BURST_SECONDS_SLOW = 0.05;
@@ -121,7 +121,7 @@ static bool is_late(tl_pace *p)
 
 static void rise(tl_pace *p)
 {
-    double step = p->cuts <= 1 ? RISE_FAST : p->rate < CUT * p->known ? RISE_NEAR : 1 + RISE * ++p->good; // with care, once it is sure where too much is
+    double step = p->cuts <= 1 ? RISE_FAST : p->rate < CUT * p->known ? RISE_NEAR : 1 + RISE * ++p->good;
     p->rate = fmin(p->rate_max, p->rate * step + 100);
     if (p->known > 0) p->known = fmax(p->known, p->taken);
     if (p->rate == p->rate_max) p->known = p->cuts = 0;
