@@ -14,6 +14,9 @@ _Noreturn void tl_assert_failed(const char *file, int line, const char *conditio
 
 enum { TL_NONE = -1 };
 
+// The latest tick that there is: a world's time in microseconds fits into 64 bits. 580 years at 240 Hz.
+#define TL_TICK_MAX ((int64_t)1 << 42)
+
 static inline int64_t tl_min_i64(int64_t a, int64_t b)
 {
     return a < b ? a : b;

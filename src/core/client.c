@@ -180,7 +180,7 @@ static void on_welcome(tl_client *c, tl_reader *r)
     size_t table = tl_read_fixed(r, 4);
     size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
     const unsigned char *secret = tl_read_bytes(r, secret_bytes);
-    bool sound = !r->bad && (secret_bytes == 0 || secret_bytes == TL_SECRET_BYTES) && tick >= 0 && tick <= (int64_t)1 << 56;
+    bool sound = !r->bad && (secret_bytes == 0 || secret_bytes == TL_SECRET_BYTES) && tick >= 0 && tick <= TL_TICK_MAX;
     if (!sound || version != TL_PROTOCOL_VERSION || tick_hz < 1 || tick_hz > 240 || level_count > TL_LEVELS_MAX || table > TL_KIND_TABLE_BYTES_MAX) {
         c->stats.malformed++;
         return;
@@ -210,13 +210,18 @@ static void on_refuse(tl_client *c, tl_reader *r)
         tl_client_close(c, copy);
 }
 
-// The full sequence number of a datagram. False: it was here before, or is too old.
-static bool is_new(const tl_client *c, uint16_t low, uint64_t *full)
+// The full sequence number of a datagram; below 1 there is none.
+static int64_t full_sequence(const tl_client *c, uint16_t low)
 {
     uint64_t near = c->any_sequence ? c->newest_sequence : 1;
-    *full = near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
-    if (!c->any_sequence || *full > c->newest_sequence) return true;
-    uint64_t back = c->newest_sequence - *full;
+    return (int64_t)near + (int16_t)(uint16_t)(low - (uint16_t)near);
+}
+
+// False: it was here before, or is too old.
+static bool is_new(const tl_client *c, uint64_t full)
+{
+    if (!c->any_sequence || full > c->newest_sequence) return true;
+    uint64_t back = c->newest_sequence - full;
     return back < TL_ACK_BITS && !(c->bits[back / 8] >> (back % 8) & 1);
 }
 
@@ -281,9 +286,11 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
         for (int i = 0; i < close_count; i++) closes[i] = (uint32_t)tl_read_limited(r, TL_HANDLES_MAX - 1);
     }
     if (head.flags & TL_FRAME_MESSAGES) tl_channel_read(r, &messages);
-    if (r->bad || tick < 0 || (!c->joined && r->at < r->size)) return TL_ERR_MALFORMED;
-    uint64_t full;
-    if (!is_new(c, head.sequence, &full)) return TL_OK;
+    if (r->bad || tick < 0 || tick > TL_TICK_MAX || (!c->joined && r->at < r->size)) return TL_ERR_MALFORMED;
+    int64_t sequence = full_sequence(c, head.sequence);
+    if (sequence < 1) return TL_ERR_MALFORMED;
+    uint64_t full = (uint64_t)sequence;
+    if (!is_new(c, full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
     tl_result result = c->joined ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
     if (result == TL_ERR_MALFORMED) return result;

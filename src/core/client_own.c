@@ -86,7 +86,7 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     const tl_kind *kind = &c->kinds.kinds[o->kind];
     tl_result good = tl_values_check(kind, values);
     if (good != TL_OK) return good;
-    if (!(tick >= 0 && tick < 1e15)) return TL_ERR_INVALID;
+    if (!(tick >= 0 && tick <= (double)TL_TICK_MAX)) return TL_ERR_INVALID;
     if (o->unset && !recall(c, o, carrier, (int64_t)tick, values)) return TL_AGAIN;
     uint32_t changed = 0;
     if (carrier != o->carrier || o->unset) {

@@ -465,7 +465,7 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
 {
     int count = (int)tl_read_limited(r, TL_OWNED_MAX);
     int64_t tick = tl_read_signed(r), words[TL_STATE_WORDS_MAX];
-    if (tick < 0 || tick > ((int64_t)1 << 56)) r->bad = true;
+    if (tick < 0 || tick > TL_TICK_MAX) r->bad = true;
     for (int i = 0; i < count && !r->bad; i++) {
         tl_entity_id id = tl_read_varint(r);
         uint16_t version = (uint16_t)tl_read_fixed(r, 2);

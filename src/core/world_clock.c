@@ -25,7 +25,7 @@ int64_t tl_world_clock_tick(const tl_world_clock *c)
 
 bool tl_world_clock_too_far(const tl_world_clock *c, int64_t tick)
 {
-    return c->set && tick > 0 && (tick > TL_CLOCK_TICK_MAX || tl_world_clock_tick_us(c, tick) > c->world_us + TL_CLOCK_NEAR_US);
+    return c->set && tick > 0 && (tick > TL_TICK_MAX || tl_world_clock_tick_us(c, tick) > c->world_us + TL_CLOCK_NEAR_US);
 }
 
 // ---- it runs ----
@@ -115,7 +115,7 @@ void tl_world_clock_ticked(tl_world_clock *c, int64_t tick)
 void tl_world_clock_hear(tl_world_clock *c, tl_server_number peer, int64_t tick)
 {
     tl_peer_clock *p = &c->peers[peer];
-    if (tick < 0 || tick > TL_CLOCK_TICK_MAX) return;
+    if (tick < 0 || tick > TL_TICK_MAX) return;
     int64_t lead_us = (int64_t)(tl_world_clock_tick_us(c, tick) - c->now_us);
     if (!p->heard || lead_us > bound_value(&p->least) + TL_CLOCK_RISE_US) p->risen_us = c->now_us;
     bound_add(&p->least, lead_us, c->now_us);

@@ -25,8 +25,6 @@ enum {
     TL_CLOCK_HEARD_US = 1000000,       // who was not heard for longer says nothing of the time
 };
 
-#define TL_CLOCK_TICK_MAX ((int64_t)1 << 43) // so that its microseconds fit: a thousand years at 240 Hz
-
 // The highest of one to two windows.
 typedef struct tl_clock_bound {
     bool known, has_former;

@@ -240,7 +240,7 @@ TEST(numbers_from_outside_do_no_harm)
 {
     room *r = begin(1, 9);
     tl_world_clock *c = &r->members[0].clock;
-    static const int64_t ticks[] = {INT64_MIN, -1, 0, TL_CLOCK_TICK_MAX, TL_CLOCK_TICK_MAX + 1, INT64_MAX};
+    static const int64_t ticks[] = {INT64_MIN, -1, 0, TL_TICK_MAX, TL_TICK_MAX + 1, INT64_MAX};
     for (int i = 0; i < 6; i++) {
         tl_world_clock_hear(c, 5, ticks[i]);
         tl_world_clock_seen(c, 5, ticks[i], UINT64_MAX);

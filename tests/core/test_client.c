@@ -1,0 +1,279 @@
+// A client whose server is broken or hostile: it says what no sound server would, well-formed. The server is this test; its
+// datagrams are made by hand.
+#include "check.h"
+#include "client_internal.h"
+
+enum { TICK_HZ = 20, STEP_US = 10000, INBOX_MAX = 4096, FIRST_TICK = 1000 };
+
+typedef struct datagram {
+    size_t size;
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
+} datagram;
+
+typedef struct bench {
+    tl_transport transport;
+    tl_client *client;
+    uint64_t now_us;
+    datagram *inbox;
+    uint32_t inbox_read, inbox_count;
+    bool endless;              // the last datagram comes again and again
+    bool connects;             // a CONNECTED event is due
+    uint32_t others, sames, stops; // times that the client asked for another connection; that it was content
+    uint32_t events[TL_CLIENT_OWN_LOST + 2];
+    bool keeps_events;         // nobody reads them
+    uint16_t sequence, message;
+    int64_t tick, first_tick;
+    tl_kinds kinds;
+} bench;
+
+// ---- the transport ----
+
+static tl_result take(tl_transport *self, uint64_t now_us, tl_transport_event *out)
+{
+    bench *b = (bench *)self;
+    (void)now_us;
+    *out = (tl_transport_event){.type = TL_TRANSPORT_CONNECTED, .peer = 1};
+    if (b->connects) {
+        b->connects = false;
+        return TL_OK;
+    }
+    if (b->inbox_read == b->inbox_count) return TL_AGAIN;
+    const datagram *d = &b->inbox[b->inbox_read];
+    if (!b->endless || b->inbox_read + 1 < b->inbox_count) b->inbox_read++;
+    *out = (tl_transport_event){.type = TL_TRANSPORT_DATAGRAM, .peer = 1, .data = d->data, .size = d->size};
+    return TL_OK;
+}
+
+static tl_result discard(tl_transport *self, tl_peer peer, const void *data, size_t size)
+{
+    (void)self, (void)peer, (void)data, (void)size;
+    return TL_OK;
+}
+
+static void nothing(tl_transport *self)
+{
+    (void)self;
+}
+
+static void drop(tl_transport *self, tl_peer peer)
+{
+    (void)self, (void)peer;
+}
+
+static int wait_fd(tl_transport *self)
+{
+    (void)self;
+    return -1;
+}
+
+static tl_result reconnect(tl_transport *self, tl_reconnect how)
+{
+    bench *b = (bench *)self;
+    b->others += how == TL_RECONNECT_OTHER;
+    b->sames += how == TL_RECONNECT_SAME;
+    b->stops += how == TL_RECONNECT_STOP;
+    return TL_OK;
+}
+
+static const tl_transport_ops ops = {take, discard, nothing, drop, wait_fd, nothing, reconnect};
+
+static tl_writer new_datagram(bench *b)
+{
+    CHECK(b->inbox_count < INBOX_MAX);
+    return tl_writer_make(b->inbox[b->inbox_count].data, TL_DATAGRAM_BYTES_MAX);
+}
+
+static void put(bench *b, const tl_writer *w)
+{
+    CHECK(!w->bad);
+    b->inbox[b->inbox_count++].size = w->size;
+}
+
+// ---- what the server says ----
+
+static void say_welcome(bench *b, int64_t tick, size_t table_bytes)
+{
+    tl_writer w = new_datagram(b);
+    tl_write_fixed(&w, TL_WIRE_WELCOME, 1);
+    tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
+    tl_write_fixed(&w, 1, 4);
+    tl_write_fixed(&w, TICK_HZ, 1);
+    tl_write_fixed(&w, 4, 1);
+    tl_write_fixed(&w, (uint64_t)tick, 8);
+    tl_write_fixed(&w, table_bytes, 4);
+    tl_write_varint(&w, 0);
+    put(b, &w);
+}
+
+static tl_writer begin_frame(bench *b, uint16_t sequence, int64_t tick, uint8_t flags)
+{
+    tl_writer w = new_datagram(b);
+    tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .held_units = TL_TIME_UNITS_MAX, .settled = 0, .flags = flags};
+    tl_write_fixed(&w, TL_WIRE_FRAME, 1);
+    tl_frame_head_write(&w, &head);
+    return w;
+}
+
+// The next frame, without chunks.
+static void say_frame(bench *b)
+{
+    tl_writer w = begin_frame(b, ++b->sequence, b->tick, TL_FRAME_FIRST | TL_FRAME_LAST);
+    put(b, &w);
+}
+
+static void say_message(bench *b, int type, const void *data, size_t size)
+{
+    tl_writer w = begin_frame(b, ++b->sequence, b->tick, TL_FRAME_FIRST | TL_FRAME_LAST | TL_FRAME_MESSAGES);
+    tl_write_fixed(&w, 1, 1);
+    tl_write_fixed(&w, b->message++, 2);
+    tl_write_fixed(&w, (uint64_t)type, 1);
+    tl_write_fixed(&w, size, 2);
+    tl_write_bytes(&w, data, size);
+    put(b, &w);
+}
+
+static size_t write_table(bench *b, unsigned char *out, size_t capacity)
+{
+    tl_writer w = tl_writer_make(out, capacity);
+    tl_kinds_write(&b->kinds, &w);
+    CHECK(!w.bad);
+    return w.size;
+}
+
+// ---- the client's end ----
+
+static void step(bench *b)
+{
+    tl_client_event e;
+    b->now_us += STEP_US;
+    b->tick = b->first_tick + (int64_t)(b->now_us / 1000 * TICK_HZ / 1000);
+    tl_client_step(b->client, b->now_us);
+    while (!b->keeps_events && tl_client_next_event(b->client, &e)) b->events[e.type]++;
+}
+
+static void declare(bench *b, const tl_kind_def *kinds, int count)
+{
+    char text[128];
+    CHECK_EQUAL(tl_kinds_init(&b->kinds, kinds, count, TICK_HZ, text, sizeof text), TL_OK);
+}
+
+static bench *begin_with(tl_client_def def)
+{
+    bench *b = calloc(1, sizeof *b);
+    b->transport.ops = &ops;
+    b->inbox = calloc(INBOX_MAX, sizeof *b->inbox);
+    def.transport = &b->transport;
+    CHECK_EQUAL(tl_client_create(&def, &b->client), TL_OK);
+    tl_kind_def kind = tl_kind_def_default("walker");
+    declare(b, &kind, 1);
+    b->first_tick = FIRST_TICK;
+    b->connects = true;
+    step(b);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_JOINING);
+    return b;
+}
+
+static bench *begin(void)
+{
+    tl_client_def def = tl_client_def_default();
+    def.entities_max = 1000;
+    return begin_with(def);
+}
+
+static void end(bench *b)
+{
+    tl_client_validate(b->client);
+    tl_client_destroy(b->client);
+    free(b->inbox);
+    free(b);
+}
+
+static void join(bench *b)
+{
+    unsigned char table[TL_MESSAGE_BYTES_MAX];
+    size_t size = write_table(b, table, sizeof table);
+    say_welcome(b, b->tick, size);
+    say_message(b, TL_MESSAGE_KINDS, table, size);
+    step(b);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_LIVE);
+}
+
+static bench *begin_live(void)
+{
+    bench *b = begin();
+    join(b);
+    return b;
+}
+
+static tl_client_stats stats(const bench *b)
+{
+    return tl_client_get_stats(b->client);
+}
+
+// A frame a tick for some time.
+static void live_for(bench *b, uint32_t ms)
+{
+    int64_t told = b->tick;
+    for (uint32_t i = 0; i < ms * 1000 / STEP_US; i++) {
+        if (b->tick > told) say_frame(b);
+        told = b->tick;
+        step(b);
+    }
+}
+
+// ---- ticks and sequences ----
+
+// Its time in microseconds has no room in 64 bits.
+TEST(ticks_beyond_the_limit_are_malformed)
+{
+    bench *b = begin();
+    say_welcome(b, TL_TICK_MAX + 1, 10);
+    say_welcome(b, (int64_t)1 << 56, 10);
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 2);
+    CHECK(!b->client->welcomed);
+    b->first_tick = b->tick = TL_TICK_MAX;
+    join(b);
+    tl_writer w = begin_frame(b, 2, TL_TICK_MAX + 1, 0); // its low bits are near to WELCOME's tick
+    put(b, &w);
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 3);
+    w = begin_frame(b, 3, TL_TICK_MAX, 0);
+    put(b, &w);
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 3);
+    CHECK_NEAR(tl_client_server_tick(b->client, b->now_us), (double)TL_TICK_MAX, 2);
+    end(b);
+}
+
+// The first datagram is 1, so nothing is before it: whoever says so would make the newest one wrap.
+TEST(sequences_below_the_first_are_malformed)
+{
+    static const uint16_t bad[] = {0, 0x8002, 0xffff};
+    bench *b = begin();
+    unsigned char table[TL_MESSAGE_BYTES_MAX];
+    size_t size = write_table(b, table, sizeof table);
+    say_welcome(b, b->tick, size);
+    for (int i = 0; i < 3; i++) {
+        tl_writer w = begin_frame(b, bad[i], b->tick, 0);
+        put(b, &w);
+    }
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 3);
+    say_message(b, TL_MESSAGE_KINDS, table, size);
+    step(b);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_LIVE);
+    tl_writer w = begin_frame(b, 0xfff0, b->tick, 0); // 17 before the first
+    put(b, &w);
+    live_for(b, 500);
+    CHECK_EQUAL(stats(b).malformed, 4);
+    CHECK(stats(b).tick >= b->tick - 2 && b->client->newest_sequence == b->sequence);
+    end(b);
+}
+
+int main(void)
+{
+    RUN(ticks_beyond_the_limit_are_malformed);
+    RUN(sequences_below_the_first_are_malformed);
+    return 0;
+}
