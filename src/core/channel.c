@@ -81,7 +81,7 @@ void tl_channel_read(tl_reader *r, tl_channel_section *out)
     out->size = r->bad ? 0 : r->at - at;
 }
 
-void tl_channel_take(tl_channel *c, const tl_channel_section *section, void (*deliver)(void *user, int type, const void *data, size_t size), void *user)
+void tl_channel_take(tl_channel *c, const tl_channel_section *section, bool (*deliver)(void *user, int type, const void *data, size_t size), void *user)
 {
     tl_reader r = tl_reader_make(section->data, section->size);
     for (int i = 0; i < section->count; i++) {
@@ -91,8 +91,8 @@ void tl_channel_take(tl_channel *c, const tl_channel_section *section, void (*de
         if (data == NULL) return;
         c->ack_due = true;
         if ((uint16_t)(section->sequence + i) != c->expected) continue;
+        if (!deliver(user, type, data, size)) return;
         c->expected++;
-        deliver(user, type, data, size);
     }
 }
 

@@ -45,8 +45,9 @@ typedef struct tl_channel_section {
     int count;
 } tl_channel_section;
 void tl_channel_read(tl_reader *r, tl_channel_section *out);
-// Takes the messages that are next in order, one by one.
-void tl_channel_take(tl_channel *c, const tl_channel_section *section, void (*deliver)(void *user, int type, const void *data, size_t size), void *user);
+// Takes the messages that are next in order, one by one. `deliver` gives false if it has no room: the message is not taken, nor
+// are those after it; they come again.
+void tl_channel_take(tl_channel *c, const tl_channel_section *section, bool (*deliver)(void *user, int type, const void *data, size_t size), void *user);
 void tl_channel_acknowledge(tl_channel *c, uint16_t expected);
 
 #endif

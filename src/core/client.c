@@ -7,7 +7,6 @@
 enum {
     COOKIE = 0xc11e7,
     HELLO_EVERY_US = 200000,
-    EVENTS_MAX = sizeof((tl_client *)0)->events / sizeof((tl_client *)0)->events[0],
     REPORT_EVERY_US = 50000,
     REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
     STEP_US_MAX = 100000,     // of a step, that counts as the server's silence: beyond it this program was slow
@@ -46,7 +45,7 @@ tl_result tl_client_create(const tl_client_def *def, tl_client **out)
     c->kind_table_in = tl_heap_alloc(&c->heap, TL_KIND_TABLE_BYTES_MAX);
     c->owned = tl_heap_alloc(&c->heap, TL_OWNED_MAX * sizeof *c->owned);
     c->asked = tl_heap_alloc(&c->heap, TL_ASKED_MAX * sizeof *c->asked);
-    c->event_data = tl_heap_alloc(&c->heap, EVENTS_MAX * TL_MESSAGE_BYTES_MAX);
+    c->event_data = tl_heap_alloc(&c->heap, TL_CLIENT_EVENTS_MAX * TL_MESSAGE_BYTES_MAX);
     c->world_tick = -1;
     tl_channel_init(&c->channel, &c->heap);
     bool good = c->kind_table && c->kind_table_in && c->owned && c->asked && c->event_data && tl_view_init(&c->view, &c->heap, &c->kinds, def->entities_max) == TL_OK;
@@ -97,11 +96,11 @@ void tl_client_close(tl_client *c, const char *text)
 
 void tl_client_push_event(tl_client *c, tl_client_event event)
 {
-    if (c->event_count == EVENTS_MAX) {
+    if (c->event_count == TL_CLIENT_EVENTS_MAX) {
         c->stats.limits_reached++;
         return;
     }
-    uint32_t at = (c->event_first + c->event_count++) % EVENTS_MAX;
+    uint32_t at = (c->event_first + c->event_count++) % TL_CLIENT_EVENTS_MAX;
     if (event.size) memcpy(c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX, event.data, event.size);
     event.data = c->event_data + (size_t)at * TL_MESSAGE_BYTES_MAX;
     c->events[at] = event;
@@ -122,7 +121,7 @@ bool tl_client_next_event(tl_client *c, tl_client_event *out)
     }
     if (c->event_count == 0) return false;
     *out = c->events[c->event_first];
-    c->event_first = (c->event_first + 1) % EVENTS_MAX;
+    c->event_first = (c->event_first + 1) % TL_CLIENT_EVENTS_MAX;
     c->event_count--;
     return true;
 }
@@ -160,13 +159,27 @@ static void on_answer(tl_client *c, const void *data, size_t size)
     if (awaited || event.request == 0) tl_client_push_event(c, event); // else it was given up
 }
 
-static void on_message(void *user, int type, const void *data, size_t size)
+// The events that a message can make.
+static uint32_t events_of(int type)
+{
+    if (type == TL_MESSAGE_OWN) return 2 * TL_OWNED_MAX; // given back, and lost
+    if (type == TL_MESSAGE_KINDS) return TL_OWNED_MAX;   // lost
+    return type == TL_MESSAGE_USER || type == TL_MESSAGE_ANSWER;
+}
+
+// What nobody has read yet keeps further messages out: they are reliable, so they wait at the server.
+static bool on_message(void *user, int type, const void *data, size_t size)
 {
     tl_client *c = user;
+    if (events_of(type) > TL_CLIENT_EVENTS_MAX - c->event_count) {
+        c->stats.limits_reached++;
+        return false;
+    }
     if (type == TL_MESSAGE_KINDS) on_kinds(c, data, size);
     if (type == TL_MESSAGE_ANSWER) on_answer(c, data, size);
     if (type == TL_MESSAGE_OWN) tl_client_own_list(c, data, size);
     if (type == TL_MESSAGE_USER) tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_MESSAGE, .data = data, .size = size});
+    return true;
 }
 
 // ---- datagrams in ----
@@ -484,7 +497,7 @@ void tl_client_connected(tl_client *c, uint64_t now_us)
 
 static void give_up_asking(tl_client *c)
 {
-    for (uint32_t i = 0; i < c->asked_count && c->event_count < EVENTS_MAX;) {
+    for (uint32_t i = 0; i < c->asked_count && c->event_count < TL_CLIENT_EVENTS_MAX;) {
         if (c->now_us - c->asked[i].sent_us < ANSWER_US) {
             i++;
             continue;

@@ -35,7 +35,11 @@ typedef struct tl_asked {
     int64_t words[TL_STATE_WORDS_MAX];
 } tl_asked;
 
-enum { TL_ASKED_MAX = 64, TL_SENT_TIMES = 256 };
+enum {
+    TL_ASKED_MAX = 64,
+    TL_SENT_TIMES = 256,
+    TL_CLIENT_EVENTS_MAX = 192, // one list of own entities makes up to 128
+};
 
 struct tl_client {
     tl_client_def def;
@@ -82,8 +86,8 @@ struct tl_client {
     uint32_t owned_count;
     tl_asked *asked;
     uint32_t asked_count, request_number;
-    tl_client_event events[64]; // ring of messages and answers; entities' events are the view's
-    unsigned char *event_data;  // 64 messages
+    tl_client_event events[TL_CLIENT_EVENTS_MAX]; // ring of messages and answers; entities' events are the view's
+    unsigned char *event_data;  // a message each
     uint32_t event_first, event_count;
     tl_client_stats stats;
 };

@@ -511,22 +511,23 @@ typedef struct delivery {
     tl_server_client *client;
 } delivery;
 
-static void on_message(void *user, int type, const void *data, size_t size)
+static bool on_message(void *user, int type, const void *data, size_t size)
 {
     delivery *d = user;
     d->client->messages_left -= 1;
     if (type == TL_MESSAGE_USER && d->s->def.callbacks.message)
         d->s->def.callbacks.message(d->s->def.callbacks.user, d->s, d->client->number, data, size);
-    if (type != TL_MESSAGE_REQUEST) return;
+    if (type != TL_MESSAGE_REQUEST) return true;
     if (d->client->requests_left >= 1) {
         d->client->requests_left -= 1;
         tl_admission_spend(d->s, TL_UNITS_REQUEST);
         serve_request(d->s, d->client, data, size);
-        return;
+        return true;
     }
     d->s->stats.rate_limited++;
     tl_reader r = tl_reader_make(data, size);
     if (size >= 4) answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
+    return true;
 }
 
 static void refill_limits(tl_server *s, tl_server_client *client)

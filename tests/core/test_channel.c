@@ -43,7 +43,7 @@ static size_t make_message(uint32_t number, unsigned char *out)
     return size;
 }
 
-static void on_message(void *user, int type, const void *data, size_t size)
+static bool on_message(void *user, int type, const void *data, size_t size)
 {
     side *s = user;
     unsigned char expected[TL_MESSAGE_BYTES_MAX];
@@ -51,6 +51,7 @@ static void on_message(void *user, int type, const void *data, size_t size)
     CHECK_EQUAL(size, make_message(s->received, expected));
     CHECK(memcmp(data, expected, size) == 0);
     s->received++;
+    return true;
 }
 
 // As in a datagram of the protocol: flags, then the acknowledgement, then the section.
@@ -163,11 +164,12 @@ TEST(the_window_is_kept)
     end(&s);
 }
 
-static void count_message(void *user, int type, const void *data, size_t size)
+static bool count_message(void *user, int type, const void *data, size_t size)
 {
     (void)type, (void)data;
     CHECK(size <= TL_MESSAGE_BYTES_MAX);
     ++*(int *)user;
+    return true;
 }
 
 TEST(damaged_sections_are_refused_or_harmless)

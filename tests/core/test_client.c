@@ -271,9 +271,45 @@ TEST(sequences_below_the_first_are_malformed)
     end(b);
 }
 
+// ---- messages ----
+
+// Messages are reliable: what finds no room among the events waits at the server.
+TEST(events_that_nobody_reads_keep_messages_out)
+{
+    bench *b = begin_live();
+    unsigned char data[TL_MESSAGE_BYTES_MAX];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_varint(&w, 0);
+    tl_write_varint(&w, TL_OWNED_MAX);
+    for (uint64_t i = 0; i < TL_OWNED_MAX; i++) {
+        tl_write_varint(&w, 1000 + i);
+        tl_write_varint(&w, 0);
+        tl_write_varint(&w, 0);
+    }
+    b->keeps_events = true;
+    say_message(b, TL_MESSAGE_OWN, data, w.size);
+    step(b);
+    uint32_t unread = b->client->event_count, room = TL_CLIENT_EVENTS_MAX - unread;
+    CHECK_EQUAL(unread, TL_OWNED_MAX);
+    uint16_t first = b->message;
+    for (uint32_t i = 0; i < room + 3; i++) say_message(b, TL_MESSAGE_USER, "hello", 5);
+    step(b);
+    CHECK_EQUAL(b->client->channel.expected, (uint16_t)(first + room)); // the last three were not taken
+    CHECK(stats(b).limits_reached > 0);
+    b->keeps_events = false;
+    step(b);
+    b->message = (uint16_t)(first + room);
+    for (uint32_t i = 0; i < 3; i++) say_message(b, TL_MESSAGE_USER, "hello", 5); // again
+    step(b);
+    CHECK_EQUAL(b->events[TL_CLIENT_MESSAGE], room + 3);
+    CHECK_EQUAL(b->events[TL_CLIENT_OWN_GIVEN_BACK], TL_OWNED_MAX);
+    end(b);
+}
+
 int main(void)
 {
     RUN(ticks_beyond_the_limit_are_malformed);
     RUN(sequences_below_the_first_are_malformed);
+    RUN(events_that_nobody_reads_keep_messages_out);
     return 0;
 }
