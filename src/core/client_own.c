@@ -123,6 +123,10 @@ static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carr
     for (uint32_t i = 0; i < c->owned_count; i++) {
         tl_owned_entity *o = &c->owned[i];
         if (o->id != id) continue;
+        if (o->kind != kind) { // the words are of no use
+            *o = (tl_owned_entity){.id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
+            return;
+        }
         o->confirmed = true;
         o->unsent = o->unsent || o->version != 0; // said before the server could take it
         o->in_report = false;
@@ -139,6 +143,12 @@ static void forget_unconfirmed(tl_client *c)
         tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = c->owned[i].id, .kind = c->owned[i].kind});
         c->owned[i--] = c->owned[--c->owned_count];
     }
+}
+
+void tl_client_own_none(tl_client *c)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++) c->owned[i].confirmed = false;
+    forget_unconfirmed(c);
 }
 
 void tl_client_own_list(tl_client *c, const void *data, size_t size)

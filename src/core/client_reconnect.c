@@ -24,7 +24,10 @@ static void seek(tl_client *c, tl_reconnect how)
 // Requests and messages that were under way may have arrived or not: nobody will say.
 static void end_asking(tl_client *c)
 {
-    for (uint32_t i = 0; i < c->asked_count; i++) c->asked[i].sent_us = 0; // long ago
+    for (uint32_t i = 0; i < c->asked_count; i++) {
+        c->asked[i].sent_us = 0;  // long ago
+        c->asked[i].own = false;  // its kind was the old table's; what it made comes with the list of own entities
+    }
     tl_channel_reset(&c->channel);
 }
 
@@ -80,6 +83,7 @@ void tl_client_kinds_came(tl_client *c)
     if (!same || c->other_world) {
         if (c->kinds_known) tl_view_reset(&c->view);
         if (c->kinds_known) tl_clock_reset(&c->clock);
+        tl_client_own_none(c); // their words and kinds are the old table's
         tl_reader r = tl_reader_make(c->kind_table_in, c->kind_table_in_bytes);
         if (tl_kinds_read(&c->kinds, &r) != TL_OK || c->kinds.tick_hz != c->tick_hz) {
             c->kinds_known = false;

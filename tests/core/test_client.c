@@ -109,7 +109,6 @@ static tl_writer begin_frame(bench *b, uint16_t sequence, int64_t tick, uint8_t 
 {
     tl_writer w = new_datagram(b);
     tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .held_units = TL_TIME_UNITS_MAX, .settled = 0, .flags = flags};
-    tl_write_fixed(&w, TL_WIRE_FRAME, 1);
     tl_frame_head_write(&w, &head);
     return w;
 }
@@ -306,10 +305,88 @@ TEST(events_that_nobody_reads_keep_messages_out)
     end(b);
 }
 
+// ---- own entities ----
+
+static void give(bench *b, tl_entity_id id, int kind)
+{
+    unsigned char data[64];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_varint(&w, 0);
+    tl_write_varint(&w, 1);
+    tl_write_varint(&w, id);
+    tl_write_varint(&w, (uint64_t)kind);
+    tl_write_varint(&w, 0);
+    say_message(b, TL_MESSAGE_OWN, data, w.size);
+}
+
+static tl_values standing_at(const tl_kind_def *kind, double x)
+{
+    tl_values v = {.mask = (1u << kind->field_count) - 1}; // all fields: the view knows none of them
+    v.fields[0].position = (tl_vec3){x, 0, 0};
+    v.fields[1].rotation = (tl_quat){0, 0, 0, 1};
+    return v;
+}
+
+// Kinds are numbers in a table; with another table they mean something else.
+TEST(own_entities_and_questions_end_with_the_table_of_kinds)
+{
+    tl_kind_def two[2] = {tl_kind_def_default("walker"), tl_kind_def_default("text")};
+    two[1].fields[two[1].field_count] = tl_field_def_default("words", TL_FIELD_BYTES, TL_PREDICT_HOLD);
+    two[1].fields[two[1].field_count++].bytes_max = 1000;
+    bench *b = begin();
+    declare(b, two, 2);
+    join(b);
+    give(b, 7, 1);
+    live_for(b, 200);
+    tl_values v = standing_at(&two[1], 1);
+    uint32_t request;
+    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_OK);
+    CHECK_EQUAL(tl_client_request_create(b->client, 1, 0, &v, true, &request), TL_OK);
+    two[1] = tl_kind_def_default("other");
+    declare(b, two, 1);
+    b->connects = true;
+    b->sequence = b->message = 0;
+    step(b);
+    join(b);
+    CHECK_EQUAL(b->client->owned_count, 0);
+    CHECK_EQUAL(b->events[TL_CLIENT_OWN_LOST], 1);
+    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_ERR_NOT_FOUND);
+    unsigned char answer[16]; // to the question of before
+    tl_writer w = tl_writer_make(answer, sizeof answer);
+    tl_write_fixed(&w, request, 4);
+    tl_write_varint(&w, TL_OK);
+    tl_write_varint(&w, 8);
+    say_message(b, TL_MESSAGE_ANSWER, answer, w.size);
+    live_for(b, 200);
+    CHECK_EQUAL(b->client->owned_count, 0);
+    end(b);
+}
+
+// The same entity is another kind's now: what was to be said of it is not said.
+TEST(an_own_entity_that_comes_back_as_another_kind_is_set_anew)
+{
+    tl_kind_def two[2] = {tl_kind_def_default("walker"), tl_kind_def_default("runner")};
+    bench *b = begin();
+    declare(b, two, 2);
+    join(b);
+    give(b, 7, 0);
+    live_for(b, 200);
+    tl_values v = standing_at(&two[0], 1);
+    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_OK);
+    CHECK(b->client->owned[0].unsent && !b->client->owned[0].unset);
+    give(b, 7, 1);
+    step(b);
+    CHECK_EQUAL(b->client->owned_count, 1);
+    CHECK(b->client->owned[0].kind == 1 && b->client->owned[0].unset && !b->client->owned[0].unsent);
+    end(b);
+}
+
 int main(void)
 {
     RUN(ticks_beyond_the_limit_are_malformed);
     RUN(sequences_below_the_first_are_malformed);
+    RUN(own_entities_and_questions_end_with_the_table_of_kinds);
+    RUN(an_own_entity_that_comes_back_as_another_kind_is_set_anew);
     RUN(events_that_nobody_reads_keep_messages_out);
     return 0;
 }
