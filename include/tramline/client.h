@@ -89,7 +89,8 @@ TL_API tl_client_def tl_client_def_default(void);
 TL_API size_t tl_client_memory(const tl_client_def *def);
 TL_API tl_result tl_client_create(const tl_client_def *def, tl_client **out);
 TL_API void tl_client_destroy(tl_client *client); // says goodbye; the transport is not closed
-// Takes in what has come, sends a report if one is due. `now_us`: any steady clock.
+// Takes in what has come, sends a report if one is due. `now_us`: any steady clock. Takes 512 datagrams at most; what more has
+// come, from a server that sends faster than this client can take, waits for the next step.
 TL_API void tl_client_step(tl_client *client, uint64_t now_us);
 // A datagram, or a whole frame (datagrams, each after two bytes of its size, little-endian), from a transport of your own.
 TL_API tl_result tl_client_receive(tl_client *client, const void *datagram, size_t size, uint64_t now_us);

@@ -11,6 +11,8 @@ enum {
     REPORT_SOON_US = 10000, // when something is to be acknowledged quickly
     STEP_US_MAX = 100000,     // of a step, that counts as the server's silence: beyond it this program was slow
     OTHER_WORLD_S = 60,       // a server whose time is farther off than that shows another world
+    STEP_DATAGRAMS_MAX = 512, // taken in a step, and so many slots gone through: what a server sends beyond that waits
+    STEP_SLOTS_MAX = TL_VIEW_SLOTS_VISITED_MAX,
     ANSWER_US = 10000000, // after so long without an answer a request has failed: its entity's server is gone
 };
 
@@ -306,6 +308,7 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
     if (!is_new(c, full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
     tl_result result = c->joined ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
+    if (c->joined) c->step_slots += c->view.slots_visited;
     if (result == TL_ERR_MALFORMED) return result;
     note_sequence(c, full);
     if (result == TL_OK) mark_taken(c, full);
@@ -509,8 +512,11 @@ static void give_up_asking(tl_client *c)
 
 static void poll_transport(tl_client *c)
 {
+    tl_transport *t = c->def.transport;
     tl_transport_event event;
-    while (c->def.transport && c->state != TL_CLIENT_CLOSED && c->def.transport->ops->poll(c->def.transport, c->now_us, &event) == TL_OK) {
+    c->step_slots = 0;
+    for (int events = 0; t && events < STEP_DATAGRAMS_MAX && c->step_slots < STEP_SLOTS_MAX; events++) {
+        if (c->state == TL_CLIENT_CLOSED || t->ops->poll(t, c->now_us, &event) != TL_OK) return;
         if (event.type == TL_TRANSPORT_CONNECTED) tl_client_connected(c, c->now_us);
         if (event.type == TL_TRANSPORT_DATAGRAM) take_datagram(c, event.data, event.size);
         if (event.type == TL_TRANSPORT_CLOSED) tl_client_lose(c, true, event.text[0] ? event.text : "the connection was lost");

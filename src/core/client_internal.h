@@ -66,6 +66,7 @@ struct tl_client {
     unsigned char secret[TL_SECRET_BYTES]; // that shows the next server who this client is
     bool has_secret;
     bool report_soon;
+    uint64_t step_slots;         // gone through in this step
     tl_clock clock;
     uint32_t tick_hz;
     int64_t world_tick;          // of the newest head, for extending 32 bits

@@ -2,6 +2,7 @@
 // datagrams are made by hand.
 #include "check.h"
 #include "client_internal.h"
+#include "pyramid.h"
 
 enum { TICK_HZ = 20, STEP_US = 10000, INBOX_MAX = 4096, FIRST_TICK = 1000 };
 
@@ -270,6 +271,58 @@ TEST(sequences_below_the_first_are_malformed)
     end(b);
 }
 
+// ---- what a step takes ----
+
+// A server that sends without end does not keep a step from returning.
+TEST(a_step_takes_a_limited_number_of_datagrams)
+{
+    bench *b = begin_live();
+    uint64_t before = stats(b).datagrams;
+    say_frame(b);
+    b->endless = true;
+    step(b);
+    CHECK_EQUAL(stats(b).datagrams - before, 512);
+    b->endless = false;
+    step(b);
+    CHECK_EQUAL(stats(b).datagrams - before, 513);
+    end(b);
+}
+
+// A whole chunk of as many slots as a stream may have, all empty: a few bytes, and much to go through.
+static void write_empty_slots(tl_writer *w, const tl_kinds *kinds, int64_t tick, uint32_t handle, int32_t *last)
+{
+    unsigned char bytes[1024];
+    static tl_chunk_coder coder;
+    tl_chunk_encoder(&coder, kinds, 0, 1, true, tick, 0, bytes, sizeof bytes);
+    tl_chunk_added(&coder, TL_STREAM_SLOTS_MAX);
+    tl_chunk_head head = {.handle = handle, .whole = true, .x = (int32_t)handle, .end = TL_SLOT_END, .steps = 1};
+    for (uint32_t i = 0; i < TL_STREAM_SLOTS_MAX; i++) tl_chunk_changed(&coder, false, TL_MOTION_EMPTY, 0);
+    CHECK(!coder.codec.bad);
+    head.size = tl_codec_finish(&coder.codec);
+    tl_chunk_head_write(w, &head, last);
+    tl_write_bytes(w, bytes, head.size);
+}
+
+// Datagrams of few bytes that make much work: those of one step go through no more slots than one datagram may.
+TEST(a_step_goes_through_a_limited_number_of_slots)
+{
+    enum { DATAGRAMS = 40 };
+    bench *b = begin_live();
+    for (uint32_t i = 0; i < DATAGRAMS; i++) {
+        tl_writer w = begin_frame(b, ++b->sequence, b->tick, TL_FRAME_FIRST | TL_FRAME_LAST);
+        int32_t last = -1;
+        write_empty_slots(&w, &b->kinds, b->tick, i, &last);
+        put(b, &w);
+    }
+    uint64_t before = stats(b).datagrams;
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 0);
+    CHECK_EQUAL(stats(b).datagrams - before, TL_VIEW_SLOTS_VISITED_MAX / TL_STREAM_SLOTS_MAX);
+    step(b);
+    CHECK_EQUAL(stats(b).datagrams - before, DATAGRAMS);
+    end(b);
+}
+
 // ---- messages ----
 
 // Messages are reliable: what finds no room among the events waits at the server.
@@ -385,6 +438,8 @@ int main(void)
 {
     RUN(ticks_beyond_the_limit_are_malformed);
     RUN(sequences_below_the_first_are_malformed);
+    RUN(a_step_takes_a_limited_number_of_datagrams);
+    RUN(a_step_goes_through_a_limited_number_of_slots);
     RUN(own_entities_and_questions_end_with_the_table_of_kinds);
     RUN(an_own_entity_that_comes_back_as_another_kind_is_set_anew);
     RUN(events_that_nobody_reads_keep_messages_out);
