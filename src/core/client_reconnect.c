@@ -5,7 +5,9 @@
 
 enum {
     HELLO_GIVE_UP_US = 10000000, // no WELCOME for so long: the first server is none of this release
-    JOIN_US_MAX = 4000000,       // of silence in a later connection, before it has got as far as the view
+    JOIN_FIRST_US_MAX = 15000000, // until the table of kinds is here, whatever else is heard
+    JOIN_US_MAX = 4000000,       // the same in a later connection: there may be another server
+    TABLE_US_PER_BYTE = 250,     // more for a large table: half of the slowest rate
     SILENT_FRAMES = 8,           // silence is at least so many frames that have not come
     CLOSE_SILENT_US = 10000000,  // of a client that cannot reconnect
 };
@@ -46,7 +48,7 @@ void tl_client_begin_connection(tl_client *c)
     c->report_sequence = c->acked_report = 0;
     memset(c->bits, 0, sizeof c->bits);
     c->started_us = c->heard_us = c->now_us;
-    c->silent_us = 0;
+    c->silent_us = c->joining_us = 0;
     if (again && c->lost_us == 0 && c->kinds_known) c->lost_us = c->now_us; // a transport of the program's own reconnected
     tl_client_set_state(c, c->kinds_known ? TL_CLIENT_RECONNECTING : TL_CLIENT_JOINING);
     tl_client_say_hello(c);
@@ -105,10 +107,17 @@ static uint64_t silence_us_max(const tl_client *c)
     return silence_us > frames_us ? silence_us : frames_us;
 }
 
+static bool joins_too_slowly(const tl_client *c, uint64_t limit_us)
+{
+    return !c->joined && c->joining_us > limit_us + (uint64_t)c->kind_table_in_bytes * TABLE_US_PER_BYTE;
+}
+
 static void watch_live(tl_client *c)
 {
     if (!can_reconnect(c)) {
         if (c->now_us - c->heard_us > CLOSE_SILENT_US) tl_client_close(c, "nothing was heard from the server for ten seconds");
+    } else if (!c->seeking && joins_too_slowly(c, JOIN_US_MAX)) {
+        tl_client_lose(c, true, "the server does not say which kinds there are");
     } else if (!c->seeking && c->silent_us > silence_us_max(c)) {
         tl_client_lose(c, !c->joined, "nothing is heard from the server");
     }
@@ -118,11 +127,14 @@ void tl_client_watch(tl_client *c, uint64_t passed_us)
 {
     if (c->state == TL_CLIENT_CLOSED || c->state == TL_CLIENT_CONNECTING) return;
     c->silent_us += passed_us;
+    c->joining_us += passed_us;
     if (c->state == TL_CLIENT_JOINING) {
         if (!c->welcomed && c->now_us - c->started_us > HELLO_GIVE_UP_US)
             tl_client_close(c, "the server does not answer; is it a Tramline server of this release?");
         else if (c->now_us - c->heard_us > CLOSE_SILENT_US)
             tl_client_close(c, "nothing was heard from the server for ten seconds");
+        else if (joins_too_slowly(c, JOIN_FIRST_US_MAX))
+            tl_client_close(c, "the server answers, but does not say which kinds there are; restart it, or try another one");
         return;
     }
     watch_live(c);

@@ -271,6 +271,49 @@ TEST(sequences_below_the_first_are_malformed)
     end(b);
 }
 
+// ---- joining ----
+
+// It welcomes, and sends frames, but never the kinds.
+static uint32_t steps_until(bench *b, tl_client_state state, uint32_t steps_max)
+{
+    uint32_t steps = 0;
+    int64_t told = b->tick;
+    for (; tl_client_get_state(b->client) != state && steps < steps_max; steps++) {
+        if (b->inbox_count == INBOX_MAX) b->inbox_count = b->inbox_read = 0;
+        if (b->tick > told) say_frame(b);
+        told = b->tick;
+        step(b);
+    }
+    return steps;
+}
+
+TEST(a_server_that_never_tells_its_kinds_is_left)
+{
+    enum { S = 1000000 / STEP_US };
+    bench *b = begin();
+    say_welcome(b, b->tick, 126);
+    uint32_t steps = steps_until(b, TL_CLIENT_CLOSED, 60 * S);
+    CHECK(steps > 15 * S && steps < 16 * S);
+    end(b);
+}
+
+// A client that has been live tries another server, well before its time to reconnect is over.
+TEST(another_server_is_tried_if_one_never_tells_its_kinds)
+{
+    enum { S = 1000000 / STEP_US };
+    bench *b = begin_live();
+    b->connects = true;
+    b->sequence = b->message = 0;
+    step(b);
+    say_welcome(b, b->tick, 126);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_RECONNECTING);
+    CHECK_EQUAL(b->others, 0);
+    steps_until(b, TL_CLIENT_CLOSED, 5 * S);
+    CHECK_EQUAL(b->others, 1);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_RECONNECTING);
+    end(b);
+}
+
 // ---- what a step takes ----
 
 // A server that sends without end does not keep a step from returning.
@@ -438,6 +481,8 @@ int main(void)
 {
     RUN(ticks_beyond_the_limit_are_malformed);
     RUN(sequences_below_the_first_are_malformed);
+    RUN(a_server_that_never_tells_its_kinds_is_left);
+    RUN(another_server_is_tried_if_one_never_tells_its_kinds);
     RUN(a_step_takes_a_limited_number_of_datagrams);
     RUN(a_step_goes_through_a_limited_number_of_slots);
     RUN(own_entities_and_questions_end_with_the_table_of_kinds);
