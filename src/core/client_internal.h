@@ -62,6 +62,8 @@ struct tl_client {
     bool ended;                  // by its server: nothing revives it
     bool seeking;                // the transport tries to connect anew
     uint64_t silent_us;          // how long nothing was heard while this client was stepped
+    uint64_t frame_us, run_frames; // when the newest frame came, and how many had come by then
+    uint64_t run_began_us, run_began_frames; // since then there was no long gap between frames
     uint64_t joining_us;         // how long this client was stepped since the connection began
     uint64_t lost_us;            // since when it is not live any more, 0: it is, or never was
     unsigned char secret[TL_SECRET_BYTES]; // that shows the next server who this client is

@@ -68,11 +68,35 @@ void tl_client_lose(tl_client *c, bool by_server, const char *text)
     seek(c, by_server ? TL_RECONNECT_OTHER : TL_RECONNECT_SAME);
 }
 
+static uint64_t silence_us_max(const tl_client *c)
+{
+    uint64_t frames_us = (uint64_t)SILENT_FRAMES * 1000000 / (c->tick_hz ? c->tick_hz : 1), silence_us = c->def.silence_ms * 1000ull;
+    if (!c->joined) return JOIN_US_MAX;
+    return silence_us > frames_us ? silence_us : frames_us;
+}
+
+// Whether a server that was silent is back: for a quarter of what counts as silence, frames have come at a quarter of their
+// rate or more. One now and then does not end the search for another server, or a sick one would keep its clients.
+static bool is_back(tl_client *c)
+{
+    uint64_t run_us_min = silence_us_max(c) / 4;
+    if (c->stats.frames == c->run_frames) return false; // the same again
+    if (c->now_us - c->frame_us > run_us_min) {
+        c->run_began_us = c->now_us;
+        c->run_began_frames = c->stats.frames;
+    }
+    c->frame_us = c->now_us;
+    c->run_frames = c->stats.frames;
+    uint64_t run_us = c->now_us - c->run_began_us;
+    return run_us >= run_us_min && (c->stats.frames - c->run_began_frames) * 4 >= run_us * c->tick_hz / 1000000;
+}
+
 void tl_client_heard(tl_client *c, bool frame)
 {
     c->heard_us = c->now_us;
     c->silent_us = 0;
-    if (!frame || !c->seeking || !c->joined || c->ended || c->state == TL_CLIENT_CLOSED) return;
+    bool back = frame && c->joined && is_back(c);
+    if (!back || !c->seeking || c->ended || c->state == TL_CLIENT_CLOSED) return;
     seek(c, TL_RECONNECT_STOP); // it was only silent
     c->lost_us = 0;
     tl_client_set_state(c, TL_CLIENT_LIVE);
@@ -98,13 +122,6 @@ void tl_client_kinds_came(tl_client *c)
     c->kinds_known = c->joined = true;
     c->lost_us = 0;
     tl_client_set_state(c, TL_CLIENT_LIVE);
-}
-
-static uint64_t silence_us_max(const tl_client *c)
-{
-    uint64_t frames_us = (uint64_t)SILENT_FRAMES * 1000000 / (c->tick_hz ? c->tick_hz : 1), silence_us = c->def.silence_ms * 1000ull;
-    if (!c->joined) return JOIN_US_MAX;
-    return silence_us > frames_us ? silence_us : frames_us;
 }
 
 static bool joins_too_slowly(const tl_client *c, uint64_t limit_us)

@@ -314,6 +314,33 @@ TEST(another_server_is_tried_if_one_never_tells_its_kinds)
     end(b);
 }
 
+// ---- silence ----
+
+// A frame now and then is not enough: the search for another server goes on until frames come as they should.
+TEST(a_frame_now_and_then_does_not_keep_a_client)
+{
+    bench *b = begin_live();
+    live_for(b, 500);
+    for (int i = 0; i < 6; i++) {
+        for (int k = 0; k < 120; k++) step(b); // 1.2 s
+        say_frame(b);
+        step(b);
+    }
+    CHECK_EQUAL(b->sames, 1);
+    CHECK_EQUAL(b->stops, 0);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_RECONNECTING);
+    for (int i = 0; i < 20; i++) { // one frame, again and again, is one frame
+        say_frame(b);
+        b->tick--;
+    }
+    step(b);
+    CHECK_EQUAL(b->stops, 0);
+    live_for(b, 500);
+    CHECK_EQUAL(b->stops, 1);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_LIVE);
+    end(b);
+}
+
 // ---- what a step takes ----
 
 // A server that sends without end does not keep a step from returning.
@@ -483,6 +510,7 @@ int main(void)
     RUN(sequences_below_the_first_are_malformed);
     RUN(a_server_that_never_tells_its_kinds_is_left);
     RUN(another_server_is_tried_if_one_never_tells_its_kinds);
+    RUN(a_frame_now_and_then_does_not_keep_a_client);
     RUN(a_step_takes_a_limited_number_of_datagrams);
     RUN(a_step_goes_through_a_limited_number_of_slots);
     RUN(own_entities_and_questions_end_with_the_table_of_kinds);
