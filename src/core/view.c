@@ -130,7 +130,7 @@ static int32_t new_entity(tl_view *v, tl_entity_id id, uint8_t kind)
     }
     int32_t index = v->entity_free_count ? v->entity_free[--v->entity_free_count] : (int32_t)v->entity_top++;
     tl_view_entity *e = &v->entities[index];
-    *e = (tl_view_entity){.id = id, .kind = kind, .used = true, .home_stream = TL_NONE, .first_stream = TL_NONE};
+    *e = (tl_view_entity){.id = id, .kind = kind, .used = true, .listed = e->listed, .home_stream = TL_NONE, .first_stream = TL_NONE};
     TL_ASSERT(tl_map_put(&v->map, id, (uint32_t)index));
     v->entity_count++;
     tl_view_push_event(v, TL_VIEW_ENTERED, e);
@@ -178,27 +178,37 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
         e->level = v->streams[stream].level;
         e->origin = v->streams[stream].origin;
         e->left_tick = tick;
-        if (v->orphan_count < v->entities_max) v->orphans[v->orphan_count++] = holder->entity;
+        if (v->orphan_count == 0 || tick < v->orphan_tick) v->orphan_tick = tick;
+        if (!e->listed) v->orphans[v->orphan_count++] = holder->entity;
+        e->listed = true;
     }
     holder->entity = TL_NONE;
     choose_home(v, e);
     if (changes) tl_view_after_change(v, &before);
 }
 
-// Orphans that have not come into another stream although everything has arrived are out of sight.
+// Orphans that have not come into another stream although everything has arrived are out of sight. Nobody is looked at before
+// somebody can be: after a connection is lost everything is an orphan until the next one has settled.
 void tl_view_settle_orphans(tl_view *v)
 {
+    if (v->orphan_count == 0 || v->orphan_tick > v->settled_tick) return;
     uint32_t kept = 0;
+    int64_t earliest = INT64_MAX;
+    v->orphans_looked_at += v->orphan_count;
     for (uint32_t i = 0; i < v->orphan_count; i++) {
         int32_t index = v->orphans[i];
         tl_view_entity *e = &v->entities[index];
-        if (!e->used || e->state == NULL) continue;
-        if (e->left_tick <= v->settled_tick)
-            tl_view_remove_entity(v, index);
-        else
+        bool orphan = e->used && e->state;
+        if (orphan && e->left_tick > v->settled_tick) {
+            earliest = tl_min_i64(earliest, e->left_tick);
             v->orphans[kept++] = index;
+            continue;
+        }
+        e->listed = false;
+        if (orphan) tl_view_remove_entity(v, index);
     }
     v->orphan_count = kept;
+    v->orphan_tick = earliest;
 }
 
 void tl_view_reset(tl_view *v)
@@ -208,6 +218,7 @@ void tl_view_reset(tl_view *v)
     for (uint32_t i = 0; i < v->entity_top; i++)
         if (v->entities[i].used) tl_view_remove_entity(v, (int32_t)i);
     for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) v->streams[i].closed_tick = -1;
+    for (uint32_t i = 0; i < v->orphan_count; i++) v->entities[v->orphans[i]].listed = false;
     v->orphan_count = v->nack_count = v->ended_count = 0;
     tl_view_forget_formers(v, INT64_MAX);
     v->tick = v->settled_tick = v->settled_told = -1;
@@ -310,4 +321,5 @@ void tl_view_validate(const tl_view *v)
         }
     }
     TL_ASSERT(count == v->entity_count && orphans <= v->orphan_count);
+    for (uint32_t i = 0; i < v->orphan_count; i++) TL_ASSERT(v->entities[v->orphans[i]].listed);
 }

@@ -68,6 +68,7 @@ typedef struct tl_view_entity {
     int level;
     uint8_t kind;
     bool used;
+    bool listed; // its index is in the list of orphans: it is one, or was
 } tl_view_entity;
 
 // An entity as the renderer needs it, kept as long as nothing of it changes and it goes straight.
@@ -137,7 +138,8 @@ typedef struct tl_view {
     tl_view_entity *entities;
     tl_view_drawn *drawn; // by entity
     int32_t *entity_free;
-    int32_t *orphans;
+    int32_t *orphans;    // each once
+    int64_t orphan_tick; // the earliest that one of them left at
     uint32_t entities_max, entity_top, entity_free_count, entity_count, orphan_count;
     tl_map map;
     tl_view_event *events; // ring
@@ -163,7 +165,7 @@ typedef struct tl_view {
     int64_t *words;
     tl_chunk_coder *coder;
     uint32_t chunk_count, op_count, word_count, slots_visited;
-    uint64_t malformed, skipped, full, applied;
+    uint64_t malformed, skipped, full, applied, orphans_looked_at;
 } tl_view;
 
 size_t tl_view_bytes(uint32_t entities_max);

@@ -461,6 +461,35 @@ TEST(damaged_datagrams_change_nothing)
     CHECK(refused > 50 && survived > 50);
 }
 
+static void apply_empty(link *l, uint16_t sequence, int64_t tick, uint8_t settled)
+{
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .settled = settled};
+    tl_frame_head_write(&w, &head);
+    CHECK_EQUAL(apply(l, data, w.size, &head), TL_OK);
+}
+
+// After a connection is lost everything is an orphan: that costs nothing until the next connection has settled.
+TEST(orphans_are_not_looked_at_before_they_can_leave)
+{
+    link *l = begin(15, 20000, 0, 0);
+    for (int i = 0; i < 40; i++) tick(l);
+    uint32_t shown = l->view.entity_count;
+    tl_view_detach(&l->view);
+    CHECK(l->view.orphan_count == shown && shown > 100);
+    uint64_t looked_at = l->view.orphans_looked_at;
+    int64_t now = l->view.tick;
+    for (uint16_t i = 1; i <= 100; i++) apply_empty(l, i, now + i, 255);
+    CHECK_EQUAL(l->view.orphans_looked_at, looked_at);
+    CHECK_EQUAL(l->view.entity_count, shown);
+    apply_empty(l, 101, now + 101, 0);
+    CHECK_EQUAL(l->view.orphans_looked_at, looked_at + shown);
+    CHECK_EQUAL(l->view.entity_count, 0);
+    tl_view_validate(&l->view);
+    end(l);
+}
+
 TEST(a_reset_view_is_empty)
 {
     link *l = begin(14, 20000, 0, 0);
@@ -483,5 +512,6 @@ int main(void)
     RUN(crowded_tiles_are_told_in_parts);
     RUN(a_silence_is_survived);
     RUN(damaged_datagrams_change_nothing);
+    RUN(orphans_are_not_looked_at_before_they_can_leave);
     RUN(a_reset_view_is_empty);
 }
