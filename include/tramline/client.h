@@ -32,7 +32,7 @@ typedef struct tl_client_def {
     void *send_user;
     const void *token;       // copied
     size_t token_bytes;
-    uint32_t entities_max;   // default 200'000
+    uint32_t entities_max;   // shown at once, default 200'000
     uint32_t kbit_s;         // wanted at most, default 2'000
     size_t memory_bytes;     // 0: tl_client_memory()
     // After so long without a datagram (of at least eight frames) another connection is tried, default 1'000. Needs a
@@ -52,6 +52,8 @@ typedef enum tl_client_event_type {
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
     TL_CLIENT_OWN_GIVEN_BACK, // entity, kind: this client owns it (again), after it has connected anew: go on setting it
     TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it; its time of grace was over
+    TL_CLIENT_FULL,           // told once: not all that is to be seen has room here, so that some of it is not shown. Raise
+                              // entities_max or memory_bytes; see limits_reached and streams_left_out
 } tl_client_event_type;
 
 typedef struct tl_client_event {
@@ -83,6 +85,7 @@ typedef struct tl_client_stats {
     size_t memory_used_bytes, memory_bytes;
     uint64_t limits_reached;
     uint64_t reconnects;   // connections after the first
+    uint32_t streams_left_out; // tiles that are not shown for want of memory, now
 } tl_client_stats;
 
 TL_API tl_client_def tl_client_def_default(void);

@@ -121,6 +121,11 @@ bool tl_client_next_event(tl_client *c, tl_client_event *out)
         *out = (tl_client_event){.type = types[view_event.change], .entity = view_event.id, .kind = view_event.kind};
         return true;
     }
+    if (c->view.unshown && !c->told_full) {
+        c->told_full = true;
+        out->type = TL_CLIENT_FULL;
+        return true;
+    }
     if (c->event_count == 0) return false;
     *out = c->events[c->event_first];
     c->event_first = (c->event_first + 1) % TL_CLIENT_EVENTS_MAX;
@@ -561,6 +566,7 @@ tl_client_stats tl_client_get_stats(const tl_client *c)
     stats.memory_used_bytes = c->heap.used_bytes;
     stats.memory_bytes = c->heap.bytes;
     stats.limits_reached += c->view.full;
+    stats.streams_left_out = c->view.left_out_count;
     return stats;
 }
 

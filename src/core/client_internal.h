@@ -53,6 +53,7 @@ struct tl_client {
     bool view_made;
     tl_client_state state;
     bool state_changed;
+    bool told_full;
     char text[256];
     uint64_t now_us, started_us, hello_us, heard_us, report_us;
     // the connection

@@ -126,6 +126,7 @@ static int32_t new_entity(tl_view *v, tl_entity_id id, uint8_t kind)
 {
     if (v->entity_free_count == 0 && v->entity_top == v->entities_max) {
         v->full++;
+        v->unshown++;
         return TL_NONE;
     }
     int32_t index = v->entity_free_count ? v->entity_free[--v->entity_free_count] : (int32_t)v->entity_top++;

@@ -31,6 +31,8 @@ typedef struct tl_view_stream {
     tl_cursor_map held;
     int64_t opened_tick; // of the frame that opened it
     int64_t closed_tick; // of the newest frame that closed the handle
+    bool left_out;       // for want of room: nothing of it is held, taken or asked for before that tick
+    int64_t again_tick, wait_ticks;
 } tl_view_stream;
 
 // How the state that shows an entity takes the place of the one before: from tick `at` on. So that nothing leaps, the gap
@@ -165,6 +167,8 @@ typedef struct tl_view {
     int64_t *words;
     tl_chunk_coder *coder;
     uint32_t chunk_count, op_count, word_count, slots_visited;
+    uint32_t left_out_count; // streams
+    uint64_t unshown; // streams and entities that found no room, ever
     uint64_t malformed, skipped, full, applied, orphans_looked_at;
 } tl_view;
 

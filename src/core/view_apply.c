@@ -54,6 +54,12 @@ static void drop_settled_nacks(tl_view *v, uint32_t handle)
     }
 }
 
+void tl_view_drop_nacks(tl_view *v, uint32_t handle)
+{
+    for (uint32_t i = 0; i < v->nack_count; i++)
+        if (v->nacks[i].handle == handle) v->nacks[i--] = v->nacks[--v->nack_count];
+}
+
 // The handle was closed in this datagram: nobody needs what older ones lacked.
 static void drop_closed_nacks(tl_view *v, uint32_t handle)
 {
@@ -130,6 +136,7 @@ static tl_view_verdict judge(const tl_view *v, const tl_view_chunk *chunk, int64
     const tl_chunk_head *head = &chunk->head;
     const tl_view_stream *stream = &v->streams[head->handle];
     if (tick <= stream->closed_tick) return TL_VIEW_LATE; // of what the handle stood for before
+    if (stream->left_out) return TL_VIEW_LATE;
     if (is_held(stream, head->begin, head->end, chunk->to_tick)) return TL_VIEW_LATE;
     if (!head->whole) return stream->open && runs_from_held(stream, chunk, from) ? TL_VIEW_TAKEN : TL_VIEW_MISSED;
     return stream->open && is_passed(stream, head->begin, head->end, chunk->to_tick) ? TL_VIEW_MISSED : TL_VIEW_TAKEN;
@@ -218,7 +225,7 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
 
 // ---- committing ----
 
-static void empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
+void tl_view_empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
 {
     tl_view_slot *s = &v->streams[handle].slots[slot];
     if (!s->used) return;
@@ -231,8 +238,9 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
 {
     tl_view_stream *stream = &v->streams[handle];
     if (!stream->open) return;
-    for (uint32_t i = 0; i < stream->top; i++) empty_slot(v, handle, i, tick);
+    for (uint32_t i = 0; i < stream->top; i++) tl_view_empty_slot(v, handle, i, tick);
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
+    v->left_out_count -= stream->left_out;
     *stream = (tl_view_stream){.closed_tick = stream->closed_tick};
 }
 
@@ -243,18 +251,6 @@ static void take_close(tl_view *v, uint32_t handle, int64_t tick)
     if (stream->open && stream->opened_tick <= tick) tl_view_close_stream(v, handle, tick);
     stream->closed_tick = tl_max_i64(stream->closed_tick, tick); // also if its first chunk is still to come, late
     drop_closed_nacks(v, handle);
-}
-
-static bool make_room(tl_view *v, tl_view_stream *stream, uint32_t top)
-{
-    uint32_t capacity = stream->capacity ? stream->capacity : 8;
-    while (capacity < top) capacity *= 2;
-    if (capacity == stream->capacity) return true;
-    void *grown = tl_heap_grow(v->heap, stream->slots, stream->capacity, capacity, sizeof *stream->slots);
-    if (grown == NULL) return false;
-    stream->slots = grown;
-    stream->capacity = capacity;
-    return true;
 }
 
 static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_slot *slot)
@@ -286,32 +282,31 @@ static bool enters_changed(const tl_view *v, int32_t entity, const tl_chunk_op *
     return false;
 }
 
-static void enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
+// False: there is no room for it.
+static bool enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
-    int64_t *state = tl_heap_alloc(v->heap, state_bytes(v, op->kind));
-    if (state == NULL) {
-        v->full++;
-        return;
-    }
+    int64_t *state = tl_view_state_room(v, chunk->head.handle, state_bytes(v, op->kind));
+    if (state == NULL) return false;
     int32_t known = tl_view_find(v, op->id);
     tl_view_before before = {0};
     bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE; // perhaps for long: what it did meanwhile did not come
     if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), orphan);
     bool changed = known != TL_NONE && (orphan ? enters_changed(v, known, op, stream->level) : tl_view_source_of(v, known).carrier_id != op->carrier_id);
-    empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
+    tl_view_empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
     memcpy(state, op->words, state_bytes(v, op->kind));
     stream->slots[op->slot] = (tl_view_slot){.id = op->id, .carrier_id = op->carrier_id, .state = state, .enter_tick = chunk->to_tick,
                                              .entity = TL_NONE, .kind = (uint8_t)op->kind, .used = true};
     note_motion(v, stream, &stream->slots[op->slot]);
     tl_view_add_holder(v, (int32_t)chunk->head.handle, (int32_t)op->slot);
     int32_t entity = stream->slots[op->slot].entity;
-    if (entity == TL_NONE) return;
+    if (entity == TL_NONE) return true;
     const tl_view_entity *e = &v->entities[entity];
     bool shows = e->home_stream == (int32_t)chunk->head.handle && e->home_slot == (int32_t)op->slot;
     if (known != TL_NONE && shows) tl_view_after_change(v, &before);
     if (known != TL_NONE && !shows) tl_view_no_change(v, &before);
     if (changed) tl_view_push_event(v, TL_VIEW_CHANGED, e);
+    return true;
 }
 
 static bool values_differ(const tl_kind *kind, const int64_t *a, const int64_t *b)
@@ -338,21 +333,22 @@ static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op
     if (differs) tl_view_push_event(v, TL_VIEW_CHANGED, &v->entities[entity]);
 }
 
-static void commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
+static bool commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     switch (op->type) {
-    case TL_CHUNK_ENTER: enter(v, chunk, op); break;
+    case TL_CHUNK_ENTER: return enter(v, chunk, op);
     case TL_CHUNK_UPDATE: update(v, chunk, op); break;
     case TL_CHUNK_DELETE: {
         int32_t entity = v->streams[chunk->head.handle].slots[op->slot].entity;
         // It is not in the world at the frame's tick, though it may have left this stream before that.
         tl_view_note_end(v, v->streams[chunk->head.handle].slots[op->slot].id, chunk->to_tick + chunk->head.age_ticks);
         if (entity != TL_NONE) tl_view_remove_entity(v, entity);
-        empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
+        tl_view_empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);
         break;
     }
-    default: empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick); break;
+    default: tl_view_empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick); break;
     }
+    return true;
 }
 
 static void begin_whole(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
@@ -365,19 +361,32 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
                                    .closed_tick = stream->closed_tick, .origin = {head->x * width, head->y * width, head->z * width}};
         tl_cursor_reset(&stream->held);
     }
-    for (uint32_t i = head->begin; i < stream->top && i < head->end; i++) empty_slot(v, head->handle, i, chunk->to_tick);
+    for (uint32_t i = head->begin; i < stream->top && i < head->end; i++) tl_view_empty_slot(v, head->handle, i, chunk->to_tick);
+}
+
+// False: there is no room for all of it.
+static bool commit_ops(tl_view *v, const tl_view_chunk *chunk)
+{
+    tl_view_stream *stream = &v->streams[chunk->head.handle];
+    if (!tl_view_slots_room(v, chunk->head.handle, chunk->top)) return false;
+    if (chunk->top > stream->top) stream->top = chunk->top;
+    for (uint32_t i = 0; i < chunk->op_count; i++)
+        if (!commit_op(v, chunk, &v->ops[chunk->first_op + i].op)) return false;
+    return true;
 }
 
 static void commit(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
-    if (chunk->head.whole) begin_whole(v, chunk, tick);
-    if (!make_room(v, stream, chunk->top)) {
-        v->full++;
+    if (stream->left_out) { // since another chunk of this datagram
+        v->skipped++;
         return;
     }
-    if (chunk->top > stream->top) stream->top = chunk->top;
-    for (uint32_t i = 0; i < chunk->op_count; i++) commit_op(v, chunk, &v->ops[chunk->first_op + i].op);
+    if (chunk->head.whole) begin_whole(v, chunk, tick);
+    if (!commit_ops(v, chunk)) {
+        tl_view_leave_out(v, chunk->head.handle);
+        return;
+    }
     if (chunk->head.end == TL_SLOT_END) stream->end_top = chunk->top;
     tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, (uint64_t)chunk->to_tick);
     drop_settled_nacks(v, chunk->head.handle);
@@ -420,6 +429,7 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
         v->skipped++;
         if (chunk->verdict == TL_VIEW_MISSED) unnoted |= !nack(v, chunk);
     }
+    for (uint32_t i = 0; i < v->chunk_count && v->left_out_count; i++) tl_view_ask_again(v, v->chunks[i].head.handle);
     settle(v);
     tl_view_forget_formers(v, v->tick - v->kinds->tick_hz / TL_VIEW_FORMERS_PER_S);
     v->applied++;
