@@ -12,7 +12,7 @@ enum {
     SERVER_PEER = 1,
     REFUSED_US_MAX = 5000000, // nothing listens there, says the network; but it may be about to start
     TIME_MS_LIMIT = 24 * 3600 * 1000,
-    RECEIVES_PER_POLL = 2,
+    JUNK_PER_STEP = 1024, // datagrams that say nothing, of one time of poll(): what is behind them waits
     STALL_US = 1000000, // no poll() for so long: the silence was ours
 };
 
@@ -30,6 +30,7 @@ typedef struct dtls_client {
     uint8_t fingerprint[FINGERPRINT_BYTES];
     char host[HOST_BYTES_MAX + 1]; // whom the certificate must name
     uint64_t handshake_us_max, silence_us_max;
+    uint32_t junk;        // since now_us last moved
     uint64_t now_us, started_us, heard_us, silence_from_us;
     char refusal[192]; // why the certificate was refused
     uint8_t plain[DTLS_PLAIN_BYTES_MAX];
@@ -218,6 +219,7 @@ static void begin_poll(dtls_client *client, uint64_t now_us, tl_transport_event 
 {
     if (client->state == CLIENT_NEW) client->started_us = client->now_us = now_us;
     if (now_us > client->now_us + STALL_US) client->silence_from_us = now_us + STALL_US;
+    if (now_us > client->now_us) client->junk = 0;
     if (now_us > client->now_us) client->now_us = now_us;
     out->data = NULL;
     out->size = 0;
@@ -238,11 +240,10 @@ static tl_result client_poll(tl_transport *self, uint64_t now_us, tl_transport_e
     }
     if (client->reading && read_plain(client, out) == TL_OK) return TL_OK;
     udp_datagram datagram;
-    for (int receives = 0;; receives++) {
-        while (udp_next(&client->udp, &datagram))
+    for (bool more = true;; more = udp_more(&client->udp)) {
+        for (; udp_next(&client->udp, &datagram); client->junk++)
             if (take_datagram(client, &datagram, out) == TL_OK) return TL_OK;
-        if (receives > 0 && (receives == RECEIVES_PER_POLL || !udp_more(&client->udp))) break;
-        if (!udp_receive(&client->udp)) break;
+        if (!more || client->junk >= JUNK_PER_STEP || !udp_receive(&client->udp)) break;
     }
     tl_result result = check_time(client, out);
     udp_flush(&client->udp);
