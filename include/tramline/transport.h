@@ -106,7 +106,8 @@ TL_API tl_dtls_client_def tl_dtls_client_def_default(void);
 TL_API tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes);
 TL_API tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes);
 // A client's transport that can reconnect, over one or more servers of one world; the definitions are copied. It connects
-// to the first that answers. TL_ERR_INVALID and others: a definition is unusable; a server that cannot be reached is none.
+// to the first that answers. Hosts' names are looked up here, which may wait for a name server; later attempts go on with these
+// addresses, and newer ones are asked for beside them. TL_ERR_INVALID and others: a definition is unusable; a server that cannot be reached is none.
 TL_API tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out, char *text, size_t text_bytes);
 // The port bound to, and the certificate's fingerprint as 64 hex digits and a zero.
 TL_API uint16_t tl_dtls_server_port(const tl_transport *server);

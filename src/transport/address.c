@@ -31,32 +31,43 @@ static bool port_parse(const char *text, uint16_t *out)
     return port <= UINT16_MAX;
 }
 
-tl_result address_resolve(const char *address, net_address *out, char host[HOST_BYTES_MAX + 1], char *text,
-                          size_t text_bytes)
+tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text, size_t text_bytes)
 {
-    uint16_t port;
     if (!address) return fail(TL_ERR_INVALID, text, text_bytes, "no address is given; %s", shape);
     const char *port_text = split(address, host);
-    if (!port_text || !port_parse(port_text, &port))
-        return fail(TL_ERR_INVALID, text, text_bytes, "'%.80s' is no address; %s", address, shape);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM}, *found = NULL;
-    int error = getaddrinfo(host, NULL, &hints, &found);
-    if (error != 0)
-        return fail(TL_ERR_NOT_FOUND, text, text_bytes,
-                    "the host '%.80s' is not found (%s); check its name and the network", host, gai_strerror(error));
+    if (port_text && port_parse(port_text, port)) return TL_OK;
+    return fail(TL_ERR_INVALID, text, text_bytes, "'%.80s' is no address; %s", address, shape);
+}
+
+bool address_choose(const struct addrinfo *found, uint16_t port, net_address *out)
+{
     const struct addrinfo *best = NULL;
     for (const struct addrinfo *i = found; i; i = i->ai_next) {
         if (i->ai_family != AF_INET && i->ai_family != AF_INET6) continue;
         if (!best || (i->ai_family == AF_INET && best->ai_family != AF_INET)) best = i;
     }
-    if (best) {
-        *out = (net_address){0};
-        memcpy(out, best->ai_addr, best->ai_addrlen < sizeof *out ? best->ai_addrlen : sizeof *out);
-        if (best->ai_family == AF_INET) out->v4.sin_port = htons(port);
-        else out->v6.sin6_port = htons(port);
-    }
+    if (!best) return false;
+    *out = (net_address){0};
+    memcpy(out, best->ai_addr, best->ai_addrlen < sizeof *out ? best->ai_addrlen : sizeof *out);
+    if (best->ai_family == AF_INET) out->v4.sin_port = htons(port);
+    else out->v6.sin6_port = htons(port);
+    return true;
+}
+
+tl_result address_resolve(const char *address, net_address *out, char host[HOST_BYTES_MAX + 1], char *text,
+                          size_t text_bytes)
+{
+    uint16_t port;
+    tl_result result = address_split(address, host, &port, text, text_bytes);
+    if (result != TL_OK) return result;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM}, *found = NULL;
+    int error = getaddrinfo(host, NULL, &hints, &found);
+    if (error != 0)
+        return fail(TL_ERR_NOT_FOUND, text, text_bytes,
+                    "the host '%.80s' is not found (%s); check its name and the network", host, gai_strerror(error));
+    bool chosen = address_choose(found, port, out);
     freeaddrinfo(found);
-    if (best) return TL_OK;
+    if (chosen) return TL_OK;
     return fail(TL_ERR_NOT_FOUND, text, text_bytes, "the host '%.80s' has no IPv4 or IPv6 address", host);
 }
 

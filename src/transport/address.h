@@ -23,6 +23,12 @@ enum {
 tl_result address_resolve(const char *address, net_address *out, char host[HOST_BYTES_MAX + 1], char *text,
                           size_t text_bytes);
 
+// Only splits. TL_ERR_INVALID.
+tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text, size_t text_bytes);
+// Of what a resolver found, IPv4 first. False: there is none.
+struct addrinfo;
+bool address_choose(const struct addrinfo *found, uint16_t port, net_address *out);
+
 socklen_t address_bytes(const net_address *address);
 bool address_equal(const net_address *a, const net_address *b);
 uint16_t address_port(const net_address *address);

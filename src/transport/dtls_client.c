@@ -1,5 +1,6 @@
 // A client's end of UDP with DTLS: one socket, one server, whose certificate is pinned or checked against an authority.
 #include "certificate.h"
+#include "dtls_client.h"
 #include "dtls_context.h"
 #include "pem_file.h"
 
@@ -330,9 +331,18 @@ static tl_result prepare_trust(dtls_client *client, const tl_dtls_client_def *de
     return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no certificate of an authority in PEM", def->ca_file);
 }
 
-static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, char *text, size_t text_bytes)
+// `to` NULL: the definition's host is looked up.
+static tl_result find_server(dtls_client *client, const tl_dtls_client_def *def, const net_address *to, char *text, size_t text_bytes)
 {
-    tl_result result = address_resolve(def->address, &client->pipe.to, client->host, text, text_bytes);
+    uint16_t port;
+    if (!to) return address_resolve(def->address, &client->pipe.to, client->host, text, text_bytes);
+    client->pipe.to = *to;
+    return address_split(def->address, client->host, &port, text, text_bytes);
+}
+
+static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, const net_address *to, char *text, size_t text_bytes)
+{
+    tl_result result = find_server(client, def, to, text, text_bytes);
     if (result != TL_OK) return result;
     if (address_port(&client->pipe.to) == 0)
         return fail(TL_ERR_INVALID, text, text_bytes, "the port of '%.80s' is 0; give the server's", def->address);
@@ -352,6 +362,12 @@ tl_dtls_client_def tl_dtls_client_def_default(void)
 
 tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
+    return dtls_client_open_at(def, NULL, out, text, text_bytes);
+}
+
+tl_result dtls_client_open_at(const tl_dtls_client_def *def, const net_address *to, tl_transport **out, char *text,
+                              size_t text_bytes)
+{
     *out = NULL;
     tl_result result = check_def(def, text, text_bytes);
     if (result != TL_OK) return result;
@@ -361,7 +377,7 @@ tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out,
     client->udp.fd = -1;
     client->handshake_us_max = def->handshake_ms_max * 1000ull;
     client->silence_us_max = def->silence_ms_max * 1000ull;
-    result = open_parts(client, def, text, text_bytes);
+    result = open_parts(client, def, to, text, text_bytes);
     ERR_clear_error();
     if (result == TL_OK) *out = &client->transport;
     else client_close(&client->transport);

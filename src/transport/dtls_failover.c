@@ -1,11 +1,20 @@
-// A client's DTLS transport over one or more servers: keeps their definitions for as long as it may have to connect anew.
+// A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have to connect
+// anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects anew just when its
+// network, and so its name server, may be gone.
+#include "dtls_client.h"
 #include "base.h"
+#include "lookup.h"
 
-#include "tramline/transport.h"
+typedef struct server_entry {
+    tl_dtls_client_def def;
+    bool known;         // `address` is
+    net_address address;
+    lookup *asked;      // for it, or for the one that it has now; NULL: nothing is under way
+} server_entry;
 
 typedef struct server_list {
     uint32_t count;
-    tl_dtls_client_def servers[];
+    server_entry servers[];
 } server_list;
 
 static void list_free(void *user)
@@ -13,9 +22,10 @@ static void list_free(void *user)
     server_list *list = user;
     if (!list) return;
     for (uint32_t i = 0; i < list->count; i++) {
-        free((char *)list->servers[i].address);
-        free((char *)list->servers[i].fingerprint);
-        free((char *)list->servers[i].ca_file);
+        lookup_end(list->servers[i].asked);
+        free((char *)list->servers[i].def.address);
+        free((char *)list->servers[i].def.fingerprint);
+        free((char *)list->servers[i].def.ca_file);
     }
     free(list);
 }
@@ -30,10 +40,10 @@ static bool copy_text(const char **text)
 
 static server_list *list_copy(const tl_dtls_client_def *servers, uint32_t count)
 {
-    server_list *list = calloc(1, sizeof *list + count * sizeof *servers);
+    server_list *list = calloc(1, sizeof *list + count * sizeof list->servers[0]);
     if (!list) return NULL;
     for (bool good = true; good && list->count < count; list->count++) {
-        tl_dtls_client_def *copy = &list->servers[list->count];
+        tl_dtls_client_def *copy = &list->servers[list->count].def;
         *copy = servers[list->count];
         good = copy_text(&copy->address);
         if (!good) copy->fingerprint = NULL;
@@ -47,10 +57,26 @@ static server_list *list_copy(const tl_dtls_client_def *servers, uint32_t count)
     return list;
 }
 
-static tl_result open_one(void *user, uint32_t server, tl_transport **out, char *text, size_t text_bytes)
+// What was asked for at the attempt before counts for this one, and this one asks for the next: an address may change.
+static void look_up(server_entry *server)
 {
-    server_list *list = user;
-    return tl_dtls_client_open(&list->servers[server], out, text, text_bytes);
+    tl_result result;
+    net_address address;
+    if (server->asked && !lookup_is_over(server->asked, &result, &address)) return;
+    if (server->asked && result == TL_OK) {
+        server->address = address;
+        server->known = true;
+    }
+    lookup_end(server->asked);
+    server->asked = lookup_begin(server->def.address);
+}
+
+static tl_result open_one(void *user, uint32_t index, tl_transport **out, char *text, size_t text_bytes)
+{
+    server_entry *server = &((server_list *)user)->servers[index];
+    look_up(server);
+    if (server->known) return dtls_client_open_at(&server->def, &server->address, out, text, text_bytes);
+    return fail(TL_ERR_NOT_FOUND, text, text_bytes, "the host of '%.80s' is not found so far; check its name and the network", server->def.address);
 }
 
 // Unusable definitions show before anything is sent. A name that is not known today may be tomorrow: one must be.
@@ -59,9 +85,12 @@ static tl_result try_all(server_list *list, char *text, size_t text_bytes)
     tl_result result = TL_ERR_INVALID;
     bool any = false;
     for (uint32_t i = 0; i < list->count; i++) {
+        server_entry *server = &list->servers[i];
         tl_transport *trial;
-        char why[256] = "";
-        tl_result one = tl_dtls_client_open(&list->servers[i], &trial, why, sizeof why);
+        char why[256] = "", host[HOST_BYTES_MAX + 1];
+        tl_result one = address_resolve(server->def.address, &server->address, host, why, sizeof why);
+        server->known = one == TL_OK;
+        if (one == TL_OK) one = dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
         if (one == TL_OK) trial->ops->close(trial);
         any |= one == TL_OK;
         if (one == TL_OK) continue;

@@ -1,0 +1,12 @@
+// A client's end of UDP with DTLS, to an address that is known already.
+#ifndef TRAMLINE_TRANSPORT_DTLS_CLIENT_H
+#define TRAMLINE_TRANSPORT_DTLS_CLIENT_H
+
+#include "address.h"
+#include "tramline/transport.h"
+
+// As tl_dtls_client_open(), but never waits: `to` is the address of the definition's host. NULL: it is looked up.
+tl_result dtls_client_open_at(const tl_dtls_client_def *def, const net_address *to, tl_transport **out, char *text,
+                              size_t text_bytes);
+
+#endif
