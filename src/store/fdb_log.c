@@ -179,14 +179,13 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     if (code != 0) {
         return code;
     }
-    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group), end = tl_fdb_key_end(&all);
-    tl_fdb_key body = body_key(worker, server, work), next = tl_fdb_key_end(&body);
-    if (staged == 0) {
-        tl_fdb_clear(worker, transaction, &all, &end);
-    } else {
-        tl_fdb_clear(worker, transaction, &all, &body);
-        tl_fdb_clear(worker, transaction, &next, &end);
-    }
+    // What is older goes, and of this tick what other servers have staged. A higher tick is being staged by somebody: it
+    // stays, or goes with the checkpoint after it.
+    tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group);
+    tl_fdb_key same = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
+    tl_fdb_key body = body_key(worker, server, work), next = tl_fdb_key_end(&body), end = tl_fdb_key_end(&same);
+    tl_fdb_clear(worker, transaction, &all, staged == 0 ? &next : &body);
+    tl_fdb_clear(worker, transaction, &next, &end);
     tl_fdb_parts_write(worker, transaction, &body, work, staged, work->size);
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
     tl_fdb_row value = tl_fdb_put_checkpoint(
