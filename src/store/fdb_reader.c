@@ -96,8 +96,9 @@ static bool is_whole(const tl_fdb_entry *entry)
     return entry && entry->filled == entry->note->event.size;
 }
 
-// Drops the last record if parts of it are missing.
-static void drop_partial(tl_fdb_peer *peer)
+// Drops the last record if parts of it are missing, to read it from its beginning. No record is put together from what
+// several transactions read: in between it may be cut, or set aside, and its tick used again.
+static void rewind_partial(tl_fdb_peer *peer)
 {
     tl_fdb_entry *partial = peer->last, *before = NULL;
     if (!partial || is_whole(partial)) {
@@ -113,6 +114,8 @@ static void drop_partial(tl_fdb_peer *peer)
     }
     peer->last = before;
     peer->bytes -= partial->note->event.size;
+    peer->read_tick = partial->note->event.tick;
+    peer->read_part = 0;
     free_entry(partial);
 }
 
@@ -121,10 +124,10 @@ static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tic
 {
     tl_fdb_peer *peer = &reader->peers[server];
     tl_fdb_record record;
-    if (!tl_fdb_get_record(row->value, row->value_bytes, &record)) {
+    bool torn = peer->last && !is_whole(peer->last);
+    if (torn || !tl_fdb_get_record(row->value, row->value_bytes, &record)) {
         return tl_fdb_damaged(&reader->worker, "a record", fault);
     }
-    drop_partial(peer); // the rest of it was cut meanwhile: the chain of ticks shows it
     tl_fdb_entry *entry = calloc(1, sizeof(*entry));
     tl_note *note = tl_note_create(TL_STORE_RECORD, record.size);
     if (!entry || !note) {
@@ -303,7 +306,8 @@ static int round_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
     drop_futures(reader, round->ahead);
     drop_futures(reader, round->watches);
     for (uint32_t server = 1; server <= reader->servers && reader->follow.phase == TL_FOLLOW_LIVE; server++) {
-        const tl_fdb_peer *peer = &reader->peers[server];
+        tl_fdb_peer *peer = &reader->peers[server];
+        rewind_partial(peer);
         if (peer->moved && server != reader->follow.own && peer->bytes < AHEAD_BYTES) {
             round->ahead[server] = read_rows(reader, transaction, (tl_server_number)server, INT64_MAX);
         }
@@ -405,15 +409,24 @@ static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epo
     return result;
 }
 
+// Reads on, within one transaction until the first record is whole.
 static int fetch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
     question *q = context;
-    tl_fdb_future *rows = NULL;
+    tl_fdb_peer *peer = &q->reader->peers[q->server];
     int64_t last_tick = q->reader->follow.peers[q->server].target.tick;
-    int code = tl_fdb_wait(worker, read_rows(q->reader, transaction, q->server, last_tick), &rows);
-    if (code == 0) {
-        code = take_rows(q->reader, q->server, rows, &q->any, fault);
-        worker->fdb->future_destroy(rows);
+    int code = 0;
+    rewind_partial(peer);
+    for (q->any = true; code == 0 && q->any && !is_whole(peer->first);) {
+        tl_fdb_future *rows = NULL;
+        code = tl_fdb_wait(worker, read_rows(q->reader, transaction, q->server, last_tick), &rows);
+        if (code == 0) {
+            code = take_rows(q->reader, q->server, rows, &q->any, fault);
+            worker->fdb->future_destroy(rows);
+        }
+    }
+    if (code == 0 && peer->first && !is_whole(peer->first)) {
+        return tl_fdb_damaged(worker, "a record", fault);
     }
     return code != 0 ? code : TL_FDB_DONE;
 }
@@ -426,17 +439,12 @@ static tl_result read_record(void *backend, tl_server_number server, int64_t tic
     if (peer->at_tick != tick) {
         seek(peer, tick);
     }
-    question q = {.reader = reader, .server = server, .any = true};
-    while (!is_whole(peer->first) && q.any) {
-        tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, fetch_body, &q, NULL, fault);
-        if (result != TL_OK) {
-            return result;
-        }
-    }
     if (!is_whole(peer->first)) {
-        return peer->first ? tl_fault_set(fault, TL_ERR_NOT_FOUND, reader->worker.place,
-                                          "cut while this follower was reading it; attach again to load anew")
-                           : TL_AGAIN;
+        question q = {.reader = reader, .server = server};
+        tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, fetch_body, &q, NULL, fault);
+        if (result != TL_OK || !peer->first) {
+            return result != TL_OK ? result : TL_AGAIN;
+        }
     }
     tl_fdb_entry *entry = pop_entry(peer);
     tl_note *note = entry->note;
@@ -483,6 +491,11 @@ static int start_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         code = sound ? 0 : tl_fdb_damaged(worker, "a record", fault);
     }
     worker->fdb->future_destroy(future);
+    if (code == 0 && !q->any) {
+        tl_log_head head;
+        code = tl_fdb_head_read(worker, transaction, q->server, &head, fault);
+        q->previous_tick = head.tick;
+    }
     return code != 0 ? code : TL_FDB_DONE;
 }
 
@@ -491,7 +504,7 @@ static tl_result read_start(void *backend, tl_server_number server, int64_t *pre
     tl_fdb_reader *reader = backend;
     question q = {.server = server};
     tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, start_body, &q, NULL, fault);
-    *previous_tick = q.any ? q.previous_tick : reader->heads[server].tick;
+    *previous_tick = q.previous_tick;
     return result;
 }
 
