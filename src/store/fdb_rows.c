@@ -289,3 +289,11 @@ uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_r
                                (int64_t)record->begun_us};
     return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), data, size);
 }
+
+bool tl_fdb_is_former_world(const uint8_t *bytes, int size)
+{
+    tl_world_info info = {0};
+    cursor c = {.get = bytes, .size = size, .sound = true};
+    world_row(&c, &info);
+    return c.sound && c.at == size && info.format == TL_STORE_FORMAT_FORMER;
+}

@@ -103,6 +103,8 @@ uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_r
 
 // False if the bytes are not such a row.
 bool tl_fdb_get_world(const uint8_t *bytes, int size, tl_world_info *out);
+// Whether they are the world's row in the format before, which had no sum.
+bool tl_fdb_is_former_world(const uint8_t *bytes, int size);
 bool tl_fdb_get_name(const uint8_t *bytes, int size, tl_fdb_name *out);
 bool tl_fdb_get_lease(const uint8_t *bytes, int size, tl_fdb_lease *out);
 bool tl_fdb_get_head(const uint8_t *bytes, int size, tl_log_head *out);

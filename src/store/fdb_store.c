@@ -56,6 +56,10 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         tl_fdb_set(worker, transaction, &key, &row);
         return 0;
     }
+    if (q->exists && tl_fdb_is_former_world(bytes, size)) {
+        tl_fault_format(fault, worker->place, TL_STORE_FORMAT_FORMER);
+        return TL_FDB_FAULT;
+    }
     if (q->exists && !tl_fdb_get_world(bytes, size, &found)) {
         return tl_fdb_damaged(worker, "what the world is", fault);
     }

@@ -54,6 +54,20 @@ TEST(a_changed_bit_is_found)
     check_damage(tl_fdb_put_count(&(uint32_t){3}), get_count, 0);
 }
 
+// The format before had no sums: such a world is refused for its format, not as damaged.
+TEST(a_world_of_the_format_before_is_known)
+{
+    tl_world_info info = {.format = TL_STORE_FORMAT_FORMER, .tick_hz = 20, .created_us = 7, .scenario = "x"};
+    tl_fdb_row row = tl_fdb_put_world(&info);
+    enum { SUM_BYTES = 8 };
+    CHECK(tl_fdb_is_former_world(row.bytes, row.size - SUM_BYTES));
+    CHECK(!tl_fdb_is_former_world(row.bytes, row.size));
+    CHECK(!tl_fdb_is_former_world(row.bytes, row.size - SUM_BYTES - 1));
+    info.format = TL_STORE_FORMAT;
+    row = tl_fdb_put_world(&info);
+    CHECK(!tl_fdb_is_former_world(row.bytes, row.size - SUM_BYTES));
+}
+
 TEST(rows_come_back)
 {
     tl_log_head head = {.epoch = 3, .tick = 4, .heir = -1, .sum = UINT64_MAX}, head_again;
@@ -82,6 +96,7 @@ TEST(records_are_chained)
 int main(void)
 {
     RUN(a_changed_bit_is_found);
+    RUN(a_world_of_the_format_before_is_known);
     RUN(rows_come_back);
     RUN(records_are_chained);
     return 0;
