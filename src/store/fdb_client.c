@@ -148,7 +148,7 @@ static int after_error(tl_fdb_worker *worker, tl_fdb_transaction *transaction, i
 static int try_until_done(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_fdb_body *body, void *context,
                           tl_fault *fault)
 {
-    for (;;) {
+    for (int tries = 1;; tries++) {
         int code = body(worker, transaction, context, fault);
         if (code == 0) {
             code = tl_fdb_commit(worker, transaction);
@@ -164,6 +164,9 @@ static int try_until_done(tl_fdb_worker *worker, tl_fdb_transaction *transaction
         if (look_up(worker)) { // what is refused at once, again and again, may go on for ever, too
             return why;
         }
+        if (tries == worker->tries_max) {
+            return TL_FDB_BUSY;
+        }
     }
 }
 
@@ -171,6 +174,9 @@ static tl_result result_of(tl_fdb_worker *worker, int code, tl_fault *fault)
 {
     if (code == TL_FDB_FAULT) {
         return fault->result;
+    }
+    if (code == TL_FDB_BUSY) {
+        return tl_fault_set(fault, TL_ERR_BUSY, worker->place, "others commit to the same keys; it is tried again");
     }
     if (code == TL_FDB_OPERATION_CANCELLED) {
         no_answer(worker, fault);
@@ -249,13 +255,13 @@ static int each_of(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_key *beg
     return code;
 }
 
-int tl_fdb_scan(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end,
-                bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault)
+static int scan(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end,
+                int bytes, bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault)
 {
     tl_fdb_key next = *begin;
     for (bool more = true; more;) {
         tl_fdb_future *future = NULL;
-        int code = tl_fdb_wait(worker, tl_fdb_range(worker, transaction, &next, end, 0, snapshot), &future);
+        int code = tl_fdb_wait(worker, tl_fdb_range(worker, transaction, &next, end, bytes, snapshot), &future);
         if (code == 0) {
             code = each_of(worker, future, &next, &more, each, context, fault);
             worker->fdb->future_destroy(future);
@@ -265,6 +271,18 @@ int tl_fdb_scan(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl
         }
     }
     return 0;
+}
+
+int tl_fdb_scan(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end,
+                bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault)
+{
+    return scan(worker, transaction, begin, end, 0, snapshot, each, context, fault);
+}
+
+int tl_fdb_scan_large(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
+                      const tl_fdb_key *end, bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault)
+{
+    return scan(worker, transaction, begin, end, TL_FDB_LARGE_ANSWER_BYTES, snapshot, each, context, fault);
 }
 
 int tl_fdb_scan_all(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, bool snapshot,

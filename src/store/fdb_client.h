@@ -10,6 +10,7 @@
 enum {
     TL_FDB_STALL_US = 400000,            // without an answer for so long is told as a stall
     TL_FDB_CLOSE_US = 1000000,           // so long a step may still take once the attachment is to end
+    TL_FDB_LARGE_ANSWER_BYTES = 1 << 20, // of a range that is read in as few round trips as can be
 };
 
 typedef struct tl_fdb_worker {
@@ -19,6 +20,7 @@ typedef struct tl_fdb_worker {
     const char *prefix; // of all keys
     tl_attachment *attachment;
     tl_activity activity; // what stalls while it waits
+    int tries_max;        // of a transaction that FoundationDB wants done again: then TL_ERR_BUSY; 0: no end
     uint64_t patience_us; // without an answer for so long a step fails; 0: for ever
     uint64_t since_us;    // when the present step began
     uint64_t stopping_us; // when it was seen that the attachment is to end; 0: not yet
@@ -36,11 +38,12 @@ void tl_fdb_worker_free(tl_fdb_worker *worker);
 enum {
     TL_FDB_DONE = -1,   // nothing is to be committed
     TL_FDB_FAULT = -2,  // `fault` says why it cannot be
+    TL_FDB_BUSY = -3,   // for tl_fdb_run(): it was tried often enough
 };
 typedef int tl_fdb_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault);
 
 // Runs and commits it, again and again as FoundationDB says, until that succeeds, patience is at its end, or the
-// attachment ends (TL_ERR_UNAVAILABLE then). `version` (may be NULL): what it was committed at.
+// attachment ends (TL_ERR_UNAVAILABLE then), or the worker's tries are (TL_ERR_BUSY). `version` (may be NULL): what it was committed at.
 tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *body, void *context, int64_t *version,
                      tl_fault *fault);
 // Waits for a future and destroys it, unless `out` wants it. Returns its error.
@@ -57,6 +60,9 @@ tl_fdb_future *tl_fdb_range(tl_fdb_worker *worker, tl_fdb_transaction *transacti
 typedef int tl_fdb_each(void *context, const tl_fdb_key_value *row, tl_fault *fault);
 int tl_fdb_scan(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end,
                 bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault);
+// The same, in answers of TL_FDB_LARGE_ANSWER_BYTES.
+int tl_fdb_scan_large(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
+                      const tl_fdb_key *end, bool snapshot, tl_fdb_each *each, void *context, tl_fault *fault);
 // For every row whose key begins with that and goes on.
 int tl_fdb_scan_all(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, bool snapshot,
                     tl_fdb_each *each, void *context, tl_fault *fault);

@@ -17,6 +17,7 @@ enum {
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 18,
     VERSION_GOOD_US = 3000000, // a transaction's version is good for 5 s
     CHORES_US = 500000,        // so long they wait for records at most
+    FENCE_TRIES_MAX = 3,       // before own records are looked at again
 };
 
 // ---- the end of an epoch -------------------------------------------------------------------------------------------
@@ -327,6 +328,7 @@ typedef struct ending {
     int64_t tick;
     int heir;
     const tl_work *quarantine; // NULL: the epoch ends at its last record
+    tl_fdb_aside aside;        // if not: what it found before
     bool lost; // the own lease is
 } ending;
 
@@ -347,12 +349,28 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     bool leaves = e->heir == TL_HEIR_LEFT; // wherever its log ends: a commit may have been made that it was not told of
     bool possible = !e->lost && open && head.epoch == e->epoch && (head.tick == e->tick || leaves || e->quarantine);
     if (possible && e->quarantine) {
-        code = tl_fdb_set_aside(worker, transaction, e->quarantine, &head, &possible, fault);
+        code = tl_fdb_set_aside(worker, transaction, e->quarantine, &e->aside, &head, &possible, fault);
     }
     if (code != 0 || !possible) {
         return code != 0 ? code : TL_FDB_DONE; // it goes on after all, or somebody else was faster
     }
     return end_epoch(worker, transaction, e->server, &head, e->heir, fault);
+}
+
+// An author that is alive commits in between, and each of its commits is a conflict: own records must not wait for the end of
+// that.
+static tl_result run_ending(tl_fdb_store *store, ending *e, tl_fault *fault)
+{
+    tl_result result = TL_OK;
+    store->writer.tries_max = FENCE_TRIES_MAX;
+    if (e->quarantine && e->quarantine->has_bad) {
+        result = tl_fdb_look_aside(&store->writer, e->quarantine, &e->aside, fault);
+    }
+    if (result == TL_OK) {
+        result = tl_fdb_run(&store->writer, TL_ACTIVITY_FENCE, end_body, e, NULL, fault);
+    }
+    store->writer.tries_max = 0;
+    return result;
 }
 
 static bool step_fences(tl_fdb_store *store)
@@ -370,7 +388,7 @@ static bool step_fences(tl_fdb_store *store)
                 .tick = work->tick,
                 .heir = attachment->number,
                 .quarantine = work->quarantine ? work : NULL};
-    tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_FENCE, end_body, &e, NULL, &fault);
+    tl_result result = run_ending(store, &e, &fault);
     if (!tl_attachment_went(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
         return false;
     }
