@@ -76,7 +76,7 @@ static bool step(tl_mvsqlite_store *store)
     if (!store->has_backlog && now_us >= tl_mvsqlite_logs_due_us(&store->logs)) {
         result = tl_mvsqlite_logs_collect(&store->logs, &store->has_backlog, &fault);
         if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
-            return false;
+            return false; // what it has found meanwhile is told at the next turn
         }
     }
     return tell_backlog(store);

@@ -324,6 +324,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
                 continue;
             }
             tl_result result = look(logs, peer, &news_us, fault);
+            *changed |= news_us != 0; // it is aimed at, and told even if another log cannot be looked at
             if (result != TL_OK) {
                 return result;
             }
@@ -335,7 +336,6 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
             break;
         }
     }
-    *changed = news_us != 0;
     return TL_OK;
 }
 
