@@ -1,25 +1,101 @@
-// What an epoch had committed after the tick that it is ended at, in mvsqlite: it goes from the ring into a table of its
-// own, which is made when it is first needed. Rare, so it may cost a walk along the ring, and a change of page 1. And how
-// that table is read again, by tools.
+// What an epoch had committed after the tick that it is ended at, in mvsqlite. The transaction that ends the epoch changes the
+// head and the epoch's row alone: the author is alive, commits every tick, and each of its commits is a conflict. After that
+// nobody commits to that log, and the slots go from the ring into a table of its own, which is made when it is first needed:
+// the heir does that, or the author before it comes back. And how that table is read again, by tools.
 #include "mvsqlite_slot.h"
 #include "mvsqlite_store.h"
 
 #include <string.h>
 
-// Goes along the ring to the first record after `tick`. *passed: the slots before it. TL_AGAIN: there is none.
-static tl_result find(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, int64_t *slot, int64_t *passed,
-                      tl_mvsqlite_slot *out, tl_fault *fault)
+enum { MOVE_MAX = 8 }; // slots in one transaction
+
+// ---- the end of an epoch -------------------------------------------------------------------------------------------
+
+// Whether the record whose first slot that is has the bytes that the work is about.
+static tl_result compare(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *first, const tl_work *work,
+                         bool *same, tl_fault *fault)
 {
-    *slot = head->first;
-    for (*passed = 0; *passed < head->used; ++*passed) {
-        tl_result result = tl_mvsqlite_slot_read(log, *slot, out, NULL, 0, fault);
-        if (result != TL_OK || out->tick > tick) {
+    unsigned char data[TL_SLOT_DATA_BYTES];
+    *same = first->size == work->size;
+    for (size_t done = 0; done < work->size && *same;) {
+        tl_mvsqlite_slot head;
+        size_t bytes = work->size - done < TL_SLOT_DATA_BYTES ? work->size - done : TL_SLOT_DATA_BYTES;
+        tl_result result = tl_mvsqlite_slot_read(log, slot, &head, data, bytes, fault);
+        if (result != TL_OK) {
             return result;
         }
-        *slot = tl_mvsqlite_slot_after(*slot, out);
+        *same = head.tick == first->tick && memcmp(work->data + done, data, bytes) == 0;
+        slot = tl_mvsqlite_slot_after(slot, &head);
+        done += bytes;
     }
-    return TL_AGAIN;
+    return TL_OK;
 }
+
+tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, const tl_work *work,
+                                     tl_mvsqlite_aside *out, tl_fault *fault)
+{
+    tl_log_epoch epoch;
+    tl_mvsqlite_slot first = {0};
+    int64_t slot = 0, passed = 0;
+    *out = (tl_mvsqlite_aside){.next = head->next, .tick = head->base.tick};
+    tl_result result = tl_mvsqlite_log_epoch(log, work->epoch, &epoch, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    int64_t tick = work->tick > epoch.began_tick ? work->tick : epoch.began_tick;
+    result = tl_mvsqlite_slots_find(log, head, tick, &slot, &passed, &first, fault);
+    if (result == TL_AGAIN) {
+        return work->has_bad ? TL_ERR_FENCED : TL_OK; // it ends where its log does
+    }
+    if (result == TL_OK && first.previous_tick > tick) {
+        return TL_ERR_FENCED; // what came after it was cut
+    }
+    bool same = true;
+    if (result == TL_OK && work->has_bad) {
+        result = compare(log, slot, &first, work, &same, fault);
+    }
+    *out = (tl_mvsqlite_aside){
+        .slot = slot, .count = head->used - passed, .next = head->next, .tick = first.tick, .sum = first.sum};
+    return result == TL_OK && !same ? TL_ERR_FENCED : result;
+}
+
+static tl_result look_again(const tl_mvsqlite_log *log, tl_fault *fault)
+{
+    return tl_fault_set(fault, TL_ERR_BUSY, log->file.path, "it has changed meanwhile; it is tried again");
+}
+
+tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_aside *aside,
+                                    tl_fault *fault)
+{
+    tl_mvsqlite_slot first = {0}, slot;
+    int64_t count = aside->count;
+    if (count == 0) {
+        return head->base.tick == aside->tick ? TL_OK : look_again(log, fault);
+    }
+    tl_result result = tl_mvsqlite_slot_read(log, aside->slot, &first, NULL, 0, fault);
+    for (int64_t at = aside->next; at != head->next && result == TL_OK; count++) { // committed since that look
+        result = tl_mvsqlite_slot_read(log, at, &slot, NULL, 0, fault);
+        at = tl_mvsqlite_slot_after(at, &slot);
+        if (count > head->used) {
+            return look_again(log, fault);
+        }
+    }
+    if (result != TL_OK) {
+        return result;
+    }
+    bool same = first.part == 0 && first.epoch == head->base.epoch && first.tick == aside->tick && first.sum == aside->sum;
+    if (!same || count > head->used || head->aside > 0) { // cut, or still to be moved
+        return look_again(log, fault);
+    }
+    head->base.tick = first.previous_tick;
+    head->base.sum = first.previous_sum;
+    head->used -= count;
+    head->next = head->aside_at = aside->slot;
+    head->aside = count;
+    return TL_OK;
+}
+
+// ---- afterwards ----------------------------------------------------------------------------------------------------
 
 static tl_result prepare(tl_mvsqlite_log *log, sqlite3_stmt **insert, tl_fault *fault)
 {
@@ -45,63 +121,47 @@ static tl_result insert_part(tl_mvsqlite_log *log, sqlite3_stmt *insert, const t
     return tl_sqlite_file_run(&log->file, insert, fault);
 }
 
-// Moves `count` slots from that one on. TL_ERR_FENCED: the first record is not the one that it is about.
-static tl_result move(tl_mvsqlite_log *log, const tl_work *work, int64_t slot, int64_t count, sqlite3_stmt *insert,
-                      tl_fault *fault)
+// Moves one slot into the table. Cleared, it can be taken for no record by a follower that was away since.
+static tl_result move(tl_mvsqlite_log *log, tl_mvsqlite_head *head, sqlite3_stmt *insert, tl_fault *fault)
 {
-    tl_mvsqlite_slot head;
-    int64_t first_tick = -1;
-    for (int64_t i = 0; i < count; i++) {
-        tl_result result = tl_mvsqlite_slot_read(log, slot, &head, log->slot, TL_SLOT_DATA_BYTES, fault);
-        if (result != TL_OK) {
-            return result;
-        }
-        size_t done = (size_t)head.part * TL_SLOT_DATA_BYTES;
-        size_t left = done < head.size ? head.size - done : 0, bytes = left < TL_SLOT_DATA_BYTES ? left : TL_SLOT_DATA_BYTES;
-        first_tick = i == 0 ? head.tick : first_tick;
-        bool other = work->has_bad && head.tick == first_tick &&
-                     (head.size != work->size || memcmp(work->data + done, log->slot, bytes) != 0);
-        result = other ? TL_ERR_FENCED : insert_part(log, insert, &head, log->slot, bytes, fault);
-        if (result != TL_OK) {
-            return result;
-        }
-        slot = tl_mvsqlite_slot_after(slot, &head);
+    unsigned char data[TL_SLOT_DATA_BYTES];
+    tl_mvsqlite_slot slot;
+    tl_result result = tl_mvsqlite_slot_read(log, head->aside_at, &slot, data, sizeof(data), fault);
+    if (result != TL_OK) {
+        return result;
     }
-    return TL_OK;
+    size_t done = (size_t)slot.part * TL_SLOT_DATA_BYTES, left = done < slot.size ? slot.size - done : 0;
+    result = insert_part(log, insert, &slot, data, left < TL_SLOT_DATA_BYTES ? left : TL_SLOT_DATA_BYTES, fault);
+    if (result == TL_OK) {
+        tl_mvsqlite_slot empty = {.tick = -1, .previous_tick = -1, .jump = slot.jump};
+        result = tl_mvsqlite_slot_write(log, head->aside_at, &empty, NULL, 0, fault);
+    }
+    head->aside_at = tl_mvsqlite_slot_after(head->aside_at, &slot);
+    head->aside--;
+    return result;
 }
 
-tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
+tl_result tl_mvsqlite_log_move_aside(tl_mvsqlite_log *log, bool *done, tl_fault *fault)
 {
-    tl_log_epoch epoch;
-    tl_mvsqlite_slot first = {0};
-    int64_t slot = 0, passed = 0;
-    tl_result result = tl_mvsqlite_log_epoch(log, work->epoch, &epoch, fault);
-    if (result != TL_OK) {
+    tl_mvsqlite_head head;
+    sqlite3_stmt *insert = NULL;
+    tl_result result = tl_mvsqlite_log_begin(log, &head, fault);
+    *done = result == TL_OK && head.aside == 0;
+    if (result != TL_OK || *done) {
+        tl_sqlite_file_rollback(&log->file);
         return result;
     }
-    int64_t tick = work->tick > epoch.began_tick ? work->tick : epoch.began_tick;
-    result = find(log, head, tick, &slot, &passed, &first, fault);
-    if (result == TL_AGAIN) {
-        return work->has_bad ? TL_ERR_FENCED : TL_OK; // it ends where its log does
-    }
-    if (result == TL_OK && first.previous_tick > tick) {
-        return TL_ERR_FENCED; // what came after it was cut
-    }
-    sqlite3_stmt *insert = NULL;
-    result = result == TL_OK ? prepare(log, &insert, fault) : result;
-    if (result == TL_OK) {
-        result = move(log, work, slot, head->used - passed, insert, fault);
+    result = prepare(log, &insert, fault);
+    for (int i = 0; i < MOVE_MAX && head.aside > 0 && result == TL_OK; i++) {
+        result = move(log, &head, insert, fault);
     }
     sqlite3_finalize(insert);
-    if (result != TL_OK) {
-        return result;
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_set_head(log, &head, fault);
     }
-    head->base.tick = first.previous_tick;
-    head->base.sum = first.previous_sum;
-    head->used = passed;
-    head->next = slot;
-    // A follower looks for the next record in its slot before it looks at the head: it must not find this one.
-    return tl_mvsqlite_slot_write(log, slot, &(tl_mvsqlite_slot){.previous_tick = -1, .jump = first.jump}, "", 0, fault);
+    result = tl_mvsqlite_log_finish(log, result, fault);
+    *done = result == TL_OK && head.aside == 0;
+    return result;
 }
 
 // ---- reading it again ----------------------------------------------------------------------------------------------
@@ -174,10 +234,15 @@ static tl_result read_next(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, t
     return result;
 }
 
-static tl_result next_of(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, tl_note **out, tl_fault *fault)
+// What is still to be moved is moved first, by who may write.
+static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, int64_t tick, tl_note **out, tl_fault *fault)
 {
     tl_mvsqlite_head head;
-    tl_result result = tl_mvsqlite_log_begin(log, &head, fault);
+    tl_result result = TL_OK;
+    for (bool done = !may_write; !done && (result == TL_OK || result == TL_ERR_BUSY);) {
+        result = tl_mvsqlite_log_move_aside(log, &done, fault);
+    }
+    result = result == TL_OK ? tl_mvsqlite_log_look(log, &head, fault) : result;
     if (result == TL_OK) {
         result = read_next(log, epoch, tick, out, fault);
         tl_sqlite_file_rollback(&log->file);
@@ -202,7 +267,7 @@ tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mo
         }
         result = tl_mvsqlite_writer_log(writer, number, name, mode, &log, fault);
         bool same = number == after->server;
-        result = result == TL_OK ? next_of(log, same ? after->epoch : 0, same ? after->tick : -1, out, fault) : result;
+        result = result == TL_OK ? next_of(log, mode != TL_SQLITE_READ_ONLY, same ? after->epoch : 0, same ? after->tick : -1, out, fault) : result;
         if (result == TL_OK) {
             (*out)->event.server = number;
             memcpy((*out)->event.name, name, sizeof(name));

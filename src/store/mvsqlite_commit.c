@@ -218,9 +218,14 @@ static bool step_chores(tl_mvsqlite_store *store)
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[CHECKPOINT_BATCH_MAX];
-    bool done = true;
+    bool done = true, moved = false;
     if (!tl_attachment_may_try(attachment, TL_ACTIVITY_CHORE)) {
         return false;
+    }
+    tl_result moving = tl_mvsqlite_writer_move_aside(&store->writer, &moved, &fault);
+    if (moved) {
+        (void)tl_attachment_went(attachment, TL_ACTIVITY_CHORE, moving, &fault);
+        return moving == TL_OK;
     }
     tl_result result = TL_OK;
     size_t count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);

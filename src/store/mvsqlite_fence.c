@@ -81,9 +81,17 @@ tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *o
                                   tl_fault *fault)
 {
     tl_mvsqlite_head head;
-    tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
+    tl_result result = TL_OK;
+    for (bool done = false; !done && result == TL_OK;) { // nobody else need have come to it
+        result = tl_mvsqlite_log_move_aside(own, &done, fault);
+    }
+    result = result == TL_OK ? tl_mvsqlite_log_begin(own, &head, fault) : result;
     if (result != TL_OK) {
         return result;
+    }
+    if (head.aside > 0) {
+        tl_sqlite_file_rollback(&own->file);
+        return tl_fault_set(fault, TL_ERR_BUSY, own->file.path, "its last records are being set aside; it is tried again");
     }
     if (head.base.epoch > 0 && head.base.heir <= TL_HEIR_LEFT) {
         result = deny(writer, &head, fault);
@@ -154,6 +162,11 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         return result;
     }
     int64_t denials = head.denials;
+    tl_mvsqlite_aside aside = {0};
+    result = work->quarantine ? tl_mvsqlite_log_look_aside(peer, &head, work, &aside, fault) : TL_OK;
+    if (result != TL_OK) {
+        return result == TL_ERR_FENCED ? TL_OK : result; // nothing can be set aside
+    }
     result = claim(own, own_epoch, work->server, denials, fault);
     if (result == TL_OK) {
         result = tl_mvsqlite_log_begin(peer, &head, fault);
@@ -169,7 +182,7 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         tl_sqlite_file_rollback(&peer->file);
         return tl_fault_set(fault, TL_ERR_BUSY, peer->file.path, "denied, perhaps to somebody else; it is tried again");
     }
-    result = work->quarantine ? tl_mvsqlite_log_set_aside(peer, &head, work, fault) : TL_OK;
+    result = work->quarantine ? tl_mvsqlite_log_set_aside(peer, &head, &aside, fault) : TL_OK;
     if (result == TL_OK) {
         result = deny(writer, &head, fault);
     }
@@ -177,5 +190,21 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         result = tl_mvsqlite_log_end_epoch(peer, &head, own->number, now_us, fault);
     }
     result = tl_mvsqlite_log_finish(peer, result, fault);
-    return result == TL_ERR_FENCED ? TL_OK : result; // nothing could be set aside
+    writer->moves[work->server] |= result == TL_OK && aside.count > 0;
+    return result;
+}
+
+tl_result tl_mvsqlite_writer_move_aside(tl_mvsqlite_writer *writer, bool *any, tl_fault *fault)
+{
+    *any = false;
+    for (tl_server_number number = 1; number <= TL_SERVERS_MAX; number++) {
+        if (writer->moves[number] && writer->logs[number]) {
+            bool done = false;
+            tl_result result = tl_mvsqlite_log_move_aside(writer->logs[number], &done, fault);
+            writer->moves[number] = !done;
+            *any = true;
+            return result;
+        }
+    }
+    return TL_OK;
 }

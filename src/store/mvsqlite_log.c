@@ -25,6 +25,8 @@ static const tl_sqlite_schema log_schema = {
            "  tick_sum INTEGER NOT NULL,"
            "  checkpoints INTEGER NOT NULL,"
            "  checkpoints_sum INTEGER NOT NULL,"
+           "  aside INTEGER NOT NULL,"    // slots that were set aside, and are still to be moved into the table `aside`,
+           "  aside_at INTEGER NOT NULL," // from that one on
            "  sum INTEGER NOT NULL"
            ") STRICT;"
            "CREATE TABLE epoch("
@@ -71,7 +73,8 @@ static uint64_t head_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_head *hea
                                head->base.tick,        head->base.heir, (int64_t)head->base.sum,
                                head->first,            head->next,      head->slots,
                                head->used,             head->claim,     head->claim_denials,
-                               head->denials,          head->checkpoints, (int64_t)head->checkpoints_sum};
+                               head->denials,          head->checkpoints, (int64_t)head->checkpoints_sum,
+                               head->aside,            head->aside_at};
     return tl_store_row_sum('h', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
@@ -96,10 +99,10 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 {
     const tl_sqlite_sql list[] = {
         {&log->get_head, "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
-                         " world_us, tick_sum, checkpoints, checkpoints_sum, sum FROM head WHERE one = 1"},
+                         " world_us, tick_sum, checkpoints, checkpoints_sum, sum, aside, aside_at FROM head WHERE one = 1"},
         {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, first = ?4, next = ?5, slots = ?6,"
                          " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10, tick_sum = ?11, checkpoints = ?12,"
-                         " checkpoints_sum = ?13, sum = ?14 WHERE one = 1"},
+                         " checkpoints_sum = ?13, aside = ?14, aside_at = ?15, sum = ?16 WHERE one = 1"},
         {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir, sum FROM epoch WHERE epoch = ?1"},
         {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir, sum)"
                           " VALUES (?1, ?2, ?3, 0, -1, -1, ?4)"},
@@ -119,11 +122,11 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 
 static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
 {
-    char sql[320];
+    char sql[400];
     snprintf(sql, sizeof(sql),
              "INSERT INTO head(one, world_us, number, epoch, tick, heir, first, next, slots, used, claim, claim_denials,"
-             " denials, tick_sum, checkpoints, checkpoints_sum, sum)"
-             " VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+             " denials, tick_sum, checkpoints, checkpoints_sum, aside, aside_at, sum)"
+             " VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
              (long long)world_us, log->number);
     int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
@@ -219,11 +222,14 @@ static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault
         .denials = sqlite3_column_int64(row, 9),
         .checkpoints = sqlite3_column_int64(row, 13),
         .checkpoints_sum = (uint64_t)sqlite3_column_int64(row, 14),
+        .aside = sqlite3_column_int64(row, 16),
+        .aside_at = sqlite3_column_int64(row, 17),
     };
     out->base.sum = (uint64_t)sqlite3_column_int64(row, 12);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 15);
     sqlite3_reset(row);
-    bool sound = sum == head_sum(log, out) && epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 && out->base.heir >= TL_HEIR_NONE &&
+    bool sound = sum == head_sum(log, out) && epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 &&
+                 out->base.heir >= TL_HEIR_NONE &&
                  out->base.heir <= TL_SERVERS_MAX && claim >= 0 && claim <= TL_SERVERS_MAX && out->slots >= 1 &&
                  out->slots <= TL_SLOTS_MAX && out->used >= 0 && out->used < out->slots;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the head", fault);
@@ -295,23 +301,14 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
 
-// Puts the cursor behind the record of that tick, or before the first one, by going through the chain.
+// Puts the cursor behind the record of that tick, or before the first one.
 static tl_result seek(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, tl_fault *fault)
 {
     tl_mvsqlite_slot slot;
-    log->cursor_slot = tick == head->base.tick ? head->next : head->first;
-    for (int64_t left = tick == head->base.tick ? 0 : head->used; left > 0; left--) {
-        tl_result result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
-        if (result != TL_OK) {
-            return result;
-        }
-        if (slot.tick > tick) {
-            break;
-        }
-        log->cursor_slot = tl_mvsqlite_slot_after(log->cursor_slot, &slot);
-    }
-    log->cursor_tick = tick;
-    return TL_OK;
+    int64_t passed = 0;
+    tl_result result = tl_mvsqlite_slots_find(log, head, tick, &log->cursor_slot, &passed, &slot, fault);
+    log->cursor_tick = result == TL_OK || result == TL_AGAIN ? tick : -2;
+    return result == TL_AGAIN ? TL_OK : result;
 }
 
 // The record that begins in the cursor's slot, into a note; moves the cursor behind it.
@@ -353,7 +350,7 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
     if (result == TL_OK) {
         result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
     }
-    if (result == TL_OK && (slot.part != 0 || slot.previous_tick != tick)) {
+    if (result == TL_OK && (slot.part != 0 || slot.previous_tick != tick || slot.tick <= tick)) {
         result = seek(log, &head, tick, fault); // cut, and used again since: so the caller sees the gap
         result = result == TL_OK ? tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault) : result;
     }
@@ -461,7 +458,7 @@ tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head 
     const int64_t values[] = {head->base.epoch,         head->base.tick, head->base.heir, head->first,
                               head->next,               head->slots,     head->used,      head->claim,
                               head->claim_denials,      head->denials,   (int64_t)head->base.sum, head->checkpoints,
-                              (int64_t)head->checkpoints_sum, (int64_t)head_sum(log, head)};
+                              (int64_t)head->checkpoints_sum, head->aside, head->aside_at, (int64_t)head_sum(log, head)};
     return tl_mvsqlite_log_run(log, log->set_head, values, fault);
 }
 

@@ -34,6 +34,7 @@ typedef struct tl_mvsqlite_head {
     int64_t first, next, slots, used;
     int64_t checkpoints;      // how many there are in this log,
     uint64_t checkpoints_sum; // and what their sums, each mixed, add up to
+    int64_t aside, aside_at;  // slots that were set aside and are still where they were, and the first of them
     tl_server_number claim; // 0: none
     int64_t claim_denials;  // of the claimed server, when it was claimed
     int64_t denials;
@@ -91,9 +92,25 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
                                     tl_fault *fault);
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);
 
-// Within a transaction: moves what that epoch has committed after the work's tick out of the log, and the head before it, as
-// quarantine() in store.h says. TL_ERR_FENCED: not possible.
-tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault);
+// What a quarantine is about: the first slot that is to be set aside, and its record.
+typedef struct tl_mvsqlite_aside {
+    int64_t slot, count; // how many from there to `next`; 0: none
+    int64_t next;        // of the head
+    int64_t tick;
+    uint64_t sum;
+} tl_mvsqlite_aside;
+
+// In the snapshot of that look: finds it. It may have to look at many slots, so that it is not for a transaction that must be
+// done before the author's next commit. TL_ERR_FENCED: not possible, or not the record that the work is about.
+tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, const tl_work *work,
+                                     tl_mvsqlite_aside *out, tl_fault *fault);
+// Within a transaction: moves the head before it. The slots stay as they are until they are moved. TL_ERR_BUSY: it is not
+// there any more, look again.
+tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_aside *aside,
+                                    tl_fault *fault);
+// A transaction: moves some of the slots that were set aside into a table, and clears them. To be done before anything is
+// appended. *done: none are left.
+tl_result tl_mvsqlite_log_move_aside(tl_mvsqlite_log *log, bool *done, tl_fault *fault);
 
 // Appends records; those that an earlier try committed after all are passed over. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,

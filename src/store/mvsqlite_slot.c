@@ -79,6 +79,66 @@ tl_result tl_mvsqlite_slot_read(tl_mvsqlite_log *log, int64_t slot, tl_mvsqlite_
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "a slot", fault);
 }
 
+// The slot before that one in the ring, if it is where it mostly is. TL_AGAIN: it is not; chains go forward only.
+static tl_result read_before(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t slot, int64_t *before,
+                             tl_mvsqlite_slot *out, tl_fault *fault)
+{
+    const int64_t guesses[] = {slot - 1, head->slots - 1};
+    for (int i = 0; i < 2; i++) {
+        *before = guesses[i];
+        if (*before < 0) {
+            continue;
+        }
+        tl_result result = tl_mvsqlite_slot_read(log, *before, out, NULL, 0, fault);
+        if (result != TL_OK || tl_mvsqlite_slot_after(*before, out) == slot) {
+            return result;
+        }
+    }
+    return TL_AGAIN;
+}
+
+static tl_result find_forward(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, int64_t *slot,
+                              int64_t *passed, tl_mvsqlite_slot *out, tl_fault *fault)
+{
+    *slot = head->first;
+    for (*passed = 0; *passed < head->used; ++*passed) {
+        tl_result result = tl_mvsqlite_slot_read(log, *slot, out, NULL, 0, fault);
+        if (result != TL_OK || out->tick > tick) {
+            return result;
+        }
+        *slot = tl_mvsqlite_slot_after(*slot, out);
+    }
+    return TL_AGAIN;
+}
+
+tl_result tl_mvsqlite_slots_find(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, int64_t *slot,
+                                 int64_t *passed, tl_mvsqlite_slot *out, tl_fault *fault)
+{
+    *slot = head->next;
+    *passed = head->used;
+    if (tick >= head->base.tick) {
+        return TL_AGAIN;
+    }
+    while (*passed > 0) {
+        int64_t before = 0;
+        tl_mvsqlite_slot at;
+        tl_result result = read_before(log, head, *slot, &before, &at, fault);
+        if (result == TL_AGAIN) {
+            return find_forward(log, head, tick, slot, passed, out, fault);
+        }
+        if (result != TL_OK) {
+            return result;
+        }
+        if (at.tick <= tick) {
+            break;
+        }
+        *slot = before;
+        *out = at;
+        --*passed;
+    }
+    return *passed == head->used ? TL_AGAIN : TL_OK;
+}
+
 tl_result tl_mvsqlite_slot_write(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *head, const void *data,
                                  size_t bytes, tl_fault *fault)
 {

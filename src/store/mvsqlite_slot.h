@@ -25,6 +25,10 @@ uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqli
 // Reads a slot's head, and up to `data_bytes` of what follows it.
 tl_result tl_mvsqlite_slot_read(tl_mvsqlite_log *log, int64_t slot, tl_mvsqlite_slot *head, void *data,
                                 size_t data_bytes, tl_fault *fault);
+// The slot of the first record after `tick`, of those that the head knows of, and how many slots are passed before it.
+// Looks from the newest on, where what is asked for mostly is. TL_AGAIN: there is none, and the slot is the free one.
+tl_result tl_mvsqlite_slots_find(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, int64_t tick, int64_t *slot,
+                                 int64_t *passed, tl_mvsqlite_slot *out, tl_fault *fault);
 // Writes over a slot; what the data leaves of it becomes zero, which costs nothing.
 tl_result tl_mvsqlite_slot_write(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *head, const void *data,
                                  size_t bytes, tl_fault *fault);

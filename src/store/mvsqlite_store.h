@@ -40,6 +40,7 @@ typedef struct tl_mvsqlite_writer {
     tl_sqlite_world world;
     uint64_t world_us;
     tl_mvsqlite_log *logs[TL_SERVERS_MAX + 1]; // by number, once they are needed; NULL: not open
+    bool moves[TL_SERVERS_MAX + 1];            // there, what we have set aside is still to be moved
 } tl_mvsqlite_writer;
 
 typedef struct tl_mvsqlite_store {
@@ -110,6 +111,8 @@ tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
 // TL_AGAIN if the own epoch has ended.
 tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
                                    const tl_work *work, uint64_t now_us, tl_fault *fault);
+// Moves some of what we have set aside into its table. *any: there was something to do.
+tl_result tl_mvsqlite_writer_move_aside(tl_mvsqlite_writer *writer, bool *any, tl_fault *fault);
 
 // What was set aside, as next_aside() in store.h, into a note that is the caller's (mvsqlite_aside.c).
 tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mode mode, const tl_store_event *after,
