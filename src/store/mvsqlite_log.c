@@ -248,6 +248,13 @@ tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_f
     return result;
 }
 
+// What is read together must be of one moment. There is no snapshot in a log that was opened after the last look, and after a
+// fault that made SQLite roll back.
+static tl_result open_snapshot(tl_mvsqlite_log *log, tl_fault *fault)
+{
+    return sqlite3_get_autocommit(log->file.db) ? tl_sqlite_file_begin(&log->file, false, fault) : TL_OK;
+}
+
 tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault)
 {
     tl_mvsqlite_slot slot;
@@ -337,7 +344,8 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
 {
     tl_mvsqlite_head head;
     tl_mvsqlite_slot slot = {0};
-    tl_result result = read_head(log, &head, fault);
+    tl_result result = open_snapshot(log, fault);
+    result = result == TL_OK ? read_head(log, &head, fault) : result;
     if (result == TL_OK && head.used == 0) {
         return TL_AGAIN;
     }
@@ -407,7 +415,8 @@ tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *faul
     tl_mvsqlite_head head;
     int64_t count = 0;
     uint64_t total = 0;
-    tl_result result = read_head(log, &head, fault);
+    tl_result result = open_snapshot(log, fault);
+    result = result == TL_OK ? read_head(log, &head, fault) : result;
     while (result == TL_OK) {
         result = tl_sqlite_file_step(&log->file, log->list_checkpoints, fault);
         if (result == TL_OK) {
