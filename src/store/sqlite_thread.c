@@ -236,6 +236,25 @@ static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t
     return result;
 }
 
+// The own log is locked meanwhile, as for a fence: once the epoch has ended, perhaps before what a checkpoint holds, none is
+// stored any more. TL_ERR_FENCED: it has.
+static tl_result put_while_own(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
+{
+    tl_sqlite_log *own = own_log(store);
+    tl_log_head head;
+    tl_result result = tl_sqlite_file_begin(&own->file, true, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    result = tl_sqlite_log_head(own, &head, fault);
+    if (result == TL_OK && (head.epoch != store->attachment.epoch || head.heir != TL_HEIR_NONE)) {
+        result = TL_ERR_FENCED;
+    }
+    result = result == TL_OK ? put(store, checkpoints, count, fault) : result;
+    tl_sqlite_file_rollback(&own->file);
+    return result;
+}
+
 // Notes it if no checkpoint has done so for a while: else nobody would miss the end of the log of a server that is alone.
 static void step_note(tl_sqlite_store *store)
 {
@@ -259,7 +278,10 @@ static bool step_chores(tl_sqlite_store *store)
     }
     size_t count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);
     if (count > 0) {
-        tl_result result = put(store, batch, count, &fault);
+        tl_result result = put_while_own(store, batch, count, &fault);
+        if (result == TL_ERR_FENCED) {
+            return check_lease(store, TL_ACTIVITY_CHORE);
+        }
         if (tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault)) {
             tl_attachment_drop(attachment, &attachment->chores, count);
             return true;
