@@ -64,8 +64,11 @@ static const char *take_end(tl_restore_log *log, const tl_store_event *event)
         return "the epoch that ends is not the current one, or its heir cannot be";
     }
     bool again = log->ended; // it left, and somebody has taken over since
-    if (again ? log->heir != 0 || event->heir == 0 || event->tick != log->tick : event->tick < log->tick) {
-        return "the epoch has ended otherwise before, or ends before its last record";
+    if (event->tick < log->tick && (!again || (log->heir == 0 && event->heir != 0))) {
+        return "the server's last records were set aside while they were copied; copy again";
+    }
+    if (again && (log->heir != 0 || event->heir == 0 || event->tick != log->tick)) {
+        return "the epoch has ended otherwise before";
     }
     log->ended = true;
     log->heir = event->heir;
