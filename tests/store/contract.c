@@ -513,6 +513,7 @@ void contract_run(const contract_backend *with)
     RUN(queues_are_bounded_in_bytes);
     RUN(a_slow_follower_gets_all_of_it);
     quarantine_run();
+    alive_run();
     RUN(random_interleavings_lose_and_double_nothing);
     restore_run();
 }

@@ -28,6 +28,8 @@ void finish(seat *s);
 void random_interleavings_lose_and_double_nothing(void);
 // Epochs that are ended early (contract_quarantine.c).
 void quarantine_run(void);
+// What is done while others go on (contract_alive.c).
+void alive_run(void);
 // Copies of worlds (contract_restore.c).
 void restore_run(void);
 
