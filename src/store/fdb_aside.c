@@ -131,11 +131,13 @@ int tl_fdb_set_aside(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
         return code;
     }
     if (head->tick <= rows.tick) {
+        tl_fdb_key key = tl_fdb_head_key(worker, work->server);
+        tl_fdb_conflict(worker, transaction, &key);
         *possible = !work->has_bad; // it ends where its log does
         return 0;
     }
     moving m = {.worker = worker, .transaction = transaction, .work = work, .first_tick = -1};
-    code = tl_fdb_scan_large(worker, transaction, &rows.begin, &rows.end, false, move_row, &m, fault);
+    code = tl_fdb_scan_large(worker, transaction, &rows.begin, &rows.end, true, move_row, &m, fault);
     if (code != 0 && code != TL_FDB_DONE) {
         return code;
     }

@@ -17,13 +17,13 @@ tl_fdb_key tl_fdb_record_key(const tl_fdb_worker *worker, tl_server_number serve
 
 // ---- heads and epochs ----------------------------------------------------------------------------------------------
 
-int tl_fdb_head_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
-                     tl_fault *fault)
+static int read_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, bool snapshot,
+                     tl_log_head *out, tl_fault *fault)
 {
     uint8_t row[TL_FDB_ROW_BYTES_MAX];
     int size = 0;
     tl_fdb_key key = tl_fdb_head_key(worker, server);
-    int code = tl_fdb_get(worker, transaction, &key, false, row, &size);
+    int code = tl_fdb_get(worker, transaction, &key, snapshot, row, &size);
     if (code != 0) {
         return code;
     }
@@ -32,6 +32,18 @@ int tl_fdb_head_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
         return 0;
     }
     return tl_fdb_get_head(row, size, out) ? 0 : tl_fdb_damaged(worker, "a server's head", fault);
+}
+
+int tl_fdb_head_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
+                     tl_fault *fault)
+{
+    return read_head(worker, transaction, server, false, out, fault);
+}
+
+int tl_fdb_head_peek(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
+                     tl_fault *fault)
+{
+    return read_head(worker, transaction, server, true, out, fault);
 }
 
 int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,

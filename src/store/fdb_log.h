@@ -23,6 +23,9 @@ tl_fdb_key tl_fdb_record_key(const tl_fdb_worker *worker, tl_server_number serve
 // A server's head; its epoch is 0 if nobody has joined under it.
 int tl_fdb_head_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
                      tl_fault *fault);
+// The same, and the transaction does not conflict with it.
+int tl_fdb_head_peek(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *out,
+                     tl_fault *fault);
 int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
                       tl_log_epoch *out, tl_fault *fault);
 void tl_fdb_head_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
