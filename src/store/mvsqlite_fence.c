@@ -148,6 +148,48 @@ static tl_result claim(tl_mvsqlite_log *own, uint32_t own_epoch, tl_server_numbe
     return tl_mvsqlite_log_finish(own, result, fault);
 }
 
+enum { END_TRIES_MAX = 5 }; // before own records are looked at again
+
+typedef struct ending {
+    tl_mvsqlite_log *peer;
+    const tl_work *work;
+    tl_server_number heir;
+    int64_t denials;
+    tl_mvsqlite_aside aside;
+    uint64_t now_us;
+    bool again; // to be looked at anew, and not only tried once more
+} ending;
+
+// The transaction that ends the other's epoch, if it is still as it was seen.
+static tl_result end_peer(tl_mvsqlite_writer *writer, ending *e, bool *ended, tl_fault *fault)
+{
+    tl_mvsqlite_head head;
+    tl_result result = tl_mvsqlite_log_begin(e->peer, &head, fault);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (!can_end(&head, e->work)) {
+        tl_sqlite_file_rollback(&e->peer->file);
+        return TL_OK; // it goes on after all, or somebody else was faster
+    }
+    e->again = head.denials != e->denials;
+    if (e->again) {
+        tl_sqlite_file_rollback(&e->peer->file);
+        return tl_fault_set(fault, TL_ERR_BUSY, e->peer->file.path, "denied, perhaps to somebody else; it is tried again");
+    }
+    result = e->work->quarantine ? tl_mvsqlite_log_set_aside(e->peer, &head, &e->aside, fault) : TL_OK;
+    e->again = result == TL_ERR_BUSY;
+    if (result == TL_OK) {
+        result = deny(writer, &head, fault);
+    }
+    if (result == TL_OK) {
+        result = tl_mvsqlite_log_end_epoch(e->peer, &head, e->heir, e->now_us, fault);
+    }
+    result = tl_mvsqlite_log_finish(e->peer, result, fault);
+    *ended = result == TL_OK;
+    return result;
+}
+
 tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
                                    const tl_work *work, uint64_t now_us, tl_fault *fault)
 {
@@ -168,29 +210,14 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         return result == TL_ERR_FENCED ? TL_OK : result; // nothing can be set aside
     }
     result = claim(own, own_epoch, work->server, denials, fault);
-    if (result == TL_OK) {
-        result = tl_mvsqlite_log_begin(peer, &head, fault);
+    // Its author may commit in between, and each of its commits is a conflict: what was found before holds for the next try, too.
+    ending e = {.peer = peer, .work = work, .heir = own->number, .denials = denials, .aside = aside, .now_us = now_us};
+    bool ended = false;
+    result = result == TL_OK ? TL_ERR_BUSY : result;
+    for (int i = 0; i < END_TRIES_MAX && result == TL_ERR_BUSY && !e.again; i++) {
+        result = end_peer(writer, &e, &ended, fault);
     }
-    if (result != TL_OK) {
-        return result;
-    }
-    if (!can_end(&head, work)) {
-        tl_sqlite_file_rollback(&peer->file);
-        return TL_OK; // it goes on after all, or somebody else was faster
-    }
-    if (head.denials != denials) {
-        tl_sqlite_file_rollback(&peer->file);
-        return tl_fault_set(fault, TL_ERR_BUSY, peer->file.path, "denied, perhaps to somebody else; it is tried again");
-    }
-    result = work->quarantine ? tl_mvsqlite_log_set_aside(peer, &head, &aside, fault) : TL_OK;
-    if (result == TL_OK) {
-        result = deny(writer, &head, fault);
-    }
-    if (result == TL_OK) {
-        result = tl_mvsqlite_log_end_epoch(peer, &head, own->number, now_us, fault);
-    }
-    result = tl_mvsqlite_log_finish(peer, result, fault);
-    writer->moves[work->server] |= result == TL_OK && aside.count > 0;
+    writer->moves[work->server] |= ended && aside.count > 0;
     return result;
 }
 
