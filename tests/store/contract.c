@@ -214,7 +214,8 @@ TEST(two_servers_that_fence_each_other_do_not_both_win)
         CHECK_EQUAL(a.store->ops->fence(a.store, 2, 1, -1), TL_OK);
         tl_result result = b.store->ops->fence(b.store, 1, 1, -1); // it may know already that it was slower
         CHECK(result == TL_OK || result == TL_ERR_FENCED);
-        await(&watcher, TL_STORE_FENCED, 0, 1);
+        const told *fenced = await(&watcher, TL_STORE_FENCED, 0, 1);
+        await(fenced->event.server == a.server ? &a : &b, TL_STORE_LOST, 0, 1);
         idle(&watcher);
         idle(&a);
         idle(&b);

@@ -5,7 +5,7 @@
 enum {
     RECORDS = 1300,       // in a log that is cut every minute
     BACK = 30,            // ticks that are set aside
-    COMMITS_MAX = 200,    // of the author, until its end must have come through
+    COMMITS_MAX = 1000,   // of the author, until its end must have come through
     STEP_US = 50000,
     LARGE_BYTES = 4 << 20,
     GROUP = 7,
