@@ -187,6 +187,9 @@ static void on_event(client_node *c, const tl_client_event *event)
     case TL_CLIENT_ANSWER: client_answered(c, event); break;
     case TL_CLIENT_OWN_GIVEN_BACK: client_given_back(c, event); break;
     case TL_CLIENT_OWN_LOST: client_lost(c, event->entity); break;
+    case TL_CLIENT_FULL:
+        gd_warning_print("TramlineClient", "There is no room for all that is to be seen, and some of it is not shown; raise entities_max.");
+        break;
     }
 }
 
