@@ -167,7 +167,7 @@ static const weather weathers[] = {
     {"uplink", NULL, is_calm, uplink_is_silent, true, -1, false},
     {"cut", NULL, is_calm, is_cut, true, -1, false},
     {"slow", NULL, NULL, carol_is_slow, true, CAROL, false},
-    {"kill", alpha_is_killed, alpha_starts, NULL, true, -1, false},
+    {"kill", alpha_is_killed, alpha_starts, NULL, false, -1, false},
     {"leave", alpha_leaves, alpha_starts, NULL, true, -1, false},
 };
 enum { WEATHERS = sizeof weathers / sizeof *weathers };
