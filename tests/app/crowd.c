@@ -153,8 +153,9 @@ static void wait_for_riders(const crowd *c)
 static bool is_right(const crowd *c, const char *rider, const json_t *line)
 {
     bool right = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
-                 number_of(line, "wrong_carrier") == 0 && number_of(line, "over_twice") == 0 &&
-                 number_of(line, "over") <= OVER_SHARE_MAX * entity_count(c);
+                 number_of(line, "wrong_carrier") == 0 &&
+                 number_of(line, "over_twice") <= c->over_twice_share * entity_count(c) &&
+                 number_of(line, "over") <= (c->over_share > 0 ? c->over_share : OVER_SHARE_MAX) * entity_count(c);
     if (!right) {
         char *text = json_dumps(line, 0);
         fprintf(stderr, "%s: %s\n", rider, text);

@@ -14,6 +14,7 @@ typedef struct crowd {
     char folder[PROGRAM_PATH_BYTES];
     char store[URI_BYTES];
     int entities, rider_count; // 0: ENTITIES, RIDERS
+    double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
     pid_t servers[SERVERS], riders[RIDERS_MAX];
     char fingerprints[SERVERS][65];
     int ports[SERVERS];
