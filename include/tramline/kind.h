@@ -44,7 +44,8 @@ typedef struct tl_field_def {
     double tolerance;
     double tolerance_level[TL_LEVELS_MAX]; // 0: the default of that level
     int level_last;                        // not sent past this level; default TL_LEVELS_MAX - 1
-    int bytes_max;                         // of a bytes field, 1..TL_FIELD_BYTES_MAX
+    int bytes_max;                         // of a bytes field, 1..TL_FIELD_BYTES_MAX; 949 beside a position alone, less beside more:
+                                           // servers refuse kinds whose states may not fit into a datagram
 } tl_field_def;
 
 typedef struct tl_kind_def {

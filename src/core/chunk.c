@@ -463,7 +463,8 @@ static tl_entity_id near_id(const encoding *e, uint32_t end)
     return 0;
 }
 
-// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes.
+// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes. If not even the
+// first one fits, it is a chunk of nothing.
 static void encode(encoding *e, unsigned char *out, uint32_t limit)
 {
     const tl_stream *s = e->s;
@@ -477,10 +478,10 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
         tl_codec before = e->coder->codec; // models that change with a slot that does not fit are not used again
         tl_chunk_bytes about = e->about;
         if (encode_slot(e, i)) continue;
-        TL_ASSERT(i > begin); // a kind's largest state fits (kinds.c)
         e->coder->codec = before;
         e->about = about;
-        e->about.end = i;
+        e->about.end = i > begin ? i : begin + 1;
+        e->about.too_large = i == begin;
         break;
     }
     e->about.size = e->about.capacity = (uint16_t)tl_codec_finish(&e->coder->codec);
@@ -497,8 +498,9 @@ static const tl_chunk_bytes *make(tl_pyramid *p, tl_stream *s, uint32_t from, ui
     if (e.by_slot == NULL) return NULL;
     if (from) find_changes(s, from, e.by_slot);
     encode(&e, out, limit);
+    if (e.about.too_large) p->full_count++;
     // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
-    if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END) {
+    if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END && !e.about.too_large) {
         uint32_t end = e.about.end;
         do {
             e.about = (tl_chunk_bytes){.from = from, .begin = begin, .limit = limit};

@@ -111,6 +111,10 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
             const tl_chunk_bytes *chunk = tl_chunk_get(s->pyramid, sub->stream, from, begin, limit);
             if (chunk == NULL) return false;
             if (from == 0) tl_work_spend(&s->work, TL_WORK_CHUNK + slots_in(stream, chunk), TL_WORK_CHUNK + (int64_t)(s->pyramid->work_count - before));
+            if (chunk->too_large) { // kinds are such that no state is (chunk_fit.c); its cursor stays, nothing is settled
+                begin = chunk->end;
+                continue;
+            }
             part *p = &scratch->parts[(*count)++];
             p->chunk = chunk;
             p->subscription = index;

@@ -46,6 +46,7 @@ typedef struct tl_chunk_bytes { // a coded chunk, shared by all clients (chunk.c
     struct tl_chunk_bytes *next;
     uint32_t from, begin, limit, end; // of slots up to limit, those before end are in
     uint16_t size, capacity;
+    bool too_large; // the slot `begin` does not fit by itself: there is nothing to send of it
     uint32_t ops, words; // in it
     unsigned char data[];
 } tl_chunk_bytes;

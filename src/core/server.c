@@ -1,3 +1,4 @@
+#include "chunk_fit.h"
 #include "server_internal.h"
 
 #include <stdarg.h>
@@ -116,6 +117,20 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     return fault ? TL_ERR_INVALID : TL_OK;
 }
 
+// Whoever may set a state must not be able to make one that nobody can be sent.
+static tl_result check_sizes(const tl_server *s, char *text, size_t text_bytes)
+{
+    for (int i = 0; i < s->kinds.count; i++) {
+        size_t bytes = tl_chunk_fit_bytes(&s->kinds, i);
+        if (bytes <= TL_CHUNK_BYTES_MAX) continue;
+        if (text)
+            snprintf(text, text_bytes, "kind %d (%s): its fields together are too large for one datagram: they may take %zu bytes of %d; give it fewer or "
+                                       "shorter ones", i, s->kinds.kinds[i].name, bytes, TL_CHUNK_BYTES_MAX);
+        return TL_ERR_INVALID;
+    }
+    return TL_OK;
+}
+
 static tl_result open_world(tl_server *s, char *text, size_t text_bytes)
 {
     tl_result result = s->def.store->ops->world(s->def.store, &s->world);
@@ -132,7 +147,7 @@ static tl_result open_world(tl_server *s, char *text, size_t text_bytes)
         if (text) snprintf(text, text_bytes, "the world was made with other kinds; declare the same, in the same order");
         return TL_ERR_VERSION;
     }
-    return result;
+    return result == TL_OK ? check_sizes(s, text, text_bytes) : result;
 }
 
 tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text, size_t text_bytes)
