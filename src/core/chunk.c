@@ -510,18 +510,34 @@ static const tl_chunk_bytes *make(tl_pyramid *p, tl_stream *s, uint32_t from, ui
     tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
     tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
     if (chunk == NULL) return NULL;
-    if (from == 0) p->work_count += (limit == TL_SLOT_END && e.about.end == TL_SLOT_END ? s->slot_top : e.about.end) - begin;
+    p->work_count += (uint64_t)tl_chunk_work(s, &e.about);
     e.about.next = s->chunks;
+    s->chunk_count++;
     *chunk = e.about;
     memcpy(chunk->data, out, e.about.size);
     return s->chunks = chunk;
 }
 
-const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
+int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
+{
+    int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin;
+    if (chunk->from == 0) return slots;
+    return chunk->from + 1 == s->version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
+}
+
+const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
     tl_stream *s = &p->streams[stream];
-    TL_ASSERT(from == 0 || tl_stream_can_continue(s, from));
+    if (s->chunk_tick != p->tick) tl_stream_drop_chunks(p, s);
+    s->chunk_tick = p->tick;
     for (const tl_chunk_bytes *chunk = s->chunks; chunk; chunk = chunk->next)
         if (chunk->from == from && chunk->begin == begin && chunk->limit == limit) return chunk;
-    return make(p, s, from, begin, limit);
+    return NULL;
+}
+
+const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
+{
+    TL_ASSERT(from == 0 || tl_stream_can_continue(&p->streams[stream], from));
+    const tl_chunk_bytes *chunk = tl_chunk_find(p, stream, from, begin, limit);
+    return chunk ? chunk : make(p, &p->streams[stream], from, begin, limit);
 }

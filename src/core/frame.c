@@ -85,9 +85,20 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
     head->age_ticks = (uint32_t)(tick - stream->version_tick);
 }
 
-static int64_t slots_in(const tl_stream *stream, const tl_chunk_bytes *chunk)
+// A chunk, if the client may have it made. What has changed last is made for everybody; a tile that is coded whole costs each
+// who gets it; what nobody else needs from that version, and for those slots, costs whoever has it made. NULL: it waits.
+static const tl_chunk_bytes *chunk_for(tl_session *s, int32_t stream_index, uint32_t from, uint32_t begin, uint32_t limit)
 {
-    return (int64_t)(chunk->end == TL_SLOT_END ? stream->slot_top : chunk->end) - chunk->begin;
+    tl_pyramid *p = s->pyramid;
+    const tl_stream *stream = &p->streams[stream_index];
+    const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
+    bool last = from + 1 == stream->version && from != 0, costs = from == 0 || (chunk == NULL && !last);
+    if (costs && !tl_work_may(&s->work)) return NULL;
+    uint64_t before = p->work_count;
+    if (chunk == NULL && (chunk = tl_chunk_get(p, stream_index, from, begin, limit)) == NULL) return NULL;
+    int64_t each = from == 0 ? TL_WORK_CHUNK : 0;
+    if (costs) tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + (int64_t)(p->work_count - before));
+    return chunk;
 }
 
 // Takes the chunks that one subscription waits for, as far as the budget goes. False: it is used up.
@@ -103,14 +114,11 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
             if (*budget <= 0 || *count == PARTS_MAX) return false;
-            if (from == 0 && !tl_work_may(&s->work)) { // what the client has goes on
+            const tl_chunk_bytes *chunk = chunk_for(s, sub->stream, from, begin, limit);
+            if (chunk == NULL) { // what the client has goes on
                 s->pace.waiting = true;
                 break;
             }
-            uint64_t before = s->pyramid->work_count;
-            const tl_chunk_bytes *chunk = tl_chunk_get(s->pyramid, sub->stream, from, begin, limit);
-            if (chunk == NULL) return false;
-            if (from == 0) tl_work_spend(&s->work, TL_WORK_CHUNK + slots_in(stream, chunk), TL_WORK_CHUNK + (int64_t)(s->pyramid->work_count - before));
             if (chunk->too_large) { // kinds are such that no state is (chunk_fit.c); its cursor stays, nothing is settled
                 begin = chunk->end;
                 continue;
@@ -197,7 +205,7 @@ static void open_datagram(packer *k)
     if (messages) tl_channel_write(&s->channel, &k->w, k->now_us);
 }
 
-// Notes what the datagram carries. Without memory for that it counts as lost at once: the cursors go back.
+// Notes what the datagram carries. Without memory for that it counts as lost at once.
 static void remember(packer *k)
 {
     tl_session *s = k->s;
@@ -205,7 +213,9 @@ static void remember(packer *k)
     TL_ASSERT(!sent->used);
     *sent = (tl_sent){.used = true, .time_us = k->now_us, .part_count = k->sent_count};
     sent->parts = k->sent_count ? tl_heap_alloc(s->heap, k->sent_count * sizeof *sent->parts) : NULL;
-    if (k->sent_count && sent->parts == NULL) sent->part_count = 0;
+    if (k->sent_count && sent->parts == NULL) {
+        sent->part_count = 0;
+    }
     if (sent->part_count) memcpy(sent->parts, k->sent, k->sent_count * sizeof *sent->parts);
 }
 

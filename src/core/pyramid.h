@@ -19,6 +19,7 @@ enum {
     TL_QUIET_TICKS_MAX = 1 << 30, // a stream in which nothing changes gets a new version now and then all the same: ages stay small
     TL_WHEEL_TICKS = 1024,
     TL_STREAM_SLOTS_MAX = 1 << 17,
+    TL_CHUNKS_KEPT = 32,       // of a stream, from one tick to the next: clients can ask for endless ones
     TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
     TL_RANKS_MAX = 2 * TL_LEVELS_MAX, // 2 * size + (level - size)
 };
@@ -69,6 +70,8 @@ typedef struct tl_stream {
     uint32_t subscriber_count;
     int64_t idle_tick; // since when it has none
     tl_chunk_bytes *chunks; // for the present version
+    uint32_t chunk_count;
+    int64_t chunk_tick;     // when one was last asked for
     bool used;
 } tl_stream;
 
@@ -109,7 +112,7 @@ typedef struct tl_pyramid {
     uint32_t shape_version; // rises when cells come or go
     int64_t tick;
     uint64_t published_count[TL_LEVELS_MAX], history_lost_count, full_count;
-    uint64_t work_count; // slots of streams set up and of chunks from nothing, see work.h
+    uint64_t work_count; // slots of streams set up and of chunks made, see work.h
 } tl_pyramid;
 
 size_t tl_pyramid_bytes(uint32_t cells_max);

@@ -15,6 +15,12 @@ static void drop_chunks(tl_pyramid *p, tl_stream *s)
         s->chunks = chunk->next;
         tl_heap_free(p->heap, chunk, sizeof *chunk + chunk->capacity);
     }
+    s->chunk_count = 0;
+}
+
+void tl_stream_drop_chunks(tl_pyramid *p, tl_stream *s)
+{
+    if (s->chunk_count > TL_CHUNKS_KEPT) drop_chunks(p, s);
 }
 
 static void drop_oldest_undo(tl_pyramid *p, tl_stream *s)
@@ -396,6 +402,7 @@ void tl_streams_sweep(tl_pyramid *p)
     for (uint32_t i = (uint32_t)(p->tick & 15); i < p->stream_top; i += 16) {
         tl_stream *s = &p->streams[i];
         if (!s->used) continue;
+        tl_stream_drop_chunks(p, s);
         if (s->subscriber_count == 0 && p->tick - s->idle_tick > TL_STREAM_LINGER_TICKS)
             take_down(p, (int32_t)i);
         else if (p->tick - s->version_tick > TL_QUIET_TICKS_MAX)

@@ -21,6 +21,8 @@ void tl_stream_validate(const tl_pyramid *p, int32_t stream);
 // Far levels are published, and go out, at every other tick, half of the streams at each: what changed in both is told
 // once, and what a tick's delay adds to the error is small beside their tolerance.
 bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
+// Chunks that are kept beyond TL_CHUNKS_KEPT go. Not while any of them is still to be written into a frame.
+void tl_stream_drop_chunks(tl_pyramid *p, tl_stream *s);
 // Whether a chunk can run from that version.
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
 // The tick at which it came to such a version.
