@@ -276,6 +276,13 @@ static void forget_owned(tl_server_client *client, tl_entity_id id)
         if (client->owned[i].id == id) client->owned[i--] = client->owned[--client->owned_count];
 }
 
+// An own entity's place; TL_NONE: it is not, or no more.
+static int32_t find_own(const tl_server *s, tl_entity_id id)
+{
+    int32_t index = tl_mirror_find(&s->mirror, id);
+    return index == TL_NONE || s->mirror.entities[index].published == NULL ? TL_NONE : index;
+}
+
 static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int32_t index)
 {
     const tl_entity *e = &s->mirror.entities[index];
@@ -285,6 +292,9 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     a->request.kind = e->kind;
     tl_result result = client_owns(client, a->request.entity) ? TL_OK : allowed(s, removes ? kind->remove : kind->update, &a->request);
     if (result != TL_OK) return result;
+    // The game may have deleted it while it was asked, or have made others in its place.
+    if ((index = find_own(s, a->request.entity)) == TL_NONE) return TL_ERR_NOT_FOUND;
+    e = &s->mirror.entities[index];
     if (removes) {
         forget_owned(client, a->request.entity);
         return tl_server_delete_entity(s, (tl_entity_ref)index);
@@ -379,8 +389,8 @@ void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *
     memcpy(name, a.request.client_name, sizeof name);
     if (r.bad || read_request(s, r.data + r.at, r.size - r.at, &a) != TL_OK) return;
     memcpy(a.request.client_name, name, sizeof name);
-    int32_t index = tl_mirror_find(&s->mirror, a.request.entity);
-    tl_result result = index == TL_NONE || s->mirror.entities[index].published == NULL ? TL_ERR_NOT_FOUND : do_change(s, NULL, &a, index);
+    int32_t index = find_own(s, a.request.entity);
+    tl_result result = index == TL_NONE ? TL_ERR_NOT_FOUND : do_change(s, NULL, &a, index);
     unsigned char post[64];
     tl_writer w = tl_writer_make(post, sizeof post);
     tl_write_fixed(&w, epoch, 4);

@@ -116,8 +116,45 @@ TEST(who_has_chunks_made_pays_for_them)
     crowd_destroy(c);
 }
 
+// ---- a game that deletes what it is asked about ----
+
+static tl_result on_request(void *user, tl_server *server, const tl_request *request)
+{
+    (void)user;
+    CHECK_EQUAL(tl_server_delete_entity(server, tl_server_find(server, request->entity)), TL_OK);
+    return TL_OK;
+}
+
+TEST(a_game_may_delete_what_it_is_asked_about)
+{
+    for (int by_delete = 0; by_delete < 2; by_delete++) {
+        crowd *c = crowd_create(1);
+        c->def.callbacks.request = on_request;
+        for (int i = 0; i < 2; i++) crowd_start(c, i);
+        crowd_fill(c, 0, 1, 2);
+        for (int i = 0; i < 2; i++) c->servers[i].server->kinds.kinds[CROWD_BOX].update = c->servers[i].server->kinds.kinds[CROWD_BOX].remove = TL_POLICY_ASK;
+        for (int i = 0; i < 2; i++) crowd_connect(c, i, i, i ? "here" : "there");
+        crowd_run(c, 2);
+        tl_entity_ref all[2];
+        CHECK_EQUAL(tl_server_entities(c->servers[0].server, all, 2), 2);
+        for (int i = 0; i < 2; i++) { // the second one's request goes through the log
+            tl_entity_info info;
+            CHECK_EQUAL(tl_server_info(c->servers[0].server, all[i], &info), TL_OK);
+            tl_values v = crowd_at(1, 2, 3);
+            tl_client *client = c->clients[i].client;
+            CHECK_EQUAL(by_delete ? tl_client_request_delete(client, info.id, NULL) : tl_client_request_update(client, info.id, &v, NULL), TL_OK);
+            crowd_run(c, 1);
+            CHECK_EQUAL(c->clients[i].answer.result, TL_ERR_NOT_FOUND);
+        }
+        CHECK_EQUAL(crowd_entities(c, 1), 0);
+        CHECK(crowd_mirrors_equal(c));
+        crowd_destroy(c);
+    }
+}
+
 int main(void)
 {
     RUN(nacks_make_no_endless_list_of_chunks);
     RUN(who_has_chunks_made_pays_for_them);
+    RUN(a_game_may_delete_what_it_is_asked_about);
 }
