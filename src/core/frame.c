@@ -205,6 +205,20 @@ static void open_datagram(packer *k)
     if (messages) tl_channel_write(&s->channel, &k->w, k->now_us);
 }
 
+// The cursors go back, and what was closed is closed again: what a lost datagram would do, for one that cannot be noted.
+static void take_back(packer *k)
+{
+    tl_session *s = k->s;
+    for (uint32_t i = 0; i < k->sent_count; i++) {
+        const tl_sent_part *what = &k->sent[i];
+        tl_subscription *sub = &s->subscriptions[s->by_handle[what->handle]];
+        if (what->to == 0)
+            sub->close_due = true;
+        else
+            tl_cursor_set(&sub->cursors, what->begin, what->end, what->from, s->next_sequence + 1);
+    }
+}
+
 // Notes what the datagram carries. Without memory for that it counts as lost at once.
 static void remember(packer *k)
 {
@@ -215,6 +229,7 @@ static void remember(packer *k)
     sent->parts = k->sent_count ? tl_heap_alloc(s->heap, k->sent_count * sizeof *sent->parts) : NULL;
     if (k->sent_count && sent->parts == NULL) {
         sent->part_count = 0;
+        take_back(k);
     }
     if (sent->part_count) memcpy(sent->parts, k->sent, k->sent_count * sizeof *sent->parts);
 }

@@ -116,6 +116,47 @@ TEST(who_has_chunks_made_pays_for_them)
     crowd_destroy(c);
 }
 
+// ---- no memory ----
+
+// Without memory to note what a datagram carries, it counts as lost: it is sent anew.
+TEST(what_cannot_be_noted_is_sent_anew)
+{
+    crowd *c = quiet_city();
+    tl_server *s = c->servers[0].server;
+    tl_session *session = session_of(s);
+    CHECK(session->subscription_top > 1);
+    for (uint32_t i = 0; i < session->subscription_top; i++) {
+        tl_subscription *sub = &session->subscriptions[i];
+        CHECK(sub->used && !sub->closing);
+        tl_cursor_reset(&sub->cursors);
+        sub->cursors.runs[0].since = session->next_sequence;
+        CHECK(tl_chunk_get(&s->pyramid, sub->stream, 0, 0, TL_SLOT_END));
+    }
+    tl_subscription *closing = &session->subscriptions[0];
+    tl_pyramid_release(&s->pyramid, closing->stream);
+    closing->stream = TL_NONE, closing->closing = closing->close_due = true;
+    tl_heap heap = s->heap;
+    s->heap.bytes = s->heap.used_bytes;
+    memset(s->heap.free, 0, sizeof s->heap.free);
+    uint64_t before = session->datagrams_sent;
+    session->candidate_tick = -1;
+    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX) > 0);
+    s->heap.bytes = heap.bytes;
+    memcpy(s->heap.free, heap.free, sizeof heap.free);
+    CHECK(session->datagrams_sent > before && closing->close_due && session->candidate_tick < 0);
+    for (uint32_t i = 1; i < session->subscription_top; i++) {
+        const tl_subscription *sub = &session->subscriptions[i];
+        CHECK(tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0));
+    }
+    crowd_run(c, 3);
+    for (uint32_t i = 1; i < session->subscription_top; i++) {
+        const tl_subscription *sub = &session->subscriptions[i];
+        CHECK(!sub->used || sub->closing || tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid.streams[sub->stream].version));
+    }
+    CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, GROUPS * EACH);
+    crowd_destroy(c);
+}
+
 // ---- a game that deletes what it is asked about ----
 
 static tl_result on_request(void *user, tl_server *server, const tl_request *request)
@@ -156,5 +197,6 @@ int main(void)
 {
     RUN(nacks_make_no_endless_list_of_chunks);
     RUN(who_has_chunks_made_pays_for_them);
+    RUN(what_cannot_be_noted_is_sent_anew);
     RUN(a_game_may_delete_what_it_is_asked_about);
 }
