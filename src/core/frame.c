@@ -297,12 +297,14 @@ static void put_all(packer *k, tl_frame_scratch *scratch, uint32_t count)
     }
 }
 
-// Streams that another set has taken the place of go, once that set has arrived.
-static void close_unwanted(tl_session *s)
+// Streams that another set has taken the place of go, once that set has arrived; or, where not all of it finds room, soon.
+static void close_unwanted(tl_session *s, int64_t tick)
 {
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing || sub->unwanted_tick < 0 || s->settled_tick < sub->unwanted_tick) continue;
+        if (!sub->used || sub->closing || sub->unwanted_tick < 0) continue;
+        bool arrived = s->settled_tick >= sub->unwanted_tick, soon = s->lacking && tick - sub->unwanted_tick > s->pyramid->kinds->tick_hz;
+        if (!arrived && !soon) continue;
         tl_pyramid_release(s->pyramid, sub->stream);
         sub->stream = TL_NONE;
         sub->closing = sub->close_due = true;
@@ -319,7 +321,7 @@ static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub,
 
 static void note_candidate(tl_session *s, int64_t tick)
 {
-    if (s->candidate_tick >= 0 || !s->anchored || s->deferred) return;
+    if (s->candidate_tick >= 0 || !s->anchored || s->deferred || s->lacking) return;
     int64_t whole_tick = tick;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
@@ -347,7 +349,7 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     double budget = refill(s, now_us);
     uint64_t before = s->bytes_sent;
     uint32_t count = 0;
-    close_unwanted(s);
+    close_unwanted(s, tick);
     if (!room_for(&k)) return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
     uint32_t waiting = order_subscriptions(s, tick, scratch->order);
     for (uint32_t i = 0; i < waiting; i++)

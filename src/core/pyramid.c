@@ -6,7 +6,8 @@ static const double CROSSING_MARGIN_M = 1; // an entity stays in its cell until 
 
 size_t tl_pyramid_bytes(uint32_t cells_max)
 {
-    return (size_t)cells_max * (sizeof(tl_cell) + sizeof(tl_stream) + 8) * 5 / 4 + tl_map_bytes(cells_max) + 65536;
+    size_t streams = cells_max < TL_STREAMS_MAX ? cells_max : TL_STREAMS_MAX;
+    return (cells_max * (sizeof(tl_cell) + 4) + streams * (sizeof(tl_stream) + 4)) * 5 / 4 + tl_map_bytes(cells_max) + 65536;
 }
 
 tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int size_count, uint32_t cells_max)
@@ -14,13 +15,14 @@ tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int s
     TL_ASSERT(size_count >= 1 && size_count < TL_LEVELS_MAX);
     memset(p, 0, sizeof *p);
     p->heap = heap, p->mirror = mirror, p->kinds = mirror->kinds, p->size_count = size_count;
-    p->cells_max = p->streams_max = cells_max;
+    p->cells_max = cells_max;
+    p->streams_max = cells_max < TL_STREAMS_MAX ? cells_max : TL_STREAMS_MAX;
     p->root_first = TL_NONE;
     p->tick = -1;
     p->cells = tl_heap_alloc(heap, cells_max * sizeof *p->cells);
     p->cell_free = tl_heap_alloc(heap, cells_max * sizeof *p->cell_free);
-    p->streams = tl_heap_alloc(heap, cells_max * sizeof *p->streams);
-    p->stream_free = tl_heap_alloc(heap, cells_max * sizeof *p->stream_free);
+    p->streams = tl_heap_alloc(heap, p->streams_max * sizeof *p->streams);
+    p->stream_free = tl_heap_alloc(heap, p->streams_max * sizeof *p->stream_free);
     bool map = tl_map_init(&p->cell_map, heap, cells_max);
     return map && p->cells && p->cell_free && p->streams && p->stream_free ? TL_OK : TL_ERR_MEMORY;
 }
@@ -63,7 +65,10 @@ static int32_t cell_at(tl_pyramid *p, int size, int32_t x, int32_t y, int32_t z)
     if (known) return (int32_t)*known;
     int32_t parent = TL_NONE;
     if (size + 1 < p->size_count && (parent = cell_at(p, size + 1, x >> 1, y >> 1, z >> 1)) == TL_NONE) return TL_NONE;
-    if (p->cell_free_count == 0 && p->cell_top == p->cells_max) return TL_NONE;
+    if (p->cell_free_count == 0 && p->cell_top == p->cells_max) {
+        tl_pyramid_free_cell(p, parent); // it may have been made for this one
+        return TL_NONE;
+    }
     int32_t index = p->cell_free_count ? p->cell_free[--p->cell_free_count] : (int32_t)p->cell_top++;
     p->cells[index] = (tl_cell){.x = x, .y = y, .z = z, .parent = parent, .size = (uint8_t)size, .used = true};
     p->cells[index].child_first = p->cells[index].entity_first = p->cells[index].streams[0] = p->cells[index].streams[1] = TL_NONE;
@@ -228,8 +233,10 @@ static void move_tree(tl_pyramid *p, int32_t index, int32_t to)
 static int32_t cell_of(tl_pyramid *p, tl_vec3 position)
 {
     int32_t cell = cell_at(p, 0, tile_of(position.x), tile_of(position.y), tile_of(position.z));
-    if (cell == TL_NONE) p->full_count++;
-    return cell;
+    if (cell != TL_NONE) return cell;
+    p->full_count++;
+    p->placeless = p->placeless_again = true;
+    return TL_NONE;
 }
 
 static tl_vec3 place_of(const tl_pyramid *p, int32_t index)
@@ -347,6 +354,25 @@ static void postpone_missed(tl_pyramid *p, int64_t tick)
         if (t != same) postpone_bucket(p, t, tick);
 }
 
+// Those that found no cell get one when there are some again, a part of the mirror at a time.
+static void place_placeless(tl_pyramid *p)
+{
+    enum { LOOKED_AT_A_TICK = 1024 };
+    tl_mirror *m = p->mirror;
+    for (int i = 0; i < LOOKED_AT_A_TICK && p->placeless; i++) {
+        if (p->cell_free_count + p->cells_max - p->cell_top < (uint32_t)p->size_count) return;
+        if (p->placeless_at >= m->entity_top) {
+            p->placeless = p->placeless_again;
+            p->placeless_again = false;
+            p->placeless_at = 0;
+            return;
+        }
+        int32_t index = p->placeless_at++;
+        const tl_entity *e = &m->entities[index];
+        if (e->used && e->live && e->cell == TL_NONE && tl_mirror_root(m, index) == index) settle_place(p, index);
+    }
+}
+
 void tl_pyramid_tick(tl_pyramid *p, int64_t tick)
 {
     TL_ASSERT(tick > p->tick);
@@ -354,6 +380,7 @@ void tl_pyramid_tick(tl_pyramid *p, int64_t tick)
     p->tick = tick;
     for (uint32_t i = 0; i < p->mirror->changed_count; i++) take_in(p, p->mirror->changed[i]);
     turn_wheel(p);
+    place_placeless(p);
     tl_streams_sweep(p);
 }
 

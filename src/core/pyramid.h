@@ -19,6 +19,7 @@ enum {
     TL_QUIET_TICKS_MAX = 1 << 30, // a stream in which nothing changes gets a new version now and then all the same: ages stay small
     TL_WHEEL_TICKS = 1024,
     TL_STREAM_SLOTS_MAX = 1 << 17,
+    TL_STREAMS_MAX = 1 << 18,
     TL_CHUNKS_KEPT = 32,       // of a stream, from one tick to the next: clients can ask for endless ones
     TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
     TL_RANKS_MAX = 2 * TL_LEVELS_MAX, // 2 * size + (level - size)
@@ -109,6 +110,8 @@ typedef struct tl_pyramid {
     int32_t *stream_free;
     uint32_t streams_max, stream_top, stream_free_count;
     tl_wheel_bucket wheel[TL_WHEEL_TICKS];
+    bool placeless, placeless_again; // some entities found no cell: they are looked for; once more, for others have met that since
+    int32_t placeless_at;            // from here on
     uint32_t shape_version; // rises when cells come or go
     int64_t tick;
     uint64_t published_count[TL_LEVELS_MAX], history_lost_count, full_count;

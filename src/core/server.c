@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20 };
+enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24 };
 
 tl_server_def tl_server_def_default(void)
 {
@@ -14,9 +14,12 @@ tl_server_def tl_server_def_default(void)
                            .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
 
+// What a city needs, and at least a tile at each level for each thing that clients may create, which may all be far apart.
 static uint32_t cells_max(const tl_server_def *def)
 {
-    return def->entities_max < 4096 ? 8192 : def->entities_max * 2 > 262144 ? 262144 : def->entities_max * 2;
+    uint32_t city = def->entities_max < 4096 ? 8192 : def->entities_max > 131072 ? 262144 : def->entities_max * 2;
+    uint64_t apart = def->entities_max / 2 + (uint64_t)def->level_count * def->created_max;
+    return apart > city && apart <= CELLS_MAX ? (uint32_t)apart : city;
 }
 
 // Places for entities: more than are made here, so that a world that several servers fill at once is mirrored whole.

@@ -4,6 +4,7 @@ enum {
     COARSEN_SECONDS = 60,
     CHOOSE_EVERY_SECONDS = 5,
     OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
+    HANDLES_FOR_NEAR = 512, // that tiles farther away than they are wide leave free; what is nearer takes about as many at most
     PAST_REPORTS = 64, // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
 };
 static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
@@ -60,17 +61,26 @@ static tl_subscription *new_subscription(tl_session *s)
     return &s->subscriptions[s->subscription_top++];
 }
 
-static void open_subscription(tl_session *s, int32_t cell, int coarser)
+// Whether there is a handle for one more tile.
+static bool has_handle(const tl_session *s, const tl_cell *cell)
 {
-    bool has_handle = s->handle_free_count || s->handle_top < TL_HANDLES_MAX;
-    tl_subscription *sub = has_handle ? new_subscription(s) : NULL;
+    uint32_t left = s->handle_free_count + TL_HANDLES_MAX - s->handle_top;
+    if (left > HANDLES_FOR_NEAR) return true;
+    return left && tl_cell_distance_m(cell, s->observer) <= tl_level_tile_m(cell->size);
+}
+
+// False: a limit is reached.
+static bool open_subscription(tl_session *s, int32_t cell, int coarser)
+{
+    tl_subscription *sub = new_subscription(s);
     int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
-    if (stream == TL_NONE) return; // the limits do not do; it is tried again with the next change
+    if (stream == TL_NONE) return false;
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
     *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1, .coarser_tick = -1};
     tl_cursor_reset(&sub->cursors);
     sub->cursors.runs[0].since = s->next_sequence; // losses of what the handle stood for before do not matter
     s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
+    return true;
 }
 
 typedef struct chooser {
@@ -79,6 +89,7 @@ typedef struct chooser {
     int32_t *marks; // of cells' streams: 1 + index of the subscription
     uint32_t opened_entities, visited;
     bool deferred;  // some streams are to be opened in the next tick
+    bool lacking;   // some cannot be
     double slack_m[TL_LEVELS_MAX];
 } chooser;
 
@@ -121,6 +132,10 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
 // Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
 static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
 {
+    if (!has_handle(c->s, cell)) {
+        c->lacking = true;
+        return;
+    }
     if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work)) {
         c->deferred = true;
         return;
@@ -128,7 +143,7 @@ static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coa
     int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
     tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up);
     c->opened_entities += cell->entity_count;
-    open_subscription(c->s, index, coarser);
+    if (!open_subscription(c->s, index, coarser)) c->lacking = true;
 }
 
 static void choose(chooser *c, int32_t index)
@@ -196,7 +211,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
         return;
     }
     bool moved = move_anchors(s, c.slack_m);
-    bool due = tick % ((int64_t)CHOOSE_EVERY_SECONDS * s->pyramid->kinds->tick_hz) == 0;
+    bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->kinds->tick_hz) == 0;
     if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;
     s->shape_version = s->pyramid->shape_version;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
@@ -208,6 +223,8 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     uint32_t top = s->subscription_top;
     for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
     s->deferred = c.deferred;
+    s->lacking = c.lacking;
+    s->pyramid->full_count += c.lacking;
     tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT);
     if (c.deferred) s->shape_version--; // go on with it in the next tick
     for (uint32_t i = 0; i < top; i++) {

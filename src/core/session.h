@@ -43,6 +43,7 @@ typedef struct tl_session {
     tl_vec3 last_observer;
     bool anchored; // it was subscribed to what it should see
     bool deferred; // not to all of it yet
+    bool lacking;  // nor ever, as it is: there is no handle, or no memory, for some of it
     tl_work work;
     uint32_t shape_version;
     int level_finest;

@@ -250,7 +250,10 @@ void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity)
     tl_stream *s = &p->streams[stream];
     const tl_entity *e = &p->mirror->entities[entity];
     int32_t index = e->slots[s->rank];
-    if (index == TL_NONE) return;
+    if (index == TL_NONE) {
+        if (p->full_count) tl_stream_enter(p, stream, entity); // perhaps there was no room for it before
+        return;
+    }
     tl_slot *slot = &s->slots[index];
     bool carrier_changed = slot->carrier_id != e->carrier_id;
     int64_t ticks = s->level && !carrier_changed ? slot_holds(p, s, slot, e) : 0;

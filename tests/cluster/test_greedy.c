@@ -193,10 +193,105 @@ TEST(a_game_may_delete_what_it_is_asked_about)
     }
 }
 
+// ---- things far apart ----
+
+// Each in a tile of its own at every level.
+static void make_far(crowd *c, int count, tl_entity_ref *refs)
+{
+    tl_group_id group;
+    CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
+    for (int i = 0; i < count; i++) {
+        tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at((i % 47 - 23) * 20000.0 + 7000, 0, (i / 47 - 23) * 20000.0 + 5000)};
+        CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, &refs[i]), TL_OK);
+    }
+}
+
+static tl_entity_id make_near(crowd *c)
+{
+    tl_entity_info info;
+    tl_group_id group;
+    tl_entity_ref ref;
+    CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
+    tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at(3, 0, 3)};
+    CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, &ref), TL_OK);
+    CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
+    return info.id;
+}
+
+static bool is_seen(const crowd *c, tl_entity_id id)
+{
+    tl_pose pose;
+    return tl_client_pose(c->clients[0].client, id, (double)tl_client_frame_tick(c->clients[0].client), false, &pose) == TL_OK;
+}
+
+enum { FAR = 2200, FAR_LEFT = 1200 };
+
+TEST(things_far_away_leave_handles_for_what_is_near)
+{
+    static tl_entity_ref far[FAR];
+    crowd *c = crowd_create(1);
+    c->def.entities_max = 28000;
+    crowd_start(c, 0);
+    make_far(c, FAR, far);
+    crowd_run(c, 0.3);
+    crowd_connect(c, 0, 0, "honest");
+    crowd_run(c, 8);
+    tl_entity_id near = make_near(c);
+    crowd_run(c, 2);
+    tl_server *s = c->servers[0].server;
+    tl_session *session = session_of(s);
+    CHECK(is_seen(c, near));
+    // Not all is there, and nobody says that it is.
+    CHECK(tl_client_get_stats(c->clients[0].client).entities < FAR && tl_server_get_stats(s).limits_reached > 0);
+    CHECK(session->settled_tick < s->mirror.tick - CROWD_HZ);
+    // It goes elsewhere: what it no longer wants gives its handles to what it does.
+    CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){23 * 20000.0 + 7000, 0, 23 * 20000.0 + 5000}), TL_OK);
+    crowd_run(c, 5);
+    CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){0, 0, 0}), TL_OK);
+    crowd_run(c, 5);
+    CHECK(is_seen(c, near));
+    // With fewer things there is room for all.
+    for (int i = FAR_LEFT; i < FAR; i++) CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    crowd_run(c, 20);
+    CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, FAR_LEFT + 1);
+    CHECK(session->settled_tick >= s->mirror.tick - CROWD_HZ);
+    tl_server_validate(s);
+    crowd_destroy(c);
+}
+
+enum { FAR_CELLS = 1000, GONE = 600 };
+
+TEST(what_found_no_cell_gets_one_when_there_are_some)
+{
+    static tl_entity_ref far[FAR_CELLS];
+    crowd *c = crowd_create(1);
+    c->def.entities_max = 2000, c->def.created_max = 64;
+    crowd_start(c, 0);
+    make_far(c, FAR_CELLS, far);
+    crowd_run(c, 0.3);
+    crowd_connect(c, 0, 0, "honest");
+    tl_entity_id near = make_near(c);
+    crowd_run(c, 5);
+    tl_server *s = c->servers[0].server;
+    const tl_pyramid *p = &s->pyramid;
+    CHECK(p->placeless && !is_seen(c, near) && tl_server_get_stats(s).limits_reached > 0);
+    // A cell that there is for nothing is none.
+    for (uint32_t i = 0; i < p->cell_top; i++)
+        CHECK(!p->cells[i].used || p->cells[i].entity_count || p->cells[i].streams[0] != TL_NONE || p->cells[i].streams[1] != TL_NONE);
+    for (int i = 0; i < GONE; i++) CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    crowd_run(c, 10);
+    CHECK(is_seen(c, near) && !p->placeless);
+    CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, FAR_CELLS - GONE + 1);
+    tl_server_validate(s);
+    crowd_destroy(c);
+}
+
 int main(void)
 {
     RUN(nacks_make_no_endless_list_of_chunks);
     RUN(who_has_chunks_made_pays_for_them);
     RUN(what_cannot_be_noted_is_sent_anew);
     RUN(a_game_may_delete_what_it_is_asked_about);
+    RUN(things_far_away_leave_handles_for_what_is_near);
+    RUN(what_found_no_cell_gets_one_when_there_are_some);
 }
