@@ -93,7 +93,7 @@ static const tl_chunk_bytes *chunk_for(tl_session *s, int32_t stream_index, uint
     const tl_stream *stream = &p->streams[stream_index];
     const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
     bool last = from + 1 == stream->version && from != 0, costs = from == 0 || (chunk == NULL && !last);
-    if (costs && !tl_work_may(&s->work)) return NULL;
+    if (costs && !tl_work_may(&s->work, 1)) return NULL;
     uint64_t before = p->work_count;
     if (chunk == NULL && (chunk = tl_chunk_get(p, stream_index, from, begin, limit)) == NULL) return NULL;
     int64_t each = from == 0 ? TL_WORK_CHUNK : 0;

@@ -136,11 +136,11 @@ static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coa
         c->lacking = true;
         return;
     }
-    if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work)) {
+    int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
+    if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work, TL_WORK_STREAM + set_up)) {
         c->deferred = true;
         return;
     }
-    int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
     tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up);
     c->opened_entities += cell->entity_count;
     if (!open_subscription(c->s, index, coarser)) c->lacking = true;
@@ -206,7 +206,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 {
     chooser c = {.s = s, .tick = tick, .marks = marks};
     tl_work_refill(&s->work, tick, s->pyramid->mirror->live_count);
-    if (!tl_work_may(&s->work)) { // where it looks from is noted when its turn comes
+    if (!tl_work_may(&s->work, 1)) { // where it looks from is noted when its turn comes
         s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
         return;
     }

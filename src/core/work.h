@@ -1,6 +1,7 @@
 // Work that a client makes the server do, in slots: of streams that are set up for it, and of tiles that are coded whole.
 // Everything else costs about the same in every tick. A client may do as much at once as a join takes, and then goes on at
-// a steady rate; and all clients together have so much in a tick. Who has none left waits, and keeps what it has meanwhile.
+// a steady rate; and all clients together have so much in a tick, beyond which each still has that rate: nobody can use up
+// what another one lives on. Who has none left waits, and keeps what it has meanwhile.
 // It is an account of whoever the client is, not of its connection: one who connects anew has what was left
 // (server_accounts.c).
 #ifndef TRAMLINE_CORE_WORK_H
@@ -21,6 +22,7 @@ enum {
 
 typedef struct tl_work_account {
     int64_t left;
+    int64_t steady; // what is left of a tick's rate, for when all together have none left
     int64_t tick;
     bool begun;
 } tl_work_account;
@@ -45,15 +47,22 @@ static inline void tl_work_refill(tl_work *w, int64_t tick, uint32_t entity_coun
     int64_t most = 2 * (int64_t)entity_count + TL_WORK_SLOTS_MORE, rate = TL_WORK_SLOTS_A_TICK + entity_count / TL_WORK_SHARE;
     int64_t ticks = tick - a->tick;
     if (a->begun && ticks > 0) a->left = ticks > 2 * most / rate ? most : tl_min_i64(most, a->left + ticks * rate);
-    if (!a->begun) a->left = most;
+    if (a->begun && ticks > 0) a->steady = ticks > 2 * most / rate ? rate : tl_min_i64(rate, a->steady + ticks * rate);
+    if (!a->begun) a->left = most, a->steady = rate;
     a->begun = true;
     a->tick = tick;
 }
 
-static inline bool tl_work_may(tl_work *w)
+static inline bool tl_work_spent_by_all(const tl_work *w)
+{
+    return w->shared && *w->shared <= 0;
+}
+
+// Whether it may do something that cannot be done in part: at least `slots` at once.
+static inline bool tl_work_may(tl_work *w, int64_t slots)
 {
     const tl_work_account *a = tl_work_account_of(w);
-    if (!a->begun || (a->left > 0 && (w->shared == NULL || *w->shared > 0))) return true;
+    if (!a->begun || (a->left > 0 && (!tl_work_spent_by_all(w) || a->steady >= tl_max_i64(slots, 1)))) return true;
     if (w->waited_tick != a->tick) w->waits++;
     w->waited_tick = a->tick;
     return false;
@@ -62,6 +71,7 @@ static inline bool tl_work_may(tl_work *w)
 // `own`: counted for the client; `all`: for all of them, what is done once for several is counted once.
 static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all)
 {
+    if (tl_work_spent_by_all(w)) tl_work_account_of(w)->steady -= own;
     tl_work_account_of(w)->left -= own;
     if (w->shared) *w->shared -= all;
 }
