@@ -16,6 +16,7 @@ tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int s
     memset(p, 0, sizeof *p);
     p->heap = heap, p->mirror = mirror, p->kinds = mirror->kinds, p->size_count = size_count;
     p->cells_max = cells_max;
+    p->slots_max = TL_STREAM_SLOTS_MAX;
     p->streams_max = cells_max < TL_STREAMS_MAX ? cells_max : TL_STREAMS_MAX;
     p->root_first = TL_NONE;
     p->tick = -1;

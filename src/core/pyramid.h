@@ -109,6 +109,7 @@ typedef struct tl_pyramid {
     tl_stream *streams;
     int32_t *stream_free;
     uint32_t streams_max, stream_top, stream_free_count;
+    uint32_t slots_max; // of a stream: TL_STREAM_SLOTS_MAX, less in tests
     tl_wheel_bucket wheel[TL_WHEEL_TICKS];
     bool placeless, placeless_again; // some entities found no cell: they are looked for; once more, for others have met that since
     int32_t placeless_at;            // from here on

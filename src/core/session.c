@@ -122,10 +122,12 @@ static bool is_split(const chooser *c, int32_t index)
 }
 
 // Four tiles become one only where that also makes them coarser: the smaller ones' coarser streams are as coarse as the
-// larger one's finer stream, and to change over to it would cost the whole tile for nothing.
+// larger one's finer stream, and to change over to it would cost the whole tile for nothing. What is more than a stream has
+// slots for is split, too.
 static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
 {
     if (cell->size == 0) return false;
+    if (cell->entity_count > c->s->pyramid->slots_max) return true;
     return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
 }
 

@@ -116,7 +116,7 @@ static void keep_slot(tl_pyramid *p, tl_stream *s, uint32_t slot_index)
 
 static bool grow_slots(tl_pyramid *p, tl_stream *s, uint32_t capacity)
 {
-    if (capacity > TL_STREAM_SLOTS_MAX) return false;
+    if (capacity > p->slots_max) return false;
     tl_slot *slots = tl_heap_alloc(p->heap, capacity * sizeof *slots);
     uint32_t *free_slots = tl_heap_alloc(p->heap, capacity * sizeof *free_slots);
     if (slots == NULL || free_slots == NULL) {

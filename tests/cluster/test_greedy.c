@@ -286,6 +286,24 @@ TEST(what_found_no_cell_gets_one_when_there_are_some)
     crowd_destroy(c);
 }
 
+// ---- tiles that are too full ----
+
+TEST(a_tile_with_more_than_a_stream_takes_is_shown_in_parts)
+{
+    crowd *c = crowd_create(1);
+    crowd_start(c, 0);
+    tl_server *s = c->servers[0].server;
+    s->pyramid.slots_max = 128;
+    crowd_fill(c, 0, GROUPS, EACH);
+    crowd_connect(c, 0, 0, "distant");
+    CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){5000, 0, 0}), TL_OK);
+    crowd_run(c, 3);
+    CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, GROUPS * EACH);
+    CHECK(session_of(s)->settled_tick >= s->mirror.tick - CROWD_HZ);
+    CHECK_EQUAL(s->pyramid.full_count, 0);
+    crowd_destroy(c);
+}
+
 int main(void)
 {
     RUN(nacks_make_no_endless_list_of_chunks);
@@ -294,4 +312,5 @@ int main(void)
     RUN(a_game_may_delete_what_it_is_asked_about);
     RUN(things_far_away_leave_handles_for_what_is_near);
     RUN(what_found_no_cell_gets_one_when_there_are_some);
+    RUN(a_tile_with_more_than_a_stream_takes_is_shown_in_parts);
 }
