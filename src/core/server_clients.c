@@ -353,11 +353,9 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
         tl_write_name(&w, client->grant.name);
         tl_write_bytes(&w, data, size);
         int32_t group = s->mirror.entities[index].group;
-        if (!w.bad && group != TL_NONE) {
-            tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size);
-            return;
-        }
-        result = TL_ERR_NOT_FOUND;
+        result = w.bad || group == TL_NONE ? TL_ERR_NOT_FOUND : TL_OK;
+        if (result == TL_OK && tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) return;
+        if (result == TL_OK) result = TL_AGAIN;
     } else if (result == TL_OK) {
         a.request.client = client->number;
         memcpy(a.request.client_name, client->grant.name, sizeof a.request.client_name);

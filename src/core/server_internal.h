@@ -285,7 +285,7 @@ void tl_own_track(tl_server *s, int32_t index);
 void tl_own_settle(tl_server *s);
 
 // server_record.c
-void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
+bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size); // false: no room in this tick
 void tl_own_make_record(tl_server *s);
 bool tl_own_unsaid(const tl_server *s); // something is still to be recorded
 

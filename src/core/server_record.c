@@ -8,14 +8,23 @@ enum {
     DELETE_ROOM_BYTES_MAX = TL_RECORD_BYTES_MAX / 4, // that entities leave for deletions
 };
 
-void tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
+// Of a tick's posts: what clients ask for leaves room for answers, and both for what servers need.
+static size_t posts_max(tl_op op)
 {
-    tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = TL_POSTS_BYTES_MAX};
+    return op == TL_OP_REQUEST ? TL_POSTS_BYTES_MAX / 2 : op == TL_OP_RESPONSE ? TL_POSTS_BYTES_MAX / 8 * 7 : TL_POSTS_BYTES_MAX;
+}
+
+bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
+{
+    tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = posts_max(op)};
+    w.bad = w.size > w.capacity;
     if (size <= TL_POST_BYTES_MAX) tl_record_post(&w, op, to, data, size);
-    if (w.bad || size > TL_POST_BYTES_MAX)
-        s->stats.limits_reached++;
-    else
+    bool fits = !w.bad && size <= TL_POST_BYTES_MAX;
+    if (fits)
         s->posts_bytes = w.size;
+    else
+        s->stats.limits_reached++;
+    return fits;
 }
 
 static void write_entity(const tl_server *s, tl_record_writer *r, const tl_entity *e)

@@ -304,6 +304,43 @@ TEST(a_tile_with_more_than_a_stream_takes_is_shown_in_parts)
     crowd_destroy(c);
 }
 
+// ---- requests that go through the log ----
+
+TEST(requests_to_other_servers_leave_room_for_what_servers_need)
+{
+    crowd *c = crowd_create(1);
+    for (int i = 0; i < 2; i++) crowd_start(c, i);
+    crowd_fill(c, 0, 1, 1);
+    crowd_connect(c, 0, 1, "asks");
+    crowd_run(c, 2);
+    tl_server *s = c->servers[1].server;
+    static unsigned char post[TL_POST_BYTES_MAX]; // for nobody: of no epoch
+    tl_entity_ref ref;
+    tl_entity_info info;
+    CHECK_EQUAL(tl_server_entities(c->servers[0].server, &ref, 1), 1);
+    CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
+    CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
+    for (int i = 0; i < 100; i++) {
+        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) continue;
+        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) continue;
+        CHECK(s->posts_bytes + 16 > TL_POSTS_BYTES_MAX / 2 && s->posts_bytes <= TL_POSTS_BYTES_MAX / 2);
+        crowd_run(c, 0.002);
+    }
+    CHECK_EQUAL(c->clients[0].answer.result, TL_AGAIN);
+    CHECK_EQUAL(crowd_entities(c, 1), 1);
+    while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) continue;
+    CHECK(tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
+    while (tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) continue;
+    CHECK(tl_own_post(s, TL_OP_RETELL, 0, post, 10));
+    CHECK(!tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
+    crowd_run(c, 1);
+    CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
+    crowd_run(c, 1);
+    CHECK_EQUAL(c->clients[0].answer.result, TL_OK);
+    CHECK_EQUAL(crowd_entities(c, 1), 0);
+    crowd_destroy(c);
+}
+
 int main(void)
 {
     RUN(nacks_make_no_endless_list_of_chunks);
@@ -313,4 +350,5 @@ int main(void)
     RUN(things_far_away_leave_handles_for_what_is_near);
     RUN(what_found_no_cell_gets_one_when_there_are_some);
     RUN(a_tile_with_more_than_a_stream_takes_is_shown_in_parts);
+    RUN(requests_to_other_servers_leave_room_for_what_servers_need);
 }
