@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ENTITIES_LIMIT = 1 << 26, GROUPS_LIMIT = 1 << 24 };
+enum { ENTITIES_LIMIT = 1 << 26, GROUPS_LIMIT = 1 << 24, TOMB_BYTES_A_GROUP = 1024, TOMB_BYTES_MAX = 256 << 20 };
 
 typedef struct end_of_epoch {
     uint32_t epoch, heir_epoch; // the last one that ended, and whose turn it was then
@@ -40,7 +40,8 @@ static size_t memory_bytes(const tl_kinds *kinds, uint32_t entities_max, uint32_
 {
     size_t words_max = 0;
     for (int i = 0; i < kinds->count; i++) words_max = (size_t)tl_max_i64((int64_t)words_max, kinds->kinds[i].word_count);
-    return tl_mirror_bytes(entities_max, groups_max) + entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
+    size_t tombs = (size_t)tl_min_i64((int64_t)groups_max * TOMB_BYTES_A_GROUP, TOMB_BYTES_MAX); // untouched if there are few
+    return tl_mirror_bytes(entities_max, groups_max) + tombs + entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
 }
 
 static tl_result init_mirror(tl_inspect *n, const tl_kind_def *kinds, int kind_count, uint32_t tick_hz, uint32_t entities_max, uint32_t groups_max)
@@ -100,6 +101,7 @@ __attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server
 // What `result` says about a record or checkpoint that was applied.
 static const char *why(tl_result result)
 {
+    if (result == TL_ERR_MEMORY) return "finds no memory: more groups were deleted than this inspection can remember";
     if (result == TL_ERR_FULL) return "does not fit: the world is larger than the limits of this inspection";
     return result == TL_ERR_VERSION ? "is of another version; use its release"
                                     : "cannot be read: servers set it aside, and what follows it in its epoch; 'tramline inspect --repair' makes a copy without";
@@ -155,11 +157,7 @@ static void on_fenced(tl_inspect *n, const tl_store_event *event)
 static tl_result apply_checkpoint(tl_mirror *m, const tl_store_event *event)
 {
     if (event->size) return tl_checkpoint_apply(m, event->group, event->tick, event->data, event->size);
-    int32_t group = tl_mirror_find_group(m, event->group); // told once more
-    if (group != TL_NONE) tl_mirror_delete_group(m, group);
-    tl_result result = tl_mirror_reserve_group(m, event->group, &group);
-    if (result == TL_OK) m->groups[group].checkpoint_tick = event->tick;
-    return result;
+    return tl_mirror_bury_group(m, event->group, event->tick);
 }
 
 static void on_checkpoint(tl_inspect *n, const tl_store_event *event)

@@ -155,6 +155,14 @@ void tl_mirror_delete_group(tl_mirror *m, int32_t group)
     tl_mirror_release_group(m, group);
 }
 
+tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick)
+{
+    int32_t group = tl_mirror_find_group(m, id);
+    if (group != TL_NONE && m->groups[group].checkpoint_tick > tick) return TL_OK; // it was made anew since
+    if (group != TL_NONE) tl_mirror_delete_group(m, group);
+    return tl_tombs_put(&m->tombs, m->heap, id, tick);
+}
+
 void tl_mirror_settle(tl_mirror *m)
 {
     uint32_t count = m->changed_count;

@@ -6,6 +6,7 @@
 #include "identity.h"
 #include "map.h"
 #include "state.h"
+#include "tombs.h"
 
 enum {
     TL_CHANGE_ENTERED = 1, // became live this tick
@@ -89,6 +90,7 @@ typedef struct tl_mirror {
     int64_t applying_tick;   // of the record that is being applied, -1: none
     tl_map lack_map;         // lack.h: entities that found no room, to their group's index
     uint32_t groups_lacking; // groups that found no room, ever
+    tl_tombs tombs;          // while loading: groups that were deleted
     bool lacked;             // something found no room; until it is known that nothing is lacking any more
     int64_t tick; // the last world tick applied
 } tl_mirror;
@@ -115,6 +117,8 @@ void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const
 void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words); // a new state of one that is set down
 void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group);
 void tl_mirror_delete(tl_mirror *m, int32_t index); // riders are set down where they are; freed by tl_mirror_settle()
+// While loading: a group was deleted as of a tick, and what is older says nothing of it. TL_ERR_MEMORY: the heap is full.
+tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick);
 void tl_mirror_delete_group(tl_mirror *m, int32_t group);
 // Resolves carriers that have come to be known. After the records of a tick, before the pyramid looks.
 void tl_mirror_resolve(tl_mirror *m);

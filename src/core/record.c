@@ -237,6 +237,7 @@ static void read_group(op_reader *o)
     if (id == 0 || owner == 0) o->r.bad = true;
     if (o->dry || o->r.bad) return;
     int32_t group = tl_mirror_find_group(o->m, id);
+    if (o->loading && tl_tombs_tick(&o->m->tombs, id) >= o->store_tick) return;
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
         o->full = o->m->lacked = true;
         o->m->groups_lacking++;
@@ -636,7 +637,7 @@ static void delete_stale(tl_mirror *m, int32_t group)
 tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     int32_t index = tl_mirror_find_group(m, group);
-    if (index != TL_NONE && m->groups[index].checkpoint_tick >= tick) return TL_OK;
+    if ((index != TL_NONE && m->groups[index].checkpoint_tick >= tick) || tl_tombs_tick(&m->tombs, group) >= tick) return TL_OK;
     op_reader o = {.m = m, .kinds = m->kinds, .store_tick = tick, .checkpoint = true};
     tl_result result = read_all(&o, data, size, true);
     if (result != TL_OK) return result;

@@ -95,7 +95,6 @@ static bool apply_loaded(tl_server *s, const tl_store_event *event)
 
 static void on_checkpoint(tl_server *s, const tl_store_event *event)
 {
-    int32_t group;
     tl_result result;
     s->mirror.tick = event->tick;
     if (event->group == 0) { // no group is called that
@@ -103,17 +102,15 @@ static void on_checkpoint(tl_server *s, const tl_store_event *event)
         tl_server_say(s, "a checkpoint of tick %lld is of no group; it is passed over", (long long)event->tick);
         return;
     }
-    if (event->size == 0) {
-        group = tl_mirror_find_group(&s->mirror, event->group); // told once more
-        if (group != TL_NONE) tl_mirror_delete_group(&s->mirror, group);
-        result = tl_mirror_reserve_group(&s->mirror, event->group, &group);
-        if (result == TL_OK) s->mirror.groups[group].checkpoint_tick = event->tick;
-    } else {
+    if (event->size == 0)
+        result = tl_mirror_bury_group(&s->mirror, event->group, event->tick);
+    else
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
-    }
     if (result == TL_ERR_MALFORMED) result = tl_room_unread(s, event);
     settle_loaded(s);
     if (result == TL_ERR_FULL) s->stats.limits_reached++;
+    if (result == TL_ERR_MEMORY)
+        tl_server_fail(s, TL_SERVER_FAILED, "no memory is left to remember which groups were deleted; raise memory_bytes");
     if (result == TL_ERR_VERSION)
         tl_server_fail(s, TL_SERVER_FAILED, "the checkpoint of group %llx is of another version; bring all servers to the same release", (unsigned long long)event->group);
 }
@@ -172,8 +169,7 @@ static void on_loaded(tl_server *s)
 void tl_follow_start(tl_server *s)
 {
     s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
-    for (int32_t g = 0; g < s->mirror.group_top; g++) // groups that were only remembered as deleted
-        if (s->mirror.groups[g].used && !s->mirror.groups[g].live && s->mirror.groups[g].entity_count == 0) tl_mirror_release_group(&s->mirror, g);
+    tl_tombs_clear(&s->mirror.tombs, &s->heap);
     tl_mirror_resolve(&s->mirror);
     for (int32_t i = 0; i < s->mirror.entity_top; i++)
         if (s->mirror.entities[i].live) tl_mirror_touch(&s->mirror, i, TL_CHANGE_ENTERED | TL_CHANGE_STATE);

@@ -88,6 +88,35 @@ TEST(what_is_there_is_counted)
     CHECK(report.servers[2].known && report.servers[2].groups == 0);
 }
 
+static void tell_deleted(tl_inspect *n, tl_group_id group, int64_t tick)
+{
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = group, .tick = tick});
+}
+
+// More of them than there may be groups; none of them is in the way of a group that lives.
+TEST(deleted_groups_take_no_places)
+{
+    tl_inspect *n = inspect_create();
+    tell_server(n, 1, 1);
+    for (tl_group_id group = 1000; group < 2000; group++) tell_deleted(n, group, 20);
+    tell_deleted(n, 1000, 25); // told once more
+    begin(20);
+    tl_record_group(&writer, 1000, 1); // older than its end
+    add(100, 0, 1000, 0);
+    tl_record_group(&writer, 7, 1);
+    add(101, 0, 7, 0);
+    commit(n, 1, 1);
+    begin(26);
+    tl_record_group(&writer, 1000, 1); // made anew
+    add(102, 0, 1000, 0);
+    commit(n, 1, 1);
+    finish(n);
+    CHECK_EQUAL(report.faults, 0);
+    CHECK_EQUAL(report.checkpoints_empty, 1001);
+    CHECK_EQUAL(report.groups, 2);
+    CHECK_EQUAL(report.entities, 2);
+}
+
 TEST(an_id_that_was_deleted_counts_once)
 {
     tl_inspect *n = with_a_group();
@@ -267,6 +296,7 @@ TEST(limits_are_told)
 int main(void)
 {
     RUN(what_is_there_is_counted);
+    RUN(deleted_groups_take_no_places);
     RUN(an_id_that_was_deleted_counts_once);
     RUN(groups_wait_for_an_heir_until_there_is_one);
     RUN(a_gift_to_one_that_has_ended_is_its_heirs);
