@@ -50,6 +50,8 @@ typedef struct tl_group {
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
     bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
+    bool owed;                  // own records say something of it that is in no checkpoint known here, see server_own.c: cut()
+    int64_t retry_tick;         // its checkpoint failed: not before that again
     bool kept;                  // the owner's: not given away to even out
     // of a group of what a client owns
     tl_identity identity;       // whose it is
@@ -91,6 +93,7 @@ typedef struct tl_mirror {
     tl_map lack_map;         // lack.h: entities that found no room, to their group's index
     uint32_t groups_lacking; // groups that found no room, ever
     tl_tombs tombs;          // while loading: groups that were deleted
+    bool owes_unknown;       // own records say something of groups that found no room
     bool lacked;             // something found no room; until it is known that nothing is lacking any more
     int64_t tick; // the last world tick applied
 } tl_mirror;

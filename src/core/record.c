@@ -230,6 +230,13 @@ static bool passed_over(const op_reader *o, int32_t group)
     return o->loading && group != TL_NONE && o->m->groups[group].checkpoint_tick >= o->store_tick;
 }
 
+// While a server loads its own log: what that says of a group is in no checkpoint yet, or would not be read.
+static void note_change(op_reader *o, tl_group *group)
+{
+    group->changed_tick = o->store_tick;
+    if (o->loading && o->events && o->events->own) group->owed = true;
+}
+
 static void read_group(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
@@ -241,6 +248,7 @@ static void read_group(op_reader *o)
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
         o->full = o->m->lacked = true;
         o->m->groups_lacking++;
+        o->m->owes_unknown |= o->loading && o->events && o->events->own;
         return;
     }
     if (passed_over(o, group)) return;
@@ -248,7 +256,7 @@ static void read_group(op_reader *o)
     // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
     if (!o->loading) o->m->groups[group].lack_unread = false;
     o->m->groups[group].owner = owner;
-    o->m->groups[group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[group]);
 }
 
 static void read_group_client(op_reader *o)
@@ -264,14 +272,17 @@ static void read_group_client(op_reader *o)
     group->vanished_tick = vanished_tick;
     group->claim = claim;
     group->client_news = o->m->client_news = true;
-    group->changed_tick = o->store_tick;
+    note_change(o, group);
 }
 
 static void read_group_delete(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
     int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
-    if (group != TL_NONE && o->m->groups[group].live && !passed_over(o, group)) tl_mirror_delete_group(o->m, group);
+    if (o->dry || o->r.bad || passed_over(o, group)) return;
+    if (group != TL_NONE && o->m->groups[group].live) tl_mirror_delete_group(o->m, group);
+    bool told = tl_tombs_tick(&o->m->tombs, id) >= o->store_tick;
+    if (o->loading && !told && o->events && o->events->group_deleted) o->events->group_deleted(o->events->user, id);
 }
 
 static void read_group_give(op_reader *o)
@@ -284,7 +295,7 @@ static void read_group_give(op_reader *o)
     if (o->events && o->events->receiver) to = o->events->receiver(o->events->user, to, epoch);
     tl_server_number from = o->m->groups[group].owner;
     o->m->groups[group].owner = to;
-    o->m->groups[group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[group]);
     if (o->events && o->events->group_given) o->events->group_given(o->events->user, group, from, to);
 }
 
@@ -326,7 +337,7 @@ static int32_t find_live(op_reader *o, tl_entity_id id)
 static void changed(op_reader *o, int32_t index, int changes)
 {
     tl_entity *e = &o->m->entities[index];
-    o->m->groups[e->group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[e->group]);
     if (e->said) {
         tl_mirror_say(o->m, index, o->words);
         return;
@@ -340,7 +351,7 @@ static void changed(op_reader *o, int32_t index, int changes)
 static void board(op_reader *o, int32_t index, tl_entity_id carrier)
 {
     tl_entity *e = &o->m->entities[index];
-    o->m->groups[e->group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[e->group]);
     tl_state_acceleration(&o->m->kinds->kinds[e->kind], o->m->kinds, e->state, o->words, e->acceleration);
     tl_mirror_board(o->m, index, carrier, o->words);
 }
@@ -351,7 +362,7 @@ static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_ent
     if (index == TL_NONE) return;
     memcpy(o->m->entities[index].state, o->words, (size_t)o->m->kinds->kinds[kind].word_count * sizeof *o->words);
     tl_mirror_enter(o->m, index, group, carrier);
-    o->m->groups[group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[group]);
 }
 
 // From its group into another, unless the checkpoint of its group is newer: then it has come back since.
@@ -359,13 +370,13 @@ static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id car
 {
     if (passed_over(o, o->m->entities[index].group)) return;
     const tl_entity *e = &o->m->entities[index];
-    o->m->groups[e->group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[e->group]);
     if ((e->said ? e->said_carrier : e->carrier_id) != carrier)
         board(o, index, carrier);
     else
         changed(o, index, TL_CHANGE_STATE);
     tl_mirror_regroup(o->m, index, group);
-    o->m->groups[group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[group]);
 }
 
 // CREATE and REGROUP.
@@ -428,11 +439,11 @@ static void read_delete(op_reader *o)
     tl_entity_id id = read_id(o);
     int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
     if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) {
-        o->m->groups[lacking].changed_tick = o->store_tick;
+        note_change(o, &o->m->groups[lacking]);
         tl_lack_forget(o->m, id);
     }
     if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
-    o->m->groups[o->m->entities[index].group].changed_tick = o->store_tick;
+    note_change(o, &o->m->groups[o->m->entities[index].group]);
     tl_mirror_delete(o->m, index);
 }
 

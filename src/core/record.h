@@ -78,6 +78,8 @@ typedef struct tl_record_events {
     bool checked; // the whole record has passed tl_record_check(): it is not read through again
     // Who gets a group that is given to a server in an epoch of its: that server, or whose it all is if that epoch has ended.
     tl_server_number (*receiver)(void *user, tl_server_number to, uint32_t epoch);
+    bool own; // it is of the server's own log, which that loads: the groups that it changes are marked as owed
+    void (*group_deleted)(void *user, tl_group_id group); // while loading; the store does not say so yet
     void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);
     void (*leaving)(void *user, tl_server_number from);
     void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);

@@ -81,7 +81,8 @@ static bool apply_loaded(tl_server *s, const tl_store_event *event)
 {
     if (tl_aside_takes(s, event)) return false;
     s->mirror.tick = event->tick;
-    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver};
+    bool own = event->server == s->number;
+    const tl_record_events events = {.user = s, .own = own, .receiver = tl_follow_receiver, .group_deleted = own ? tl_own_owe_end : NULL};
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     settle_loaded(s);
     if (result == TL_ERR_MALFORMED) {
@@ -170,6 +171,7 @@ void tl_follow_start(tl_server *s)
 {
     s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
     tl_tombs_clear(&s->mirror.tombs, &s->heap);
+    s->owes = true;
     tl_mirror_resolve(&s->mirror);
     for (int32_t i = 0; i < s->mirror.entity_top; i++)
         if (s->mirror.entities[i].live) tl_mirror_touch(&s->mirror, i, TL_CHANGE_ENTERED | TL_CHANGE_STATE);

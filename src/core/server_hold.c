@@ -46,15 +46,28 @@ bool tl_hold_cut(tl_server *s, int64_t tick)
     return true;
 }
 
+// The group counts as stored from its checkpoint on, and is not.
+static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
+{
+    if (!s->cuts_blocked)
+        tl_server_say(s, "the store does not take the checkpoint of group %llx (%s): the log is not cut any more until this server is started anew",
+                      (unsigned long long)group, tl_result_name(result));
+    s->cuts_blocked = true;
+}
+
 void tl_hold_release(tl_server *s)
 {
     const tl_store_ops *ops = s->def.store->ops;
     int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick : s->stats.committed_tick - HOLD_SECONDS * (int64_t)s->world.tick_hz;
     while (s->held_first && s->held_first->tick <= ripe) {
         tl_held *held = s->held_first;
-        tl_result result = held->is_cut ? ops->cut(s->def.store, held->cut_tick)
-                                        : ops->checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
+        tl_result result = TL_OK;
+        if (!held->is_cut)
+            result = ops->checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
+        else if (!s->cuts_blocked)
+            result = ops->cut(s->def.store, held->cut_tick);
         if (result == TL_ERR_FULL) return; // later
+        if (!held->is_cut && result != TL_OK) block_cuts(s, held->group, result);
         s->held_first = held->next;
         if (s->held_first == NULL) s->held_last = NULL;
         s->held_count--;

@@ -198,8 +198,10 @@ struct tl_server {
     uint32_t need_count;
     tl_own_give gives[TL_GIVES_MAX];
     uint32_t give_count;
-    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups given away or deleted
+    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups that were deleted
     uint32_t checkpoints_due_count;
+    bool owes;               // some group may be owed a checkpoint
+    bool cuts_blocked;       // the log is not cut in this life: a checkpoint is missing
     struct tl_held *held_first, *held_last; // checkpoints and cuts that wait, see server_hold.c
     uint32_t held_count;
     unsigned char *posts;    // ops of requests and answers for the next record
@@ -276,6 +278,7 @@ bool tl_own_ready(const tl_server *s, int64_t tick);
 void tl_own_apply(tl_server *s, int64_t tick);
 void tl_own_forget_truth(tl_server *s, int32_t index);
 void tl_own_checkpoint(tl_server *s);
+void tl_own_owe_end(void *server, tl_group_id deleted); // while loading: an own record has deleted it, and the store does not say so
 void tl_own_balance(tl_server *s);
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
 void tl_own_mark(tl_server *s, int32_t index);

@@ -68,10 +68,10 @@ void crowd_start(crowd *c, int server)
     for (int i = 0; i < 500 && tl_server_get_state(s->server) == TL_SERVER_JOINING; i++) crowd_run(c, 0.01);
 }
 
-static void close_server(crowd_server *s)
+static void close_server(crowd_server *s, bool leave)
 {
     tl_server_destroy(s->server);
-    s->store->ops->close(s->store, false);
+    s->store->ops->close(s->store, leave);
     s->transport->ops->close(s->transport);
     s->server = NULL;
 }
@@ -80,8 +80,13 @@ void crowd_crash(crowd *c, int server)
 {
     crowd_server *s = &c->servers[server];
     tl_memory_network_cut(s->network, true);
-    close_server(s);
+    close_server(s, false);
     tl_memory_network_cut(s->network, false);
+}
+
+void crowd_leave(crowd *c, int server)
+{
+    close_server(&c->servers[server], true);
 }
 
 crowd *crowd_create(uint64_t seed)
@@ -107,7 +112,7 @@ void crowd_destroy(crowd *c)
 {
     for (int i = 0; i < CROWD_CLIENTS_MAX; i++) crowd_disconnect(c, i);
     for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
-        if (c->servers[i].server) close_server(&c->servers[i]);
+        if (c->servers[i].server) close_server(&c->servers[i], false);
         if (c->servers[i].network) tl_memory_network_destroy(c->servers[i].network);
     }
     tl_memory_world_destroy(c->world);

@@ -47,6 +47,7 @@ crowd *crowd_create(uint64_t seed);
 void crowd_destroy(crowd *c);
 void crowd_start(crowd *c, int server);
 void crowd_crash(crowd *c, int server);
+void crowd_leave(crowd *c, int server); // once it has left
 void crowd_run(crowd *c, double seconds);
 // Groups of still boxes, made by a server.
 void crowd_fill(crowd *c, int server, uint32_t groups, uint32_t entities_each);
