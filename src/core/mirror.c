@@ -3,7 +3,7 @@
 size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
 {
     return (size_t)entities_max * (sizeof(tl_entity) + 4 * sizeof(int32_t)) * 5 / 4 + (size_t)groups_max * (sizeof(tl_group) + sizeof(int32_t)) * 5 / 4 +
-           tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + tl_lack_bytes(entities_max) + 65536;
+           tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + tl_lack_bytes(entities_max, groups_max) + 65536;
 }
 
 tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
@@ -160,6 +160,7 @@ tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick)
     int32_t group = tl_mirror_find_group(m, id);
     if (group != TL_NONE && m->groups[group].checkpoint_tick > tick) return TL_OK; // it was made anew since
     if (group != TL_NONE) tl_mirror_delete_group(m, group);
+    tl_lack_found_group(m, id);
     return tl_tombs_put(&m->tombs, m->heap, id, tick);
 }
 

@@ -91,7 +91,8 @@ typedef struct tl_mirror {
     uint64_t ghost_count, set_down_count; // ever
     int64_t applying_tick;   // of the record that is being applied, -1: none
     tl_map lack_map;         // lack.h: entities that found no room, to their group's index
-    uint32_t groups_lacking; // groups that found no room, ever
+    tl_map lack_groups;      // and groups, to their owners
+    uint32_t groups_unlisted; // more of them, ever
     tl_tombs tombs;          // while loading: groups that were deleted
     bool owes_unknown;       // own records say something of groups that found no room
     bool lacked;             // something found no room; until it is known that nothing is lacking any more

@@ -246,15 +246,18 @@ static void read_group(op_reader *o)
     int32_t group = tl_mirror_find_group(o->m, id);
     if (o->loading && tl_tombs_tick(&o->m->tombs, id) >= o->store_tick) return;
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
-        o->full = o->m->lacked = true;
-        o->m->groups_lacking++;
+        o->full = true;
+        tl_lack_note_group(o->m, id, owner);
         o->m->owes_unknown |= o->loading && o->events && o->events->own;
         return;
     }
+    bool lacking = tl_lack_found_group(o->m, id);
     if (passed_over(o, group)) return;
     o->m->groups[group].live = true;
-    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
+    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut. What
+    // is in a group that finds room only now was not taken in: it is to be told once more.
     if (!o->loading) o->m->groups[group].lack_unread = false;
+    if (lacking && !o->checkpoint) o->m->groups[group].lack_unread = true;
     o->m->groups[group].owner = owner;
     note_change(o, &o->m->groups[group]);
 }
@@ -280,6 +283,7 @@ static void read_group_delete(op_reader *o)
     tl_group_id id = tl_read_varint(&o->r);
     int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
     if (o->dry || o->r.bad || passed_over(o, group)) return;
+    tl_lack_found_group(o->m, id);
     if (group != TL_NONE && o->m->groups[group].live) tl_mirror_delete_group(o->m, group);
     bool told = tl_tombs_tick(&o->m->tombs, id) >= o->store_tick;
     if (o->loading && !told && o->events && o->events->group_deleted) o->events->group_deleted(o->events->user, id);
@@ -290,9 +294,16 @@ static void read_group_give(op_reader *o)
     tl_group_id id = tl_read_varint(&o->r);
     tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
     uint32_t epoch = (uint32_t)tl_read_limited(&o->r, 0xffffffffu);
-    int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
-    if (group == TL_NONE || passed_over(o, group)) return;
+    if (o->dry || o->r.bad) return;
+    int32_t group = tl_mirror_find_group(o->m, id);
+    bool lacking = group == TL_NONE && tl_lack_has_group(o->m, id);
+    if ((group == TL_NONE && !lacking) || passed_over(o, group)) return;
     if (o->events && o->events->receiver) to = o->events->receiver(o->events->user, to, epoch);
+    if (lacking) {
+        tl_lack_note_group(o->m, id, to);
+        if (o->events && o->events->lacking_given) o->events->lacking_given(o->events->user, to);
+        return;
+    }
     tl_server_number from = o->m->groups[group].owner;
     o->m->groups[group].owner = to;
     note_change(o, &o->m->groups[group]);

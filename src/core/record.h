@@ -81,6 +81,7 @@ typedef struct tl_record_events {
     bool own; // it is of the server's own log, which that loads: the groups that it changes are marked as owed
     void (*group_deleted)(void *user, tl_group_id group); // while loading; the store does not say so yet
     void (*group_given)(void *user, int32_t group, tl_server_number from, tl_server_number to);
+    void (*lacking_given)(void *user, tl_server_number to); // a group that found no room here
     void (*leaving)(void *user, tl_server_number from);
     void (*post)(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size);
 } tl_record_events;

@@ -1,4 +1,5 @@
 #include "chunk_fit.h"
+#include "lack.h"
 #include "server_internal.h"
 
 #include <stdarg.h>
@@ -330,7 +331,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.entities = s->mirror.live_count;
     stats.work_slots = s->pyramid.work_count;
     stats.entities_lacking = s->mirror.lack_map.count;
-    stats.groups_lacking = s->mirror.groups_lacking;
+    stats.groups_lacking = tl_lack_group_count(&s->mirror);
     stats.groups_unread = tl_room_unread_count(s);
     stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {

@@ -8,6 +8,7 @@
 #include "server_internal.h"
 
 enum {
+    CLIENT_GROUPS_SHARE = 2, // of the groups that there may be, one in so many may be of what a client owns
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
@@ -307,6 +308,14 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 
 // ---- making ----
 
+// Clients cannot use up what the game needs.
+static bool has_room(const tl_server *s)
+{
+    uint32_t count = 0;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) count += is_client_group(&s->mirror.groups[g]);
+    return count < (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
+}
+
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder, tl_group_id *out)
 {
     tl_group_id id = tl_own_next_group_id(s, CLIENT_GROUP_BIT);
@@ -336,6 +345,7 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
     if (!client->claimed) return TL_AGAIN;
     if (client->group && tl_server_owns_group(s, client->group)) return TL_OK;
     if (next_of(s, &client->identity, 0) != TL_NONE) return TL_ERR_EXISTS;
+    if (!has_room(s)) return TL_ERR_FULL;
     tl_result result = create_group(s, &client->identity, client->claim, client->number, &client->group);
     *out = client->group;
     return result;

@@ -1,3 +1,4 @@
+#include "lack.h"
 #include "server_internal.h"
 
 enum { ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing
@@ -315,6 +316,7 @@ static void need_all_seen(tl_server *s)
 static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, int64_t end_tick)
 {
     uint32_t count = 0;
+    tl_lack_inherit_groups(&s->mirror, from, heir);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         if (!group->used || !group->live || group->owner != from) continue;
@@ -355,6 +357,13 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
     tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
 }
 
+// It goes on to somebody else, see tl_own_balance().
+static void on_lacking_given(void *user, tl_server_number to)
+{
+    tl_server *s = user;
+    if (to == s->number) tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+}
+
 static void on_leaving(void *user, tl_server_number from)
 {
     tl_server *s = user;
@@ -379,7 +388,8 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
         end_of_epoch(s, number, record);
         return true;
     }
-    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given, .leaving = on_leaving, .post = on_post};
+    const tl_record_events events = {.user = s, .receiver = tl_follow_receiver, .group_given = on_given,
+                                     .lacking_given = on_lacking_given, .leaving = on_leaving, .post = on_post};
     s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
     if (result == TL_ERR_MALFORMED) tl_aside_begin(s, number, record->epoch, record->tick);
@@ -426,7 +436,7 @@ static bool owns_any(const tl_server *s, tl_server_number number)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++)
         if (s->mirror.groups[g].used && s->mirror.groups[g].live && s->mirror.groups[g].owner == number) return true;
-    return false;
+    return tl_lack_group_of(&s->mirror, number) != 0;
 }
 
 // Its next record is further ahead than any living server's may be: its clock is wrong.

@@ -87,6 +87,7 @@ typedef struct tl_own_give {
     tl_group_id group;
     tl_server_number to;
     uint32_t epoch; // of the receiver
+    bool lacking;   // it found no room here
 } tl_own_give;
 
 typedef struct tl_owned { // an entity that a client owns
@@ -236,6 +237,7 @@ struct tl_server {
     bool claims_unsent;      // some group has one to be recorded
     int64_t said_lack_tick;  // -1: not yet
     int32_t lack_asked;      // the group that was asked for last
+    uint32_t lack_group_asked; // place in the map of those that found no room
     tl_group_id retold[TL_RETOLD_MAX]; // own groups that are being told anew
     uint32_t retold_count;
     tl_created *created;

@@ -17,6 +17,7 @@ bool tl_own_owns(const tl_server *s, int32_t group)
 
 bool tl_own_owns_any(const tl_server *s)
 {
+    if (tl_lack_group_of(&s->mirror, s->number)) return true;
     for (int32_t g = 0; g < s->mirror.group_top; g++)
         if (tl_own_owns(s, g)) return true;
     return false;
@@ -178,7 +179,7 @@ tl_result tl_server_keep_group(tl_server *s, tl_group_id id, bool keep)
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
     uint32_t epoch = s->servers[to].epoch;
-    s->gives[s->give_count++] = (tl_own_give){id, to, epoch};
+    s->gives[s->give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) tl_follow_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
 }
 
@@ -204,12 +205,29 @@ static uint32_t count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX 
     return tl_follow_alive_count(s) + 1;
 }
 
-static tl_server_number poorest(const tl_server *s, const uint32_t *counts)
+// Degraded servers are given nothing; but of one that leaves they get all if there are no others.
+static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool degraded)
 {
     tl_server_number best = 0;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (tl_follow_alive(s, n) && !tl_room_degraded(s, n) && (best == 0 || counts[n] < counts[best])) best = n;
-    return best;
+        if (tl_follow_alive(s, n) && (degraded || !tl_room_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) best = n;
+    return best == 0 && !degraded && s->state == TL_SERVER_LEAVING ? poorest(s, counts, true) : best;
+}
+
+// What was given to this server, or inherited by it, and found no room here: nobody would say anything of it.
+static void give_on(tl_server *s)
+{
+    uint32_t counts[TL_SERVERS_MAX + 1];
+    tl_group_id id = tl_lack_group_of(&s->mirror, s->number);
+    if (id) count_groups(s, counts);
+    for (; id && s->give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
+        tl_server_number to = poorest(s, counts, false);
+        if (to == 0) return;
+        give(s, id, to);
+        s->gives[s->give_count - 1].lacking = true;
+        tl_lack_note_group(&s->mirror, id, to);
+        counts[to]++;
+    }
 }
 
 // Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
@@ -217,6 +235,7 @@ void tl_own_balance(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
     bool leaving = s->state == TL_SERVER_LEAVING;
+    give_on(s);
     if (!leaving && s->tick % tl_max_i64(1, s->world.tick_hz / 4) != 0) return;
     count_groups(s, counts);
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
@@ -224,7 +243,7 @@ void tl_own_balance(tl_server *s)
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_lack_any(group); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving && !incomplete)) continue;
-        tl_server_number to = poorest(s, counts);
+        tl_server_number to = poorest(s, counts, false);
         if (to == 0) return;
         if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {
             if (!s->mirror.lacked) return;

@@ -165,10 +165,12 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
     uint32_t i = 0;
     for (; i < s->give_count; i++) {
         int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
-        if (group == TL_NONE || !tl_own_owns(s, group)) continue;
+        bool lacking = s->gives[i].lacking && group == TL_NONE;
+        if (!lacking && (group == TL_NONE || !tl_own_owns(s, group))) continue;
         tl_record_mark mark = tl_record_here(r);
         tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
         if (tl_record_check(r, mark) != TL_OK) break;
+        if (lacking) continue;
         bool games = !tl_claims_is_group(s->gives[i].group);
         if (s->def.callbacks.group && games) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
         tl_own_lose_group(s, group);

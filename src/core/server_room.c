@@ -15,7 +15,7 @@ uint32_t tl_room_left(const tl_server *s)
 
 bool tl_room_lacks(const tl_server *s)
 {
-    if (s->mirror.lack_map.count || s->mirror.groups_lacking) return true;
+    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror)) return true;
     for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++)
         if (s->mirror.groups[g].used && tl_lack_any(&s->mirror.groups[g])) return true;
     return false;
@@ -52,10 +52,10 @@ static void say(tl_server *s)
     if (s->said_lack_tick >= 0 && s->mirror.tick - s->said_lack_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) return;
     s->said_lack_tick = s->mirror.tick;
     uint32_t unread = tl_room_unread_count(s);
-    if (s->mirror.lack_map.count || s->mirror.groups_lacking || !unread)
+    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror) || !unread)
         tl_server_say(s, "DEGRADED: the world is larger than this server's limits: %u entities and %u groups found no room and are not shown here. Raise "
                          "entities_max and groups_max ('tramline serve --entities-max', '--groups-max')",
-                      s->mirror.lack_map.count, s->mirror.groups_lacking);
+                      s->mirror.lack_map.count, tl_lack_group_count(&s->mirror));
     if (unread)
         tl_server_say(s, "DEGRADED: the checkpoints of %u groups cannot be read: they are incomplete here until a server that has them whole tells them anew. "
                          "If no running server has: stop all, 'tramline inspect STORE --export DIR --repair NEW', and start on NEW",
@@ -71,12 +71,27 @@ tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint)
     return tl_unread_take(&s->mirror, checkpoint->group, checkpoint->tick, checkpoint->data, checkpoint->size);
 }
 
-static void ask_for(tl_server *s, const tl_group *group)
+static void ask_for(tl_server *s, tl_group_id id, tl_server_number owner)
 {
     unsigned char data[10];
     tl_writer w = tl_writer_make(data, sizeof data);
-    tl_write_varint(&w, group ? group->id : 0);
-    tl_own_post(s, TL_OP_RETELL, group ? group->owner : 0, data, w.size);
+    tl_write_varint(&w, id);
+    tl_own_post(s, TL_OP_RETELL, owner, data, w.size);
+}
+
+// Groups that found no room, once there is some: when one is told anew it is at first empty here, and then asked for as one
+// that is incomplete.
+static void ask_for_groups(tl_server *s)
+{
+    const tl_map *lacking = &s->mirror.lack_groups;
+    uint32_t places = s->mirror.groups_max - (uint32_t)s->mirror.group_top + s->mirror.group_free_count;
+    for (uint32_t i = 0, asked = 0; lacking->count && i <= lacking->mask && asked < ASKED_MAX && asked < places; i++) {
+        s->lack_group_asked = (s->lack_group_asked + 1) & lacking->mask;
+        const tl_map_entry *entry = &lacking->entries[s->lack_group_asked];
+        if (entry->key == 0 || entry->value == s->number) continue;
+        ask_for(s, entry->key, (tl_server_number)entry->value);
+        asked++;
+    }
 }
 
 // Once a second, as long as something is lacking: the others hear of it, and one group's owner is asked to tell it anew, or
@@ -92,11 +107,12 @@ void tl_room_tick(tl_server *s)
     }
     say(s);
     if (s->mirror.tick % s->world.tick_hz != 0 || tl_follow_alive_count(s) == 0) return;
+    ask_for_groups(s);
     for (int asked = 0, first = TL_NONE; asked < ASKED_MAX; asked++) {
         int32_t index = group_to_ask_for(s);
         if (index == first && index != TL_NONE) return; // all of them have been
         const tl_group *group = index == TL_NONE ? NULL : &s->mirror.groups[index];
-        if (asked == 0 || group) ask_for(s, group);
+        if (asked == 0 || group) ask_for(s, group ? group->id : 0, group ? group->owner : 0);
         if (asked == 0) first = index;
         if (group == NULL || !group->lack_unread) return;
     }

@@ -31,9 +31,10 @@ tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void 
     tl_result result = tl_mirror_reserve_group(m, id, &group);
     m->lacked = true;
     if (result != TL_OK) {
-        m->groups_lacking++;
+        tl_lack_note_group(m, id, read_owner(id, tick, data, size));
         return result;
     }
+    tl_lack_found_group(m, id);
     tl_group *g = &m->groups[group];
     g->live = true;
     g->owner = read_owner(id, tick, data, size);
