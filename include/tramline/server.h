@@ -76,7 +76,8 @@ typedef struct tl_server_def {
     tl_transport *transport; // borrowed; may be NULL
     tl_server_callbacks callbacks;
     // Defaults 200'000, 4'096, 256. As many entities and groups this server will have in the world before it makes no more. Of
-    // what other servers make a quarter more finds room; beyond that it goes on without, see entities_lacking.
+    // what other servers make a quarter more finds room; beyond that it goes on without, see entities_lacking. Half of the groups at
+    // most hold what clients own, one for each.
     uint32_t entities_max, groups_max, clients_max;
     // How many of the world's entities clients may have created at a time, those of all servers together: they cannot use up
     // the places that games need. 0: an eighth of entities_max. A client's own quota is its grant's created_max.

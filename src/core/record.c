@@ -237,11 +237,19 @@ static void note_change(op_reader *o, tl_group *group)
     if (o->loading && o->events && o->events->own) group->owed = true;
 }
 
+// There is no other: what belonged to one would be nobody's for ever.
+static tl_server_number read_server(tl_reader *r)
+{
+    tl_server_number server = (tl_server_number)tl_read_limited(r, TL_SERVERS_MAX);
+    if (server == 0) r->bad = true;
+    return server;
+}
+
 static void read_group(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
-    tl_server_number owner = (tl_server_number)tl_read_limited(&o->r, 65535);
-    if (id == 0 || owner == 0) o->r.bad = true;
+    tl_server_number owner = read_server(&o->r);
+    if (id == 0) o->r.bad = true;
     if (o->dry || o->r.bad) return;
     int32_t group = tl_mirror_find_group(o->m, id);
     if (o->loading && tl_tombs_tick(&o->m->tombs, id) >= o->store_tick) return;
@@ -292,7 +300,7 @@ static void read_group_delete(op_reader *o)
 static void read_group_give(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
-    tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
+    tl_server_number to = read_server(&o->r);
     uint32_t epoch = (uint32_t)tl_read_limited(&o->r, 0xffffffffu);
     if (o->dry || o->r.bad) return;
     int32_t group = tl_mirror_find_group(o->m, id);
@@ -466,11 +474,12 @@ static void read_post(op_reader *o, tl_op op)
     if (!o->dry && data && !o->loading && o->events && o->events->post) o->events->post(o->events->user, op, o->from, to, data, size);
 }
 
-static void read_need(op_reader *o)
+static tl_need read_need(tl_reader *r)
 {
-    tl_read_limited(&o->r, 65535);
-    tl_read_limited(&o->r, 0xffffffffu);
-    tl_read_signed(&o->r);
+    tl_need need = {.server = read_server(r)};
+    need.epoch = (uint32_t)tl_read_limited(r, 0xffffffffu);
+    need.tick = tl_read_signed(r);
+    return need;
 }
 
 // Times are written as they are, so that a reader needs neither tick rate nor clock.
@@ -523,7 +532,7 @@ static void read_op(op_reader *o)
     case TL_OP_GROUP_DELETE: read_group_delete(o); break;
     case TL_OP_GROUP_GIVE: read_group_give(o); break;
     case TL_OP_GROUP_CLIENT: read_group_client(o); break;
-    case TL_OP_NEED: read_need(o); break;
+    case TL_OP_NEED: read_need(&o->r); break;
     case TL_OP_CREATE: read_whole(o, false); break;
     case TL_OP_UPDATE: read_update(o); break;
     case TL_OP_DELETE: read_delete(o); break;
@@ -620,13 +629,11 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
 int tl_record_needs(const void *data, size_t size, tl_need *needs, int max)
 {
     tl_reader r = tl_reader_make(data, size);
-    tl_read_fixed(&r, 1);
+    if (tl_read_fixed(&r, 1) != TL_RECORD_FORMAT) return 0; // its ops are another's; who applies it says so
     tl_read_signed(&r);
     int count = 0;
     while (count < max && tl_read_fixed(&r, 1) == TL_OP_NEED) {
-        tl_need need = {.server = (tl_server_number)tl_read_limited(&r, 65535)};
-        need.epoch = (uint32_t)tl_read_limited(&r, 0xffffffffu);
-        need.tick = tl_read_signed(&r);
+        tl_need need = read_need(&r);
         if (r.bad) break;
         needs[count++] = need;
     }

@@ -166,6 +166,44 @@ TEST(needs_are_found_at_the_front)
 
 // ---- malformed ----
 
+typedef enum naming { OWNER, RECEIVER, NEEDED } naming;
+
+static tl_result naming_server(world *w, naming how, tl_server_number server)
+{
+    tl_record_writer r;
+    tl_record_begin(&r, &w->kinds, 5, data, sizeof data);
+    if (how == OWNER) tl_record_group(&r, 7, server);
+    if (how == RECEIVER) tl_record_group_give(&r, 7, server, 1);
+    if (how == NEEDED) tl_record_need(&r, server, 1, 4);
+    return tl_record_apply(&w->mirror, 1, 5, data, r.w.size, false, NULL);
+}
+
+// What belonged to another would be nobody's for ever.
+TEST(servers_are_1_to_128)
+{
+    world *w = world_create(10, 0, 8);
+    for (naming how = OWNER; how <= NEEDED; how++) {
+        CHECK_EQUAL(naming_server(w, how, 0), TL_ERR_MALFORMED);
+        CHECK_EQUAL(naming_server(w, how, 1), TL_OK);
+        CHECK_EQUAL(naming_server(w, how, TL_SERVERS_MAX), TL_OK);
+        CHECK_EQUAL(naming_server(w, how, TL_SERVERS_MAX + 1), TL_ERR_MALFORMED);
+    }
+    world_destroy(w);
+}
+
+// Ops of another format may look like needs; who applies the record is to say what it is.
+TEST(another_format_has_no_needs)
+{
+    world *w = world_create(10, 0, 8);
+    tl_need needs[4];
+    CHECK_EQUAL(naming_server(w, NEEDED, 2), TL_OK);
+    size_t size = 8;
+    CHECK_EQUAL(tl_record_needs(data, size, needs, 4), 1);
+    data[0]++;
+    CHECK_EQUAL(tl_record_needs(data, size, needs, 4), 0);
+    world_destroy(w);
+}
+
 TEST(what_is_malformed_changes_nothing)
 {
     world *w = world_create(300, 0, 8);
@@ -516,6 +554,8 @@ int main(void)
     RUN(histories_are_followed);
     RUN(every_op_does_what_it_says);
     RUN(needs_are_found_at_the_front);
+    RUN(servers_are_1_to_128);
+    RUN(another_format_has_no_needs);
     RUN(what_is_malformed_changes_nothing);
     RUN(a_place_outside_of_the_world_is_malformed);
     RUN(a_record_of_another_tick_is_refused);
