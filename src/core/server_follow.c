@@ -331,19 +331,29 @@ static void need_all_seen(tl_server *s)
     }
 }
 
-static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, int64_t end_tick)
+// Of a server whose newest epoch is the one that ends, or in whose next one this server itself is just beginning, no
+// checkpoint is newer than the end, whatever its tick says: it shows what was set aside.
+static bool has_lived_since(const tl_server *s, tl_server_number number, uint32_t epoch)
 {
+    return number == s->number ? s->epoch > epoch + 1 : s->servers[number].epoch > epoch;
+}
+
+static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, const tl_followed_record *end)
+{
+    bool joining = s->state == TL_SERVER_JOINING, lived = has_lived_since(s, from, end->epoch);
     uint32_t count = 0;
     tl_lack_inherit_groups(&s->mirror, from, heir);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         if (!group->used || !group->live || group->owner != from) continue;
-        if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > end_tick) continue; // it shows what came later
+        if (joining && lived && group->checkpoint_tick > end->tick) continue; // it shows what came later
         group->owner = heir;
         count++;
-        if (heir == s->number && s->state != TL_SERVER_JOINING) tl_own_take_group(s, g);
+        if (heir != s->number || joining) continue;
+        group->changed_tick = s->mirror.tick; // its next checkpoint shows the new owner, and is soon written
+        tl_own_take_group(s, g);
     }
-    if (heir == s->number && s->state != TL_SERVER_JOINING) tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
+    if (heir == s->number && !joining) tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
 }
 
 static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followed_record *end)
@@ -359,7 +369,7 @@ static void end_of_epoch(tl_server *s, tl_server_number number, const tl_followe
     if (end->heir == number) return; // it came back under a new epoch and kept its groups
     if (p->epoch <= end->epoch) p->ended = true;
     if (end->heir == 0) return; // it left in order; who takes what it has left behind will be told
-    inherit(s, number, end->heir, end->tick);
+    inherit(s, number, end->heir, end);
     if (end->heir != s->number || s->state == TL_SERVER_JOINING) return;
     need_all_seen(s);
     tl_follow_need(s, number, end->epoch, -1);

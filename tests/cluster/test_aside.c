@@ -254,6 +254,34 @@ TEST(an_author_that_crashes_with_a_record_that_needs_what_does_not_exist)
     cluster_destroy(c);
 }
 
+// A lone server goes on for long after its bad record, and its checkpoints show what follows that: they have no say in
+// whose the groups are.
+static void check_owners(int restarted)
+{
+    cluster *c = servers(1);
+    spoil_next(c, 0, 1);
+    cluster_run(c, 16);
+    CHECK_EQUAL(spoilt, 1);
+    cluster_start_server(c, 1);
+    for (int i = 0; i < 300 && c->nodes[0].fenced_count == 0; i++) cluster_run(c, 0.01);
+    CHECK_EQUAL(c->nodes[0].fenced_count, 1); // it is back, or about to be
+    if (restarted) cluster_start_server(c, 2);
+    cluster_run(c, 0.5);
+    CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
+    cluster_run(c, 5);
+    cluster_settle(c, 4);
+    cluster_start_server(c, 2 + restarted);
+    cluster_run(c, 2);
+    cluster_settle(c, 4);
+    check_all(c);
+    cluster_destroy(c);
+}
+
+TEST(checkpoints_of_what_was_set_aside_name_no_owner)
+{
+    for (int restarted = 0; restarted < 2; restarted++) check_owners(restarted);
+}
+
 int main(int argc, char **argv)
 {
     seed = cluster_seed(argc, argv, 1);
@@ -265,6 +293,7 @@ int main(int argc, char **argv)
     RUN(checkpoints_wait_until_their_records_are_beyond_doubt);
     RUN(a_record_that_needs_what_does_not_exist_costs_its_author_alone);
     RUN(an_author_that_crashes_with_a_record_that_needs_what_does_not_exist);
+    RUN(checkpoints_of_what_was_set_aside_name_no_owner);
     RUN(a_record_of_another_format_stops_its_reader_and_not_its_author);
     return 0;
 }
