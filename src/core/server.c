@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24 };
+enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24,
+       RECORDS_SHARE = 8, POLL_BYTES_MAX = 2 * TL_RECORD_BYTES_MAX };
 
 tl_server_def tl_server_def_default(void)
 {
@@ -48,6 +49,13 @@ size_t tl_server_memory(const tl_server_def *given)
            tl_created_bytes(def) + tl_accounts_bytes(def) + tl_admission_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
+// What records may take, own ones that wait and others', apart from all else: what clients cost cannot end a server.
+static size_t records_bytes(size_t bytes)
+{
+    size_t share = bytes / RECORDS_SHARE, most = (size_t)TL_RECORD_BYTES_MAX * 4;
+    return (share < most ? share : most) / 16 * 16;
+}
+
 void tl_server_say(tl_server *s, const char *format, ...)
 {
     char text[512];
@@ -75,7 +83,11 @@ static tl_result reserve_memory(tl_server *s)
     size_t bytes = s->def.memory_bytes ? s->def.memory_bytes : tl_server_memory(&s->def);
     void *memory = calloc(1, bytes);
     if (memory == NULL) return TL_ERR_MEMORY;
-    tl_heap_init(&s->heap, memory, bytes);
+    size_t records = records_bytes(bytes), rest = (bytes - 2 * records) / 16 * 16;
+    s->memory = memory;
+    tl_heap_init(&s->heap, memory, rest);
+    tl_ring_init(&s->own_data, s->memory + rest, records);
+    tl_heap_init(&s->follow_heap, s->memory + rest + records, records);
     tl_heap *h = &s->heap;
     uint32_t entities = places_max(s->def.entities_max), groups = places_max(s->def.groups_max);
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
@@ -191,7 +203,7 @@ void tl_server_destroy(tl_server *s)
 {
     if (s == NULL) return;
     if (s->clients) tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
-    free(s->heap.memory);
+    free(s->memory);
     free(s);
 }
 
@@ -265,10 +277,15 @@ static void advance_world(tl_server *s)
     if (advanced) tl_clients_frames(s);
 }
 
+// Not all that has gathered while the store stalled: the world takes in what it can before the next step.
 static void poll_store(tl_server *s)
 {
     tl_store_event event;
-    while (s->state < TL_SERVER_LEFT && s->def.store->ops->poll(s->def.store, &event) == TL_OK) tl_follow_event(s, &event);
+    size_t bytes = 0;
+    while (s->state < TL_SERVER_LEFT && bytes < POLL_BYTES_MAX && s->def.store->ops->poll(s->def.store, &event) == TL_OK) {
+        if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) bytes += event.size;
+        tl_follow_event(s, &event);
+    }
 }
 
 // A leaving server has no more to say once its groups are others', if there are any. The others get half a second to hear
@@ -354,8 +371,8 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.cells = s->pyramid.cell_top - s->pyramid.cell_free_count;
     memcpy(stats.published, s->pyramid.published_count, sizeof stats.published);
     stats.limits_reached += s->pyramid.full_count;
-    stats.memory_used_bytes = s->heap.used_bytes;
-    stats.memory_bytes = s->heap.bytes;
+    stats.memory_used_bytes = s->heap.used_bytes + s->own_data.used_bytes + s->follow_heap.used_bytes;
+    stats.memory_bytes = s->heap.bytes + s->own_data.bytes + s->follow_heap.bytes;
     return stats;
 }
 

@@ -10,7 +10,7 @@ static void drop_first(tl_server *s, tl_followed_record **link)
 {
     tl_followed_record *record = *link;
     *link = record->next;
-    tl_heap_free(&s->heap, record, sizeof *record + record->size);
+    tl_follow_release(s, record);
 }
 
 // Takes out of the queue what is of that epoch and after that tick, except its end.

@@ -42,10 +42,23 @@ static void on_server(tl_server *s, const tl_store_event *event)
     memcpy(p->name, event->name, sizeof p->name);
 }
 
+static tl_followed_record *alloc_record(tl_server *s, size_t size)
+{
+    tl_followed_record *record = tl_heap_alloc(&s->follow_heap, sizeof *record + size);
+    return record ? record : tl_heap_alloc(&s->heap, sizeof *record + size);
+}
+
+void tl_follow_release(tl_server *s, tl_followed_record *record)
+{
+    uintptr_t at = (uintptr_t)record, begin = (uintptr_t)s->follow_heap.memory;
+    tl_heap *heap = at >= begin && at < begin + s->follow_heap.bytes ? &s->follow_heap : &s->heap;
+    tl_heap_free(heap, record, sizeof *record + record->size);
+}
+
 static void queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, bool is_end)
 {
     size_t size = is_end ? 0 : event->size;
-    tl_followed_record *record = tl_heap_alloc(&s->heap, sizeof *record + size);
+    tl_followed_record *record = alloc_record(s, size);
     if (record == NULL) {
         tl_server_fail(s, TL_SERVER_FAILED, "no memory is left to follow the other servers; raise memory_bytes");
         return;
@@ -441,7 +454,7 @@ static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
         if (!apply_one(s, number, record)) continue;
         p->first = record->next;
         if (p->first == NULL) p->last = NULL;
-        tl_heap_free(&s->heap, record, sizeof *record + record->size);
+        tl_follow_release(s, record);
     }
     if (p->lagging && p->head_tick >= tick) p->lagging = false;
     return any;

@@ -18,6 +18,7 @@
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
 
 #include "record.h"
+#include "ring.h"
 #include "session.h"
 #include "track.h"
 #include "tramline/server.h"
@@ -160,7 +161,10 @@ typedef struct tl_clock_line { // of the log, that a clock can cause
 struct tl_server {
     tl_server_def def;
     char name[TL_NAME_BYTES_MAX + 1];
+    unsigned char *memory;   // of the next three
     tl_heap heap;
+    tl_ring own_data;        // of own records that wait
+    tl_heap follow_heap;     // of others' records that wait; what finds no room there is in `heap`
     tl_kinds kinds;
     unsigned char *kind_table;
     size_t kind_table_bytes;
@@ -298,6 +302,7 @@ void tl_own_make_record(tl_server *s);
 bool tl_own_unsaid(const tl_server *s); // something is still to be recorded
 
 // server_follow.c
+void tl_follow_release(tl_server *s, tl_followed_record *record);
 void tl_follow_event(tl_server *s, const tl_store_event *event);
 void tl_follow_start(tl_server *s); // the world is loaded, and the time is known
 bool tl_follow_ready(const tl_server *s, int64_t tick);

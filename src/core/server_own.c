@@ -392,7 +392,7 @@ static void drop_done(tl_server *s)
     while (s->own_count) {
         tl_own_record *record = &s->own_records[s->own_first];
         if (!record->committed || !record->applied) return;
-        tl_heap_free(&s->heap, record->data, record->size);
+        tl_ring_pop(&s->own_data, record->size);
         *record = (tl_own_record){0};
         s->own_first = (s->own_first + 1) % TL_OWN_RECORDS_MAX;
         s->own_count--;

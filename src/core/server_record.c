@@ -4,8 +4,9 @@
 #include "server_internal.h"
 
 enum {
-    DELETE_BYTES_MAX = 11,                          // of one DELETE
-    DELETE_ROOM_BYTES_MAX = TL_RECORD_BYTES_MAX / 4, // that entities leave for deletions
+    DELETE_BYTES_MAX = 11,         // of one DELETE
+    DELETE_SHARE = 4,              // of what room there is entities leave one in so many bytes at most to deletions
+    RECORD_ROOM_BYTES_MIN = 1 << 20, // with less nothing is recorded: needs, posts and times have to fit in any case
 };
 
 // Of a tick's posts: what clients ask for leaves room for answers, and both for what servers need.
@@ -83,8 +84,8 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
 static bool record_entities(tl_server *s, tl_record_writer *r)
 {
     size_t room = (size_t)s->deleted_count * DELETE_BYTES_MAX;
-    size_t capacity = r->w.capacity;
-    r->w.capacity -= room < DELETE_ROOM_BYTES_MAX ? room : DELETE_ROOM_BYTES_MAX;
+    size_t capacity = r->w.capacity, most = (capacity - r->w.size) / DELETE_SHARE;
+    r->w.capacity -= room < most ? room : most;
     uint32_t i = 0;
     while (i < s->unsent_count) { // refused ones are added at the end
         s->mirror.entities[s->unsent[i]].unsent_listed = false;
@@ -202,13 +203,13 @@ bool tl_own_unsaid(const tl_server *s)
 
 void tl_own_make_record(tl_server *s)
 {
-    if (s->own_count == TL_OWN_RECORDS_MAX) return; // a long stall: what changes is gathered, and told once there is room
+    size_t room = tl_ring_room(&s->own_data);
+    // A long stall: what changes is gathered, and told once there is room.
+    if (s->own_count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) return;
     tl_record_writer r;
-    tl_record_begin(&r, &s->kinds, s->tick, s->record, TL_RECORD_BYTES_MAX);
+    tl_record_begin(&r, &s->kinds, s->tick, s->record, room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
     record_all(s, &r);
-    unsigned char *data = tl_heap_alloc(&s->heap, r.w.size);
-    if (data == NULL) tl_server_fail(s, TL_SERVER_FAILED, "no memory is left for records; raise memory_bytes");
-    if (data == NULL) return;
+    unsigned char *data = tl_ring_push(&s->own_data, r.w.size);
     memcpy(data, s->record, r.w.size);
     s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){.tick = s->tick, .data = data, .size = r.w.size};
     s->stats.records++;
