@@ -27,6 +27,7 @@ typedef struct tl_entity { // what each look needs comes first
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unsent_retell; // told whole once more, for a mirror that lacks it
     bool unresolved_listed;
+    bool untaken; // the owner's: no memory was left for `published`
     bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
     int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
     int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
@@ -46,7 +47,8 @@ typedef struct tl_group {
     int32_t entity_first, entity_count;
     int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
     bool used, live;
-    bool unsent_create, giving; // the owner's: not in a record yet; given away, not mirrored yet
+    bool unsent_create, giving; // the owner's: not in a record yet; given away or deleted, not mirrored yet
+    bool deleting;              // and deleted
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
     bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here

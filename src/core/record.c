@@ -1,5 +1,6 @@
 #include "lack.h"
 #include "record.h"
+#include "world_clock.h"
 
 void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity)
 {
@@ -274,7 +275,7 @@ static void read_group_client(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
     tl_identity identity = tl_identity_read(&o->r);
-    int64_t vanished_tick = tl_read_signed(&o->r), claim = (int64_t)tl_read_limited(&o->r, INT64_MAX);
+    int64_t vanished_tick = tl_read_signed(&o->r), claim = (int64_t)tl_read_limited(&o->r, TL_CLAIM_MAX);
     if (vanished_tick < -1 || vanished_tick > o->tick) o->r.bad = true;
     int32_t index = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
     if (index == TL_NONE || passed_over(o, index)) return;
@@ -501,11 +502,12 @@ static void read_clock(tl_reader *r, int64_t tick, tl_clock_report *out)
 {
     out->settled = tl_read_limited(r, 1);
     out->wall_lead_us = tl_read_signed(r);
+    if (tl_magnitude(out->wall_lead_us) > TL_CLOCK_US_MAX) r->bad = true;
     out->count = (uint32_t)tl_read_limited(r, TL_SERVERS_MAX);
     for (uint32_t i = 0; i < out->count && !r->bad; i++) {
         out->seen[i].server = (tl_server_number)tl_read_limited(r, 65535);
         out->seen[i].tick = tl_add_wrap(tick, -tl_read_signed(r));
-        out->seen[i].at_us = tl_read_varint(r);
+        out->seen[i].at_us = tl_read_limited(r, TL_CLOCK_US_MAX);
     }
 }
 
@@ -555,7 +557,7 @@ static tl_result read_head(op_reader *o)
     uint64_t format = tl_read_fixed(&o->r, 1);
     if (!o->r.bad && format != TL_RECORD_FORMAT) return TL_ERR_VERSION;
     o->tick = tl_read_signed(&o->r);
-    return o->r.bad || o->tick != o->store_tick ? TL_ERR_MALFORMED : TL_OK;
+    return o->r.bad || o->tick != o->store_tick || o->tick > TL_CLOCK_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
 }
 
 // The entities that a record names come into the cache side by side, instead of one after another as they are applied.

@@ -9,6 +9,8 @@ enum {
     TL_RECORD_FORMAT = 1,
     TL_POST_BYTES_MAX = 4096, // of one REQUEST or RESPONSE
 };
+#define TL_CLAIM_MAX ((int64_t)1 << 60)    // there is always a greater one
+#define TL_CLOCK_US_MAX ((uint64_t)1 << 60) // of times that servers report: differences of them cannot overflow
 
 typedef enum tl_op {
     TL_OP_GROUP = 1,        // group, owner: it exists, and is the owner's

@@ -230,6 +230,7 @@ static void own_tick(tl_server *s, int64_t tick)
     tl_world_clock_ticked(&s->clock, tick);
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
     tl_own_settle(s);
+    tl_own_take_rest(s);
     tl_claims_step(s);
     tl_own_balance(s);
     tl_own_make_record(s);

@@ -23,11 +23,13 @@ static tl_entity_id carrier_of(const tl_entity *e)
     return e->published ? e->published_carrier : e->carrier_id;
 }
 
-// Live, or made here and yet to be told of; not deleted here and yet to be told of.
+// Live, or made here and yet to be told of; not deleted here and yet to be told of. What is just being given away lives on.
 static bool exists(const tl_server *s, const tl_entity *e)
 {
     if (e->published) return true;
-    return e->live && s->mirror.groups[e->group].owner != s->number;
+    if (!e->live) return false;
+    const tl_group *group = &s->mirror.groups[e->group];
+    return group->owner != s->number || (group->giving && !group->deleting) || e->untaken;
 }
 
 static tl_result check_tower(const tl_server *s, int32_t index, tl_entity_id carrier, char *text, size_t text_bytes)

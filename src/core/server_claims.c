@@ -251,7 +251,7 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
 {
     tl_reader r = tl_reader_make(data, size);
     tl_identity identity = tl_identity_read(&r);
-    int64_t claim = (int64_t)tl_read_limited(&r, INT64_MAX);
+    int64_t claim = (int64_t)tl_read_limited(&r, TL_CLAIM_MAX);
     if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_alive(s, from)) return; // it is repeated
     for (int32_t g = next_of(s, &identity, 0); g != TL_NONE; g = next_of(s, &identity, g + 1)) {
         tl_group *group = &s->mirror.groups[g];
@@ -334,6 +334,7 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
 {
     tl_result result = TL_OK;
     tl_identity nobodys = tl_identity_nobodys();
+    if (s->state != TL_SERVER_RUNNING) return TL_ERR_UNAVAILABLE; // one that leaves would never be done
     if (!s->client_group || !tl_server_owns_group(s, s->client_group)) result = create_group(s, &nobodys, 0, 0, &s->client_group);
     *out = s->client_group;
     return result;
@@ -342,6 +343,7 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
 tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *out)
 {
     *out = client->group;
+    if (s->state != TL_SERVER_RUNNING) return TL_ERR_UNAVAILABLE;
     if (!client->claimed) return TL_AGAIN;
     if (client->group && tl_server_owns_group(s, client->group)) return TL_OK;
     if (next_of(s, &client->identity, 0) != TL_NONE) return TL_ERR_EXISTS;

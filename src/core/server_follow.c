@@ -532,7 +532,7 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
         uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) continue;
         if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue; // asked; and again if nothing comes of it
-        fence(s, n, ahead, p->fence_asked);
+        fence(s, n, ahead, p->fence_asks++ % 2 == 1); // whichever does it: a server that goes on has another newest record by then
         p->fence_asked = true;
         p->silent_us = 0;
     }

@@ -68,6 +68,7 @@ typedef struct tl_peer_server {
     int64_t degraded_tick;         // when it last said that it lacks something
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
+    uint32_t fence_asks;
     bool bad;                      // a record of that epoch cannot be read; it is the first in the queue, and nothing follows it
     uint32_t bad_epoch;
     int64_t bad_tick;
@@ -208,6 +209,7 @@ struct tl_server {
     uint32_t give_count;
     tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups that were deleted
     uint32_t checkpoints_due_count;
+    bool untaken;            // some entity of its groups is
     bool owes;               // some group may be owed a checkpoint
     bool cuts_blocked;       // the log is not cut in this life: a checkpoint is missing
     struct tl_held *held_first, *held_last; // checkpoints and cuts that wait, see server_hold.c
@@ -280,6 +282,7 @@ bool tl_own_owns_any(const tl_server *s);
 tl_group_id tl_own_next_group_id(tl_server *s, uint64_t bits);
 void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
+void tl_own_take_rest(tl_server *s); // what there was no memory for, each own tick
 void tl_own_submit(tl_server *s);
 uint64_t tl_own_committed(tl_server *s, int64_t tick); // how long it took, since it was submitted
 // Applies own records up to a tick; those not committed yet only with `anyway`. False: one must be waited for.

@@ -70,23 +70,43 @@ void tl_own_forget_truth(tl_server *s, int32_t index)
 
 // ---- groups ----
 
+static void take_entity(tl_server *s, int32_t index)
+{
+    tl_entity *e = &s->mirror.entities[index];
+    if (e->published == NULL) e->published = tl_heap_alloc(&s->heap, state_bytes(s, e));
+    e->untaken = e->published == NULL;
+    if (e->untaken) {
+        if (!s->untaken) tl_server_say(s, "no memory is left for entities that are this server's now: they stand still until there is; raise memory_bytes");
+        s->untaken = true;
+        s->stats.limits_reached++;
+        return;
+    }
+    memcpy(e->published, e->state, state_bytes(s, e));
+    e->published_carrier = e->carrier_id;
+    e->unsent_fields = 0;
+    tl_own_forget_truth(s, index);
+    tl_own_track(s, index);
+    if (e->said) tl_carriers_publish_set_down(s, index);
+}
+
+void tl_own_take_rest(tl_server *s)
+{
+    if (!s->untaken || s->tick % s->world.tick_hz != 0) return;
+    bool any = false;
+    for (int32_t i = 0; i < s->mirror.entity_top; i++) {
+        tl_entity *e = &s->mirror.entities[i];
+        if (!e->used || !e->untaken) continue;
+        e->untaken = e->live && tl_own_owns(s, e->group);
+        if (e->untaken) take_entity(s, i);
+        any |= e->untaken;
+    }
+    s->untaken = any;
+}
+
 void tl_own_take_group(tl_server *s, int32_t group)
 {
     const tl_group *g = &s->mirror.groups[group];
-    for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
-        tl_entity *e = &s->mirror.entities[i];
-        if (e->published == NULL) e->published = tl_heap_alloc(&s->heap, state_bytes(s, e));
-        if (e->published == NULL) {
-            s->stats.limits_reached++;
-            continue;
-        }
-        memcpy(e->published, e->state, state_bytes(s, e));
-        e->published_carrier = e->carrier_id;
-        e->unsent_fields = 0;
-        tl_own_forget_truth(s, i);
-        tl_own_track(s, i);
-        if (e->said) tl_carriers_publish_set_down(s, i);
-    }
+    for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) take_entity(s, i);
     if (tl_claims_is_group(g->id))
         tl_claims_taken(s, group);
     else if (s->def.callbacks.group)
@@ -156,7 +176,7 @@ tl_result tl_server_delete_group(tl_server *s, tl_group_id id)
     s->groups_deleted[s->groups_deleted_count++] = id;
     s->checkpoints_due[s->checkpoints_due_count++] = id;
     tl_own_lose_group(s, group);
-    s->mirror.groups[group].giving = true;
+    s->mirror.groups[group].giving = s->mirror.groups[group].deleting = true;
     return TL_OK;
 }
 

@@ -41,6 +41,14 @@ static void write_entity(const tl_server *s, tl_record_writer *r, const tl_entit
         tl_record_update(r, e, e->unsent_fields, e->published);
 }
 
+static bool is_readable(const tl_server *s, const tl_kind *kind, const int64_t *words)
+{
+    bool places = true;
+    for (int i = 0; i < kind->field_count; i++)
+        places &= kind->fields[i].type != TL_FIELD_POSITION || tl_place_words_valid(&kind->fields[i], words + kind->fields[i].word);
+    return places && tl_state_valid(kind, &s->kinds, words, 0, s->tick);
+}
+
 // What cannot be read back is not said: the entity goes back to what everybody has of it, and is deleted if that cannot be
 // read either, or nobody has anything.
 static void refuse_entity(tl_server *s, int32_t index)
@@ -50,7 +58,7 @@ static void refuse_entity(tl_server *s, int32_t index)
     s->stats.states_refused++;
     tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed", (unsigned long long)e->id, kind->name);
     tl_clients_blame(s, e->id, "an entity's state cannot be stored");
-    if (!e->live || !tl_state_valid(kind, &s->kinds, e->state, 0, s->tick)) {
+    if (!e->live || !is_readable(s, kind, e->state)) {
         tl_server_delete_entity(s, (tl_entity_ref)index);
         return;
     }
@@ -79,6 +87,18 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
     return true;
 }
 
+// Of what waits for the next record: an entity that is deleted meanwhile may be freed before that, and its index come again.
+static void drop_gone(tl_server *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->unsent_count; i++) {
+        tl_entity *e = &s->mirror.entities[s->unsent[i]];
+        e->unsent_listed = e->used && e->published;
+        if (e->unsent_listed) s->unsent[kept++] = s->unsent[i];
+    }
+    s->unsent_count = kept;
+}
+
 // Each stage returns whether all of it is in the record; what is left of it is still there for the next one.
 
 static bool record_entities(tl_server *s, tl_record_writer *r)
@@ -96,6 +116,7 @@ static bool record_entities(tl_server *s, tl_record_writer *r)
     }
     if (i) memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
     s->unsent_count -= i;
+    drop_gone(s);
     r->w.capacity = capacity;
     return s->unsent_count == 0;
 }

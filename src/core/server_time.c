@@ -80,7 +80,8 @@ void tl_time_hear(tl_server *s, const tl_store_event *event)
 void tl_time_report(tl_server *s, tl_record_writer *r)
 {
     if (!s->report_due && s->now_us - s->reported_us < REPORT_EVERY_US && !tl_world_clock_finding(&s->clock)) return;
-    tl_clock_report report = {.settled = tl_world_clock_settled(&s->clock), .wall_lead_us = (int64_t)(s->clock.wall_us - s->clock.created_us - s->clock.world_us)};
+    int64_t wall_lead_us = (int64_t)(s->clock.wall_us - s->clock.created_us - s->clock.world_us), most_us = (int64_t)TL_CLOCK_US_MAX;
+    tl_clock_report report = {.settled = tl_world_clock_settled(&s->clock), .wall_lead_us = tl_max_i64(-most_us, tl_min_i64(wall_lead_us, most_us))};
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_clock *p = &s->clock.peers[n];
         if (!p->has_seen) continue;

@@ -125,6 +125,23 @@ static void say(stage *t, tl_entity_id id, tl_entity_id carrier, double x, doubl
     crowd_run(t->c, 1.2);
 }
 
+// Until its record is mirrored the cabin is nobody's to move, but it is there.
+TEST(a_carrier_that_is_being_given_away)
+{
+    stage t = begin();
+    tl_server *s = t.c->servers[0].server;
+    CHECK_EQUAL(tl_server_give_group(s, t.groups[0], tl_server_get_number(t.c->servers[1].server)), TL_OK);
+    int refused = 0, moved = 0;
+    for (int i = 0; i < 400; i++) {
+        crowd_run(t.c, CROWD_STEP_US * 1e-6);
+        moved += !tl_server_owns_group(s, t.groups[0]);
+        refused += tl_server_check_carrier(s, TL_REF_NONE, t.cabins[0][0].id, (tl_vec3){1, 0, 0}, NULL, 0) != TL_OK;
+    }
+    CHECK(moved > 100);
+    CHECK_EQUAL(refused, 0);
+    crowd_destroy(t.c);
+}
+
 TEST(clients_are_answered)
 {
     stage t = begin();
@@ -260,6 +277,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1) seed = strtoull(argv[1], NULL, 10);
     RUN(games_are_answered);
+    RUN(a_carrier_that_is_being_given_away);
     RUN(clients_are_answered);
     RUN(a_carrier_that_goes);
     RUN(a_loop_over_two_servers);

@@ -103,11 +103,51 @@ TEST(one_that_crashes_before_it_has_stored_that_groups_are_deleted)
     check_joins(c, said_tick);
 }
 
+static const tl_store_ops *real_ops;
+static tl_group_id failing; // of that no checkpoint is taken
+static uint32_t failed, cuts;
+
+static tl_result fail_checkpoint(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size)
+{
+    if (group != failing) return real_ops->checkpoint(self, group, tick, data, size);
+    failed++;
+    return TL_ERR_MEMORY;
+}
+
+static tl_result count_cut(tl_store *self, int64_t tick)
+{
+    cuts++;
+    return real_ops->cut(self, tick);
+}
+
+TEST(a_checkpoint_that_the_store_does_not_take_keeps_the_log)
+{
+    crowd *c = begin();
+    tl_store *store = c->servers[1].store;
+    tl_store_ops ops = *(real_ops = store->ops);
+    ops.checkpoint = fail_checkpoint, ops.cut = count_cut;
+    store->ops = &ops;
+    crowd_run(c, 12);
+    CHECK(cuts > 0);
+    failing = groups[GROUPS / 2];
+    add_to_each(c, 1, 5);
+    for (int i = 0; i < 600 && !failed; i++) crowd_run(c, 0.1);
+    CHECK(failed && strstr(c->servers[1].said, "does not take the checkpoint"));
+    cuts = 0;
+    crowd_run(c, 30);
+    CHECK_EQUAL(cuts, 0);
+    crowd_start(c, 2);
+    crowd_run(c, 0.3);
+    CHECK(crowd_mirrors_equal(c));
+    crowd_destroy(c);
+}
+
 int main(void)
 {
     RUN(one_that_comes_back_keeps_what_its_heir_has_not_stored);
     RUN(a_giver_that_crashes_before_its_checkpoints);
     RUN(one_that_leaves_and_comes_back);
     RUN(one_that_crashes_before_it_has_stored_that_groups_are_deleted);
+    RUN(a_checkpoint_that_the_store_does_not_take_keeps_the_log);
     return 0;
 }

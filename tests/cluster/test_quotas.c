@@ -251,6 +251,24 @@ TEST(a_small_server_alone)
     crowd_destroy(c);
 }
 
+// One that leaves would never be done, and what it made has nowhere to go.
+TEST(one_that_leaves_makes_nothing_for_clients)
+{
+    crowd *c = create(0, 0);
+    connect_all(c);
+    tl_server_leave(c->servers[0].server);
+    for (int i = 0; i < 100 && tl_server_get_state(c->servers[0].server) == TL_SERVER_LEAVING; i++) {
+        for (int k = 0; k < CLIENTS; k += SERVERS) {
+            tl_values v = crowd_at(k, 0, 0);
+            tl_client_request_create(c->clients[k].client, CROWD_BOX, 0, &v, k % 2, NULL);
+            if (c->clients[k].last_made) tl_client_request_delete(c->clients[k].client, c->clients[k].last_made, NULL);
+        }
+        crowd_run(c, 0.06);
+    }
+    CHECK_EQUAL(tl_server_get_state(c->servers[0].server), TL_SERVER_LEFT);
+    crowd_destroy(c);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -261,5 +279,6 @@ int main(int argc, char **argv)
     RUN(a_full_world_is_a_whole_one);
     RUN(a_server_that_is_too_small);
     RUN(a_small_server_alone);
+    RUN(one_that_leaves_makes_nothing_for_clients);
     return 0;
 }
