@@ -68,36 +68,9 @@ TEST(what_waits_for_a_stalled_store_is_bounded)
     crowd_destroy(c);
 }
 
-// Until there is memory again what it was given stands still, and no longer.
-TEST(what_is_taken_over_without_memory_is_taken_later)
-{
-    crowd *c = begin(0);
-    tl_server *s = c->servers[1].server;
-    crowd_run(c, 8); // half of the groups are its
-    uint32_t before = tl_server_get_stats(s).groups_owned;
-    CHECK(before > 0 && before < GROUPS);
-    size_t bytes = (size_t)s->kinds.kinds[CROWD_BOX].word_count * sizeof(int64_t);
-    void *blocks[EACH] = {0};
-    for (int i = 0; i < EACH; i++) CHECK(blocks[i] = tl_heap_alloc(&s->heap, bytes));
-    take_all(&s->heap);
-    for (int32_t g = 0, given = 0; !given && g < s->mirror.group_top; g++) {
-        if (s->mirror.groups[g].owner == s->number) continue;
-        given = tl_server_give_group(c->servers[0].server, s->mirror.groups[g].id, s->number) == TL_OK;
-    }
-    crowd_run(c, 2);
-    CHECK(s->untaken && strstr(c->servers[1].said, "no memory is left for entities"));
-    for (int i = 0; i < EACH; i++) tl_heap_free(&s->heap, blocks[i], bytes);
-    crowd_run(c, 2);
-    CHECK(!s->untaken);
-    for (int32_t i = 0; i < s->mirror.entity_top; i++)
-        CHECK_EQUAL(s->mirror.entities[i].published != NULL, s->mirror.groups[s->mirror.entities[i].group].owner == s->number);
-    crowd_destroy(c);
-}
-
 int main(void)
 {
     RUN(records_have_memory_of_their_own);
     RUN(what_waits_for_a_stalled_store_is_bounded);
-    RUN(what_is_taken_over_without_memory_is_taken_later);
     return 0;
 }
