@@ -149,8 +149,7 @@ static void on_fenced(tl_inspect *n, const tl_store_event *event)
     if (event->heir == 0 || event->heir == event->server) return;
     for (int32_t g = 0; g < n->mirror.group_top; g++) {
         tl_group *group = &n->mirror.groups[g];
-        bool later = s->epoch > event->epoch && group->checkpoint_tick > event->tick; // it shows what came later
-        bool inherited = group->used && group->live && group->owner == event->server && !later;
+        bool inherited = group->used && group->live && group->owner == event->server && group->checkpoint_tick <= event->tick;
         if (inherited) group->owner = event->heir;
     }
 }

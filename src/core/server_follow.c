@@ -344,11 +344,11 @@ static void need_all_seen(tl_server *s)
     }
 }
 
-// Of a server whose newest epoch is the one that ends, or in whose next one this server itself is just beginning, no
-// checkpoint is newer than the end, whatever its tick says: it shows what was set aside.
+// Its next epoch, which this server itself is just beginning, has no checkpoint yet: what is newer than the end of the former
+// one shows what was set aside. Of the others' next epochs the store tells only as they come in their logs.
 static bool has_lived_since(const tl_server *s, tl_server_number number, uint32_t epoch)
 {
-    return number == s->number ? s->epoch > epoch + 1 : s->servers[number].epoch > epoch;
+    return number != s->number || s->epoch > epoch + 1;
 }
 
 static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, const tl_followed_record *end)
