@@ -557,7 +557,7 @@ static tl_result read_head(op_reader *o)
     uint64_t format = tl_read_fixed(&o->r, 1);
     if (!o->r.bad && format != TL_RECORD_FORMAT) return TL_ERR_VERSION;
     o->tick = tl_read_signed(&o->r);
-    return o->r.bad || o->tick != o->store_tick || o->tick > TL_CLOCK_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
+    return o->r.bad || o->tick != o->store_tick || o->tick > TL_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
 }
 
 // The entities that a record names come into the cache side by side, instead of one after another as they are applied.
