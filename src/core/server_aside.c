@@ -48,12 +48,12 @@ static void ask(tl_server *s, tl_server_number number)
     s->def.store->ops->quarantine(s->def.store, number, bad->epoch, bad->tick - 1, bad->data, bad->size);
 }
 
-static void begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick, const char *why)
+void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
 {
     tl_peer_server *p = &s->servers[number];
     bool joining = s->state == TL_SERVER_JOINING;
-    tl_server_say(s, "server %s's record of tick %lld %s: it is set aside, and all that follows it in epoch %u ('tramline inspect' exports it)",
-                  number == s->number ? s->name : p->name, (long long)tick, why, epoch);
+    tl_server_say(s, "server %s's record of tick %lld cannot be read: it is set aside, and all that follows it in epoch %u ('tramline inspect' exports it)",
+                  number == s->number ? s->name : p->name, (long long)tick, epoch);
     if (!joining && has_ended(p, epoch)) {
         drop_after(s, p, epoch, tick - 1);
         return;
@@ -64,28 +64,6 @@ static void begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t
     p->bad_asks = 0;
     p->bad_us = 0;
     if (!joining) ask(s, number); // while loading the end may still come
-}
-
-void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
-{
-    begin(s, number, epoch, tick, "cannot be read");
-}
-
-// That it does not come is not known from the bytes alone. While its epoch goes on the store decides for everybody, by where
-// it ends; afterwards whoever loads applies the record, so those who run do so, too.
-void tl_aside_unmet(tl_server *s, tl_server_number number)
-{
-    tl_peer_server *p = &s->servers[number];
-    const tl_followed_record *record = p->first;
-    TL_ASSERT(record != NULL && !record->is_end);
-    if (!has_ended(p, record->epoch)) {
-        begin(s, number, record->epoch, record->tick, "needs what does not exist");
-        return;
-    }
-    tl_server_say(s, "server %s's record of tick %lld needs what does not exist; its epoch %u has ended, and it is applied as it is", p->name,
-                  (long long)record->tick, record->epoch);
-    p->waived = true;
-    p->waived_tick = record->tick;
 }
 
 bool tl_aside_takes(tl_server *s, const tl_store_event *record)

@@ -1,7 +1,7 @@
 #include "lack.h"
 #include "server_internal.h"
 
-enum { UNMET_LEASES = 2, ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing
+enum { ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing
 
 static tl_peer_server *peer(tl_server *s, tl_server_number number)
 {
@@ -250,31 +250,10 @@ void tl_follow_event(tl_server *s, const tl_store_event *event)
 
 static bool need_met(const tl_server *s, const tl_need *need)
 {
-    if (need->server == s->number) return need->epoch < s->epoch || (need->epoch == s->epoch && need->tick >= 0 && need->tick <= s->tick);
+    if (need->server == s->number || need->server == 0 || need->server > TL_SERVERS_MAX) return true;
     const tl_peer_server *p = &s->servers[need->server];
     if (p->ended_epoch >= need->epoch || !p->known) return true;
     return need->tick >= 0 && p->applied_tick >= need->tick;
-}
-
-// Whether the store has told of it: it waits here for its turn.
-static bool need_told(const tl_server *s, const tl_need *need)
-{
-    const tl_peer_server *p = &s->servers[need->server];
-    return p->end_told_epoch >= need->epoch || (need->tick >= 0 && p->head_tick >= need->tick);
-}
-
-// Of what a record needs, how much has not been applied; `all_told`: whether the store has told of all that.
-static int count_unmet(const tl_server *s, const tl_followed_record *record, bool *all_told)
-{
-    tl_need needs[TL_NEEDS_MAX];
-    int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX), unmet = 0;
-    *all_told = true;
-    for (int i = 0; i < count; i++) {
-        if (need_met(s, &needs[i])) continue;
-        if (!need_told(s, &needs[i])) *all_told = false;
-        unmet++;
-    }
-    return unmet;
 }
 
 static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick)
@@ -283,8 +262,11 @@ static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_foll
     // What is so far ahead waits to be set aside, unless its epoch has ended with it.
     bool ended_ahead = record->epoch <= p->end_told_epoch && tl_world_clock_too_far(&s->clock, record->tick);
     if ((record->tick > tick && !ended_ahead) || (p->bad && record->epoch == p->bad_epoch)) return false;
-    if (p->waived && p->waived_tick == record->tick) return true;
-    return count_unmet(s, record, &(bool){false}) == 0;
+    tl_need needs[TL_NEEDS_MAX];
+    int count = tl_record_needs(record->data, record->size, needs, TL_NEEDS_MAX);
+    for (int i = 0; i < count; i++)
+        if (!need_met(s, &needs[i])) return false;
+    return true;
 }
 
 bool tl_follow_ready(const tl_server *s, int64_t tick)
@@ -500,29 +482,10 @@ static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
     store->ops->fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
 }
 
-// What a server needs it has applied itself, so the store has it, and tells of it in a moment. What does not come in two leases
-// does not exist; what waits here for twice as long waits for itself.
-static void watch_needs(tl_server *s, tl_server_number number, uint64_t store_us)
-{
-    tl_peer_server *p = &s->servers[number];
-    const tl_followed_record *record = p->first;
-    bool due = record && !record->is_end && !p->bad && record->tick <= s->mirror.tick, told;
-    if (!due || (p->waived && p->waived_tick == record->tick) || count_unmet(s, record, &told) == 0) {
-        p->unmet_us = 0;
-        return;
-    }
-    p->unmet_us += store_us;
-    if (p->unmet_us < s->def.lease_ms * 1000ull * (told ? 2 * UNMET_LEASES : UNMET_LEASES)) return;
-    p->unmet_us = 0;
-    tl_aside_unmet(s, number);
-}
-
 void tl_follow_watch(tl_server *s, uint64_t store_us)
 {
     if (s->state != TL_SERVER_RUNNING) return;
     tl_aside_watch(s, store_us);
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (n != s->number && s->servers[n].first) watch_needs(s, n, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_server *p = &s->servers[n];
         bool left = p->ended && p->ended_heir == 0, ahead = is_ahead(s, p);

@@ -74,9 +74,6 @@ typedef struct tl_peer_server {
     int64_t bad_tick;
     int bad_asks;                  // how often the store was asked to end the epoch before it
     uint64_t bad_us;               // of the store's time, since the last time
-    uint64_t unmet_us;             // of the store's time, for which the first in the queue waits for what it needs
-    bool waived;                   // what the record of waived_tick needs counts no more
-    int64_t waived_tick;
     uint32_t end_told_epoch;       // the last of which the end was told; it may wait to be applied
 } tl_peer_server;
 
@@ -364,7 +361,6 @@ void tl_hold_release(tl_server *s);
 // server_aside.c
 // A record of that server cannot be read; it is the first in its queue, unless it is an own one that is loaded.
 void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick);
-void tl_aside_unmet(tl_server *s, tl_server_number number); // nor applied, for what the first in its queue needs does not come
 bool tl_aside_takes(tl_server *s, const tl_store_event *record); // it follows one that cannot be read
 void tl_aside_end(tl_server *s, const tl_store_event *end);      // an epoch has ended, perhaps before what was told of it
 void tl_aside_loaded(tl_server *s);

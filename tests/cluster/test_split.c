@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HZ = 20, START_US = 1000000, STEP_US = 10000, CREATIONS = 17000, DELETIONS = 9000, BYTES = 1000, GROUPS = 40, ROUNDS = 8 };
+enum { HZ = 20, START_US = 1000000, STEP_US = 10000, CREATIONS = 18500, DELETIONS = 9000, BYTES = 900, GROUPS = 40, ROUNDS = 8 };
 
 static tl_memory_world *world;
 static tl_store *stores[2];

@@ -318,31 +318,6 @@ TEST(far_ahead)
     }
 }
 
-static const tl_store_ops *real_ops;
-static int to_swallow;
-
-static tl_result swallow_quarantine(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick, const void *data, size_t size)
-{
-    return to_swallow-- > 0 ? TL_OK : real_ops->quarantine(self, server, epoch, tick, data, size);
-}
-
-// It goes on committing, so that nobody ever knows its newest record: only a quarantine ends its epoch, and the first of them
-// was lost.
-TEST(far_ahead_and_asked_for_again)
-{
-    cluster *c = servers_and_riders(2);
-    tl_store *store = c->nodes[0].store;
-    tl_store_ops ops = *(real_ops = store->ops);
-    ops.quarantine = swallow_quarantine;
-    store->ops = &ops;
-    to_swallow = 1;
-    cluster_step_monotonic(c, 1, 120);
-    cluster_run(c, 8);
-    CHECK(to_swallow < 0);
-    CHECK_EQUAL(c->nodes[1].fenced_count, 1);
-    cluster_destroy(c);
-}
-
 // Near enough to be brought together without anybody's leave.
 TEST(somewhat_ahead)
 {
@@ -414,7 +389,6 @@ int main(int argc, char **argv)
     RUN(drift);
     RUN(machines_that_stand_still);
     RUN(far_ahead);
-    RUN(far_ahead_and_asked_for_again);
     RUN(somewhat_ahead);
     RUN(two_of_three_ahead);
     RUN(ahead_and_back_at_once);
