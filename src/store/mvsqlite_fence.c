@@ -210,7 +210,11 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
         return result == TL_ERR_FENCED ? TL_OK : result; // nothing can be set aside
     }
     result = claim(own, own_epoch, work->server, denials, fault);
-    // Its author may commit in between, and each of its commits is a conflict: what was found before holds for the next try, too.
+    if (result == TL_OK && work->quarantine && head.base.heir == TL_HEIR_NONE) {
+        result = tl_mvsqlite_log_stop(peer, work->epoch, now_us, fault);
+    }
+    // What its author has committed since then goes with the rest. Others may be about to end it, too: what was found before
+    // holds for the next try.
     ending e = {.peer = peer, .work = work, .heir = own->number, .denials = denials, .aside = aside, .now_us = now_us};
     bool ended = false;
     result = result == TL_OK ? TL_ERR_BUSY : result;

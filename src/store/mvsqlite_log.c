@@ -471,6 +471,12 @@ tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head 
     return tl_mvsqlite_log_run(log, log->set_head, values, fault);
 }
 
+tl_result tl_mvsqlite_log_set_epoch(tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault)
+{
+    const int64_t values[] = {epoch, (int64_t)row->ended_us, row->last_tick, row->heir, (int64_t)epoch_sum(log, epoch, row)};
+    return tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
+}
+
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault)
 {
@@ -483,9 +489,7 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     head->claim = 0;
     row.ended_us = now_us;
     row.last_tick = head->base.tick;
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.last_tick, heir,
-                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
-    result = tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
+    result = tl_mvsqlite_log_set_epoch(log, head->base.epoch, &row, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 
@@ -506,6 +510,10 @@ static tl_result begin_own(tl_mvsqlite_log *log, uint32_t epoch, tl_mvsqlite_hea
     if (result == TL_OK && (head->base.epoch != epoch || head->base.heir != TL_HEIR_NONE)) {
         tl_sqlite_file_rollback(&log->file);
         return TL_ERR_FENCED;
+    }
+    result = result == TL_OK ? tl_mvsqlite_log_pass_stop(log, epoch, fault) : result;
+    if (result != TL_OK) {
+        tl_sqlite_file_rollback(&log->file);
     }
     return result;
 }

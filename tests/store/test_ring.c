@@ -292,9 +292,80 @@ TEST(the_ring_is_what_the_model_says)
     }
 }
 
+static tl_result try_append(void)
+{
+    record r = {.tick = m.tick + 1, .epoch = m.epoch, .size = 100};
+    tl_work *work = make_record(&r);
+    tl_result result = tl_mvsqlite_log_append(&author, m.epoch, &work, 1, &fault);
+    free(work);
+    m.tick += result == TL_OK;
+    return result;
+}
+
+static void open_author_and_heir(void)
+{
+    memset(&m, 0, sizeof(m));
+    m.tick = -1;
+    snprintf(path, sizeof(path), "/tmp/tramline-ring-XXXXXX");
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    close(fd);
+    good(tl_mvsqlite_log_open(&author, path, NUMBER, WORLD_US, TL_SQLITE_CREATE, &fault));
+    good(tl_mvsqlite_log_open(&heir, path, NUMBER, WORLD_US, TL_SQLITE_WRITE, &fault));
+    join_again();
+}
+
+static void close_author_and_heir(void)
+{
+    tl_mvsqlite_log_close(&author);
+    tl_mvsqlite_log_close(&heir);
+    CHECK_EQUAL(unlink(path), 0);
+}
+
+// Not even a cut, which writes the head, comes between a stop and the end.
+TEST(an_author_that_is_stopped_commits_nothing_until_its_end)
+{
+    tl_mvsqlite_head head;
+    bool done = false;
+    open_author_and_heir();
+    good(try_append());
+    good(tl_mvsqlite_log_stop(&heir, m.epoch, 1000, &fault));
+    good(tl_mvsqlite_log_stop(&heir, m.epoch, 2000, &fault)); // another one that wants it, too
+    CHECK_EQUAL(try_append(), TL_ERR_BUSY);
+    CHECK_EQUAL(tl_mvsqlite_log_cut(&author, m.epoch, 0, &done, &fault), TL_ERR_BUSY);
+    CHECK_EQUAL(tl_mvsqlite_log_put(&author, m.epoch, NULL, 0, &fault), TL_ERR_BUSY);
+    good(tl_mvsqlite_log_begin(&heir, &head, &fault));
+    good(tl_mvsqlite_log_end_epoch(&heir, &head, 2, 9, &fault));
+    good(tl_mvsqlite_log_finish(&heir, TL_OK, &fault));
+    CHECK_EQUAL(try_append(), TL_ERR_FENCED);
+    good(tl_mvsqlite_log_stop(&heir, m.epoch, 3000, &fault)); // too late, and of no effect
+    join_again();
+    good(try_append());
+    close_author_and_heir();
+}
+
+TEST(an_author_whose_end_does_not_come_goes_on)
+{
+    tl_log_epoch row;
+    open_author_and_heir();
+    for (uint64_t stop_us = 1000; stop_us <= 2000; stop_us += 1000) {
+        good(tl_mvsqlite_log_stop(&heir, m.epoch, stop_us, &fault));
+        CHECK_EQUAL(try_append(), TL_ERR_BUSY);
+        author.stop_seen_us -= TL_STOP_US_MAX;
+        good(try_append());
+        good(try_append());
+        good(tl_mvsqlite_log_epoch(&heir, m.epoch, &row, &fault));
+        CHECK_EQUAL(row.ended_us, 0);
+        CHECK_EQUAL(row.heir, TL_HEIR_NONE);
+    }
+    close_author_and_heir();
+}
+
 int main(void)
 {
     install_vfs();
+    RUN(an_author_that_is_stopped_commits_nothing_until_its_end);
+    RUN(an_author_whose_end_does_not_come_goes_on);
     RUN(the_ring_is_what_the_model_says);
     return 0;
 }
