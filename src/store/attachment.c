@@ -444,6 +444,8 @@ void tl_attachment_tell_committed(tl_attachment *attachment, size_t count)
     pthread_mutex_unlock(&attachment->mutex);
 }
 
+static void update_stall_locked(tl_attachment *attachment, const tl_fault *fault);
+
 void tl_attachment_tell_lost(tl_attachment *attachment, const tl_log_epoch *epoch)
 {
     pthread_mutex_lock(&attachment->mutex);
@@ -451,6 +453,12 @@ void tl_attachment_tell_lost(tl_attachment *attachment, const tl_log_epoch *epoc
     tl_work_queue_clear(&attachment->records);
     tl_work_queue_clear(&attachment->fences);
     tl_work_queue_clear(&attachment->chores);
+    for (int i = 0; i < TL_ACTIVITY_COUNT; i++) { // nothing of that is tried again, and so nothing would end the stall
+        if (i == TL_ACTIVITY_COMMIT || i == TL_ACTIVITY_FENCE || i == TL_ACTIVITY_CHORE) {
+            attachment->troubles[i] = (tl_trouble){0};
+        }
+    }
+    update_stall_locked(attachment, NULL);
     tell_locked(attachment, &(tl_store_event){.type = TL_STORE_LOST,
                                               .server = attachment->number,
                                               .heir = (tl_server_number)epoch->heir,
