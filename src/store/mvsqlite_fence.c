@@ -213,7 +213,7 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
     if (result == TL_OK && work->quarantine && head.base.heir == TL_HEIR_NONE) {
         result = tl_mvsqlite_log_stop(peer, work->epoch, now_us, fault);
     }
-    // What its author has committed since then goes with the rest. Others may be about to end it, too: what was found before
+    // What its author has committed since the look goes with the rest. Others may be about to end it, too: what was found
     // holds for the next try.
     ending e = {.peer = peer, .work = work, .heir = own->number, .denials = denials, .aside = aside, .now_us = now_us};
     bool ended = false;

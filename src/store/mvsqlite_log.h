@@ -13,8 +13,9 @@
 // server's epoch. Whoever ends an epoch whose head has a claim *denies* it before, by raising `denials` of the server that
 // is claimed; a claim holds only while that number is what it was. So nobody becomes an heir after its own end.
 //
-// The head's page is written with each commit, so that whoever ends the epoch of a server that is alive would lose one race
-// after the other. So the epoch is *stopped* first, in its row alone, which each commit reads and none writes (mvsqlite_stop.c).
+// The head's page is written with each commit, so that whoever ends the epoch of a server that is alive would lose one
+// race after the other. So the epoch is *stopped* first, in its row alone, which each commit reads and none writes
+// (mvsqlite_stop.c).
 #ifndef TRAMLINE_STORE_MVSQLITE_LOG_H
 #define TRAMLINE_STORE_MVSQLITE_LOG_H
 
@@ -30,7 +31,7 @@ enum {
     TL_SLOTS_MIN = 64,      // made with the log
     TL_SLOTS_MAX = 1 << 20,
     TL_SLOTS_GROW = 16,     // at once, when they do not suffice
-    TL_STOP_US_MAX = 2000000, // so long an author that is stopped waits for its end
+    TL_STOP_US_MAX = 1000000, // so long a stopped author waits for its end: less than others wait before they fence it
 };
 
 typedef struct tl_mvsqlite_head {
@@ -94,13 +95,14 @@ tl_result tl_mvsqlite_log_begin(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_
 tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_fault *fault);
 // Within a transaction.
 tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault);
+// Writes its row: when it ended, at which tick, and the heir.
 tl_result tl_mvsqlite_log_set_epoch(tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault);
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault);
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);
 
-// A transaction: stops an epoch that goes on. What its author commits after that fails, until the epoch has ended or has been
-// stopped for TL_STOP_US_MAX. Safety does not hang on it: only who commits first.
+// A transaction: stops an epoch that goes on. What its author commits after that fails, until the epoch has ended or has
+// been stopped for TL_STOP_US_MAX. Safety does not hang on it: only who commits first.
 tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t now_us, tl_fault *fault);
 // Within a transaction of the author's: TL_ERR_BUSY while the epoch is stopped. What has lasted too long is taken back.
 tl_result tl_mvsqlite_log_pass_stop(tl_mvsqlite_log *log, uint32_t epoch, tl_fault *fault);

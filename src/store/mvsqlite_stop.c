@@ -1,8 +1,9 @@
-// An epoch whose author is alive is stopped before it is ended. Pages are what conflicts in mvsqlite, and the first to commit wins:
-// the author writes its head's page with each commit, so that who wants to change the head comes too late again and again. The
-// epoch's row is on another page. Who is about to end the epoch writes a time there, the author reads it in each of its transactions
-// (from its cache, as it hardly ever changes), and from then on has to wait. So the transaction that ends the epoch has the head
-// for itself. If it does not come, because who wanted it has died, the author takes the stop back and goes on.
+// An epoch whose author is alive is stopped before it is ended. Pages are what conflicts in mvsqlite, and the first to
+// commit wins: the author writes its head's page with each commit, so that who wants to change the head comes too late
+// again and again. The epoch's row is on another page. Who is about to end the epoch writes a time there, the author
+// reads it in each of its transactions (from its cache, as it hardly ever changes), and from then on has to wait. So
+// the transaction that ends the epoch has the head for itself. If it does not come, because who wanted it has died, the
+// author takes the stop back and goes on.
 #include "attachment.h"
 #include "mvsqlite_log.h"
 
@@ -15,7 +16,8 @@ tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t no
 {
     tl_log_epoch row;
     tl_sqlite_file_rollback(&log->file); // of a look
-    tl_result result = tl_sqlite_file_begin(&log->file, true, fault); // and the head is not read: its page would be a conflict
+    // The head is not read: its page would be a conflict.
+    tl_result result = tl_sqlite_file_begin(&log->file, true, fault);
     if (result != TL_OK) {
         return result;
     }
@@ -42,7 +44,8 @@ tl_result tl_mvsqlite_log_pass_stop(tl_mvsqlite_log *log, uint32_t epoch, tl_fau
         log->stop_seen_us = now_us;
     }
     if (now_us - log->stop_seen_us < TL_STOP_US_MAX) {
-        return tl_fault_set(fault, TL_ERR_BUSY, log->file.path, "another server is ending this server's epoch; it waits for that");
+        return tl_fault_set(fault, TL_ERR_BUSY, log->file.path,
+                            "another server is ending this server's epoch; it waits for that");
     }
     row.ended_us = 0;
     return tl_mvsqlite_log_set_epoch(log, epoch, &row, fault);

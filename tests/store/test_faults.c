@@ -1,5 +1,5 @@
-// Three servers commit 20 times a second into a database whose processes are killed, or stopped, and go on. Nothing that was
-// committed is lost or doubled, and it is said once for each time that the store stalls. Run by scripts/with-fdb.sh or with-mvsqlite.sh.
+// Three servers commit 20 times a second into a database whose processes are killed, or stopped, and go on. Nothing
+// that was committed is lost or doubled, and each stall is told once. Run by scripts/with-fdb.sh or with-mvsqlite.sh.
 //
 //   test_store_faults kill|pause SECONDS PROCESS...    kills them (they are started again after so long), or stops them
 #include "database.h"
