@@ -213,11 +213,14 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
     if (result == TL_OK && work->quarantine && head.base.heir == TL_HEIR_NONE) {
         result = tl_mvsqlite_log_stop(peer, work->epoch, now_us, fault);
     }
+    if (result != TL_OK) { // above all where the claim was not committed: without one nobody may become an heir
+        return result;
+    }
     // What its author has committed since the look goes with the rest. Others may be about to end it, too: what was found
     // holds for the next try.
     ending e = {.peer = peer, .work = work, .heir = own->number, .denials = denials, .aside = aside, .now_us = now_us};
     bool ended = false;
-    result = result == TL_OK ? TL_ERR_BUSY : result;
+    result = TL_ERR_BUSY;
     for (int i = 0; i < END_TRIES_MAX && result == TL_ERR_BUSY && !e.again; i++) {
         result = end_peer(writer, &e, &ended, fault);
     }
