@@ -488,9 +488,11 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     TL_ASSERT(!e->coder->codec.bad);
 }
 
-static const tl_chunk_bytes *make(tl_pyramid *p, tl_stream *s, uint32_t from, uint32_t begin, uint32_t limit)
+const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
     static _Thread_local tl_chunk_coder coder;
+    tl_stream *s = &p->streams[stream];
+    TL_ASSERT(from == 0 || tl_stream_can_continue(s, from));
     unsigned char out[TL_CHUNK_BYTES_MAX + 64];
     uint32_t top = s->slot_top ? s->slot_top : 1;
     encoding e = {.p = p, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
@@ -537,7 +539,6 @@ const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from
 
 const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
-    TL_ASSERT(from == 0 || tl_stream_can_continue(&p->streams[stream], from));
     const tl_chunk_bytes *chunk = tl_chunk_find(p, stream, from, begin, limit);
-    return chunk ? chunk : make(p, &p->streams[stream], from, begin, limit);
+    return chunk ? chunk : tl_chunk_make(p, stream, from, begin, limit);
 }

@@ -99,8 +99,9 @@ void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double
 // The chunk of a stream from a version (0, or one that tl_stream_can_continue) to now, for slots from `begin` to before
 // `limit`, as far as the size allows (to `end`); kept with the stream until it changes. NULL if memory ran out.
 const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
-// The same if it is there already, else NULL.
+// Its two halves: if it is there already, else NULL; and made, where it is not.
 const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
+const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
 // What it cost to make it (work.h): nothing, if it is of what changed last, which each client gets.
 int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk);
 

@@ -95,7 +95,7 @@ static const tl_chunk_bytes *chunk_for(tl_session *s, int32_t stream_index, uint
     bool last = from + 1 == stream->version && from != 0, costs = from == 0 || (chunk == NULL && !last);
     if (costs && !tl_work_may(&s->work, 1)) return NULL;
     uint64_t before = p->work_count;
-    if (chunk == NULL && (chunk = tl_chunk_get(p, stream_index, from, begin, limit)) == NULL) return NULL;
+    if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) return NULL;
     int64_t each = from == 0 ? TL_WORK_CHUNK : 0;
     if (costs) tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + (int64_t)(p->work_count - before));
     return chunk;

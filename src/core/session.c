@@ -191,17 +191,20 @@ static uint32_t count_kept(const tl_session *s)
 // what it needed has arrived, or never says that it has, would gather streams: it stays where it is until they are closed.
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
-    bool moved = !s->anchored, stays = s->anchored && count_kept(s) > s->kept_max;
-    s->kept_waits += stays;
+    bool due[TL_LEVELS_MAX] = {0}, any = false;
     for (int level = 0; level <= s->pyramid->size_count; level++) {
         slack_m[level] = fmax(2, tl_level_distance_m(level) / 24);
-        if (stays) continue;
-        if (s->anchored && length_of(difference(s->observer, s->anchors[level])) <= slack_m[level]) continue;
-        s->anchors[level] = s->observer;
-        moved = true;
+        due[level] = !s->anchored || length_of(difference(s->observer, s->anchors[level])) > slack_m[level];
+        any |= due[level];
     }
+    if (any && s->anchored && count_kept(s) > s->kept_max) {
+        s->kept_waits++;
+        return false;
+    }
+    for (int level = 0; level <= s->pyramid->size_count; level++)
+        if (due[level]) s->anchors[level] = s->observer;
     s->anchored = true;
-    return moved;
+    return any;
 }
 
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
