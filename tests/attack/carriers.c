@@ -2,7 +2,6 @@
 // riders; and cabins with honest riders in them.
 #include "guest.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,11 +55,7 @@ void attack_carriers(attack *a)
 {
     static guest guests[GUESTS];
     a->said_min = SAID_MIN;
-    for (int i = 0; i < GUESTS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "boarder-%d", i);
-        guest_init(a, &guests[i], 0, name);
-    }
+    guests_init(a, guests, GUESTS, "boarder");
     for (uint64_t round = 0; attack_goes_on(a); round++) {
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {

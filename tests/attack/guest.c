@@ -20,6 +20,15 @@ void guest_init(attack *a, guest *g, int server, const char *name)
     snprintf(g->name, sizeof g->name, "%s", name);
 }
 
+void guests_init(attack *a, guest *guests, int count, const char *prefix)
+{
+    for (int i = 0; i < count; i++) {
+        char name[TL_NAME_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "%s-%d", prefix, i);
+        guest_init(a, &guests[i], 0, name);
+    }
+}
+
 static void send_on(void *user, const void *data, size_t size)
 {
     guest *g = user;

@@ -23,6 +23,8 @@ typedef struct guest {
 } guest;
 
 void guest_init(attack *a, guest *g, int server, const char *name);
+// All on the first server, named PREFIX-0 and so on.
+void guests_init(attack *a, guest *guests, int count, const char *prefix);
 // Connects, anew if the connection has ended; steps its client.
 void guest_step(guest *g);
 void guest_end(guest *g, double pause_s); // says goodbye

@@ -5,7 +5,6 @@
 #include "record.h"
 #include "state.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,11 +131,7 @@ void attack_kill(attack *a)
 {
     static guest guests[GUESTS];
     a->said_min = SAID_MIN;
-    for (int i = 0; i < GUESTS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "killer-%d", i);
-        guest_init(a, &guests[i], 0, name);
-    }
+    guests_init(a, guests, GUESTS, "killer");
     for (uint64_t round = 0; attack_goes_on(a); round++) {
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {

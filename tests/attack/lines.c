@@ -1,7 +1,6 @@
 // Whatever makes a server log a line: clients come and go, say hello with a wrong token, and send junk.
 #include "guest.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 enum { GUESTS = 8, REFUSED = 2, JUNK = 2, SAID_MIN = 10, PAUSE_US = 5000 };
@@ -14,11 +13,7 @@ void attack_lines(attack *a)
     uint8_t hello[HELLO_BYTES_MAX];
     size_t size = attack_hello(hello);
     a->said_min = SAID_MIN;
-    for (int i = 0; i < GUESTS; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "a-name-as-long-as-it-may-be-%d", i);
-        guest_init(a, &guests[i], 0, name);
-    }
+    guests_init(a, guests, GUESTS, "a-name-as-long-as-it-may-be");
     while (attack_goes_on(a)) {
         guests_step(guests, GUESTS);
         peers_step(a, refused, REFUSED);

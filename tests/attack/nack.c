@@ -3,7 +3,6 @@
 // tiles again, keeps notes of what is on its way, and codes chunks that nobody else can use.
 #include "guest.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,11 +74,7 @@ void attack_nack(attack *a)
 {
     static guest guests[GUESTS];
     a->said_min = SAID_MIN;
-    for (int i = 0; i < GUESTS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "liar-%d", i);
-        guest_init(a, &guests[i], 0, name);
-    }
+    guests_init(a, guests, GUESTS, "liar");
     while (attack_goes_on(a)) {
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {

@@ -2,7 +2,6 @@
 // and have then done no work yet.
 #include "guest.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 enum { STEADY = 10, FLEETING = 10, GUESTS = STEADY + FLEETING, SAID_MIN = 200, PAUSE_US = 5000 };
@@ -15,11 +14,7 @@ void attack_teleport(attack *a)
     static guest guests[GUESTS];
     static double jumped_s[GUESTS];
     a->said_min = SAID_MIN;
-    for (int i = 0; i < GUESTS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "jumper-%d", i);
-        guest_init(a, &guests[i], 0, name);
-    }
+    guests_init(a, guests, GUESTS, "jumper");
     while (attack_goes_on(a)) {
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {
