@@ -106,22 +106,35 @@ TEST(groups_are_their_heirs)
     folder_remove(folder);
 }
 
-// Commits what no server would, under its right sum.
-static void commit_rubbish(const char *folder)
+static tl_store_event await_event(tl_store *store, tl_store_event_type type)
 {
-    static const unsigned char rubbish[] = {1, 2 * DAMAGED_TICK, 200, 1, 2, 3}; // a right head, then no op
-    char path[2 * PROGRAM_PATH_BYTES], text[256];
-    snprintf(path, sizeof path, "%s/s", folder);
-    tl_store *store;
     tl_store_event event = {.type = TL_STORE_FAILED};
-    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
-    for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
+    for (double until_s = now_s() + 20; event.type != type;) {
         CHECK(now_s() < until_s);
         if (store->ops->poll(store, &event) == TL_AGAIN) {
             sleep_s(0.001);
         }
     }
+    return event;
+}
+
+// Joins as a server, which has loaded all. The caller closes it.
+static tl_store *join_as(const char *folder, const char *name)
+{
+    char path[2 * PROGRAM_PATH_BYTES], text[256];
+    snprintf(path, sizeof path, "%s/s", folder);
+    tl_store *store;
+    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->join(store, name), TL_OK);
+    await_event(store, TL_STORE_LOADED);
+    return store;
+}
+
+// Commits what no server would, under its right sum.
+static void commit_rubbish(const char *folder)
+{
+    static const unsigned char rubbish[] = {1, 2 * DAMAGED_TICK, 200, 1, 2, 3}; // a right head, then no op
+    tl_store *store = join_as(folder, "rogue");
     CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK, rubbish, sizeof rubbish, 1), TL_OK);
     CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
     store->ops->close(store, true);
@@ -144,21 +157,28 @@ TEST(a_malformed_record_is_told_with_server_and_tick)
     folder_remove(folder);
 }
 
+// The rubbish that the rogue has committed, byte by byte.
+static void check_exported(const char *folder, const char *name)
+{
+    char path[2 * PROGRAM_PATH_BYTES];
+    unsigned char bytes[16];
+    snprintf(path, sizeof path, "%s/aside/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    CHECK(file);
+    CHECK_EQUAL(fread(bytes, 1, sizeof bytes, file), 6);
+    CHECK(bytes[0] == 1 && bytes[2] == 200);
+    fclose(file);
+}
+
 TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
 {
-    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    char folder[PROGRAM_PATH_BYTES];
     fill(folder);
     commit_rubbish(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
     check_says("left out: server rogue's record of tick 5 in epoch 1, 6 bytes");
     check_says("1 left out, 0 set aside before");
-    snprintf(path, sizeof path, "%s/aside/rogue.epoch-1.tick-5.record", folder);
-    FILE *file = fopen(path, "rb");
-    unsigned char bytes[16];
-    CHECK(file);
-    CHECK_EQUAL(fread(bytes, 1, sizeof bytes, file), 6);
-    CHECK(bytes[0] == 1 && bytes[2] == 200);
-    fclose(file);
+    check_exported(folder, "rogue.epoch-1.tick-5.record");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
     check_says("entities   3'000: ");
     check_says("sound");
@@ -183,22 +203,11 @@ static void store_unread(const char *folder)
 {
     unsigned char record[16] = {1}, checkpoint[64] = {1};
     size_t record_bytes = 1 + put_varint(record + 1, 2 * UNREAD_TICK), size = 1 + put_varint(checkpoint + 1, 2 * UNREAD_TICK);
-    char path[2 * PROGRAM_PATH_BYTES], text[256];
     checkpoint[size++] = 1; // GROUP
     size += put_varint(checkpoint + size, UNREAD_GROUP);
     size += put_varint(checkpoint + size, 1); // whose it is
     checkpoint[size++] = 200;
-    snprintf(path, sizeof path, "%s/s", folder);
-    tl_store *store;
-    tl_store_event event = {.type = TL_STORE_FAILED};
-    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
-    for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
-        CHECK(now_s() < until_s);
-        if (store->ops->poll(store, &event) == TL_AGAIN) {
-            sleep_s(0.001);
-        }
-    }
+    tl_store *store = join_as(folder, "rogue");
     CHECK_EQUAL(store->ops->submit(store, UNREAD_TICK, record, record_bytes, 1), TL_OK);
     CHECK_EQUAL(store->ops->checkpoint(store, UNREAD_GROUP, UNREAD_TICK, checkpoint, size), TL_OK);
     CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
@@ -231,19 +240,8 @@ TEST(an_unreadable_checkpoint_costs_its_group_alone)
 static void come_back(const char *folder)
 {
     static const unsigned char nothing[] = {1, 2 * (DAMAGED_TICK + 4)};
-    char path[2 * PROGRAM_PATH_BYTES], text[256];
-    snprintf(path, sizeof path, "%s/s", folder);
     for (int round = 0; round < 2; round++) {
-        tl_store *store;
-        tl_store_event event = {.type = TL_STORE_FAILED};
-        CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-        CHECK_EQUAL(store->ops->join(store, "rogue"), TL_OK);
-        for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
-            CHECK(now_s() < until_s);
-            if (store->ops->poll(store, &event) == TL_AGAIN) {
-                sleep_s(0.001);
-            }
-        }
+        tl_store *store = join_as(folder, "rogue");
         if (round == 1) {
             CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK + 4, nothing, sizeof nothing, 1), TL_OK);
             CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
@@ -269,28 +267,15 @@ TEST(a_repaired_copy_has_what_its_author_committed_after_it_came_back)
 // What another server sets aside of it.
 static void set_rubbish_aside(const char *folder)
 {
-    char path[2 * PROGRAM_PATH_BYTES], text[256];
-    snprintf(path, sizeof path, "%s/s", folder);
-    tl_store *store;
-    tl_store_event event = {.type = TL_STORE_FAILED};
-    CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, "judge"), TL_OK);
-    bool asked = false;
-    for (double until_s = now_s() + 20; event.type != TL_STORE_FENCED || event.tick != -1;) {
-        CHECK(now_s() < until_s);
-        if (store->ops->poll(store, &event) == TL_AGAIN) {
-            sleep_s(0.001);
-        } else if (event.type == TL_STORE_LOADED && !asked) {
-            CHECK_EQUAL(store->ops->quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
-            asked = true;
-        }
-    }
+    tl_store *store = join_as(folder, "judge");
+    CHECK_EQUAL(store->ops->quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
+    while (await_event(store, TL_STORE_FENCED).tick != -1) continue;
     store->ops->close(store, true);
 }
 
 TEST(what_was_set_aside_is_listed_and_exported)
 {
-    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    char folder[PROGRAM_PATH_BYTES];
     fill(folder);
     json_t *shown = inspected(folder, 0);
     CHECK_EQUAL(json_array_size(json_object_get(shown, "aside")), 0);
@@ -313,13 +298,7 @@ TEST(what_was_set_aside_is_listed_and_exported)
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
     check_says("set aside before, exported: 1 record of server rogue");
     check_says("0 left out, 1 set aside before");
-    snprintf(path, sizeof path, "%s/aside/rogue.epoch-1.tick-5.aside", folder);
-    FILE *file = fopen(path, "rb");
-    unsigned char bytes[16];
-    CHECK(file);
-    CHECK_EQUAL(fread(bytes, 1, sizeof bytes, file), 6);
-    CHECK(bytes[0] == 1 && bytes[2] == 200);
-    fclose(file);
+    check_exported(folder, "rogue.epoch-1.tick-5.aside");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
     CHECK(!strstr(output, "set aside"));
     folder_remove(folder);
