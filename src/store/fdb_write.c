@@ -1,9 +1,10 @@
 // The writing thread: joins, commits, fences, does the chores, leaves. Each is a transaction that looks at what it
 // depends on, so that it can be run again after whatever FoundationDB says.
 //
-// A commit is one round trip: it reads nothing, takes the last commit's version as its own, and conflicts with the lease
-// alone. Whoever ends an epoch writes that lease; so a commit after that fails. If a commit failed or its outcome is not
-// known, the next one reads the head first, and passes over what was committed after all.
+// A commit is one round trip: it reads nothing, takes the version just before the last commit's as its own, and conflicts
+// with the lease alone. Whoever ends an epoch writes that lease; so a commit after that fails. The last commit's own version
+// would not do: several transactions can be committed at the very same one, and who ends the epoch may be among them. If a
+// commit failed or its outcome is not known, the next one reads the head first, and omits what was committed after all.
 #include "fdb_aside.h"
 #include "fdb_log.h"
 #include "fdb_store.h"
@@ -218,7 +219,7 @@ static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, com
                          .heir = TL_HEIR_NONE,
                          .sum = c->store->last_sum};
     if (!c->store->careful) {
-        worker->fdb->transaction_set_read_version(transaction, c->store->version);
+        worker->fdb->transaction_set_read_version(transaction, c->store->version - 1);
         c->store->careful = true; // until it is known to have gone well
         return 0;
     }
@@ -238,9 +239,7 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     }
     c->sum = head.sum;
     tl_fdb_key lease = tl_fdb_lease_key(worker, attachment->number);
-    tl_fdb_key own = tl_fdb_head_key(worker, attachment->number);
     tl_fdb_conflict(worker, transaction, &lease);
-    tl_fdb_conflict(worker, transaction, &own);
     if (c->until > 0 && head.tick < c->records[0]->tick) { // a part of a large one
         tl_fdb_key key = tl_fdb_record_key(worker, attachment->number, c->records[0]->tick);
         tl_fdb_parts_write(worker, transaction, &key, c->records[0], c->staged, c->until);
@@ -273,9 +272,7 @@ static tl_result run_commit(tl_fdb_store *store, commit *c, tl_fault *fault)
     if (result == TL_OK && !c->fenced && version >= 0) {
         store->version = version;
         store->version_us = tl_clock_steady_us();
-        // A part alone writes nothing that who ends the epoch reads: both may be committed at the very same version, and who
-        // takes that for its own would see nothing of the end.
-        store->careful = c->until > 0;
+        store->careful = false;
     }
     return result;
 }

@@ -121,6 +121,53 @@ TEST(an_epoch_ends_while_a_large_record_is_stored)
     free(fixture);
 }
 
+// Commits as fast as it can, until another ends its epoch at its first record.
+static void commit_until_lost(seat *s, tl_store *heir, int before_end)
+{
+    int64_t first = s->tick + 1;
+    for (int i = 0; !s->lost; i++) {
+        tl_result result = seat_submit(s, s->tick + 1, fdb_pass(NULL));
+        CHECK(result == TL_OK || result == TL_ERR_FENCED || result == TL_ERR_FULL);
+        if (i == before_end) {
+            CHECK_EQUAL(heir->ops->quarantine(heir, s->server, s->epoch, first, NULL, 0), TL_OK);
+        }
+        seat_poll(s);
+        CHECK(i < 100000);
+    }
+}
+
+// The end of an epoch can be committed at the very same version as one of its records; the record after that is refused all
+// the same.
+TEST(no_record_follows_the_early_end_of_an_epoch)
+{
+    enum { ENDS = 60, BEFORE_END_MAX = 8 };
+    fdb_fixture *fixture = fdb_create(3);
+    seat server, heir, watcher;
+    seat_open(&server, fdb_attach(fixture), "alpha");
+    await_type(&server, TL_STORE_LOADED);
+    seat_open(&heir, fdb_attach(fixture), "beta");
+    await_type(&heir, TL_STORE_LOADED);
+    seat_open(&watcher, fdb_attach(fixture), NULL);
+    watcher.may_end_early = true;
+    for (size_t i = 0; i < ENDS; i++) {
+        if (i > 0) {
+            seat_open(&server, fdb_attach(fixture), "alpha");
+            await_type(&server, TL_STORE_LOADED);
+        }
+        commit_until_lost(&server, heir.store, 2 + (int)i % BEFORE_END_MAX);
+        seat_free(&server);
+        for (int wait = 0; seat_count(&watcher, TL_STORE_FENCED, 1) <= i; wait++) {
+            usleep(300);
+            seat_poll(&watcher);
+            CHECK(wait < 100000 && seat_count(&watcher, TL_STORE_FAILED, 0) == 0);
+        }
+    }
+    seat_check(&watcher);
+    seat_free(&watcher);
+    seat_free(&heir);
+    free(fixture);
+}
+
 TEST(a_large_checkpoint_is_whole_and_the_newest)
 {
     fdb_fixture *fixture = fdb_create(2);
@@ -161,6 +208,7 @@ int main(void)
     };
     RUN(an_epoch_ends_while_a_large_record_is_stored);
     RUN(a_large_checkpoint_is_whole_and_the_newest);
+    RUN(no_record_follows_the_early_end_of_an_epoch);
     contract_run(&backend);
     return 0;
 }
