@@ -88,6 +88,10 @@ typedef struct tl_server_def {
     // Streams of where a client has looked from before, which it keeps until those that take their place have arrived; with more
     // of them it sees the world from where it was. Default 192.
     uint32_t streams_kept_max;
+    // How fast anything may move that a client says, in m/s, and how far in a second all that one client owns, together; a jump
+    // counts as 64 m at most, and four seconds can be saved up. Default 2'500: whoever is in other tiles all the time costs
+    // everybody who looks. States beyond it are refused.
+    uint32_t client_speed_max;
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60

@@ -24,6 +24,7 @@ static const struct {
     LIMIT("hello-rate", hellos_per_s, 1000000),
     LIMIT("work-slots", work_slots, 1 << 30),
     LIMIT("streams-kept", streams_kept_max, 1 << 20),
+    LIMIT("client-speed", client_speed_max, 1000000000),
 #undef LIMIT
 };
 
@@ -43,6 +44,7 @@ static const struct argp_option options[] = {
     {"hello-rate", OPTION_FIRST + 11, "NUMBER", 0, "Strangers answered with a cookie a second (default 10000)", 5},
     {"work-slots", OPTION_FIRST + 12, "NUMBER", 0, "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
     {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0, "Streams that a client keeps of where it was, before it waits (default 192)", 5},
+    {"client-speed", OPTION_FIRST + 14, "NUMBER", 0, "Metres a second that all a client owns may go, together (default 2500)", 5},
     {0},
 };
 
@@ -74,6 +76,7 @@ void admission_apply(const admission *a, tl_server_def *def)
     set(&def->step_units_max, a->step_units_max);
     set(&def->work_slots, a->work_slots);
     set(&def->streams_kept_max, a->streams_kept_max);
+    set(&def->client_speed_max, a->client_speed_max);
     set(&def->peer_datagrams_per_s, a->peer_datagrams_per_s);
 }
 

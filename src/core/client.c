@@ -163,6 +163,7 @@ static void on_answer(tl_client *c, const void *data, size_t size)
         awaited = true;
         break;
     }
+    if (event.request == 0 && event.result == TL_AGAIN) tl_client_own_say_again(c, event.entity);
     if (awaited || event.request == 0) tl_client_push_event(c, event); // else it was given up
 }
 

@@ -76,6 +76,14 @@ static bool recall(tl_client *c, tl_owned_entity *o, tl_entity_id carrier, int64
     return true;
 }
 
+static void say(tl_owned_entity *o)
+{
+    o->version++;
+    if (o->version == 0) o->version = 1; // 0 is that nothing was said yet
+    o->unsent = true;
+    o->in_report = false;
+}
+
 tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
 {
     tl_owned_entity *o = NULL;
@@ -98,12 +106,14 @@ tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entit
     } else {
         changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
     }
-    if (changed == 0) return TL_OK;
-    o->version++;
-    if (o->version == 0) o->version = 1; // 0 is that nothing was said yet
-    o->unsent = true;
-    o->in_report = false;
+    if (changed) say(o);
     return TL_OK;
+}
+
+void tl_client_own_say_again(tl_client *c, tl_entity_id entity)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++)
+        if (c->owned[i].id == entity && c->owned[i].version != 0) say(&c->owned[i]);
 }
 
 // ---- after a reconnect ----

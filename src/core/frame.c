@@ -87,9 +87,10 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
 
 // A chunk, if the client may have it made. What has changed last is made for everybody; a tile that is coded whole costs each
 // who gets it; what nobody else needs from that version, and for those slots, costs whoever has it made. NULL: it waits.
-static const tl_chunk_bytes *chunk_for(tl_session *s, int32_t stream_index, uint32_t from, uint32_t begin, uint32_t limit)
+static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin, uint32_t limit)
 {
     tl_pyramid *p = s->pyramid;
+    int32_t stream_index = sub->stream;
     const tl_stream *stream = &p->streams[stream_index];
     const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
     bool last = from + 1 == stream->version && from != 0, costs = from == 0 || (chunk == NULL && !last);
@@ -97,7 +98,8 @@ static const tl_chunk_bytes *chunk_for(tl_session *s, int32_t stream_index, uint
     uint64_t before = p->work_count;
     if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) return NULL;
     int64_t each = from == 0 ? TL_WORK_CHUNK : 0;
-    if (costs) tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + (int64_t)(p->work_count - before));
+    int64_t made = (int64_t)(p->work_count - before);
+    if (costs) tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + made, sub->is_new_tile && from == 0);
     return chunk;
 }
 
@@ -114,7 +116,7 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
             if (*budget <= 0 || *count == PARTS_MAX) return false;
-            const tl_chunk_bytes *chunk = chunk_for(s, sub->stream, from, begin, limit);
+            const tl_chunk_bytes *chunk = chunk_for(s, sub, from, begin, limit);
             if (chunk == NULL) { // what the client has goes on
                 s->pace.waiting = true;
                 break;
@@ -134,6 +136,7 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         }
     }
     sub->sent_tick = tick;
+    sub->is_new_tile = false;
     return true;
 }
 

@@ -82,6 +82,7 @@ typedef struct tl_cell {
     int32_t entity_first; // size 0
     uint32_t entity_count; // with all below
     int32_t streams[2];    // of level `size` and of `size` + 1
+    uint32_t inhabited_version; // the pyramid's shape_version when the first of its entities came
     uint8_t size;
     bool used;
 } tl_cell;

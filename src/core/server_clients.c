@@ -256,7 +256,8 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
-    tl_result result = tl_created_allowed(s, client);
+    tl_result result = tl_travel_accept(s, &s->kinds.kinds[a->request.kind], a->words, a->request.values.mask);
+    if (result == TL_OK) result = tl_created_allowed(s, client);
     if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
     if (result != TL_OK) return result;
     tl_entity_def def = {.kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
@@ -266,7 +267,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
     tl_created_new(s, client, a->request.entity);
-    if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity, .told = true};
+    if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity, .told = true, .travelled_tick = s->tick};
     return TL_OK;
 }
 
@@ -299,7 +300,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
         forget_owned(client, a->request.entity);
         return tl_server_delete_entity(s, (tl_entity_ref)index);
     }
-    result = tl_state_accept(kind, &s->kinds, a->words, a->request.values.mask, s->tick);
+    result = tl_travel_accept(s, kind, a->words, a->request.values.mask);
     if (result != TL_OK) {
         s->stats.states_refused++;
         return result;
@@ -453,15 +454,27 @@ static void read_observer(tl_reader *r, report *p)
 static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned *owned, tl_result result)
 {
     s->stats.states_refused++;
+    owned->again_due = result == TL_AGAIN;
     if (owned->told_tick && s->tick - owned->told_tick < (int64_t)s->world.tick_hz) return;
     owned->told_tick = s->tick;
+    owned->again_due = false;
     answer(s, client->number, 0, result, owned->id);
+}
+
+// A client that has said its last word hears that it was not taken, to say it again.
+static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned *owned)
+{
+    if (!owned->again_due || s->tick - owned->told_tick < (int64_t)s->world.tick_hz) return;
+    owned->told_tick = s->tick;
+    owned->again_due = false;
+    answer(s, client->number, 0, TL_AGAIN, owned->id);
 }
 
 // What clients own and do not speak of stays within its carrier's reach.
 static void hold_owned(tl_server *s, tl_server_client *client)
 {
     for (uint32_t k = 0; k < client->owned_count; k++) {
+        say_again_due(s, client, &client->owned[k]);
         int32_t index = tl_mirror_find(&s->mirror, client->owned[k].id);
         tl_result result = index == TL_NONE ? TL_OK : tl_carriers_hold(s, index);
         if (result != TL_OK) refuse_state(s, client, &client->owned[k], result);
@@ -492,7 +505,8 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
             // What is committed is read at the tick of its record, not at the one that the client named.
-            tl_result result = tl_state_accept(kind, &s->kinds, words, tl_fields_all(kind), s->tick);
+            tl_result result = tl_travel_accept(s, kind, words, tl_fields_all(kind));
+            if (result == TL_OK) result = tl_travel_allowed(s, client, owned, index, carrier, words);
             if (result == TL_OK) result = tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
             if (result != TL_OK) refuse_state(s, client, owned, result);
         }

@@ -10,6 +10,7 @@
 //   server_carriers.c what may ride in what
 //   server_accounts.c whose work a client's is
 //   server_created.c what clients have created, and how much of it they may
+//   server_travel.c  how fast and how far what they own may move
 //   server_aside.c   records of theirs that cannot be read
 //   server_admission.c whom of a transport's peers is listened to, and for how long in a step
 //   server_clients.c sessions: hello, reports, requests, messages, frames
@@ -97,7 +98,15 @@ typedef struct tl_owned { // an entity that a client owns
     uint16_t version;
     bool told;         // the client knows that it is its
     int64_t told_tick; // when it was last told that a state of it was refused, 0: never
+    int64_t travelled_tick; // up to which its way is counted
+    bool again_due;         // its state was refused for now, and the client is yet to hear of it
 } tl_owned;
+
+typedef struct tl_travel { // of all that one client owns
+    double left_m;         // that it may go on now; below 0: it has to wait
+    int64_t tick;
+    bool begun;
+} tl_travel;
 
 enum { TL_ACCOUNTS_REMEMBERED = 1024 }; // of clients that have left
 
@@ -106,6 +115,7 @@ typedef struct tl_account { // of a proven name
     uint32_t holders; // connections
     uint64_t left_us; // when it had its last one
     tl_work_account work;
+    tl_travel travel;
 } tl_account;
 
 typedef struct tl_created { // an entity that a client has created, its own or not
@@ -129,6 +139,7 @@ typedef struct tl_server_client {
     tl_grant grant;
     tl_session *session;
     tl_account *account;  // whose work it does; NULL: its own
+    tl_travel travel;     // without an account
     bool welcome_due;
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
@@ -341,6 +352,12 @@ void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a sess
 void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
 // server_created.c
+// server_travel.c
+// What a client says of an entity: as tl_state_accept(), and not too fast (TL_ERR_INVALID).
+tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields);
+// The next state of what it owns. TL_AGAIN: all it owns has gone too far already.
+tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
+
 size_t tl_created_bytes(const tl_server_def *def);
 bool tl_created_init(tl_server *s);
 uint32_t tl_created_elsewhere(const tl_server *s); // through other servers, as far as is mirrored

@@ -70,13 +70,14 @@ static bool has_handle(const tl_session *s, const tl_cell *cell)
 }
 
 // False: a limit is reached.
-static bool open_subscription(tl_session *s, int32_t cell, int coarser)
+static bool open_subscription(tl_session *s, int32_t cell, int coarser, bool is_new_tile)
 {
     tl_subscription *sub = new_subscription(s);
     int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
     if (stream == TL_NONE) return false;
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
-    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true, .unwanted_tick = -1, .coarser_tick = -1};
+    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true,
+                             .is_new_tile = is_new_tile, .unwanted_tick = -1, .coarser_tick = -1};
     tl_cursor_reset(&sub->cursors);
     sub->cursors.runs[0].since = s->next_sequence; // losses of what the handle stood for before do not matter
     s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
@@ -131,6 +132,13 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
     return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
 }
 
+// Nobody was in the tile when the client looked last. Who comes there is others' doing: it costs all clients' work together,
+// and no client its own, or whoever flies about could use up what the others live on.
+static bool is_new_tile(const chooser *c, const tl_cell *cell)
+{
+    return (int32_t)(cell->inhabited_version - c->s->seen_version) > 0;
+}
+
 // Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
 static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
 {
@@ -139,13 +147,14 @@ static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coa
         return;
     }
     int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
+    bool is_new = is_new_tile(c, cell);
     if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work, TL_WORK_STREAM + set_up)) {
         c->deferred = true;
         return;
     }
-    tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up);
+    tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up, is_new);
     c->opened_entities += cell->entity_count;
-    if (!open_subscription(c->s, index, coarser)) c->lacking = true;
+    if (!open_subscription(c->s, index, coarser, is_new)) c->lacking = true;
 }
 
 static void choose(chooser *c, int32_t index)
@@ -215,6 +224,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
         s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
         return;
     }
+    if (!s->anchored) s->seen_version = s->pyramid->shape_version; // what a join takes is its own
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->kinds->tick_hz) == 0;
     if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;
@@ -230,8 +240,9 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     s->deferred = c.deferred;
     s->lacking = c.lacking;
     s->pyramid->full_count += c.lacking;
-    tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT);
+    tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT, !moved && !due);
     if (c.deferred) s->shape_version--; // go on with it in the next tick
+    if (!c.deferred) s->seen_version = s->shape_version;
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
         if (!sub->used || sub->closing) continue;

@@ -16,6 +16,7 @@ typedef struct tl_subscription {
     int32_t place;       // 2 * cell + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
+    bool is_new_tile;      // nobody had been in the tile, and it was not sent whole yet: that is not the client's doing
     int64_t unwanted_tick; // since when another set of tiles takes its place
     int64_t sent_tick;
     int64_t coarser_tick;  // since when the tile's coarser stream would do, -1: it would not
@@ -46,6 +47,7 @@ typedef struct tl_session {
     bool lacking;  // nor ever, as it is: there is no handle, or no memory, for some of it
     tl_work work;
     uint32_t shape_version;
+    uint32_t seen_version; // all tiles that were inhabited then were looked at
     int level_finest;
     // streams
     tl_subscription *subscriptions;

@@ -68,11 +68,12 @@ static inline bool tl_work_may(tl_work *w, int64_t slots)
     return false;
 }
 
-// `own`: counted for the client; `all`: for all of them, what is done once for several is counted once.
-static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all)
+// `own`: counted for the client, unless it is others' doing; `all`: for all of them, what is done once for several is counted
+// once. Where all together have none left, each has its rate for whatever it is.
+static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all, bool is_others_doing)
 {
     if (tl_work_spent_by_all(w)) tl_work_account_of(w)->steady -= own;
-    tl_work_account_of(w)->left -= own;
+    if (!is_others_doing) tl_work_account_of(w)->left -= own;
     if (w->shared) *w->shared -= all;
 }
 

@@ -211,7 +211,7 @@ static void check_server(const siege *s, const before *b, int i)
         {"transport_dropped_rate", "over rate"},       {"handshakes_refused", "handshakes refused"}, {"hellos_refused", "hellos refused"},
         {"newcomers_closed", "newcomers closed"},      {"malformed", "malformed"},                   {"peers_closed_malformed", "closed for it"},
         {"steps_cut_short", "steps cut"},              {"limits_reached", "limits reached"},         {"entities", "entities more"},
-        {"client_lines_omitted", "lines omitted"},
+        {"client_lines_omitted", "lines omitted"},     {"work_waits", "ticks with waits"},
     };
     json_t *now = lines_last(path_of(s, names[i], "stats"));
     double grown_mb = rss_max(s, names[i], b->server_lines[i]) - number_of(b->servers[i], "rss_mb");
@@ -275,6 +275,7 @@ static void run_mode(const siege *s, const char *mode, const char *from)
     pid_t newcomer = start_rider(s, "dave", RIDERS, 0);
     int status;
     CHECK(waitpid(attack, &status, 0) == attack && status == 0);
+    if (!own && !program_runs(newcomer)) newcomer = start_rider(s, "dave", RIDERS, 0); // it had to wait for too long, and gave up
     wait_for_rider(s, "dave", s->judges_view && own ? 0.1 : 30);
     program_stop(newcomer, SIGTERM);
     if (hold) check_held(s, names[0]);

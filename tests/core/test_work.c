@@ -11,7 +11,7 @@ static int64_t ask_on(tl_work *w, int64_t shared_each_tick, int64_t *shared)
     for (int64_t tick = 1; tick <= TICKS; tick++) {
         *shared = shared_each_tick;
         tl_work_refill(w, tick, ENTITIES);
-        for (; tl_work_may(w, 1); done += CHUNK) tl_work_spend(w, CHUNK, CHUNK);
+        for (; tl_work_may(w, 1); done += CHUNK) tl_work_spend(w, CHUNK, CHUNK, false);
     }
     return done;
 }
@@ -44,12 +44,27 @@ TEST(nothing_larger_than_the_rate_is_begun_beyond_what_all_may)
     CHECK(tl_work_may(&w, RATE) && !tl_work_may(&w, RATE + 1));
     shared = 1;
     CHECK(tl_work_may(&w, RATE + 1));
-    tl_work_spend(&w, 10 * RATE, 10 * RATE); // of what all may: its rate is still there
+    tl_work_spend(&w, 10 * RATE, 10 * RATE, false); // of what all may: its rate is still there
     CHECK(shared < 0 && tl_work_may(&w, RATE));
-    tl_work_spend(&w, RATE, RATE);
+    tl_work_spend(&w, RATE, RATE, false);
     CHECK(!tl_work_may(&w, 1));
     tl_work_refill(&w, 1, ENTITIES);
     CHECK(tl_work_may(&w, RATE));
+}
+
+// What others are the cause of leaves a client its own account; but beyond what all may it comes out of its rate.
+TEST(what_others_are_the_cause_of_costs_it_nothing_of_its_own)
+{
+    int64_t shared = 10 * RATE;
+    tl_work w = {.shared = &shared};
+    tl_work_refill(&w, 0, ENTITIES);
+    int64_t left = w.own.left;
+    tl_work_spend(&w, 10 * RATE, 10 * RATE, true);
+    CHECK_EQUAL(w.own.left, left);
+    CHECK(shared == 0 && tl_work_may(&w, RATE));
+    tl_work_spend(&w, RATE, RATE, true);
+    CHECK_EQUAL(w.own.left, left);
+    CHECK(!tl_work_may(&w, 1));
 }
 
 int main(void)
@@ -57,4 +72,5 @@ int main(void)
     RUN(what_others_use_up_leaves_each_its_rate);
     RUN(what_nobody_else_uses_is_limited_by_its_own_account);
     RUN(nothing_larger_than_the_rate_is_begun_beyond_what_all_may);
+    RUN(what_others_are_the_cause_of_costs_it_nothing_of_its_own);
 }

@@ -1,0 +1,71 @@
+// How fast clients may have things move, and how far all that one of them owns may travel. Who is in a new tile each tick makes
+// every server and every client that looks open streams: that costs whoever does it, and nobody else.
+#include "server_internal.h"
+
+#include <math.h>
+
+enum { SAVED_SECONDS = 4, UNCOUNTED_SECONDS = 5 };
+
+static double tile_m(void)
+{
+    return tl_power(TL_TILE_SHIFT); // of the finest tiles; a longer way within a tick crosses one just as well
+}
+
+static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)
+{
+    tl_vec3 v = tl_velocity_of(words, kind->fields[0].shift[0], &s->kinds);
+    return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
+}
+
+tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields)
+{
+    tl_result result = tl_state_accept(kind, &s->kinds, words, fields, s->tick);
+    bool too_fast = result == TL_OK && (fields & 1) && speed_of(s, kind, words) > s->def.client_speed_max;
+    return too_fast ? TL_ERR_INVALID : result;
+}
+
+// Where it would be in the world. False: not known.
+static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id carrier, const int64_t *words, tl_vec3 *out)
+{
+    if (carrier == 0) {
+        *out = tl_position_at(words, kind->fields[0].shift[0], &s->kinds, (double)s->tick);
+        return true;
+    }
+    tl_quat rotation;
+    int32_t index = tl_mirror_find(&s->mirror, carrier); // what rides in it is within its reach
+    return index != TL_NONE && tl_mirror_pose(&s->mirror, index, (double)s->tick, out, &rotation);
+}
+
+static double between(tl_vec3 a, tl_vec3 b)
+{
+    double x = a.x - b.x, y = a.y - b.y, z = a.z - b.z;
+    return sqrt(x * x + y * y + z * z);
+}
+
+// What it has flown since its last state, and how far it jumps now; within a tick no more than a tile counts.
+static double way_m(const tl_server *s, const tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
+{
+    const tl_entity *e = &s->mirror.entities[index];
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, UNCOUNTED_SECONDS * (int64_t)s->world.tick_hz);
+    double way = e->carrier_id == 0 ? ticks * fmin(speed_of(s, kind, e->state) / hz, tile_m()) : 0;
+    tl_vec3 from, to;
+    tl_quat rotation;
+    if (!tl_mirror_pose(&s->mirror, index, (double)s->tick, &from, &rotation) || !place_then(s, kind, carrier, words, &to)) return way;
+    return way + fmin(between(from, to), tile_m());
+}
+
+tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
+{
+    tl_travel *t = client->account ? &client->account->travel : &client->travel;
+    double a_second = s->def.client_speed_max, most = SAVED_SECONDS * a_second;
+    double seconds = t->begun ? (double)(s->tick - t->tick) / s->world.tick_hz : SAVED_SECONDS;
+    t->left_m = fmin(t->left_m + seconds * a_second, most);
+    t->tick = s->tick;
+    t->begun = true;
+    if (t->left_m < 0) return TL_AGAIN;
+    t->left_m -= way_m(s, owned, index, carrier, words);
+    owned->travelled_tick = s->tick;
+    owned->again_due = false;
+    return TL_OK;
+}
