@@ -117,6 +117,7 @@ typedef struct tl_server_stats {
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
     int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
+    uint64_t ticks_incomplete;         // that the world went on to without all records of its servers, which were later than patience_ms
     uint64_t clock_jumps;              // of the wall clock against the monotonic one
     uint64_t clock_steps, clock_holds; // behind the other servers, and set to their time; ahead of them, and waited
     double clock_ahead_ms;             // of the other servers, for sure; below 0: behind

@@ -149,6 +149,7 @@ static void counts_set(json_t *line, const tl_server_stats *s, const tl_transpor
         {"work_waits", s->work_waits},
         {"streams_kept_waits", s->streams_kept_waits},
         // records and mirrors
+        {"ticks_incomplete", s->ticks_incomplete},
         {"records_split", s->records_split},
         {"records_set_aside", s->records_set_aside},
         {"servers_quarantined", s->servers_quarantined},

@@ -272,6 +272,7 @@ static void advance_world(tl_server *s)
         int64_t tick = next_world_tick(s, patience_us);
         bool late = s->clock.world_us > tl_world_clock_tick_us(&s->clock, tick) + patience_us;
         if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
+        s->stats.ticks_incomplete += !(tl_follow_complete(s, tick) && tl_own_ready(s, tick));
         if (late) tl_follow_mark_lagging(s, tick);
         world_tick(s, tick);
         advanced = true;

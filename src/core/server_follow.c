@@ -269,13 +269,24 @@ static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_foll
     return true;
 }
 
-bool tl_follow_ready(const tl_server *s, int64_t tick)
+// Whether the records of all living servers are there; without_lagging: of those that do not lag.
+static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         const tl_peer_server *p = &s->servers[n];
-        if (n != s->number && p->known && !p->ended && !p->bad && !p->lagging && p->head_tick < tick) return false;
+        if (n != s->number && p->known && !p->ended && !p->bad && !(without_lagging && p->lagging) && p->head_tick < tick) return false;
     }
     return true;
+}
+
+bool tl_follow_ready(const tl_server *s, int64_t tick)
+{
+    return has_records(s, tick, true);
+}
+
+bool tl_follow_complete(const tl_server *s, int64_t tick)
+{
+    return has_records(s, tick, false);
 }
 
 void tl_follow_mark_lagging(tl_server *s, int64_t tick)

@@ -317,6 +317,7 @@ void tl_follow_release(tl_server *s, tl_followed_record *record);
 void tl_follow_event(tl_server *s, const tl_store_event *event);
 void tl_follow_start(tl_server *s); // the world is loaded, and the time is known
 bool tl_follow_ready(const tl_server *s, int64_t tick);
+bool tl_follow_complete(const tl_server *s, int64_t tick); // nor is any lagging
 void tl_follow_mark_lagging(tl_server *s, int64_t tick);
 void tl_follow_apply(tl_server *s, int64_t tick);
 void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed

@@ -15,6 +15,7 @@ typedef struct crowd {
     char store[URI_BYTES];
     int entities, rider_count; // 0: ENTITIES, RIDERS
     double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
+    bool forgives_late; // more may be off where records came late, see lateness.h
     pid_t servers[SERVERS], riders[RIDERS_MAX];
     char fingerprints[SERVERS][65];
     int ports[SERVERS];
@@ -36,6 +37,9 @@ void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 // Waits until the store is well again: each server has said that what it made after now is committed, and was so soon.
 // CHECKs likewise.
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
+// In how many seconds since that tick of it a server's records were late, or others' for it; and its last tick.
+int crowd_late_seconds(const crowd *c, int server, double from_tick);
+double crowd_tick(const crowd *c, int server);
 // For some seconds from now on, every check of every rider finds everything right.
 void crowd_check(const crowd *c, double seconds);
 // How many checks a rider has written down; and whether all from a number on found everything right, as far as they are judged

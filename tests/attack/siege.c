@@ -8,6 +8,7 @@
 //     --open                         servers that ask for no token
 #include "check.h"
 #include "drain.h"
+#include "lateness.h"
 #include "program.h"
 
 #include <getopt.h>
@@ -170,14 +171,24 @@ static double tick_ms_max(const siege *s, const char *name, size_t from_line)
     return most;
 }
 
+static bool records_were_late(const siege *s, double tick)
+{
+    bool late = false;
+    for (int i = 0; i < SERVERS; i++) late |= lateness_shows(path_of(s, names[i], "stats"), tick);
+    return late;
+}
+
 static void check_view(const siege *s, const char *rider, size_t from_line)
 {
     json_t *lines = lines_read(path_of(s, rider, "stats"));
     for (size_t n = from_line + 1; n < json_array_size(lines); n++) {
         const json_t *line = json_array_get(lines, n);
-        bool right = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
-                     number_of(line, "wrong_carrier") == 0 && number_of(line, "over_twice") == 0 &&
-                     number_of(line, "over") <= OVER_SHARE_MAX * s->entities;
+        double over = number_of(line, "over"), twice = number_of(line, "over_twice");
+        bool whole = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
+                     number_of(line, "wrong_carrier") == 0;
+        bool right = whole && twice == 0 && over <= OVER_SHARE_MAX * s->entities;
+        right |= whole && over <= LATE_OVER_SHARE_MAX * s->entities && twice <= LATE_TWICE_SHARE_MAX * s->entities &&
+                 records_were_late(s, number_of(line, "tick"));
         if (!right) {
             char *text = json_dumps(line, 0);
             fprintf(stderr, "%s: %s\n", rider, text);
@@ -220,7 +231,10 @@ static void check_server(const siege *s, const before *b, int i)
         double count = number_of(now, counts[k][0]) - number_of(b->servers[i], counts[k][0]);
         if (count > 0) printf(", %s %.0f", counts[k][1], count);
     }
+    int late = lateness_seconds(path_of(s, names[i], "stats"), number_of(b->servers[i], "tick"), INFINITY);
+    if (late) printf(", records late in %d s", late);
     printf("\n");
+    CHECK(late <= LATE_SECONDS_MAX || !s->judges_view);
     CHECK(program_runs(s->servers[i]));
     CHECK(!log_has(s, names[i], "joins again") && !log_has(s, names[i], "fenced"));
     CHECK(number_of(now, "committed_tick") > number_of(b->servers[i], "committed_tick"));
