@@ -176,7 +176,7 @@ static bool is_right(const crowd *c, const char *rider, const json_t *line)
 {
     double over = number_of(line, "over") / entity_count(c), twice = number_of(line, "over_twice") / entity_count(c);
     bool whole = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
-                 number_of(line, "wrong_carrier") == 0;
+                 number_of(line, "wrong_carrier") <= c->wrong_carriers_max;
     bool right = whole && twice <= c->over_twice_share && over <= (c->over_share > 0 ? c->over_share : OVER_SHARE_MAX);
     right |= c->forgives_late && whole && over <= LATE_OVER_SHARE_MAX && twice <= LATE_TWICE_SHARE_MAX &&
              records_were_late(c, number_of(line, "tick"));

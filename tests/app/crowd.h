@@ -15,6 +15,7 @@ typedef struct crowd {
     char store[URI_BYTES];
     int entities, rider_count; // 0: ENTITIES, RIDERS
     double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
+    int wrong_carriers_max; // of entities that boarded or alighted more than half a second ago, and are not shown so yet
     bool forgives_late; // more may be off where records came late, see lateness.h
     pid_t servers[SERVERS], riders[RIDERS_MAX];
     char fingerprints[SERVERS][65];
