@@ -53,7 +53,7 @@ typedef struct tl_kind_def {
     tl_field_def fields[TL_FIELDS_MAX];
     int field_count;       // field 0 must be a position
     int level_last;        // entities of the kind are not sent past this level; default TL_LEVELS_MAX - 1
-    double carrier_reach_m; // > 0: others can live in its frame, as far as so many metres from its origin
+    double carrier_reach_m; // > 0: others can live in its reference frame, as far as so many metres from its origin
     tl_policy update, remove; // by clients that do not own it
     tl_policy create;         // by clients
     uint32_t cookie;       // set by tl_kind_def_default()

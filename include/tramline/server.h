@@ -88,9 +88,9 @@ typedef struct tl_server_def {
     // Streams of where a client has looked from before, which it keeps until those that take their place have arrived; with more
     // of them it sees the world from where it was. Default 192.
     uint32_t streams_kept_max;
-    // How fast anything may move that a client says, in m/s, and how far in a second all that one client owns, together; a jump
-    // counts as 64 m at most, and four seconds can be saved up. Default 2'500: whoever is in other tiles all the time costs
-    // everybody who looks. States beyond it are refused.
+    // In m/s: the speed that an entity moved by a client may have, and the distance that all entities one client owns may
+    // travel in a second, together. A jump counts as 64 m at most, and four seconds can be saved up. Default 2'500. Entities
+    // that change tiles all the time cost everybody who sees them. States beyond the limit are refused.
     uint32_t client_speed_max;
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
@@ -117,7 +117,7 @@ typedef struct tl_server_stats {
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
     int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
-    uint64_t ticks_incomplete;         // that the world went on to without all records of its servers, which were later than patience_ms
+    uint64_t ticks_incomplete;         // world ticks applied without the records of all living servers, or before the own one was committed
     uint64_t clock_jumps;              // of the wall clock against the monotonic one
     uint64_t clock_steps, clock_holds; // behind the other servers, and set to their time; ahead of them, and waited
     double clock_ahead_ms;             // of the other servers, for sure; below 0: behind
@@ -134,7 +134,7 @@ typedef struct tl_server_stats {
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all
-    uint64_t states_refused;           // of entities, from clients: not to be committed or read back, or where they cannot be
+    uint64_t states_refused;           // of entities, from clients: could not be committed or read back, too fast or too far, or where the entity cannot be
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record
@@ -201,9 +201,9 @@ TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl
 // for that entity, and so is a place beyond its carrier's reach or outside of the world (TL_WORLD_LIMIT_M).
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
-// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new frame. Else as below.
+// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new reference frame. Otherwise as tl_server_set().
 TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, tl_entity_id carrier, const tl_values *values);
-// Whether an entity (TL_REF_NONE: a new one) may ride in a carrier, at that position in its frame. `text` (may be NULL) gets
+// Whether an entity (TL_REF_NONE: a new one) may ride in a carrier, at that position in its reference frame. `text` (may be NULL) gets
 // what is wrong. TL_ERR_NOT_FOUND: there is no such entity, or it is not known here yet. TL_ERR_INVALID: its kind has no
 // carrier_reach_m, or it does not reach as far; it would ride in itself, or deeper than TL_CARRIER_DEPTH_MAX.
 TL_API tl_result tl_server_check_carrier(const tl_server *server, tl_entity_ref entity, tl_entity_id carrier, tl_vec3 position,
@@ -226,7 +226,7 @@ typedef struct tl_entity_info {
     bool owned;
 } tl_entity_info;
 TL_API tl_result tl_server_info(const tl_server *server, tl_entity_ref entity, tl_entity_info *out);
-// As published, at the last mirrored tick; positions in the carrier's frame.
+// As published, at the last mirrored tick; positions in the carrier's reference frame.
 TL_API tl_result tl_server_get(const tl_server *server, tl_entity_ref entity, tl_values *out);
 TL_API tl_result tl_server_pose(const tl_server *server, tl_entity_ref entity, double tick, tl_vec3 *position, tl_quat *rotation); // in the world
 // Entities of a group: fills `out`, gives how many there are.

@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
     {"hello-rate", OPTION_FIRST + 11, "NUMBER", 0, "Strangers answered with a cookie a second (default 10000)", 5},
     {"work-slots", OPTION_FIRST + 12, "NUMBER", 0, "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
     {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0, "Streams that a client keeps of where it was, before it waits (default 192)", 5},
-    {"client-speed", OPTION_FIRST + 14, "NUMBER", 0, "Metres a second that all a client owns may go, together (default 2500)", 5},
+    {"client-speed", OPTION_FIRST + 14, "NUMBER", 0, "Speed of what a client moves, and distance a second of all that it owns, in m (default 2500)", 5},
     {0},
 };
 

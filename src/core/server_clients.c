@@ -257,6 +257,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
     tl_result result = tl_travel_accept(s, &s->kinds.kinds[a->request.kind], a->words, a->request.values.mask);
+    s->stats.states_refused += result != TL_OK;
     if (result == TL_OK) result = tl_created_allowed(s, client);
     if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
     if (result != TL_OK) return result;

@@ -269,7 +269,7 @@ static bool can_apply(const tl_server *s, const tl_peer_server *p, const tl_foll
     return true;
 }
 
-// Whether the records of all living servers are there; without_lagging: of those that do not lag.
+// Whether the records of all living servers are there; `without_lagging`: servers that lag are not asked.
 static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {

@@ -98,12 +98,12 @@ typedef struct tl_owned { // an entity that a client owns
     uint16_t version;
     bool told;         // the client knows that it is its
     int64_t told_tick; // when it was last told that a state of it was refused, 0: never
-    int64_t travelled_tick; // up to which its way is counted
+    int64_t travelled_tick; // up to this tick the distance it has travelled is accounted for
     bool again_due;         // its state was refused for now, and the client is yet to hear of it
 } tl_owned;
 
 typedef struct tl_travel { // of all that one client owns
-    double left_m;         // that it may go on now; below 0: it has to wait
+    double left_m;         // what may still be travelled now; below 0: states are refused for the time being
     int64_t tick;
     bool begun;
 } tl_travel;
@@ -317,7 +317,7 @@ void tl_follow_release(tl_server *s, tl_followed_record *record);
 void tl_follow_event(tl_server *s, const tl_store_event *event);
 void tl_follow_start(tl_server *s); // the world is loaded, and the time is known
 bool tl_follow_ready(const tl_server *s, int64_t tick);
-bool tl_follow_complete(const tl_server *s, int64_t tick); // nor is any lagging
+bool tl_follow_complete(const tl_server *s, int64_t tick); // the same, but lagging servers' records are needed as well
 void tl_follow_mark_lagging(tl_server *s, int64_t tick);
 void tl_follow_apply(tl_server *s, int64_t tick);
 void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed
@@ -352,13 +352,13 @@ bool tl_accounts_init(tl_server *s);
 void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a session now
 void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
-// server_created.c
 // server_travel.c
 // What a client says of an entity: as tl_state_accept(), and not too fast (TL_ERR_INVALID).
 tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields);
 // The next state of what it owns. TL_AGAIN: all it owns has gone too far already.
 tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
 
+// server_created.c
 size_t tl_created_bytes(const tl_server_def *def);
 bool tl_created_init(tl_server *s);
 uint32_t tl_created_elsewhere(const tl_server *s); // through other servers, as far as is mirrored

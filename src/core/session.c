@@ -132,8 +132,8 @@ static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
     return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
 }
 
-// Nobody was in the tile when the client looked last. Who comes there is others' doing: it costs all clients' work together,
-// and no client its own, or whoever flies about could use up what the others live on.
+// Whether the tile was empty when the client's streams were last chosen. That somebody has come there is not this client's doing:
+// it counts for all clients together, or an entity that flies about could use up the budgets of those who see it.
 static bool is_new_tile(const chooser *c, const tl_cell *cell)
 {
     return (int32_t)(cell->inhabited_version - c->s->seen_version) > 0;
@@ -224,7 +224,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
         s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
         return;
     }
-    if (!s->anchored) s->seen_version = s->pyramid->shape_version; // what a join takes is its own
+    if (!s->anchored) s->seen_version = s->pyramid->shape_version; // a join counts for the client itself
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->kinds->tick_hz) == 0;
     if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;

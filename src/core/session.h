@@ -16,7 +16,7 @@ typedef struct tl_subscription {
     int32_t place;       // 2 * cell + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
-    bool is_new_tile;      // nobody had been in the tile, and it was not sent whole yet: that is not the client's doing
+    bool is_new_tile;      // the tile was empty before, and was not sent whole yet: its cost is not the client's doing
     int64_t unwanted_tick; // since when another set of tiles takes its place
     int64_t sent_tick;
     int64_t coarser_tick;  // since when the tile's coarser stream would do, -1: it would not
@@ -47,7 +47,7 @@ typedef struct tl_session {
     bool lacking;  // nor ever, as it is: there is no handle, or no memory, for some of it
     tl_work work;
     uint32_t shape_version;
-    uint32_t seen_version; // all tiles that were inhabited then were looked at
+    uint32_t seen_version; // shape_version of the last complete choice of streams: tiles inhabited later are new
     int level_finest;
     // streams
     tl_subscription *subscriptions;

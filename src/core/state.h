@@ -5,7 +5,7 @@
 
 #include "kinds.h"
 
-// Where a tile begins, in metres: positions of a stream's free entities are relative to it. Riders' are to their carrier.
+// Where a tile begins, in metres: positions of a stream's free entities are relative to it. Passengers' are relative to their carrier.
 typedef struct tl_origin {
     int64_t x_m, y_m, z_m;
 } tl_origin;

@@ -68,8 +68,8 @@ static inline bool tl_work_may(tl_work *w, int64_t slots)
     return false;
 }
 
-// `own`: counted for the client, unless it is others' doing; `all`: for all of them, what is done once for several is counted
-// once. Where all together have none left, each has its rate for whatever it is.
+// `own`: counted for the client, unless others caused it. `all`: counted for all clients together; what is done once for several
+// clients counts once. Once all together have none left, a client spends its own rate, whoever caused the work.
 static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all, bool is_others_doing)
 {
     if (tl_work_spent_by_all(w)) tl_work_account_of(w)->steady -= own;

@@ -1,9 +1,9 @@
 // The writing thread: joins, commits, fences, does the chores, leaves. Each is a transaction that looks at what it
 // depends on, so that it can be run again after whatever FoundationDB says.
 //
-// A commit is one round trip: it reads nothing, takes the version just before the last commit's as its own, and conflicts
-// with the lease alone. Whoever ends an epoch writes that lease; so a commit after that fails. The last commit's own version
-// would not do: several transactions can be committed at the very same one, and who ends the epoch may be among them. If a
+// A commit is one round trip: it reads nothing, sets its read version to one less than the last commit's version, and
+// conflicts with the lease alone. Whoever ends an epoch writes that lease, so every later commit fails. The last commit's own
+// version would not do: several transactions can share it, and the one that ends the epoch may be among them. If a
 // commit failed or its outcome is not known, the next one reads the head first, and omits what was committed after all.
 #include "fdb_aside.h"
 #include "fdb_log.h"

@@ -161,15 +161,15 @@ static void wait_for_riders(const crowd *c)
     }
 }
 
-static bool records_were_late(const crowd *c, double tick)
+static bool store_was_slow(const crowd *c, double tick)
 {
-    bool late = false;
+    bool slow = false;
     for (int i = 0; i < SERVERS; i++) {
         char stats[2 * PROGRAM_PATH_BYTES];
         path_of(c, stats, server_names[i], "stats");
-        late |= lateness_shows(stats, tick);
+        slow |= lateness_of_store(stats, tick);
     }
-    return late;
+    return slow;
 }
 
 static bool is_right(const crowd *c, const char *rider, const json_t *line)
@@ -178,8 +178,8 @@ static bool is_right(const crowd *c, const char *rider, const json_t *line)
     bool whole = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
                  number_of(line, "wrong_carrier") <= c->wrong_carriers_max;
     bool right = whole && twice <= c->over_twice_share && over <= (c->over_share > 0 ? c->over_share : OVER_SHARE_MAX);
-    right |= c->forgives_late && whole && over <= LATE_OVER_SHARE_MAX && twice <= LATE_TWICE_SHARE_MAX &&
-             records_were_late(c, number_of(line, "tick"));
+    right |= c->forgives_slow_store && whole && over <= LATE_OVER_SHARE_MAX && twice <= LATE_TWICE_SHARE_MAX &&
+             store_was_slow(c, number_of(line, "tick"));
     if (!right) {
         char *text = json_dumps(line, 0);
         fprintf(stderr, "%s: %s\n", rider, text);

@@ -16,7 +16,7 @@ typedef struct crowd {
     int entities, rider_count; // 0: ENTITIES, RIDERS
     double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
     int wrong_carriers_max; // of entities that boarded or alighted more than half a second ago, and are not shown so yet
-    bool forgives_late; // more may be off where records came late, see lateness.h
+    bool forgives_slow_store; // more may be off where commits took long, see lateness.h
     pid_t servers[SERVERS], riders[RIDERS_MAX];
     char fingerprints[SERVERS][65];
     int ports[SERVERS];
@@ -38,7 +38,7 @@ void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 // Waits until the store is well again: each server has said that what it made after now is committed, and was so soon.
 // CHECKs likewise.
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
-// In how many seconds since that tick of it a server's records were late, or others' for it; and its last tick.
+// In how many seconds after `from_tick` a server applied ticks without all records (lateness.h). crowd_tick(): its last tick.
 int crowd_late_seconds(const crowd *c, int server, double from_tick);
 double crowd_tick(const crowd *c, int server);
 // For some seconds from now on, every check of every rider finds everything right.

@@ -2,6 +2,7 @@
 
 #include "program.h"
 
+#define SLOW_COMMIT_MS 100.0
 enum { SHOWS_BEFORE_TICKS = 40, SHOWS_AFTER_TICKS = 25 }; // lines come once a second, and tell of the second before
 
 int lateness_seconds(const char *stats, double from_tick, double to_tick)
@@ -19,7 +20,17 @@ int lateness_seconds(const char *stats, double from_tick, double to_tick)
     return seconds;
 }
 
-bool lateness_shows(const char *stats, double tick)
+bool lateness_of_store(const char *stats, double tick)
 {
-    return lateness_seconds(stats, tick - SHOWS_BEFORE_TICKS, tick + SHOWS_AFTER_TICKS) > 0;
+    json_t *lines = lines_read(stats), *one;
+    bool slow = false;
+    for (size_t n = 0, i; n < json_array_size(lines); n++) {
+        const json_t *line = json_array_get(lines, n);
+        double at = number_of(line, "tick");
+        json_array_foreach(json_object_get(line, "commit_ms"), i, one) {
+            slow |= at > tick - SHOWS_BEFORE_TICKS && at <= tick + SHOWS_AFTER_TICKS && json_number_value(one) > SLOW_COMMIT_MS;
+        }
+    }
+    json_decref(lines);
+    return slow;
 }

@@ -67,6 +67,8 @@ TEST(wrong_use_is_told_apart_from_failure)
     CHECK_EQUAL(program_run(output, "serve --store x --name ../a"), WRONG_USE);
     check_says("it must be 1 to 31 letters");
     CHECK_EQUAL(program_run(output, "serve --store x --name .a"), WRONG_USE);
+    CHECK_EQUAL(program_run(output, "serve --store x --name a --client-speed 0"), WRONG_USE);
+    check_says("client-speed");
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:1"), WRONG_USE);
     check_says("--fingerprint");
     CHECK_EQUAL(program_run(output, "demo --store oracle"), WRONG_USE);

@@ -1,4 +1,4 @@
-// Things that fly about, and jump: each tick they are in tiles where nobody was. Whose they are, what others see stays right.
+// Entities that fly about and jump: each tick they are in tiles where nobody was. Whoever owns them, what others see stays right.
 #include "cluster.h"
 
 #include <math.h>
@@ -54,7 +54,7 @@ static void end(flight *f)
     cluster_destroy(f->c);
 }
 
-// Anywhere in the city, with up to that speed.
+// Anywhere within 30'000 km of the origin, with up to that speed.
 static tl_values anywhere(flight *f, double speed_mps)
 {
     tl_values v = {.mask = 1};
@@ -147,7 +147,7 @@ static void add_clients(flight *f)
     }
 }
 
-// What a client says last is where its things come to rest, though they have gone too far meanwhile.
+// The last state that a client sets is taken in the end, though its entities have gone too far before.
 static void check_rest(flight *f)
 {
     tl_vec3 place = {123, 4, 567};

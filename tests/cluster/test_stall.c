@@ -56,6 +56,19 @@ static void compare_carriers(cluster *c, int64_t tick, boarding *b)
     }
 }
 
+static uint64_t ticks_incomplete(const cluster *c)
+{
+    return tl_server_get_stats(c->nodes[0].server).ticks_incomplete;
+}
+
+// Runs while the store is well: no tick is without its records.
+static void run_complete(cluster *c, double seconds)
+{
+    uint64_t before = ticks_incomplete(c);
+    cluster_run_right(c, seconds);
+    CHECK_EQUAL(ticks_incomplete(c), before);
+}
+
 TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
 {
     cluster *c = cluster_create("city", 20000, seed, 20);
@@ -63,6 +76,8 @@ TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
     cluster_add_rider(c, 0);
     cluster_settle(c, 20);
     c->quiet = true; // the stalls are meant
+    run_complete(c, 2);
+    uint64_t incomplete = ticks_incomplete(c);
     boarding b = {.carriers = calloc(c->entity_count, sizeof *b.carriers), .changed_tick = calloc(c->entity_count, sizeof *b.changed_tick)};
     int64_t tick = 0;
     for (int frame = 0; frame < SECONDS * 20; frame++) {
@@ -78,7 +93,10 @@ TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
     CHECK(b.late_ticks_max <= LATE_TICKS_MAX);
     tl_memory_world_stall(c->world, false);
     cluster_run(c, 2);
-    cluster_run_right(c, 5);
+    incomplete = ticks_incomplete(c) - incomplete;
+    printf("  the world went on to %llu of %d ticks without all records\n", (unsigned long long)incomplete, SECONDS * 20);
+    CHECK(incomplete >= SECONDS * 20 / STALL_EVERY_FRAMES && incomplete < SECONDS * 20);
+    run_complete(c, 5);
     free(b.carriers), free(b.changed_tick);
     cluster_destroy(c);
 }
