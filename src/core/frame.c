@@ -85,15 +85,17 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
     head->age_ticks = (uint32_t)(tick - stream->version_tick);
 }
 
-// A chunk, if the client may have it made. What has changed last is made for everybody; a tile that is coded whole costs each
-// who gets it; what nobody else needs from that version, and for those slots, costs whoever has it made. NULL: it waits.
+// A chunk, if the client may have it made. What has changed since a stream was sent last costs nothing: that is what each tick
+// takes, and is as much in each. A tile that is coded whole costs each client that gets it; what is coded once more, from a
+// version and for slots that a loss or a nack has set back, costs the client that it is made for, unless others had it made in
+// this tick. NULL: it waits.
 static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin, uint32_t limit)
 {
     tl_pyramid *p = s->pyramid;
     int32_t stream_index = sub->stream;
     const tl_stream *stream = &p->streams[stream_index];
     const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
-    bool last = from + 1 == stream->version && from != 0, costs = from == 0 || (chunk == NULL && !last);
+    bool costs = from == 0 || (chunk == NULL && sub->rewound);
     if (costs && !tl_work_may(&s->work, 1)) return NULL;
     uint64_t before = p->work_count;
     if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) return NULL;
@@ -137,6 +139,7 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
     }
     sub->sent_tick = tick;
     sub->is_new_tile = false;
+    if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->version) sub->rewound = false;
     return true;
 }
 

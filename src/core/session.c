@@ -286,7 +286,7 @@ static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, 
         uint32_t run_begin = before.runs[i].begin, run_end = tl_cursor_run_end(&before, i);
         if (run_end <= begin || run_begin >= end || before.runs[i].since > sequence) continue;
         tl_cursor_set(&sub->cursors, run_begin > begin ? run_begin : begin, run_end < end ? run_end : end, version, s->next_sequence);
-        any = true;
+        sub->rewound = any = true;
     }
     return any;
 }

@@ -16,6 +16,7 @@ typedef struct tl_subscription {
     int32_t place;       // 2 * cell + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
+    bool rewound;          // losses and nacks have set it back since it was sent all that there was
     bool is_new_tile;      // the tile was empty before, and was not sent whole yet: its cost is not the client's doing
     int64_t unwanted_tick; // since when another set of tiles takes its place
     int64_t sent_tick;

@@ -143,6 +143,17 @@ static void loses_sixty(storm *s)
 
 // ---- all of it -----------------------------------------------------------------------------------------------------
 
+// What may be off meanwhile: shares of all places, once and twice; and carriers. What is overtaken or lost comes later, and until
+// then the newest frame does not cover its tick (it is not settled, PROTOCOL.md 11.2).
+typedef struct allowance {
+    double over_share, over_twice_share;
+    int wrong_carriers;
+} allowance;
+
+#define CALM {0, 0, 0}
+#define LOST {0.005, 0.0025, 0}
+#define LOST_FAR {0.08, 0.04, 5} // at 0.7 s there and back it comes a second later, or two
+
 typedef struct weather {
     const char *name;
     void (*begin)(storm *s), (*end)(storm *s);
@@ -150,37 +161,28 @@ typedef struct weather {
     bool throughout; // whether riders see everything right meanwhile, too, as far as frames reach them; but not rider `spared`
     int spared;
     bool in_short;
-    // What may be off meanwhile of all places, once and twice: what is overtaken or lost comes later, and a frame that others are
-    // missing before does not cover its tick yet. 0: as in calm weather.
-    double over_share, over_twice_share;
-    int wrong_carriers_max;
+    allowance allowed;
 } weather;
 
-// A datagram that is overtaken comes 80 ms later at most, and what was in a lost one about as much later; at 0.7 s there and back
-// that takes a second, or two.
-#define LOST_SHARE 0.005
-#define LOST_FAR_SHARE 0.08
-#define LOST_FAR_CARRIERS 5
-
 static const weather weathers[] = {
-    {"wall-ahead", wall_two_ahead, wall_right, NULL, true, -1, true},
-    {"wall-back", wall_ten_back, wall_right, NULL, true, -1, false},
-    {"wall-far", wall_two_minutes_ahead, wall_right, NULL, true, -1, true},
-    {"drift", all_fast, all_as_fast, NULL, true, -1, false},
-    {"leap", all_leap, NULL, NULL, false, -1, true},
-    {"sleep", sleep_begins, sleep_ends, NULL, false, -1, false},
-    {"loss-2", loses_two, is_calm, NULL, true, -1, false, LOST_SHARE, LOST_SHARE / 2},
-    {"loss-10", loses_ten, is_calm, NULL, true, -1, false, LOST_SHARE, LOST_SHARE / 2},
-    {"loss-60", loses_sixty, is_calm, NULL, false, -1, false},
-    {"double", doubles, is_calm, NULL, true, -1, false},
-    {"reorder", reorders, is_calm, NULL, true, -1, true, LOST_SHARE, LOST_SHARE / 2},
-    {"far", far_and_lossy, is_calm, NULL, true, -1, false, LOST_FAR_SHARE, LOST_FAR_SHARE / 2, LOST_FAR_CARRIERS},
-    {"move", NULL, is_calm, moves, true, -1, true},
-    {"uplink", NULL, is_calm, uplink_is_silent, true, -1, false},
-    {"cut", NULL, is_calm, is_cut, true, -1, false},
-    {"slow", NULL, NULL, carol_is_slow, true, CAROL, false},
-    {"kill", alpha_is_killed, alpha_starts, NULL, false, -1, false},
-    {"leave", alpha_leaves, alpha_starts, NULL, true, -1, false},
+    {"wall-ahead", wall_two_ahead, wall_right, NULL, true, -1, true, CALM},
+    {"wall-back", wall_ten_back, wall_right, NULL, true, -1, false, CALM},
+    {"wall-far", wall_two_minutes_ahead, wall_right, NULL, true, -1, true, CALM},
+    {"drift", all_fast, all_as_fast, NULL, true, -1, false, CALM},
+    {"leap", all_leap, NULL, NULL, false, -1, true, CALM},
+    {"sleep", sleep_begins, sleep_ends, NULL, false, -1, false, CALM},
+    {"loss-2", loses_two, is_calm, NULL, true, -1, false, LOST},
+    {"loss-10", loses_ten, is_calm, NULL, true, -1, false, LOST},
+    {"loss-60", loses_sixty, is_calm, NULL, false, -1, false, CALM},
+    {"double", doubles, is_calm, NULL, true, -1, false, CALM},
+    {"reorder", reorders, is_calm, NULL, true, -1, true, LOST},
+    {"far", far_and_lossy, is_calm, NULL, true, -1, false, LOST_FAR},
+    {"move", NULL, is_calm, moves, true, -1, true, CALM},
+    {"uplink", NULL, is_calm, uplink_is_silent, true, -1, false, CALM},
+    {"cut", NULL, is_calm, is_cut, true, -1, false, CALM},
+    {"slow", NULL, NULL, carol_is_slow, true, CAROL, false, CALM},
+    {"kill", alpha_is_killed, alpha_starts, NULL, false, -1, false, CALM},
+    {"leave", alpha_leaves, alpha_starts, NULL, true, -1, false, CALM},
 };
 enum { WEATHERS = sizeof weathers / sizeof *weathers };
 
@@ -197,12 +199,12 @@ static void check_lateness(const storm *s, const double *ticks)
 }
 
 // In short storms the machine is busy with other things, and the shares stay as they are.
-static void allow(storm *s, const weather *w)
+static void allow(storm *s, allowance allowed)
 {
     if (s->is_long) {
-        s->crowd.over_share = w->over_share;
-        s->crowd.over_twice_share = w->over_twice_share;
-        s->crowd.wrong_carriers_max = w->wrong_carriers_max;
+        s->crowd.over_share = allowed.over_share;
+        s->crowd.over_twice_share = allowed.over_twice_share;
+        s->crowd.wrong_carriers_max = allowed.wrong_carriers;
     }
 }
 
@@ -230,11 +232,11 @@ static void pass(storm *s, const weather *w)
     if (w->throughout && s->is_long) {
         check_lateness(s, ticks);
     }
-    allow(s, w);
+    allow(s, w->allowed);
     for (int i = 0; i < RIDERS_MAX; i++) {
         CHECK(!w->throughout || !s->is_long || i == w->spared || crowd_was_right(&s->crowd, i, from[i]));
     }
-    allow(s, &(weather){0});
+    allow(s, (allowance)CALM);
     if (w->end) {
         w->end(s);
     }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <time.h>
 
-enum { ENTITIES = 20000, ENTITIES_FEW = 4000, JUMPERS = 10 };
+enum { ENTITIES = 20000, ENTITIES_FEW = 4000, ENTITIES_MANY = 100000, JUMPERS = 10 };
 
 static uint64_t seed;
 
@@ -93,9 +93,11 @@ static void run(churn *h, double seconds)
     while (c->now_us < end_us) {
         c->now_us += 1000;
         tl_memory_world_advance(c->world, c->now_us);
+        tl_memory_network_advance(c->nodes[0].network, c->now_us);
+        c->nodes[0].clock.monotonic_us += 1000;
         double before = cpu_ms();
         uint64_t units = tl_server_get_stats(server).work_slots;
-        tl_server_step(server, (tl_time){c->now_us, c->now_us});
+        tl_server_step(server, cluster_time(c, 0));
         h->server_ms += cpu_ms() - before;
         units = tl_server_get_stats(server).work_slots - units;
         h->units += units;
@@ -149,6 +151,22 @@ static void print(const churn *h, const char *what)
 {
     printf("  %s: %.0f slots a tick, %.0f at most; %u streams at most; %.1f ms a tick\n", what, (double)h->units / h->ticks,
            (double)h->units_max, h->streams_max, h->server_ms / h->ticks);
+}
+
+// What a ride takes is free in a city of any size, and there is nobody to share it with.
+TEST(who_rides_alone_never_waits)
+{
+    churn h = {.c = cluster_create("city", ENTITIES_MANY, seed, 20), .random = seed, .jump_us = UINT64_MAX};
+    cluster_add_rider(h.c, 0);
+    cluster_settle(h.c, 10);
+    uint64_t joined = tl_server_get_stats(h.c->nodes[0].server).work_waits;
+    for (int i = 0; i < 15; i++) {
+        run(&h, 1);
+        check_riders(&h);
+    }
+    print(&h, "one rider");
+    CHECK_EQUAL(tl_server_get_stats(h.c->nodes[0].server).work_waits, joined);
+    destroy(&h);
 }
 
 // The work is counted; the time is only told of.
@@ -214,6 +232,7 @@ TEST(who_acknowledges_nothing_holds_few_streams)
 int main(int argc, char **argv)
 {
     seed = cluster_seed(argc, argv, 1);
+    RUN(who_rides_alone_never_waits);
     RUN(who_jumps_about_waits);
     RUN(who_acknowledges_nothing_holds_few_streams);
     return 0;
