@@ -314,6 +314,7 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
     if (!is_new(c, full)) return TL_OK;
     int64_t settled = head.settled == 255 ? -1 : tick - head.settled;
     tl_result result = c->joined ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r) : TL_OK;
+    if (c->view.settled_tick >= 0) tl_clock_run(&c->clock); // all is there, and nobody is busier than usual
     if (c->joined) c->step_slots += c->view.slots_visited;
     if (result == TL_ERR_MALFORMED) return result;
     note_sequence(c, full);

@@ -6,6 +6,7 @@ static const double JUMP_US = 250000;   // a difference that is not slewed
 enum {
     UNKNOWN_RTT_US = 10000000,
     STEP_MARGIN_US = 20000, // for drift over the samples' time, and units of time that are rounded
+    DOUBTS_MAX = 3,         // a client that decodes for long takes datagrams in late, all of them in one step
 };
 
 void tl_clock_reset(tl_clock *c)
@@ -15,7 +16,12 @@ void tl_clock_reset(tl_clock *c)
 
 void tl_clock_restart(tl_clock *c)
 {
-    c->count = c->next = 0;
+    c->count = c->next = c->doubts = 0;
+}
+
+void tl_clock_run(tl_clock *c)
+{
+    c->runs = true;
 }
 
 static const tl_clock_sample *best(const tl_clock *c)
@@ -46,13 +52,26 @@ static bool contradicts(const tl_clock *c, const tl_clock_sample *sample)
     return sample->rtt_us < UNKNOWN_RTT_US && known->rtt_us < UNKNOWN_RTT_US && apart_us > (sample->rtt_us + known->rtt_us) / 2 + STEP_MARGIN_US;
 }
 
+// Whether a sample is to be left out: it contradicts what is believed, and too few have done so. When enough have, the
+// server's clock was set, and what came before says nothing any more.
+static bool is_doubtful(tl_clock *c, const tl_clock_sample *sample, uint64_t now_us)
+{
+    if (c->count == 0 || !contradicts(c, sample)) {
+        c->doubts = 0;
+        return false;
+    }
+    c->doubts += c->doubts == 0 || now_us != c->doubted_us;
+    c->doubted_us = now_us;
+    if (c->doubts < DOUBTS_MAX) return true;
+    c->count = c->next = c->doubts = 0;
+    return false;
+}
+
 void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_us)
 {
     bool known = rtt_us >= 0;
     tl_clock_sample sample = {server_us + (known ? rtt_us / 2 : 0) - (int64_t)now_us, known ? rtt_us : UNKNOWN_RTT_US};
-    if (c->count && contradicts(c, &sample)) { // the server's clock was set: what came before says nothing any more
-        c->count = c->next = 0;
-    }
+    if (is_doubtful(c, &sample, now_us)) return;
     c->samples[c->next] = sample;
     c->next = (c->next + 1) % TL_CLOCK_SAMPLES;
     if (c->count < TL_CLOCK_SAMPLES) c->count++;
@@ -61,7 +80,7 @@ void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_u
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
     bool young = c->count < TL_CLOCK_SAMPLES; // the first samples lack the way: what is ahead is taken at once
-    if (!c->set || fabs(difference) > JUMP_US || (young && difference > 0))
+    if (!c->set || !c->runs || fabs(difference) > JUMP_US || (young && difference > 0))
         c->offset_us = (double)believed->offset_us;
     else
         c->offset_us += fmax(-elapsed * SLEW_PER_US, fmin(elapsed * SLEW_PER_US, difference));

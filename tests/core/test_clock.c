@@ -44,6 +44,7 @@ static run begin(path p, uint64_t seed)
 {
     run r = {.p = p, .random = seed, .now_us = 1000000, .last_us = -1e18};
     tl_clock_reset(&r.clock);
+    tl_clock_run(&r.clock);
     CHECK(tl_clock_server_us(&r.clock, 12345) == 0);
     return r;
 }
@@ -106,11 +107,41 @@ TEST(a_server_that_is_set_is_seen_at_once)
     run r = begin((path){10000, 10000, 5000, 0, 0}, 1);
     feed(&r, 5, 1);
     r.p.offset_us += 200000;
-    feed(&r, 0.3, 0.1);
+    feed(&r, 0.3, 0.15);
     CHECK(r.error_max_us < 6000 && !r.backwards);
     r.p.offset_us += 800000;
-    feed(&r, 0.3, 0.1);
+    feed(&r, 0.3, 0.15);
     CHECK(r.error_max_us < 6000 && !r.backwards);
+}
+
+// A client that decodes for long, at a join, takes what came meanwhile for as old as its step: late, and with no way at all.
+static void decode_for(run *r, int64_t us)
+{
+    for (int i = 0; i < 10; i++) tl_clock_add(&r->clock, r->now_us, (int64_t)true_server_us(r) + us * i / 10, 0);
+}
+
+TEST(what_one_long_step_takes_in_is_no_step_of_the_clock)
+{
+    run r = begin((path){3000, 3000, 1000, 0, 0}, 1);
+    feed(&r, 1, 0.5);
+    decode_for(&r, 200000);
+    feed(&r, 5, 0);
+    CHECK(r.error_max_us < 3000 && !r.backwards);
+}
+
+TEST(before_it_runs_it_is_set_back_too)
+{
+    run r = begin((path){200000, 3000, 0, 0, 0}, 1); // the server is busy with the join
+    r.clock.runs = false;
+    feed(&r, 1, 0);
+    CHECK(r.error_max_us > 90000);
+    r.p.there_us = 3000;
+    feed(&r, 0.5, 0.15);
+    CHECK(r.error_max_us < 3000);
+    tl_clock_run(&r.clock);
+    r.backwards = false;
+    feed(&r, 5, 0);
+    CHECK(r.error_max_us < 3000 && !r.backwards);
 }
 
 TEST(unknown_round_trips_count_until_a_known_one_comes)
@@ -135,5 +166,7 @@ int main(void)
     RUN(drift_is_followed);
     RUN(a_small_step_is_slewed_and_a_large_one_taken);
     RUN(a_server_that_is_set_is_seen_at_once);
+    RUN(what_one_long_step_takes_in_is_no_step_of_the_clock);
+    RUN(before_it_runs_it_is_set_back_too);
     RUN(unknown_round_trips_count_until_a_known_one_comes);
 }
