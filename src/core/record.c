@@ -200,13 +200,18 @@ static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_
     if (started && !moves(field, words)) words[0] = 0; // what stands has no start
 }
 
+static void read_given(tl_reader *r, const tl_kind *kind, int64_t tick, uint32_t fields, int64_t *words)
+{
+    for (int i = 0; i < kind->field_count; i++)
+        if (fields >> i & 1) read_field(r, tick, &kind->fields[i], words + kind->fields[i].word);
+}
+
 void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words)
 {
+    read_given(r, kind, tick, fields, words);
     for (int i = 0; i < kind->field_count; i++) {
         const tl_field *field = &kind->fields[i];
-        if (!(fields >> i & 1)) continue;
-        read_field(r, tick, field, words + field->word);
-        if (!tl_field_valid(field, kinds, words + field->word, 0, tick)) r->bad = true;
+        if (fields >> i & 1 && !tl_field_valid(field, kinds, words + field->word, 0, tick)) r->bad = true;
     }
 }
 
@@ -218,6 +223,10 @@ static const tl_kind *read_kind(op_reader *o, int *number)
 
 static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
 {
+    if (!o->dry) { // the same bytes were read through before
+        read_given(&o->r, kind, o->tick, fields, o->words);
+        return;
+    }
     tl_fields_read(&o->r, kind, o->kinds, o->tick, fields, o->words);
     for (int i = 0; i < kind->field_count && !o->r.bad; i++) {
         const tl_field *field = &kind->fields[i];

@@ -27,6 +27,7 @@
 #include "world_clock.h"
 
 enum {
+    TL_RECORDED_MAX = 4096,
     TL_OWN_RECORDS_MAX = 1200,   // made and not yet committed: a minute's stall at 20 Hz
     TL_NEEDS_MAX = 512,
     TL_GIVES_MAX = 4096,
@@ -204,6 +205,8 @@ struct tl_server {
         int64_t tick; // -1: not known
     } *turns;                // the same of rotations that go on turning, for spins
     int32_t *unsent;         // entities with something to be recorded
+    int32_t recorded[TL_RECORDED_MAX]; // in the newest record, as far as there is room
+    uint32_t recorded_count;
     uint32_t unsent_count;
     tl_entity_id *deleted;
     uint32_t deleted_count;

@@ -84,6 +84,7 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
     }
     e->unsent_create = e->unsent_carrier = e->unsent_retell = false;
     e->unsent_fields = 0;
+    if (s->recorded_count < TL_RECORDED_MAX) s->recorded[s->recorded_count++] = index;
     return true;
 }
 
@@ -229,6 +230,7 @@ void tl_own_make_record(tl_server *s)
     if (s->own_count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) return;
     tl_record_writer r;
     tl_record_begin(&r, &s->kinds, s->tick, s->record, room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
+    s->recorded_count = 0;
     record_all(s, &r);
     unsigned char *data = tl_ring_push(&s->own_data, r.w.size);
     memcpy(data, s->record, r.w.size);
