@@ -152,6 +152,7 @@ static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *
 static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s, const unsigned char *secret)
 {
     uint32_t index = 0;
+    tl_accounts_make_room(s, grant);
     while (index < s->def.clients_max && s->clients[index].used) index++;
     tl_session *session = index < s->def.clients_max ? tl_heap_alloc(&s->heap, sizeof *session) : NULL;
     if (session == NULL) {

@@ -109,7 +109,10 @@ typedef struct tl_travel { // of all that one client owns
     bool begun;
 } tl_travel;
 
-enum { TL_ACCOUNTS_REMEMBERED = 1024 }; // of clients that have left
+enum {
+    TL_ACCOUNTS_REMEMBERED = 1024, // of clients that have left
+    TL_ACCOUNT_HOLDERS_MAX = 4,    // connections of a proven name at once: places are everybody's
+};
 
 typedef struct tl_account { // of a proven name
     char name[TL_NAME_BYTES_MAX + 1];
@@ -352,6 +355,7 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
 // server_accounts.c
 size_t tl_accounts_bytes(const tl_server_def *def);
 bool tl_accounts_init(tl_server *s);
+void tl_accounts_make_room(tl_server *s, const tl_grant *grant); // for one more connection of that name
 void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a session now
 void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
