@@ -65,13 +65,15 @@ tl_result tl_server_check_carrier(const tl_server *s, tl_entity_ref entity, tl_e
     return tl_carriers_check(s, entity == TL_REF_NONE ? TL_NONE : (int32_t)entity, carrier, position, text, text_bytes);
 }
 
-tl_result tl_carriers_check_words(const tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words)
+tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier, const int64_t *words)
 {
     if (carrier == 0) return TL_OK;
-    int shift = s->kinds.kinds[s->mirror.entities[index].kind].fields[0].shift[0];
+    int shift = kind->fields[0].shift[0];
     tl_vec3 position = tl_position_at(words, shift, &s->kinds, (double)(words[0] ? words[0] : s->tick));
     tl_result result = tl_carriers_check(s, index, carrier, position, NULL, 0);
     if (result != TL_OK) return result;
+    // Nor may it be beyond reach by now, when it is committed.
+    if (!tl_carriers_reach(s, carrier, tl_position_at(words, shift, &s->kinds, (double)s->tick))) return TL_ERR_INVALID;
     // It is not told every tick: nor may it be beyond reach before it is likely to be told again.
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, carrier)];
     return tl_vec3_length(tl_velocity_of(words, shift, &s->kinds)) <= s->kinds.kinds[c->kind].carrier_reach_m ? TL_OK : TL_ERR_INVALID;

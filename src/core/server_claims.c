@@ -406,11 +406,21 @@ static void note_silence(tl_server *s, const tl_server_client *client)
     note(s, group);
 }
 
+// What clients made and nobody owns stays within its carriers' reach, too.
+static void hold_nobodys(tl_server *s, int32_t g)
+{
+    const tl_group *group = &s->mirror.groups[g];
+    tl_identity nobodys = tl_identity_nobodys();
+    if (!group->used || !tl_claims_is_group(group->id) || !tl_identity_equal(&group->identity, &nobodys)) return;
+    for (int32_t i = group->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) (void)tl_carriers_hold(s, i);
+}
+
 static void expire(tl_server *s)
 {
     int64_t grace_ticks = (int64_t)s->def.grace_ms * s->world.tick_hz / 1000;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
+        hold_nobodys(s, g);
         if (!is_client_group(group) || group->holder || !tl_own_owns(s, g)) continue;
         if (group->vanished_tick < 0) vanish(s, group, s->tick); // an older record of its own says that it is here
         if (group->doomed || group->vanished_tick + grace_ticks < s->tick) tl_server_delete_group(s, group->id); // if not now, next time

@@ -257,10 +257,12 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
-    tl_result result = tl_travel_accept(s, &s->kinds.kinds[a->request.kind], a->words, a->request.values.mask);
+    const tl_kind *kind = &s->kinds.kinds[a->request.kind];
+    tl_result result = tl_travel_accept(s, kind, a->words, a->request.values.mask);
+    if (result == TL_OK) result = tl_carriers_check_words(s, TL_NONE, kind, a->request.carrier, a->words);
     s->stats.states_refused += result != TL_OK;
     if (result == TL_OK) result = tl_created_allowed(s, client);
-    if (result == TL_OK) result = allowed(s, s->kinds.kinds[a->request.kind].create, &a->request);
+    if (result == TL_OK) result = allowed(s, kind->create, &a->request);
     if (result != TL_OK) return result;
     tl_entity_def def = {.kind = a->request.kind, .carrier = a->request.carrier, .values = a->request.values};
     tl_entity_ref ref;

@@ -381,7 +381,7 @@ tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, co
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
     if (e == NULL) return TL_ERR_NOT_FOUND;
-    tl_result rides = tl_carriers_check_words(s, index, carrier, words);
+    tl_result rides = tl_carriers_check_words(s, index, &s->kinds.kinds[e->kind], carrier, words);
     if (rides != TL_OK) return rides;
     memcpy(e->published, words, state_bytes(s, e));
     if (e->published_carrier != carrier) e->unsent_carrier = true;
