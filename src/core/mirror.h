@@ -46,6 +46,7 @@ typedef struct tl_group {
     tl_server_number owner;
     int32_t entity_first, entity_count;
     int64_t changed_tick, checkpoint_tick; // world ticks, -1: never
+    int64_t known_tick;                    // since when it is known here, -1: since this server has loaded the world
     bool used, live;
     bool unsent_create, giving; // the owner's: not in a record yet; given away or deleted, not mirrored yet
     bool deleting;              // and deleted

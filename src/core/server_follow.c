@@ -196,8 +196,10 @@ void tl_follow_start(tl_server *s)
     s->last_commit_us = s->now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     tl_claims_ended(s, s->number, s->stats.committed_tick);
-    for (int32_t g = 0; g < s->mirror.group_top; g++)
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        s->mirror.groups[g].known_tick = -1;
         if (s->mirror.groups[g].used && s->mirror.groups[g].owner == s->number) tl_own_take_group(s, g);
+    }
     tl_aside_loaded(s);
 }
 

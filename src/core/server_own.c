@@ -579,6 +579,8 @@ static void checkpoint_owed(tl_server *s)
 // notes which groups they change beyond the checkpoints that it has read (`owed`), and what they delete. So it does not
 // matter whether an heir or a receiver has got round to its own checkpoints, nor whether a giver lived to write its own: as
 // long as it does not come back, its log stays whole. Checkpoints and cuts go to the store in their order (server_hold.c).
+// Of a group that has no checkpoint here yet the log says nothing from before the group was known here: or else clients that
+// come and go, whose groups are new, would keep the log from ever being cut.
 static void cut(tl_server *s)
 {
     int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
@@ -586,7 +588,7 @@ static void cut(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
         bool unstored = group->owed || (group->owner == s->number && group->changed_tick > group->checkpoint_tick);
-        if (group->used && unstored) tick = tl_min_i64(tick, group->checkpoint_tick);
+        if (group->used && unstored) tick = tl_min_i64(tick, group->checkpoint_tick >= 0 ? group->checkpoint_tick : group->known_tick);
     }
     if (tick <= s->cut_tick + CUT_SECONDS * hz) return;
     if (tl_hold_cut(s, tick)) s->cut_tick = tick;
