@@ -380,7 +380,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
         tl_group *group = &s->mirror.groups[g];
         if (!is_client_group(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
         vanish(s, group, heard_tick(s, client));
-        group->doomed = !keep;
+        group->doomed = !keep && !client->identity.size; // else it is its client's again if that comes back soon: each costs the store a row for ever
     }
 }
 
