@@ -246,11 +246,11 @@ static tl_result allowed(tl_server *s, tl_policy policy, const tl_request *reque
     return s->def.callbacks.request(s->def.callbacks.user, s, request);
 }
 
-static bool client_owns(const tl_server_client *client, tl_entity_id id)
+static tl_owned *find_owned(tl_server_client *client, tl_entity_id id)
 {
     for (uint32_t i = 0; client && i < client->owned_count; i++)
-        if (client->owned[i].id == id) return true;
-    return false;
+        if (client->owned[i].id == id) return &client->owned[i];
+    return NULL;
 }
 
 static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
@@ -295,7 +295,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     bool removes = a->request.type == TL_REQUEST_DELETE;
     if (!removes && e->kind != a->request.kind) return TL_ERR_INVALID;
     a->request.kind = e->kind;
-    tl_result result = client_owns(client, a->request.entity) ? TL_OK : allowed(s, removes ? kind->remove : kind->update, &a->request);
+    tl_result result = find_owned(client, a->request.entity) ? TL_OK : allowed(s, removes ? kind->remove : kind->update, &a->request);
     if (result != TL_OK) return result;
     // The game may have deleted it while it was asked, or have made others in its place.
     if ((index = find_own(s, a->request.entity)) == TL_NONE) return TL_ERR_NOT_FOUND;
@@ -313,7 +313,9 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     memcpy(words, e->published, (size_t)kind->word_count * sizeof *words);
     for (int i = 0; i < kind->field_count; i++)
         if (a->request.values.mask >> i & 1) memcpy(words + kind->fields[i].word, a->words + kind->fields[i].word, (size_t)kind->fields[i].word_count * sizeof *words);
-    return tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask);
+    tl_owned *owned = find_owned(client, a->request.entity); // a request counts as its word does
+    if (owned && a->request.values.mask & 1) result = tl_travel_allowed(s, client, owned, index, e->published_carrier, words);
+    return result == TL_OK ? tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask) : result;
 }
 
 static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
@@ -474,13 +476,14 @@ static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned
     answer(s, client->number, 0, TL_AGAIN, owned->id);
 }
 
-// What clients own and do not speak of stays within its carrier's reach.
+// What clients own and do not speak of stays within its carrier's reach, and goes no farther than what they speak of.
 static void hold_owned(tl_server *s, tl_server_client *client)
 {
     for (uint32_t k = 0; k < client->owned_count; k++) {
         say_again_due(s, client, &client->owned[k]);
         int32_t index = tl_mirror_find(&s->mirror, client->owned[k].id);
         tl_result result = index == TL_NONE ? TL_OK : tl_carriers_hold(s, index);
+        if (result == TL_OK && index != TL_NONE) result = tl_travel_go_on(s, client, &client->owned[k], index);
         if (result != TL_OK) refuse_state(s, client, &client->owned[k], result);
     }
 }

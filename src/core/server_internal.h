@@ -364,6 +364,8 @@ void tl_accounts_leave(tl_server *s, tl_server_client *client);
 tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields);
 // The next state of what it owns. TL_AGAIN: all it owns has gone too far already.
 tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
+// What flies on without a word is counted now and then. TL_AGAIN: all that its client owns has gone much too far, and it stops.
+tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index);
 
 // server_created.c
 size_t tl_created_bytes(const tl_server_def *def);

@@ -1,14 +1,14 @@
-// How fast the entities that clients move may be, and how far all that one client owns may travel. An entity that is in new tiles
-// each tick makes every server, and every client that sees it, open streams; so the one who moves it has a budget.
+// How fast clients may have things move, and how far all that one of them owns may travel. Who is in a new tile each tick makes
+// every server and every client that looks open streams: that costs whoever does it, and nobody else.
 #include "server_internal.h"
 
 #include <math.h>
 
-enum { SAVED_SECONDS = 4, COUNTED_SECONDS_MAX = 5 }; // of distance that can be saved up; of the way since the last state
+enum { SAVED_SECONDS = 4, UNCOUNTED_SECONDS = 5 };
 
 static double tile_m(void)
 {
-    return tl_power(TL_TILE_SHIFT); // of the finest tiles: a longer way within a tick costs no more than this one
+    return tl_power(TL_TILE_SHIFT); // of the finest tiles; a longer way within a tick crosses one just as well
 }
 
 static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)
@@ -42,27 +42,59 @@ static double between(tl_vec3 a, tl_vec3 b)
     return sqrt(x * x + y * y + z * z);
 }
 
-// What it has flown since its last state, and how far it jumps now; within a tick no more than a tile counts.
+// What it has flown since that was counted last; within a tick no more than a tile counts.
+static double flown_m(const tl_server *s, const tl_owned *owned, const tl_entity *e)
+{
+    double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, UNCOUNTED_SECONDS * (int64_t)s->world.tick_hz);
+    return e->carrier_id == 0 ? ticks * fmin(speed_of(s, &s->kinds.kinds[e->kind], e->state) / hz, tile_m()) : 0;
+}
+
+// And how far it jumps now.
 static double way_m(const tl_server *s, const tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
 {
     const tl_entity *e = &s->mirror.entities[index];
     const tl_kind *kind = &s->kinds.kinds[e->kind];
-    double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, COUNTED_SECONDS_MAX * (int64_t)s->world.tick_hz);
-    double way = e->carrier_id == 0 ? ticks * fmin(speed_of(s, kind, e->state) / hz, tile_m()) : 0;
+    double way = flown_m(s, owned, e);
     tl_vec3 from, to;
     tl_quat rotation;
     if (!tl_mirror_pose(&s->mirror, index, (double)s->tick, &from, &rotation) || !place_then(s, kind, carrier, words, &to)) return way;
     return way + fmin(between(from, to), tile_m());
 }
 
-tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
+static double most_m(const tl_server *s)
+{
+    return SAVED_SECONDS * s->def.client_speed_max;
+}
+
+static tl_travel *refill(const tl_server *s, tl_server_client *client)
 {
     tl_travel *t = client->account ? &client->account->travel : &client->travel;
-    double a_second = s->def.client_speed_max, most = SAVED_SECONDS * a_second;
     double seconds = t->begun ? (double)(s->tick - t->tick) / s->world.tick_hz : SAVED_SECONDS;
-    t->left_m = fmin(t->left_m + seconds * a_second, most);
+    t->left_m = fmin(t->left_m + seconds * s->def.client_speed_max, most_m(s));
     t->tick = s->tick;
     t->begun = true;
+    return t;
+}
+
+tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index)
+{
+    tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
+    if (e == NULL || e->published_carrier || !(e->published[4] | e->published[5] | e->published[6])) return TL_OK;
+    tl_travel *t = refill(s, client);
+    t->left_m -= flown_m(s, owned, e);
+    owned->travelled_tick = s->tick;
+    if (t->left_m >= -most_m(s)) return TL_OK;
+    int shift = s->kinds.kinds[e->kind].fields[0].shift[0];
+    tl_position_set(e->published, shift, &s->kinds, s->tick, tl_position_at(e->published, shift, &s->kinds, (double)s->tick), (tl_vec3){0, 0, 0}, false);
+    e->unsent_fields |= 1;
+    tl_own_track(s, index);
+    tl_own_mark(s, index);
+    return TL_AGAIN;
+}
+
+tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
+{
+    tl_travel *t = refill(s, client);
     if (t->left_m < 0) return TL_AGAIN;
     t->left_m -= way_m(s, owned, index, carrier, words);
     owned->travelled_tick = s->tick;
