@@ -161,12 +161,12 @@ static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
     const tl_cell *cell = &s->pyramid->cells[index];
+    if (cell->entity_count == 0) return;
     c->visited++;
     if (is_to_be_split(c, cell, index)) {
         for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
         return;
     }
-    if (cell->entity_count == 0) return;
     int coarser = better_coarser(c, cell, index);
     int32_t mark = c->marks[2 * index + coarser];
     if (mark)
@@ -185,13 +185,14 @@ static double length_of(tl_vec3 v)
     return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
 }
 
-// Streams that are still open only until what takes their place has arrived. They cost as much as others do.
+// Streams that are still open only until what takes their place has arrived. They cost as much as others do. Those of tiles
+// that are empty now take nobody's place: what was in them is others', who would hold back who looks on.
 static uint32_t count_kept(const tl_session *s)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
-        count += sub->used && !sub->closing && sub->unwanted_tick >= 0;
+        count += sub->used && !sub->closing && sub->unwanted_tick >= 0 && s->pyramid->cells[sub->place / 2].entity_count > 0;
     }
     return count;
 }

@@ -406,7 +406,8 @@ void tl_streams_sweep(tl_pyramid *p)
         tl_stream *s = &p->streams[i];
         if (!s->used) continue;
         tl_stream_drop_chunks(p, s);
-        if (s->subscriber_count == 0 && p->tick - s->idle_tick > TL_STREAM_LINGER_TICKS)
+        bool lingers = p->cells[s->cell].entity_count && p->tick - s->idle_tick <= TL_STREAM_LINGER_TICKS;
+        if (s->subscriber_count == 0 && !lingers)
             take_down(p, (int32_t)i);
         else if (p->tick - s->version_tick > TL_QUIET_TICKS_MAX)
             begin_version(p, s);
