@@ -1,14 +1,14 @@
-// How fast clients may have things move, and how far all that one of them owns may travel. Who is in a new tile each tick makes
-// every server and every client that looks open streams: that costs whoever does it, and nobody else.
+// How fast the entities that clients move may be, and how far all that one client owns may travel. An entity that is in new tiles
+// each tick makes every server, and every client that sees it, open streams; so the one who moves it has a budget.
 #include "server_internal.h"
 
 #include <math.h>
 
-enum { SAVED_SECONDS = 4, UNCOUNTED_SECONDS = 5 };
+enum { SAVED_SECONDS = 4, COUNTED_SECONDS_MAX = 5 }; // of distance that can be saved up; of the way since the last state
 
 static double tile_m(void)
 {
-    return tl_power(TL_TILE_SHIFT); // of the finest tiles; a longer way within a tick crosses one just as well
+    return tl_power(TL_TILE_SHIFT); // of the finest tiles: a longer way within a tick costs no more than this one
 }
 
 static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)
@@ -45,7 +45,7 @@ static double between(tl_vec3 a, tl_vec3 b)
 // What it has flown since that was counted last; within a tick no more than a tile counts.
 static double flown_m(const tl_server *s, const tl_owned *owned, const tl_entity *e)
 {
-    double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, UNCOUNTED_SECONDS * (int64_t)s->world.tick_hz);
+    double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, COUNTED_SECONDS_MAX * (int64_t)s->world.tick_hz);
     return e->carrier_id == 0 ? ticks * fmin(speed_of(s, &s->kinds.kinds[e->kind], e->state) / hz, tile_m()) : 0;
 }
 

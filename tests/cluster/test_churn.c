@@ -160,7 +160,7 @@ TEST(who_rides_alone_never_waits)
     cluster_add_rider(h.c, 0);
     cluster_settle(h.c, 10);
     uint64_t joined = tl_server_get_stats(h.c->nodes[0].server).work_waits;
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 6; i++) {
         run(&h, 1);
         check_riders(&h);
     }
