@@ -103,6 +103,33 @@ TEST(nobody_uses_up_the_quota_of_a_namesake)
     crowd_destroy(c);
 }
 
+// Without tokens each connection is somebody new. What they leave behind, and nobody owns, does not keep others from
+// making what is their own.
+TEST(who_comes_again_and_again_leaves_room_for_others)
+{
+    enum { ROOM = 256, TIMES = 5 };
+    crowd *c = create(ROOM, 0);
+    crowd_crash(c, 0);
+    c->def.secret_seed[0] = 1;
+    crowd_start(c, 0);
+    for (int i = 0; i < TIMES; i++) {
+        crowd_connect(c, 0, 0, "guest");
+        crowd_run(c, 0.5);
+        for (uint32_t k = 0; k <= tl_grant_default().created_max; k++) {
+            ask_for_one(c, 0);
+            crowd_run(c, 0.035);
+        }
+        crowd_disconnect(c, 0);
+    }
+    crowd_connect(c, 1, 0, "alice");
+    crowd_run(c, 1.5);
+    tl_values v = crowd_at(1, 2, 3);
+    CHECK_EQUAL(tl_client_request_create(c->clients[1].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);
+    crowd_run(c, 0.5);
+    CHECK_EQUAL(c->clients[1].answer.result, TL_OK);
+    crowd_destroy(c);
+}
+
 TEST(all_of_them_have_a_limit)
 {
     crowd *c = create(1000, 100000);
@@ -275,6 +302,7 @@ int main(int argc, char **argv)
     if (argc > 1) seed = strtoull(argv[1], NULL, 10);
     RUN(each_has_its_quota);
     RUN(nobody_uses_up_the_quota_of_a_namesake);
+    RUN(who_comes_again_and_again_leaves_room_for_others);
     RUN(all_of_them_have_a_limit);
     RUN(a_full_world_is_a_whole_one);
     RUN(a_server_that_is_too_small);
