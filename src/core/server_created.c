@@ -83,10 +83,17 @@ static bool world_has_room(tl_server *s)
     return unheard < (s->def.created_max - all + unheard + before) / servers;
 }
 
-tl_result tl_created_allowed(tl_server *s, const tl_server_client *client)
+// Who has no token may be somebody else with each connection. What is left behind so, nobody's, takes half of the room at
+// most: or else nobody could make anything of his own there for ever.
+static bool leaves_room(tl_server *s, const tl_server_client *client, bool own)
 {
-    const uint32_t *own = tl_map_find(&s->creator_map, creator_key(client));
-    if ((own ? *own : 0) < client->grant.created_max && world_has_room(s)) return TL_OK;
+    return own || !client->has_secret || tl_created_count(s) < s->def.created_max / 2;
+}
+
+tl_result tl_created_allowed(tl_server *s, const tl_server_client *client, bool own)
+{
+    const uint32_t *count = tl_map_find(&s->creator_map, creator_key(client));
+    if ((count ? *count : 0) < client->grant.created_max && world_has_room(s) && leaves_room(s, client, own)) return TL_OK;
     s->stats.creations_refused++;
     return TL_ERR_FULL;
 }
