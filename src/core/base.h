@@ -71,10 +71,11 @@ static inline int tl_bit_length(uint64_t value)
 
 // Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the next
 // ones while it works on this one.
+enum { TL_CACHE_LINE_BYTES = 64 };
+
 static inline void tl_prefetch(const void *memory, size_t bytes)
 {
-    enum { CACHE_LINE_BYTES = 64 };
-    for (size_t at = 0; at < bytes; at += CACHE_LINE_BYTES) __builtin_prefetch((const char *)memory + at);
+    for (size_t at = 0; at < bytes; at += TL_CACHE_LINE_BYTES) __builtin_prefetch((const char *)memory + at);
 }
 
 // A mixing step of splitmix64 (Sebastiano Vigna, public domain), as a hash of integers.

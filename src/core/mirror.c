@@ -6,10 +6,18 @@ size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
            tl_map_bytes(entities_max) + tl_map_bytes(groups_max) + tl_lack_bytes(entities_max, groups_max) + 65536;
 }
 
+// The heap gives no memory that begins at a cache line.
+static tl_entity *allocate_entities(tl_heap *heap, uint32_t count)
+{
+    unsigned char *memory = tl_heap_alloc(heap, count * sizeof(tl_entity) + TL_CACHE_LINE_BYTES - 1);
+    size_t over = memory ? (uintptr_t)memory % TL_CACHE_LINE_BYTES : 0;
+    return memory ? (tl_entity *)(void *)(memory + (over ? TL_CACHE_LINE_BYTES - over : 0)) : NULL;
+}
+
 tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
 {
     *m = (tl_mirror){.heap = heap, .kinds = kinds, .entities_max = entities_max, .groups_max = groups_max, .tick = -1, .applying_tick = -1};
-    m->entities = tl_heap_alloc(heap, entities_max * sizeof *m->entities);
+    m->entities = allocate_entities(heap, entities_max);
     m->groups = tl_heap_alloc(heap, groups_max * sizeof *m->groups);
     m->entity_free = tl_heap_alloc(heap, entities_max * sizeof *m->entity_free);
     m->group_free = tl_heap_alloc(heap, groups_max * sizeof *m->group_free);

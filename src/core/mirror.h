@@ -15,8 +15,9 @@ enum {
     TL_CHANGE_DELETED = 8,
 };
 
-typedef struct tl_entity { // what each look needs comes first
-    tl_entity_id id, carrier_id;
+typedef struct tl_entity { // what each look needs comes first; whole cache lines, four of them
+    _Alignas(TL_CACHE_LINE_BYTES) tl_entity_id id;
+    tl_entity_id carrier_id;
     int64_t *state;     // level-0 words of its kind
     int64_t *published; // on the owner: what was published last, perhaps not committed yet; else NULL
     tl_entity_id published_carrier; // the owner's, as below, ahead of what is mirrored

@@ -115,6 +115,14 @@ static void end_outclaimed(tl_server *s, tl_server_client *client)
     tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
 }
 
+// A group that was given away and has come back is its client's already.
+static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_id id)
+{
+    for (uint32_t i = 0; i < client->owned_count; i++)
+        if (client->owned[i].id == id) return;
+    if (client->owned_count < TL_OWNED_MAX) client->owned[client->owned_count++] = (tl_owned){.id = id, .travelled_tick = s->tick};
+}
+
 static void attach(tl_server *s, tl_server_client *client, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
@@ -124,8 +132,7 @@ static void attach(tl_server *s, tl_server_client *client, int32_t g)
     group->claim = client->claim;
     note(s, group);
     if (client->group == 0) client->group = group->id;
-    for (int32_t i = group->entity_first; i != TL_NONE && client->owned_count < TL_OWNED_MAX; i = s->mirror.entities[i].group_next)
-        client->owned[client->owned_count++] = (tl_owned){.id = s->mirror.entities[i].id};
+    for (int32_t i = group->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) list_owned(s, client, s->mirror.entities[i].id);
     tl_created_take_group(s, g, client);
     client->own_told = false;
     if (former) end_outclaimed(s, former);
