@@ -44,7 +44,7 @@ static crowd *begin(void)
 // A client makes a thing of its own a moment before each cut, and says goodbye after it; then another one does.
 static void come_and_go(crowd *c, int round, int64_t cut_tick)
 {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "player-%d", round);
     run_until(c, cut_tick - EARLY_TICKS);
     crowd_connect(c, 0, 0, name);
