@@ -248,7 +248,7 @@ static void check_aside(void)
     sqlite3_finalize(row);
 }
 
-static void run(uint64_t seed)
+static void open_author_and_heir(uint64_t seed)
 {
     memset(&m, 0, sizeof(m));
     m.random = seed;
@@ -259,6 +259,11 @@ static void run(uint64_t seed)
     close(fd);
     good(tl_mvsqlite_log_open(&author, path, NUMBER, WORLD_US, TL_SQLITE_CREATE, &fault));
     good(tl_mvsqlite_log_open(&heir, path, NUMBER, WORLD_US, TL_SQLITE_WRITE, &fault));
+}
+
+static void run(uint64_t seed)
+{
+    open_author_and_heir(seed);
     good(tl_mvsqlite_log_open(&follower, path, NUMBER, WORLD_US, TL_SQLITE_READ_ONLY, &fault));
     join_again();
     told_tick = -2;
@@ -302,16 +307,9 @@ static tl_result try_append(void)
     return result;
 }
 
-static void open_author_and_heir(void)
+static void begin_joined(void)
 {
-    memset(&m, 0, sizeof(m));
-    m.tick = -1;
-    snprintf(path, sizeof(path), "/tmp/tramline-ring-XXXXXX");
-    int fd = mkstemp(path);
-    CHECK(fd >= 0);
-    close(fd);
-    good(tl_mvsqlite_log_open(&author, path, NUMBER, WORLD_US, TL_SQLITE_CREATE, &fault));
-    good(tl_mvsqlite_log_open(&heir, path, NUMBER, WORLD_US, TL_SQLITE_WRITE, &fault));
+    open_author_and_heir(0);
     join_again();
 }
 
@@ -327,7 +325,7 @@ TEST(an_author_that_is_stopped_commits_nothing_until_its_end)
 {
     tl_mvsqlite_head head;
     bool done = false;
-    open_author_and_heir();
+    begin_joined();
     good(try_append());
     good(tl_mvsqlite_log_stop(&heir, m.epoch, 1000, &fault));
     good(tl_mvsqlite_log_stop(&heir, m.epoch, 2000, &fault)); // another one that wants it, too
@@ -347,7 +345,7 @@ TEST(an_author_that_is_stopped_commits_nothing_until_its_end)
 TEST(an_author_whose_end_does_not_come_goes_on)
 {
     tl_log_epoch row;
-    open_author_and_heir();
+    begin_joined();
     for (uint64_t stop_us = 1000; stop_us <= 2000; stop_us += 1000) {
         good(tl_mvsqlite_log_stop(&heir, m.epoch, stop_us, &fault));
         CHECK_EQUAL(try_append(), TL_ERR_BUSY);
