@@ -69,10 +69,10 @@ static inline int tl_bit_length(uint64_t value)
     return value ? 64 - __builtin_clzll(value) : 0;
 }
 
-// Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the next
-// ones while it works on this one.
 enum { TL_CACHE_LINE_BYTES = 64 };
 
+// Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the next
+// ones while it works on this one.
 static inline void tl_prefetch(const void *memory, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += TL_CACHE_LINE_BYTES) __builtin_prefetch((const char *)memory + at);

@@ -132,9 +132,6 @@ tl_result tl_carriers_hold(tl_server *s, int32_t index)
     if (tl_carriers_reach(s, e->published_carrier, position)) return TL_OK;
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, e->published_carrier)];
     double reach_m = s->kinds.kinds[c->kind].carrier_reach_m, away_m = tl_vec3_length(position);
-    tl_position_set(e->published, kind->fields[0].shift[0], &s->kinds, s->tick, tl_vec3_scale(position, reach_m / away_m), (tl_vec3){0, 0, 0}, false);
-    e->unsent_fields |= 1;
-    tl_own_track(s, index);
-    tl_own_mark(s, index);
+    tl_own_stop(s, index, tl_vec3_scale(position, reach_m / away_m));
     return TL_ERR_INVALID;
 }

@@ -306,6 +306,7 @@ void tl_own_forget_truth(tl_server *s, int32_t index);
 void tl_own_checkpoint(tl_server *s);
 void tl_own_owe_end(void *server, tl_group_id deleted); // while loading: an own record has deleted it, and the store does not say so
 void tl_own_balance(tl_server *s);
+void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position); // an own entity stands there from this tick on, in its reference frame
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
 void tl_own_mark(tl_server *s, int32_t index);
 tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref); // NULL: not owned, or going

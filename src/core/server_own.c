@@ -377,6 +377,15 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
 }
 
 // A client's own words for its entity.
+void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position)
+{
+    tl_entity *e = &s->mirror.entities[index];
+    tl_position_set(e->published, s->kinds.kinds[e->kind].fields[0].shift[0], &s->kinds, s->tick, position, (tl_vec3){0, 0, 0}, false);
+    e->unsent_fields |= 1;
+    tl_own_track(s, index);
+    tl_own_mark(s, index);
+}
+
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);

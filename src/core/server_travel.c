@@ -13,8 +13,7 @@ static double tile_m(void)
 
 static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)
 {
-    tl_vec3 v = tl_velocity_of(words, kind->fields[0].shift[0], &s->kinds);
-    return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
+    return tl_vec3_length(tl_velocity_of(words, kind->fields[0].shift[0], &s->kinds));
 }
 
 tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields)
@@ -36,12 +35,6 @@ static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id car
     return index != TL_NONE && tl_mirror_pose(&s->mirror, index, (double)s->tick, out, &rotation);
 }
 
-static double between(tl_vec3 a, tl_vec3 b)
-{
-    double x = a.x - b.x, y = a.y - b.y, z = a.z - b.z;
-    return sqrt(x * x + y * y + z * z);
-}
-
 // What it has flown since that was counted last; within a tick no more than a tile counts.
 static double flown_m(const tl_server *s, const tl_owned *owned, const tl_entity *e)
 {
@@ -58,7 +51,7 @@ static double way_m(const tl_server *s, const tl_owned *owned, int32_t index, tl
     tl_vec3 from, to;
     tl_quat rotation;
     if (!tl_mirror_pose(&s->mirror, index, (double)s->tick, &from, &rotation) || !place_then(s, kind, carrier, words, &to)) return way;
-    return way + fmin(between(from, to), tile_m());
+    return way + fmin(tl_vec3_length(tl_vec3_sub(from, to)), tile_m());
 }
 
 static double most_m(const tl_server *s)
@@ -84,11 +77,7 @@ tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owne
     t->left_m -= flown_m(s, owned, e);
     owned->travelled_tick = s->tick;
     if (t->left_m >= -most_m(s)) return TL_OK;
-    int shift = s->kinds.kinds[e->kind].fields[0].shift[0];
-    tl_position_set(e->published, shift, &s->kinds, s->tick, tl_position_at(e->published, shift, &s->kinds, (double)s->tick), (tl_vec3){0, 0, 0}, false);
-    e->unsent_fields |= 1;
-    tl_own_track(s, index);
-    tl_own_mark(s, index);
+    tl_own_stop(s, index, tl_position_at(e->published, s->kinds.kinds[e->kind].fields[0].shift[0], &s->kinds, (double)s->tick));
     return TL_AGAIN;
 }
 

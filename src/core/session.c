@@ -175,16 +175,6 @@ static void choose(chooser *c, int32_t index)
         open_in_turn(c, cell, index, coarser);
 }
 
-static tl_vec3 difference(tl_vec3 a, tl_vec3 b)
-{
-    return (tl_vec3){a.x - b.x, a.y - b.y, a.z - b.z};
-}
-
-static double length_of(tl_vec3 v)
-{
-    return sqrt(v.x * v.x + v.y * v.y + v.z * v.z);
-}
-
 // Streams that are still open only until what takes their place has arrived. They cost as much as others do. Those of tiles
 // that are empty now take nobody's place: what was in them is others', who would hold back who looks on.
 static uint32_t count_kept(const tl_session *s)
@@ -204,7 +194,7 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
     bool due[TL_LEVELS_MAX] = {0}, any = false;
     for (int level = 0; level <= s->pyramid->size_count; level++) {
         slack_m[level] = fmax(2, tl_level_distance_m(level) / 24);
-        due[level] = !s->anchored || length_of(difference(s->observer, s->anchors[level])) > slack_m[level];
+        due[level] = !s->anchored || tl_vec3_length(tl_vec3_sub(s->observer, s->anchors[level])) > slack_m[level];
         any |= due[level];
     }
     if (any && s->anchored && count_kept(s) > s->kept_max) {

@@ -1,7 +1,8 @@
 // Work that a client makes the server do, in slots: of streams that are set up for it, of tiles that are coded whole, and of
-// what is coded for it once more after a loss. Everything else costs about the same in every tick, and is free. A client may do as much at once as a join takes, and then goes on at
-// a steady rate; and all clients together have so much in a tick, beyond which each still has that rate: nobody can use up
-// what another one lives on. Who has none left waits, and keeps what it has meanwhile.
+// what is coded for it once more after a loss. Everything else costs about the same in every tick, and is free. A client may
+// do as much at once as a join takes, and then goes on at a steady rate; and all clients together have so much in a tick,
+// beyond which each still has that rate: nobody can use up what another one lives on. Who has none left waits, and keeps what
+// it has meanwhile.
 // It is an account of whoever the client is, not of its connection: one who connects anew has what was left
 // (server_accounts.c).
 #ifndef TRAMLINE_CORE_WORK_H
