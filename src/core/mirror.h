@@ -15,31 +15,34 @@ enum {
     TL_CHANGE_DELETED = 8,
 };
 
-typedef struct tl_entity { // what each look needs comes first; whole cache lines, four of them
+// Four whole cache lines: the first and the second have what is looked at most, the last what hardly ever is.
+typedef struct tl_entity {
     _Alignas(TL_CACHE_LINE_BYTES) tl_entity_id id;
     tl_entity_id carrier_id;
-    int64_t *state;     // level-0 words of its kind
-    int64_t *published; // on the owner: what was published last, perhaps not committed yet; else NULL
+    int64_t *state;                 // level-0 words of its kind
+    int64_t *published;             // on the owner: what was published last, perhaps not committed yet; else NULL
     tl_entity_id published_carrier; // the owner's, as below, ahead of what is mirrored
-    uint32_t unsent_fields;         // changed since the last record
-    int32_t cell;                   // the pyramid's; TL_NONE while not placed
+    int64_t *said; // of one that is set down (carrier.c): its owner's word, in said_carrier's frame; NULL: it is not set down
+    uint32_t unsent_fields; // changed since the last record
+    int32_t group;
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unsent_retell; // told whole once more, for a mirror that lacks it
+
+    float acceleration[3];              // m/s², as far as its last two courses tell
+    int32_t cell;                       // the pyramid's; TL_NONE while not placed
+    int64_t cross_tick;                 // the pyramid's: when it may leave its cell
+    int32_t carrier, rider_first;       // carrier is TL_NONE while unresolved, too
+    int32_t slots[2 * TL_LEVELS_MAX];   // the pyramid's: where it is in each rank's stream
+
+    tl_entity_id said_carrier; // which it cannot ride in
+    int64_t boarded_tick;      // when its owner last said what it rides in
+    int32_t cell_next, cell_prev, group_next, group_prev, rider_next, rider_prev;
+    int32_t pending_group; // until it is live
     bool unresolved_listed;
     bool untaken; // the owner's: no memory was left for `published`
-    bool stale; // while a newer checkpoint of its group is loaded: not seen in it yet
-    int32_t slots[2 * TL_LEVELS_MAX];                     // the pyramid's: where it is in each rank's stream
-    int64_t cross_tick;                                   // the pyramid's: when it may leave its cell
-    int32_t cell_next, cell_prev;
-    int32_t group, group_next, group_prev;
-    int32_t carrier, rider_first, rider_next, rider_prev; // carrier is TL_NONE while unresolved, too
-    int32_t pending_group;  // until it is live
-    tl_entity_id said_carrier; // of one that is set down (carrier.c): its owner's word, which cannot be followed
-    int64_t *said;             // and its state in that carrier's frame; NULL: it is not set down
-    int64_t boarded_tick;      // when its owner last said what it rides in
-    float acceleration[3];  // m/s², as far as its last two courses tell
+    bool stale;   // while a newer checkpoint of its group is loaded: not seen in it yet
 } tl_entity;
 
 typedef struct tl_group {

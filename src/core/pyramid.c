@@ -304,7 +304,7 @@ static void prefetch_due(const tl_pyramid *p, const tl_wheel_bucket *bucket, uin
 {
     enum { ENTITIES_AHEAD = 24, SLOTS_AHEAD = 16, STATES_AHEAD = 8 };
     const tl_entity *entities = p->mirror->entities;
-    if (i + ENTITIES_AHEAD < count) tl_prefetch(&entities[bucket->entries[i + ENTITIES_AHEAD].entity], offsetof(tl_entity, cross_tick));
+    if (i + ENTITIES_AHEAD < count) tl_prefetch(&entities[bucket->entries[i + ENTITIES_AHEAD].entity], offsetof(tl_entity, said_carrier));
     if (i + SLOTS_AHEAD < count) {
         const tl_slot *slot = tl_stream_slot_of(p, &bucket->entries[i + SLOTS_AHEAD]);
         if (slot) tl_prefetch(slot, sizeof *slot);

@@ -159,6 +159,8 @@ typedef struct op_reader {
     int64_t words[TL_STATE_WORDS_MAX];
     tl_entity_id named[NAMED_MAX]; // by the ops, as far as there is room
     uint32_t named_count;
+    const int32_t *likely; // the indices of entities that the ops to come name, in this order; others may be between them
+    uint32_t likely_count;
 } op_reader;
 
 static uint64_t read_id(op_reader *o)
@@ -356,10 +358,19 @@ static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_
     return true;
 }
 
+static int32_t find(op_reader *o, tl_entity_id id)
+{
+    if (o->likely_count == 0) return tl_mirror_find(o->m, id);
+    const tl_entity *e = &o->m->entities[*o->likely];
+    if (!e->used || e->id != id) return tl_mirror_find(o->m, id);
+    o->likely_count--;
+    return *o->likely++;
+}
+
 // The entity of an op, if it is live.
 static int32_t find_live(op_reader *o, tl_entity_id id)
 {
-    int32_t index = tl_mirror_find(o->m, id);
+    int32_t index = find(o, id);
     return index == TL_NONE || !o->m->entities[index].live ? TL_NONE : index;
 }
 
@@ -569,22 +580,23 @@ static tl_result read_head(op_reader *o)
     return o->r.bad || o->tick != o->store_tick || o->tick > TL_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
 }
 
-// The entities that a record names come into the cache side by side, instead of one after another as they are applied.
-static void prefetch_named(const op_reader *o)
+// The entities that a record names are looked for and come into the cache side by side, instead of one after another as they
+// are applied. `found` has room for as many as are named; says how many there are.
+static uint32_t find_named(const op_reader *o, int32_t *found)
 {
     const tl_mirror *m = o->m;
-    int32_t indices[NAMED_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < o->named_count; i++) {
         int32_t index = tl_mirror_find(m, o->named[i]);
         if (index == TL_NONE) continue;
-        tl_prefetch(&m->entities[index], sizeof(tl_entity));
-        indices[count++] = index;
+        tl_prefetch(&m->entities[index], offsetof(tl_entity, said_carrier));
+        found[count++] = index;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const tl_entity *e = &m->entities[indices[i]];
+        const tl_entity *e = &m->entities[found[i]];
         if (e->live) tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
     }
+    return count;
 }
 
 static tl_result read_all(op_reader *o, const void *data, size_t size, bool dry)
@@ -611,6 +623,7 @@ tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark)
         o.last_id = mark.last_id;
         o.dry = true;
         o.loading = o.checkpoint = false;
+        o.likely_count = 0;
         o.events = NULL;
         while (!o.r.bad && o.r.at < o.r.size) read_op(&o);
         if (!o.r.bad) return TL_OK;
@@ -630,7 +643,9 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
     bool own = events && events->checked;
     tl_result result = own ? TL_OK : read_all(&o, data, size, true);
     if (result != TL_OK) return result;
-    if (!own) prefetch_named(&o);
+    int32_t found[NAMED_MAX];
+    o.likely = own ? events->likely : found;
+    o.likely_count = own ? events->likely_count : find_named(&o, found);
     m->applying_tick = tick;
     result = read_all(&o, data, size, false);
     m->applying_tick = -1;

@@ -78,6 +78,8 @@ static inline uint32_t tl_fields_all(const tl_kind *kind)
 typedef struct tl_record_events {
     void *user;
     bool checked; // the whole record has passed tl_record_check(): it is not read through again
+    const int32_t *likely; // with `checked`: the entities that it changes, in its order; it may have others besides
+    uint32_t likely_count;
     // Who gets a group that is given to a server in an epoch of its: that server, or whose it all is if that epoch has ended.
     tl_server_number (*receiver)(void *user, tl_server_number to, uint32_t epoch);
     bool own; // it is of the server's own log, which that loads: the groups that it changes are marked as owed

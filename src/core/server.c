@@ -405,7 +405,7 @@ uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_
     enum { AHEAD = 16 };
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], offsetof(tl_entity, slots));
+        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], TL_CACHE_LINE_BYTES);
         if (!has_id(s, refs[i], ids[i])) { // those that were made one after another often lie so
             bool next = i && refs[i - 1] != TL_REF_NONE && has_id(s, refs[i - 1] + 1, ids[i]);
             refs[i] = next ? refs[i - 1] + 1 : tl_server_find(s, ids[i]);

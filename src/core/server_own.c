@@ -474,24 +474,25 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 static void prefetch_recorded(const tl_server *s)
 {
     const tl_mirror *m = &s->mirror;
-    for (uint32_t i = 0; i < s->recorded_count; i++) tl_prefetch(&m->entities[s->recorded[i]], sizeof(tl_entity));
+    for (uint32_t i = 0; i < s->recorded_count; i++) tl_prefetch(&m->entities[s->recorded[i]], offsetof(tl_entity, said_carrier));
     for (uint32_t i = 0; i < s->recorded_count; i++) {
         const tl_entity *e = &m->entities[s->recorded[i]];
-        if (!e->used) continue;
-        tl_map_prefetch(&m->entity_map, e->id);
-        tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
+        if (e->used) tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
     }
 }
 
 void tl_own_apply(tl_server *s, int64_t tick)
 {
-    const tl_record_events events = {.user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
+    tl_record_events events = {.user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_given, .post = on_post};
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) break;
         if (record->applied) continue;
         record->applied = true;
-        if (i + 1 == s->own_count) prefetch_recorded(s);
+        bool newest = i + 1 == s->own_count;
+        if (newest) prefetch_recorded(s);
+        events.likely = s->recorded;
+        events.likely_count = newest ? s->recorded_count : 0;
         tl_result result = tl_record_apply(&s->mirror, s->number, record->tick, record->data, record->size, false, &events);
         TL_ASSERT(result != TL_ERR_MALFORMED);
         if (result == TL_ERR_FULL) s->stats.limits_reached++;
