@@ -62,7 +62,8 @@ tl_result tl_mirror_reserve_group(tl_mirror *m, tl_group_id id, int32_t *out)
     if (tl_mirror_find_group(m, id) != TL_NONE) return TL_ERR_EXISTS;
     if (m->group_free_count == 0 && m->group_top == (int32_t)m->groups_max) return TL_ERR_FULL;
     int32_t index = m->group_free_count ? m->group_free[--m->group_free_count] : m->group_top++;
-    m->groups[index] = (tl_group){.id = id, .used = true, .entity_first = TL_NONE, .changed_tick = -1, .checkpoint_tick = -1, .known_tick = m->tick, .vanished_tick = -1};
+    m->groups[index] = (tl_group){.id = id, .used = true, .entity_first = TL_NONE, .changed_tick = -1, .checkpoint_tick = -1, .known_tick = m->tick,
+                               .vanished_tick = -1, .spare_tick = -1};
     TL_ASSERT(tl_map_put(&m->group_map, id, (uint32_t)index));
     *out = index;
     return TL_OK;

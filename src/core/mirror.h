@@ -67,7 +67,8 @@ typedef struct tl_group {
     uint32_t holder;            // the owner's: that client's number here, 0: it is not here
     bool unsent_claim;          // the owner's: to be recorded
     bool client_news;           // another server's: what a record has said of its client was not looked at yet
-    bool doomed;                // the owner's: to be deleted, nobody will come back
+    bool doomed;                // the owner's: nobody will come back
+    int64_t spare_tick;         // the owner's, of one that nobody comes back to: all that was made in it is mirrored then, -1: not known yet
 } tl_group;
 
 enum { TL_GHOSTS_MAX = 256 };

@@ -5,10 +5,15 @@
 // Of several connections of one identity the latest has it: each connection has a claim, a number greater than those of all
 // connections that its server has heard of. What it has not heard of yet, and clocks that differ, may turn two claims that
 // were made within a moment of each other round; so a connection that says nothing any more has to yield to one that does.
+//
+// A group that nobody comes back to is emptied, and becomes the next client's: a group that is deleted costs the store a row
+// for ever, and clients come and go.
+#include "lack.h"
 #include "server_internal.h"
 
 enum {
     CLIENT_GROUPS_SHARE = 2, // of the groups that there may be, one in so many may be of what a client owns
+    SPARE_GROUPS_SHARE = 16, // and one in so many empty and nobody's
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
@@ -44,6 +49,12 @@ static int32_t next_of(const tl_server *s, const tl_identity *identity, int32_t 
 static void note(tl_server *s, tl_group *group)
 {
     group->unsent_claim = s->claims_unsent = true;
+}
+
+// Empty and nobody's: for the next client, here or wherever it is.
+static bool is_spare(const tl_group *group)
+{
+    return is_client_group(group) && group->identity.size == 0 && group->vanished_tick >= 0 && group->holder == 0 && group->entity_count == 0;
 }
 
 bool tl_claims_record(tl_server *s, tl_record_writer *r)
@@ -319,8 +330,29 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
-    for (int32_t g = 0; g < s->mirror.group_top; g++) count += is_client_group(&s->mirror.groups[g]);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) count += is_client_group(&s->mirror.groups[g]) && !is_spare(&s->mirror.groups[g]);
     return count < (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
+}
+
+// A spare one of this server's that nothing more can come into, or TL_NONE.
+static int32_t find_spare(const tl_server *s)
+{
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (is_spare(group) && group->live && tl_own_owns(s, g) && group->spare_tick >= 0 && s->mirror.tick >= group->spare_tick) return g;
+    }
+    return TL_NONE;
+}
+
+static void take_spare(tl_server *s, tl_group *group, tl_server_client *client)
+{
+    group->identity = client->identity;
+    group->holder = client->number;
+    group->claim = client->claim;
+    group->vanished_tick = group->spare_tick = -1;
+    group->doomed = false;
+    note(s, group);
+    client->group = group->id;
 }
 
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder, tl_group_id *out)
@@ -355,6 +387,12 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
     if (client->group && tl_server_owns_group(s, client->group)) return TL_OK;
     if (next_of(s, &client->identity, 0) != TL_NONE) return TL_ERR_EXISTS;
     if (!has_room(s)) return TL_ERR_FULL;
+    int32_t spare = find_spare(s);
+    if (spare != TL_NONE) {
+        take_spare(s, &s->mirror.groups[spare], client);
+        *out = client->group;
+        return TL_OK;
+    }
     tl_result result = create_group(s, &client->identity, client->claim, client->number, &client->group);
     *out = client->group;
     return result;
@@ -387,7 +425,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
         tl_group *group = &s->mirror.groups[g];
         if (!is_client_group(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
         vanish(s, group, heard_tick(s, client));
-        group->doomed = !keep && !client->identity.size; // else it is its client's again if that comes back soon: each costs the store a row for ever
+        group->doomed = !keep && !client->identity.size; // else it is its client's again if that comes back soon
     }
 }
 
@@ -422,6 +460,43 @@ static void hold_nobodys(tl_server *s, int32_t g)
     for (int32_t i = group->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) (void)tl_carriers_hold(s, i);
 }
 
+// Deletes what is in a group, and what is to come into it with the next records. False: there was something.
+static bool empty(tl_server *s, int32_t g)
+{
+    bool was_empty = true;
+    for (int32_t i = s->mirror.groups[g].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next, was_empty = false)
+        (void)tl_server_delete_entity(s, (tl_entity_ref)i); // one that is being deleted is not found
+    for (uint32_t i = s->unsent_count; i-- > 0;) {
+        int32_t index = s->unsent[i];
+        if (!s->mirror.entities[index].unsent_create || s->mirror.entities[index].pending_group != g) continue;
+        (void)tl_server_delete_entity(s, (tl_entity_ref)index);
+        was_empty = false;
+    }
+    return was_empty;
+}
+
+static uint32_t count_spares(const tl_server *s)
+{
+    uint32_t count = 0;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) count += is_spare(&s->mirror.groups[g]);
+    return count;
+}
+
+// Nobody comes back to it.
+static void retire(tl_server *s, int32_t g)
+{
+    tl_group *group = &s->mirror.groups[g];
+    if (group->identity.size) note(s, group);
+    group->identity = (tl_identity){0};
+    group->doomed = true;
+    if (!empty(s, g))
+        group->spare_tick = -1;
+    else if (group->spare_tick < 0)
+        group->spare_tick = s->tick;
+    bool superfluous = is_spare(group) && count_spares(s) > s->def.groups_max / SPARE_GROUPS_SHARE;
+    if (superfluous || tl_lack_any(group)) tl_server_delete_group(s, group->id); // if not now, next time
+}
+
 static void expire(tl_server *s)
 {
     int64_t grace_ticks = (int64_t)s->def.grace_ms * s->world.tick_hz / 1000;
@@ -430,7 +505,7 @@ static void expire(tl_server *s)
         hold_nobodys(s, g);
         if (!is_client_group(group) || group->holder || !tl_own_owns(s, g)) continue;
         if (group->vanished_tick < 0) vanish(s, group, s->tick); // an older record of its own says that it is here
-        if (group->doomed || group->vanished_tick + grace_ticks < s->tick) tl_server_delete_group(s, group->id); // if not now, next time
+        if (group->live && (group->doomed || group->vanished_tick + grace_ticks < s->tick)) retire(s, g);
     }
 }
 

@@ -116,8 +116,9 @@ void tl_own_take_group(tl_server *s, int32_t group)
 void tl_own_lose_group(tl_server *s, int32_t group)
 {
     tl_group *g = &s->mirror.groups[group];
-    g->kept = false;
+    g->kept = g->doomed = false;
     g->holder = 0;
+    g->spare_tick = -1;
     if (tl_claims_is_group(g->id)) tl_created_lose_group(s, group);
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];
