@@ -171,6 +171,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
         next_stream = &other->next_stream, next_slot = &other->next_slot;
     }
     *next_stream = holder->next_stream, *next_slot = holder->next_slot;
+    e->left_tick = tl_max_i64(e->left_tick, tick); // what comes last may have happened first
     if (e->first_stream == TL_NONE) {
         e->state = holder->state;
         holder->state = NULL;
@@ -178,8 +179,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
         e->kind = holder->kind;
         e->level = v->streams[stream].level;
         e->origin = v->streams[stream].origin;
-        e->left_tick = tick;
-        if (v->orphan_count == 0 || tick < v->orphan_tick) v->orphan_tick = tick;
+        if (v->orphan_count == 0 || e->left_tick < v->orphan_tick) v->orphan_tick = e->left_tick;
         if (!e->listed) v->orphans[v->orphan_count++] = holder->entity;
         e->listed = true;
     }

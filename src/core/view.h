@@ -62,11 +62,11 @@ typedef struct tl_view_entity {
     int32_t home_stream, home_slot; // TL_NONE: an orphan, which left its last stream and has not come into the next yet
     int32_t first_stream, first_slot; // its holders
     tl_view_former *former; // what showed it before; NULL: no display looks back so far
+    int64_t left_tick; // the newest of those at which a slot ceased to hold it
     // an orphan's last state
     int64_t *state;
     tl_entity_id carrier_id;
     tl_origin origin;
-    int64_t left_tick;
     int level;
     uint8_t kind;
     bool used;

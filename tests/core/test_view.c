@@ -2,7 +2,7 @@
 // shows is the world, within each level's tolerance; and damaged datagrams change nothing.
 #include "check.h"
 #include "session.h"
-#include "view.h"
+#include "view_internal.h"
 #include "world.h"
 
 #include <math.h>
@@ -490,6 +490,58 @@ TEST(orphans_are_not_looked_at_before_they_can_leave)
     end(l);
 }
 
+static int32_t held_once(const tl_view *v)
+{
+    for (int32_t i = 0; i < (int32_t)v->entity_top; i++) {
+        const tl_view_entity *e = &v->entities[i];
+        if (e->used && e->first_stream != TL_NONE && v->streams[e->first_stream].slots[e->first_slot].next_stream == TL_NONE) return i;
+    }
+    return TL_NONE;
+}
+
+// Puts it into a free slot of another stream as well.
+static uint32_t hold_again(tl_view *v, int32_t entity, int32_t *stream)
+{
+    const tl_view_entity *e = &v->entities[entity];
+    const tl_view_slot *held = &v->streams[e->first_stream].slots[e->first_slot];
+    for (*stream = 0; *stream == e->first_stream || !v->streams[*stream].open; ++*stream) continue;
+    uint32_t slot = v->streams[*stream].top;
+    CHECK(tl_view_slots_room(v, (uint32_t)*stream, slot + 1));
+    v->streams[*stream].top = slot + 1;
+    size_t bytes = (size_t)v->kinds->kinds[held->kind].word_count * sizeof(int64_t);
+    int64_t *state = tl_view_state_room(v, (uint32_t)*stream, bytes);
+    CHECK(state != NULL);
+    memcpy(state, held->state, bytes);
+    v->streams[*stream].slots[slot] = (tl_view_slot){.id = held->id, .state = state, .enter_tick = held->enter_tick, .entity = TL_NONE, .kind = held->kind, .used = true};
+    tl_view_add_holder(v, *stream, (int32_t)slot);
+    return slot;
+}
+
+// Of two holders the one that let go first may be heard of last: until the other one's tick has settled, where the entity is
+// now may still be on its way.
+TEST(an_orphan_waits_for_the_newest_of_what_it_left)
+{
+    link *l = begin(16, 20000, 0, 0);
+    tl_view *v = &l->view;
+    for (int i = 0; i < 40; i++) tick(l);
+    int32_t entity = held_once(v), other;
+    CHECK(entity != TL_NONE);
+    tl_entity_id id = v->entities[entity].id;
+    int32_t stream = v->entities[entity].first_stream, slot = v->entities[entity].first_slot;
+    uint32_t other_slot = hold_again(v, entity, &other);
+    int64_t now = v->tick;
+    tl_view_empty_slot(v, (uint32_t)stream, (uint32_t)slot, now + 4);
+    tl_view_empty_slot(v, (uint32_t)other, other_slot, now + 2);
+    tl_view_validate(v);
+    apply_empty(l, l->newest + 1, now + 5, 2);
+    CHECK_EQUAL(v->settled_tick, now + 3);
+    CHECK(tl_view_find(v, id) != TL_NONE);
+    apply_empty(l, l->newest + 2, now + 6, 2);
+    CHECK(tl_view_find(v, id) == TL_NONE);
+    tl_view_validate(v);
+    end(l);
+}
+
 TEST(a_reset_view_is_empty)
 {
     link *l = begin(14, 20000, 0, 0);
@@ -513,5 +565,6 @@ int main(void)
     RUN(a_silence_is_survived);
     RUN(damaged_datagrams_change_nothing);
     RUN(orphans_are_not_looked_at_before_they_can_leave);
+    RUN(an_orphan_waits_for_the_newest_of_what_it_left);
     RUN(a_reset_view_is_empty);
 }
