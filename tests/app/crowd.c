@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "lateness.h"
+#include "view_line.h"
 
 #include <math.h>
 #include <signal.h>
@@ -174,16 +175,12 @@ static bool store_was_slow(const crowd *c, double tick)
 
 static bool is_right(const crowd *c, const char *rider, const json_t *line)
 {
-    double over = number_of(line, "over") / entity_count(c), twice = number_of(line, "over_twice") / entity_count(c);
-    bool whole = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
-                 number_of(line, "wrong_carrier") <= c->wrong_carriers_max;
-    bool right = whole && twice <= c->over_twice_share && over <= (c->over_share > 0 ? c->over_share : OVER_SHARE_MAX);
-    right |= c->forgives_slow_store && whole && over <= LATE_OVER_SHARE_MAX && twice <= LATE_TWICE_SHARE_MAX &&
-             store_was_slow(c, number_of(line, "tick"));
+    view_limits limits = {entity_count(c), c->over_share > 0 ? c->over_share : OVER_SHARE_MAX, c->over_twice_share, c->wrong_carriers_max};
+    view_limits late = view_limits_when_late(&limits);
+    bool right = view_line_is_right(line, &limits);
+    right = right || (c->forgives_slow_store && view_line_is_right(line, &late) && store_was_slow(c, number_of(line, "tick")));
     if (!right) {
-        char *text = json_dumps(line, 0);
-        fprintf(stderr, "%s: %s\n", rider, text);
-        free(text);
+        view_line_print(rider, line);
     }
     return right;
 }

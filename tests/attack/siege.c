@@ -10,6 +10,7 @@
 #include "check.h"
 #include "drain.h"
 #include "lateness.h"
+#include "view_line.h"
 #include "program.h"
 
 #include <getopt.h>
@@ -181,20 +182,13 @@ static bool store_was_slow(const siege *s, double tick)
 
 static void check_view(const siege *s, const char *rider, size_t from_line)
 {
+    const view_limits limits = {.entities = s->entities, .over_share = OVER_SHARE_MAX};
+    const view_limits late = view_limits_when_late(&limits);
     json_t *lines = lines_read(path_of(s, rider, "stats"));
     for (size_t n = from_line + 1; n < json_array_size(lines); n++) {
         const json_t *line = json_array_get(lines, n);
-        double over = number_of(line, "over"), twice = number_of(line, "over_twice");
-        bool whole = number_of(line, "missing") == 0 && number_of(line, "doubled") == 0 && number_of(line, "surplus") == 0 &&
-                     number_of(line, "wrong_carrier") == 0;
-        bool right = whole && twice == 0 && over <= OVER_SHARE_MAX * s->entities;
-        right |= whole && over <= LATE_OVER_SHARE_MAX * s->entities && twice <= LATE_TWICE_SHARE_MAX * s->entities &&
-                 store_was_slow(s, number_of(line, "tick"));
-        if (!right) {
-            char *text = json_dumps(line, 0);
-            fprintf(stderr, "%s: %s\n", rider, text);
-            free(text);
-        }
+        bool right = view_line_is_right(line, &limits) || (view_line_is_right(line, &late) && store_was_slow(s, number_of(line, "tick")));
+        if (!right) view_line_print(rider, line);
         CHECK(right);
     }
     json_decref(lines);
