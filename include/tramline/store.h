@@ -1,5 +1,5 @@
 // The store: the only link between servers. An interface of callbacks, so that the core does no I/O; src/store has the
-// backends (memory, sqlite), and one contract suite (tests/store/contract.c) holds for all of them.
+// backends (memory, SQLite, mvsqlite, FoundationDB), and one contract suite (tests/store/contract.c) holds for all of them.
 //
 // A store keeps one *world*. In it each server has a *log* of tick records, fenced by the server's *epoch*. A log is
 // extended by its own server alone; another server may *fence* it, which ends the log's epoch at its last committed

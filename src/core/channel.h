@@ -9,7 +9,6 @@
 enum {
     TL_CHANNEL_MESSAGES_MAX = 64, // unacknowledged
     TL_CHANNEL_RESEND_US = 250000,
-    TL_CHANNEL_HEAD_BYTES = 8,
 };
 
 typedef struct tl_channel_message {

@@ -373,7 +373,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.streams = s->pyramid.stream_top - s->pyramid.stream_free_count;
     stats.cells = s->pyramid.cell_top - s->pyramid.cell_free_count;
     memcpy(stats.published, s->pyramid.published_count, sizeof stats.published);
-    stats.limits_reached += s->pyramid.full_count;
+    stats.limits_reached += s->pyramid.full_count + s->pyramid.history_lost_count;
     stats.memory_used_bytes = s->heap.used_bytes + s->own_data.used_bytes + s->follow_heap.used_bytes;
     stats.memory_bytes = s->heap.bytes + s->own_data.bytes + s->follow_heap.bytes;
     return stats;

@@ -144,7 +144,6 @@ typedef struct tl_server_client {
     tl_session *session;
     tl_account *account;  // whose work it does; NULL: its own
     tl_travel travel;     // without an account
-    bool welcome_due;
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
     // what it owns lies in a group of its own
@@ -242,7 +241,6 @@ struct tl_server {
     tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
     uint64_t ends_queued, ends_applied;
     uint64_t last_commit_us; // when an own commit was last seen
-    bool store_done;
     // a transport's peers
     tl_guest *guests;
     uint32_t guests_max, guest_top, guest_free;

@@ -214,8 +214,8 @@ tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to
     return TL_OK;
 }
 
-// Groups per living server, by number; gives how many servers live, this one among them.
-static uint32_t count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1])
+// Groups per living server, by number.
+static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1])
 {
     memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -223,7 +223,6 @@ static uint32_t count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX 
         if (tl_claims_is_group(group->id)) continue; // it is where its client is
         if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) counts[group->owner]++;
     }
-    return tl_follow_alive_count(s) + 1;
 }
 
 // Degraded servers are given nothing; but of one that leaves they get all if there are no others.

@@ -42,7 +42,6 @@ typedef struct tl_session {
     // where it looks from
     tl_entity_id observer_id; // 0: the free point
     tl_vec3 observer, anchors[TL_LEVELS_MAX];
-    tl_vec3 last_observer;
     bool anchored; // it was subscribed to what it should see
     bool deferred; // not to all of it yet
     bool lacking;  // nor ever, as it is: there is no handle, or no memory, for some of it

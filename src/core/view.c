@@ -6,7 +6,7 @@ enum { FORMER_STATE_BYTES = 128 }; // on average
 size_t tl_view_bytes(uint32_t entities_max)
 {
     return (size_t)entities_max * (sizeof(tl_view_entity) + sizeof(tl_view_drawn) + sizeof(tl_view_event) + sizeof(tl_view_former) + FORMER_STATE_BYTES + 8) * 5 / 4 + tl_map_bytes(entities_max) +
-           TL_HANDLES_MAX * sizeof(tl_view_stream) * 5 / 4 + TL_DATAGRAM_OPS_MAX * sizeof(tl_view_op) * 2 + TL_DATAGRAM_WORDS_MAX * 8 * 2 +
+           TL_HANDLES_MAX * sizeof(tl_view_stream) * 5 / 4 + TL_DATAGRAM_OPS_MAX * sizeof(tl_chunk_op) * 2 + TL_DATAGRAM_WORDS_MAX * 8 * 2 +
            TL_VIEW_CHUNKS_MAX * sizeof(tl_view_chunk) * 2 + sizeof(tl_chunk_coder) * 2 + 65536;
 }
 

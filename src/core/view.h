@@ -113,11 +113,6 @@ typedef enum tl_view_verdict {
     TL_VIEW_MISSED, // it does not run from what is held: the server is told (a nack)
 } tl_view_verdict;
 
-typedef struct tl_view_op {
-    tl_chunk_op op;
-    uint32_t chunk;
-} tl_view_op;
-
 typedef struct tl_view_chunk {
     tl_chunk_head head;
     uint32_t first_op, op_count;
@@ -163,7 +158,7 @@ typedef struct tl_view {
     double shown_tick; // the latest that was displayed; below every tick: none was
     // scratch
     tl_view_chunk *chunks;
-    tl_view_op *ops;
+    tl_chunk_op *ops;
     int64_t *words;
     tl_chunk_coder *coder;
     uint32_t chunk_count, op_count, word_count, slots_visited;

@@ -152,13 +152,13 @@ static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
     int base_kind = slot ? slot->kind : 0;
     if (!tl_chunk_changed(c, false, slot ? slot->motion : TL_MOTION_EMPTY, slot ? slot->course_tick : 0)) return true;
     if (v->op_count == TL_DATAGRAM_OPS_MAX || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) return false;
-    tl_view_op *o = &v->ops[v->op_count++];
-    o->op = (tl_chunk_op){.slot = index, .words = v->words + v->word_count};
-    tl_chunk_code(c, &o->op, base, base_kind);
+    tl_chunk_op *op = &v->ops[v->op_count++];
+    *op = (tl_chunk_op){.slot = index, .words = v->words + v->word_count};
+    tl_chunk_code(c, op, base, base_kind);
     if (c->codec.bad) return false;
-    if (o->op.type == TL_CHUNK_LEAVE || o->op.type == TL_CHUNK_DELETE) return true;
-    v->word_count += (uint32_t)v->kinds->kinds[o->op.kind].word_count;
-    return tl_state_valid(&v->kinds->kinds[o->op.kind], v->kinds, o->op.words, c->level, chunk->to_tick);
+    if (op->type == TL_CHUNK_LEAVE || op->type == TL_CHUNK_DELETE) return true;
+    v->word_count += (uint32_t)v->kinds->kinds[op->kind].word_count;
+    return tl_state_valid(&v->kinds->kinds[op->kind], v->kinds, op->words, c->level, chunk->to_tick);
 }
 
 // Reads the ops of a chunk that goes on from what is held.
@@ -371,7 +371,7 @@ static bool commit_ops(tl_view *v, const tl_view_chunk *chunk)
     if (!tl_view_slots_room(v, chunk->head.handle, chunk->top)) return false;
     if (chunk->top > stream->top) stream->top = chunk->top;
     for (uint32_t i = 0; i < chunk->op_count; i++)
-        if (!commit_op(v, chunk, &v->ops[chunk->first_op + i].op)) return false;
+        if (!commit_op(v, chunk, &v->ops[chunk->first_op + i])) return false;
     return true;
 }
 

@@ -72,7 +72,7 @@ typedef struct tl_mvsqlite_store {
     bool registered;
     uint32_t commit_kicks;
     uint64_t lease_us;
-    uint64_t chores_us; // when they were done last // when the own head is to be looked at
+    uint64_t chores_us; // when they were done last
 
     // Of the following thread.
     tl_mvsqlite_logs logs;
