@@ -26,13 +26,14 @@ tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *wor
 // Where it would be in the world. False: not known.
 static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id carrier, const int64_t *words, tl_vec3 *out)
 {
-    if (carrier == 0) {
-        *out = tl_position_at(words, kind->fields[0].shift[0], &s->kinds, (double)s->tick);
-        return true;
-    }
+    *out = tl_position_at(words, kind->fields[0].shift[0], &s->kinds, (double)s->tick);
+    if (carrier == 0) return true;
+    tl_vec3 position;
     tl_quat rotation;
-    int32_t index = tl_mirror_find(&s->mirror, carrier); // what rides in it is within its reach
-    return index != TL_NONE && tl_mirror_pose(&s->mirror, index, (double)s->tick, out, &rotation);
+    int32_t index = tl_mirror_find(&s->mirror, carrier);
+    if (index == TL_NONE || !tl_mirror_pose(&s->mirror, index, (double)s->tick, &position, &rotation)) return false;
+    *out = tl_vec3_add(position, tl_quat_rotate(rotation, *out));
+    return true;
 }
 
 // What it has flown since that was counted last; within a tick no more than a tile counts.
