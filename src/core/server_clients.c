@@ -253,9 +253,17 @@ static tl_owned *find_owned(tl_server_client *client, tl_entity_id id)
     return NULL;
 }
 
+// What the game, or another client, has deleted is nobody's any more.
+static void forget_gone(const tl_server *s, tl_server_client *client)
+{
+    for (uint32_t i = 0; i < client->owned_count; i++)
+        if (tl_mirror_find(&s->mirror, client->owned[i].id) == TL_NONE) client->owned[i--] = client->owned[--client->owned_count];
+}
+
 static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
+    forget_gone(s, client);
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
     const tl_kind *kind = &s->kinds.kinds[a->request.kind];
     tl_result result = tl_travel_accept(s, kind, a->words, a->request.values.mask);
