@@ -58,7 +58,8 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    return stream->urgent_tick == tick || tl_stream_has_its_turn(s->pyramid, sub->stream, tick);
+    bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0); // or streams that are opened in each tick could keep a view from settling
+    return fresh || stream->urgent_tick == tick || tl_stream_has_its_turn(s->pyramid, sub->stream, tick);
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)
