@@ -6,7 +6,7 @@
 enum {
     HELLO_GIVE_UP_US = 10000000, // no WELCOME for so long: the first server is none of this release
     JOIN_FIRST_US_MAX = 15000000, // until the table of kinds is here, whatever else is heard
-    JOIN_US_MAX = 4000000,       // the same in a later connection: there may be another server
+    JOIN_US_MAX = 4000000,       // the same in a later connection: there may be another server; and of silence in the first one
     TABLE_US_PER_BYTE = 250,     // more for a large table: half of the slowest rate
     SILENT_FRAMES = 8,           // silence is at least so many frames that have not come
     CLOSE_SILENT_US = 10000000,  // of a client that cannot reconnect
@@ -47,24 +47,40 @@ void tl_client_begin_connection(tl_client *c)
     c->newest_sequence = c->kind_table_got = 0;
     c->report_sequence = c->acked_report = 0;
     memset(c->bits, 0, sizeof c->bits);
-    c->started_us = c->heard_us = c->now_us;
+    if (!again) c->started_us = c->now_us;
+    c->heard_us = c->now_us;
     c->silent_us = c->joining_us = 0;
     if (again && c->lost_us == 0 && c->kinds_known) c->lost_us = c->now_us; // a transport of the program's own reconnected
     tl_client_set_state(c, c->kinds_known ? TL_CLIENT_RECONNECTING : TL_CLIENT_JOINING);
     tl_client_say_hello(c);
 }
 
+// For how long a client that has never seen anything may try, all connections together.
+static uint64_t first_us_max(const tl_client *c)
+{
+    return HELLO_GIVE_UP_US + (can_reconnect(c) ? c->def.reconnect_ms * 1000ull : 0);
+}
+
+// Before its first view it may try another connection as well: a server closes those that have said nothing for a while, and
+// on a bad line neither a hello nor the end may have arrived.
+static bool may_try_again(const tl_client *c)
+{
+    return can_reconnect(c) && (c->kinds_known || (c->state == TL_CLIENT_JOINING && c->now_us - c->started_us < first_us_max(c)));
+}
+
 void tl_client_lose(tl_client *c, bool by_server, const char *text)
 {
     if (c->state == TL_CLIENT_CLOSED) return;
-    if (!c->kinds_known || !can_reconnect(c)) {
+    if (!may_try_again(c)) {
         tl_client_close(c, text);
         return;
     }
     snprintf(c->text, sizeof c->text, "%s", text);
-    if (c->lost_us == 0) c->lost_us = c->now_us;
     c->ended |= by_server;
-    tl_client_set_state(c, TL_CLIENT_RECONNECTING);
+    if (c->kinds_known) {
+        if (c->lost_us == 0) c->lost_us = c->now_us;
+        tl_client_set_state(c, TL_CLIENT_RECONNECTING);
+    }
     seek(c, by_server ? TL_RECONNECT_OTHER : TL_RECONNECT_SAME);
 }
 
@@ -95,6 +111,7 @@ void tl_client_heard(tl_client *c, bool frame)
 {
     c->heard_us = c->now_us;
     c->silent_us = 0;
+    if (c->seeking && c->state == TL_CLIENT_JOINING) seek(c, TL_RECONNECT_STOP); // it answers after all
     bool back = frame && c->joined && is_back(c);
     if (!back || !c->seeking || c->ended || c->state == TL_CLIENT_CLOSED) return;
     seek(c, TL_RECONNECT_STOP); // it was only silent
@@ -129,6 +146,18 @@ static bool joins_too_slowly(const tl_client *c, uint64_t limit_us)
     return !c->joined && c->joining_us > limit_us + (uint64_t)c->kind_table_in_bytes * TABLE_US_PER_BYTE;
 }
 
+static void watch_joining(tl_client *c)
+{
+    if (!c->welcomed && c->now_us - c->started_us > first_us_max(c))
+        tl_client_close(c, "the server does not answer; is it a Tramline server of this release?");
+    else if (!can_reconnect(c) && c->now_us - c->heard_us > CLOSE_SILENT_US)
+        tl_client_close(c, "nothing was heard from the server for ten seconds");
+    else if (c->welcomed && joins_too_slowly(c, JOIN_FIRST_US_MAX))
+        tl_client_close(c, "the server answers, but does not say which kinds there are; restart it, or try another one");
+    else if (!c->seeking && c->silent_us > JOIN_US_MAX && may_try_again(c))
+        tl_client_lose(c, true, "nothing is heard from the server");
+}
+
 static void watch_live(tl_client *c)
 {
     if (!can_reconnect(c)) {
@@ -146,12 +175,7 @@ void tl_client_watch(tl_client *c, uint64_t passed_us)
     c->silent_us += passed_us;
     c->joining_us += passed_us;
     if (c->state == TL_CLIENT_JOINING) {
-        if (!c->welcomed && c->now_us - c->started_us > HELLO_GIVE_UP_US)
-            tl_client_close(c, "the server does not answer; is it a Tramline server of this release?");
-        else if (c->now_us - c->heard_us > CLOSE_SILENT_US)
-            tl_client_close(c, "nothing was heard from the server for ten seconds");
-        else if (joins_too_slowly(c, JOIN_FIRST_US_MAX))
-            tl_client_close(c, "the server answers, but does not say which kinds there are; restart it, or try another one");
+        watch_joining(c);
         return;
     }
     watch_live(c);

@@ -314,6 +314,39 @@ TEST(sixty_percent_are_lost)
     }
 }
 
+// A server closes who has said nothing for three seconds. If that is lost, too, nobody answers on that connection any more.
+TEST(a_first_connection_that_nobody_knows_of)
+{
+    const lab_def def = lab_def_default();
+    lab *l = lab_create(&def);
+    lab_connect(l, 0, 0, 1, "anna");
+    friend *f = &l->friends[0];
+    while (tl_client_get_state(f->client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
+    lab_change_address(f);
+    lab_run(l, 5);
+    CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
+    CHECK_EQUAL(tl_client_get_stats(f->client).entities, SERVERS * BODIES);
+    CHECK_EQUAL(tl_client_get_stats(f->client).reconnects, 1);
+    lab_destroy(l);
+}
+
+// Who answers none of a client's connections is given up in the end.
+TEST(a_server_that_never_answers)
+{
+    const lab_def def = lab_def_default();
+    lab *l = lab_create(&def);
+    lab_connect(l, 0, 0, 1, "anna");
+    friend *f = &l->friends[0];
+    while (tl_client_get_state(f->client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
+    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 1});
+    lab_run(l, 39);
+    CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_JOINING); // ten seconds, and the thirty of reconnect_ms
+    lab_run(l, 2);
+    CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_CLOSED);
+    CHECK(strstr(tl_client_text(f->client), "does not answer"));
+    lab_destroy(l);
+}
+
 // ---- all of it at random ----
 
 TEST(at_random)
@@ -374,5 +407,7 @@ int main(int argc, char **argv)
     RUN(twice_at_once);
     RUN(theft);
     RUN(sixty_percent_are_lost);
+    RUN(a_first_connection_that_nobody_knows_of);
+    RUN(a_server_that_never_answers);
     RUN(at_random);
 }
