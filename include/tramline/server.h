@@ -89,8 +89,9 @@ typedef struct tl_server_def {
     // of them it sees the world from where it was. Default 192.
     uint32_t streams_kept_max;
     // In m/s: the speed that an entity moved by a client may have, and the distance that all entities one client owns may
-    // travel in a second, together. A jump counts as 64 m at most, and four seconds can be saved up. Default 2'500. Entities
-    // that change tiles all the time cost everybody who sees them. States beyond the limit are refused.
+    // travel in a second, together. A jump counts as 64 m at most, and four seconds can be saved up; a carrier's way counts once
+    // more for each 16 who ride in it. Default 2'500. Entities that change tiles all the time cost everybody who sees them.
+    // States beyond the limit are refused.
     uint32_t client_speed_max;
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150

@@ -8,6 +8,11 @@
 // waits unseen.
 #include "mirror.h"
 
+static void count_aboard(tl_mirror *m, int32_t carrier, int32_t more)
+{
+    for (; carrier != TL_NONE; carrier = m->entities[carrier].carrier) m->entities[carrier].aboard += more;
+}
+
 static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
 {
     tl_entity *e = &m->entities[index], *c = &m->entities[carrier];
@@ -16,12 +21,14 @@ static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
     e->rider_next = c->rider_first;
     if (c->rider_first != TL_NONE) m->entities[c->rider_first].rider_prev = index;
     c->rider_first = index;
+    count_aboard(m, carrier, 1 + e->aboard);
 }
 
 void tl_mirror_unlink_rider(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
     if (e->carrier == TL_NONE) return;
+    count_aboard(m, e->carrier, -1 - e->aboard);
     if (e->rider_prev != TL_NONE)
         m->entities[e->rider_prev].rider_next = e->rider_next;
     else

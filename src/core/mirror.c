@@ -232,7 +232,12 @@ void tl_mirror_validate(const tl_mirror *m)
         TL_ASSERT(e->said == NULL || (e->live && e->carrier_id == 0 && e->said_carrier && e->unresolved_listed));
         TL_ASSERT(!e->live || (e->group != TL_NONE && m->groups[e->group].used));
         TL_ASSERT(e->carrier == TL_NONE || (m->entities[e->carrier].live && m->entities[e->carrier].id == e->carrier_id));
-        for (int32_t r = e->rider_first; r != TL_NONE; r = m->entities[r].rider_next) TL_ASSERT(m->entities[r].carrier == i);
+        int32_t aboard = 0;
+        for (int32_t r = e->rider_first; r != TL_NONE; r = m->entities[r].rider_next) {
+            TL_ASSERT(m->entities[r].carrier == i);
+            aboard += 1 + m->entities[r].aboard;
+        }
+        TL_ASSERT(e->aboard == aboard);
     }
     for (int32_t g = 0; g < m->group_top; g++) {
         if (!m->groups[g].used) continue;

@@ -40,6 +40,7 @@ typedef struct tl_entity {
     int64_t boarded_tick;      // when its owner last said what it rides in
     int32_t cell_next, cell_prev, group_next, group_prev, rider_next, rider_prev;
     int32_t pending_group; // until it is live
+    int32_t aboard;        // who rides in it, with all who ride in them
     bool unresolved_listed;
     bool untaken; // the owner's: no memory was left for `published`
     bool stale;   // while a newer checkpoint of its group is loaded: not seen in it yet

@@ -70,6 +70,7 @@ typedef struct tl_stream {
     int64_t reached[TL_HISTORY_RING];  // the tick at which each version was reached
     uint32_t subscriber_count;
     int64_t idle_tick; // since when it has none
+    int64_t full_tick; // when more than a few of its slots were last in use
     tl_chunk_bytes *chunks; // for the present version
     uint32_t chunk_count;
     int64_t chunk_tick;     // when one was last asked for

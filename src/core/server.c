@@ -293,15 +293,22 @@ static void poll_store(tl_server *s)
 
 // A leaving server has no more to say once its groups are others', if there are any. The others get half a second to hear
 // of it, for until then they may give it more. Then it makes no more ticks: with one each time it would never be done.
+static bool has_handed_over(const tl_server *s)
+{
+    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) return false;
+    return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
+}
+
 static bool has_said_all(const tl_server *s)
 {
-    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2 || tl_own_unsaid(s)) return false;
-    return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
+    return has_handed_over(s) && !tl_own_unsaid(s);
 }
 
 // It has left once all that it said is committed.
 static void leave(tl_server *s)
 {
+    // The last of all servers keeps what it has. Its clients would give it something to say for ever.
+    if (has_handed_over(s) && tl_own_owns_any(s)) tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
     if (!has_said_all(s) || s->own_count) return;
     tl_hold_release(s);
     if (s->held_count) return;

@@ -14,6 +14,7 @@
 enum {
     CLIENT_GROUPS_SHARE = 2, // of the groups that there may be, one in so many may be of what a client owns
     SPARE_GROUPS_SHARE = 16, // and one in so many empty and nobody's
+    NOBODYS_ENTITIES_MAX = 4096, // in one group of what is nobody's, about: one that outgrows a checkpoint would keep the log from being cut
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
@@ -374,7 +375,9 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
     tl_result result = TL_OK;
     tl_identity nobodys = tl_identity_nobodys();
     if (s->state != TL_SERVER_RUNNING) return TL_ERR_UNAVAILABLE; // one that leaves would never be done
-    if (!s->client_group || !tl_server_owns_group(s, s->client_group)) result = create_group(s, &nobodys, 0, 0, &s->client_group);
+    int32_t group = tl_mirror_find_group(&s->mirror, s->client_group);
+    bool full = group != TL_NONE && s->mirror.groups[group].entity_count >= NOBODYS_ENTITIES_MAX;
+    if (full || !s->client_group || !tl_server_owns_group(s, s->client_group)) result = create_group(s, &nobodys, 0, 0, &s->client_group);
     *out = s->client_group;
     return result;
 }
@@ -425,7 +428,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
         tl_group *group = &s->mirror.groups[g];
         if (!is_client_group(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
         vanish(s, group, heard_tick(s, client));
-        group->doomed = !keep && !client->identity.size; // else it is its client's again if that comes back soon
+        group->doomed = !keep; // there is nothing in it to come back to
     }
 }
 

@@ -4,7 +4,11 @@
 
 #include <math.h>
 
-enum { SAVED_SECONDS = 4, COUNTED_SECONDS_MAX = 5 }; // of distance that can be saved up; of the way since the last state
+enum {
+    SAVED_SECONDS = 4,       // of distance that can be saved up
+    COUNTED_SECONDS_MAX = 5, // of the way since the last state
+    PASSENGERS_A_FARE = 16,  // in so many passengers a carrier's way counts once more: they are in new tiles as well
+};
 
 static double tile_m(void)
 {
@@ -36,11 +40,16 @@ static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id car
     return true;
 }
 
+static double fares(const tl_entity *e)
+{
+    return 1 + (double)e->aboard / PASSENGERS_A_FARE;
+}
+
 // What it has flown since that was counted last; within a tick no more than a tile counts.
 static double flown_m(const tl_server *s, const tl_owned *owned, const tl_entity *e)
 {
     double hz = s->world.tick_hz, ticks = (double)tl_min_i64(s->tick - owned->travelled_tick, COUNTED_SECONDS_MAX * (int64_t)s->world.tick_hz);
-    return e->carrier_id == 0 ? ticks * fmin(speed_of(s, &s->kinds.kinds[e->kind], e->state) / hz, tile_m()) : 0;
+    return e->carrier_id == 0 ? fares(e) * ticks * fmin(speed_of(s, &s->kinds.kinds[e->kind], e->state) / hz, tile_m()) : 0;
 }
 
 // And how far it jumps now.
@@ -52,7 +61,7 @@ static double way_m(const tl_server *s, const tl_owned *owned, int32_t index, tl
     tl_vec3 from, to;
     tl_quat rotation;
     if (!tl_mirror_pose(&s->mirror, index, (double)s->tick, &from, &rotation) || !place_then(s, kind, carrier, words, &to)) return way;
-    return way + fmin(tl_vec3_length(tl_vec3_sub(from, to)), tile_m());
+    return way + fares(e) * fmin(tl_vec3_length(tl_vec3_sub(from, to)), tile_m());
 }
 
 static double most_m(const tl_server *s)

@@ -1,6 +1,13 @@
 #include "chunk.h"
 #include "sort.h"
 
+enum {
+    SLOTS_MIN = 8,
+    SPARSE_SLOTS_MIN = 64, // with fewer a stream is not worth building anew
+    SPARSE_SHARE = 4,      // of its slots one in so many is in use, or fewer,
+    SPARSE_SECONDS = 10,   // for so long: then it is
+};
+
 static size_t state_bytes(const tl_pyramid *p, int kind)
 {
     return (size_t)p->kinds->kinds[kind].word_count * sizeof(int64_t);
@@ -182,7 +189,7 @@ void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity)
     tl_stream *s = &p->streams[stream];
     tl_entity *e = &p->mirror->entities[entity];
     if (p->kinds->kinds[e->kind].level_last < s->level) return;
-    if (s->slot_free_count == 0 && s->slot_top == s->slot_capacity && !grow_slots(p, s, s->slot_capacity ? s->slot_capacity * 2 : 8)) {
+    if (s->slot_free_count == 0 && s->slot_top == s->slot_capacity && !grow_slots(p, s, s->slot_capacity ? s->slot_capacity * 2 : SLOTS_MIN)) {
         p->full_count++;
         return;
     }
@@ -330,9 +337,8 @@ static uint32_t gather(const tl_pyramid *p, int32_t cell, tl_sort_pair *members,
     return count;
 }
 
-static void take_down(tl_pyramid *p, int32_t stream)
+static void empty(tl_pyramid *p, tl_stream *s)
 {
-    tl_stream *s = &p->streams[stream];
     drop_chunks(p, s);
     while (s->undo_count) drop_oldest_undo(p, s);
     for (uint32_t i = 0; i < s->slot_top; i++) {
@@ -343,6 +349,16 @@ static void take_down(tl_pyramid *p, int32_t stream)
     tl_heap_free(p->heap, s->slots, s->slot_capacity * sizeof *s->slots);
     tl_heap_free(p->heap, s->slot_free, s->slot_capacity * sizeof *s->slot_free);
     tl_heap_free(p->heap, s->undo, s->undo_capacity * sizeof *s->undo);
+    s->slots = NULL;
+    s->slot_free = NULL;
+    s->undo = NULL;
+    s->slot_capacity = s->slot_top = s->slot_free_count = s->undo_capacity = s->undo_first = 0;
+}
+
+static void take_down(tl_pyramid *p, int32_t stream)
+{
+    tl_stream *s = &p->streams[stream];
+    empty(p, s);
     p->cells[s->cell].streams[s->rank % 2] = TL_NONE;
     int32_t cell = s->cell;
     memset(s, 0, sizeof *s);
@@ -350,30 +366,42 @@ static void take_down(tl_pyramid *p, int32_t stream)
     tl_pyramid_free_cell(p, cell);
 }
 
-// A new stream of all that is in the cell, in the order of ids: neighbours in number are cheap to name.
+// All that is in the cell, in the order of ids: neighbours in number are cheap to name. Nothing is to be undone to.
+static bool fill(tl_pyramid *p, int32_t index, tl_sort_pair *members, uint32_t capacity)
+{
+    tl_stream *s = &p->streams[index];
+    uint32_t count = gather(p, s->cell, members, 0);
+    TL_ASSERT(count == p->cells[s->cell].entity_count);
+    tl_sort(members, count);
+    bool grown = grow_slots(p, s, capacity);
+    for (uint32_t i = 0; i < count && grown; i++) tl_stream_enter(p, index, (int32_t)members[i].value);
+    while (s->undo_count) drop_oldest_undo(p, s);
+    s->version_oldest = s->version;
+    note_version(p, s);
+    return grown;
+}
+
+static uint32_t capacity_for(const tl_cell *cell)
+{
+    uint32_t capacity = SLOTS_MIN;
+    while (capacity < cell->entity_count) capacity *= 2;
+    return capacity;
+}
+
 static int32_t set_up(tl_pyramid *p, int32_t cell_index, int coarser)
 {
     tl_cell *cell = &p->cells[cell_index];
     if (p->stream_free_count == 0 && p->stream_top == p->streams_max) return TL_NONE;
-    uint32_t capacity = 8;
-    while (capacity < cell->entity_count) capacity *= 2;
+    uint32_t capacity = capacity_for(cell);
     tl_sort_pair *members = tl_heap_alloc(p->heap, capacity * sizeof *members);
     if (members == NULL) return TL_NONE;
     int32_t index = p->stream_free_count ? p->stream_free[--p->stream_free_count] : (int32_t)p->stream_top++;
     tl_stream *s = &p->streams[index];
     int64_t width = (int64_t)1 << (TL_TILE_SHIFT + cell->size);
-    *s = (tl_stream){.cell = cell_index, .level = cell->size + coarser, .rank = 2 * cell->size + coarser, .version = 1, .version_oldest = 1, .version_tick = p->tick, .used = true, .idle_tick = p->tick};
+    *s = (tl_stream){.cell = cell_index, .level = cell->size + coarser, .rank = 2 * cell->size + coarser, .version = 1, .version_oldest = 1, .version_tick = p->tick, .used = true, .idle_tick = p->tick, .full_tick = p->tick};
     s->origin = (tl_origin){cell->x * width, cell->y * width, cell->z * width};
     cell->streams[coarser] = index;
-    uint32_t count = gather(p, cell_index, members, 0);
-    TL_ASSERT(count == cell->entity_count);
-    tl_sort(members, count);
-    bool grown = grow_slots(p, s, capacity);
-    for (uint32_t i = 0; i < count && grown; i++) tl_stream_enter(p, index, (int32_t)members[i].value);
-    // The first content is version 1, and nothing is to be undone to.
-    while (s->undo_count) drop_oldest_undo(p, s);
-    s->version_oldest = s->version;
-    note_version(p, s);
+    bool grown = fill(p, index, members, capacity); // the first content is version 1
     tl_heap_free(p->heap, members, capacity * sizeof *members);
     if (grown) return index;
     take_down(p, index);
@@ -399,6 +427,27 @@ void tl_pyramid_release(tl_pyramid *p, int32_t stream)
     if (--s->subscriber_count == 0) s->idle_tick = p->tick;
 }
 
+// A crowd has been here: its slots would be gone through, and told to each newcomer, as long as somebody looks on.
+static bool is_sparse(const tl_pyramid *p, tl_stream *s)
+{
+    if (s->slot_top <= SPARSE_SLOTS_MIN || (s->slot_top - s->slot_free_count) * SPARSE_SHARE >= s->slot_top) s->full_tick = p->tick;
+    return p->tick - s->full_tick > SPARSE_SECONDS * (int64_t)p->kinds->tick_hz;
+}
+
+// The same stream with as few slots as it needs. Whoever has it gets it anew, whole.
+static void rebuild(tl_pyramid *p, int32_t index)
+{
+    tl_stream *s = &p->streams[index];
+    uint32_t capacity = capacity_for(&p->cells[s->cell]);
+    tl_sort_pair *members = tl_heap_alloc(p->heap, capacity * sizeof *members);
+    s->full_tick = p->tick;
+    if (members == NULL) return;
+    begin_version(p, s);
+    empty(p, s);
+    if (!fill(p, index, members, capacity)) p->full_count++; // refreshed entities come in again, one by one
+    tl_heap_free(p->heap, members, capacity * sizeof *members);
+}
+
 void tl_streams_sweep(tl_pyramid *p)
 {
     // A sixteenth of them a tick is soon enough.
@@ -409,6 +458,8 @@ void tl_streams_sweep(tl_pyramid *p)
         bool lingers = p->cells[s->cell].entity_count && p->tick - s->idle_tick <= TL_STREAM_LINGER_TICKS;
         if (s->subscriber_count == 0 && !lingers)
             take_down(p, (int32_t)i);
+        else if (is_sparse(p, s))
+            rebuild(p, (int32_t)i);
         else if (p->tick - s->version_tick > TL_QUIET_TICKS_MAX)
             begin_version(p, s);
     }

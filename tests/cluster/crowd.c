@@ -4,7 +4,7 @@ static tl_kind_def kinds[CROWD_KINDS];
 
 static void make_kinds(void)
 {
-    static const char *const names[] = {"box", "cabin", "avatar"};
+    static const char *const names[] = {"box", "cabin", "avatar", "note", "ferry"};
     for (int i = 0; i < CROWD_KINDS; i++) {
         kinds[i] = tl_kind_def_default(names[i]);
         kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION, TL_PREDICT_LINEAR);
@@ -12,6 +12,10 @@ static void make_kinds(void)
         kinds[i].update = kinds[i].remove = TL_POLICY_ALLOW;
     }
     kinds[CROWD_CABIN].carrier_reach_m = 8;
+    kinds[CROWD_FERRY].carrier_reach_m = 100;
+    tl_field_def *text = &kinds[CROWD_NOTE].fields[kinds[CROWD_NOTE].field_count++];
+    *text = tl_field_def_default("text", TL_FIELD_BYTES, TL_PREDICT_HOLD);
+    text->bytes_max = 800;
 }
 
 tl_values crowd_at(double x, double y, double z)
@@ -123,6 +127,7 @@ static void take_events(crowd_client *client)
 {
     tl_client_event event;
     while (tl_client_next_event(client->client, &event)) {
+        client->left += event.type == TL_CLIENT_ENTITY_LEFT;
         if (event.type != TL_CLIENT_ANSWER) continue;
         if (event.request == 0) {
             client->told++;

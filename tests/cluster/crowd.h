@@ -8,7 +8,7 @@
 #include "tramline/server.h"
 
 enum { CROWD_SERVERS_MAX = 4, CROWD_CLIENTS_MAX = 32, CROWD_HZ = 20, CROWD_STEP_US = 2000, CROWD_GROUPS_MAX = 64 };
-enum { CROWD_BOX, CROWD_CABIN, CROWD_AVATAR, CROWD_KINDS }; // anybody may create any of them
+enum { CROWD_BOX, CROWD_CABIN, CROWD_AVATAR, CROWD_NOTE, CROWD_FERRY, CROWD_KINDS }; // anybody may create any of them
 #define CROWD_INTRUDER "intruder" // whose name is refused
 
 typedef struct crowd_server {
@@ -30,6 +30,7 @@ typedef struct crowd_client {
     uint32_t asked, accepted, refused_full, refused, told; // told: answers to nothing that was asked
     tl_client_event answer, notice;                        // the last answer; the last notice
     tl_entity_id last_made;
+    uint32_t left;                                         // entities that left its view
 } crowd_client;
 
 typedef struct crowd {
