@@ -330,12 +330,13 @@ static void tick(link *l)
     fly(l);
 }
 
-// Nothing changes any more, and nothing is lost or overtaken: after two seconds and two round trips the client holds all that it is subscribed to.
+// Nothing changes any more, and nothing is lost or overtaken: after two seconds and three round trips (until it is known what was
+// lost, that the next frame has arrived, and until that is told) the client holds all that it is subscribed to, and knows it.
 static void quieten(link *l)
 {
     l->w->change = 0, l->w->count_wanted = 0;
     l->down.loss = l->up.loss = 0, l->down.jitter_ticks = l->up.jitter_ticks = 0;
-    for (uint64_t t = 0; t < 2000000 / l->tick_us + 2 * (uint64_t)(l->down.delay_ticks + l->up.delay_ticks); t++) tick(l);
+    for (uint64_t t = 0; t < 2000000 / l->tick_us + 3 * (uint64_t)(l->down.delay_ticks + l->up.delay_ticks); t++) tick(l);
     uint32_t streams = 0;
     int64_t lag = l->down.delay_ticks + 4; // what goes on moving is published now and then
     for (uint32_t i = 0; i < l->session->subscription_top; i++) {
