@@ -52,7 +52,7 @@ typedef enum tl_client_event_type {
                               // TL_AGAIN: it has gone too far too soon; the client sends its newest state again by itself
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
     TL_CLIENT_OWN_GIVEN_BACK, // entity, kind: this client owns it (again), after it has connected anew: go on setting it
-    TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it; its time of grace was over
+    TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it: its time of grace was over, or somebody else has deleted it
     TL_CLIENT_FULL,           // told once: not all that is to be seen has room here, so that some of it is not shown. Raise
                               // entities_max or memory_bytes; see limits_reached and streams_left_out
 } tl_client_event_type;

@@ -164,6 +164,10 @@ static void on_answer(tl_client *c, const void *data, size_t size)
         break;
     }
     if (event.request == 0 && event.result == TL_AGAIN) tl_client_own_say_again(c, event.entity);
+    if (event.request == 0 && event.result == TL_ERR_DENIED) {
+        tl_client_own_gone(c, event.entity);
+        return;
+    }
     if (awaited || event.request == 0) tl_client_push_event(c, event); // else it was given up
 }
 

@@ -113,6 +113,7 @@ void tl_client_kinds_came(tl_client *c);                     // the whole table 
 // client_own.c
 void tl_client_own_list(tl_client *c, const void *data, size_t size); // what the server says is this client's
 void tl_client_own_say_again(tl_client *c, tl_entity_id entity); // the server could not take its state yet
+void tl_client_own_gone(tl_client *c, tl_entity_id entity);      // somebody else has deleted it
 void tl_client_own_reconnected(tl_client *c);                // all is told to the new server
 void tl_client_own_none(tl_client *c);                       // another world, or other kinds: nothing is its own any more
 

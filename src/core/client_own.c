@@ -116,6 +116,16 @@ void tl_client_own_say_again(tl_client *c, tl_entity_id entity)
         if (c->owned[i].id == entity && c->owned[i].version != 0) say(&c->owned[i]);
 }
 
+void tl_client_own_gone(tl_client *c, tl_entity_id entity)
+{
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        if (c->owned[i].id != entity) continue;
+        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = entity, .kind = c->owned[i].kind});
+        c->owned[i] = c->owned[--c->owned_count];
+        return;
+    }
+}
+
 // ---- after a reconnect ----
 
 void tl_client_own_reconnected(tl_client *c)

@@ -253,11 +253,28 @@ static tl_owned *find_owned(tl_server_client *client, tl_entity_id id)
     return NULL;
 }
 
-// What the game, or another client, has deleted is nobody's any more.
-static void forget_gone(const tl_server *s, tl_server_client *client)
+// False: too much is waiting for this client.
+static bool answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
 {
-    for (uint32_t i = 0; i < client->owned_count; i++)
-        if (tl_mirror_find(&s->mirror, client->owned[i].id) == TL_NONE) client->owned[i--] = client->owned[--client->owned_count];
+    tl_server_client *client = tl_clients_by_number(s, number);
+    unsigned char data[32];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, request, 4);
+    tl_write_fixed(&w, result, 1);
+    tl_write_varint(&w, entity);
+    bool sent = client == NULL || tl_channel_send(&client->session->channel, TL_MESSAGE_ANSWER, data, w.size) == TL_OK;
+    s->stats.limits_reached += !sent;
+    return sent;
+}
+
+// What the game, or another client, has deleted is nobody's any more; its owner hears of it.
+static void forget_gone(tl_server *s, tl_server_client *client)
+{
+    for (uint32_t i = 0; i < client->owned_count; i++) {
+        if (tl_mirror_find(&s->mirror, client->owned[i].id) != TL_NONE) continue;
+        if (!answer(s, client->number, 0, TL_ERR_DENIED, client->owned[i].id)) return; // later
+        client->owned[i--] = client->owned[--client->owned_count];
+    }
 }
 
 static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
@@ -324,17 +341,6 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     tl_owned *owned = find_owned(client, a->request.entity); // a request counts as its word does
     if (owned && a->request.values.mask & 1) result = tl_travel_allowed(s, client, owned, index, e->published_carrier, words);
     return result == TL_OK ? tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask) : result;
-}
-
-static void answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
-{
-    tl_server_client *client = tl_clients_by_number(s, number);
-    unsigned char data[32];
-    tl_writer w = tl_writer_make(data, sizeof data);
-    tl_write_fixed(&w, request, 4);
-    tl_write_fixed(&w, result, 1);
-    tl_write_varint(&w, entity);
-    if (client && tl_channel_send(&client->session->channel, TL_MESSAGE_ANSWER, data, w.size) != TL_OK) s->stats.limits_reached++;
 }
 
 // What every server would refuse need not be asked of the owner, through the log.
@@ -487,6 +493,7 @@ static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned
 // What clients own and do not speak of stays within its carrier's reach, and goes no farther than what they speak of.
 static void hold_owned(tl_server *s, tl_server_client *client)
 {
+    forget_gone(s, client);
     for (uint32_t k = 0; k < client->owned_count; k++) {
         say_again_due(s, client, &client->owned[k]);
         int32_t index = tl_mirror_find(&s->mirror, client->owned[k].id);

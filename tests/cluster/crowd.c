@@ -128,6 +128,7 @@ static void take_events(crowd_client *client)
     tl_client_event event;
     while (tl_client_next_event(client->client, &event)) {
         client->left += event.type == TL_CLIENT_ENTITY_LEFT;
+        client->lost += event.type == TL_CLIENT_OWN_LOST;
         if (event.type != TL_CLIENT_ANSWER) continue;
         if (event.request == 0) {
             client->told++;

@@ -27,7 +27,7 @@ typedef struct crowd_server {
 typedef struct crowd_client {
     tl_client *client;
     tl_transport *transport;
-    uint32_t asked, accepted, refused_full, refused, told; // told: answers to nothing that was asked
+    uint32_t asked, accepted, refused_full, refused, told, lost; // told: answers to nothing that was asked; lost: own entities
     tl_client_event answer, notice;                        // the last answer; the last notice
     tl_entity_id last_made;
     uint32_t left;                                         // entities that left its view
