@@ -6,6 +6,7 @@ enum {
     PARTS_MAX = 4096,
     FRAME_DATAGRAMS_MAX = 256,
     HEAD_BYTES_MAX = 40,
+    STREAM_SHARES = 4, // of a frame, at first: what a stream may have of it
     VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is for what is lost on the way
 };
 
@@ -106,8 +107,10 @@ static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub
     return chunk;
 }
 
-// Takes the chunks that one subscription waits for, as far as the budget goes. False: it is used up.
-static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count, double *budget)
+typedef enum taken { TAKEN_ALL, TAKEN_SHARE, TAKEN_BUDGET } taken; // what is taken, or used up
+
+// Takes the chunks that one subscription waits for, as far as its share and the budget go.
+static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count, double *budget, double share)
 {
     tl_subscription *sub = &s->subscriptions[index];
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
@@ -118,7 +121,8 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
         uint32_t from = tl_stream_can_continue(stream, runs.runs[i].version) ? runs.runs[i].version : 0;
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
-            if (*budget <= 0 || *count == PARTS_MAX) return false;
+            if (*budget <= 0 || *count == PARTS_MAX) return TAKEN_BUDGET;
+            if (share <= 0) return TAKEN_SHARE;
             const tl_chunk_bytes *chunk = chunk_for(s, sub, from, begin, limit);
             if (chunk == NULL) { // what the client has goes on
                 s->pace.waiting = true;
@@ -133,6 +137,7 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
             p->subscription = index;
             make_head(s, sub, chunk, tick, &p->head);
             *budget -= chunk->size + 3.0;
+            share -= chunk->size + 3.0;
             tl_cursor_set(&sub->cursors, begin, chunk->end, stream->version, runs.runs[i].since);
             if (from == 0) s->resends_whole++;
             begin = chunk->end;
@@ -141,7 +146,29 @@ static bool take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_sc
     sub->sent_tick = tick;
     sub->is_new_tile = false;
     if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->version) sub->rewound = false;
-    return true;
+    return TAKEN_ALL;
+}
+
+// Where the budget is short, a stream in which very much changes does not use it up before the others have had their turn: at first
+// none takes more than a share; then those that have more go on. Where it is not, this makes no difference: put_all() sorts.
+static uint32_t take_all(tl_session *s, int64_t tick, tl_frame_scratch *scratch, double budget)
+{
+    uint32_t count = 0, waiting = order_subscriptions(s, tick, scratch->order);
+    double share = budget / STREAM_SHARES;
+    while (waiting) {
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < waiting; i++) {
+            taken how_far = take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget, share);
+            if (how_far == TAKEN_SHARE) scratch->order[left++] = scratch->order[i];
+            if (how_far == TAKEN_BUDGET) {
+                s->pace.limited = s->pace.waiting = true;
+                return count;
+            }
+        }
+        waiting = left;
+        share = budget;
+    }
+    return count;
 }
 
 // ---- into which datagrams ----
@@ -355,15 +382,9 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     packer k = {.s = s, .tick = tick, .tick_time_us = tick_time_us, .now_us = now_us, .out = out, .capacity = capacity, .first = true, .sent = scratch->sent};
     double budget = refill(s, now_us);
     uint64_t before = s->bytes_sent;
-    uint32_t count = 0;
     close_unwanted(s, tick);
     if (!room_for(&k)) return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
-    uint32_t waiting = order_subscriptions(s, tick, scratch->order);
-    for (uint32_t i = 0; i < waiting; i++)
-        if (!take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget)) {
-            s->pace.limited = s->pace.waiting = true;
-            break;
-        }
+    uint32_t count = take_all(s, tick, scratch, budget);
     open_datagram(&k);
     put_all(&k, scratch, count);
     if (k.open) close_datagram(&k, true);
