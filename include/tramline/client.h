@@ -49,7 +49,8 @@ typedef enum tl_client_event_type {
     TL_CLIENT_MESSAGE,        // data, size
     TL_CLIENT_ANSWER,         // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
                               // Request 0: a state of the own entity was refused: its carrier, its place or its speed.
-                              // TL_AGAIN: it has gone too far too soon; the client sends its newest state again by itself
+                              // TL_AGAIN: it has gone too far, or has said too much, too soon; the client sends its newest
+                              // state again by itself
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
     TL_CLIENT_OWN_GIVEN_BACK, // entity, kind: this client owns it (again), after it has connected anew: go on setting it
     TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it: its time of grace was over, or somebody else has deleted it

@@ -93,6 +93,10 @@ typedef struct tl_server_def {
     // more for each 16 who ride in it. Default 2'500. Entities that change tiles all the time cost everybody who sees them.
     // States beyond the limit are refused.
     uint32_t client_speed_max;
+    // In bytes a second: what all that one client changes may take in servers' records; a second of it can be saved up. Default
+    // 16'000. Everybody who looks there gets that as well. States and requests beyond it are answered with TL_AGAIN; a client
+    // sends the newest states of what it owns again by itself.
+    uint32_t client_bytes_s_max;
     uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
@@ -127,6 +131,7 @@ typedef struct tl_server_stats {
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
     uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
     uint64_t work_slots, work_waits; // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
+    uint64_t client_bytes_waits; // how often a state or a request was put off, see client_bytes_s_max of the definition
     uint64_t streams_kept_waits; // how often a client stayed where it was for a tick, see streams_kept_max of the definition
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
     uint32_t groups_unread;     // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew

@@ -25,6 +25,7 @@ static const struct {
     LIMIT("work-slots", work_slots, 1 << 30),
     LIMIT("streams-kept", streams_kept_max, 1 << 20),
     LIMIT("client-speed", client_speed_max, 1000000000),
+    LIMIT("client-bytes", client_bytes_s_max, 1000000000),
 #undef LIMIT
 };
 
@@ -45,6 +46,7 @@ static const struct argp_option options[] = {
     {"work-slots", OPTION_FIRST + 12, "NUMBER", 0, "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
     {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0, "Streams that a client keeps of where it was, before it waits (default 192)", 5},
     {"client-speed", OPTION_FIRST + 14, "NUMBER", 0, "Speed of what a client moves, and distance a second of all that it owns, in m (default 2500)", 5},
+    {"client-bytes", OPTION_FIRST + 15, "NUMBER", 0, "Bytes a second that a client may have published (default 16000)", 5},
     {0},
 };
 
@@ -77,6 +79,7 @@ void admission_apply(const admission *a, tl_server_def *def)
     set(&def->work_slots, a->work_slots);
     set(&def->streams_kept_max, a->streams_kept_max);
     set(&def->client_speed_max, a->client_speed_max);
+    set(&def->client_bytes_s_max, a->client_bytes_s_max);
     set(&def->peer_datagrams_per_s, a->peer_datagrams_per_s);
 }
 

@@ -148,6 +148,7 @@ static void counts_set(json_t *line, const tl_server_stats *s, const tl_transpor
         {"states_refused", s->states_refused},
         {"work_waits", s->work_waits},
         {"streams_kept_waits", s->streams_kept_waits},
+        {"client_bytes_waits", s->client_bytes_waits},
         // records and mirrors
         {"ticks_incomplete", s->ticks_incomplete},
         {"records_split", s->records_split},

@@ -11,7 +11,7 @@ enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24,
 
 tl_server_def tl_server_def_default(void)
 {
-    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK, .streams_kept_max = TL_STREAMS_KEPT, .client_speed_max = 2500,
+    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK, .streams_kept_max = TL_STREAMS_KEPT, .client_speed_max = 2500, .client_bytes_s_max = 16000,
                            .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .grace_ms = 10000,
                            .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
 }
@@ -128,6 +128,7 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     else if (def->newcomers_max < 1 || def->newcomers_max > 1u << 20) fault = "newcomers_max must be 1 to 1'048'576";
     else if (def->hello_ms_max < 1 || def->malformed_max < 1 || def->peer_datagrams_per_s < 1) fault = "hello_ms_max, malformed_max and peer_datagrams_per_s must be at least 1";
     else if (def->client_speed_max < 1) fault = "client_speed_max must be at least 1";
+    else if (def->client_bytes_s_max < 1) fault = "client_bytes_s_max must be at least 1";
     else if (def->step_units_max > 1u << 30) fault = "step_units_max is too large";
     else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
     if (fault && text) snprintf(text, text_bytes, "%s", fault);

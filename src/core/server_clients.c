@@ -281,6 +281,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) return TL_ERR_DENIED; // is asked only of the server that the client is on
     forget_gone(s, client);
+    if (tl_volume_allowed(s, client) != TL_OK) return TL_AGAIN;
     if (a->own && (client->owned_count >= client->grant.entities_max || client->owned_count == TL_OWNED_MAX)) return TL_ERR_FULL;
     const tl_kind *kind = &s->kinds.kinds[a->request.kind];
     tl_result result = tl_travel_accept(s, kind, a->words, a->request.values.mask);
@@ -296,6 +297,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     if (result != TL_OK) return result;
     a->request.entity = s->mirror.entities[ref].id;
     tl_created_new(s, client, a->request.entity);
+    tl_volume_spend(s, client, tl_volume_bytes(s, kind, tl_fields_all(kind), a->words));
     if (a->own) client->owned[client->owned_count++] = (tl_owned){.id = a->request.entity, .told = true, .travelled_tick = s->tick};
     return TL_OK;
 }
@@ -320,6 +322,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     bool removes = a->request.type == TL_REQUEST_DELETE;
     if (!removes && e->kind != a->request.kind) return TL_ERR_INVALID;
     a->request.kind = e->kind;
+    if (client && !removes && tl_volume_allowed(s, client) != TL_OK) return TL_AGAIN;
     tl_result result = find_owned(client, a->request.entity) ? TL_OK : allowed(s, removes ? kind->remove : kind->update, &a->request);
     if (result != TL_OK) return result;
     // The game may have deleted it while it was asked, or have made others in its place.
@@ -340,7 +343,9 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
         if (a->request.values.mask >> i & 1) memcpy(words + kind->fields[i].word, a->words + kind->fields[i].word, (size_t)kind->fields[i].word_count * sizeof *words);
     tl_owned *owned = find_owned(client, a->request.entity); // a request counts as its word does
     if (owned && a->request.values.mask & 1) result = tl_travel_allowed(s, client, owned, index, e->published_carrier, words);
-    return result == TL_OK ? tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask) : result;
+    if (result == TL_OK) result = tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask);
+    if (result == TL_OK && client) tl_volume_spend(s, client, tl_volume_bytes(s, kind, a->request.values.mask, words));
+    return result;
 }
 
 // What every server would refuse need not be asked of the owner, through the log.
@@ -366,6 +371,8 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
         result = TL_ERR_NOT_FOUND;
     } else if (result == TL_OK && s->mirror.entities[index].published == NULL && never_allowed(s, &a.request, index)) {
         result = TL_ERR_DENIED;
+    } else if (result == TL_OK && s->mirror.entities[index].published == NULL && a.request.type != TL_REQUEST_DELETE && tl_volume_allowed(s, client) != TL_OK) {
+        result = TL_AGAIN;
     } else if (result == TL_OK && s->mirror.entities[index].published == NULL) {
         unsigned char post[REQUEST_BYTES_MAX + 64];
         tl_writer w = tl_writer_make(post, sizeof post);
@@ -375,7 +382,10 @@ static void serve_request(tl_server *s, tl_server_client *client, const void *da
         tl_write_bytes(&w, data, size);
         int32_t group = s->mirror.entities[index].group;
         result = w.bad || group == TL_NONE ? TL_ERR_NOT_FOUND : TL_OK;
-        if (result == TL_OK && tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) return;
+        if (result == TL_OK && tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) {
+            tl_volume_spend(s, client, w.size + size); // here, and in its owner's record
+            return;
+        }
         if (result == TL_OK) result = TL_AGAIN;
     } else if (result == TL_OK) {
         a.request.client = client->number;
@@ -503,6 +513,31 @@ static void hold_owned(tl_server *s, tl_server_client *client)
     }
 }
 
+// Fields of an own entity that differ from what was published of it.
+static uint32_t fields_changed(const tl_kind *kind, const tl_entity *e, const int64_t *words)
+{
+    uint32_t changed = 0;
+    for (int i = 0; e->published && i < kind->field_count; i++) {
+        const tl_field *field = &kind->fields[i];
+        if (memcmp(e->published + field->word, words + field->word, (size_t)field->word_count * sizeof *words) != 0) changed |= 1u << i;
+    }
+    return changed;
+}
+
+static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words)
+{
+    const tl_entity *e = &s->mirror.entities[index];
+    const tl_kind *kind = &s->kinds.kinds[e->kind];
+    uint32_t changed = fields_changed(kind, e, words);
+    // What is committed is read at the tick of its record, not at the one that the client named.
+    tl_result result = tl_travel_accept(s, kind, words, tl_fields_all(kind));
+    if (result == TL_OK) result = tl_volume_allowed(s, client);
+    if (result == TL_OK) result = tl_travel_allowed(s, client, owned, index, carrier, words);
+    if (result == TL_OK) result = tl_own_set_words(s, index, carrier, words, changed);
+    if (result == TL_OK) tl_volume_spend_state(s, client, owned, index);
+    return result;
+}
+
 // Takes in what a client says of its own entities; `dry`: only reads through.
 static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, bool dry)
 {
@@ -526,10 +561,7 @@ static void take_owned(tl_server *s, tl_server_client *client, tl_reader *r, boo
             owned->version = version;
             // A client whose clock is far off is not believed until it is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) continue;
-            // What is committed is read at the tick of its record, not at the one that the client named.
-            tl_result result = tl_travel_accept(s, kind, words, tl_fields_all(kind));
-            if (result == TL_OK) result = tl_travel_allowed(s, client, owned, index, carrier, words);
-            if (result == TL_OK) result = tl_own_set_words(s, index, carrier, words, tl_fields_all(kind));
+            tl_result result = take_state(s, client, owned, index, carrier, words);
             if (result != TL_OK) refuse_state(s, client, owned, result);
         }
     }

@@ -11,6 +11,7 @@
 //   server_accounts.c whose work a client's is
 //   server_created.c what clients have created, and how much of it they may
 //   server_travel.c  how fast and how far what they own may move
+//   server_volume.c  how many bytes they may make servers publish
 //   server_aside.c   records of theirs that cannot be read
 //   server_admission.c whom of a transport's peers is listened to, and for how long in a step
 //   server_clients.c sessions: hello, reports, requests, messages, frames
@@ -101,6 +102,8 @@ typedef struct tl_owned { // an entity that a client owns
     int64_t told_tick; // when it was last told that a state of it was refused, 0: never
     int64_t travelled_tick; // up to this tick the distance it has travelled is accounted for
     bool again_due;         // its state was refused for now, and the client is yet to hear of it
+    int64_t volume_tick;    // when a state of it was taken last, and what it has cost in that tick
+    uint32_t volume_bytes;
 } tl_owned;
 
 typedef struct tl_travel { // of all that one client owns
@@ -108,6 +111,12 @@ typedef struct tl_travel { // of all that one client owns
     int64_t tick;
     bool begun;
 } tl_travel;
+
+typedef struct tl_volume { // of all that one client has published
+    double left_bytes;     // below 0: nothing more for the time being
+    int64_t tick;
+    bool begun;
+} tl_volume;
 
 enum {
     TL_ACCOUNTS_REMEMBERED = 1024, // of clients that have left
@@ -120,6 +129,7 @@ typedef struct tl_account { // of a proven name
     uint64_t left_us; // when it had its last one
     tl_work_account work;
     tl_travel travel;
+    tl_volume volume;
 } tl_account;
 
 typedef struct tl_created { // an entity that a client has created, its own or not
@@ -144,6 +154,7 @@ typedef struct tl_server_client {
     tl_session *session;
     tl_account *account;  // whose work it does; NULL: its own
     tl_travel travel;     // without an account
+    tl_volume volume;     // likewise
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
     // what it owns lies in a group of its own
@@ -365,6 +376,13 @@ tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *wor
 tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
 // What flies on without a word is counted now and then. TL_AGAIN: all that its client owns has gone much too far, and it stops.
 tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index);
+
+// server_volume.c
+size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words); // of them in a record, about
+tl_result tl_volume_allowed(tl_server *s, tl_server_client *client); // TL_AGAIN: it has had as much published as it may
+void tl_volume_spend(tl_server *s, tl_server_client *client, size_t bytes);
+// A state of what it owns was taken. One that replaces another before that is recorded costs only what it adds.
+void tl_volume_spend_state(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index);
 
 // server_created.c
 size_t tl_created_bytes(const tl_server_def *def);
