@@ -373,9 +373,30 @@ static tl_result check_pages(tl_sqlite_file *file, tl_sqlite_mode mode, tl_fault
     return result;
 }
 
+// SQLite would take a directory in its place for a fault of the disk, and wait for ever at a pipe.
+static tl_result check_types(const tl_sqlite_file *file, tl_fault *fault)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        char path[TL_PATH_BYTES_MAX + 8];
+        struct stat status;
+        snprintf(path, sizeof(path), "%s%s", file->path, ends[i]);
+        if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+            return tl_fault_set(fault, TL_ERR_CORRUPT, path,
+                                "not a file, but a directory, a pipe or the like; stop all servers, move it away and restore the store "
+                                "from a copy");
+        }
+    }
+    return TL_OK;
+}
+
 static tl_result connect_to(tl_sqlite_file *file, tl_sqlite_mode mode, tl_fault *fault)
 {
     struct stat status;
+    tl_result types = check_types(file, fault);
+    if (types != TL_OK) {
+        return types;
+    }
     if (stat(file->path, &status) != 0 && errno == ENOENT && mode != TL_SQLITE_CREATE) {
         return TL_AGAIN;
     }

@@ -3,6 +3,7 @@
 #include "sqlite_former.h"
 
 #include "follow.h"
+#include "sqlite_unlisted.h"
 
 #include <string.h>
 
@@ -214,13 +215,9 @@ static const tl_follow_source source = {
 
 // ---- loading -------------------------------------------------------------------------------------------------------
 
-static tl_result open_log(former_store *store, tl_server_number number, const char *name, tl_fault *fault)
+static tl_result open_file(former_store *store, former_log *log, const char *name, tl_fault *fault)
 {
     char path[TL_PATH_BYTES_MAX + TL_NAME_BYTES_MAX + 16];
-    former_log *log = store->logs[number] = calloc(1, sizeof(*log));
-    if (!log) {
-        return tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
-    }
     snprintf(path, sizeof(path), "%s/%s.log.db", store->directory, name);
     tl_result result = tl_sqlite_file_open(&log->file, path, &log_schema, TL_SQLITE_READ_ONLY, false, true, fault);
     if (result != TL_OK) {
@@ -232,11 +229,43 @@ static tl_result open_log(former_store *store, tl_server_number number, const ch
         {&log->next_record, "SELECT tick, previous_tick, epoch, begun_us, sum, body FROM record WHERE tick > ?1 ORDER BY tick LIMIT 1"},
         {&log->first_record, "SELECT previous_tick FROM record ORDER BY tick LIMIT 1"},
     };
-    result = tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+    return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+}
+
+static tl_result open_log(former_store *store, tl_server_number number, const char *name, tl_fault *fault)
+{
+    former_log *log = store->logs[number] = calloc(1, sizeof(*log));
+    if (!log) {
+        return tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
+    }
+    tl_result result = open_file(store, log, name, fault);
     if (result == TL_OK) {
         tl_follow_add(&store->follow, number, name, log->file.path);
     }
     return result;
+}
+
+// Refuses a log of this world whose server world.db has lost.
+static tl_result look(void *context, const char *name, tl_fault *fault)
+{
+    former_store *store = context;
+    for (int number = 1; number <= TL_SERVERS_MAX; number++) {
+        if (store->follow.peers[number].known && strcmp(store->follow.peers[number].name, name) == 0) {
+            return TL_OK;
+        }
+    }
+    former_log log = {0};
+    tl_sqlite_unlisted unlisted;
+    tl_result result = open_file(store, &log, name, fault);
+    result = result == TL_OK ? tl_sqlite_file_step(&log.file, log.get_head, fault) : result;
+    bool ours = result == TL_OK && (uint64_t)sqlite3_column_int64(log.get_head, 4) == store->info.created_us;
+    unlisted.number = ours ? (tl_server_number)sqlite3_column_int(log.get_head, 3) : 0;
+    snprintf(unlisted.name, sizeof(unlisted.name), "%s", name);
+    tl_sqlite_file_close(&log.file);
+    if (ours) {
+        return tl_sqlite_unlisted_fault(store->directory, &unlisted, fault);
+    }
+    return tl_sqlite_is_foreign(result) ? TL_OK : result;
 }
 
 static tl_result open_logs(former_store *store, tl_fault *fault)
@@ -264,6 +293,7 @@ static tl_result load(former_store *store, tl_fault *fault)
 {
     tl_follow_init(&store->follow, &source, store);
     tl_result result = open_logs(store, fault);
+    result = result == TL_OK ? tl_sqlite_each_log(store->directory, look, store, fault) : result;
     result = result == TL_OK ? tl_follow_begin(&store->follow, 0, NULL, fault) : result;
     for (int number = 1; number <= TL_SERVERS_MAX && result == TL_OK; number++) {
         tl_log_head head;

@@ -150,6 +150,10 @@ static tl_result read_head(tl_sqlite_log *log, log_head *out, tl_fault *fault)
     if (!sound) {
         return damaged(log, "head", 1, "has a wrong sum", fault);
     }
+    if (log->number == 0) {
+        log->number = whose.number;
+        log->world_us = whose.world_us;
+    }
     return whose.number == log->number && whose.world_us == log->world_us
                ? TL_OK
                : tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path,

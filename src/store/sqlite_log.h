@@ -25,7 +25,8 @@ typedef struct tl_sqlite_log {
     sqlite3_stmt *add_record, *next_record, *last_to_cut, *cut_records;
 } tl_sqlite_log;
 
-// Opens the log of that server of that world (known by its created_us). TL_AGAIN if it is not there yet, without CREATE.
+// Opens the log of that server of that world (known by its created_us). TL_AGAIN if it is not there yet, without CREATE. Number 0:
+// whosever it is; `log` then has what its head says.
 tl_result tl_sqlite_log_open(tl_sqlite_log *log, const char *directory, const char *name, tl_server_number number,
                              uint64_t world_us, tl_sqlite_mode mode, bool durable_full, bool whole, tl_fault *fault);
 void tl_sqlite_log_close(tl_sqlite_log *log);

@@ -1,5 +1,7 @@
 #include "sqlite_logs.h"
 
+#include "sqlite_unlisted.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -240,6 +242,47 @@ static tl_result check_logs(tl_sqlite_logs *logs, const evidence *e, tl_fault *f
     return TL_OK;
 }
 
+static tl_result check_folder(tl_sqlite_logs *logs, tl_fault *fault)
+{
+    tl_sqlite_unlisted log;
+    tl_result result = tl_sqlite_unlisted_find(logs->world, logs->directory, logs->world_us, &log, fault);
+    if (result != TL_OK) {
+        return result == TL_AGAIN ? TL_OK : result;
+    }
+    return tl_sqlite_unlisted_fault(logs->directory, &log, fault);
+}
+
+// Whether the heirs of that log's epochs have logs of their own. TL_AGAIN: one has not.
+static tl_result check_heirs(tl_sqlite_logs *logs, tl_sqlite_log *log, tl_fault *fault)
+{
+    tl_log_head head;
+    tl_result result = tl_sqlite_log_head(log, &head, fault);
+    for (uint32_t epoch = 1; result == TL_OK && epoch <= head.epoch; epoch++) {
+        tl_log_epoch row;
+        result = tl_sqlite_log_epoch(log, epoch, &row, fault);
+        if (result == TL_OK && row.heir > TL_HEIR_LEFT && !tl_sqlite_logs_peer(logs, (tl_server_number)row.heir)) {
+            char text[160];
+            snprintf(text, sizeof(text),
+                     "the heir of epoch %u is server %d, whose log is missing, or which world.db has lost; stop all servers and put "
+                     "back what is missing",
+                     epoch, row.heir);
+            tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path, text);
+            return TL_AGAIN;
+        }
+    }
+    return result;
+}
+
+static tl_result check_all_heirs(tl_sqlite_logs *logs, tl_fault *fault)
+{
+    tl_result result = TL_OK;
+    tl_server_number number = 0;
+    for (tl_sqlite_peer *peer = next_peer(logs, &number); peer && result == TL_OK; peer = next_peer(logs, &number)) {
+        result = check_heirs(logs, &peer->log, fault);
+    }
+    return result;
+}
+
 tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault)
 {
     evidence e = {0};
@@ -251,6 +294,9 @@ tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault)
             result = tl_sqlite_logs_discover(logs, fault);
         }
         if (result == TL_OK) {
+            result = check_folder(logs, fault);
+        }
+        if (result == TL_OK) {
             result = gather(logs, &e, fault);
         }
         if (result == TL_OK) {
@@ -258,6 +304,9 @@ tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault)
         }
         if (result == TL_OK) {
             result = check_logs(logs, &e, fault);
+        }
+        if (result == TL_OK) {
+            result = check_all_heirs(logs, fault);
         }
         if (result != TL_AGAIN) {
             break;
@@ -275,6 +324,33 @@ __attribute__((format(printf, 3, 4))) static void append(char *out, size_t bytes
     va_start(arguments, format);
     vsnprintf(out + length, bytes - length, format, arguments);
     va_end(arguments);
+}
+
+// Lists the servers again that world.db has lost and whose logs are there.
+static tl_result list_again(tl_sqlite_logs *logs, char *lost, size_t bytes, tl_fault *fault)
+{
+    tl_sqlite_world *world = logs->world;
+    for (;;) {
+        tl_sqlite_unlisted log;
+        tl_result result = tl_sqlite_unlisted_find(world, logs->directory, logs->world_us, &log, fault);
+        if (result != TL_OK) {
+            return result == TL_AGAIN ? TL_OK : result;
+        }
+        result = tl_sqlite_file_begin(&world->file, true, fault);
+        if (result != TL_OK) {
+            return result;
+        }
+        result = tl_sqlite_world_add_server(world, log.number, log.name, fault);
+        result = result == TL_OK ? tl_sqlite_file_commit(&world->file, fault) : result;
+        tl_sqlite_file_rollback(&world->file);
+        if (result == TL_ERR_CORRUPT) { // the number is taken
+            return tl_sqlite_unlisted_fault(logs->directory, &log, fault);
+        }
+        if (result != TL_OK) {
+            return result;
+        }
+        append(lost, bytes, "world.db had lost server %d, %s: it is listed again. ", log.number, log.name);
+    }
 }
 
 // Where the logs really end. What is behind the evidence is named in `lost`.
@@ -322,6 +398,7 @@ tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_by
     lost[0] = 0;
     logs->unopened = true;
     tl_result result = tl_sqlite_world_check_servers(logs->world, fault);
+    result = result == TL_OK ? list_again(logs, lost, lost_bytes, fault) : result;
     result = result == TL_OK ? tl_sqlite_logs_discover(logs, fault) : result;
     result = result == TL_OK ? gather(logs, &e, fault) : result;
     result = result == TL_OK ? survey(logs, &e, &found, lost, lost_bytes, fault) : result;

@@ -1,6 +1,7 @@
 #include "sqlite_store.h"
 
 #include "sqlite_former.h"
+#include "sqlite_unlisted.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,7 +43,11 @@ static tl_result sqlite_create_world(tl_store *base, const tl_world_info *info)
     if (store->restore || tl_sqlite_restore_check_whole(&store->world, &fault) != TL_OK) {
         return TL_ERR_EXISTS; // of a copy
     }
-    return tl_sqlite_world_create(&store->world, info, &fault);
+    result = tl_sqlite_world_create(&store->world, info, &fault);
+    if (result == TL_OK) {
+        (void)tl_sqlite_wal_settle(&store->world.file); // else the first server's registration brings it along
+    }
+    return result;
 }
 
 static tl_result copy_open(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **out,
@@ -259,6 +264,26 @@ static tl_result open_world(tl_sqlite_store *store, tl_fault *fault)
     return result;
 }
 
+// A world.db that holds no world has lost it if there are logs beside it: nobody is to make another one there.
+static tl_result check_folder(tl_sqlite_store *store, tl_fault *fault)
+{
+    tl_world_info info;
+    tl_sqlite_unlisted log;
+    tl_result result = tl_sqlite_world_info(&store->world, &info, fault);
+    if (result == TL_ERR_NOT_FOUND) {
+        result = tl_sqlite_unlisted_find(&store->world, store->directory, 0, &log, fault);
+        if (result == TL_OK) {
+            char text[160];
+            snprintf(text, sizeof(text),
+                     "holds no world, but %s.log.db beside it is the log of one; restore all files from the same copy, or move the "
+                     "logs away",
+                     log.name);
+            return tl_fault_set(fault, TL_ERR_CORRUPT, store->world.file.path, text);
+        }
+    }
+    return result == TL_AGAIN ? TL_OK : result;
+}
+
 static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *fault)
 {
     if (!def->directory || !def->directory[0] || strlen(def->directory) + TL_NAME_BYTES_MAX + 16 > TL_PATH_BYTES_MAX) {
@@ -284,6 +309,9 @@ static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *
     }
     if (result == TL_OK) {
         result = tl_sqlite_restore_check_whole(&store->world, fault);
+    }
+    if (result == TL_OK) {
+        result = check_folder(store, fault);
     }
     if (result != TL_OK) {
         destroy_store(store);

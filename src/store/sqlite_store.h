@@ -13,6 +13,7 @@ enum {
     TL_DISCOVER_POLL_US = 20000, // how often new servers are looked for
     TL_MOVED_POLL_US = 1000000,  // how often it is checked that the files are still in place
     TL_NOTE_US = 1000000,        // how often the ends of all logs are noted in world.db
+    TL_SETTLE_US = 100000,       // between two tries to move a registration into world.db itself
 };
 
 typedef struct tl_sqlite_store {
@@ -29,9 +30,10 @@ typedef struct tl_sqlite_store {
     // Of the store's thread.
     tl_sqlite_logs logs;
     uint32_t kicks; // of the attachment, as seen
+    bool unsettled; // a registration may still be in world.db's WAL alone
     bool checked, following, own_changed, has_backlog;
     tl_note *held; // read, and there was no room for it
-    uint64_t discover_us, collect_us, moved_us, note_us;
+    uint64_t discover_us, collect_us, moved_us, note_us, settle_us;
     tl_log_head noted; // the own end that was noted last
 } tl_sqlite_store;
 

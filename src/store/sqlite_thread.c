@@ -23,6 +23,7 @@ static tl_result take_lease(tl_sqlite_store *store, tl_log_head *head, tl_fault 
     tl_attachment *attachment = &store->attachment;
     tl_result result = tl_sqlite_world_register(&store->world, attachment->name, &attachment->number, fault);
     if (result == TL_OK) {
+        store->unsettled = !tl_sqlite_wal_settle(&store->world.file);
         result = tl_sqlite_logs_open(&store->logs, attachment->number, attachment->name, TL_SQLITE_CREATE, fault);
     }
     if (result == TL_OK) {
@@ -338,6 +339,10 @@ static void move_wal(tl_sqlite_store *store, tl_sqlite_file *file)
 // The WALs are moved into the files between commits, not within them.
 static void move_wals(tl_sqlite_store *store)
 {
+    if (store->unsettled && tl_clock_steady_us() >= store->settle_us) {
+        store->settle_us = tl_clock_steady_us() + TL_SETTLE_US;
+        store->unsettled = !tl_sqlite_wal_settle(&store->world.file);
+    }
     move_wal(store, &store->world.file);
     tl_sqlite_peer *own = tl_sqlite_logs_peer(&store->logs, store->attachment.number);
     if (own) {

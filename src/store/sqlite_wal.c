@@ -38,6 +38,13 @@ void tl_sqlite_wal_move(tl_sqlite_file *file)
     }
 }
 
+bool tl_sqlite_wal_settle(tl_sqlite_file *file)
+{
+    int pages = 0, moved = 0;
+    int code = sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+    return code == SQLITE_OK && moved == pages;
+}
+
 typedef struct readers {
     int processes[READERS_MAX];
     int count;

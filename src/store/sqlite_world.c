@@ -55,6 +55,7 @@ static tl_result open_world(tl_sqlite_world *world, const char *path, const tl_s
                            " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
         {&world->count_servers, "SELECT coalesce(max(number), 0) FROM server"},
         {&world->add_server, "INSERT INTO server(number, name, sum) VALUES (?1, ?2, ?3)"},
+        {&world->find_server, "SELECT number FROM server WHERE name = ?1"},
         {&world->next_server, "SELECT number, name, sum FROM server WHERE number > ?1 ORDER BY number LIMIT 1"},
         {&world->put_checkpoint, "INSERT INTO checkpoint(grp, tick, sum, body) VALUES (?1, ?2, ?3, ?4)"
                                  " ON CONFLICT(grp) DO UPDATE SET tick = excluded.tick, sum = excluded.sum,"
@@ -291,6 +292,15 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
     }
     sqlite3_reset(row);
     return sound ? TL_OK : damaged(&world->file, "server", found, "has a wrong sum", fault);
+}
+
+tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
+{
+    sqlite3_bind_text(world->find_server, 1, name, -1, SQLITE_TRANSIENT);
+    tl_result result = tl_sqlite_file_step(&world->file, world->find_server, fault);
+    *out = result == TL_OK ? (tl_server_number)sqlite3_column_int(world->find_server, 0) : 0;
+    sqlite3_reset(world->find_server);
+    return result;
 }
 
 // Whether the table is as the manifest says, in one transaction with it; and, among its rows, the number of that name (may

@@ -14,7 +14,7 @@ typedef struct tl_sqlite_world {
     tl_sqlite_file file;
     tl_sqlite_manifest manifest;
     uint64_t serial; // of the manifest, as last read or written here
-    sqlite3_stmt *get_info, *add_info, *count_servers, *add_server, *next_server;
+    sqlite3_stmt *get_info, *add_info, *count_servers, *add_server, *find_server, *next_server;
     sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints, *get_checkpoint;
     // Of those that are read one by one: what there was when they were listed.
     tl_checkpoint_key *listed;
@@ -39,6 +39,8 @@ tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault
 // The server with the lowest number above *number. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);
+// The number of the server of that name. TL_AGAIN if it is not listed.
+tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
 // What the manifest says.
 tl_result tl_sqlite_world_manifest(tl_sqlite_world *world, tl_manifest *out, tl_fault *fault);
 // Whether the servers are those of the manifest.

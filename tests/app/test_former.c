@@ -255,10 +255,26 @@ TEST(damage_in_a_former_store_is_found)
     }
 }
 
+TEST(a_former_log_that_world_db_does_not_list_is_found)
+{
+    char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
+    sqlite3 *db;
+    make_former(folder, true);
+    snprintf(path, sizeof path, "%s/old/world.db", folder);
+    CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
+    execute(db, "DELETE FROM server WHERE name = 'alpha'");
+    CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
+    CHECK_EQUAL(program_run(output, "inspect %s/old", folder), 1);
+    check_says("alpha.log.db: of this world, but world.db does not list its server (number 2)");
+    CHECK_EQUAL(program_run(output, "inspect %s/old --repair %s/new", folder, folder), 1);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     RUN(a_former_store_is_inspected_and_copied);
     RUN(a_killed_former_store_is_repaired);
     RUN(a_server_refuses_a_former_store_and_says_what_to_do);
     RUN(damage_in_a_former_store_is_found);
+    RUN(a_former_log_that_world_db_does_not_list_is_found);
 }

@@ -338,6 +338,39 @@ TEST(a_changed_byte_is_told_with_server_and_tick)
     folder_remove(folder);
 }
 
+// A world.db of the same world, as it was before the first server came.
+static void lose_servers(const char *folder)
+{
+    char path[2 * PROGRAM_PATH_BYTES], lost[3 * PROGRAM_PATH_BYTES], text[256];
+    tl_world_info info;
+    tl_store *store;
+    snprintf(path, sizeof path, "%s/s", folder);
+    CHECK_EQUAL(tl_store_open(path, false, true, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->world(store, &info), TL_OK);
+    store->ops->close(store, false);
+    snprintf(path, sizeof path, "%s/young", folder);
+    CHECK_EQUAL(tl_store_open(path, true, false, &store, text, sizeof text), TL_OK);
+    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
+    store->ops->close(store, false);
+    snprintf(path, sizeof path, "%s/young/world.db", folder);
+    snprintf(lost, sizeof lost, "%s/s/world.db", folder);
+    CHECK_EQUAL(rename(path, lost), 0);
+}
+
+TEST(no_copy_is_made_without_logs_that_world_db_has_lost)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    lose_servers(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
+    check_says("city.log.db: of this world, but world.db does not list its server (number 1)");
+    CHECK_EQUAL(program_run(output, "inspect %s/s --repair %s/t", folder, folder), 1);
+    check_says("world.db does not list its server");
+    CHECK_EQUAL(program_run(output, "inspect %s/s --accept-loss", folder), 0);
+    check_says("world.db had lost server 1, city: it is listed again.");
+    folder_remove(folder);
+}
+
 int main(void)
 {
     RUN(a_filled_store_is_counted);
@@ -348,4 +381,5 @@ int main(void)
     RUN(a_repaired_copy_has_what_its_author_committed_after_it_came_back);
     RUN(what_was_set_aside_is_listed_and_exported);
     RUN(a_changed_byte_is_told_with_server_and_tick);
+    RUN(no_copy_is_made_without_logs_that_world_db_has_lost);
 }
