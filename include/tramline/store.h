@@ -192,8 +192,9 @@ typedef struct tl_sqlite_def {
 TL_API tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *text, size_t text_bytes);
 
 // After a power cut without `durable_full`, files may have lost ends that others have seen, and the store is refused as
-// CORRUPT. This makes the files take each other as they are, and lists servers again whose logs are there. `lost` gets what is given up, one sentence for each file, ""
-// if nothing; nobody else may use the store meanwhile. Other damage is still refused: `text` (may be NULL) says which. Blocks.
+// CORRUPT. This makes the files take each other as they are, and lists servers again whose logs are there. `lost` gets what is
+// given up, one sentence for each file, "" if nothing; nobody else may use the store meanwhile. Other damage is still refused:
+// `text` (may be NULL) says which. Blocks.
 TL_API tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t lost_bytes, char *text,
                                              size_t text_bytes);
 

@@ -9,7 +9,8 @@ static bool name_of(const char *file, char name[TL_NAME_BYTES_MAX + 1])
 {
     static const char end[] = ".log.db";
     size_t length = strlen(file), end_length = sizeof(end) - 1;
-    if (length <= end_length || length - end_length > TL_NAME_BYTES_MAX || strcmp(file + length - end_length, end) != 0) {
+    bool fits = length > end_length && length - end_length <= TL_NAME_BYTES_MAX;
+    if (!fits || strcmp(file + length - end_length, end) != 0) {
         return false;
     }
     memcpy(name, file, length - end_length);
@@ -76,8 +77,8 @@ static tl_result look(void *context, const char *name, tl_fault *fault)
     return s->found ? TL_AGAIN : TL_OK; // ends the walk
 }
 
-tl_result tl_sqlite_unlisted_find(tl_sqlite_world *world, const char *directory, uint64_t world_us, tl_sqlite_unlisted *out,
-                                  tl_fault *fault)
+tl_result tl_sqlite_unlisted_find(tl_sqlite_world *world, const char *directory, uint64_t world_us,
+                                  tl_sqlite_unlisted *out, tl_fault *fault)
 {
     search s = {.world = world, .directory = directory, .world_us = world_us, .out = out};
     tl_result result = tl_sqlite_each_log(directory, look, &s, fault);
@@ -89,8 +90,8 @@ tl_result tl_sqlite_unlisted_fault(const char *directory, const tl_sqlite_unlist
     char path[TL_PATH_BYTES_MAX + TL_NAME_BYTES_MAX + 16], text[200];
     snprintf(path, sizeof(path), "%s/%s.log.db", directory, log->name);
     snprintf(text, sizeof(text),
-             "of this world, but world.db does not list its server (number %d): world.db has lost it; stop all servers and restore "
-             "all files from the same copy (or inspect --accept-loss)",
+             "of this world, but world.db does not list its server (number %d): world.db has lost it; stop all servers and "
+             "restore all files from the same copy (or inspect --accept-loss)",
              log->number);
     return tl_fault_set(fault, TL_ERR_CORRUPT, path, text);
 }

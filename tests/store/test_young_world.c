@@ -1,6 +1,6 @@
-// A young world: its servers have just been registered, and what registers them may be lost with the WAL of world.db while their
-// logs are there. Whoever joins or inspects is told CORRUPT; a registration is soon in world.db itself; and what is no file at all is
-// named as such.
+// A young world: its servers have just been registered, and what registers them may be lost with the WAL of world.db while
+// their logs are there. Whoever joins or inspects is told CORRUPT; a registration is soon in world.db itself; and what is no
+// file at all is named as such.
 #include "directory.h"
 #include "seat.h"
 
