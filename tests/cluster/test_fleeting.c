@@ -54,7 +54,7 @@ TEST(work_is_of_who_does_it)
 TEST(who_has_no_name_works_for_himself)
 {
     crowd *c = create(false);
-    CHECK(jump_about(c) < TICKS / 2);
+    CHECK(jump_about(c) < TICKS);
     crowd_destroy(c);
 }
 
