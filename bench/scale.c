@@ -3,7 +3,7 @@
 // are of the machine.
 //
 //   bench_scale [entities] [seconds] [scenario]
-#include "chunk.h"
+#include "chunk_cache.h"
 #include "cluster.h"
 #include "server_internal.h"
 

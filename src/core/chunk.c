@@ -132,36 +132,12 @@ static void code_new_position(tl_chunk_coder *c, int64_t *w)
     }
 }
 
-// What a turn makes of a velocity. Who was fast for a moment goes on as if afresh.
-enum { TURN_STRAIGHT, TURN_LEFT, TURN_RIGHT, TURN_BACK, TURN_AFRESH, TURNS };
-
-static void turned(const int64_t *v, int turn, int64_t out[3])
-{
-    static const int8_t cosine[TURNS] = {1, 0, 0, -1, 0}, sine[TURNS] = {0, 1, -1, 0, 0};
-    out[0] = cosine[turn] * v[0] + sine[turn] * v[2];
-    out[1] = turn == TURN_AFRESH ? 0 : v[1];
-    out[2] = cosine[turn] * v[2] - sine[turn] * v[0];
-}
-
-static int nearest_turn(const int64_t *from, const int64_t *to)
-{
-    int best = 0;
-    double least = INFINITY;
-    for (int turn = 0; turn < TURNS; turn++) {
-        int64_t v[3];
-        turned(from, turn, v);
-        double dx = (double)(to[0] - v[0]), dz = (double)(to[2] - v[2]), d = dx * dx + dz * dz;
-        if (d < least) least = d, best = turn;
-    }
-    return best;
-}
-
 static int code_turn(tl_chunk_coder *c, int turn)
 {
     tl_codec *codec = &c->codec;
-    if (!tl_code_bit(codec, MODEL(turn), turn != TURN_STRAIGHT)) return TURN_STRAIGHT;
-    if (tl_code_bit(codec, MODEL(turn) + 1, turn == TURN_LEFT || turn == TURN_RIGHT)) return tl_code_bit(codec, MODEL(turn) + 2, turn == TURN_RIGHT) ? TURN_RIGHT : TURN_LEFT;
-    return tl_code_bit(codec, MODEL(turn) + 3, turn == TURN_AFRESH) ? TURN_AFRESH : TURN_BACK;
+    if (!tl_code_bit(codec, MODEL(turn), turn != TL_TURN_STRAIGHT)) return TL_TURN_STRAIGHT;
+    if (tl_code_bit(codec, MODEL(turn) + 1, turn == TL_TURN_LEFT || turn == TL_TURN_RIGHT)) return tl_code_bit(codec, MODEL(turn) + 2, turn == TL_TURN_RIGHT) ? TL_TURN_RIGHT : TL_TURN_LEFT;
+    return tl_code_bit(codec, MODEL(turn) + 3, turn == TL_TURN_AFRESH) ? TL_TURN_AFRESH : TL_TURN_BACK;
 }
 
 static void code_speed(tl_chunk_coder *c, int64_t *v)
@@ -171,96 +147,17 @@ static void code_speed(tl_chunk_coder *c, int64_t *v)
 
 static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t *from, int64_t *to)
 {
-    int turn = code_turn(c, c->codec.encode ? nearest_turn(from, to) : 0);
-    if (turn == TURN_AFRESH) {
+    int turn = code_turn(c, c->codec.encode ? tl_segment_turn(from, to) : 0);
+    if (turn == TL_TURN_AFRESH) {
         code_speed(c, to);
         return;
     }
     int64_t expected[3];
-    turned(from, turn, expected);
+    tl_segment_turned(from, turn, expected);
     for (int axis = 0; axis < 3; axis++) {
         int models = MODEL(swerve) + (((turn != 0) * 2 + tl_velocity_is_fast(field, c->kinds, c->level, from)) * 3 + role_of(axis, expected)) * TL_SIGNED_CONTEXTS;
         to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]), tl_sub_wrap(to[axis], expected[axis])));
     }
-}
-
-// How a course changed: from the old one's place at a tick to the new one's.
-typedef struct course_change {
-    int64_t old_place[3]; // by the old course
-    double change[3], length; // of the velocity
-    double tolerance; // in quanta
-    bool sudden;      // in a tick it is off by more than half the tolerance: then it is told how many ticks ago it happened
-} course_change;
-
-enum { SINCE_TICKS_MAX = 15 };
-
-static course_change change_of(const tl_chunk_coder *c, const tl_field *field, const int64_t *base, const int64_t *w, int64_t tick)
-{
-    course_change d = {.tolerance = (field->tolerance[c->level] - (c->level ? field->tolerance[0] : 0)) * tl_power(field->shift[c->level])};
-    tl_position_quanta(base, c->kinds->rate_shift, tick, d.old_place);
-    for (int axis = 0; axis < 3; axis++) {
-        d.change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
-        d.length += d.change[axis] * d.change[axis];
-    }
-    d.length = sqrt(d.length);
-    d.sudden = d.length * 2 > d.tolerance * tl_power(c->kinds->rate_shift);
-    return d;
-}
-
-// Velocities from the wire may be anything, until tl_state_valid() has seen them.
-static int64_t whole_of(double value)
-{
-    return fabs(value) < 0x1p62 ? (int64_t)value : 0;
-}
-
-// Where it should be: by the old course, and, since it is told only because it left that by about the tolerance, so much
-// on in the direction of the change; or as far as the change makes in the ticks since.
-static void expect_place(const tl_chunk_coder *c, const course_change *d, int since_ticks, int64_t expected[3])
-{
-    memcpy(expected, d->old_place, sizeof d->old_place);
-    if (d->length == 0) return;
-    double scale = d->sudden ? since_ticks * tl_power(-c->kinds->rate_shift) : d->tolerance / d->length;
-    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], whole_of(floor(d->change[axis] * scale + 0.5)));
-}
-
-static double distance_of(const int64_t *a, const int64_t *b)
-{
-    double x = (double)tl_sub_wrap(a[0], b[0]), y = (double)tl_sub_wrap(a[1], b[1]), z = (double)tl_sub_wrap(a[2], b[2]);
-    return sqrt(x * x + y * y + z * z);
-}
-
-static int nearest_since(const tl_chunk_coder *c, const course_change *d, const int64_t *place)
-{
-    int best = 0;
-    double least = INFINITY;
-    for (int since = 0; d->sudden && since <= SINCE_TICKS_MAX; since++) {
-        int64_t expected[3];
-        expect_place(c, d, since, expected);
-        double distance = distance_of(expected, place);
-        if (distance < least) least = distance, best = since;
-    }
-    return best;
-}
-
-// How much of the tolerance a snapped place may use up, and a snapped velocity in so many seconds.
-static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
-
-void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words)
-{
-    const tl_field *place = &kind->fields[0];
-    tl_chunk_coder about = {.kinds = kinds, .level = level};
-    double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[level]);
-    double limit_rate = limit_quanta * tl_power(kinds->rate_shift) / (SNAP_SECONDS * kinds->tick_hz);
-    bool was_moving = before[4] | before[5] | before[6], moves = words[4] | words[5] | words[6];
-    int64_t expected[3];
-    int turn = was_moving && moves ? nearest_turn(before + 4, words + 4) : TURN_AFRESH;
-    if (turn != TURN_AFRESH) {
-        turned(before + 4, turn, expected);
-        if (distance_of(expected, words + 4) <= limit_rate) memcpy(words + 4, expected, sizeof expected);
-    }
-    course_change d = change_of(&about, place, before, words, moves ? words[0] : tick);
-    expect_place(&about, &d, nearest_since(&about, &d, words + 1), expected);
-    if (distance_of(expected, words + 1) <= limit_quanta) memcpy(words + 1, expected, sizeof expected);
 }
 
 static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
@@ -275,11 +172,11 @@ static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_
         code_swerve(c, field, base + 4, w + 4);
     else
         code_speed(c, w + 4);
-    course_change d = change_of(c, field, base, w, moves ? w[0] : c->to_tick);
-    uint64_t since = d.sudden ? tl_code_uint(codec, MODEL(since), codec->encode ? (uint64_t)nearest_since(c, &d, w + 1) : 0) : 0;
-    if (since > SINCE_TICKS_MAX) codec->bad = true, since = 0;
+    tl_course_change d = tl_course_change_of(c->kinds, c->level, field, base, w, moves ? w[0] : c->to_tick);
+    uint64_t since = d.sudden ? tl_code_uint(codec, MODEL(since), codec->encode ? (uint64_t)tl_segment_since(c->kinds, &d, w + 1) : 0) : 0;
+    if (since > TL_SINCE_TICKS_MAX) codec->bad = true, since = 0;
     int64_t expected[3];
-    expect_place(c, &d, (int)since, expected);
+    tl_segment_expect(c->kinds, &d, (int)since, expected);
     int how = d.sudden ? 3 : moves ? (was_moving ? 0 : 2) : 1;
     const int64_t change[3] = {tl_sub_wrap(w[4], base[4]), tl_sub_wrap(w[5], base[5]), tl_sub_wrap(w[6], base[6])};
     for (int axis = 0; axis < 3; axis++) {
@@ -389,156 +286,4 @@ void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int 
         op->carrier_id = code_carrier(c, op->carrier_id);
         if (!c->codec.bad) code_state(c, &c->kinds->kinds[op->kind], NULL, op->words);
     }
-}
-
-// ---- the chunks of a stream ----
-
-// What a slot held at the chunk's start, and what it holds now: the op, if there is one.
-static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_pyramid *p, tl_chunk_op *op)
-{
-    const tl_kinds *kinds = p->kinds;
-    bool held = undo && undo->state;
-    *op = (tl_chunk_op){.slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
-    if (!slot->used) {
-        // Of the one that was held: the slot may have had others since. Ids are never used twice.
-        op->type = held && tl_mirror_find(p->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
-        return held;
-    }
-    memcpy(words, slot->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words);
-    bool same = held && undo->id == slot->id && undo->carrier_id == slot->carrier_id && undo->kind == slot->kind;
-    op->type = same ? TL_CHUNK_UPDATE : TL_CHUNK_ENTER;
-    return !same || memcmp(words, undo->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words) != 0;
-}
-
-// The oldest undo entry after `from` of each slot that changed since.
-static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_slot)
-{
-    for (uint32_t i = s->undo_count; i-- > 0;) {
-        const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
-        if (undo->version <= from) break;
-        by_slot[undo->slot] = undo;
-    }
-}
-
-typedef struct encoding {
-    tl_pyramid *p;
-    const tl_stream *s;
-    const tl_undo **by_slot;
-    tl_chunk_coder *coder;
-    tl_chunk_bytes about;
-} encoding;
-
-// Codes one slot. False: there is no room for it.
-static bool encode_slot(encoding *e, uint32_t index)
-{
-    int64_t words[TL_STATE_WORDS_MAX];
-    static const tl_slot none;
-    const tl_slot *slot = index < e->s->slot_top ? &e->s->slots[index] : &none;
-    const tl_undo *undo = e->about.from ? e->by_slot[index] : NULL;
-    const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
-    tl_chunk_op op;
-    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p, &op);
-    if (e->about.from == 0 || base == NULL)
-        tl_chunk_changed(e->coder, changed, TL_MOTION_EMPTY, 0);
-    else if (undo)
-        tl_chunk_changed(e->coder, changed, tl_motion_of(&e->p->kinds->kinds[undo->kind], e->p->kinds, e->s->level, base), base[0]);
-    else
-        tl_chunk_changed(e->coder, false, slot->motion, slot->course_tick);
-    if (changed) {
-        bool has_words = op.type == TL_CHUNK_UPDATE || op.type == TL_CHUNK_ENTER;
-        e->about.ops++;
-        e->about.words += has_words ? (uint32_t)e->p->kinds->kinds[op.kind].word_count : 0;
-        tl_chunk_code(e->coder, &op, base, undo ? undo->kind : 0);
-    }
-    return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX && e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
-}
-
-// The id in the first of the chunk's slots that held something at its start.
-static tl_entity_id near_id(const encoding *e, uint32_t end)
-{
-    for (uint32_t i = e->about.begin; e->about.from && i < end; i++) {
-        const tl_undo *undo = e->by_slot[i];
-        if (undo ? undo->state != NULL : e->s->slots[i].used) return undo ? undo->id : e->s->slots[i].id;
-    }
-    return 0;
-}
-
-// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes. If not even the
-// first one fits, it is a chunk of nothing.
-static void encode(encoding *e, unsigned char *out, uint32_t limit)
-{
-    const tl_stream *s = e->s;
-    uint32_t from = e->about.from, begin = e->about.begin;
-    bool to_end = limit == TL_SLOT_END;
-    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % TL_HISTORY_RING] : begin;
-    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end), out, TL_CHUNK_BYTES_MAX + 64);
-    if (to_end) tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
-    e->about.end = limit;
-    for (uint32_t i = begin; i < end; i++) {
-        tl_codec before = e->coder->codec; // models that change with a slot that does not fit are not used again
-        tl_chunk_bytes about = e->about;
-        if (encode_slot(e, i)) continue;
-        e->coder->codec = before;
-        e->about = about;
-        e->about.end = i > begin ? i : begin + 1;
-        e->about.too_large = i == begin;
-        break;
-    }
-    e->about.size = e->about.capacity = (uint16_t)tl_codec_finish(&e->coder->codec);
-    TL_ASSERT(!e->coder->codec.bad);
-}
-
-const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
-{
-    static _Thread_local tl_chunk_coder coder;
-    tl_stream *s = &p->streams[stream];
-    TL_ASSERT(from == 0 || tl_stream_can_continue(s, from));
-    unsigned char out[TL_CHUNK_BYTES_MAX + 64];
-    uint32_t top = s->slot_top ? s->slot_top : 1;
-    encoding e = {.p = p, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
-    e.by_slot = tl_heap_alloc(p->heap, top * sizeof *e.by_slot);
-    if (e.by_slot == NULL) return NULL;
-    if (from) find_changes(s, from, e.by_slot);
-    encode(&e, out, limit);
-    if (e.about.too_large) p->full_count++;
-    // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
-    if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END && !e.about.too_large) {
-        uint32_t end = e.about.end;
-        do {
-            e.about = (tl_chunk_bytes){.from = from, .begin = begin, .limit = limit};
-            encode(&e, out, end);
-        } while (e.about.end < end && (end = e.about.end));
-    }
-    tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
-    tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
-    if (chunk == NULL) return NULL;
-    p->work_count += (uint64_t)tl_chunk_work(s, &e.about);
-    e.about.next = s->chunks;
-    s->chunk_count++;
-    *chunk = e.about;
-    memcpy(chunk->data, out, e.about.size);
-    return s->chunks = chunk;
-}
-
-int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
-{
-    int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin, used = (int64_t)s->slot_top - s->slot_free_count;
-    if (chunk->from == 0) return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT; // those that hold nothing are soon gone through
-    return chunk->from + 1 == s->version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
-}
-
-const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
-{
-    tl_stream *s = &p->streams[stream];
-    if (s->chunk_tick != p->tick) tl_stream_drop_chunks(p, s);
-    s->chunk_tick = p->tick;
-    for (const tl_chunk_bytes *chunk = s->chunks; chunk; chunk = chunk->next)
-        if (chunk->from == from && chunk->begin == begin && chunk->limit == limit) return chunk;
-    return NULL;
-}
-
-const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
-{
-    const tl_chunk_bytes *chunk = tl_chunk_find(p, stream, from, begin, limit);
-    return chunk ? chunk : tl_chunk_make(p, stream, from, begin, limit);
 }

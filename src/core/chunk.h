@@ -6,13 +6,12 @@
 
 #include "codec.h"
 #include "cursor.h"
-#include "stream.h"
+#include "segment.h"
 
 enum {
     TL_CHUNK_BYTES_MAX = 1080,
     TL_CHUNK_OPS_MAX = 1024,
     TL_CHUNK_WORDS_MAX = 32768, // of states, in one chunk
-    TL_CHUNK_SLOTS_A_UNIT = 16, // of work, that are gone through for what changed over several versions
 };
 
 typedef enum tl_chunk_op_type {
@@ -91,18 +90,5 @@ uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);
 bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick);
 // And if so, how.
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind);
-
-// Before a stream's state is published over `before`: where it is as good within the tolerance, the new course is set to
-// just what a reader expects, which costs next to nothing to tell. `limit_m`: how far off the place may be.
-void tl_chunk_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words);
-
-// The chunk of a stream from a version (0, or one that tl_stream_can_continue) to now, for slots from `begin` to before
-// `limit`, as far as the size allows (to `end`); kept with the stream until it changes. NULL if memory ran out.
-const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
-// Its two halves: if it is there already, else NULL; and made, where it is not.
-const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
-const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit);
-// What it cost to make it (work.h): nothing, if it is of what changed last, which each client gets.
-int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk);
 
 #endif

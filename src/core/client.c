@@ -1,5 +1,5 @@
 #include "client_internal.h"
-#include "record.h"
+#include "fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // What a client does: messages, requests, own entities.
 #include "client_internal.h"
-#include "record.h"
+#include "fields.h"
 #include "values.h"
 
 tl_result tl_client_send(tl_client *c, const void *data, size_t size)

@@ -5,7 +5,10 @@
 
 #include "base.h"
 
-enum { TL_CURSOR_RUNS_MAX = 12 };
+enum {
+    TL_CURSOR_RUNS_MAX = 12,
+    TL_STREAM_SLOTS_MAX = 1 << 17,
+};
 #define TL_SLOT_END 0xffffffffu // past every slot
 
 typedef struct tl_cursor_run {

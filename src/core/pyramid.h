@@ -11,6 +11,7 @@
 #ifndef TRAMLINE_CORE_PYRAMID_H
 #define TRAMLINE_CORE_PYRAMID_H
 
+#include "cursor.h"
 #include "mirror.h"
 
 enum {
@@ -18,7 +19,6 @@ enum {
     TL_HISTORY_RING = 64,
     TL_QUIET_TICKS_MAX = 1 << 30, // a stream in which nothing changes gets a new version now and then all the same: ages stay small
     TL_WHEEL_TICKS = 1024,
-    TL_STREAM_SLOTS_MAX = 1 << 17,
     TL_STREAMS_MAX = 1 << 18,
     TL_CHUNKS_KEPT = 32,       // of a stream, from one tick to the next: clients can ask for endless ones
     TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down

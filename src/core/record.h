@@ -3,6 +3,7 @@
 #ifndef TRAMLINE_CORE_RECORD_H
 #define TRAMLINE_CORE_RECORD_H
 
+#include "fields.h"
 #include "mirror.h"
 
 enum {
@@ -64,15 +65,6 @@ static inline tl_record_mark tl_record_here(const tl_record_writer *r)
     return (tl_record_mark){r->w.size, r->last_id};
 }
 tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark);
-
-// One entity's fields in the grammar of records, start ticks against `tick`; for requests and reports, too.
-void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words);
-// Reads over what `words` holds; the reader turns bad if a value is out of its limits.
-void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words);
-static inline uint32_t tl_fields_all(const tl_kind *kind)
-{
-    return (1u << kind->field_count) - 1;
-}
 
 // What a record's reader is told besides the mirror's changes. Any may be NULL.
 typedef struct tl_record_events {

@@ -4,7 +4,7 @@
 #define TRAMLINE_CORE_SESSION_H
 
 #include "channel.h"
-#include "chunk.h"
+#include "chunk_cache.h"
 #include "pace.h"
 #include "wire.h"
 #include "work.h"

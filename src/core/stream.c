@@ -1,4 +1,5 @@
-#include "chunk.h"
+#include "segment.h"
+#include "stream.h"
 #include "sort.h"
 
 enum {
@@ -242,7 +243,7 @@ static void publish(tl_pyramid *p, tl_stream *s, uint32_t index, const tl_entity
 static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e, int64_t *words)
 {
     const tl_kind *kind = &p->kinds->kinds[e->kind];
-    tl_chunk_snap(kind, p->kinds, s->level, place_limit_m(p, s, e), p->tick, slot->state, words);
+    tl_segment_snap(kind, p->kinds, s->level, place_limit_m(p, s, e), p->tick, slot->state, words);
 }
 
 // So far that it cannot wait for the stream's turn: something has jumped.

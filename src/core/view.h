@@ -5,6 +5,7 @@
 #define TRAMLINE_CORE_VIEW_H
 
 #include "chunk.h"
+#include "map.h"
 #include "tramline/client.h"
 #include "wire.h"
 
