@@ -198,6 +198,8 @@ static tl_result on_hello(tl_server *s, tl_peer peer, tl_reader *r)
     tl_grant grant;
     if (s->state != TL_SERVER_RUNNING) {
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
+    } else if (s->clock.held && s->clock.ahead_us >= TL_CLOCK_NEAR_US) { // what it would show is not known yet
+        turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is ahead of the others' time; try again, or another");
     } else {
         tl_admission_spend(s, TL_UNITS_HELLO);
         tl_result result = authorize(s, token, size, &grant);

@@ -287,6 +287,18 @@ TEST(machines_that_stand_still)
 
 // ---- monotonic clocks that jump: a virtual machine was moved ----
 
+// What it would be shown is of a time for which nobody has said anything.
+static void check_no_admission(cluster *c, int node)
+{
+    int rider = c->rider_count;
+    cluster_run(c, 0.2);
+    cluster_add_rider(c, node);
+    cluster_run(c, 0.3);
+    CHECK_EQUAL(tl_client_get_state(c->riders[rider].client), TL_CLIENT_CLOSED);
+    CHECK(strstr(tl_client_text(c->riders[rider].client), "ahead of the others' time"));
+    cluster_remove_rider(c, rider);
+}
+
 // Further than the others can follow: it stands still, is fenced, and comes back by their time.
 TEST(far_ahead)
 {
@@ -295,6 +307,7 @@ TEST(far_ahead)
         printf(" by %g s\n", seconds[i]);
         cluster *c = servers_and_riders(3);
         cluster_step_monotonic(c, 2, seconds[i]);
+        if (seconds[i] > 2) check_no_admission(c, 2);
         double ownerless = 0;
         for (; ownerless < 10; ownerless += 0.05) {
             cluster_run(c, 0.05);
