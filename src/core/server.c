@@ -327,9 +327,9 @@ void tl_server_step(tl_server *s, tl_time now)
     tl_admission_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
     int64_t tick = tl_world_clock_tick(&s->clock);
-    if (tick > s->tick && !has_said_all(s)) own_tick(s, tick);
+    if (tick > s->tick && !s->doubts && !has_said_all(s)) own_tick(s, tick);
     tl_own_submit(s);
-    advance_world(s);
+    if (!s->doubts) advance_world(s);
     leave(s);
     if (s->def.transport) s->def.transport->ops->flush(s->def.transport);
 }

@@ -198,6 +198,8 @@ struct tl_server {
     char text[256];
     tl_world_clock clock;
     uint64_t now_us;         // monotonic: for durations
+    bool doubts, doubt_said; // after a long step (server_time.c): whether this server stands still, and has said so;
+    uint64_t doubt_us, doubt_heard_us; // since when, and when it has heard of another one last
     uint64_t judged_us;      // when the clock was last compared with the others'
     uint64_t reported_us;    // when that was last reported
     bool report_due, settled, told_early;

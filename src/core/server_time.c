@@ -43,9 +43,48 @@ static void judge(tl_server *s)
     }
 }
 
+// A step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know which. What it
+// made now might be of a time that nobody else knows. So it stands still until another server is heard at its own time. If
+// all are heard at an earlier one, they will have fenced it soon, and it joins by their time. If nobody is heard any more (the
+// machine with all servers was asleep, or the others are dead) it goes on.
+static void begin_doubt(tl_server *s, uint64_t step_us)
+{
+    s->doubts = s->clock.held = true;
+    s->doubt_said = false;
+    s->doubt_us = s->doubt_heard_us = s->now_us;
+    s->clock.ahead_us = (int64_t)step_us;
+}
+
+static void end_doubt(tl_server *s)
+{
+    s->doubts = s->clock.held = false;
+    s->clock.ahead_us = 0;
+    s->judged_us = s->now_us;
+}
+
+static void look_at_doubt(tl_server *s)
+{
+    if (tl_follow_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
+        end_doubt(s);
+    } else if (s->now_us - s->doubt_us >= LISTEN_US && !s->doubt_said) {
+        s->doubt_said = true;
+        s->stats.clock_holds++;
+        s->stats.clock_ahead_ms = (double)s->clock.ahead_us * 1e-3;
+        say_seldom(s, &s->hold_line, "is %.3f s ahead of the other servers, and waits for them", s->clock.ahead_us);
+    }
+}
+
+static void hear_in_doubt(tl_server *s, int64_t tick)
+{
+    uint64_t peer_us = tl_world_clock_tick_us(&s->clock, tick);
+    s->doubt_heard_us = s->now_us;
+    if (peer_us + TL_CLOCK_NEAR_US / 2 >= s->clock.world_us) end_doubt(s);
+}
+
 void tl_time_take(tl_server *s, tl_time now)
 {
     int64_t jump_us = tl_world_clock_take(&s->clock, now);
+    uint64_t step_us = s->clock.now_us - s->now_us;
     bool was_settled = s->settled;
     if (s->clock.now_us - s->now_us > TL_CLOCK_JUMP_US) s->loaded_us = s->clock.now_us; // who stood still has not listened
     s->now_us = s->clock.now_us;
@@ -53,7 +92,11 @@ void tl_time_take(tl_server *s, tl_time now)
     s->report_due = s->report_due || s->settled != was_settled;
     s->stats.clock_jumps += jump_us != 0;
     if (jump_us) say_seldom(s, &s->jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock", jump_us);
-    if (s->clock.set && s->now_us - s->judged_us >= JUDGE_EVERY_US) judge(s);
+    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_follow_alive_count(s)) begin_doubt(s, step_us);
+    if (s->doubts)
+        look_at_doubt(s);
+    else if (s->clock.set && s->now_us - s->judged_us >= JUDGE_EVERY_US)
+        judge(s);
 }
 
 // ---- what servers report of each other's clocks ----
@@ -72,6 +115,7 @@ void tl_time_hear(tl_server *s, const tl_store_event *event)
 {
     tl_clock_report report;
     tl_world_clock_hear(&s->clock, event->server, event->tick);
+    if (s->doubts) hear_in_doubt(s, event->tick);
     if (tl_record_clock_read(event->data, event->size, &report)) take_report(s, event->server, &report);
     // One that is ahead, or seems so, cannot know it before it is told.
     if (s->clock.set && tl_world_clock_tick_us(&s->clock, event->tick) > s->clock.world_us + TL_CLOCK_STEP_US) s->report_due = true;
@@ -112,7 +156,7 @@ static void set_clock(tl_server *s, uint64_t world_us)
     uint64_t wall_us = s->clock.wall_us > s->clock.created_us ? s->clock.wall_us - s->clock.created_us : 0;
     double off_s = (double)(int64_t)(world_us - wall_us) * 1e-6;
     tl_world_clock_set(&s->clock, world_us);
-    s->judged_us = s->now_us;
+    end_doubt(s);
     s->report_due = true;
     if (fabs(off_s) * 1e6 > TL_CLOCK_JUMP_US)
         tl_server_say(s, "this server's wall clock is %.3f s %s the world's time, which counts", fabs(off_s), off_s > 0 ? "behind" : "ahead of");
