@@ -150,3 +150,19 @@ void raw_create(raw *r, int kind, tl_entity_id carrier, bool own, int64_t x, int
     raw_request(r, 1, data, w.size);
     raw_send(r);
 }
+
+void raw_poll_all(raw *all, int count, uint64_t now_us)
+{
+    for (int i = 0; i < count; i++) raw_poll(&all[i], now_us);
+}
+
+void raw_keep_all(raw *all, int count, uint64_t now_us)
+{
+    raw_poll_all(all, count, now_us);
+    for (int i = 0; i < count; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "hostile-%d", i);
+        if (all[i].connected && !all[i].welcomed) raw_hello(&all[i], name, NULL);
+        if (all[i].welcomed) raw_plain(&all[i]);
+    }
+}

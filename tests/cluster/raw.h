@@ -32,6 +32,9 @@ void raw_open(raw *r, tl_memory_network *network);
 void raw_close(raw *r);
 void raw_hello(raw *r, const char *name, const unsigned char *secret);
 void raw_poll(raw *r, uint64_t now_us); // takes in what came
+// The same for several; and what it takes that each is let in, as hostile-0, hostile-1, ..., and stays.
+void raw_poll_all(raw *all, int count, uint64_t now_us);
+void raw_keep_all(raw *all, int count, uint64_t now_us);
 tl_writer *raw_begin(raw *r, int flags); // a report; sections are to follow in their order
 void raw_send(raw *r);
 // A section of messages with one request in it.

@@ -7,11 +7,6 @@ enum { CLIENTS = 16, STEPS_A_WORD = 3 }; // 6 ms: 167 datagrams a second each
 static raw clients[CLIENTS];
 static uint16_t version;
 
-static void poll_all(crowd *c)
-{
-    for (int i = 0; i < CLIENTS; i++) raw_poll(&clients[i], c->now_us);
-}
-
 static void say_own(raw *r, int64_t x)
 {
     tl_writer *w = raw_begin(r, TL_REPORT_OWNED);
@@ -33,22 +28,16 @@ TEST(a_lone_server_leaves_while_clients_speak)
     for (int i = 0; i < CLIENTS; i++) raw_open(&clients[i], c->servers[0].network);
     for (int t = 0; t < 30; t++) {
         crowd_run(c, 0.05);
-        poll_all(c);
-        for (int i = 0; i < CLIENTS; i++) {
-            char name[24];
-            snprintf(name, sizeof name, "hostile-%d", i);
-            if (clients[i].connected && !clients[i].welcomed) raw_hello(&clients[i], name, NULL);
-            if (clients[i].welcomed) raw_plain(&clients[i]);
-        }
+        raw_keep_all(clients, CLIENTS, c->now_us);
     }
     for (int i = 0; i < CLIENTS; i++) raw_create(&clients[i], CROWD_AVATAR, 0, true, i * 1000, 0, 0);
     crowd_run(c, 0.2);
-    poll_all(c);
+    raw_poll_all(clients, CLIENTS, c->now_us);
     for (int i = 0; i < CLIENTS; i++) CHECK_EQUAL(clients[i].made_count, 1);
     tl_server_leave(c->servers[0].server);
     int steps = 0;
     for (; steps < 30 * 500 && tl_server_get_state(c->servers[0].server) != TL_SERVER_LEFT; steps++) {
-        poll_all(c);
+        raw_poll_all(clients, CLIENTS, c->now_us);
         for (int i = 0; i < CLIENTS; i++)
             if (steps % STEPS_A_WORD == i % STEPS_A_WORD) say_own(&clients[i], i * 1000 + steps % 50 * 20);
         crowd_run(c, 0.002);

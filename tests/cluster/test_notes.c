@@ -72,28 +72,17 @@ static void make(raw *r)
     raw_send(r);
 }
 
-static void poll_all(crowd *c)
-{
-    for (int i = 0; i < hostile_count; i++) raw_poll(&hostile[i], c->now_us);
-}
-
 static void let_in(crowd *c)
 {
     for (int i = 0; i < hostile_count; i++) raw_open(&hostile[i], c->servers[0].network);
     for (int t = 0; t < 40; t++) {
         crowd_run(c, 0.05);
-        poll_all(c);
-        for (int i = 0; i < hostile_count; i++) {
-            char name[24];
-            snprintf(name, sizeof name, "hostile-%d", i);
-            if (hostile[i].connected && !hostile[i].welcomed) raw_hello(&hostile[i], name, NULL);
-            if (hostile[i].welcomed) raw_plain(&hostile[i]);
-        }
+        raw_keep_all(hostile, hostile_count, c->now_us);
     }
     for (int k = 0; k < NOTES; k++) {
         for (int i = 0; i < hostile_count; i++) make(&hostile[i]);
         crowd_run(c, 0.15);
-        poll_all(c);
+        raw_poll_all(hostile, hostile_count, c->now_us);
     }
     for (int i = 0; i < hostile_count; i++) CHECK_EQUAL(hostile[i].made_count, NOTES);
 }
@@ -133,7 +122,7 @@ static walk walk_on(crowd *c, double seconds, bool writing)
         way_m += DRIVE_MPS / CROWD_HZ;
         tl_vec3 at = {way_m, 2, 0};
         tl_client_observe_point(walker, at);
-        poll_all(c);
+        raw_poll_all(hostile, hostile_count, c->now_us);
         for (int i = 0; i < hostile_count; i++) {
             raw_plain(&hostile[i]);
             for (int k = 0; writing && k < NOTES; k++) say(&hostile[i], k);

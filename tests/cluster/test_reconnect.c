@@ -314,14 +314,21 @@ TEST(sixty_percent_are_lost)
     }
 }
 
-// A server closes who has said nothing for three seconds. If that is lost, too, nobody answers on that connection any more.
-TEST(a_first_connection_that_nobody_knows_of)
+// A client that has a connection, and has just said hello.
+static lab *join(void)
 {
     const lab_def def = lab_def_default();
     lab *l = lab_create(&def);
     lab_connect(l, 0, 0, 1, "anna");
+    while (tl_client_get_state(l->friends[0].client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
+    return l;
+}
+
+// A server closes who has said nothing for three seconds. If that is lost, too, nobody answers on that connection any more.
+TEST(a_first_connection_that_nobody_knows_of)
+{
+    lab *l = join();
     friend *f = &l->friends[0];
-    while (tl_client_get_state(f->client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
     lab_change_address(f);
     lab_run(l, 5);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
@@ -333,11 +340,8 @@ TEST(a_first_connection_that_nobody_knows_of)
 // Who answers none of a client's connections is given up in the end.
 TEST(a_server_that_never_answers)
 {
-    const lab_def def = lab_def_default();
-    lab *l = lab_create(&def);
-    lab_connect(l, 0, 0, 1, "anna");
+    lab *l = join();
     friend *f = &l->friends[0];
-    while (tl_client_get_state(f->client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
     tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 1});
     lab_run(l, 39);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_JOINING); // ten seconds, and the thirty of reconnect_ms
