@@ -345,15 +345,15 @@ static int32_t find_spare(const tl_server *s)
     return TL_NONE;
 }
 
-static void take_spare(tl_server *s, tl_group *group, tl_server_client *client)
+// To a client that is here, or to nobody.
+static void assign(tl_server *s, tl_group *group, const tl_identity *identity, int64_t claim, tl_client_number holder)
 {
-    group->identity = client->identity;
-    group->holder = client->number;
-    group->claim = client->claim;
+    group->identity = *identity;
+    group->holder = holder;
+    group->claim = claim;
     group->vanished_tick = group->spare_tick = -1;
     group->doomed = false;
     note(s, group);
-    client->group = group->id;
 }
 
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder, tl_group_id *out)
@@ -361,11 +361,7 @@ static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t
     tl_group_id id = tl_own_next_group_id(s, CLIENT_GROUP_BIT);
     tl_result result = tl_server_create_group(s, id, NULL);
     if (result != TL_OK) return result;
-    tl_group *group = &s->mirror.groups[tl_mirror_find_group(&s->mirror, id)];
-    group->identity = *identity;
-    group->holder = holder;
-    group->claim = claim;
-    note(s, group);
+    assign(s, &s->mirror.groups[tl_mirror_find_group(&s->mirror, id)], identity, claim, holder);
     *out = id;
     return TL_OK;
 }
@@ -391,12 +387,13 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
     if (next_of(s, &client->identity, 0) != TL_NONE) return TL_ERR_EXISTS;
     if (!has_room(s)) return TL_ERR_FULL;
     int32_t spare = find_spare(s);
-    if (spare != TL_NONE) {
-        take_spare(s, &s->mirror.groups[spare], client);
-        *out = client->group;
-        return TL_OK;
+    tl_result result = TL_OK;
+    if (spare == TL_NONE) {
+        result = create_group(s, &client->identity, client->claim, client->number, &client->group);
+    } else {
+        assign(s, &s->mirror.groups[spare], &client->identity, client->claim, client->number);
+        client->group = s->mirror.groups[spare].id;
     }
-    tl_result result = create_group(s, &client->identity, client->claim, client->number, &client->group);
     *out = client->group;
     return result;
 }
