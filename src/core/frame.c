@@ -58,9 +58,8 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
     bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0); // or streams that are opened in each tick could keep a view from settling
-    return fresh || stream->urgent_tick == tick || tl_stream_has_its_turn(s->pyramid, sub->stream, tick);
+    return fresh || tl_stream_had_its_turn(s->pyramid, sub->stream, s->frame_tick, tick);
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)
@@ -390,6 +389,7 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     if (k.open) close_datagram(&k, true);
     s->allowance_bytes -= (double)(s->bytes_sent - before);
     s->frames++;
+    s->frame_tick = tick;
     note_candidate(s, tick);
     return k.used;
 }

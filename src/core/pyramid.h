@@ -65,7 +65,7 @@ typedef struct tl_stream {
     uint32_t undo_capacity, undo_first, undo_count;
     uint32_t version, version_oldest; // cursors from version_oldest on can be continued
     int64_t version_tick;
-    int64_t urgent_tick; // when an entity in it last changed its carrier
+    int64_t urgent_tick; // when an entity in it last changed its carrier, or jumped
     uint32_t top_at[TL_HISTORY_RING];  // slot_top at the end of each version, by its low bits
     int64_t reached[TL_HISTORY_RING];  // the tick at which each version was reached
     uint32_t subscriber_count;

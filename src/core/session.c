@@ -13,7 +13,7 @@ void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t
 {
     memset(s, 0, sizeof *s);
     s->heap = heap, s->pyramid = pyramid, s->level_finest = level_finest;
-    s->settled_tick = s->candidate_tick = -1;
+    s->settled_tick = s->candidate_tick = s->frame_tick = -1;
     s->next_sequence = s->oldest_sequence = 1;
     s->kept_max = TL_HANDLES_MAX;
     tl_pace_init(&s->pace, kbit_s);

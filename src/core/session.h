@@ -58,6 +58,7 @@ typedef struct tl_session {
     uint32_t handle_free_count, handle_top;
     int16_t by_handle[TL_HANDLES_MAX]; // index into subscriptions, TL_NONE
     // datagrams
+    int64_t frame_tick;                   // of the last frame, -1: none yet
     uint64_t next_sequence, ack_sequence; // ack: the newest that the client has seen
     tl_sent sent[TL_IN_FLIGHT_MAX];       // ring by sequence
     uint64_t oldest_sequence;             // of those in flight

@@ -84,6 +84,11 @@ bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick)
     return p->streams[stream].level < FAR_LEVEL || (tick + stream) % FAR_EVERY_TICKS == 0;
 }
 
+bool tl_stream_had_its_turn(const tl_pyramid *p, int32_t stream, int64_t after_tick, int64_t tick)
+{
+    return p->streams[stream].urgent_tick > after_tick || tick - after_tick >= FAR_EVERY_TICKS || tl_stream_has_its_turn(p, stream, tick);
+}
+
 static tl_undo *push_undo(tl_pyramid *p, tl_stream *s)
 {
     if (s->undo_count == s->undo_capacity) {

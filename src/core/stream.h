@@ -21,6 +21,8 @@ void tl_stream_validate(const tl_pyramid *p, int32_t stream);
 // Far levels are published, and go out, at every other tick, half of the streams at each: what changed in both is told
 // once, and what a tick's delay adds to the error is small beside their tolerance.
 bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
+// Whether it had one in the ticks (after_tick, tick], or one of them could not wait for it.
+bool tl_stream_had_its_turn(const tl_pyramid *p, int32_t stream, int64_t after_tick, int64_t tick);
 // Chunks that are kept beyond TL_CHUNKS_KEPT go. Not while any of them is still to be written into a frame.
 void tl_stream_drop_chunks(tl_pyramid *p, tl_stream *s);
 // Whether a chunk can run from that version.

@@ -64,7 +64,7 @@ typedef struct cluster {
     tl_pose *poses;
     uint8_t *seen;
     double rider_kbit_s;
-    bool quiet;
+    bool quiet, slow_store;
 } cluster;
 
 // The seed is the program's argument, or `otherwise`. A failing check then tells seed and time, so that it repeats.

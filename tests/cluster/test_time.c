@@ -43,12 +43,14 @@ static double seconds_apart(const cluster *c, int a, int b)
     return (tick_a - tick_b) / TICK_HZ;
 }
 
+// What takes up to twice 60 ms to be heard tells less of its maker's time.
 static void check_near(const cluster *c, int servers, double seconds_max)
 {
+    double slack_s = c->slow_store ? 0.03 : 0;
     for (int i = 1; i < servers; i++) {
         double apart = seconds_apart(c, 0, i);
-        if (fabs(apart) > seconds_max) printf("  %s is %.3f s from %s\n", c->nodes[0].name, apart, c->nodes[i].name);
-        CHECK(fabs(apart) <= seconds_max);
+        if (fabs(apart) > seconds_max + slack_s) printf("  %s is %.3f s from %s\n", c->nodes[0].name, apart, c->nodes[i].name);
+        CHECK(fabs(apart) <= seconds_max + slack_s);
     }
 }
 

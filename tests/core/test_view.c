@@ -285,9 +285,10 @@ static void check_instances(link *l, double display_tick)
     CHECK_EQUAL(seen, id_count);
 }
 
-static void tick(link *l)
+// A server that was late makes several ticks, and one frame of the last.
+static void ticks_in_one_frame(link *l, int ticks)
 {
-    world_step(l->w);
+    for (int i = 0; i < ticks; i++) world_step(l->w);
     tl_session_subscribe(l->session, l->w->tick, l->marks);
     for (uint32_t i = 0; i < 2 * l->w->pyramid.cell_top; i++) CHECK_EQUAL(l->marks[i], 0);
     uint64_t now_us = (uint64_t)l->w->tick * TICK_US;
@@ -309,6 +310,11 @@ static void tick(link *l)
     if (l->w->tick % 3) check_instances(l, (double)l->w->tick - 1.7); // as a display does, a little behind
     if (l->w->tick % 8 == 0) check_instances(l, (double)l->w->tick - 1.4);
     if (l->w->tick % 50 == 0) check_instances(l, (double)l->w->tick - 2.5); // and back
+}
+
+static void tick(link *l)
+{
+    ticks_in_one_frame(l, 1);
 }
 
 // ---- comparing ----
@@ -396,6 +402,27 @@ TEST(a_clear_path_shows_all_at_once)
         tick(l);
         if (i % 4 == 0) pause_and_check(l);
     }
+    end(l);
+}
+
+// Who boards or alights does so in the frame of that tick, or of the next tick that has one: in far streams, too.
+TEST(a_frame_tells_of_all_ticks_since_the_last)
+{
+    link *l = begin(10, 20000, 0, 0);
+    uint32_t riding = 0;
+    l->w->change = 0.1;
+    for (int i = 0; i < 20; i++) tick(l);
+    for (int i = 0; i < 200; i++) {
+        ticks_in_one_frame(l, 1 + i % 3);
+        for (int32_t k = 0; k < l->w->mirror.entity_top; k++) {
+            const tl_entity *e = &l->w->mirror.entities[k];
+            int32_t found = e->used && e->live ? tl_view_find(&l->view, e->id) : TL_NONE;
+            if (found == TL_NONE || l->view.entities[found].home_stream == TL_NONE) continue;
+            CHECK_EQUAL(tl_view_source_of(&l->view, found).carrier_id, e->carrier_id);
+            riding += e->carrier_id != 0;
+        }
+    }
+    CHECK(riding > 1000);
     end(l);
 }
 
@@ -559,6 +586,7 @@ TEST(a_reset_view_is_empty)
 int main(void)
 {
     RUN(a_clear_path_shows_all_at_once);
+    RUN(a_frame_tells_of_all_ticks_since_the_last);
     RUN(loss_and_delay_are_made_up_for);
     RUN(a_small_budget_is_kept_and_catches_up);
     RUN(crowded_tiles_are_told_in_parts);
