@@ -140,7 +140,7 @@ typedef struct tl_server_stats {
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all
-    uint64_t states_refused;           // of entities, from clients: could not be committed or read back, too fast or too far, or where the entity cannot be
+    uint64_t states_refused;           // of entities, from clients: could not be committed or read back, too fast, too far or too many bytes, or out of place
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record
@@ -174,7 +174,7 @@ TL_API tl_server_number tl_server_get_number(const tl_server *server); // 0 unti
 // The world's time at a moment of the monotonic clock, in ticks with a fraction.
 TL_API double tl_server_tick_at(const tl_server *server, uint64_t monotonic_us);
 
-// ---- groups and entities; in the tick callback, or between steps; RUNNING only (TL_ERR_STATE) ----
+// ---- groups and entities; in the tick callback, or between steps; RUNNING or LEAVING only (else TL_ERR_STATE) ----
 
 // `id` 0: a new id. Else one that the caller knows to be unused in this world (scenarios, imports).
 TL_API tl_result tl_server_create_group(tl_server *server, tl_group_id id, tl_group_id *out);
@@ -202,9 +202,9 @@ TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity
 TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
 // The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given, and
 // the spins of rotations that are linear, are worked out from the sets before. An entity whose velocity was worked out, and
-// that is not set for three ticks or a sixth of a second, stands still where it was set last: who sets more seldom gives
-// velocities. Entities that are not (or no longer) this server's are passed over; gives how many were set. NaN is refused
-// for that entity, and so is a place beyond its carrier's reach or outside of the world (TL_WORLD_LIMIT_M).
+// that is not set for three ticks or a sixth of a second (the longer of the two), stands still where it was set last: callers that
+// update less often must pass velocities. Entities that are not (or no longer) this server's are skipped; returns how many were set.
+// NaN is refused for that entity, and so is a place beyond its carrier's reach or outside of the world (TL_WORLD_LIMIT_M).
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count, const tl_vec3 *positions,
                                     const tl_vec3 *velocities, const tl_quat *rotations);
 // Boards a carrier, or leaves it (0): position and rotation in `values` are in the new reference frame. Otherwise as tl_server_set().

@@ -63,7 +63,7 @@ typedef struct tl_transport_stats {
     uint64_t wire_bytes_sent, wire_bytes_received; // with DTLS, UDP and IP around them
     uint64_t dropped_malformed, dropped_full, handshakes_failed;
     uint64_t dropped_rate;    // datagrams over a peer's, an address' or everybody's rate, dropped unread
-    uint64_t refused_address; // handshakes, because their address has its share
+    uint64_t refused_address; // handshakes: their address has used up its share, or too many begin from everywhere
 } tl_transport_stats;
 
 struct tl_transport {

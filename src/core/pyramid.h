@@ -125,8 +125,8 @@ size_t tl_pyramid_bytes(uint32_t cells_max);
 tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int size_count, uint32_t cells_max);
 // Takes in what changed in the mirror at its tick.
 void tl_pyramid_tick(tl_pyramid *p, int64_t tick);
-// Subscribes to one of a cell's streams (coarser: 0 or 1), which is set up if it is not there. Index, or TL_NONE if the
-// limits do not do.
+// Subscribes to one of a cell's streams (coarser: 0 or 1), which is set up if it is not there. Index, or TL_NONE if a
+// limit was reached.
 int32_t tl_pyramid_acquire(tl_pyramid *p, int32_t cell, int coarser);
 void tl_pyramid_release(tl_pyramid *p, int32_t stream);
 // How far a point is from a tile, 0 inside.

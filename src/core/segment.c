@@ -40,8 +40,6 @@ static int64_t whole_of(double value)
     return fabs(value) < 0x1p62 ? (int64_t)value : 0;
 }
 
-// Where it should be: by the old course, and, since it is told only because it left that by about the tolerance, so much
-// on in the direction of the change; or as far as the change makes in the ticks since.
 void tl_segment_expect(const tl_kinds *kinds, const tl_course_change *d, int since_ticks, int64_t expected[3])
 {
     memcpy(expected, d->old_place, sizeof d->old_place);
@@ -69,7 +67,7 @@ int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int
     return best;
 }
 
-// How much of the tolerance a snapped place may use up, and a snapped velocity in so many seconds.
+// The share of the tolerance that a snapped place may use up, and a snapped velocity within SNAP_SECONDS.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
 void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words)

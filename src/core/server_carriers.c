@@ -1,5 +1,5 @@
-// What may ride in what: checked before this server says so, for its game and for its clients alike; and what becomes of own
-// entities that cannot ride any more (carrier.c), because another server's carrier is gone or turned round meanwhile.
+// What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what becomes of own
+// entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to ride in them.
 #include "server_internal.h"
 
 #include <inttypes.h>
@@ -17,13 +17,14 @@ static tl_result refuse(char *text, size_t text_bytes, tl_result result, const c
     return result;
 }
 
-// An own one may have been made or boarded a moment ago, ahead of what is mirrored.
+// An own entity may have been created or have boarded a moment ago, ahead of what is mirrored.
 static tl_entity_id carrier_of(const tl_entity *e)
 {
     return e->published ? e->published_carrier : e->carrier_id;
 }
 
-// Live, or made here and yet to be told of; not deleted here and yet to be told of. What is just being given away lives on.
+// Whether an entity is live or was created here, and was not deleted here, even if that is still to be recorded. What is just being
+// given away exists.
 static bool exists(const tl_server *s, const tl_entity *e)
 {
     if (e->published) return true;
@@ -74,7 +75,7 @@ tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_ki
     if (result != TL_OK) return result;
     // Nor may it be beyond reach by now, when it is committed.
     if (!tl_carriers_reach(s, carrier, tl_position_at(words, shift, &s->kinds, (double)s->tick))) return TL_ERR_INVALID;
-    // It is not told every tick: nor may it be beyond reach before it is likely to be told again.
+    // Its client does not report it every tick: nor may it move by more than the reach in a second.
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, carrier)];
     return tl_vec3_length(tl_velocity_of(words, shift, &s->kinds)) <= s->kinds.kinds[c->kind].carrier_reach_m ? TL_OK : TL_ERR_INVALID;
 }
@@ -89,7 +90,7 @@ bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 positio
 
 // ---- what cannot ride any more ----
 
-// It is told of as standing in the world, where all mirrors have it by now; and the game hears of it.
+// Publishes the entity as standing in the world, where all mirrors have it by now, and calls the game's set_down.
 void tl_carriers_publish_set_down(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
@@ -115,14 +116,15 @@ void tl_carriers_follow_set_down(tl_server *s)
         int32_t index = s->mirror.unresolved[i];
         const tl_entity *e = &s->mirror.entities[index];
         if (!e->used || !e->live || e->published == NULL || e->unsent_carrier) continue;
-        // One that has never been anywhere may have come before its carrier; after a second it stands where its place is without.
+        // An entity that has never been shown may have come before its carrier. After a second it is placed as if it had none.
         bool waited = e->said == NULL && e->carrier == TL_NONE && s->mirror.tick - e->boarded_tick > (int64_t)s->world.tick_hz;
         if (e->published_carrier && ((e->said && e->published_carrier == e->said_carrier) || (waited && e->published_carrier == e->carrier_id)))
             tl_carriers_publish_set_down(s, index);
     }
 }
 
-// A client's entity may not drift out of its carrier's reach between two words of the client: it stops there.
+// A client's entity must not drift out of its carrier's reach between two reports: it stops at the edge. TL_ERR_INVALID: it was
+// stopped.
 tl_result tl_carriers_hold(tl_server *s, int32_t index)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);

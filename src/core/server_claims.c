@@ -1,10 +1,11 @@
-// What clients own, over their connections: it lies in a group of its client's, which stands in the log with the identity that
-// it belongs to. When the client is away the group is kept for a time of grace, wherever it goes; when somebody of that
-// identity connects, to whichever server, that server claims it from the one that has it.
+// What clients own, across their connections. It lies in a group of the client's own; the log says to which identity the group
+// belongs. While the client is away the group is kept for a grace period, whichever server owns it. When a client of that identity
+// connects, to whichever server, that server claims the group from the one that owns it.
 //
-// Of several connections of one identity the latest has it: each connection has a claim, a number greater than those of all
-// connections that its server has heard of. What it has not heard of yet, and clocks that differ, may turn two claims that
-// were made within a moment of each other round; so a connection that says nothing any more has to yield to one that does.
+// Of several connections of one identity the latest one has the group: each connection has a claim, a number greater than those of
+// all connections that its server has heard of. Two claims made at nearly the same time may come out in the wrong order, because
+// one server has not heard of the other's yet, or because clocks differ. So a connection that has become silent yields to one that
+// has not.
 //
 // A group that nobody comes back to is emptied, and becomes the next client's: a group that is deleted costs the store a row
 // for ever, and clients come and go.
@@ -12,17 +13,17 @@
 #include "server_internal.h"
 
 enum {
-    CLIENT_GROUPS_SHARE = 2, // of the groups that there may be, one in so many may be of what a client owns
-    SPARE_GROUPS_SHARE = 16, // and one in so many empty and nobody's
-    NOBODYS_ENTITIES_MAX = 4096, // in one group of what is nobody's, about: one that outgrows a checkpoint would keep the log from being cut
+    CLIENT_GROUPS_SHARE = 2, // at most one in so many of groups_max may hold what a client owns,
+    SPARE_GROUPS_SHARE = 16, // and one in so many may be spare: empty and nobody's
+    NOBODYS_ENTITIES_MAX = 4096, // in a group of entities that no client owns, about: if it outgrew a checkpoint, the log could not be cut
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
-    SILENT_US = 2000000,   // a client's silence that stands in the log, so that an heir counts from its beginning
-    YIELD_US = 1000000,    // of silence: another connection of the same identity that speaks may have it, whatever its claim
-    OUTCLAIMED_S = 2,      // what a connection with the lesser claim waits for that before it ends
+    SILENT_US = 2000000,   // of a client: longer silence is recorded in the log, so that an heir counts from its beginning
+    YIELD_US = 1000000,    // after so much silence another connection of the same identity takes the group, whatever its claim
+    OUTCLAIMED_S = 2,      // how long a connection with the lesser claim waits for that before it ends
     LIST_ENTITIES = 40,    // in one message: each up to 22 bytes
-    LIST_ENDS_PER_S = 2,   // a client's list is open for so long after its hello: what it owns may stand in a record under way
+    LIST_ENDS_PER_S = 2,   // a client's list stays open for 1 s / this after its HELLO: what it owns may be in a record on its way
 };
 #define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what a client owns
 
@@ -31,7 +32,7 @@ bool tl_claims_is_group(tl_group_id id)
     return id & CLIENT_GROUP_BIT && id >> 48 != 65534;
 }
 
-// Of what some client owns, be it nobody who could come back. Of one whose checkpoint cannot be read it is not known whose it is.
+// Whether a group holds what some client owns, even one that cannot come back. If its checkpoint cannot be read, its identity is not known.
 static bool is_client_group(const tl_group *group)
 {
     if (!group->used || !tl_claims_is_group(group->id) || group->lack_unread) return false;
@@ -52,7 +53,7 @@ static void note(tl_server *s, tl_group *group)
     group->unsent_claim = s->claims_unsent = true;
 }
 
-// Empty and nobody's: for the next client, here or wherever it is.
+// Whether a group is empty and nobody's, so that the next client of its owner can have it.
 static bool is_spare(const tl_group *group)
 {
     return is_client_group(group) && group->identity.size == 0 && group->vanished_tick >= 0 && group->holder == 0 && group->entity_count == 0;
@@ -89,7 +90,7 @@ static int64_t next_claim(tl_server *s, const tl_identity *identity)
     return s->last_claim = claim;
 }
 
-// A program that connects anew has one connection: what is left of its former one ends.
+// A program that reconnects has one connection: what is left of its former one ends.
 static void end_former(tl_server *s, const tl_server_client *client)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
@@ -127,7 +128,7 @@ static void end_outclaimed(tl_server *s, tl_server_client *client)
     tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
 }
 
-// A group that was given away and has come back is its client's already.
+// A group that was given away and has come back may be listed already.
 static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_id id)
 {
     for (uint32_t i = 0; i < client->owned_count; i++)
@@ -182,7 +183,8 @@ static bool outclaimed_long_since(const tl_server *s, const tl_server_client *cl
     return client->outclaimed_tick && s->tick - client->outclaimed_tick > OUTCLAIMED_S * (int64_t)s->world.tick_hz;
 }
 
-// Another connection has it, and its server would say by now if that were silent. A server that itself is silent says nothing.
+// Whether the client has lost to another connection for good. If that were silent, its server would have recorded it by now,
+// unless the server itself is silent.
 static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group *group)
 {
     int64_t hz = s->world.tick_hz;
@@ -192,7 +194,7 @@ static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group
     return outclaimed_long_since(s, client);
 }
 
-// Looks for what is the client's: here it is attached; elsewhere it is asked for.
+// Finds what the client owns: groups of this server are attached, those of others are asked for.
 static void seek(tl_server *s, tl_server_client *client)
 {
     bool all_here = true;
@@ -214,8 +216,8 @@ static void seek(tl_server *s, tl_server_client *client)
     client->claimed = all_here;
 }
 
-// What a client owned at another server may have been in no record that was here when it said hello. Claims of one second may be
-// the wrong way round.
+// When a client said HELLO, the record about what it owns at another server may not have come in yet; it is claimed now. Claims of
+// one second may be in the wrong order.
 static void look_at_news(tl_server *s)
 {
     if (!s->mirror.client_news) return;
@@ -255,7 +257,7 @@ void tl_claims_taken(tl_server *s, int32_t g)
     note(s, group);
 }
 
-// What it owned is another connection's, unless that turns out to be silent.
+// What the client owned now belongs to another connection, unless that turns out to be silent.
 static void lose(tl_server *s, tl_server_client *client)
 {
     client->owned_count = 0;
@@ -265,7 +267,7 @@ static void lose(tl_server *s, tl_server_client *client)
     client->claim_tick = s->tick + tl_max_i64(1, s->world.tick_hz / ASK_PER_S);
 }
 
-// Another server has a client of that identity.
+// Another server has a client of that identity, and claims its groups.
 void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
@@ -283,7 +285,7 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
     }
 }
 
-// Writes those that it does not know of yet, as many as a message takes; returns how many.
+// Writes the owned entities that the client has not been told of yet, as many as a message takes; returns how many.
 static uint32_t write_untold(const tl_server *s, tl_server_client *client, tl_writer *w)
 {
     uint32_t count = 0;
@@ -327,7 +329,7 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 
 // ---- making ----
 
-// Clients cannot use up what the game needs.
+// Whether one more client may have a group: clients must not use up what the game needs.
 static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
@@ -335,7 +337,7 @@ static bool has_room(const tl_server *s)
     return count < (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
 }
 
-// A spare one of this server's that nothing more can come into, or TL_NONE.
+// A spare group of this server's that nothing more can come into, or TL_NONE.
 static int32_t find_spare(const tl_server *s)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -345,7 +347,7 @@ static int32_t find_spare(const tl_server *s)
     return TL_NONE;
 }
 
-// To a client that is here, or to nobody.
+// Assigns a group to a client that is here, or to nobody.
 static void assign(tl_server *s, tl_group *group, const tl_identity *identity, int64_t claim, tl_client_number holder)
 {
     group->identity = *identity;
@@ -405,7 +407,7 @@ static int64_t heard_tick(const tl_server *s, const tl_server_client *client)
     return tl_max_i64(0, s->tick - silent_us(s, client) * s->world.tick_hz / 1000000);
 }
 
-// It is away since that tick.
+// The client is away since that tick.
 static void vanish(tl_server *s, tl_group *group, int64_t tick)
 {
     group->holder = 0;
@@ -439,7 +441,7 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
     }
 }
 
-// Whether a client that owns something is silent stands in the log, too: its server may be the next to fall.
+// Records in the log whether a client that owns something is silent: its server may be the next to crash.
 static void note_silence(tl_server *s, const tl_server_client *client)
 {
     int32_t g = client->group ? tl_mirror_find_group(&s->mirror, client->group) : TL_NONE;
@@ -451,7 +453,7 @@ static void note_silence(tl_server *s, const tl_server_client *client)
     note(s, group);
 }
 
-// What clients made and nobody owns stays within its carriers' reach, too.
+// Entities that clients created and nobody owns stay within their carriers' reach as well.
 static void hold_nobodys(tl_server *s, int32_t g)
 {
     const tl_group *group = &s->mirror.groups[g];
@@ -460,7 +462,7 @@ static void hold_nobodys(tl_server *s, int32_t g)
     for (int32_t i = group->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) (void)tl_carriers_hold(s, i);
 }
 
-// Deletes what is in a group, and what is to come into it with the next records. False: there was something.
+// Deletes what is in a group, and what is to come into it with the next records. False: it was not empty yet.
 static bool empty(tl_server *s, int32_t g)
 {
     bool was_empty = true;
@@ -482,7 +484,7 @@ static uint32_t count_spares(const tl_server *s)
     return count;
 }
 
-// Nobody comes back to it.
+// Empties a group to which nobody comes back, and makes it a spare one.
 static void retire(tl_server *s, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];

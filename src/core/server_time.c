@@ -3,12 +3,12 @@
 #include <stdio.h>
 
 enum {
-    LISTEN_US = 500000,      // a server that starts waits so long for its peers' time,
-    LISTEN_MORE_US = 1000000, // and so long at most once it has heard of it:
-    QUIET_US = 150000,       // until nothing better has come in for so long
+    LISTEN_US = 500000,       // so long a server that starts waits for its first peer;
+    LISTEN_MORE_US = 1000000, // once it has heard one, so long at most,
+    QUIET_US = 150000,        // or until its estimate has not improved for so long
     JUDGE_EVERY_US = 10000,
     REPORT_EVERY_US = 1000000,
-    SAY_EVERY_US = 10000000, // what a clock may cause again and again is logged so often
+    SAY_EVERY_US = 10000000, // least interval of a log line that a clock may cause again and again
 };
 
 // Logs a line that a clock may cause again and again, unless one of its kind was logged a short while ago: those are
@@ -43,10 +43,10 @@ static void judge(tl_server *s)
     }
 }
 
-// A step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know which. What it
-// made now might be of a time that nobody else knows. So it stands still until another server is heard at its own time. If
-// all are heard at an earlier one, they will have fenced it soon, and it joins by their time. If nobody is heard any more (the
-// machine with all servers was asleep, or the others are dead) it goes on.
+// After a step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know which. A tick that
+// it made now might lie in the others' future. So it stands still until it hears another server at its own time. If it hears them
+// only at an earlier one, they will soon have fenced it, and it rejoins by their time. If it hears nobody any more (the machine with
+// all servers was asleep, or the others are dead) it goes on.
 static void begin_doubt(tl_server *s, uint64_t step_us)
 {
     s->doubts = s->clock.held = true;
@@ -86,7 +86,7 @@ void tl_time_take(tl_server *s, tl_time now)
     int64_t jump_us = tl_world_clock_take(&s->clock, now);
     uint64_t step_us = s->clock.now_us - s->now_us;
     bool was_settled = s->settled;
-    if (step_us > TL_CLOCK_JUMP_US) s->loaded_us = s->clock.now_us; // who stood still has not listened
+    if (step_us > TL_CLOCK_JUMP_US) s->loaded_us = s->clock.now_us; // a server that stood still has not listened
     s->now_us = s->clock.now_us;
     s->settled = tl_world_clock_settled(&s->clock);
     s->report_due = s->report_due || s->settled != was_settled;
@@ -117,7 +117,7 @@ void tl_time_hear(tl_server *s, const tl_store_event *event)
     tl_world_clock_hear(&s->clock, event->server, event->tick);
     if (s->doubts) hear_in_doubt(s, event->tick);
     if (tl_record_clock_read(event->data, event->size, &report)) take_report(s, event->server, &report);
-    // One that is ahead, or seems so, cannot know it before it is told.
+    // A server that is ahead, or seems to be, learns of it only from this report.
     if (s->clock.set && tl_world_clock_tick_us(&s->clock, event->tick) > s->clock.world_us + TL_CLOCK_STEP_US) s->report_due = true;
 }
 
@@ -139,8 +139,8 @@ void tl_time_report(tl_server *s, tl_record_writer *r)
     s->report_due = false;
 }
 
-// Whether what is mirrored will stay: the records of a server that is ahead may be set aside, but what a checkpoint says
-// cannot be taken back. One without peers has nobody who could.
+// Whether what is mirrored is final: the records of a server that is ahead may be set aside, but a checkpoint cannot be taken
+// back. A server without peers has nobody who could set its records aside.
 bool tl_time_sure(const tl_server *s)
 {
     if (s->clock.held) return false;
@@ -162,7 +162,7 @@ static void set_clock(tl_server *s, uint64_t world_us)
         tl_server_say(s, "this server's wall clock is %.3f s %s the world's time, which counts", fabs(off_s), off_s > 0 ? "behind" : "ahead of");
 }
 
-// Nobody else lives: by the wall clock, but after all that was committed.
+// No other server lives: starts by the wall clock, but after everything that was committed.
 static void start_alone(tl_server *s)
 {
     int64_t head_tick = s->tick;
@@ -173,8 +173,8 @@ static void start_alone(tl_server *s)
     set_clock(s, after_us > wall_us ? after_us : wall_us);
 }
 
-// By the time of those that live. What this server committed in a former life may be ahead of that: then it cannot commit
-// yet. Its groups go to the others, who hear nothing of it.
+// Starts by the time of the living servers. What this server committed in a former epoch may be ahead of that: then it cannot
+// commit yet, and its groups go to the others, since they hear nothing from it.
 static bool start_with_peers(tl_server *s, int64_t lead_us)
 {
     uint64_t world_us = s->now_us + (uint64_t)lead_us, last_us = tl_world_clock_tick_us(&s->clock, s->tick);

@@ -5,8 +5,8 @@
 enum {
     SLOTS_MIN = 8,
     SPARSE_SLOTS_MIN = 64, // with fewer a stream is not worth building anew
-    SPARSE_SHARE = 4,      // of its slots one in so many is in use, or fewer,
-    SPARSE_SECONDS = 10,   // for so long: then it is
+    SPARSE_SHARE = 4,      // with at most one in so many of its slots in use
+    SPARSE_SECONDS = 10,   // for so long, it is
 };
 
 static size_t state_bytes(const tl_pyramid *p, int kind)
@@ -46,8 +46,8 @@ static void note_version(const tl_pyramid *p, tl_stream *s)
     s->reached[s->version % TL_HISTORY_RING] = p->tick;
 }
 
-// The first change of a tick begins a version; history beyond its limit goes. Versions begin anew after the last one: no
-// cursor can then go on from what it has, and each gets the tile anew.
+// The first change of a tick begins a version, and drops history beyond its limit. After the last version number comes 1: no
+// cursor can continue over that, and each client gets the tile whole.
 static void begin_version(tl_pyramid *p, tl_stream *s)
 {
     if (s->version_tick == p->tick) return;
@@ -104,8 +104,8 @@ static tl_undo *push_undo(tl_pyramid *p, tl_stream *s)
     return &s->undo[(s->undo_first + s->undo_count++) % s->undo_capacity];
 }
 
-// Before a slot changes: a copy of what it holds goes into the history, once a version. Without memory the history is
-// given up, and cursors get the tile anew.
+// Called before a slot changes: copies what it holds into the history, once a version. If memory runs out the history is
+// dropped, and clients get the tile whole.
 static void keep_slot(tl_pyramid *p, tl_stream *s, uint32_t slot_index)
 {
     begin_version(p, s);
@@ -152,7 +152,7 @@ static bool grow_slots(tl_pyramid *p, tl_stream *s, uint32_t capacity)
 static void schedule_slot(tl_pyramid *p, const tl_stream *s, tl_slot *slot, int64_t ticks)
 {
     int64_t due = p->tick + tl_max_i64(1, ticks);
-    if (slot->due_tick > p->tick && slot->due_tick <= due) return; // it is looked at before
+    if (slot->due_tick > p->tick && slot->due_tick <= due) return; // it is due earlier anyway
     slot->due_tick = due;
     tl_pyramid_schedule(p, slot->entity, s->rank, due);
 }
@@ -162,7 +162,7 @@ static tl_origin origin_of(const tl_stream *s, const tl_entity *e)
     return e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
 }
 
-// Works out until when the slot's curve surely holds.
+// Works out for how many ticks the slot's segment certainly holds.
 static int64_t slot_holds(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     const tl_kind *kind = &p->kinds->kinds[e->kind];
@@ -251,7 +251,7 @@ static void snap(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, c
     tl_segment_snap(kind, p->kinds, s->level, place_limit_m(p, s, e), p->tick, slot->state, words);
 }
 
-// So far that it cannot wait for the stream's turn: something has jumped.
+// Whether it is so far off that it cannot wait for the stream's turn: it has jumped.
 static bool is_far_off(const tl_pyramid *p, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     static const double LIMITS_MAX = 1.25;
@@ -372,7 +372,7 @@ static void take_down(tl_pyramid *p, int32_t stream)
     tl_pyramid_free_cell(p, cell);
 }
 
-// All that is in the cell, in the order of ids: neighbours in number are cheap to name. Nothing is to be undone to.
+// Fills the slots with all that is in the cell, in the order of ids: near ids are cheap to code. There is no history.
 static bool fill(tl_pyramid *p, int32_t index, tl_sort_pair *members, uint32_t capacity)
 {
     tl_stream *s = &p->streams[index];
@@ -433,14 +433,14 @@ void tl_pyramid_release(tl_pyramid *p, int32_t stream)
     if (--s->subscriber_count == 0) s->idle_tick = p->tick;
 }
 
-// A crowd has been here: its slots would be gone through, and told to each newcomer, as long as somebody looks on.
+// A crowd has been here: its empty slots would be gone through, and sent to each newcomer, as long as somebody subscribes.
 static bool is_sparse(const tl_pyramid *p, tl_stream *s)
 {
     if (s->slot_top <= SPARSE_SLOTS_MIN || (s->slot_top - s->slot_free_count) * SPARSE_SHARE >= s->slot_top) s->full_tick = p->tick;
     return p->tick - s->full_tick > SPARSE_SECONDS * (int64_t)p->kinds->tick_hz;
 }
 
-// The same stream with as few slots as it needs. Whoever has it gets it anew, whole.
+// Builds the stream anew with as few slots as it needs. All clients that have it get it whole.
 static void rebuild(tl_pyramid *p, int32_t index)
 {
     tl_stream *s = &p->streams[index];

@@ -7,27 +7,28 @@
 // An entity comes into a stream, or leaves it. `stream` may be TL_NONE: nothing happens.
 void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity);
 void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity);
-// The entity's level-0 state or carrier changed: publishes if the level's curve does not hold, or works out until when it does.
+// The entity's level-0 state or carrier changed: publishes a new segment if the level's no longer holds, else works out until when
+// it does.
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
-// The wheel came to an entry.
+// The wheel has reached an entry: looks whether the slot's segment still holds.
 void tl_stream_due(tl_pyramid *p, int32_t entity, int rank);
-// The slot that an entry is about, NULL if there is none any more.
+// The slot that an entry is about, NULL if it is gone.
 const tl_slot *tl_stream_slot_of(const tl_pyramid *p, const tl_wheel_entry *entry);
 // The wheel jumped over tick `missed`: the entry is for `tick` now.
 void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick);
 // Takes down streams that nobody has subscribed to for a while.
 void tl_streams_sweep(tl_pyramid *p);
 void tl_stream_validate(const tl_pyramid *p, int32_t stream);
-// Far levels are published, and go out, at every other tick, half of the streams at each: what changed in both is told
-// once, and what a tick's delay adds to the error is small beside their tolerance.
+// Whether a stream is published and sent at a tick. Far levels are so only at every other tick, half of the streams at each: what
+// changed in both ticks is sent once, and the error of a tick's delay is small beside their tolerance.
 bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
 // Whether it had one in the ticks (after_tick, tick], or one of them could not wait for it.
 bool tl_stream_had_its_turn(const tl_pyramid *p, int32_t stream, int64_t after_tick, int64_t tick);
-// Chunks that are kept beyond TL_CHUNKS_KEPT go. Not while any of them is still to be written into a frame.
+// Frees the chunks beyond TL_CHUNKS_KEPT. Must not be called while any of them is still to be written into a frame.
 void tl_stream_drop_chunks(tl_pyramid *p, tl_stream *s);
-// Whether a chunk can run from that version.
+// Whether the history goes back far enough for a chunk from that version.
 bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
-// The tick at which it came to such a version.
+// The tick at which the stream reached such a version.
 int64_t tl_stream_reached_tick(const tl_stream *s, uint32_t version);
 
 // pyramid.c's, for streams

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-// "alpha.log.db" is the log of alpha; false if no server's log has that name.
+// The server's name, from a file name: "alpha.log.db" is the log of alpha. False if it is not that of a log.
 static bool name_of(const char *file, char name[TL_NAME_BYTES_MAX + 1])
 {
     static const char end[] = ".log.db";
@@ -54,7 +54,7 @@ typedef struct search {
     bool found;
 } search;
 
-// The table is looked at after the folder: a log that is just being made is listed by then.
+// Reads the table only after the folder: a log that is just being made is listed by then.
 static tl_result look(void *context, const char *name, tl_fault *fault)
 {
     search *s = context;

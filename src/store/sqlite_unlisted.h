@@ -1,5 +1,5 @@
-// Logs that lie in a store's folder although its world.db does not list their servers. Every server is registered before
-// its log is made, so a log of this world that is not listed shows that world.db has lost the registration.
+// Logs in a store's folder whose servers world.db does not list. Every server is registered before its log is made, so an
+// unlisted log of this world shows that world.db has lost the registration.
 #ifndef TRAMLINE_STORE_SQLITE_UNLISTED_H
 #define TRAMLINE_STORE_SQLITE_UNLISTED_H
 
@@ -8,19 +8,20 @@
 
 typedef struct tl_sqlite_unlisted {
     char name[TL_NAME_BYTES_MAX + 1];
-    tl_server_number number; // that its head has
+    tl_server_number number; // according to its head
 } tl_sqlite_unlisted;
 
-// Called for the name of each log in the folder, in no order. The walk ends with the first result that is not TL_OK.
+// Calls `look` with the server's name of each log in the folder, in no particular order. The first result that is not TL_OK ends
+// the walk, and is returned.
 typedef tl_result tl_sqlite_look(void *context, const char *name, tl_fault *fault);
 tl_result tl_sqlite_each_log(const char *directory, tl_sqlite_look *look, void *context, tl_fault *fault);
-// Finds a log of the world `world_us` (0: of any world) that is not listed. TL_AGAIN if there is none. Files that are no
-// logs, or cannot be read as one, are passed over: nothing shows that they belong here.
+// Finds an unlisted log of the world made at `world_us` (0: of any world). TL_AGAIN if there is none. Files that cannot be read
+// as a log are ignored: nothing shows that they belong here.
 tl_result tl_sqlite_unlisted_find(tl_sqlite_world *world, const char *directory, uint64_t world_us,
                                   tl_sqlite_unlisted *out, tl_fault *fault);
-// "DIR/alpha.log.db: ...": TL_ERR_CORRUPT.
+// Returns TL_ERR_CORRUPT, and sets the fault's text: "DIR/alpha.log.db: ...".
 tl_result tl_sqlite_unlisted_fault(const char *directory, const tl_sqlite_unlisted *log, tl_fault *fault);
-// Whether what opening or reading an unlisted log gave says no more than that it is none of ours.
+// Whether a result of opening or reading an unlisted log only means that the file is not a log of this world.
 bool tl_sqlite_is_foreign(tl_result result);
 
 #endif
