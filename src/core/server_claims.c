@@ -142,6 +142,7 @@ static void attach(tl_server *s, tl_server_client *client, int32_t g)
     tl_server_client *former = group->holder && group->holder != client->number ? tl_clients_by_number(s, group->holder) : NULL;
     group->holder = client->number;
     group->vanished_tick = -1;
+    group->doomed = false;
     group->claim = client->claim;
     note(s, group);
     if (client->group == 0) client->group = group->id;
