@@ -123,10 +123,11 @@ void crowd_destroy(crowd *c)
     free(c);
 }
 
-static void take_events(crowd_client *client)
+static void take_events(crowd *c, crowd_client *client)
 {
     tl_client_event event;
     while (tl_client_next_event(client->client, &event)) {
+        if (c->on_event) c->on_event(c, (int)(client - c->clients), &event);
         client->left += event.type == TL_CLIENT_ENTITY_LEFT;
         client->lost += event.type == TL_CLIENT_OWN_LOST;
         if (event.type != TL_CLIENT_ANSWER) continue;
@@ -154,7 +155,7 @@ void crowd_run(crowd *c, double seconds)
         for (int i = 0; i < CROWD_CLIENTS_MAX; i++) {
             if (c->clients[i].client == NULL) continue;
             tl_client_step(c->clients[i].client, c->now_us);
-            take_events(&c->clients[i]);
+            take_events(c, &c->clients[i]);
         }
     }
 }

@@ -42,6 +42,7 @@ typedef struct crowd {
     crowd_server servers[CROWD_SERVERS_MAX];
     crowd_client clients[CROWD_CLIENTS_MAX];
     uint32_t game_count;        // entities that the game made
+    void (*on_event)(struct crowd *c, int client, const tl_client_event *event); // each that a client hears; may be NULL
 } crowd;
 
 crowd *crowd_create(uint64_t seed);
