@@ -35,6 +35,7 @@ static tl_result on_authorize(void *user, const void *token, size_t size, tl_gra
     if (size == strlen(CROWD_INTRUDER) && memcmp(token, CROWD_INTRUDER, size) == 0) return TL_ERR_DENIED;
     memcpy(out->name, token, size);
     out->proven = s->crowd->names_proven;
+    if (s->crowd->on_grant) s->crowd->on_grant(out);
     return TL_OK;
 }
 

@@ -39,6 +39,7 @@ typedef struct crowd {
     tl_server_def def;          // of servers that are started; callbacks and names are filled in
     uint32_t grant_created_max; // 0: the default
     bool names_proven;          // as by tokens
+    void (*on_grant)(tl_grant *out); // what else they say; may be NULL
     crowd_server servers[CROWD_SERVERS_MAX];
     crowd_client clients[CROWD_CLIENTS_MAX];
     uint32_t game_count;        // entities that the game made
