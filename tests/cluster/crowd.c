@@ -70,7 +70,7 @@ void crowd_start(crowd *c, int server)
     tl_result result = tl_server_create(&def, &s->server, text, sizeof text);
     if (result != TL_OK) printf("%s\n", text);
     CHECK_EQUAL(result, TL_OK);
-    for (int i = 0; i < 500 && tl_server_get_state(s->server) == TL_SERVER_JOINING; i++) crowd_run(c, 0.01);
+    for (int i = 0; i < 500 && tl_server_get_state(s->server) == TL_SERVER_JOINING && !c->slow_start_us; i++) crowd_run(c, 0.01);
 }
 
 static void close_server(crowd_server *s, bool leave)

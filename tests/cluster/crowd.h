@@ -42,6 +42,7 @@ typedef struct crowd {
     void (*on_grant)(tl_grant *out); // what else they say; may be NULL
     crowd_server servers[CROWD_SERVERS_MAX];
     crowd_client clients[CROWD_CLIENTS_MAX];
+    uint64_t slow_start_us;     // a server that starts is stepped so often; 0: as always
     uint32_t game_count;        // entities that the game made
     void (*on_event)(struct crowd *c, int client, const tl_client_event *event); // each that a client hears; may be NULL
 } crowd;
