@@ -179,6 +179,7 @@ static void on_loaded(tl_server *s)
     if (s->number == 0) return;
     s->loaded = true;
     s->loaded_us = s->now_us;
+    s->stood_still = 0;
 }
 
 void tl_follow_start(tl_server *s)

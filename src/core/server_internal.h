@@ -206,6 +206,7 @@ struct tl_server {
     tl_clock_line jump_line, step_line, hold_line;
     bool loaded;             // while joining: the world is here; what is missing is the time
     uint64_t loaded_us;
+    uint32_t stood_still; // since it was loaded: steps that took long
     int64_t tick;            // the last own tick
     int64_t leaving_tick;    // since when it leaves, -1: it does not
     // own

@@ -6,6 +6,7 @@ enum {
     LISTEN_US = 500000,       // so long a server that starts waits for its first peer;
     LISTEN_MORE_US = 1000000, // once it has heard one, so long at most,
     QUIET_US = 150000,        // or until its estimate has not improved for so long
+    STILL_MAX = 16,           // a server that stands still again and again while it starts does start
     JUDGE_EVERY_US = 10000,
     REPORT_EVERY_US = 1000000,
     SAY_EVERY_US = 10000000, // least interval of a log line that a clock may cause again and again
@@ -86,7 +87,7 @@ void tl_time_take(tl_server *s, tl_time now)
     int64_t jump_us = tl_world_clock_take(&s->clock, now);
     uint64_t step_us = s->clock.now_us - s->now_us;
     bool was_settled = s->settled;
-    if (step_us > TL_CLOCK_JUMP_US) s->loaded_us = s->clock.now_us; // a server that stood still has not listened
+    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) s->loaded_us = s->clock.now_us; // a server that stood still has not listened
     s->now_us = s->clock.now_us;
     s->settled = tl_world_clock_settled(&s->clock);
     s->report_due = s->report_due || s->settled != was_settled;
