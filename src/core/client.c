@@ -453,12 +453,12 @@ static bool any_owned_unsent(const tl_client *c)
 static void write_owned(tl_client *c, tl_writer *w)
 {
     size_t count_at = w->size;
-    uint32_t count = 0;
+    uint32_t count = 0, first = c->owned_next % c->owned_count, next = first + 1;
     int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
     tl_write_varint(w, 0);
     tl_write_signed(w, tick);
-    for (uint32_t i = 0; i < c->owned_count && count < 100; i++) {
-        tl_owned_entity *o = &c->owned[i];
+    for (uint32_t i = first; i < first + c->owned_count && count < 100; i++) { // in turn: not all may fit, or be taken
+        tl_owned_entity *o = &c->owned[i % c->owned_count];
         if (!o->unsent) continue;
         const tl_kind *kind = &c->kinds.kinds[o->kind];
         tl_writer before = *w;
@@ -470,12 +470,14 @@ static void write_owned(tl_client *c, tl_writer *w)
         if (w->bad) {
             *w = before; // it goes with the next report
             o->in_report = false;
+            if (next == first + 1) next = i;
             continue;
         }
         if (!o->in_report) o->first_report = c->report_sequence;
         o->in_report = true;
         count++;
     }
+    c->owned_next = next;
     w->data[count_at] = (unsigned char)count;
 }
 

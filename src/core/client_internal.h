@@ -89,6 +89,7 @@ struct tl_client {
     bool observes_entity, observer_set;
     tl_owned_entity *owned;
     uint32_t owned_count;
+    uint32_t owned_next; // of those, whose turn it is to be said first
     tl_asked *asked;
     uint32_t asked_count, request_number;
     tl_client_event events[TL_CLIENT_EVENTS_MAX]; // ring of messages and answers; entities' events are the view's
