@@ -274,7 +274,7 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
     tl_reader r = tl_reader_make(data, size);
     tl_identity identity = tl_identity_read(&r);
     int64_t claim = (int64_t)tl_read_limited(&r, TL_CLAIM_MAX);
-    if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_alive(s, from)) return; // it is repeated
+    if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_heard(s, from)) return; // it is repeated
     for (int32_t g = next_of(s, &identity, 0); g != TL_NONE; g = next_of(s, &identity, g + 1)) {
         tl_group *group = &s->mirror.groups[g];
         if (!tl_own_owns(s, g) || !group->live || !yields(s, group, claim)) continue;

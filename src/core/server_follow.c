@@ -8,11 +8,16 @@ static tl_peer_server *peer(tl_server *s, tl_server_number number)
     return number >= 1 && number <= TL_SERVERS_MAX ? &s->servers[number] : NULL;
 }
 
-bool tl_follow_alive(const tl_server *s, tl_server_number number)
+bool tl_follow_heard(const tl_server *s, tl_server_number number)
 {
     const tl_peer_server *p = &s->servers[number];
-    return number != s->number && p->known && !p->ended && !p->bad && !p->lagging && !p->leaving && p->head_tick >= 0 && p->silent_us < ALIVE_US &&
+    return number != s->number && p->known && !p->ended && !p->bad && !p->leaving && p->head_tick >= 0 && p->silent_us < ALIVE_US &&
            !tl_world_clock_too_far(&s->clock, p->head_tick);
+}
+
+bool tl_follow_alive(const tl_server *s, tl_server_number number)
+{
+    return tl_follow_heard(s, number) && !s->servers[number].lagging;
 }
 
 uint32_t tl_follow_alive_count(const tl_server *s)

@@ -340,6 +340,7 @@ bool tl_follow_complete(const tl_server *s, int64_t tick); // the same, but lagg
 void tl_follow_mark_lagging(tl_server *s, int64_t tick);
 void tl_follow_apply(tl_server *s, int64_t tick);
 void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed
+bool tl_follow_heard(const tl_server *s, tl_server_number number); // its records come in, be they late
 bool tl_follow_alive(const tl_server *s, tl_server_number number);
 uint32_t tl_follow_alive_count(const tl_server *s);
 tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch); // see tl_record_events

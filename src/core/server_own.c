@@ -207,7 +207,7 @@ static void give(tl_server *s, tl_group_id id, tl_server_number to)
 tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_alive(s, to)) return TL_ERR_NOT_FOUND;
+    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_heard(s, to)) return TL_ERR_NOT_FOUND;
     if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) return TL_ERR_DENIED;
     if (s->give_count == TL_GIVES_MAX) return TL_AGAIN;
     give(s, id, to);
