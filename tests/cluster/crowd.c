@@ -152,7 +152,9 @@ void crowd_run(crowd *c, double seconds)
         c->now_us += CROWD_STEP_US;
         tl_memory_world_advance(c->world, c->now_us);
         for (int i = 0; i < CROWD_SERVERS_MAX; i++)
-            if (c->servers[i].server) tl_server_step(c->servers[i].server, (tl_time){c->now_us, c->now_us});
+            if (c->servers[i].network && c->servers[i].ahead_us) tl_memory_network_advance(c->servers[i].network, c->now_us);
+        for (int i = 0; i < CROWD_SERVERS_MAX; i++)
+            if (c->servers[i].server) tl_server_step(c->servers[i].server, (tl_time){c->now_us, c->now_us + c->servers[i].ahead_us});
         for (int i = 0; i < CROWD_CLIENTS_MAX; i++) {
             if (c->clients[i].client == NULL) continue;
             tl_client_step(c->clients[i].client, c->now_us);

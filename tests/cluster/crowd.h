@@ -20,6 +20,7 @@ typedef struct crowd_server {
     char name[16];
     char said[512];        // by its log, last
     uint32_t said_count;   // lines with the word DEGRADED
+    uint64_t ahead_us;     // of its monotonic clock
     uint32_t set_down;     // of its entities, as it is told
     tl_entity_id set_down_last, set_down_carrier;
 } crowd_server;
