@@ -52,9 +52,12 @@ static void begin_doubt(tl_server *s, uint64_t step_us)
 {
     s->doubts = s->clock.held = true;
     s->doubt_said = false;
+    tl_world_clock_leapt(&s->clock);
     s->doubt_us = s->doubt_heard_us = s->now_us;
     s->clock.ahead_us = (int64_t)step_us;
 }
+
+static bool start_with_peers(tl_server *s, int64_t lead_us);
 
 static void end_doubt(tl_server *s)
 {
@@ -65,8 +68,12 @@ static void end_doubt(tl_server *s)
 
 static void look_at_doubt(tl_server *s)
 {
+    int64_t lead_us;
+    uint64_t quiet_us, doubted_us = s->now_us - s->doubt_us;
     if (tl_follow_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
         end_doubt(s);
+    } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->clock, &lead_us, &quiet_us) && start_with_peers(s, lead_us)) {
+        tl_server_say(s, "nobody has fenced it; it goes on at the other servers' time"); // it has nothing that could be taken over
     } else if (s->now_us - s->doubt_us >= LISTEN_US && !s->doubt_said) {
         s->doubt_said = true;
         s->stats.clock_holds++;

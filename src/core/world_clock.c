@@ -143,6 +143,17 @@ void tl_world_clock_forget(tl_world_clock *c, tl_server_number peer)
     c->peers[peer] = (tl_peer_clock){0};
 }
 
+void tl_world_clock_leapt(tl_world_clock *c)
+{
+    for (int i = 0; i < TL_CLOCK_TICKS; i++) c->tick_made[i] = -1;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        tl_peer_clock *p = &c->peers[n];
+        p->heard = p->has_seen = false;
+        bound_reset(&p->least);
+        bound_reset(&p->most);
+    }
+}
+
 static bool is_heard(const tl_world_clock *c, const tl_peer_clock *p)
 {
     return p->heard && c->now_us - p->heard_us < TL_CLOCK_HEARD_US;

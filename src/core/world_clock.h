@@ -86,6 +86,8 @@ void tl_world_clock_hear(tl_world_clock *c, tl_server_number peer, int64_t tick)
 // Whether this server or one that it hears is about to find the time, and what is reported should be fresh.
 bool tl_world_clock_finding(const tl_world_clock *c);
 void tl_world_clock_seen(tl_world_clock *c, tl_server_number peer, int64_t own_tick, uint64_t at_us);
+// The monotonic clock may have leapt: what was measured by it says nothing any more.
+void tl_world_clock_leapt(tl_world_clock *c);
 // Another epoch of it: what was known of its clock says nothing of the new one.
 void tl_world_clock_forget(tl_world_clock *c, tl_server_number peer);
 // Compares with the peers, once a tick: slews, steps or holds the clock. Gives by how much it was set forward, 0: it was not.
