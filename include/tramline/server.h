@@ -90,7 +90,8 @@ typedef struct tl_server_def {
     uint32_t streams_kept_max;
     // In m/s: the speed that an entity moved by a client may have, and the distance that all entities one client owns may
     // travel in a second, together. A jump counts as 64 m at most, and four seconds can be saved up; a carrier's way counts once
-    // more for each 16 who ride in it. Default 2'500. Entities that change tiles all the time cost everybody who sees them.
+    // more for each 16 who ride in it, but for those that other clients own: of their carrier's way a 16th counts for themselves.
+    // Default 2'500. Entities that change tiles all the time cost everybody who sees them.
     // States beyond the limit are refused.
     uint32_t client_speed_max;
     // In bytes a second: what all that one client changes may take in servers' records; a second of it can be saved up. Default

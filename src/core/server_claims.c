@@ -33,7 +33,7 @@ bool tl_claims_is_group(tl_group_id id)
 }
 
 // Whether a group holds what some client owns, even one that cannot come back. If its checkpoint cannot be read, its identity is not known.
-static bool is_client_group(const tl_group *group)
+bool tl_claims_is_clients(const tl_group *group)
 {
     if (!group->used || !tl_claims_is_group(group->id) || group->lack_unread) return false;
     tl_identity nobodys = tl_identity_nobodys();
@@ -44,7 +44,7 @@ static bool is_client_group(const tl_group *group)
 static int32_t next_of(const tl_server *s, const tl_identity *identity, int32_t from)
 {
     for (int32_t g = from; identity->size && g < s->mirror.group_top; g++)
-        if (is_client_group(&s->mirror.groups[g]) && tl_identity_equal(&s->mirror.groups[g].identity, identity)) return g;
+        if (tl_claims_is_clients(&s->mirror.groups[g]) && tl_identity_equal(&s->mirror.groups[g].identity, identity)) return g;
     return TL_NONE;
 }
 
@@ -56,7 +56,7 @@ static void note(tl_server *s, tl_group *group)
 // Whether a group is empty and nobody's, so that the next client of its owner can have it.
 static bool is_spare(const tl_group *group)
 {
-    return is_client_group(group) && group->identity.size == 0 && group->vanished_tick >= 0 && group->holder == 0 && group->entity_count == 0;
+    return tl_claims_is_clients(group) && group->identity.size == 0 && group->vanished_tick >= 0 && group->holder == 0 && group->entity_count == 0;
 }
 
 bool tl_claims_record(tl_server *s, tl_record_writer *r)
@@ -226,7 +226,7 @@ static void look_at_news(tl_server *s)
     s->mirror.client_news = false;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        bool elsewhere = group->client_news && is_client_group(group) && !tl_own_owns(s, g);
+        bool elsewhere = group->client_news && tl_claims_is_clients(group) && !tl_own_owns(s, g);
         group->client_news = false;
         for (uint32_t i = 0; elsewhere && i < s->def.clients_max; i++) {
             tl_server_client *client = &s->clients[i];
@@ -244,7 +244,7 @@ void tl_claims_taken(tl_server *s, int32_t g)
     tl_server_client *latest = NULL;
     group->holder = 0;
     tl_created_take_group(s, g, NULL);
-    if (!is_client_group(group)) return;
+    if (!tl_claims_is_clients(group)) return;
     for (uint32_t i = 0; i < s->def.clients_max && group->identity.size; i++) {
         tl_server_client *client = &s->clients[i];
         if (!client->used || client->drop_due || !tl_identity_equal(&client->identity, &group->identity)) continue;
@@ -334,7 +334,7 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
-    for (int32_t g = 0; g < s->mirror.group_top; g++) count += is_client_group(&s->mirror.groups[g]) && !is_spare(&s->mirror.groups[g]);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) count += tl_claims_is_clients(&s->mirror.groups[g]) && !is_spare(&s->mirror.groups[g]);
     return count < (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
 }
 
@@ -426,7 +426,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!is_client_group(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
+        if (!tl_claims_is_clients(group) || group->holder != client->number || !tl_own_owns(s, g)) continue;
         vanish(s, group, heard_tick(s, client));
         group->doomed = !keep; // there is nothing in it to come back to
     }
@@ -436,7 +436,7 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!is_client_group(group) || group->owner != owner || group->vanished_tick >= 0) continue;
+        if (!tl_claims_is_clients(group) || group->owner != owner || group->vanished_tick >= 0) continue;
         if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > tick) continue; // it shows what came later
         group->vanished_tick = tl_max_i64(tick, 0);
     }
@@ -506,7 +506,7 @@ static void expire(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         hold_nobodys(s, g);
-        if (!is_client_group(group) || group->holder || !tl_own_owns(s, g)) continue;
+        if (!tl_claims_is_clients(group) || group->holder || !tl_own_owns(s, g)) continue;
         if (group->vanished_tick < 0) vanish(s, group, s->tick); // an older record of its own says that it is here
         if (group->live && (group->doomed || group->vanished_tick + grace_ticks < s->tick)) retire(s, g);
     }

@@ -289,6 +289,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     tl_result result = tl_travel_accept(s, kind, a->words, a->request.values.mask);
     if (result == TL_OK) result = tl_carriers_check_words(s, TL_NONE, kind, a->request.carrier, a->words);
     s->stats.states_refused += result != TL_OK;
+    if (result == TL_OK && !a->own && !tl_travel_lets_aboard(s, client, a->request.carrier)) result = TL_ERR_FULL;
     if (result == TL_OK) result = tl_created_allowed(s, client, a->own);
     if (result == TL_OK) result = allowed(s, kind->create, &a->request);
     if (result != TL_OK) return result;

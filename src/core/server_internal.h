@@ -101,6 +101,10 @@ typedef struct tl_owned { // an entity that a client owns
     bool told;         // the client knows that it is its
     int64_t told_tick; // when it was last told that a state of it was refused, 0: never
     int64_t travelled_tick; // up to this tick the distance it has travelled is accounted for
+    int64_t ride_tick;      // when it was at `place` in the world, riding in a carrier; 0: it was not
+    tl_vec3 place;
+    int64_t counted_tick;   // when it was counted how many ride in it, and how many of those pay for themselves
+    int32_t counted_aboard, paying_aboard;
     bool again_due;         // its state was refused for now, and the client is yet to hear of it
     int64_t volume_tick;    // when a state of it was taken last, and what it has cost in that tick
     uint32_t volume_bytes;
@@ -378,8 +382,11 @@ void tl_accounts_leave(tl_server *s, tl_server_client *client);
 tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields);
 // The next state of what it owns. TL_AGAIN: all it owns has gone too far already.
 tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
-// What flies on without a word is counted now and then. TL_AGAIN: all that its client owns has gone much too far, and it stops.
+// Now and then: counts what flies on without a word, and what rides. TL_AGAIN: all that its client owns has gone much too far, and it
+// stops, or gets off.
 tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index);
+// Whether the client may put something there that nobody will own.
+bool tl_travel_lets_aboard(const tl_server *s, const tl_server_client *client, tl_entity_id carrier);
 
 // server_volume.c
 size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words); // of them in a record, about
@@ -438,6 +445,7 @@ void tl_clients_drop_all(tl_server *s, tl_result result, const char *text);
 // server_claims.c
 // Whether a group is one of what a client owns.
 bool tl_claims_is_group(tl_group_id id);
+bool tl_claims_is_clients(const tl_group *group); // whether a client owns it, not nobody
 // A client has come; `secret`: that it has shown, NULL: none.
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret);
 // The group for what it makes and owns. TL_AGAIN: what it owns is still on its way here. TL_ERR_EXISTS: somebody of the same
