@@ -108,7 +108,9 @@ typedef struct tl_server_def {
     uint32_t peer_datagrams_per_s; // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
     uint32_t step_units_max;       // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
                                    // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
-    uint32_t grace_ms;       // how long what a client owns is kept after its last datagram, also by an heir (default 10'000)
+    // How long what a client owns is kept after its last datagram, also by an heir (default 10'000); shorter for clients
+    // without tokens while more than three quarters of what clients may have is taken.
+    uint32_t grace_ms;
     // Random bytes that nobody else knows, others at each start: clients' secrets are made from them. All 0: clients are
     // given none, and what is owned without a token goes when its client does.
     unsigned char secret_seed[16];
@@ -141,6 +143,7 @@ typedef struct tl_server_stats {
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all
+    uint64_t graces_cut_short;  // of clients without tokens that had vanished, because room was scarce
     uint64_t states_refused;           // of entities, from clients: could not be committed or read back, too fast, too far or too many bytes, or out of place
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch

@@ -145,6 +145,7 @@ static void counts_set(json_t *line, const tl_server_stats *s, const tl_transpor
         {"client_lines_omitted", s->client_lines_omitted},
         {"created", s->created},
         {"creations_refused", s->creations_refused},
+        {"graces_cut_short", s->graces_cut_short},
         {"states_refused", s->states_refused},
         {"work_waits", s->work_waits},
         {"streams_kept_waits", s->streams_kept_waits},

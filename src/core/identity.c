@@ -72,6 +72,11 @@ tl_identity tl_identity_of_secret(const unsigned char secret[TL_SECRET_BYTES])
     return identity;
 }
 
+bool tl_identity_is_of_secret(const tl_identity *identity)
+{
+    return identity->size > 0 && identity->bytes[0] == OF_SECRET;
+}
+
 bool tl_identity_equal(const tl_identity *a, const tl_identity *b)
 {
     return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;

@@ -15,6 +15,7 @@ typedef struct tl_identity {
 tl_identity tl_identity_of_name(const char *name);
 tl_identity tl_identity_nobodys(void); // of what clients made and nobody owns: no client has it
 tl_identity tl_identity_of_secret(const unsigned char secret[TL_SECRET_BYTES]);
+bool tl_identity_is_of_secret(const tl_identity *identity); // of somebody without a token
 bool tl_identity_equal(const tl_identity *a, const tl_identity *b);
 // The secret of a client: another for each pair of numbers, and unknown to who does not know the seed.
 void tl_secret_make(const unsigned char seed[TL_SECRET_BYTES], uint64_t epoch, uint64_t client, unsigned char out[TL_SECRET_BYTES]);

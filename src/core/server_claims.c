@@ -19,6 +19,8 @@ enum {
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
+    CROWDED_PERCENT = 75,  // of what clients may create, and of their groups: beyond it the vanished give way
+    GIVEN_UP_MAX = 64,     // groups, each time that the grace periods are looked at
     SILENT_US = 2000000,   // of a client: longer silence is recorded in the log, so that an heir counts from its beginning
     YIELD_US = 1000000,    // after so much silence another connection of the same identity takes the group, whatever its claim
     OUTCLAIMED_S = 2,      // how long a connection with the lesser claim waits for that before it ends
@@ -330,12 +332,17 @@ void tl_claims_tell(tl_server *s, tl_server_client *client)
 
 // ---- making ----
 
+static uint32_t client_groups_max(const tl_server *s)
+{
+    return (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
+}
+
 // Whether one more client may have a group: clients must not use up what the game needs.
 static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) count += tl_claims_is_clients(&s->mirror.groups[g]) && !is_spare(&s->mirror.groups[g]);
-    return count < (s->def.groups_max + CLIENT_GROUPS_SHARE - 1) / CLIENT_GROUPS_SHARE;
+    return count < client_groups_max(s);
 }
 
 // A spare group of this server's that nothing more can come into, or TL_NONE.
@@ -500,6 +507,66 @@ static void retire(tl_server *s, int32_t g)
     if (superfluous || tl_lack_any(group)) tl_server_delete_group(s, group->id); // if not now, next time
 }
 
+// How many entities and groups there are too many of; below 0: there is room.
+typedef struct excess {
+    int64_t entities, groups;
+} excess;
+
+// What is being emptied already is not counted.
+static excess measure_excess(tl_server *s)
+{
+    excess e = {.entities = (int64_t)tl_created_count(s) - (int64_t)s->def.created_max * CROWDED_PERCENT / 100,
+                .groups = -(int64_t)client_groups_max(s) * CROWDED_PERCENT / 100};
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (!tl_claims_is_clients(group)) continue;
+        bool goes = group->doomed || group->identity.size == 0;
+        if (goes) e.entities -= group->entity_count;
+        e.groups += !goes;
+    }
+    return e;
+}
+
+// Whether a group is kept for somebody who is away and without a token, and so may never come back under that identity.
+static bool waits_for_unproven(const tl_server *s, int32_t g)
+{
+    const tl_group *group = &s->mirror.groups[g];
+    bool away = tl_claims_is_clients(group) && group->vanished_tick >= 0 && group->holder == 0 && !group->doomed;
+    return away && group->live && tl_identity_is_of_secret(&group->identity) && tl_own_owns(s, g);
+}
+
+// The groups of whoever vanished longest ago without proof, in that order; returns how many.
+static int find_longest_away(const tl_server *s, int32_t out[GIVEN_UP_MAX])
+{
+    int count = 0;
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        if (!waits_for_unproven(s, g)) continue;
+        int at = count < GIVEN_UP_MAX ? count++ : GIVEN_UP_MAX; // one too many: the last one drops out
+        for (; at > 0 && s->mirror.groups[out[at - 1]].vanished_tick > s->mirror.groups[g].vanished_tick; at--)
+            if (at < GIVEN_UP_MAX) out[at] = out[at - 1];
+        if (at < GIVEN_UP_MAX) out[at] = g;
+    }
+    return count;
+}
+
+// Connections that make things of their own and vanish must not starve those who are here. When room becomes scarce,
+// the grace of some unproven identities ends early: of as many as it takes.
+static void give_up_longest_away(tl_server *s)
+{
+    excess e = measure_excess(s);
+    if (e.entities <= 0 && e.groups <= 0) return;
+    int32_t away[GIVEN_UP_MAX];
+    int count = find_longest_away(s, away);
+    for (int i = 0; i < count && (e.entities > 0 || e.groups > 0); i++) {
+        tl_group *group = &s->mirror.groups[away[i]];
+        TL_ASSERT(group->holder == 0 && !group->doomed);
+        group->doomed = true;
+        e.entities -= group->entity_count;
+        e.groups--;
+        s->stats.graces_cut_short++;
+    }
+}
+
 static void expire(tl_server *s)
 {
     int64_t grace_ticks = (int64_t)s->def.grace_ms * s->world.tick_hz / 1000;
@@ -529,5 +596,6 @@ void tl_claims_step(tl_server *s)
     if (s->tick % tl_max_i64(1, hz / EXPIRE_PER_S) != 0) return;
     for (uint32_t i = 0; i < s->def.clients_max; i++)
         if (s->clients[i].used) note_silence(s, &s->clients[i]);
+    give_up_longest_away(s);
     expire(s);
 }
