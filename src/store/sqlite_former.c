@@ -255,7 +255,7 @@ static tl_result look(void *context, const char *name, tl_fault *fault)
         }
     }
     former_log log = {0};
-    tl_sqlite_unlisted unlisted;
+    tl_sqlite_unlisted unlisted = {0};
     tl_result result = open_file(store, &log, name, fault);
     result = result == TL_OK ? tl_sqlite_file_step(&log.file, log.get_head, fault) : result;
     bool ours = result == TL_OK && (uint64_t)sqlite3_column_int64(log.get_head, 4) == store->info.created_us;

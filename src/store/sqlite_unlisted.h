@@ -1,5 +1,5 @@
 // Logs in a store's folder whose servers world.db does not list. Every server is registered before its log is made, so an
-// unlisted log of this world shows that world.db has lost the registration.
+// unlisted log of this world shows that world.db has lost the registration, or is a copy of a log under another name.
 #ifndef TRAMLINE_STORE_SQLITE_UNLISTED_H
 #define TRAMLINE_STORE_SQLITE_UNLISTED_H
 
@@ -9,6 +9,7 @@
 typedef struct tl_sqlite_unlisted {
     char name[TL_NAME_BYTES_MAX + 1];
     tl_server_number number; // according to its head
+    char copy_of[TL_NAME_BYTES_MAX + 1]; // the listed server whose log begins with the same epoch; "": none
 } tl_sqlite_unlisted;
 
 // Calls `look` with the server's name of each log in the folder, in no particular order. The first result that is not TL_OK ends

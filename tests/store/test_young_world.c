@@ -169,11 +169,54 @@ TEST(a_number_that_was_given_anew_is_not_given_back)
     shell("mkdir %s-logs%s", directory, "");
     shell("mv %s/*.log.db* %s-logs", directory, directory);
     CHECK_EQUAL(read_store(directory, "gamma").server, 1);
-    shell("mv %s-logs/* %s", directory, directory);
-    shell("rmdir %s-logs%s", directory, "");
+    shell("mv %s-logs/alpha.* %s", directory, directory);
+    shell("rm -r %s-logs%s", directory, "");
     check_refused(directory, "delta", "world.db does not list its server");
     check_refused(directory, NULL, "world.db does not list its server");
     CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_ERR_CORRUPT);
+    directory_remove(directory);
+}
+
+// Alpha has committed 20 records, and a copy of its log is left in the folder. Nobody runs.
+static void make_copied(char *directory, size_t bytes)
+{
+    static seat alpha;
+    directory_make(directory, bytes);
+    directory_make_world(directory);
+    open_server(&alpha, directory, "alpha");
+    for (int tick = 0; tick < 20; tick++) {
+        commit(&alpha, tick);
+    }
+    crash(&alpha);
+    shell("cp %s/alpha.log.db %s/alpha-old.log.db", directory, directory);
+}
+
+TEST(a_copy_of_a_log_is_named_as_such)
+{
+    static const char says[] = "alpha-old.log.db: looks like a copy of alpha.log.db (server number 1); "
+                               "move it out of the folder";
+    char directory[64], lost[512], text[256];
+    make_copied(directory, sizeof(directory));
+    check_refused(directory, NULL, says);
+    check_refused(directory, "alpha", says);
+    check_refused(directory, "gamma", says);
+    CHECK_EQUAL(tl_sqlite_store_accept_loss(directory, lost, sizeof(lost), text, sizeof(text)), TL_ERR_CORRUPT);
+    CHECK(strstr(text, says));
+    shell("rm %s/alpha-old.log.db%s", directory, "*");
+    outcome o = read_store(directory, NULL);
+    CHECK_EQUAL(o.result, TL_OK);
+    CHECK_EQUAL(o.records, 20);
+    CHECK_EQUAL(read_store(directory, "alpha").result, TL_OK);
+    directory_remove(directory);
+}
+
+// Its original is gone: it may be all that is left of it.
+TEST(a_copy_without_its_original_is_not_to_be_moved_away)
+{
+    char directory[64];
+    make_copied(directory, sizeof(directory));
+    shell("rm %s/alpha.log.db%s", directory, "*");
+    check_refused(directory, NULL, "world.db does not list its server");
     directory_remove(directory);
 }
 
@@ -330,6 +373,8 @@ int main(void)
     RUN(a_log_that_world_db_does_not_list_is_damage);
     RUN(servers_that_world_db_has_lost_are_listed_again_on_demand);
     RUN(a_number_that_was_given_anew_is_not_given_back);
+    RUN(a_copy_of_a_log_is_named_as_such);
+    RUN(a_copy_without_its_original_is_not_to_be_moved_away);
     RUN(an_heir_that_world_db_does_not_list_is_damage);
     RUN(logs_of_another_world_are_no_damage);
     RUN(no_world_is_made_beside_logs);
