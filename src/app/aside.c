@@ -1,5 +1,6 @@
 #include "aside.h"
 
+#include "clock.h"
 #include "number.h"
 
 #include <errno.h>
@@ -8,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = 512, NAME_BYTES_MAX = 160 };
+enum {
+    PATH_BYTES_MAX = 512,
+    NAME_BYTES_MAX = 160,
+    BUSY_US_MAX = 1000000, // a lock is waited for so long: a server that makes its log holds it for a moment
+    BUSY_PAUSE_US = 10000,
+};
 
 bool aside_write_file(const char *folder, const char *name, const tl_store_event *event, char *text, size_t text_bytes)
 {
@@ -65,17 +71,30 @@ static bool take(aside_list *list, const tl_store_event *event, const char *fold
     return !folder || aside_write_file(folder, name, event, list->text, sizeof list->text);
 }
 
+// As next_aside(), but waits for a lock.
+static tl_result read_next(tl_store *store, tl_store_event *event, char *text, size_t text_bytes)
+{
+    uint64_t until_us = clock_steady_us() + BUSY_US_MAX;
+    tl_result result = store->ops->next_aside(store, event, text, text_bytes);
+    while (result == TL_ERR_BUSY && clock_steady_us() < until_us) {
+        clock_sleep_us(BUSY_PAUSE_US);
+        result = store->ops->next_aside(store, event, text, text_bytes);
+    }
+    return result;
+}
+
 bool aside_read(aside_list *list, tl_store *store, const char *folder)
 {
     tl_store_event event = {0};
     char text[256] = "";
     tl_result result = store->ops->next_aside ? TL_OK : TL_AGAIN;
     while (result == TL_OK) {
-        result = store->ops->next_aside(store, &event, text, sizeof text);
+        result = read_next(store, &event, text, sizeof text);
         if (result == TL_OK && !take(list, &event, folder)) {
             return false;
         }
     }
+    list->busy = result == TL_ERR_BUSY;
     if (result != TL_AGAIN) {
         snprintf(list->text, sizeof list->text, "%s", text[0] ? text : tl_result_text(result));
     }

@@ -53,7 +53,11 @@ static tl_result open_next(tl_sqlite_aside *aside, tl_sqlite_world *world, const
         result = missing ? TL_OK : result;
     }
     aside->open = result == TL_OK;
-    return result == TL_OK ? prepare(aside, fault) : result;
+    result = result == TL_OK ? prepare(aside, fault) : result;
+    if (result != TL_OK) {
+        close_log(aside); // the next call opens it again, and does not take it for one without such records
+    }
+    return result;
 }
 
 // The first row of the open log after that epoch and tick. TL_AGAIN: there is none.

@@ -371,6 +371,44 @@ TEST(no_copy_is_made_without_logs_that_world_db_has_lost)
     folder_remove(folder);
 }
 
+// Nobody else can read the city's log until the caller closes what this returns.
+static sqlite3 *lock_log(const char *folder)
+{
+    char path[2 * PROGRAM_PATH_BYTES];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/s/city.log.db", folder);
+    CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+TEST(a_log_that_is_locked_for_a_moment_is_waited_for)
+{
+    char folder[PROGRAM_PATH_BYTES], log[2 * PROGRAM_PATH_BYTES];
+    fill(folder);
+    snprintf(log, sizeof log, "%s/log", folder);
+    sqlite3 *db = lock_log(folder);
+    pid_t pid = program_start(log, "inspect %s/s", folder);
+    sleep_s(0.2);
+    CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
+    CHECK_EQUAL(program_stop(pid, 0), 0); // only waits for its end
+    folder_remove(folder);
+}
+
+TEST(a_log_that_stays_locked_is_busy_and_not_unsound)
+{
+    char folder[PROGRAM_PATH_BYTES];
+    fill(folder);
+    sqlite3 *db = lock_log(folder);
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
+    CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
+    check_says("is busy");
+    check_says("city.log.db: locked by another process");
+    CHECK(!strstr(output, "sound"));
+    CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 0);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     RUN(a_filled_store_is_counted);
@@ -381,5 +419,7 @@ int main(void)
     RUN(a_repaired_copy_has_what_its_author_committed_after_it_came_back);
     RUN(what_was_set_aside_is_listed_and_exported);
     RUN(a_changed_byte_is_told_with_server_and_tick);
+    RUN(a_log_that_is_locked_for_a_moment_is_waited_for);
+    RUN(a_log_that_stays_locked_is_busy_and_not_unsound);
     RUN(no_copy_is_made_without_logs_that_world_db_has_lost);
 }
