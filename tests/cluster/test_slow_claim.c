@@ -19,7 +19,8 @@ static bool comes_along(uint32_t follow_us, int deaths)
     for (; took_s < 20 && l->friends[2].given_back == 0; took_s += 0.1) lab_run(l, 0.1);
     lab_run(l, 15);
     int owners = lab_owners(l, avatar);
-    printf("  followed after %u ms%s: %s after %.1f s; %d owners in the end, lost %u\n", follow_us / 1000, deaths ? ", its server dies" : "", l->friends[2].given_back ? "given back" : "not given back", took_s, owners, l->friends[2].lost);
+    printf("  followed after %u ms%s: %s after %.1f s; %d owners in the end, lost %u\n", follow_us / 1000, deaths ? ", its server dies" : "",
+           l->friends[2].given_back ? "given back" : "not given back", took_s, owners, l->friends[2].lost);
     bool good = l->friends[2].given_back == 1 && owners == 1;
     lab_destroy(l);
     return good;

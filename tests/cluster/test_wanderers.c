@@ -1,17 +1,23 @@
-// Four clients, guests and named ones, whose addresses change and whose servers die and come back, at random, and never for long: what they have
-// made stays theirs, each thing once; nobody is given what another has made, and in the end each client's own list is what the servers say.
+// Four clients, guests and named ones, whose addresses change and whose servers die and come back, at random, and never for long:
+// what they have made stays theirs, each thing once, and nobody is given what another has made.
 #include "reconnect_lab.h"
 
-enum { MADE_MAX = 512 };
-typedef struct made { tl_entity_id id; int who; bool gone; } made;
+#include <inttypes.h>
+
+enum { MADE_MAX = 512, STEPS = 160 };
+
+typedef struct made {
+    tl_entity_id id;
+    int who;
+} made;
+
 static made all[MADE_MAX];
 static int made_count;
 static uint64_t state;
 
-static uint32_t rnd(uint32_t below)
+static uint32_t random_below(uint32_t limit)
 {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33) % below;
+    return (uint32_t)(check_random(&state) % limit);
 }
 
 static void make_one(lab *l, int which)
@@ -19,13 +25,57 @@ static void make_one(lab *l, int which)
     friend *f = &l->friends[which];
     tl_values v = lab_avatar_values(0);
     uint32_t before = f->answers;
-    if (tl_client_get_state(f->client) != TL_CLIENT_LIVE) return;
+    if (tl_client_get_state(f->client) != TL_CLIENT_LIVE || made_count == MADE_MAX) return;
     if (tl_client_request_create(f->client, KIND_AVATAR, 0, &v, true, NULL) != TL_OK) return;
     for (int i = 0; i < 60 && f->answers == before; i++) lab_run(l, 0.01);
     if (f->answers == before || f->answer.result != TL_OK || f->answer.request == 0) return;
     for (int i = 0; i < made_count; i++)
         if (all[i].id == f->answer.entity) return;
-    all[made_count++] = (made){f->answer.entity, which, false};
+    all[made_count++] = (made){f->answer.entity, which};
+}
+
+static void disturb(lab *l, int *dead)
+{
+    uint32_t what = random_below(100);
+    int who = (int)random_below(CLIENTS_MAX);
+    if (what < 35) {
+        make_one(l, who);
+    } else if (what < 55) {
+        lab_change_address(&l->friends[who]);
+    } else if (what < 62 && *dead < 0) {
+        *dead = (int)random_below(SERVERS);
+        lab_kill_server(l, *dead);
+    } else if (what < 70 && *dead >= 0) {
+        lab_start_server(l, *dead);
+        *dead = -1;
+        lab_run(l, 2.5);
+    }
+}
+
+// Whether a client may set an entity, which only its owner may.
+static bool owns(lab *l, int client, tl_entity_id id)
+{
+    tl_client *c = l->friends[client].client;
+    tl_values v = lab_avatar_values(1);
+    return tl_client_set(c, id, tl_client_server_tick(c, l->now_us), 0, &v) != TL_ERR_NOT_FOUND;
+}
+
+static int count_bad(lab *l)
+{
+    int bad = 0;
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        if (tl_client_get_state(l->friends[i].client) == TL_CLIENT_LIVE) continue;
+        printf("  client %d is not live: %s\n", i, tl_client_text(l->friends[i].client));
+        bad++;
+    }
+    for (int k = 0; k < made_count; k++) {
+        int owners = lab_owners(l, all[k].id), who = all[k].who;
+        bool good = owners == 1;
+        for (int i = 0; i < CLIENTS_MAX; i++) good &= owns(l, i, all[k].id) == (i == who);
+        if (!good) printf("  %" PRIx64 " of client %d has %d owners; the client lost %u\n", all[k].id, who, owners, l->friends[who].lost);
+        bad += !good;
+    }
+    return bad;
 }
 
 static int wander(uint64_t seed)
@@ -36,38 +86,17 @@ static int wander(uint64_t seed)
     state = seed * 91 + 3;
     made_count = 0;
     lab *l = lab_create(&def);
-    for (int i = 0; i < CLIENTS_MAX; i++) lab_connect(l, i, (int)rnd(SERVERS), SERVERS, tokens[i]);
+    for (int i = 0; i < CLIENTS_MAX; i++) lab_connect(l, i, (int)random_below(SERVERS), SERVERS, tokens[i]);
     lab_run(l, 1.5);
-    int dead = -1, faults = 0;
-    double dead_s = 0;
-    for (int step = 0; step < 160; step++) {
-        lab_run(l, 0.05 + 0.01 * rnd(60));
-        uint32_t what = rnd(100);
-        int who = (int)rnd(CLIENTS_MAX);
-        if (what < 35 && made_count < MADE_MAX) make_one(l, who);
-        else if (what < 55) lab_change_address(&l->friends[who]);
-        else if (what < 62 && dead < 0) { dead = (int)rnd(SERVERS); lab_kill_server(l, dead); dead_s = 0; }
-        else if (what < 70 && dead >= 0) { lab_start_server(l, dead); dead = -1; lab_run(l, 2.5); }
-        (void)dead_s, (void)faults;
+    int dead = -1;
+    for (int step = 0; step < STEPS; step++) {
+        lab_run(l, 0.05 + 0.01 * random_below(60));
+        disturb(l, &dead);
     }
     if (dead >= 0) lab_start_server(l, dead);
     lab_run(l, 8);
-    int bad = 0, lost = 0;
-    for (int i = 0; i < CLIENTS_MAX; i++) {
-        friend *f = &l->friends[i];
-        lost += (int)f->lost;
-        if (tl_client_get_state(f->client) != TL_CLIENT_LIVE) { printf("  seed %llu: client %d is not live: %s\n", (unsigned long long)seed, i, tl_client_text(f->client)); bad++; }
-    }
-    for (int k = 0; k < made_count; k++) {
-        int owners = lab_owners(l, all[k].id);
-        tl_client *c = l->friends[all[k].who].client;
-        tl_values v = lab_avatar_values(1);
-        tl_result own = tl_client_set(c, all[k].id, tl_client_server_tick(c, l->now_us), 0, &v);
-        if (owners != 1 || own == TL_ERR_NOT_FOUND) { printf("  seed %llu: %llx of client %d has %d owners; its client says %s; client lost %u\n", (unsigned long long)seed, (unsigned long long)all[k].id, all[k].who, owners, tl_result_name(own), l->friends[all[k].who].lost); bad++; }
-        for (int i = 0; i < CLIENTS_MAX; i++)
-            if (i != all[k].who && tl_client_set(l->friends[i].client, all[k].id, tl_client_server_tick(c, l->now_us), 0, &v) != TL_ERR_NOT_FOUND) { printf("  client %d owns what client %d made\n", i, all[k].who); bad++; }
-    }
-    printf("  seed %llu: %d made, %d lost, %d bad\n", (unsigned long long)seed, made_count, lost, bad);
+    int bad = count_bad(l);
+    printf("  seed %" PRIu64 ": %d made, %d bad\n", seed, made_count, bad);
     lab_destroy(l);
     return bad;
 }
