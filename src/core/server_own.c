@@ -225,24 +225,13 @@ static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1]
     }
 }
 
-static tl_server_number poorest_of(const tl_server *s, const uint32_t *counts, bool late, bool degraded)
+// Degraded servers are given nothing; but of one that leaves they get all if there are no others.
+static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool degraded)
 {
     tl_server_number best = 0;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (!(late ? tl_follow_heard(s, n) : tl_follow_alive(s, n)) || (!degraded && tl_room_degraded(s, n))) continue;
-        if (best == 0 || counts[n] < counts[best]) best = n;
-    }
-    return best;
-}
-
-// Those whose records come late are given something only if all records do. Degraded servers are given nothing; but of one that
-// leaves they get all if there are no others.
-static tl_server_number poorest(const tl_server *s, const uint32_t *counts)
-{
-    tl_server_number best = 0;
-    for (int degraded = 0; best == 0 && degraded <= (s->state == TL_SERVER_LEAVING); degraded++)
-        for (int late = 0; best == 0 && late <= 1; late++) best = poorest_of(s, counts, late, degraded);
-    return best;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
+        if (tl_follow_alive(s, n) && (degraded || !tl_room_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) best = n;
+    return best == 0 && !degraded && s->state == TL_SERVER_LEAVING ? poorest(s, counts, true) : best;
 }
 
 // What was given to this server, or inherited by it, and found no room here: nobody would say anything of it.
@@ -252,7 +241,7 @@ static void give_on(tl_server *s)
     tl_group_id id = tl_lack_group_of(&s->mirror, s->number);
     if (id) count_groups(s, counts);
     for (; id && s->give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
-        tl_server_number to = poorest(s, counts);
+        tl_server_number to = poorest(s, counts, false);
         if (to == 0) return;
         give(s, id, to);
         s->gives[s->give_count - 1].lacking = true;
@@ -274,7 +263,7 @@ void tl_own_balance(tl_server *s)
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_lack_any(group); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live || ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving && !incomplete)) continue;
-        tl_server_number to = poorest(s, counts);
+        tl_server_number to = poorest(s, counts, false);
         if (to == 0) return;
         if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {
             if (!s->mirror.lacked) return;
