@@ -1,52 +1,83 @@
 // A few hostile clients fill somebody's fast cabin with what they make. Its pilot flies on as before.
 #include "crowd.h"
 
-enum { PILOT = 0, FIRST_HOSTILE = 1, EACH = 62, SECONDS = 60 };
+enum { PILOT = 0, EACH = 62, SECONDS = 60, OWN_MAX = 64, PASSENGERS = 8 };
+static const double PLACE_M = 0.1; // apart
+
+typedef struct flight { // clients 1 to `others` are not the pilot
+    crowd *c;
+    int others;
+    tl_entity_id plane;
+} flight;
+
+static void grant_many(tl_grant *out)
+{
+    out->entities_max = OWN_MAX;
+}
+
+static flight begin(int others)
+{
+    static char names[PASSENGERS + 1][16];
+    flight f = {.c = crowd_create(1), .others = others};
+    f.c->names_proven = true;
+    f.c->on_grant = grant_many;
+    crowd_start(f.c, 0);
+    for (int i = 0; i <= others; i++) {
+        snprintf(names[i], sizeof names[i], "client-%d", i);
+        crowd_connect(f.c, i, 0, names[i]);
+    }
+    crowd_run(f.c, 1);
+    tl_values v = crowd_at(0, 100, 0);
+    CHECK_EQUAL(tl_client_request_create(f.c->clients[PILOT].client, CROWD_CABIN, 0, &v, true, NULL), TL_OK);
+    crowd_run(f.c, 0.5);
+    f.plane = f.c->clients[PILOT].last_made;
+    return f;
+}
+
+// Each of the others makes a passenger.
+static void board(flight *f, int place, bool own, double seconds)
+{
+    tl_values p = crowd_at(PLACE_M * (place % 8), 0, PLACE_M * (place / 8));
+    for (int i = 1; i <= f->others; i++)
+        CHECK_EQUAL(tl_client_request_create(f->c->clients[i].client, CROWD_AVATAR, f->plane, &p, own, NULL), TL_OK);
+    crowd_run(f->c, seconds);
+}
+
+static void set_plane(flight *f, double x_m, int tick, double speed_mps)
+{
+    tl_client *pilot = f->c->clients[PILOT].client;
+    tl_values at = crowd_at(x_m, 100, 0);
+    at.fields[0].velocity = (tl_vec3){speed_mps, 0, 0.01 * (tick % 2)};
+    CHECK_EQUAL(tl_client_set(pilot, f->plane, tl_client_server_tick(pilot, f->c->now_us), 0, &at), TL_OK);
+    crowd_run(f->c, 1.0 / CROWD_HZ);
+}
+
+static tl_server_stats stats_of(const flight *f)
+{
+    return tl_server_get_stats(f->c->servers[0].server);
+}
+
+// ---- who is put aboard ----
 
 static double fly(int hostiles, double speed_mps)
 {
-    crowd *c = crowd_create(1);
-    c->names_proven = true;
-    crowd_start(c, 0);
-    crowd_connect(c, PILOT, 0, "pilot");
-    static char names[8][16];
-    for (int i = 0; i < hostiles; i++) {
-        snprintf(names[i], sizeof names[i], "hostile-%d", i);
-        crowd_connect(c, FIRST_HOSTILE + i, 0, names[i]);
-    }
-    crowd_run(c, 1);
-    tl_client *pilot = c->clients[PILOT].client;
-    tl_values v = crowd_at(0, 100, 0);
-    CHECK_EQUAL(tl_client_request_create(pilot, CROWD_CABIN, 0, &v, true, NULL), TL_OK);
-    crowd_run(c, 0.5);
-    tl_entity_id plane = c->clients[PILOT].last_made;
-    for (int k = 0; k < EACH; k++) {
-        for (int i = 0; i < hostiles; i++) {
-            tl_values p = crowd_at(0.1 * (k % 8), 0, 0.1 * (k / 8));
-            CHECK_EQUAL(tl_client_request_create(c->clients[FIRST_HOSTILE + i].client, CROWD_AVATAR, plane, &p, false, NULL), TL_OK);
-        }
-        crowd_run(c, 0.05);
-    }
-    crowd_run(c, 1);
+    flight f = begin(hostiles);
+    tl_server *s = f.c->servers[0].server;
+    for (int k = 0; k < EACH; k++) board(&f, k, false, 0.05);
+    crowd_run(f.c, 1);
     double x = 0, worst_m = 0;
-    uint32_t refused_before = (uint32_t)tl_server_get_stats(c->servers[0].server).states_refused;
+    uint64_t refused_before = stats_of(&f).states_refused;
     for (int tick = 0; tick < SECONDS * CROWD_HZ; tick++) {
-        x += speed_mps / CROWD_HZ;
-        tl_values at = crowd_at(x, 100, 0);
-        at.fields[0].velocity = (tl_vec3){speed_mps, 0, 0.01 * (tick % 2)};
-        CHECK_EQUAL(tl_client_set(pilot, plane, tl_client_server_tick(pilot, c->now_us), 0, &at), TL_OK);
-        crowd_run(c, 1.0 / CROWD_HZ);
         tl_vec3 position;
         tl_quat rotation;
-        tl_server *s = c->servers[0].server;
-        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, plane), (double)tl_server_get_stats(s).world_tick, &position, &rotation), TL_OK);
-        double off_m = x - position.x;
-        if (off_m > worst_m) worst_m = off_m;
+        x += speed_mps / CROWD_HZ;
+        set_plane(&f, x, tick, speed_mps);
+        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, f.plane), (double)stats_of(&f).world_tick, &position, &rotation), TL_OK);
+        worst_m = x - position.x > worst_m ? x - position.x : worst_m;
     }
-    tl_server_stats stats = tl_server_get_stats(c->servers[0].server);
-    printf("  %d hostile clients with %u entities aboard, %g m/s: off by %.0f m at the worst; %u states refused\n", hostiles, stats.entities - 1, speed_mps, worst_m,
-           (uint32_t)stats.states_refused - refused_before);
-    crowd_destroy(c);
+    printf("  %d hostile clients with %u entities aboard, %g m/s: off by %.0f m at the worst; %u states refused\n", hostiles,
+           stats_of(&f).entities - 1, speed_mps, worst_m, (uint32_t)(stats_of(&f).states_refused - refused_before));
+    crowd_destroy(f.c);
     return worst_m;
 }
 
@@ -59,64 +90,32 @@ TEST(a_cabin_that_others_fill_flies_on)
 
 // ---- who pays ----
 
-enum { OWN_MAX = 64, PASSENGERS = 9 };
-static const double PLACE_M = 0.1; // apart
-
-static void grant_many(tl_grant *out)
+static bool is_aboard(const flight *f, tl_entity_id id)
 {
-    out->entities_max = OWN_MAX;
-}
-
-static bool is_aboard(const crowd *c, tl_entity_id id, tl_entity_id carrier)
-{
-    tl_server *s = c->servers[0].server;
+    tl_server *s = f->c->servers[0].server;
     tl_entity_info info;
     CHECK_EQUAL(tl_server_info(s, tl_server_find(s, id), &info), TL_OK);
-    return info.carrier == carrier;
+    return info.carrier == f->plane;
 }
 
 // A pilot with passengers who own `each` that ride. Gives how many of what the last one owns has got off.
 static int ride(int each, double speed_mps)
 {
-    crowd *c = crowd_create(1);
     static tl_entity_id own[OWN_MAX];
-    static char names[PASSENGERS][16];
+    flight f = begin(PASSENGERS);
     int off = 0;
-    c->names_proven = true;
-    c->on_grant = grant_many;
-    crowd_start(c, 0);
-    crowd_connect(c, PILOT, 0, "pilot");
-    for (int i = 1; i < PASSENGERS; i++) {
-        snprintf(names[i], sizeof names[i], "passenger-%d", i);
-        crowd_connect(c, i, 0, names[i]);
-    }
-    crowd_run(c, 1);
-    tl_client *pilot = c->clients[PILOT].client;
-    tl_values v = crowd_at(0, 100, 0);
-    CHECK_EQUAL(tl_client_request_create(pilot, CROWD_CABIN, 0, &v, true, NULL), TL_OK);
-    crowd_run(c, 0.5);
-    tl_entity_id plane = c->clients[PILOT].last_made;
     for (int k = 0; k < each; k++) {
-        for (int i = 1; i < PASSENGERS; i++) {
-            tl_values p = crowd_at(PLACE_M * (k % 8), 0, PLACE_M * (k / 8));
-            CHECK_EQUAL(tl_client_request_create(c->clients[i].client, CROWD_AVATAR, plane, &p, true, NULL), TL_OK);
-        }
-        crowd_run(c, 0.2);
-        own[k] = c->clients[PASSENGERS - 1].last_made;
-        CHECK(is_aboard(c, own[k], plane));
+        board(&f, k, true, 0.2);
+        own[k] = f.c->clients[PASSENGERS].last_made;
+        CHECK(is_aboard(&f, own[k]));
     }
-    uint64_t refused = tl_server_get_stats(c->servers[0].server).states_refused;
-    for (int tick = 0; tick < 20 * CROWD_HZ; tick++) {
-        tl_values at = crowd_at(speed_mps / CROWD_HZ * tick, 100, 0);
-        at.fields[0].velocity = (tl_vec3){speed_mps, 0, 0.01 * (tick % 2)};
-        CHECK_EQUAL(tl_client_set(pilot, plane, tl_client_server_tick(pilot, c->now_us), 0, &at), TL_OK);
-        crowd_run(c, 1.0 / CROWD_HZ);
-    }
-    for (int k = 0; k < each; k++) off += !is_aboard(c, own[k], plane);
-    refused = tl_server_get_stats(c->servers[0].server).states_refused - refused;
-    printf("  %d aboard at %g m/s: %d of %d of one client have got off, %u states refused\n", (PASSENGERS - 1) * each, speed_mps, off, each, (uint32_t)refused);
-    CHECK_EQUAL(refused, off * (PASSENGERS - 1)); // none of the pilot's
-    crowd_destroy(c);
+    uint64_t refused = stats_of(&f).states_refused;
+    for (int tick = 0; tick < 20 * CROWD_HZ; tick++) set_plane(&f, speed_mps / CROWD_HZ * tick, tick, speed_mps);
+    for (int k = 0; k < each; k++) off += !is_aboard(&f, own[k]);
+    refused = stats_of(&f).states_refused - refused;
+    printf("  %d aboard at %g m/s: %d of %d of one client have got off, %u states refused\n", PASSENGERS * each, speed_mps, off, each, (uint32_t)refused);
+    CHECK_EQUAL(refused, off * PASSENGERS); // none of the pilot's
+    crowd_destroy(f.c);
     return off;
 }
 
