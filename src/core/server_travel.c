@@ -43,34 +43,37 @@ static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id car
 
 // ---- who rides ----
 
-typedef bool rider_test(const tl_server_client *client, const tl_group *group);
+typedef bool rider_test(const tl_server *s, const tl_server_client *client, const tl_entity *e);
 
-static bool is_anothers(const tl_server_client *client, const tl_group *group)
+// What is not recorded yet is in no group.
+static bool is_anothers(const tl_server *s, const tl_server_client *client, const tl_entity *e)
 {
-    return tl_claims_is_clients(group) && group->holder != client->number;
+    const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
+    return group && tl_claims_is_clients(group) && group->holder != client->number;
 }
 
-static bool is_nobodys(const tl_server_client *client, const tl_group *group)
+static bool is_nobodys(const tl_server *s, const tl_server_client *client, const tl_entity *e)
 {
+    const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
     (void)client;
-    return tl_claims_is_group(group->id) && !tl_claims_is_clients(group);
+    return group && tl_claims_is_group(group->id) && !tl_claims_is_clients(group);
 }
 
 // Of those who ride in it, directly or not.
 static int32_t count_aboard(const tl_server *s, const tl_server_client *client, int32_t index, rider_test *counts)
 {
-    const tl_mirror *m = &s->mirror;
+    const tl_entity *entities = s->mirror.entities;
     int32_t count = 0;
-    for (int32_t r = m->entities[index].rider_first; r != TL_NONE; r = m->entities[r].rider_next)
-        count += counts(client, &m->groups[m->entities[r].group]) + count_aboard(s, client, r, counts);
+    for (int32_t r = entities[index].rider_first; r != TL_NONE; r = entities[r].rider_next)
+        count += counts(s, client, &entities[r]) + count_aboard(s, client, r, counts);
     return count;
 }
 
 bool tl_travel_lets_aboard(const tl_server *s, const tl_server_client *client, tl_entity_id carrier)
 {
-    const tl_mirror *m = &s->mirror;
-    for (int32_t at = tl_mirror_find(m, carrier); at != TL_NONE; at = m->entities[at].carrier)
-        if (is_anothers(client, &m->groups[m->entities[at].group]) && count_aboard(s, client, at, is_nobodys) >= PUT_ABOARD_MAX) return false;
+    const tl_entity *entities = s->mirror.entities;
+    for (int32_t at = tl_mirror_find(&s->mirror, carrier); at != TL_NONE; at = entities[at].carrier)
+        if (is_anothers(s, client, &entities[at]) && count_aboard(s, client, at, is_nobodys) >= PUT_ABOARD_MAX) return false;
     return true;
 }
 

@@ -88,6 +88,23 @@ TEST(a_cabin_that_others_fill_flies_on)
     CHECK(fly(7, 100) < 2 * alone_m + 100);
 }
 
+// In one report come a cabin and what is to ride in it: a client can guess the next id. The cabin is in no group yet.
+TEST(a_cabin_that_is_just_being_made_is_boarded)
+{
+    flight f = begin(0);
+    crowd_client *pilot = &f.c->clients[PILOT];
+    tl_values v = crowd_at(50, 100, 0), p = crowd_at(0, 0, 0);
+    tl_entity_id next = f.plane + 1;
+    tl_entity_info info;
+    CHECK_EQUAL(tl_client_request_create(pilot->client, CROWD_CABIN, 0, &v, true, NULL), TL_OK);
+    CHECK_EQUAL(tl_client_request_create(pilot->client, CROWD_AVATAR, next, &p, false, NULL), TL_OK);
+    crowd_run(f.c, 1);
+    tl_server *s = f.c->servers[0].server;
+    CHECK_EQUAL(tl_server_info(s, tl_server_find(s, pilot->last_made), &info), TL_OK);
+    CHECK_EQUAL(info.carrier, next);
+    crowd_destroy(f.c);
+}
+
 // ---- who pays ----
 
 static bool is_aboard(const flight *f, tl_entity_id id)
@@ -129,6 +146,7 @@ TEST(passengers_pay_for_themselves)
 int main(void)
 {
     RUN(a_cabin_that_others_fill_flies_on);
+    RUN(a_cabin_that_is_just_being_made_is_boarded);
     RUN(passengers_pay_for_themselves);
     return 0;
 }
