@@ -52,6 +52,12 @@ static inline uint64_t check_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+// 0 to limit - 1.
+static inline uint32_t check_random_below(uint64_t *state, uint32_t limit)
+{
+    return (uint32_t)(check_random(state) % limit);
+}
+
 static inline double check_random_between(uint64_t *state, double low, double high)
 {
     return low + (high - low) * ((double)(check_random(state) >> 11) * 0x1p-53);

@@ -75,12 +75,12 @@ static bool take(aside_list *list, const tl_store_event *event, const char *fold
 static tl_result read_next(tl_store *store, tl_store_event *event, char *text, size_t text_bytes)
 {
     uint64_t until_us = clock_steady_us() + BUSY_US_MAX;
-    tl_result result = store->ops->next_aside(store, event, text, text_bytes);
-    while (result == TL_ERR_BUSY && clock_steady_us() < until_us) {
-        clock_sleep_us(BUSY_PAUSE_US);
-        result = store->ops->next_aside(store, event, text, text_bytes);
+    for (;; clock_sleep_us(BUSY_PAUSE_US)) {
+        tl_result result = store->ops->next_aside(store, event, text, text_bytes);
+        if (result != TL_ERR_BUSY || clock_steady_us() >= until_us) {
+            return result;
+        }
     }
-    return result;
 }
 
 bool aside_read(aside_list *list, tl_store *store, const char *folder)

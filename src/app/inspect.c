@@ -338,16 +338,15 @@ static bool inspect_once(inspection *n, const inspect_options *o)
     }
     tl_result result = store->ops->world(store, &n->world);
     result = result == TL_OK ? start(n) : result;
-    if (result == TL_OK && !aside_read(&n->aside, store, NULL) && n->aside.busy) {
-        fprintf(stderr, "tramline: '%s' is busy, inspect it again later: %s\n", o->store, n->aside.text);
-        tl_inspect_destroy(n->inspect);
-        store->ops->close(store, false);
-        return false;
+    if (result == TL_OK) {
+        (void)aside_read(&n->aside, store, NULL);
+        result = n->aside.busy ? TL_ERR_BUSY : store->ops->join(store, NULL);
     }
-    result = result == TL_OK ? store->ops->join(store, NULL) : result;
     if (result == TL_OK) {
         load(n, store);
         tl_inspect_finish(n->inspect, &n->report);
+    } else if (n->aside.busy) {
+        fprintf(stderr, "tramline: '%s' is busy, inspect it again later: %s\n", o->store, n->aside.text);
     } else {
         fprintf(stderr, "tramline: '%s' cannot be read: %s\n", o->store, tl_result_text(result));
     }

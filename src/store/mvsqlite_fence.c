@@ -41,15 +41,11 @@ tl_result tl_mvsqlite_writer_log(tl_mvsqlite_writer *writer, tl_server_number nu
 static tl_result log_of(tl_mvsqlite_writer *writer, tl_server_number number, tl_mvsqlite_log **out, tl_fault *fault)
 {
     char name[TL_NAME_BYTES_MAX + 1];
-    tl_server_number found = (tl_server_number)(number - 1);
     *out = writer->logs[number];
     if (*out) {
         return TL_OK;
     }
-    tl_result result = tl_sqlite_world_next_server(&writer->world, &found, name, fault);
-    if (result == TL_OK && found != number) {
-        return TL_AGAIN;
-    }
+    tl_result result = tl_sqlite_world_server_name(&writer->world, number, name, fault);
     return result == TL_OK ? tl_mvsqlite_writer_log(writer, number, name, TL_SQLITE_WRITE, out, fault) : result;
 }
 

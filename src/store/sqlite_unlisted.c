@@ -54,15 +54,6 @@ typedef struct search {
     bool found;
 } search;
 
-// The name under which world.db lists that number. TL_AGAIN: it does not.
-static tl_result find_name(tl_sqlite_world *world, tl_server_number wanted, char name[TL_NAME_BYTES_MAX + 1],
-                           tl_fault *fault)
-{
-    tl_server_number number = (tl_server_number)(wanted - 1);
-    tl_result result = tl_sqlite_world_next_server(world, &number, name, fault);
-    return result == TL_OK && number != wanted ? TL_AGAIN : result;
-}
-
 // TL_AGAIN: nothing has been written into it yet.
 static tl_result read_first_epoch(tl_sqlite_log *log, tl_log_epoch *out, tl_fault *fault)
 {
@@ -83,7 +74,7 @@ static tl_result find_original(const search *s, tl_sqlite_log *unlisted, char co
     tl_log_epoch first, listed_first;
     tl_sqlite_log listed;
     copy_of[0] = 0;
-    tl_result result = find_name(s->world, unlisted->number, name, fault);
+    tl_result result = tl_sqlite_world_server_name(s->world, unlisted->number, name, fault);
     result = result == TL_OK ? read_first_epoch(unlisted, &first, fault) : result;
     if (result == TL_OK) {
         result = tl_sqlite_log_open(&listed, s->directory, name, unlisted->number, unlisted->world_us,

@@ -294,6 +294,14 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
     return sound ? TL_OK : damaged(&world->file, "server", found, "has a wrong sum", fault);
 }
 
+tl_result tl_sqlite_world_server_name(tl_sqlite_world *world, tl_server_number number, char name[TL_NAME_BYTES_MAX + 1],
+                                      tl_fault *fault)
+{
+    tl_server_number found = (tl_server_number)(number - 1);
+    tl_result result = tl_sqlite_world_next_server(world, &found, name, fault);
+    return result == TL_OK && found != number ? TL_AGAIN : result;
+}
+
 tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
 {
     sqlite3_bind_text(world->find_server, 1, name, -1, SQLITE_TRANSIENT);

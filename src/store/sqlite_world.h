@@ -39,6 +39,9 @@ tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault
 // The server with the lowest number above *number. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault);
+// The name of the server of that number. TL_AGAIN if it is not listed.
+tl_result tl_sqlite_world_server_name(tl_sqlite_world *world, tl_server_number number, char name[TL_NAME_BYTES_MAX + 1],
+                                      tl_fault *fault);
 // The number of the server of that name. TL_AGAIN if it is not listed.
 tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
 // What the manifest says.

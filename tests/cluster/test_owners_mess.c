@@ -18,11 +18,6 @@ static int made_count, name_of[CROWD_CLIENTS_MAX], wrong, given_back;
 static bool connected[CROWD_CLIENTS_MAX];
 static uint64_t state;
 
-static uint32_t random_below(uint32_t limit)
-{
-    return (uint32_t)(check_random(&state) % limit);
-}
-
 static void on_event(crowd *c, int client, const tl_client_event *event)
 {
     if (event->type == TL_CLIENT_ANSWER && event->request && event->result == TL_OK && event->entity) {
@@ -55,9 +50,9 @@ static int living(const crowd *c)
 static void connect_one(crowd *c, int client)
 {
     static char names[CROWD_CLIENTS_MAX][16];
-    int server = (int)random_below(SERVERS);
+    int server = (int)check_random_below(&state, SERVERS);
     if (!lives(c, server)) return;
-    name_of[client] = (int)random_below(NAMES);
+    name_of[client] = (int)check_random_below(&state, NAMES);
     snprintf(names[client], sizeof names[client], "name-%d", name_of[client]);
     crowd_connect(c, client, server, names[client]);
     connected[client] = true;
@@ -88,11 +83,11 @@ static void leave(crowd *c, int server)
 
 static void disturb_servers(crowd *c)
 {
-    int server = (int)random_below(SERVERS);
+    int server = (int)check_random_below(&state, SERVERS);
     if (!c->servers[server].server) {
         crowd_start(c, server);
     } else if (lives(c, server) && living(c) > 1) {
-        if (random_below(2))
+        if (check_random_below(&state, 2))
             crowd_crash(c, server);
         else
             leave(c, server);
@@ -105,12 +100,12 @@ static void disturb_servers(crowd *c)
 
 static tl_entity_id one_made_lately(void)
 {
-    return all_made[made_count - 1 - (int)random_below((uint32_t)(made_count < 40 ? made_count : 40))].id;
+    return all_made[made_count - 1 - (int)check_random_below(&state, (uint32_t)(made_count < 40 ? made_count : 40))].id;
 }
 
 static void act(crowd *c)
 {
-    int client = (int)random_below(CLIENTS);
+    int client = (int)check_random_below(&state, CLIENTS);
     if (!connected[client]) {
         connect_one(c, client);
         return;
@@ -120,8 +115,8 @@ static void act(crowd *c)
         disconnect_one(c, client, true);
         return;
     }
-    uint32_t what = random_below(100);
-    tl_values v = crowd_at(random_below(20), 0, random_below(20));
+    uint32_t what = check_random_below(&state, 100);
+    tl_values v = crowd_at(check_random_below(&state, 20), 0, check_random_below(&state, 20));
     if (what < 20)
         disconnect_one(c, client, what < 12);
     else if (what < 60)
@@ -167,12 +162,12 @@ static void mess(uint64_t seed)
     crowd_fill(c, 0, 6, 3);
     crowd_run(c, 2);
     for (int i = 0; i < 1500; i++) {
-        crowd_run(c, 0.002 * (1 + random_below(60)));
+        crowd_run(c, 0.002 * (1 + check_random_below(&state, 60)));
         act(c);
-        if (random_below(60) == 0) disturb_servers(c);
+        if (check_random_below(&state, 60) == 0) disturb_servers(c);
     }
     for (int i = 0; i < CLIENTS; i++)
-        if (connected[i]) disconnect_one(c, i, random_below(2));
+        if (connected[i]) disconnect_one(c, i, check_random_below(&state, 2));
     for (int i = 0; i < SERVERS; i++) {
         if (lives(c, i)) continue;
         if (c->servers[i].server) crowd_crash(c, i);

@@ -15,11 +15,6 @@ static made all[MADE_MAX];
 static int made_count;
 static uint64_t state;
 
-static uint32_t random_below(uint32_t limit)
-{
-    return (uint32_t)(check_random(&state) % limit);
-}
-
 static void make_one(lab *l, int which)
 {
     friend *f = &l->friends[which];
@@ -36,14 +31,14 @@ static void make_one(lab *l, int which)
 
 static void disturb(lab *l, int *dead)
 {
-    uint32_t what = random_below(100);
-    int who = (int)random_below(CLIENTS_MAX);
+    uint32_t what = check_random_below(&state, 100);
+    int who = (int)check_random_below(&state, CLIENTS_MAX);
     if (what < 35) {
         make_one(l, who);
     } else if (what < 55) {
         lab_change_address(&l->friends[who]);
     } else if (what < 62 && *dead < 0) {
-        *dead = (int)random_below(SERVERS);
+        *dead = (int)check_random_below(&state, SERVERS);
         lab_kill_server(l, *dead);
     } else if (what < 70 && *dead >= 0) {
         lab_start_server(l, *dead);
@@ -86,11 +81,11 @@ static int wander(uint64_t seed)
     state = seed * 91 + 3;
     made_count = 0;
     lab *l = lab_create(&def);
-    for (int i = 0; i < CLIENTS_MAX; i++) lab_connect(l, i, (int)random_below(SERVERS), SERVERS, tokens[i]);
+    for (int i = 0; i < CLIENTS_MAX; i++) lab_connect(l, i, (int)check_random_below(&state, SERVERS), SERVERS, tokens[i]);
     lab_run(l, 1.5);
     int dead = -1;
     for (int step = 0; step < STEPS; step++) {
-        lab_run(l, 0.05 + 0.01 * random_below(60));
+        lab_run(l, 0.05 + 0.01 * check_random_below(&state, 60));
         disturb(l, &dead);
     }
     if (dead >= 0) lab_start_server(l, dead);
