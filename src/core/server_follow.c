@@ -418,7 +418,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
     if (op == TL_OP_RETELL)
         tl_room_post(s, from, to, data, size);
     else if (to == s->number)
-        tl_clients_post(s, op, from, data, size);
+        tl_requests_post(s, op, from, data, size);
 }
 
 // False: it was not, and stays in the queue or was set aside.

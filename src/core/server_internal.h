@@ -14,7 +14,9 @@
 //   server_volume.c  how many bytes they may make servers publish
 //   server_aside.c   records of theirs that cannot be read
 //   server_admission.c whom of a transport's peers is listened to, and for how long in a step
-//   server_clients.c sessions: hello, reports, requests, messages, frames
+//   server_clients.c sessions: hello, reports, messages, frames
+//   server_requests.c what clients ask for
+//   server_owned.c   the states that clients report of what they own
 //   server_claims.c  what clients own: kept while they are away, given back to the same identity
 #ifndef TRAMLINE_CORE_SERVER_INTERNAL_H
 #define TRAMLINE_CORE_SERVER_INTERNAL_H
@@ -435,12 +437,28 @@ tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size
 void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text); // a client or not; says why
 void tl_clients_gone(tl_server *s, tl_peer peer, bool keep); // its connection has ended; keep: it may come back
 void tl_clients_frames(tl_server *s);
-void tl_clients_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
 // Has the client that owns an entity dropped, if one does.
 void tl_clients_blame(tl_server *s, tl_entity_id id, const char *reason);
 void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, const char *text);
 tl_server_client *tl_clients_by_number(tl_server *s, tl_client_number number);
 void tl_clients_drop_all(tl_server *s, tl_result result, const char *text);
+
+// server_requests.c
+// Carries out a request of a client and answers it, or passes it on to the server that owns the entity.
+void tl_requests_serve(tl_server *s, tl_server_client *client, const void *data, size_t size);
+// From other servers' logs: a request for an entity of this server, or the answer to one.
+void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size);
+// To a request, or of an own entity (request 0). False: too much is waiting for this client.
+bool tl_requests_answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity);
+
+// server_owned.c
+tl_owned *tl_owned_find(tl_server_client *client, tl_entity_id id); // NULL if it does not own that; client may be NULL
+void tl_owned_forget(tl_server_client *client, tl_entity_id id);
+void tl_owned_forget_gone(tl_server *s, tl_server_client *client);
+// The states in a report; `dry`: reads through them only.
+void tl_owned_take(tl_server *s, tl_server_client *client, tl_reader *r, bool dry);
+// A few times a second.
+void tl_owned_hold(tl_server *s, tl_server_client *client);
 
 // server_claims.c
 // Whether a group is one of what a client owns.

@@ -467,7 +467,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 {
     tl_server *s = user;
     if (op == TL_OP_RETELL) return; // our own
-    if (to == s->number) tl_clients_post(s, op, from, data, size);
+    if (to == s->number) tl_requests_post(s, op, from, data, size);
 }
 
 // The newest record's entities come into the cache side by side, as those of others' records do (record.c).
