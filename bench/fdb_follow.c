@@ -1,4 +1,4 @@
-// How soon a process learns of another one's commit in FoundationDB, by four ways to follow: what src/store/fdb_reader.c does,
+// How soon a process learns of another one's commit in FoundationDB, by four ways to follow: what src/store/fdb/reader.c does,
 // and what it does not. Run by scripts/with-fdb.sh; prints a table.
 //
 //   scripts/with-fdb.sh build/release/bench/bench_fdb_follow [SECONDS [BYTES]]
@@ -6,7 +6,7 @@
 // One process commits a head and a record 20 times a second, another one follows. Times are from before the commit to the
 // record in the other's hands. The follower's processor time is that of its whole process, the client's thread included.
 #define _DEFAULT_SOURCE
-#include "fdb_library.h"
+#include "store/fdb/library.h"
 
 #include <semaphore.h>
 #include <stdio.h>

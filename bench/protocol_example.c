@@ -4,10 +4,10 @@
 //   bench_protocol_example               prints it
 //   bench_protocol_example PROTOCOL.md   checks that the page says just that; a CTest
 #include "check.h"
-#include "chunk.h"
-#include "state.h"
-#include "view.h"
-#include "wire.h"
+#include "wire/chunk.h"
+#include "motion/state.h"
+#include "client/view.h"
+#include "wire/datagram.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,9 +3,9 @@
 // are of the machine.
 //
 //   bench_scale [entities] [seconds] [scenario]
-#include "chunk_cache.h"
+#include "world/chunk_cache.h"
 #include "cluster.h"
-#include "server_internal.h"
+#include "server/internal.h"
 
 #include <time.h>
 

@@ -1,8 +1,8 @@
-// Learns the start values of the chunk coder's models (src/core/model_table.h) from rides through cities, and says what
+// Learns the start values of the chunk coder's models (src/wire/model_table.h) from rides through cities, and says what
 // each part of a chunk costs. Built with the core compiled anew with TL_TRAIN.
 //
 //   bench_train [OUTPUT.h, or - for none] [seconds] [RECORDING, with a '/' in its path]
-#include "chunk.h"
+#include "wire/chunk.h"
 #include "cluster.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 // world goes on.
 #include "fuzz.h"
 #include "pair.h"
-#include "wire.h"
+#include "wire/datagram.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,35 +1,66 @@
 #!/bin/sh
-# Who may include whom: checks every #include against the table in docs/ARCHITECTURE.md. Says each that breaks it.
+# Who may include whom: checks every #include against the two tables in docs/ARCHITECTURE.md, which folders and which files
+# of its folder a file may include. Prints each that breaks a rule.
 #   test_includes.sh SOURCE_FOLDER
 set -eu
 cd "$1"
-rules=$(sed -n '/<!-- includes: begin -->/,/<!-- includes: end -->/p' docs/ARCHITECTURE.md | grep '^| `' | tr -d '`')
-[ -n "$rules" ] || { echo "docs/ARCHITECTURE.md has no table of includes"; exit 1; }
+table() { # NAME: its rows, without the heads
+    sed -n "/<!-- $1: begin -->/,/<!-- $1: end -->/p" docs/ARCHITECTURE.md | grep '^| [`|]' | sed "s/^|/$1|/" | tr -d '`'
+}
+rules=$(table includes) order=$(table order)
+[ -n "$rules" ] && [ -n "$order" ] || { echo "docs/ARCHITECTURE.md lacks the table of includes or the one of files"; exit 1; }
 files=$(find include src scenario bench fuzz tests godot -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
-# shellcheck disable=SC2086 # names have no spaces
-echo "$rules" | awk -F'|' '
+printf '%s\n' "$order" "$rules" | awk -F'|' '
     function glob(text, pattern) { # * stands for anything
         gsub(/[.]/, "[.]", pattern)
         gsub(/\*/, ".*", pattern)
         return text ~ "^" pattern "$"
     }
-    function exists(path) { return path in file } # own: of the same folder; core: of src/core; any: not of Tramline
+    function matches(name, word, folder) {
+        if (word == "own") return folder "/" name in file
+        if (word == "core") return name ~ /^(base|motion|wire|world|server|client)\// && "src/" name in file
+        if (word == "any") return name !~ /^(tramline|scenario)\//
+        return glob(name, word)
+    }
     function allowed(name, words, folder,    list, count, i) {
         count = split(words, list, " ")
-        for (i = 1; i <= count; i++) {
-            if (list[i] == "own" ? exists(folder "/" name) : list[i] == "core" ? exists("src/core/" name) : list[i] == "any" ? name !~ /^(tramline|scenario)\// : glob(name, list[i])) return 1
-        }
+        for (i = 1; i <= count; i++) if (matches(name, list[i], folder)) return 1
         return 0
     }
     function fault(why) { print why; faults++ }
-    NR == FNR { gsub(/ /, "", $2); quoted[$2] = $3; bracketed[$2] = $4; next }
-    { file[$0] = 1 }
+    function stem(path) {
+        sub(/[.][a-z]+$/, "", path)
+        return path
+    }
+    function place_all(folder, words,    list, count, i, joined, j) { # in the order of the table; those joined by + have one place
+        count = split(words, list, " ")
+        for (i = 1; i <= count; i++) {
+            places++
+            split(list[i], joined, "+")
+            for (j in joined) place[folder "/" joined[j]] = places
+        }
+    }
+    function check_place(path, line, name,    from, to) {
+        from = stem(path)
+        to = "src/" stem(name)
+        if (from in place && to in place && place[to] > place[from]) fault(path ":" line ": " name " comes after it in the table of files")
+    }
+    $1 == "order" {
+        gsub(/ /, "", $2)
+        if ($2 != "") ordered = $2
+        place_all(ordered, $3)
+        next
+    }
+    $1 == "includes" { gsub(/ /, "", $2); quoted[$2] = $3; bracketed[$2] = $4; next }
+    { file[$0] = 1; exists[stem($0)] = 1 }
     END {
+        for (path in place) if (!(path in exists)) fault(path ": is in the table of files, but there is no such file")
         for (path in file) {
             folder = path
             sub(/\/[^\/]*$/, "", folder)
             row = path in quoted ? path : folder
             if (!(row in quoted)) { fault(path ": its folder has no row in the table of includes"); continue }
+            if (path ~ /^src\// && !(stem(path) in place)) fault(path ": is not in the table of files")
             for (line = 1; (getline text < path) > 0; line++) {
                 if (text !~ /^[ \t]*#[ \t]*include/) continue
                 includes++
@@ -40,6 +71,7 @@ echo "$rules" | awk -F'|' '
                 sub(/[">].*/, "", name)
                 good = kind == "\"" ? allowed(name, quoted[row], folder) : kind == "<" && allowed(name, bracketed[row], folder)
                 if (!good) fault(path ":" line ": " row " may not include " name)
+                if (path ~ /^src\// && kind == "\"") check_place(path, line, name)
             }
             close(path)
         }

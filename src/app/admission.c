@@ -1,6 +1,6 @@
-#include "admission.h"
+#include "app/admission.h"
 
-#include "number.h"
+#include "app/number.h"
 
 enum { ADDRESS_PEERS_MIN = 16, OPTION_FIRST = 512 };
 

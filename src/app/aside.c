@@ -1,7 +1,7 @@
-#include "aside.h"
+#include "app/aside.h"
 
-#include "clock.h"
-#include "number.h"
+#include "app/clock.h"
+#include "app/number.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 // tramline city: fills a store with a scenario.
-#include "command.h"
-#include "fill.h"
-#include "number.h"
-#include "stop.h"
+#include "app/command.h"
+#include "app/fill.h"
+#include "app/number.h"
+#include "app/stop.h"
 
 typedef struct city_options {
     game_choice game;

@@ -1,10 +1,10 @@
 // tramline copy: a world from one store into another, whole and checked.
-#include "clock.h"
-#include "command.h"
-#include "number.h"
-#include "progress.h"
-#include "stop.h"
-#include "tally.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/number.h"
+#include "app/progress.h"
+#include "app/stop.h"
+#include "app/tally.h"
 
 #include <argp.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-#include "crew.h"
+#include "app/crew.h"
 
-#include "clock.h"
-#include "json_number.h"
-#include "number.h"
+#include "app/clock.h"
+#include "app/json_number.h"
+#include "app/number.h"
 
 #include "tramline/token.h"
 

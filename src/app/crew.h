@@ -2,9 +2,9 @@
 #ifndef APP_CREW_H
 #define APP_CREW_H
 
-#include "game.h"
-#include "histogram.h"
-#include "spawn.h"
+#include "app/game.h"
+#include "app/histogram.h"
+#include "app/spawn.h"
 
 #include <jansson.h>
 

@@ -1,13 +1,13 @@
 // tramline demo: the city loop. A fresh store, servers and riders as processes of their own, and a report.
-#include "clock.h"
-#include "command.h"
-#include "fill.h"
-#include "number.h"
-#include "promise.h"
-#include "report.h"
-#include "run_folder.h"
-#include "status_line.h"
-#include "stop.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/fill.h"
+#include "app/number.h"
+#include "app/promise.h"
+#include "app/report.h"
+#include "app/run_folder.h"
+#include "app/status_line.h"
+#include "app/stop.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,10 +1,10 @@
-#include "fill.h"
+#include "app/fill.h"
 
-#include "clock.h"
-#include "number.h"
-#include "play.h"
-#include "progress.h"
-#include "stop.h"
+#include "app/clock.h"
+#include "app/number.h"
+#include "app/play.h"
+#include "app/progress.h"
+#include "app/stop.h"
 
 #include <inttypes.h>
 #include <poll.h>

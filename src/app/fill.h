@@ -2,7 +2,7 @@
 #ifndef APP_FILL_H
 #define APP_FILL_H
 
-#include "game.h"
+#include "app/game.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
-#include "game.h"
+#include "app/game.h"
 
-#include "number.h"
-#include "progress.h"
+#include "app/number.h"
+#include "app/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>

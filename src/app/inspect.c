@@ -1,10 +1,10 @@
 // tramline inspect: what is in a store, and whether it is sound.
-#include "aside.h"
-#include "clock.h"
-#include "command.h"
-#include "number.h"
-#include "repair.h"
-#include "stop.h"
+#include "app/aside.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/number.h"
+#include "app/repair.h"
+#include "app/stop.h"
 
 #include "scenario/scenario.h"
 #include "tramline/inspect.h"

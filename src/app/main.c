@@ -1,5 +1,5 @@
 // The program `tramline`: finds the command and runs it.
-#include "command.h"
+#include "app/command.h"
 
 #include "tramline/types.h"
 

@@ -1,6 +1,6 @@
-#include "meter.h"
+#include "app/meter.h"
 
-#include "clock.h"
+#include "app/clock.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #ifndef APP_METER_H
 #define APP_METER_H
 
-#include "outlet.h"
+#include "app/outlet.h"
 #include "tramline/server.h"
 
 #include <jansson.h>

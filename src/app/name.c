@@ -1,4 +1,4 @@
-#include "name.h"
+#include "app/name.h"
 
 #include "tramline/types.h"
 

@@ -1,11 +1,11 @@
-#include "node.h"
+#include "app/node.h"
 
-#include "clock.h"
-#include "command.h"
-#include "meter.h"
-#include "outlet.h"
-#include "play.h"
-#include "stop.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/meter.h"
+#include "app/outlet.h"
+#include "app/play.h"
+#include "app/stop.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
 #ifndef APP_NODE_H
 #define APP_NODE_H
 
-#include "admission.h"
-#include "game.h"
+#include "app/admission.h"
+#include "app/game.h"
 
 typedef struct node_def {
     const char *name;

@@ -1,4 +1,4 @@
-#include "number.h"
+#include "app/number.h"
 
 #include <ctype.h>
 #include <errno.h>

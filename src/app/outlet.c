@@ -1,4 +1,4 @@
-#include "outlet.h"
+#include "app/outlet.h"
 
 #include <errno.h>
 #include <poll.h>

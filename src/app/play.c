@@ -1,6 +1,6 @@
-#include "play.h"
+#include "app/play.h"
 
-#include "game.h"
+#include "app/game.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "progress.h"
+#include "app/progress.h"
 
-#include "clock.h"
-#include "outlet.h"
+#include "app/clock.h"
+#include "app/outlet.h"
 
 #include <stdio.h>
 #include <unistd.h>

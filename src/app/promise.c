@@ -1,6 +1,6 @@
-#include "promise.h"
+#include "app/promise.h"
 
-#include "json_number.h"
+#include "app/json_number.h"
 
 #include <stdarg.h>
 

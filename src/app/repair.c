@@ -1,8 +1,8 @@
-#include "repair.h"
+#include "app/repair.h"
 
-#include "aside.h"
-#include "clock.h"
-#include "stop.h"
+#include "app/aside.h"
+#include "app/clock.h"
+#include "app/stop.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
-#include "report.h"
+#include "app/report.h"
 
-#include "number.h"
-#include "promise.h"
+#include "app/number.h"
+#include "app/promise.h"
 
 #include "tramline/types.h"
 

@@ -7,7 +7,7 @@
 #ifndef APP_REPORT_H
 #define APP_REPORT_H
 
-#include "crew.h"
+#include "app/crew.h"
 
 typedef struct report_facts {
     uint32_t entities, tick_hz;

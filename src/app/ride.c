@@ -1,8 +1,8 @@
 // tramline ride: a rider.
-#include "command.h"
-#include "number.h"
-#include "rider.h"
-#include "stop.h"
+#include "app/command.h"
+#include "app/number.h"
+#include "app/rider.h"
+#include "app/stop.h"
 
 #include "tramline/types.h"
 

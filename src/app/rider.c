@@ -1,10 +1,10 @@
-#include "rider.h"
+#include "app/rider.h"
 
-#include "clock.h"
-#include "command.h"
-#include "promise.h"
-#include "rider_report.h"
-#include "stop.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/promise.h"
+#include "app/rider_report.h"
+#include "app/stop.h"
 
 #include "tramline/token.h"
 

@@ -2,7 +2,7 @@
 #ifndef APP_RIDER_H
 #define APP_RIDER_H
 
-#include "game.h"
+#include "app/game.h"
 
 enum { RIDER_SERVERS_MAX = 16 };
 

@@ -1,6 +1,6 @@
-#include "rider_report.h"
+#include "app/rider_report.h"
 
-#include "clock.h"
+#include "app/clock.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #ifndef APP_RIDER_REPORT_H
 #define APP_RIDER_REPORT_H
 
-#include "rider.h"
-#include "truth_check.h"
+#include "app/rider.h"
+#include "app/truth_check.h"
 
 #include <stdio.h>
 

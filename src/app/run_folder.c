@@ -1,4 +1,4 @@
-#include "run_folder.h"
+#include "app/run_folder.h"
 
 #include <errno.h>
 #include <ftw.h>

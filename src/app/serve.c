@@ -1,9 +1,9 @@
 // tramline serve: a server on a store.
-#include "command.h"
-#include "name.h"
-#include "node.h"
-#include "number.h"
-#include "stop.h"
+#include "app/command.h"
+#include "app/name.h"
+#include "app/node.h"
+#include "app/number.h"
+#include "app/stop.h"
 
 enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT, OPTION_ENTITIES_MAX, OPTION_GROUPS_MAX,
        OPTION_CREATED_MAX, OPTION_GRACE, OPTION_WAL };

@@ -1,6 +1,6 @@
-#include "spawn.h"
+#include "app/spawn.h"
 
-#include "clock.h"
+#include "app/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

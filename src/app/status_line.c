@@ -1,8 +1,8 @@
-#include "status_line.h"
+#include "app/status_line.h"
 
-#include "json_number.h"
-#include "number.h"
-#include "outlet.h"
+#include "app/json_number.h"
+#include "app/number.h"
+#include "app/outlet.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef APP_STATUS_LINE_H
 #define APP_STATUS_LINE_H
 
-#include "crew.h"
+#include "app/crew.h"
 
 typedef struct status_line {
     bool terminal;

@@ -1,4 +1,4 @@
-#include "tally.h"
+#include "app/tally.h"
 
 #include <inttypes.h>
 #include <stdio.h>

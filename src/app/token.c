@@ -1,10 +1,10 @@
 // tramline token: keys, and tokens for clients.
 #include "tramline/token.h"
 
-#include "clock.h"
-#include "command.h"
-#include "name.h"
-#include "number.h"
+#include "app/clock.h"
+#include "app/command.h"
+#include "app/name.h"
+#include "app/number.h"
 
 #include <argp.h>
 #include <errno.h>

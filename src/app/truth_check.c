@@ -1,4 +1,4 @@
-#include "truth_check.h"
+#include "app/truth_check.h"
 
 #include <math.h>
 #include <stdlib.h>

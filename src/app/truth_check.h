@@ -5,7 +5,7 @@
 #ifndef APP_TRUTH_CHECK_H
 #define APP_TRUTH_CHECK_H
 
-#include "histogram.h"
+#include "app/histogram.h"
 #include "scenario/scenario.h"
 #include "tramline/client.h"
 

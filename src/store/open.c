@@ -1,5 +1,5 @@
 // A store by its URI: which backend it names.
-#include "log.h"
+#include "store/engine/log.h"
 
 #include <ctype.h>
 #include <string.h>

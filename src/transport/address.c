@@ -1,6 +1,6 @@
-#include "address.h"
+#include "transport/address.h"
 
-#include "base.h"
+#include "transport/base.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

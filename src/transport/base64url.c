@@ -1,4 +1,4 @@
-#include "base64url.h"
+#include "transport/base64url.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -1,7 +1,7 @@
-#include "certificate.h"
+#include "transport/certificate.h"
 
-#include "base.h"
-#include "pem_file.h"
+#include "transport/base.h"
+#include "transport/pem_file.h"
 
 #include <ctype.h>
 #include <openssl/err.h>

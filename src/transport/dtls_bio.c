@@ -1,4 +1,4 @@
-#include "dtls_bio.h"
+#include "transport/dtls_bio.h"
 
 #include <openssl/crypto.h>
 

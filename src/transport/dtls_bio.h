@@ -3,7 +3,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_BIO_H
 #define TRAMLINE_TRANSPORT_DTLS_BIO_H
 
-#include "udp.h"
+#include "transport/udp.h"
 
 #include <openssl/bio.h>
 

@@ -1,8 +1,8 @@
 // A client's end of UDP with DTLS: one socket, one server, whose certificate is pinned or checked against an authority.
-#include "certificate.h"
-#include "dtls_client.h"
-#include "dtls_context.h"
-#include "pem_file.h"
+#include "transport/certificate.h"
+#include "transport/dtls_client.h"
+#include "transport/dtls_context.h"
+#include "transport/pem_file.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

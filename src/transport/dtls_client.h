@@ -2,7 +2,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_CLIENT_H
 #define TRAMLINE_TRANSPORT_DTLS_CLIENT_H
 
-#include "address.h"
+#include "transport/address.h"
 #include "tramline/transport.h"
 
 // As tl_dtls_client_open(), but never waits: `to` is the address of the definition's host. NULL: it is looked up.

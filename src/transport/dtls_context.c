@@ -1,4 +1,4 @@
-#include "dtls_context.h"
+#include "transport/dtls_context.h"
 
 #include <openssl/err.h>
 

@@ -2,7 +2,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_CONTEXT_H
 #define TRAMLINE_TRANSPORT_DTLS_CONTEXT_H
 
-#include "dtls_bio.h"
+#include "transport/dtls_bio.h"
 
 #include <openssl/ssl.h>
 

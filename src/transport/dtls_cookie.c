@@ -1,4 +1,4 @@
-#include "dtls_cookie.h"
+#include "transport/dtls_cookie.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -3,7 +3,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_COOKIE_H
 #define TRAMLINE_TRANSPORT_DTLS_COOKIE_H
 
-#include "address.h"
+#include "transport/address.h"
 
 enum {
     COOKIE_BYTES = 16, // short, so that the answer to a ClientHello is smaller than the ClientHello

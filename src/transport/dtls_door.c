@@ -1,4 +1,4 @@
-#include "dtls_door.h"
+#include "transport/dtls_door.h"
 
 enum {
     STRANGERS_WAITING_MAX = 256,

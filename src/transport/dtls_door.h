@@ -3,7 +3,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_DOOR_H
 #define TRAMLINE_TRANSPORT_DTLS_DOOR_H
 
-#include "dtls_peers.h"
+#include "transport/dtls_peers.h"
 
 enum {
     DOOR_ANSWER_UNITS = 1,    // a cookie, about 10 us

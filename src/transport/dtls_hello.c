@@ -1,7 +1,7 @@
-#include "dtls_hello.h"
+#include "transport/dtls_hello.h"
 
-#include "dtls_context.h"
-#include "keyed_hash.h"
+#include "transport/dtls_context.h"
+#include "transport/keyed_hash.h"
 
 // Records (RFC 6347, 4.1), and offsets in one that begins a ClientHello (4.2.2).
 enum {

@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_HELLO_H
 #define TRAMLINE_TRANSPORT_DTLS_HELLO_H
 
-#include "dtls_cookie.h"
-#include "udp.h"
+#include "transport/dtls_cookie.h"
+#include "transport/udp.h"
 
 bool hello_is(const udp_datagram *datagram); // a ClientHello in the clear
 // Of its random, which tells its copies from another's.

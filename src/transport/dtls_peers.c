@@ -1,4 +1,4 @@
-#include "dtls_peers.h"
+#include "transport/dtls_peers.h"
 
 #include <openssl/rand.h>
 

@@ -4,9 +4,9 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_PEERS_H
 #define TRAMLINE_TRANSPORT_DTLS_PEERS_H
 
-#include "dtls_bio.h"
-#include "inbox.h"
-#include "keyed_hash.h"
+#include "transport/dtls_bio.h"
+#include "transport/inbox.h"
+#include "transport/keyed_hash.h"
 
 #include <openssl/ssl.h>
 

@@ -4,13 +4,13 @@
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
 // connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what is
 // over a rate (dtls_door.h), and serves the rest in turns.
-#include "certificate.h"
-#include "dtls_context.h"
-#include "dtls_cookie.h"
-#include "dtls_door.h"
-#include "dtls_hello.h"
-#include "dtls_server_def.h"
-#include "pem_file.h"
+#include "transport/certificate.h"
+#include "transport/dtls_context.h"
+#include "transport/dtls_cookie.h"
+#include "transport/dtls_door.h"
+#include "transport/dtls_hello.h"
+#include "transport/dtls_server_def.h"
+#include "transport/pem_file.h"
 
 #include <openssl/err.h>
 

@@ -1,4 +1,4 @@
-#include "dtls_server_def.h"
+#include "transport/dtls_server_def.h"
 
 enum {
     PEERS_LIMIT = 1 << 20,

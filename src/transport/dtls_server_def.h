@@ -2,7 +2,7 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_SERVER_DEF_H
 #define TRAMLINE_TRANSPORT_DTLS_SERVER_DEF_H
 
-#include "base.h"
+#include "transport/base.h"
 #include "tramline/transport.h"
 
 // TL_ERR_INVALID: `text` says which of its limits is out of range.

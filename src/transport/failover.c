@@ -1,7 +1,7 @@
 // A client's transport over one or more servers: makes another connection before it breaks the present one, so that a
 // client whose address has changed, or whose server has died, goes on after a few round trips. It knows nothing of what
 // carries the datagrams: it opens transports, and polls two of them while an attempt is under way.
-#include "base.h"
+#include "transport/base.h"
 
 #include "tramline/transport.h"
 

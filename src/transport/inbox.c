@@ -1,4 +1,4 @@
-#include "inbox.h"
+#include "transport/inbox.h"
 
 bool inbox_init(inbox *in, uint32_t count_max)
 {

@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_TRANSPORT_INBOX_H
 #define TRAMLINE_TRANSPORT_INBOX_H
 
-#include "sources.h"
-#include "udp.h"
+#include "transport/sources.h"
+#include "transport/udp.h"
 
 typedef struct inbox_slot {
     struct inbox_slot *next;

@@ -1,4 +1,4 @@
-#include "keyed_hash.h"
+#include "transport/keyed_hash.h"
 
 static uint64_t rotate(uint64_t x, int bits)
 {

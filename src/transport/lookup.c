@@ -1,8 +1,8 @@
 // The C library asks, on a thread of its own (getaddrinfo_a): no code of this library runs there, which may be unloaded meanwhile.
 #define _GNU_SOURCE // getaddrinfo_a
-#include "lookup.h"
+#include "transport/lookup.h"
 
-#include "base.h"
+#include "transport/base.h"
 
 #include <netdb.h>
 

@@ -2,7 +2,7 @@
 #ifndef TRAMLINE_TRANSPORT_LOOKUP_H
 #define TRAMLINE_TRANSPORT_LOOKUP_H
 
-#include "address.h"
+#include "transport/address.h"
 
 typedef struct lookup lookup;
 

@@ -3,7 +3,7 @@
 //
 // A client says HELLO until the server's ACCEPT; CLOSE ends a link. These travel as datagrams do, and are lost as they
 // are; silence ends what a lost CLOSE did not, as over UDP.
-#include "base.h"
+#include "transport/base.h"
 
 #include "tramline/transport.h"
 

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE // mkostemp
-#include "pem_file.h"
+#include "transport/pem_file.h"
 
-#include "base.h"
+#include "transport/base.h"
 
 #include <errno.h>
 #include <fcntl.h>

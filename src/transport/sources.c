@@ -1,7 +1,7 @@
-#include "sources.h"
+#include "transport/sources.h"
 
-#include "base.h"
-#include "keyed_hash.h"
+#include "transport/base.h"
+#include "transport/keyed_hash.h"
 
 #include <openssl/rand.h>
 

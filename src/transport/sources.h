@@ -3,8 +3,8 @@
 #ifndef TRAMLINE_TRANSPORT_SOURCES_H
 #define TRAMLINE_TRANSPORT_SOURCES_H
 
-#include "address.h"
-#include "rate.h"
+#include "transport/address.h"
+#include "transport/rate.h"
 
 typedef struct source {
     uint64_t key[2];

@@ -2,9 +2,9 @@
 // token choose has been the undoing of many.
 #include "tramline/token.h"
 
-#include "base.h"
-#include "base64url.h"
-#include "pem_file.h"
+#include "transport/base.h"
+#include "transport/base64url.h"
+#include "transport/pem_file.h"
 
 #include <jansson.h>
 #include <openssl/err.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // recvmmsg, sendmmsg
-#include "udp.h"
+#include "transport/udp.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_TRANSPORT_UDP_H
 #define TRAMLINE_TRANSPORT_UDP_H
 
-#include "address.h"
-#include "base.h"
+#include "transport/address.h"
+#include "transport/base.h"
 #include "tramline/transport.h"
 
 enum {

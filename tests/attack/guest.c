@@ -1,6 +1,6 @@
 #include "guest.h"
 
-#include "record.h"
+#include "world/record.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #define TRAMLINE_TESTS_ATTACK_GUEST_H
 
 #include "attack.h"
-#include "client_internal.h"
+#include "client/client_internal.h"
 
 typedef struct guest {
     attack *attack;

@@ -2,8 +2,8 @@
 // starts and extremes that once killed every server; and reports of their own in which some bytes are others.
 #include "guest.h"
 
-#include "record.h"
-#include "state.h"
+#include "world/record.h"
+#include "motion/state.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -2,10 +2,10 @@
 #ifndef TRAMLINE_TESTS_RAW_H
 #define TRAMLINE_TESTS_RAW_H
 
-#include "channel.h"
+#include "wire/channel.h"
 #include "check.h"
 #include "tramline/server.h"
-#include "wire.h"
+#include "wire/datagram.h"
 
 typedef struct raw {
     tl_transport *transport;

@@ -1,7 +1,7 @@
 // One client that has a server keep things for it, or takes places from the others: in virtual time, from inside of the server.
 #include "check.h"
 #include "crowd.h"
-#include "server_internal.h"
+#include "server/internal.h"
 
 enum { GROUPS = 8, EACH = 64, VERSIONS = 58, NACKS_A_TICK = 240, TICKS = 200 };
 static const double TICK_S = 1.0 / CROWD_HZ;

@@ -1,6 +1,6 @@
 // More changes in one tick than a record has room for: they are spread over ticks, and the other server has all of them.
 #include "check.h"
-#include "server_internal.h"
+#include "server/internal.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // Writers and readers of bytes: round trips, bounds, and what must be refused.
-#include "bytes.h"
+#include "base/bytes.h"
 #include "check.h"
 
 static uint64_t random_number(uint64_t *random)

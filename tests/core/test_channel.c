@@ -1,5 +1,5 @@
 // The channel over a lossy path: every message arrives, once, in order; and nobody's bytes can break it.
-#include "channel.h"
+#include "wire/channel.h"
 #include "check.h"
 #include "world.h"
 

@@ -1,6 +1,6 @@
 // Chunks: from any version in the history to now, split as the size asks for, into a model of the stream's slots.
 #include "check.h"
-#include "chunk_cache.h"
+#include "world/chunk_cache.h"
 #include "world.h"
 
 enum { SLOTS_MAX = 2048, KEPT = 64 };

@@ -1,7 +1,7 @@
 // Whether states fit into chunks: kinds that have larger ones are refused, and one all the same costs nobody else.
 #include "check.h"
-#include "chunk_cache.h"
-#include "chunk_fit.h"
+#include "world/chunk_cache.h"
+#include "wire/chunk_fit.h"
 #include "tramline/server.h"
 #include "world.h"
 

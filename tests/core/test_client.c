@@ -1,8 +1,8 @@
 // A client whose server is broken or hostile: it says what no sound server would, well-formed. The server is this test; its
 // datagrams are made by hand.
 #include "check.h"
-#include "client_internal.h"
-#include "pyramid.h"
+#include "client/client_internal.h"
+#include "world/pyramid.h"
 
 enum { TICK_HZ = 20, STEP_US = 10000, INBOX_MAX = 4096, FIRST_TICK = 1000 };
 

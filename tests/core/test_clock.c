@@ -1,6 +1,6 @@
 // The client's clock over simulated paths: jitter, one-sided delay, drift, steps.
 #include "check.h"
-#include "clock.h"
+#include "client/clock.h"
 
 #include <math.h>
 

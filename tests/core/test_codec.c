@@ -1,6 +1,6 @@
 // The entropy coder: what goes in comes out, near the entropy, and no bytes can hang or break it.
 #include "check.h"
-#include "codec.h"
+#include "wire/codec.h"
 
 #include <math.h>
 

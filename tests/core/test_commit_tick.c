@@ -1,8 +1,8 @@
 // What a client says of its own is judged at the tick at which it is committed, not at the one that it names: what would be
 // in order there only is refused at the door. The client hears of it, keeps its connection and its former state, and nothing
 // of it comes as far as the record.
-#include "client_internal.h"
-#include "record.h"
+#include "client/client_internal.h"
+#include "world/record.h"
 #include "tramline/server.h"
 
 #include "check.h"

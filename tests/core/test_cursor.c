@@ -1,6 +1,6 @@
 // Cursor maps against one version a slot; when the runs do not do, less counts as held, never more.
 #include "check.h"
-#include "cursor.h"
+#include "wire/cursor.h"
 
 enum { SLOTS = 64 };
 

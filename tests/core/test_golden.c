@@ -3,8 +3,8 @@
 // All of it comes from one short session of a server and a client (fuzz/pair.h), and one record and checkpoint.
 #include "check.h"
 #include "pair.h"
-#include "record.h"
-#include "wire.h"
+#include "world/record.h"
+#include "wire/datagram.h"
 
 typedef struct golden {
     const char *name;

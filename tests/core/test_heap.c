@@ -1,6 +1,6 @@
 // The heap: aligned, zeroed blocks that never overlap, used again once freed, and NULL when there is no more.
 #include "check.h"
-#include "heap.h"
+#include "base/heap.h"
 
 enum { BLOCKS = 400, HEAP_BYTES = 1 << 20 };
 

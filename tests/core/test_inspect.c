@@ -1,6 +1,6 @@
 // Inspections: whose groups are whose, what is missing, what is faulty.
 #include "check.h"
-#include "record.h"
+#include "world/record.h"
 #include "tramline/inspect.h"
 
 static unsigned char data[4096];

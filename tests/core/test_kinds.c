@@ -1,6 +1,6 @@
 // Kinds: what may be declared, where fields lie, and the table that goes over the wire.
 #include "check.h"
-#include "kinds.h"
+#include "motion/kinds.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 // The map against a naive list, with keys that fall together.
 #include "check.h"
-#include "map.h"
+#include "base/map.h"
 
 enum { KEYS = 600, COUNT_MAX = 400 };
 

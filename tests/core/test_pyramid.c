@@ -1,6 +1,6 @@
 // The pyramid over a random world: tiles nest and part the world, streams show it within their tolerance.
 #include "check.h"
-#include "stream.h"
+#include "world/stream.h"
 #include "world.h"
 
 enum { SIZES = 6, HELD_MAX = 64 };

@@ -1,5 +1,5 @@
 // Results have names and texts, and names of things are checked.
-#include "base.h"
+#include "base/base.h"
 #include "check.h"
 
 TEST(every_result_has_a_name_and_a_text)

@@ -1,6 +1,6 @@
 // The ring: blocks keep what is in them until they are taken out, in whatever sizes they come.
 #include "check.h"
-#include "ring.h"
+#include "base/ring.h"
 
 enum { BYTES = 5000, BLOCKS = 200000, WAITING_MAX = 64 };
 

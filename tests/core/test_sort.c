@@ -1,6 +1,6 @@
 // Sorting against the C library's.
 #include "check.h"
-#include "sort.h"
+#include "base/sort.h"
 
 static int compare(const void *a, const void *b)
 {

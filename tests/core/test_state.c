@@ -1,7 +1,7 @@
 // States: from values to words and back, within the tolerance; and coarser levels, which hold as long as they say.
 #include "check.h"
-#include "state.h"
-#include "values.h"
+#include "motion/state.h"
+#include "motion/values.h"
 #include "world.h"
 
 #include <float.h>

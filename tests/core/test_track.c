@@ -1,7 +1,7 @@
 // Tracks against the words they stand for: what a track says holds, the words say too; and it says so nearly always.
 #include "check.h"
-#include "track.h"
-#include "values.h"
+#include "motion/track.h"
+#include "motion/values.h"
 #include "world.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // Values of games: what is taken, what is published of it, and what is read back.
 #include "check.h"
-#include "values.h"
+#include "motion/values.h"
 #include "world.h"
 
 #include <math.h>

@@ -5,8 +5,8 @@
 //   test_core_versions               the tests
 //   test_core_versions --tape FILE   a ride over a bad network, for a decoder that was written from docs/PROTOCOL.md
 #include "check.h"
-#include "session.h"
-#include "view.h"
+#include "server/session.h"
+#include "client/view.h"
 #include "world.h"
 
 #include <inttypes.h>

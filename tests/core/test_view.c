@@ -1,8 +1,8 @@
 // A session and a view, joined by a path that loses, doubles and delays datagrams, over a random world: what the view
 // shows is the world, within each level's tolerance; and damaged datagrams change nothing.
 #include "check.h"
-#include "session.h"
-#include "view_internal.h"
+#include "server/session.h"
+#include "client/view_internal.h"
 #include "world.h"
 
 #include <math.h>

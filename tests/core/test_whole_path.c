@@ -3,11 +3,11 @@
 // inspected, loaded again. Servers and honest clients must not notice.
 //
 //   test_core_whole_path [first seed] [seeds]
-#include "client_internal.h"
-#include "record.h"
+#include "client/client_internal.h"
+#include "world/record.h"
 #include "tramline/inspect.h"
 #include "tramline/server.h"
-#include "values.h"
+#include "motion/values.h"
 
 #include "check.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // The heads of datagrams and chunks, there and back, and damaged.
 #include "check.h"
-#include "wire.h"
+#include "wire/datagram.h"
 #include "world.h"
 
 TEST(frame_heads_round_trip)

@@ -1,6 +1,6 @@
 // What a client may have a server do, and what all of them together use up of that.
 #include "check.h"
-#include "work.h"
+#include "server/work.h"
 
 enum { ENTITIES = 25600, RATE = TL_WORK_SLOTS_A_TICK + ENTITIES / TL_WORK_SHARE, TICKS = 1000, CHUNK = 60 };
 

@@ -1,7 +1,7 @@
 // Several servers' world clocks that hear each other over paths of any delay: what is certain, what is slewed, stepped or
 // held, and that slowness is never taken for a wrong clock.
 #include "check.h"
-#include "world_clock.h"
+#include "server/world_clock.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 #define TRAMLINE_TESTS_CORE_WORLD_H
 
 #include "check.h"
-#include "pyramid.h"
-#include "record.h"
-#include "values.h"
+#include "world/pyramid.h"
+#include "world/record.h"
+#include "motion/values.h"
 
 enum { WORLD_WALKER, WORLD_BODY, WORLD_CABIN, WORLD_SIGN, WORLD_KINDS, WORLD_GROUPS = 6, WORLD_RECORD_BYTES_MAX = 1 << 20 };
 

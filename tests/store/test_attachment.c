@@ -1,5 +1,5 @@
 // The queues between a store's caller and its threads, without a thread: what is told, and in which order.
-#include "attachment.h"
+#include "store/engine/attachment.h"
 #include "check.h"
 
 static void begin(tl_attachment *attachment)

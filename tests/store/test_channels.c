@@ -1,7 +1,7 @@
 // What docs/SCALE.md promises of the keys in FoundationDB: rows of other channels than 0, and of spaces that are not in use
 // yet, lie outside of every range that is read or cleared today; and squares of tiles are ranges of channels.
 #include "check.h"
-#include "fdb_rows.h"
+#include "store/fdb/rows.h"
 
 #define PREFIX "city"
 enum { SPACE_NEXT = TL_FDB_MANIFEST + 1 };

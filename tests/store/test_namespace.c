@@ -1,7 +1,7 @@
 // A log of mvsqlite's, in a plain file under the name of mvsqlite's file system: what was written is read again, and rows
 // that were changed, or are gone, are found.
 #include "check.h"
-#include "mvsqlite_log.h"
+#include "store/mvsqlite/log.h"
 
 #include <fcntl.h>
 #include <string.h>

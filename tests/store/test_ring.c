@@ -1,7 +1,7 @@
 // The ring of slots of a log in mvsqlite, in a plain file, against a model of it: records of one and of several slots, cuts,
 // quarantines while the author commits, what is set aside and moved, and followers that were away meanwhile.
 #include "check.h"
-#include "mvsqlite_log.h"
+#include "store/mvsqlite/log.h"
 
 #include <fcntl.h>
 #include <string.h>

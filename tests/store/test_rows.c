@@ -1,7 +1,7 @@
 // Rows in FoundationDB have sums: what was put comes back, and of a row with any bit changed, nothing does; but for the
 // versionstamps, which the database fills in.
 #include "check.h"
-#include "fdb_rows.h"
+#include "store/fdb/rows.h"
 
 enum { STAMP_BYTES = 10 };
 

@@ -1,0 +1,175 @@
+#include "server/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+    SWEEP_US = 100000,
+    CLIENT_LINES_PER_S = 10, // of the log, that clients can cause
+    CLIENT_LINES_BURST = 50,
+};
+
+size_t tl_admission_bytes(const tl_server_def *def)
+{
+    uint32_t guests = def->clients_max + def->newcomers_max;
+    return tl_map_bytes(guests) + guests * sizeof(tl_guest) * 5 / 4;
+}
+
+bool tl_admission_init(tl_server *s)
+{
+    s->guests_max = s->def.clients_max + s->def.newcomers_max;
+    s->guests = tl_heap_alloc(&s->heap, s->guests_max * sizeof *s->guests);
+    if (s->def.step_units_max == 0) s->def.step_units_max = 1024 + 4 * s->def.clients_max;
+    s->client_lines_left = CLIENT_LINES_BURST;
+    return s->guests && tl_map_init(&s->guest_map, &s->heap, s->guests_max);
+}
+
+// ---- guests: a transport's peers, clients or not ----
+
+static tl_guest *find_guest(tl_server *s, tl_peer peer)
+{
+    const uint32_t *index = tl_map_find(&s->guest_map, peer);
+    return index ? &s->guests[*index] : NULL;
+}
+
+static void forget_guest(tl_server *s, tl_peer peer)
+{
+    tl_guest *guest = find_guest(s, peer);
+    if (guest == NULL) return;
+    tl_map_remove(&s->guest_map, peer);
+    *guest = (tl_guest){.next_free = s->guest_free};
+    s->guest_free = 1 + (uint32_t)(guest - s->guests);
+}
+
+static tl_guest *new_guest(tl_server *s, tl_peer peer)
+{
+    uint32_t index;
+    if (s->guest_free) {
+        index = s->guest_free - 1;
+        s->guest_free = s->guests[index].next_free;
+    } else if (s->guest_top < s->guests_max) {
+        index = s->guest_top++;
+    } else {
+        return NULL;
+    }
+    TL_ASSERT(tl_map_put(&s->guest_map, peer, index));
+    s->guests[index] = (tl_guest){.peer = peer, .since_us = s->now_us, .datagrams_left = s->def.peer_datagrams_per_s, .datagrams_us = s->now_us};
+    return &s->guests[index];
+}
+
+void tl_admission_close(tl_server *s, tl_peer peer)
+{
+    forget_guest(s, peer);
+    s->def.transport->ops->flush(s->def.transport);
+    s->def.transport->ops->drop(s->def.transport, peer);
+}
+
+// One of whom nothing was known is let in as a newcomer, if there is room.
+static tl_guest *receive_guest(tl_server *s, tl_peer peer)
+{
+    tl_guest *guest = find_guest(s, peer);
+    if (guest == NULL && (guest = new_guest(s, peer)) == NULL) {
+        s->stats.newcomers_refused++;
+        s->def.transport->ops->drop(s->def.transport, peer);
+    }
+    return guest;
+}
+
+// Whether the guest may send one more datagram now.
+static bool within_rate(tl_server *s, tl_guest *guest)
+{
+    double rate = s->def.peer_datagrams_per_s, seconds = (double)(s->now_us - guest->datagrams_us) * 1e-6;
+    guest->datagrams_left = fmin(guest->datagrams_left + seconds * rate, rate);
+    guest->datagrams_us = s->now_us;
+    if (guest->datagrams_left < 1) {
+        s->stats.datagrams_over_rate++;
+        return false;
+    }
+    guest->datagrams_left -= 1;
+    return true;
+}
+
+static void count_malformed(tl_server *s, tl_peer peer, bool counted)
+{
+    tl_guest *guest = find_guest(s, peer);
+    if (counted) s->stats.malformed++;
+    if (guest == NULL || ++guest->malformed < s->def.malformed_max) return;
+    s->stats.peers_closed_malformed++;
+    tl_server_say_of_client(s, "peer %u is closed: it has sent %u malformed datagrams", peer, guest->malformed);
+    tl_clients_close(s, peer, TL_ERR_MALFORMED, "too many malformed datagrams; bring both sides to the same release");
+}
+
+// Closes those that have not said a valid hello in time, whatever else they have said.
+static void sweep(tl_server *s)
+{
+    if (s->now_us < s->guests_swept_us + SWEEP_US) return;
+    s->guests_swept_us = s->now_us;
+    uint32_t closed = 0;
+    for (uint32_t i = 0; i < s->guest_top; i++) {
+        tl_guest *guest = &s->guests[i];
+        if (guest->peer == 0 || tl_map_find(&s->client_map, guest->peer)) continue;
+        if (s->now_us < guest->since_us + s->def.hello_ms_max * 1000ull) continue;
+        tl_admission_close(s, guest->peer);
+        closed++;
+    }
+    if (closed == 0) return;
+    s->stats.newcomers_closed += closed;
+    tl_server_say_of_client(s, "closed %u that had not said a valid hello within %u ms", closed, s->def.hello_ms_max);
+}
+
+// ---- what comes in ----
+
+void tl_admission_spend(tl_server *s, int units)
+{
+    s->units_left -= units;
+}
+
+static void take_event(tl_server *s, const tl_transport_event *event)
+{
+    tl_admission_spend(s, TL_UNITS_DATAGRAM);
+    if (event->type == TL_TRANSPORT_CLOSED) {
+        forget_guest(s, event->peer);
+        tl_clients_gone(s, event->peer, true);
+        return;
+    }
+    tl_guest *guest = receive_guest(s, event->peer);
+    if (guest == NULL || event->type != TL_TRANSPORT_DATAGRAM || !within_rate(s, guest)) return;
+    tl_result result = tl_clients_datagram(s, event->peer, event->data, event->size);
+    // TL_ERR_STATE: a report of one who has not said hello.
+    if (result == TL_ERR_MALFORMED || result == TL_ERR_STATE) count_malformed(s, event->peer, result == TL_ERR_MALFORMED);
+}
+
+void tl_admission_poll(tl_server *s)
+{
+    if (s->def.transport == NULL) return;
+    tl_transport_event event;
+    s->units_left = (int64_t)s->def.step_units_max;
+    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) take_event(s, &event);
+    if (s->units_left <= 0) s->stats.steps_cut_short++;
+    sweep(s);
+}
+
+// ---- what is logged of it ----
+
+void tl_server_say_of_client(tl_server *s, const char *format, ...)
+{
+    double seconds = (double)(s->now_us - s->client_lines_us) * 1e-6;
+    s->client_lines_left = fmin(s->client_lines_left + seconds * CLIENT_LINES_PER_S, CLIENT_LINES_BURST);
+    s->client_lines_us = s->now_us;
+    if (s->client_lines_left < 1) {
+        s->stats.client_lines_omitted++;
+        return;
+    }
+    s->client_lines_left -= 1;
+    if (s->stats.client_lines_omitted > s->client_lines_reported) {
+        uint64_t count = s->stats.client_lines_omitted - s->client_lines_reported;
+        tl_server_say(s, "%llu lines about clients were omitted", (unsigned long long)count);
+        s->client_lines_reported = s->stats.client_lines_omitted;
+    }
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    tl_server_say(s, "%s", text);
+}
