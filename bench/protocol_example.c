@@ -60,7 +60,8 @@ static void on_step(const tl_codec *before, uint32_t bound, int context, int pro
 // ---- the two walkers ----
 
 static tl_kinds kinds;
-static int64_t walkers[2][16], after[16], started[16]; // after: the first one at the second tick; started: the second one at the third
+// after: the first one at the second tick; started: the second one at the third
+static int64_t walkers[2][16], after[16], started[16];
 
 static void make_walkers(void)
 {

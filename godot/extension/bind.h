@@ -56,6 +56,7 @@ enum {
 // PREFIX_NAME(self, args, ret). Without arguments: GD_NONE.
 #define GD_DECLARE(prefix, method) void prefix##_##method(void *self, const void *const *args, void *ret);
 #define GD_ENTRY(prefix, method, result, flags, ...) {#method, prefix##_##method, result, flags, {__VA_ARGS__}},
+// clang-format off
 #define GD_NONE {0}
 // Arguments that many of them have.
 #define GD_ID {GD_INT, "id"}
@@ -65,6 +66,7 @@ enum {
 #define GD_DATA {GD_BYTES, "data"}
 #define GD_CARRIER {GD_INT, "carrier", .optional = true}
 #define GD_VALUES {GD_DICTIONARY, "values", .optional = true}
+// clang-format on
 
 typedef struct gd_signal {
     const char *name;

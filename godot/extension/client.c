@@ -363,7 +363,8 @@ void client_on_notify(void *self, int32_t what)
     client_node *c = self;
     switch (what) {
     case GD_NOTIFICATION_POSTINITIALIZE:
-        gd.method_ptrcall(gd.method.node_set_process_mode, c->instance.object, (const void *[]){&(int64_t){3}}, NULL); // always, also when paused
+        // always, also when paused
+        gd.method_ptrcall(gd.method.node_set_process_mode, c->instance.object, (const void *[]){&(int64_t){3}}, NULL);
         break;
     case GD_NOTIFICATION_READY:
         if (c->autoconnect && !gd_in_editor()) {

@@ -259,7 +259,8 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
     const char *method = "TramlineClient.set_own_entity";
-    tl_client *client = state_of(c) == TL_CLIENT_RECONNECTING ? c->link.client : live(c, method); // it is said to the next server
+    // it is said to the next server
+    tl_client *client = state_of(c) == TL_CLIENT_RECONNECTING ? c->link.client : live(c, method);
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
     own_entity *own = find_own(c, id);

@@ -69,7 +69,8 @@ static void *at_level(gd_object above, const gd_class *type)
 
 void *entity_find(gd_object object, const gd_node_path *path, const gd_class *type, const char *who, bool *settled)
 {
-    void *found = at_path(object, path, type, who, settled); // NULL also if the node has moved away from where the path was right
+    // NULL also if the node has moved away from where the path was right
+    void *found = at_path(object, path, type, who, settled);
     for (gd_object above = parent_of(object); above && !found; above = parent_of(above)) {
         found = at_level(above, type);
     }

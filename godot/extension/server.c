@@ -366,7 +366,8 @@ void server_on_notify(void *self, int32_t what)
     server_node *s = self;
     switch (what) {
     case GD_NOTIFICATION_POSTINITIALIZE:
-        gd.method_ptrcall(gd.method.node_set_process_mode, s->instance.object, (const void *[]){&(int64_t){3}}, NULL); // always, also when paused
+        // always, also when paused
+        gd.method_ptrcall(gd.method.node_set_process_mode, s->instance.object, (const void *[]){&(int64_t){3}}, NULL);
         break;
     case GD_NOTIFICATION_READY:
         if (s->autostart && !gd_in_editor()) {

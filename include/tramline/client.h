@@ -19,14 +19,16 @@ typedef enum tl_client_state {
     TL_CLIENT_CONNECTING, // the transport's handshake
     TL_CLIENT_JOINING,    // says hello, learns the kinds
     TL_CLIENT_LIVE,       // frames come in
-    TL_CLIENT_RECONNECTING, // the server is silent or gone, another connection is sought: the view stays as it is and goes
-                            // on along its segments; own entities can be set; what entities really left shows once it is
-                            // live again and all has come
+    // the server is silent or gone, another connection is sought: the view stays as it is and goes
+    // on along its segments; own entities can be set; what entities really left shows once it is
+    // live again and all has come
+    TL_CLIENT_RECONNECTING,
     TL_CLIENT_CLOSED,     // refused, dropped or lost: tl_client_text() says why. The view stays readable
 } tl_client_state;
 
 typedef struct tl_client_def {
-    tl_transport *transport; // borrowed; may be NULL: bytes are handed over by tl_client_receive() and tl_client_send_to
+    // borrowed; may be NULL: bytes are handed over by tl_client_receive() and tl_client_send_to
+    tl_transport *transport;
     // With transport NULL: called with each datagram for the server.
     void (*send)(void *user, const void *data, size_t size);
     void *send_user;
@@ -38,7 +40,8 @@ typedef struct tl_client_def {
     // After so long without a datagram (of at least eight frames) another connection is tried, default 1'000. Needs a
     // transport that can reconnect, as tl_failover_open() and tl_dtls_failover_open() make.
     uint32_t silence_ms;
-    uint32_t reconnect_ms;   // it is closed after so long without a live connection, default 10'000; 0: never reconnects
+    // it is closed after so long without a live connection, default 10'000; 0: never reconnects
+    uint32_t reconnect_ms;
     uint32_t cookie;
 } tl_client_def;
 
@@ -47,15 +50,19 @@ typedef enum tl_client_event_type {
     TL_CLIENT_ENTITY_CHANGED, // another carrier, or another value than place and rotation
     TL_CLIENT_ENTITY_LEFT,
     TL_CLIENT_MESSAGE,        // data, size
-    TL_CLIENT_ANSWER,         // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
-                              // Request 0: a state of the own entity was refused: its carrier, its place or its speed.
-                              // TL_AGAIN: it has gone too far, or has said too much, too soon; the client sends its newest
-                              // state again by itself
+    // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
+    // Request 0: a state of the own entity was refused: its carrier, its place or its speed.
+    // TL_AGAIN: it has gone too far, or has said too much, too soon; the client sends its newest
+    // state again by itself
+    TL_CLIENT_ANSWER,
     TL_CLIENT_STATE,          // tl_client_get_state() has changed
-    TL_CLIENT_OWN_GIVEN_BACK, // entity, kind: this client owns it (again), after it has connected anew: go on setting it
-    TL_CLIENT_OWN_LOST,       // entity: this client no longer owns it: its time of grace was over, or somebody else has deleted it
-    TL_CLIENT_FULL,           // told once: not all that is to be seen has room here, so that some of it is not shown. Raise
-                              // entities_max or memory_bytes; see limits_reached and streams_left_out
+    // entity, kind: this client owns it (again), after it has connected anew: go on setting it
+    TL_CLIENT_OWN_GIVEN_BACK,
+    // entity: this client no longer owns it: its time of grace was over, or somebody else has deleted it
+    TL_CLIENT_OWN_LOST,
+    // told once: not all that is to be seen has room here, so that some of it is not shown. Raise
+    // entities_max or memory_bytes; see limits_reached and streams_left_out
+    TL_CLIENT_FULL,
 } tl_client_event_type;
 
 typedef struct tl_client_event {
@@ -136,8 +143,9 @@ TL_API tl_result tl_client_pose(tl_client *client, tl_entity_id entity, double t
 typedef struct tl_instances {
     float *floats;
     uint32_t stride;   // floats from one instance to the next, at least 12
-    uint32_t custom;   // if not 0: from the instance's start, four more about it: two numbers 0..1 that its id gives, its
-                       // speed in m/s, and whether (1 or 0) it has a carrier
+    // if not 0: from the instance's start, four more about it: two numbers 0..1 that its id gives, its
+    // speed in m/s, and whether (1 or 0) it has a carrier
+    uint32_t custom;
     uint32_t capacity; // instances
     uint32_t count;    // out: how many there are; beyond the capacity none was written
 } tl_instances;

@@ -42,8 +42,10 @@ typedef struct tl_inspect_report {
     int64_t checkpoint_first_tick, checkpoint_last_tick;       // -1: none
     uint64_t log_records, log_bytes; // of all servers
     int64_t log_first_tick, log_last_tick;
-    tl_inspect_server servers[TL_SERVERS_MAX + 1]; // by number; 0: groups and entities whose owner the store does not know
-    uint64_t set_aside;            // records that cannot be read, and what follows them in their epochs: no server applies them
+    // by number; 0: groups and entities whose owner the store does not know
+    tl_inspect_server servers[TL_SERVERS_MAX + 1];
+    // records that cannot be read, and what follows them in their epochs: no server applies them
+    uint64_t set_aside;
     uint64_t faults;               // 0, and complete: the store is sound
     tl_server_number fault_server; // of the first one, 0: not a certain server's
     int64_t fault_tick;            // -1: not of a certain tick

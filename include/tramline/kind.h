@@ -11,7 +11,8 @@ extern "C" {
 #endif
 
 typedef enum tl_field_type {
-    TL_FIELD_POSITION, // tl_vec3, metres; the kind's first one is the entity's place, relative to its carrier if it has one
+    // tl_vec3, metres; the kind's first one is the entity's place, relative to its carrier if it has one
+    TL_FIELD_POSITION,
     TL_FIELD_ROTATION, // tl_quat; the kind's first one is the entity's rotation, relative to its carrier
     TL_FIELD_SCALAR,   // double
     TL_FIELD_INTEGER,  // int64_t, exact
@@ -22,7 +23,8 @@ typedef enum tl_field_type {
 typedef enum tl_predictor {
     TL_PREDICT_HOLD,    // keeps its value until the next segment
     TL_PREDICT_LINEAR,  // goes on at the segment's rate
-    TL_PREDICT_HEADING, // rotation only: faces along the horizontal velocity of the place (-Z forward); free while that holds
+    // rotation only: faces along the horizontal velocity of the place (-Z forward); free while that holds
+    TL_PREDICT_HEADING,
     TL_PREDICTOR_COUNT
 } tl_predictor;
 
@@ -44,8 +46,9 @@ typedef struct tl_field_def {
     double tolerance;
     double tolerance_level[TL_LEVELS_MAX]; // 0: the default of that level
     int level_last;                        // not sent past this level; default TL_LEVELS_MAX - 1
-    int bytes_max;                         // of a bytes field, 1..TL_FIELD_BYTES_MAX; 949 beside a position alone, less beside more:
-                                           // servers refuse kinds whose states may not fit into a datagram
+    // of a bytes field, 1..TL_FIELD_BYTES_MAX; 949 beside a position alone, less beside more:
+    // servers refuse kinds whose states may not fit into a datagram
+    int bytes_max;
 } tl_field_def;
 
 typedef struct tl_kind_def {

@@ -84,7 +84,8 @@ typedef struct tl_server_def {
     uint32_t created_max;
     int level_count;         // of the pyramid, default 9: the coarsest tiles are 16 km wide
     uint32_t kbit_s;         // what a client may get at most, default 4'000; its token may say less
-    uint32_t work_slots;     // that clients may make this server set up or code whole in a tick, all together; default 30'000
+    // that clients may make this server set up or code whole in a tick, all together; default 30'000
+    uint32_t work_slots;
     // Streams of where a client has looked from before, which it keeps until those that take their place have arrived; with more
     // of them it sees the world from where it was. Default 192.
     uint32_t streams_kept_max;
@@ -98,16 +99,19 @@ typedef struct tl_server_def {
     // 16'000. Everybody who looks there gets that as well. States and requests beyond it are answered with TL_AGAIN; a client
     // sends the newest states of what it owns again by itself.
     uint32_t client_bytes_s_max;
-    uint32_t lease_ms;       // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
+    // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
+    uint32_t lease_ms;
     uint32_t patience_ms;    // how long a tick waits for other servers' records, default 150
     uint32_t log_keep_s;     // how much of the log is kept beyond what a restart needs, default 60
     // What peers of the transport may cost. A peer is a newcomer until it has said a valid hello; one that is refused is closed.
     uint32_t newcomers_max;        // at once (default 1'024); further ones are closed
     uint32_t hello_ms_max;         // then a newcomer is closed, whatever else it sends (default 3'000)
     uint32_t malformed_max;        // so many malformed datagrams, and a peer is closed (default 64)
-    uint32_t peer_datagrams_per_s; // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
-    uint32_t step_units_max;       // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
-                                   // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
+    // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
+    uint32_t peer_datagrams_per_s;
+    // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
+    // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
+    uint32_t step_units_max;
     // How long what a client owns is kept after its last datagram, also by an heir (default 10'000); shorter for clients
     // without tokens while more than three quarters of what clients may have is taken.
     uint32_t grace_ms;
@@ -125,26 +129,32 @@ typedef struct tl_server_stats {
     uint64_t published[TL_LEVELS_MAX]; // segments, by level
     uint64_t record_bytes, records;    // own
     int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
-    uint64_t ticks_incomplete;         // world ticks applied without the records of all living servers, or before the own one was committed
+    // world ticks applied without the records of all living servers, or before the own one was committed
+    uint64_t ticks_incomplete;
     uint64_t clock_jumps;              // of the wall clock against the monotonic one
     uint64_t clock_steps, clock_holds; // behind the other servers, and set to their time; ahead of them, and waited
     double clock_ahead_ms;             // of the other servers, for sure; below 0: behind
     uint64_t store_stalls;             // how often the store has stalled
     bool store_stalled;                // it does now
     uint64_t frames, frame_bytes, datagrams, datagrams_lost;
-    uint64_t malformed, rate_limited, limits_reached; // datagrams refused, requests refused and messages held up, things that found no room
-    uint64_t work_slots, work_waits; // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
+    // datagrams refused, requests refused and messages held up, things that found no room
+    uint64_t malformed, rate_limited, limits_reached;
+    // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
+    uint64_t work_slots, work_waits;
     uint64_t client_bytes_waits; // how often a state or a request was put off, see client_bytes_s_max of the definition
-    uint64_t streams_kept_waits; // how often a client stayed where it was for a tick, see streams_kept_max of the definition
+    // how often a client stayed where it was for a tick, see streams_kept_max of the definition
+    uint64_t streams_kept_waits;
     uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
-    uint32_t groups_unread;     // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew
+    // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew
+    uint32_t groups_unread;
     uint64_t checkpoints_unread;  // met while loading: set aside
     uint64_t checkpoints_refused; // own, that could not be read back: not stored, the log stays
     uint32_t created;           // by clients of all servers, that exist now
     uint64_t set_down;          // own entities that could not ride on in their carrier
     uint64_t creations_refused; // because of a client's quota or the limit for all
     uint64_t graces_cut_short;  // of clients without tokens that had vanished, because room was scarce
-    uint64_t states_refused;           // of entities, from clients: could not be committed or read back, too fast, too far or too many bytes, or out of place
+    // of entities, from clients: could not be committed or read back, too fast, too far or too many bytes, or out of place
+    uint64_t states_refused;
     uint64_t records_split;            // ticks whose record had no room for all: the rest went with the next
     uint64_t records_set_aside;        // of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined;      // how often this server has asked that another one's epoch end before a record

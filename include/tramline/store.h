@@ -30,14 +30,18 @@ extern "C" {
 #endif
 
 typedef enum tl_store_event_type {
-    TL_STORE_JOINED,     // this attachment holds its lease: server (own number), epoch, tick (own last committed, -1: none)
-    TL_STORE_SERVER,     // another server is known, or has a new epoch: server, epoch, name, tick (its last committed, -1: none)
+    // this attachment holds its lease: server (own number), epoch, tick (own last committed, -1: none)
+    TL_STORE_JOINED,
+    // another server is known, or has a new epoch: server, epoch, name, tick (its last committed, -1: none)
+    TL_STORE_SERVER,
     TL_STORE_CHECKPOINT, // while loading: group, tick, data (size 0: the group is deleted)
     TL_STORE_RECORD,     // of another server, or while loading also an own one: server, epoch, tick, data, begun_us
     TL_STORE_LOADED,     // all that was committed at the time of the join has been delivered
     TL_STORE_COMMITTED,  // own record: tick, begun_us, done_us
-    TL_STORE_FENCED,     // a server's epoch has ended: server, epoch (the one that ended), tick (its last, -1: none), heir
-    TL_STORE_LOST,       // own lease is lost: nothing submitted after `tick` was or will be committed, or it was set aside; heir
+    // a server's epoch has ended: server, epoch (the one that ended), tick (its last, -1: none), heir
+    TL_STORE_FENCED,
+    // own lease is lost: nothing submitted after `tick` was or will be committed, or it was set aside; heir
+    TL_STORE_LOST,
     TL_STORE_STALLED,    // the store does not answer or refuses to write: result, text; records wait in the queue
     TL_STORE_RECOVERED,  // it goes on
     TL_STORE_FAILED,     // it cannot go on: result, text; close it
@@ -52,8 +56,9 @@ typedef struct tl_store_event {
     uint32_t epoch;
     int64_t tick;
     tl_group_id group;
-    uint64_t begun_us; // when the commit, or the epoch (SERVER), began, or it ended (FENCED), by the clock of the server
-                       // that did it (CLOCK_REALTIME, us since 1970); 0: not known
+    // when the commit, or the epoch (SERVER), began, or it ended (FENCED), by the clock of the server
+    // that did it (CLOCK_REALTIME, us since 1970); 0: not known
+    uint64_t begun_us;
     uint64_t done_us;  // when its end was seen here, same clock
     const void *data;  // owned by the store, good until the next poll()
     size_t size;

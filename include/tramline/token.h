@@ -21,8 +21,9 @@ typedef struct tl_grant {
     uint32_t kbit_s_max;              // what it may get, default 8'000
     uint32_t entities_max;            // that it may own, default 16
     uint32_t created_max;             // of what it has created, its own or not, so many may exist at a time, default 64
-    bool proven;                      // the name is: tl_token_verify() sets it. What the client owns is then given back to
-                                      // whoever proves the same name; otherwise to whoever knows the client's secret
+    // the name is: tl_token_verify() sets it. What the client owns is then given back to
+    // whoever proves the same name; otherwise to whoever knows the client's secret
+    bool proven;
 } tl_grant;
 
 TL_API tl_grant tl_grant_default(void);

@@ -95,7 +95,8 @@ typedef struct tl_dtls_server_def {
 typedef struct tl_dtls_client_def {
     const char *address;     // "host:port", "[v6]:port"
     const char *fingerprint; // SHA-256 of the server's certificate, 64 hex digits, colons allowed; or NULL
-    const char *ca_file;     // PEM of the authority to check against, with the host's name; or NULL. One of the two is needed
+    // PEM of the authority to check against, with the host's name; or NULL. One of the two is needed
+    const char *ca_file;
     uint32_t silence_ms_max; // default 10'000
     uint32_t handshake_ms_max; // default 15'000; 5 s at most where the network says that nothing listens
 } tl_dtls_client_def;
@@ -148,7 +149,8 @@ typedef struct tl_link_faults {
 TL_API tl_memory_network *tl_memory_network_create(uint64_t seed);
 TL_API void tl_memory_network_destroy(tl_memory_network *network); // after all ends are closed
 TL_API void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults); // from now on, both ways
-TL_API void tl_memory_network_cut(tl_memory_network *network, bool cut);                 // nothing is delivered meanwhile
+// nothing is delivered meanwhile
+TL_API void tl_memory_network_cut(tl_memory_network *network, bool cut);
 // From now on the network has a time of its own, and what poll() is passed does not count: its ends may have clocks that
 // differ. Never back.
 TL_API void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us);

@@ -86,7 +86,8 @@ enum {
     TL_LEVELS_MAX = 12,           // levels of the pyramid
     TL_FIELDS_MAX = 16,           // fields of a kind
     TL_KINDS_MAX = 64,            // kinds of a world
-    TL_NAME_BYTES_MAX = 31,       // of a server, kind, field or client, without the closing zero; ASCII letters, digits, - _ .
+    // of a server, kind, field or client, without the closing zero; ASCII letters, digits, - _ .
+    TL_NAME_BYTES_MAX = 31,
     TL_FIELD_BYTES_MAX = 1024,    // of a bytes field
     TL_CARRIER_DEPTH_MAX = 4,     // vehicle, cabin, passenger, and one to spare
     TL_SERVERS_MAX = 128,         // of a world

@@ -9,7 +9,9 @@ static const struct {
     size_t offset;
     long max;
 } limits[] = {
+// clang-format off
 #define LIMIT(name, field, max) {name, offsetof(admission, field), max}
+// clang-format on
     LIMIT("newcomers", newcomers_max, 1 << 20),
     LIMIT("hello-ms", hello_ms_max, 3600000),
     LIMIT("malformed", malformed_max, 1000000),

@@ -9,7 +9,8 @@ enum { RIDER_SERVERS_MAX = 16 };
 typedef struct rider_def {
     const char *name;
     const char *servers[RIDER_SERVERS_MAX];      // "host:port"; the first that answers, and the others should it fail
-    const char *fingerprints[RIDER_SERVERS_MAX]; // of their certificates; fewer: the last one is the others', too. Or a ca_file
+    // of their certificates; fewer: the last one is the others', too. Or a ca_file
+    const char *fingerprints[RIDER_SERVERS_MAX];
     uint32_t server_count, fingerprint_count;
     const char *ca_file;
     const char *token_file;  // NULL: none, "-": standard input

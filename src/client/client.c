@@ -485,7 +485,8 @@ static void send_report(tl_client *c)
 {
     unsigned char data[TL_DATAGRAM_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
-    bool messages = tl_channel_due(&c->channel, c->now_us), alone = messages && (c->report_sequence & 1); // a long message needs the room
+    // a long message needs the room
+    bool messages = tl_channel_due(&c->channel, c->now_us), alone = messages && (c->report_sequence & 1);
     bool owned = any_owned_unsent(c) && !alone;
     tl_report_head head = {.sequence = ++c->report_sequence, .ack = (uint16_t)c->newest_sequence};
     memcpy(head.bits, c->bits, sizeof head.bits);
@@ -497,7 +498,8 @@ static void send_report(tl_client *c)
     if (head.flags & TL_REPORT_NACKS) write_nacks(c, &w);
     if (head.flags & TL_REPORT_OBSERVER) write_observer(c, &w);
     if (owned) write_owned(c, &w);
-    for (uint32_t i = 0; i < c->owned_count && !owned; i++) c->owned[i].in_report = false; // so this report's arrival says nothing of them
+   // so this report's arrival says nothing of them
+    for (uint32_t i = 0; i < c->owned_count && !owned; i++) c->owned[i].in_report = false;
     if (messages) tl_channel_write(&c->channel, &w, c->now_us);
     c->sent_us[head.sequence % TL_SENT_TIMES] = c->now_us;
     c->report_us = c->now_us;

@@ -116,6 +116,7 @@ void tl_client_own_list(tl_client *c, const void *data, size_t size); // what th
 void tl_client_own_say_again(tl_client *c, tl_entity_id entity); // the server could not take its state yet
 void tl_client_own_gone(tl_client *c, tl_entity_id entity);      // somebody else has deleted it
 void tl_client_own_reconnected(tl_client *c);                // all is told to the new server
-void tl_client_own_none(tl_client *c);                       // another world, or other kinds: nothing is its own any more
+// another world, or other kinds: nothing is its own any more
+void tl_client_own_none(tl_client *c);
 
 #endif

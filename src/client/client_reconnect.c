@@ -6,7 +6,8 @@
 enum {
     HELLO_GIVE_UP_US = 10000000, // no WELCOME for so long: the first server is none of this release
     JOIN_FIRST_US_MAX = 15000000, // until the table of kinds is here, whatever else is heard
-    JOIN_US_MAX = 4000000,       // the same in a later connection: there may be another server; and of silence in the first one
+    // the same in a later connection: there may be another server; and of silence in the first one
+    JOIN_US_MAX = 4000000,
     TABLE_US_PER_BYTE = 250,     // more for a large table: half of the slowest rate
     SILENT_FRAMES = 8,           // silence is at least so many frames that have not come
     CLOSE_SILENT_US = 10000000,  // of a client that cannot reconnect
@@ -50,7 +51,8 @@ void tl_client_begin_connection(tl_client *c)
     if (!again) c->started_us = c->now_us;
     c->heard_us = c->now_us;
     c->silent_us = c->joining_us = 0;
-    if (again && c->lost_us == 0 && c->kinds_known) c->lost_us = c->now_us; // a transport of the program's own reconnected
+   // a transport of the program's own reconnected
+    if (again && c->lost_us == 0 && c->kinds_known) c->lost_us = c->now_us;
     tl_client_set_state(c, c->kinds_known ? TL_CLIENT_RECONNECTING : TL_CLIENT_JOINING);
     tl_client_say_hello(c);
 }

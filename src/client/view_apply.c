@@ -290,7 +290,8 @@ static bool enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     if (state == NULL) return false;
     int32_t known = tl_view_find(v, op->id);
     tl_view_before before = {0};
-    bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE; // perhaps for long: what it did meanwhile did not come
+    // perhaps for long: what it did meanwhile did not come
+    bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE;
     if (known != TL_NONE) before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), orphan);
     bool changed = known != TL_NONE && (orphan ? enters_changed(v, known, op, stream->level) : tl_view_source_of(v, known).carrier_id != op->carrier_id);
     tl_view_empty_slot(v, chunk->head.handle, op->slot, chunk->to_tick);

@@ -5,10 +5,13 @@
 // what is right at the same tick, with all that is left of earlier ones: so they do not add up.
 #include "client/view_internal.h"
 
-static const double AHEAD_TICKS = 1;                            // in which the gap to a state that came in time is crossed,
-static const double AHEAD_TICKS_MAX = 1.5, SMALL_TOLERANCES = 2; // or as many, if it came early enough and the gap is so small
+// in which the gap to a state that came in time is crossed,
+static const double AHEAD_TICKS = 1;
+// or as many, if it came early enough and the gap is so small
+static const double AHEAD_TICKS_MAX = 1.5, SMALL_TOLERANCES = 2;
 static const double LATE_S = 0.1;                               // and to one that came late,
-static const double WIDE_TOLERANCES = 3;                        // or over a gap so wide, since others before it were lost
+// or over a gap so wide, since others before it were lost
+static const double WIDE_TOLERANCES = 3;
 static const double GAP_M_MAX = 2;                              // beyond this and the tolerance it leaps: a teleport
 static const double SHOWN_AHEAD_S = 1;                          // no display is so far ahead of the newest frame
 

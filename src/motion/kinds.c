@@ -150,7 +150,8 @@ static const char *resolve_kind(tl_kind *kind, const tl_kind_def *def)
 static void set_rates(tl_kinds *kinds, uint32_t tick_hz)
 {
     kinds->tick_hz = tick_hz;
-    kinds->rate_shift = tl_bit_length(tick_hz - 1) + 1; // a velocity's error is at most a sixteenth of a quantum a second
+    // a velocity's error is at most a sixteenth of a quantum a second
+    kinds->rate_shift = tl_bit_length(tick_hz - 1) + 1;
 }
 
 // False: the table is too large.

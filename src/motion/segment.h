@@ -15,7 +15,8 @@ typedef struct tl_course_change {
     int64_t old_place[3]; // at that tick, by the old segment
     double change[3], length; // of the velocity
     double tolerance; // in quanta
-    bool sudden;      // off by more than half the tolerance within a tick: then the chunk says how many ticks ago it happened
+    // off by more than half the tolerance within a tick: then the chunk says how many ticks ago it happened
+    bool sudden;
 } tl_course_change;
 enum { TL_SINCE_TICKS_MAX = 15 };
 
@@ -25,7 +26,8 @@ tl_course_change tl_course_change_of(const tl_kinds *kinds, int level, const tl_
 // since a new segment is published only when the old one is off by about that much; or, if the change is sudden, by as much as
 // the change makes in `since_ticks`.
 void tl_segment_expect(const tl_kinds *kinds, const tl_course_change *change, int since_ticks, int64_t expected[3]);
-int tl_segment_since(const tl_kinds *kinds, const tl_course_change *change, const int64_t *place); // the number of ticks that comes nearest
+// the number of ticks that comes nearest
+int tl_segment_since(const tl_kinds *kinds, const tl_course_change *change, const int64_t *place);
 
 // Called before a state replaces `before` in a stream: if it stays within the tolerance, sets the new segment to exactly what a
 // reader expects, which costs next to nothing to code. `limit_m`: how far off the place may be.

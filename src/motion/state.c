@@ -403,7 +403,8 @@ void tl_state_lead(const tl_kind *kind, const tl_kinds *kinds, int level, const 
 
 double tl_tolerance_share(const tl_kind *kind, bool carried)
 {
-    return kind->carrier_reach_m > 0 ? 1 : carried ? 0.25 : 1; // a carrier's own tolerance is tightened already (kinds.c)
+    // a carrier's own tolerance is tightened already (kinds.c)
+    return kind->carrier_reach_m > 0 ? 1 : carried ? 0.25 : 1;
 }
 
 // Ticks until a difference that is `error` now and grows by at most `rate` a tick reaches `limit`.

@@ -11,7 +11,8 @@ typedef struct tl_origin {
 } tl_origin;
 
 enum {
-    TL_POSITION_BITS_MAX = 31, // words: |metres| <= 2^32, so that the finest quanta at the finest rate stay within 62 bits
+    // words: |metres| <= 2^32, so that the finest quanta at the finest rate stay within 62 bits
+    TL_POSITION_BITS_MAX = 31,
     TL_VELOCITY_BITS_MAX = 20, // |m/s| < 2^20
 };
 

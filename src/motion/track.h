@@ -12,7 +12,8 @@ typedef struct tl_track {
     float velocity[3];   // metres a tick
     float limit_m2;      // how far off the place may be, squared; below 0: nothing is tracked
     float turn_y, turn_w; // the rotation, about the vertical axis: its y and w
-    float turn_limit;    // least square of the cosine of half the angle that it may be off; above 1: the words must tell
+    // least square of the cosine of half the angle that it may be off; above 1: the words must tell
+    float turn_limit;
     uint32_t unused;
 } tl_track;
 _Static_assert(sizeof(tl_track) == 64, "a line of the cache");

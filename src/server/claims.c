@@ -15,17 +15,21 @@
 enum {
     CLIENT_GROUPS_SHARE = 2, // at most one in so many of groups_max may hold what a client owns,
     SPARE_GROUPS_SHARE = 16, // and one in so many may be spare: empty and nobody's
-    NOBODYS_ENTITIES_MAX = 4096, // in a group of entities that no client owns, about: if it outgrew a checkpoint, the log could not be cut
+    // in a group of entities that no client owns, about: if it outgrew a checkpoint, the log could not be cut
+    NOBODYS_ENTITIES_MAX = 4096,
     CLAIMS_PER_TICK = 256, // so that those of different servers compare by their ticks
     ASK_PER_S = 2,         // a claim is repeated: the server that has the group may change, or be about to fall
     EXPIRE_PER_S = 4,
     CROWDED_PERCENT = 75,  // of what clients may create, and of their groups: beyond it the vanished give way
     GIVEN_UP_MAX = 64,     // groups, each time that the grace periods are looked at
-    SILENT_US = 2000000,   // of a client: longer silence is recorded in the log, so that an heir counts from its beginning
-    YIELD_US = 1000000,    // after so much silence another connection of the same identity takes the group, whatever its claim
+    // of a client: longer silence is recorded in the log, so that an heir counts from its beginning
+    SILENT_US = 2000000,
+    // after so much silence another connection of the same identity takes the group, whatever its claim
+    YIELD_US = 1000000,
     OUTCLAIMED_S = 2,      // how long a connection with the lesser claim waits for that before it ends
     LIST_ENTITIES = 40,    // in one message: each up to 22 bytes
-    LIST_ENDS_PER_S = 2,   // a client's list stays open for 1 s / this after its HELLO: what it owns may be in a record on its way
+    // a client's list stays open for 1 s / this after its HELLO: what it owns may be in a record on its way
+    LIST_ENDS_PER_S = 2,
 };
 #define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what a client owns
 
@@ -106,7 +110,8 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
 {
     client->claimed = true;
     if (!client->grant.write) return;
-    if (client->grant.proven || secret) client->list_tick = s->tick + s->world.tick_hz / LIST_ENDS_PER_S; // not of who can own nothing yet
+   // not of who can own nothing yet
+    if (client->grant.proven || secret) client->list_tick = s->tick + s->world.tick_hz / LIST_ENDS_PER_S;
     if (client->grant.proven) {
         client->identity = tl_identity_of_name(client->grant.name);
         client->claimed = next_of(s, &client->identity, 0) == TL_NONE;

@@ -35,7 +35,8 @@ static void on_server(tl_server *s, const tl_store_event *event)
     if (p == NULL || event->server == s->number) return;
     if (!p->known) p->head_tick = p->applied_tick = event->tick;
     if (p->known && p->epoch != event->epoch && s->state != TL_SERVER_JOINING) tl_server_say(s, "server %s is back (epoch %u)", event->name, event->epoch);
-    if (s->state == TL_SERVER_JOINING && event->epoch > p->ended_epoch + 1) p->ended_epoch = event->epoch - 1; // that was told, or is cut
+   // that was told, or is cut
+    if (s->state == TL_SERVER_JOINING && event->epoch > p->ended_epoch + 1) p->ended_epoch = event->epoch - 1;
     p->known = true;
     p->ended = p->leaving = false;
     p->epoch = event->epoch;
@@ -105,7 +106,8 @@ static bool apply_loaded(tl_server *s, const tl_store_event *event)
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     settle_loaded(s);
     if (result == TL_ERR_MALFORMED) {
-        if (event->server != s->number) queue(s, peer(s, event->server), event, false); // kept, for the store to compare
+       // kept, for the store to compare
+        if (event->server != s->number) queue(s, peer(s, event->server), event, false);
         tl_aside_begin(s, event->server, event->epoch, event->tick);
     }
     if (result == TL_ERR_VERSION) fail_version(s, event->server, event->tick);
@@ -513,8 +515,10 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
         // A server that lacks something leaves it to one that does not, if there is one.
         uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) continue;
-        if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue; // asked; and again if nothing comes of it
-        fence(s, n, ahead, p->fence_asks++ % 2 == 1); // whichever does it: a server that goes on has another newest record by then
+       // asked; and again if nothing comes of it
+        if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) continue;
+        // whichever does it: a server that goes on has another newest record by then
+        fence(s, n, ahead, p->fence_asks++ % 2 == 1);
         p->fence_asked = true;
         p->silent_us = 0;
     }

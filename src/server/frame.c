@@ -58,7 +58,8 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0); // or streams that are opened in each tick could keep a view from settling
+    // or streams that are opened in each tick could keep a view from settling
+    bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0);
     return fresh || tl_stream_had_its_turn(s->pyramid, sub->stream, s->frame_tick, tick);
 }
 

@@ -66,7 +66,8 @@ typedef struct tl_peer_server {
     int64_t applied_tick;
     uint32_t applied_epoch;        // that record's
     uint32_t ended_epoch;          // the last of which the end was applied
-    tl_server_number ended_heir;   // its heir, in that server's epoch; 0: it left in order, and nobody has taken over yet
+    // its heir, in that server's epoch; 0: it left in order, and nobody has taken over yet
+    tl_server_number ended_heir;
     uint32_t ended_heir_epoch;
     int64_t ended_tick;
     tl_followed_record *first, *last;
@@ -74,7 +75,8 @@ typedef struct tl_peer_server {
     uint64_t silent_us;            // of the store's time, since its head moved
     bool fence_asked;
     uint32_t fence_asks;
-    bool bad;                      // a record of that epoch cannot be read; it is the first in the queue, and nothing follows it
+    // a record of that epoch cannot be read; it is the first in the queue, and nothing follows it
+    bool bad;
     uint32_t bad_epoch;
     int64_t bad_tick;
     int bad_asks;                  // how often the store was asked to end the epoch before it
@@ -322,9 +324,11 @@ bool tl_own_ready(const tl_server *s, int64_t tick);
 void tl_own_apply(tl_server *s, int64_t tick);
 void tl_own_forget_truth(tl_server *s, int32_t index);
 void tl_own_checkpoint(tl_server *s);
-void tl_own_owe_end(void *server, tl_group_id deleted); // while loading: an own record has deleted it, and the store does not say so
+// while loading: an own record has deleted it, and the store does not say so
+void tl_own_owe_end(void *server, tl_group_id deleted);
 void tl_own_balance(tl_server *s);
-void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position); // an own entity stands there from this tick on, in its reference frame
+// an own entity stands there from this tick on, in its reference frame
+void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position);
 tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed);
 void tl_own_mark(tl_server *s, int32_t index);
 tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref); // NULL: not owned, or going
@@ -333,7 +337,8 @@ void tl_own_track(tl_server *s, int32_t index);
 void tl_own_settle(tl_server *s);
 
 // server/tick_record.c
-bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size); // false: no room in this tick
+// false: no room in this tick
+bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size);
 void tl_own_make_record(tl_server *s);
 bool tl_own_unsaid(const tl_server *s); // something is still to be recorded
 
@@ -366,10 +371,13 @@ tl_result tl_carriers_hold(tl_server *s, int32_t index);
 uint32_t tl_room_left(const tl_server *s); // places for entities
 bool tl_room_lacks(const tl_server *s);
 uint32_t tl_room_unread_count(const tl_server *s); // groups that are incomplete because of their checkpoints
-bool tl_room_degraded(const tl_server *s, tl_server_number number); // another server lacks something: it is given nothing
+// another server lacks something: it is given nothing
+bool tl_room_degraded(const tl_server *s, tl_server_number number);
 void tl_room_tick(tl_server *s);
-tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint); // it cannot be read; TL_ERR_FULL as with others
-bool tl_room_record(tl_server *s, tl_record_writer *r); // what follows what was told anew; whether all of it is in the record
+// it cannot be read; TL_ERR_FULL as with others
+tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint);
+// what follows what was told anew; whether all of it is in the record
+bool tl_room_record(tl_server *s, tl_record_writer *r);
 void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size);
 
 // server/accounts.c
@@ -391,7 +399,8 @@ tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owne
 bool tl_travel_lets_aboard(const tl_server *s, const tl_server_client *client, tl_entity_id carrier);
 
 // server/volume.c
-size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words); // of them in a record, about
+// of them in a record, about
+size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words);
 tl_result tl_volume_allowed(tl_server *s, tl_server_client *client); // TL_AGAIN: it has had as much published as it may
 void tl_volume_spend(tl_server *s, tl_server_client *client, size_t bytes);
 // A state of what it owns was taken. One that replaces another before that is recorded costs only what it adds.
@@ -419,7 +428,8 @@ void tl_hold_release(tl_server *s);
 // A record of that server cannot be read; it is the first in its queue, unless it is an own one that is loaded.
 void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick);
 bool tl_aside_takes(tl_server *s, const tl_store_event *record); // it follows one that cannot be read
-void tl_aside_end(tl_server *s, const tl_store_event *end);      // an epoch has ended, perhaps before what was told of it
+// an epoch has ended, perhaps before what was told of it
+void tl_aside_end(tl_server *s, const tl_store_event *end);
 void tl_aside_loaded(tl_server *s);
 void tl_aside_watch(tl_server *s, uint64_t store_us);
 
@@ -433,7 +443,8 @@ void tl_admission_close(tl_server *s, tl_peer peer); // ends the connection
 void tl_server_say_of_client(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // server/clients.c
-tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size); // TL_ERR_MALFORMED, TL_ERR_STATE: no client's
+// TL_ERR_MALFORMED, TL_ERR_STATE: no client's
+tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size);
 void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text); // a client or not; says why
 void tl_clients_gone(tl_server *s, tl_peer peer, bool keep); // its connection has ended; keep: it may come back
 void tl_clients_frames(tl_server *s);
@@ -469,11 +480,13 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
 // The group for what it makes and owns. TL_AGAIN: what it owns is still on its way here. TL_ERR_EXISTS: somebody of the same
 // name has it.
 tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *out);
-tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out); // for what a client makes and does not own: the world's
+// for what a client makes and does not own: the world's
+tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out);
 void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep); // keep: it may come back
 void tl_claims_step(tl_server *s);                                         // each own tick
 void tl_claims_taken(tl_server *s, int32_t group);                         // is this server's from now on
-void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick);  // a server's clients are away since its last tick
+// a server's clients are away since its last tick
+void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick);
 void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size);
 bool tl_claims_record(tl_server *s, tl_record_writer *r);                  // whether all of it is in the record
 void tl_claims_tell(tl_server *s, tl_server_client *client);               // what is its, through its channel

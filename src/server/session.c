@@ -4,7 +4,8 @@ enum {
     COARSEN_SECONDS = 60,
     CHOOSE_EVERY_SECONDS = 5,
     OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
-    HANDLES_FOR_NEAR = 512, // that tiles farther away than they are wide leave free; what is nearer takes about as many at most
+    // that tiles farther away than they are wide leave free; what is nearer takes about as many at most
+    HANDLES_FOR_NEAR = 512,
     PAST_REPORTS = 64, // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
 };
 static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived

@@ -62,9 +62,11 @@ typedef struct tl_session {
     uint64_t next_sequence, ack_sequence; // ack: the newest that the client has seen
     tl_sent sent[TL_IN_FLIGHT_MAX];       // ring by sequence
     uint64_t oldest_sequence;             // of those in flight
-    uint64_t past_sequence, past_next;    // nothing before it is reported as lost any more, nor nacked; what it will be next
+    // nothing before it is reported as lost any more, nor nacked; what it will be next
+    uint64_t past_sequence, past_next;
     uint32_t past_reports;                // until then
-    uint64_t ack_delay_us;                // how long the datagram that was acknowledged last took, and its acknowledgement
+    // how long the datagram that was acknowledged last took, and its acknowledgement
+    uint64_t ack_delay_us;
     // everything up to settled_tick has arrived
     int64_t settled_tick, candidate_tick;
     uint64_t candidate_sequence;

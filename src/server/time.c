@@ -94,7 +94,8 @@ void tl_time_take(tl_server *s, tl_time now)
     int64_t jump_us = tl_world_clock_take(&s->clock, now);
     uint64_t step_us = s->clock.now_us - s->now_us;
     bool was_settled = s->settled;
-    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) s->loaded_us = s->clock.now_us; // a server that stood still has not listened
+   // a server that stood still has not listened
+    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) s->loaded_us = s->clock.now_us;
     s->now_us = s->clock.now_us;
     s->settled = tl_world_clock_settled(&s->clock);
     s->report_due = s->report_due || s->settled != was_settled;

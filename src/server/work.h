@@ -18,7 +18,8 @@ enum {
     TL_WORK_STREAM = 8,             // for a stream, besides its slots
     TL_WORK_CHUNK = 4,              // for a chunk, likewise
     TL_WORK_CELLS_A_UNIT = 16,      // that are gone through when streams are chosen
-    TL_STREAMS_KEPT = 192,          // by a client that goes on before what it needed has arrived; a jump each second keeps 150
+    // by a client that goes on before what it needed has arrived; a jump each second keeps 150
+    TL_STREAMS_KEPT = 192,
 };
 
 typedef struct tl_work_account {

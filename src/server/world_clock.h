@@ -15,9 +15,11 @@ enum {
     TL_CLOCK_TICKS = 1024,             // own ticks of which the moment is remembered
     TL_CLOCK_SLEW_PPM_MAX = 10000,     // 1 %
     TL_CLOCK_STEP_US = 100000,         // further behind the others: step to their time
-    TL_CLOCK_YOUNG_US = 5000,          // what a server in its first second lets be, by what is likely; four times that until it is settled
+    // what a server in its first second lets be, by what is likely; four times that until it is settled
+    TL_CLOCK_YOUNG_US = 5000,
     TL_CLOCK_HOLD_US = 80000,          // further ahead of them: stand still until they are here
-    TL_CLOCK_NEAR_US = 1000000,        // clocks closer than this can be brought together by all; beyond, a majority is right
+    // clocks closer than this can be brought together by all; beyond, a majority is right
+    TL_CLOCK_NEAR_US = 1000000,
     TL_CLOCK_JUMP_US = 100000,         // of the wall clock against the monotonic one
     TL_CLOCK_WINDOW_US = 1000000,      // bounds are the best of one to two windows
     TL_CLOCK_SETTLED_US = 5000000,     // who has run for so long counts; others only where nobody has

@@ -17,7 +17,8 @@
 enum {
     HANDSHAKE_US_MAX = 10000000,
     HANDSHAKE_SWEEP_US = 10000,
-    HANDSHAKE_DATAGRAMS_MAX = 96, // more than one needs of which six of ten datagrams are lost; each may make OpenSSL keep a buffer
+    // more than one needs of which six of ten datagrams are lost; each may make OpenSSL keep a buffer
+    HANDSHAKE_DATAGRAMS_MAX = 96,
     HANDSHAKE_ENCRYPTED_MAX = 16, // of those, with encrypted records: before the keys are agreed each is kept, in 17 kB
     STALL_US = 1000000,           // no poll() for so long: the silence was ours
     ADDRESS_PEERS_MIN = 16,

@@ -43,7 +43,8 @@ enum {
 typedef struct tl_models {
     uint16_t added[TL_UINT_CONTEXTS];           // slots more than before
     uint16_t filled[1];                         // from nothing: whether a slot is
-    uint16_t changed[2][2][TL_SLOT_CLASSES];    // [one version, more of them][none of the last few slots changed, some did]
+    // [one version, more of them][none of the last few slots changed, some did]
+    uint16_t changed[2][2][TL_SLOT_CLASSES];
     uint16_t op[4];
     uint16_t kind[TL_KINDS_MAX];
     uint16_t server[1], id[2][TL_SIGNED_CONTEXTS]; // [from a version, from nothing]
@@ -54,7 +55,8 @@ typedef struct tl_models {
     uint16_t place[2][TL_SIGNED_CONTEXTS];      // new: [horizontal, vertical]
     uint16_t speed[2][2][TL_SIGNED_CONTEXTS];   // [new, from rest][horizontal, vertical]
     uint16_t turn[4];                           // straight on, left, right, back, afresh
-    uint16_t swerve[2][2][3][TL_SIGNED_CONTEXTS]; // velocity less what the turn makes of the old: [straight, turned][slow, fast][axis]
+    // velocity less what the turn makes of the old: [straight, turned][slow, fast][axis]
+    uint16_t swerve[2][2][3][TL_SIGNED_CONTEXTS];
     uint16_t since[TL_UINT_CONTEXTS];           // ticks since a sudden change
     uint16_t miss[4][3][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts, suddenly][axis]
     uint16_t mode[3];

@@ -69,7 +69,8 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
     bool range = head->begin != 0 || head->end != TL_SLOT_END;
     bool full = !head->whole && head->from_width == TL_FROM_FULL;
     bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 && head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
-    uint32_t gap = head->handle - (uint32_t)tl_max_i64(*last_handle, 0); // the same stream may come again with other slots
+    // the same stream may come again with other slots
+    uint32_t gap = head->handle - (uint32_t)tl_max_i64(*last_handle, 0);
     *last_handle = (int32_t)head->handle;
     write_gap(w, gap, plain);
     if (plain) {

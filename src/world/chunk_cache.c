@@ -130,7 +130,8 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
 int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
 {
     int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin, used = (int64_t)s->slot_top - s->slot_free_count;
-    if (chunk->from == 0) return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT; // those that hold nothing are soon gone through
+   // those that hold nothing are soon gone through
+    if (chunk->from == 0) return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT;
     return chunk->from + 1 == s->version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
 }
 

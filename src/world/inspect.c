@@ -40,7 +40,8 @@ static size_t memory_bytes(const tl_kinds *kinds, uint32_t entities_max, uint32_
 {
     size_t words_max = 0;
     for (int i = 0; i < kinds->count; i++) words_max = (size_t)tl_max_i64((int64_t)words_max, kinds->kinds[i].word_count);
-    size_t tombs = (size_t)tl_min_i64((int64_t)groups_max * TOMB_BYTES_A_GROUP, TOMB_BYTES_MAX); // untouched if there are few
+    // untouched if there are few
+    size_t tombs = (size_t)tl_min_i64((int64_t)groups_max * TOMB_BYTES_A_GROUP, TOMB_BYTES_MAX);
     return tl_mirror_bytes(entities_max, groups_max) + tombs + entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
 }
 

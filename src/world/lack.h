@@ -21,7 +21,8 @@ void tl_lack_note_group(tl_mirror *m, tl_group_id id, tl_server_number owner);
 bool tl_lack_found_group(tl_mirror *m, tl_group_id id);
 bool tl_lack_has_group(const tl_mirror *m, tl_group_id id);
 void tl_lack_inherit_groups(tl_mirror *m, tl_server_number from, tl_server_number heir);
-tl_group_id tl_lack_group_of(const tl_mirror *m, tl_server_number owner); // some group of that server's that is lacking, 0: none
+// some group of that server's that is lacking, 0: none
+tl_group_id tl_lack_group_of(const tl_mirror *m, tl_server_number owner);
 static inline uint32_t tl_lack_group_count(const tl_mirror *m)
 {
     return m->lack_groups.count + m->groups_unlisted;

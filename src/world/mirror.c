@@ -22,7 +22,8 @@ tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uin
     m->entity_free = tl_heap_alloc(heap, entities_max * sizeof *m->entity_free);
     m->group_free = tl_heap_alloc(heap, groups_max * sizeof *m->group_free);
     m->changed = tl_heap_alloc(heap, entities_max * sizeof *m->changed);
-    m->unresolved = tl_heap_alloc(heap, 2 * (size_t)entities_max * sizeof *m->unresolved); // while it is gone through it may grow
+    // while it is gone through it may grow
+    m->unresolved = tl_heap_alloc(heap, 2 * (size_t)entities_max * sizeof *m->unresolved);
     bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max) && tl_lack_init(m);
     bool arrays = m->entities && m->groups && m->entity_free && m->group_free && m->changed && m->unresolved;
     return maps && arrays ? TL_OK : TL_ERR_MEMORY;

@@ -22,7 +22,8 @@ typedef struct tl_entity {
     int64_t *state;                 // level-0 words of its kind
     int64_t *published;             // on the owner: what was published last, perhaps not committed yet; else NULL
     tl_entity_id published_carrier; // the owner's, as below, ahead of what is mirrored
-    int64_t *said; // of one that is set down (carrier.c): its owner's word, in said_carrier's frame; NULL: it is not set down
+    // of one that is set down (carrier.c): its owner's word, in said_carrier's frame; NULL: it is not set down
+    int64_t *said;
     uint32_t unsent_fields; // changed since the last record
     int32_t group;
     uint8_t kind;
@@ -58,7 +59,8 @@ typedef struct tl_group {
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
     bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
-    bool owed;                  // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
+    // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
+    bool owed;
     int64_t retry_tick;         // its checkpoint failed: not before that again
     bool kept;                  // the owner's: not given away to even out
     // of a group of what a client owns
@@ -69,7 +71,8 @@ typedef struct tl_group {
     bool unsent_claim;          // the owner's: to be recorded
     bool client_news;           // another server's: what a record has said of its client was not looked at yet
     bool doomed;                // the owner's: nobody will come back
-    int64_t spare_tick;         // the owner's, of one that nobody comes back to: all that was made in it is mirrored then, -1: not known yet
+    // the owner's, of one that nobody comes back to: all that was made in it is mirrored then, -1: not known yet
+    int64_t spare_tick;
 } tl_group;
 
 enum { TL_GHOSTS_MAX = 256 };
@@ -122,7 +125,8 @@ void tl_mirror_release(tl_mirror *m, int32_t index);
 void tl_mirror_release_group(tl_mirror *m, int32_t group);
 
 // ---- what records do; changes are listed ----
-void tl_mirror_enter(tl_mirror *m, int32_t index, int32_t group, tl_entity_id carrier_id); // reserved -> live; state is set before
+// reserved -> live; state is set before
+void tl_mirror_enter(tl_mirror *m, int32_t index, int32_t group, tl_entity_id carrier_id);
 void tl_mirror_touch(tl_mirror *m, int32_t index, int changes);
 void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id);
 // The same with a new state, in the new frame.

@@ -177,7 +177,8 @@ static bool within(const tl_cell *cell, tl_vec3 position)
 static void count_along(tl_pyramid *p, int32_t cell, int difference)
 {
     for (; cell != TL_NONE; cell = p->cells[cell].parent) {
-        if (p->cells[cell].entity_count == 0) p->cells[cell].inhabited_version = ++p->shape_version; // it may have been there for its stream alone
+       // it may have been there for its stream alone
+        if (p->cells[cell].entity_count == 0) p->cells[cell].inhabited_version = ++p->shape_version;
         p->cells[cell].entity_count += (uint32_t)difference;
     }
 }

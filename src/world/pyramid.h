@@ -17,7 +17,8 @@
 enum {
     TL_HISTORY_VERSIONS = 60,  // a cursor further back gets the tile anew
     TL_HISTORY_RING = 64,
-    TL_QUIET_TICKS_MAX = 1 << 30, // a stream in which nothing changes gets a new version now and then all the same: ages stay small
+    // a stream in which nothing changes gets a new version now and then all the same: ages stay small
+    TL_QUIET_TICKS_MAX = 1 << 30,
     TL_WHEEL_TICKS = 1024,
     TL_STREAMS_MAX = 1 << 18,
     TL_CHUNKS_KEPT = 32,       // of a stream, from one tick to the next: clients can ask for endless ones
@@ -113,7 +114,8 @@ typedef struct tl_pyramid {
     uint32_t streams_max, stream_top, stream_free_count;
     uint32_t slots_max; // of a stream: TL_STREAM_SLOTS_MAX, less in tests
     tl_wheel_bucket wheel[TL_WHEEL_TICKS];
-    bool placeless, placeless_again; // some entities found no cell: they are looked for; once more, for others have met that since
+    // some entities found no cell: they are looked for; once more, for others have met that since
+    bool placeless, placeless_again;
     int32_t placeless_at;            // from here on
     uint32_t shape_version; // rises when cells come or go
     int64_t tick;

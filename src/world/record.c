@@ -134,7 +134,8 @@ typedef struct op_reader {
     int64_t words[TL_STATE_WORDS_MAX];
     tl_entity_id named[NAMED_MAX]; // by the ops, as far as there is room
     uint32_t named_count;
-    const int32_t *likely; // the indices of entities that the ops to come name, in this order; others may be between them
+    // the indices of entities that the ops to come name, in this order; others may be between them
+    const int32_t *likely;
     uint32_t likely_count;
 } op_reader;
 
@@ -401,7 +402,8 @@ static void read_carrier(op_reader *o)
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
     int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
-    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) enter(o, id, number, lacking, carrier); // it is told whole
+   // it is told whole
+    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) enter(o, id, number, lacking, carrier);
     if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
     board(o, index, carrier);
 }
@@ -499,7 +501,8 @@ static void read_op(op_reader *o)
     case TL_OP_LEAVING:
         if (!o->dry && o->events && o->events->leaving) o->events->leaving(o->events->user, o->from);
         break;
-    case TL_OP_CLOCK: read_clock(&o->r, o->tick, &(tl_clock_report){0}); break; // when it comes in, not when it is applied
+   // when it comes in, not when it is applied
+    case TL_OP_CLOCK: read_clock(&o->r, o->tick, &(tl_clock_report){0}); break;
     default: o->r.bad = true;
     }
 }

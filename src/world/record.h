@@ -26,7 +26,8 @@ typedef enum tl_op {
     TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
     TL_OP_RESPONSE = 11,    // to server, bytes
     TL_OP_LEAVING = 12,     // the writer is about to leave: it is given nothing any more
-    TL_OP_RETELL = 13,      // to server, bytes: the writer lacks entities; a group of that server's is to be told anew, 0: none yet
+    // to server, bytes: the writer lacks entities; a group of that server's is to be told anew, 0: none yet
+    TL_OP_RETELL = 13,
     TL_OP_GROUP_CLIENT = 14, // group, identity, tick since when that client is away (-1: it is connected), its claim
     TL_OP_CLAIM = 15,       // to server, bytes: a client of that identity is here, give its group
     TL_OP_CLOCK = 16,       // after all NEEDs: what the writer knows of the servers' clocks

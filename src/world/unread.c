@@ -27,7 +27,8 @@ tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void 
 {
     int32_t group = tl_mirror_find_group(m, id);
     if (tl_tombs_tick(&m->tombs, id) >= tick) return TL_OK;
-    if (group != TL_NONE) tl_mirror_delete_group(m, group); // an older checkpoint of it: what was deleted since is not known
+   // an older checkpoint of it: what was deleted since is not known
+    if (group != TL_NONE) tl_mirror_delete_group(m, group);
     tl_result result = tl_mirror_reserve_group(m, id, &group);
     m->lacked = true;
     if (result != TL_OK) {

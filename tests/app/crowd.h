@@ -14,13 +14,16 @@ typedef struct crowd {
     char folder[PROGRAM_PATH_BYTES];
     char store[URI_BYTES];
     int entities, rider_count; // 0: ENTITIES, RIDERS
-    double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
-    int wrong_carriers_max; // of entities that boarded or alighted more than half a second ago, and are not shown so yet
+    // of entities that may be off by more than once, twice the tolerance; 0: 0.001, none
+    double over_share, over_twice_share;
+    // of entities that boarded or alighted more than half a second ago, and are not shown so yet
+    int wrong_carriers_max;
     bool forgives_slow_store; // more may be off where commits took long, see lateness.h
     pid_t servers[SERVERS], riders[RIDERS_MAX];
     char fingerprints[SERVERS][65];
     int ports[SERVERS];
-    char ways[RIDERS_MAX][WAY_BYTES]; // options of `tramline ride` that say where a rider connects; empty: at the first server
+    // options of `tramline ride` that say where a rider connects; empty: at the first server
+    char ways[RIDERS_MAX][WAY_BYTES];
 } crowd;
 
 // The three steps of a start together, with all riders at the first server.

@@ -7,7 +7,8 @@
 typedef struct view_limits {
     int entities;
     double over_share, over_twice_share; // of entities that may be off by more than once, twice the tolerance
-    int wrong_carriers_max;              // that boarded or alighted more than half a second ago, and are not shown so yet
+    // that boarded or alighted more than half a second ago, and are not shown so yet
+    int wrong_carriers_max;
 } view_limits;
 
 // Nothing is missing, doubled or left over, and as much is where it should be as the limits say.

@@ -20,7 +20,8 @@ typedef struct attack {
     uint64_t said_min; // it goes on for so long beyond that, that its guests can say so much on a slow machine
     SSL_CTX *context;
     uint64_t connected, closed, sent;    // told at the end
-    uint64_t said, done, refused, ended; // of guests: what they said; requests that were done or refused; connections that were
+    // of guests: what they said; requests that were done or refused; connections that were
+    uint64_t said, done, refused, ended;
     uint64_t random;
 } attack;
 

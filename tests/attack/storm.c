@@ -153,15 +153,18 @@ typedef struct allowance {
     int wrong_carriers;
 } allowance;
 
+// clang-format off
 #define CALM {0, 0, 0}
 #define LOST {0.005, 0.0025, 0}
 #define LOST_FAR {0.08, 0.04, 5} // at 0.7 s there and back it comes a second later, or two
+// clang-format on
 
 typedef struct weather {
     const char *name;
     void (*begin)(storm *s), (*end)(storm *s);
     void (*step)(storm *s, double at_s); // each 0.1 s
-    bool throughout; // whether riders see everything right meanwhile, too, as far as frames reach them; but not rider `spared`
+    // whether riders see everything right meanwhile, too, as far as frames reach them; but not rider `spared`
+    bool throughout;
     int spared;
     bool in_short;
     allowance allowed;

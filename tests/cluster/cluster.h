@@ -79,7 +79,8 @@ void cluster_leave_server(cluster *c, int node);  // in order: its groups go to 
 void cluster_freeze_server(cluster *c, int node, bool frozen);
 // Its machine sleeps: its monotonic clock stands still, its wall clock is right when it wakes.
 void cluster_suspend_server(cluster *c, int node, bool suspended);
-void cluster_step_wall(cluster *c, int node, double seconds);      // of its clocks, as are the next two; before its start, too
+// of its clocks, as are the next two; before its start, too
+void cluster_step_wall(cluster *c, int node, double seconds);
 void cluster_step_monotonic(cluster *c, int node, double seconds); // forward only
 void cluster_drift(cluster *c, int node, double ppm);              // of the monotonic one
 tl_time cluster_time(const cluster *c, int node);

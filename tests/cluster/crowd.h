@@ -28,7 +28,8 @@ typedef struct crowd_server {
 typedef struct crowd_client {
     tl_client *client;
     tl_transport *transport;
-    uint32_t asked, accepted, refused_full, refused, told, lost; // told: answers to nothing that was asked; lost: own entities
+    // told: answers to nothing that was asked; lost: own entities
+    uint32_t asked, accepted, refused_full, refused, told, lost;
     tl_client_event answer, notice;                        // the last answer; the last notice
     tl_entity_id last_made;
     uint32_t left;                                         // entities that left its view
@@ -45,7 +46,8 @@ typedef struct crowd {
     crowd_client clients[CROWD_CLIENTS_MAX];
     uint64_t slow_start_us;     // a server that starts is stepped so often; 0: as always
     uint32_t game_count;        // entities that the game made
-    void (*on_event)(struct crowd *c, int client, const tl_client_event *event); // each that a client hears; may be NULL
+    // each that a client hears; may be NULL
+    void (*on_event)(struct crowd *c, int client, const tl_client_event *event);
 } crowd;
 
 crowd *crowd_create(uint64_t seed);

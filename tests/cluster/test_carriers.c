@@ -89,7 +89,8 @@ TEST(games_are_answered)
     CHECK_EQUAL(board(&t, 0, t.boxes[0], t.cabins[1][0].id, 8), TL_OK);
     CHECK_EQUAL(board(&t, 0, t.cabins[0][0], t.cabins[0][0].id, 0), TL_ERR_INVALID); // in itself
     CHECK_EQUAL(board(&t, 0, t.cabins[0][0], t.cabins[0][1].id, 1), TL_OK);
-    CHECK_EQUAL(board(&t, 0, t.cabins[0][1], t.cabins[0][0].id, 1), TL_ERR_INVALID); // not mirrored yet, and known all the same
+    // not mirrored yet, and known all the same
+    CHECK_EQUAL(board(&t, 0, t.cabins[0][1], t.cabins[0][0].id, 1), TL_ERR_INVALID);
     tl_entity_id below = t.cabins[0][0].id;
     for (int depth = 3; depth <= TL_CARRIER_DEPTH_MAX; depth++) below = make(&t, 0, CROWD_CABIN, below, 1).id;
     tl_entity_def def = {.group = t.groups[0], .kind = CROWD_BOX, .carrier = below, .values = crowd_at(0, 0, 0)};
@@ -233,7 +234,8 @@ TEST(a_loop_over_two_servers)
             for (int i = 0; i < 2; i++) {
                 int server = i ? !first : first;
                 tl_result result = server ? board(&t, 1, b, a.id, 5) : board(&t, 0, a, b.id, -5);
-                CHECK(result == TL_OK || (i && apart && result == TL_ERR_INVALID)); // or it has heard of the other by then
+                // or it has heard of the other by then
+                CHECK(result == TL_OK || (i && apart && result == TL_ERR_INVALID));
                 if (apart && i == 0) crowd_run(t.c, apart * 0.02);
             }
             for (int i = 0; i < 40; i++) {

@@ -17,7 +17,8 @@ typedef struct node {
     struct lab *lab;
     tl_group_id group;
     tl_entity_ref boxes[3], cabin;
-    tl_entity_id box_ids[3], cabin_id, turner_id; // turner: like the cabin, but with its velocity and spin left to be worked out
+    // turner: like the cabin, but with its velocity and spin left to be worked out
+    tl_entity_id box_ids[3], cabin_id, turner_id;
     tl_entity_ref turner;
     uint32_t requests, joins, leaves, messages;
     uint8_t heard[MESSAGES_MAX]; // first bytes of messages
@@ -940,7 +941,8 @@ TEST(clock_under_jitter)
         worst_ms = fmax(worst_ms, fabs(is - truth) * 1000 / TICK_HZ);
     }
     printf("  off by %.2f ms at most\n", worst_ms);
-    CHECK(worst_ms < 12); // half the jitter is possible; of 32 samples the best is off by 2 ms mostly, in 1 of 400 seeds by more than 8
+    // half the jitter is possible; of 32 samples the best is off by 2 ms mostly, in 1 of 400 seeds by more than 8
+    CHECK(worst_ms < 12);
     destroy_lab(l);
 }
 

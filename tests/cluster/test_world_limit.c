@@ -171,7 +171,8 @@ TEST(what_flies_on_beyond_the_limit_is_shown_where_it_is)
         double tick = (double)tl_client_frame_tick(l->client);
         if (i < 2) continue;
         tl_vec3 p = seen(l, l->flyer_id, tick);
-        double truth = l->start_x + (tick - (double)l->start_tick) * 20000 / TICK_HZ, allowed = 0.02; // it is looked at from itself
+        // it is looked at from itself
+        double truth = l->start_x + (tick - (double)l->start_tick) * 20000 / TICK_HZ, allowed = 0.02;
         CHECK(truth > LIMIT && fabs(p.x - truth) <= allowed && fabs(p.z - 701.3) <= allowed);
     }
     end(l);

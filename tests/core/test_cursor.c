@@ -27,7 +27,8 @@ static void check_agrees(const tl_cursor_map *map, model *m)
             CHECK(!exact && run->version == 0);
             m->version[slot] = 0;
         }
-        CHECK(run->since <= m->since[slot] || run->version == 0); // losses count rather too often than too seldom, of what is held
+        // losses count rather too often than too seldom, of what is held
+        CHECK(run->since <= m->since[slot] || run->version == 0);
         m->since[slot] = run->since;
     }
 }

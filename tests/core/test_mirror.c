@@ -123,7 +123,8 @@ TEST(random_operations_agree_with_a_list)
         fixture f;
         begin(&f, seed);
         for (int tick = 0; tick < 2000; tick++) {
-            int count = (int)(check_random(&f.random) % (tick % 50 == 0 ? 400 : 12)); // at times the same entity many times in a tick
+            // at times the same entity many times in a tick
+            int count = (int)(check_random(&f.random) % (tick % 50 == 0 ? 400 : 12));
             for (int i = 0; i < count; i++) random_operation(&f);
             CHECK(f.m.unresolved_count <= IDS && f.m.changed_count <= IDS);
             if (check_random(&f.random) % 40 == 0) {

@@ -133,7 +133,8 @@ static void check_places(const world *w)
         CHECK(tl_mirror_pose(&w->mirror, tl_mirror_root(&w->mirror, i), (double)w->tick, &position, &rotation));
         const tl_entity *root = &w->mirror.entities[tl_mirror_root(&w->mirror, i)];
         double speed = tl_vec3_length(tl_velocity_of(root->state, w->kinds.kinds[root->kind].fields[0].shift[0], &w->kinds));
-        CHECK(tl_cell_distance_m(&w->pyramid.cells[e->cell], position) <= 1.01 + speed / 20); // it is looked at in whole ticks
+        // it is looked at in whole ticks
+        CHECK(tl_cell_distance_m(&w->pyramid.cells[e->cell], position) <= 1.01 + speed / 20);
     }
 }
 

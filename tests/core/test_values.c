@@ -182,7 +182,8 @@ TEST(the_fast_path_does_the_same)
         for (int64_t tick = 1; tick < 3000; tick++) {
             if (check_random(&random) % 30 == 0) v = (tl_vec3){check_random_between(&random, -9, 9), 0, check_random_between(&random, -9, 9)};
             p = tl_vec3_add(p, tl_vec3_scale(v, 0.05));
-            double aside = check_random(&random) % 3 ? 0 : check_random_between(&random, -0.3, 0.3); // within and beyond the tolerance
+            // within and beyond the tolerance
+            double aside = check_random(&random) % 3 ? 0 : check_random_between(&random, -0.3, 0.3);
             tl_quat q = tl_quat_multiply((tl_quat){0, sin(aside / 2), 0, cos(aside / 2)}, tl_heading(v));
             if (check_random(&random) % 2) q = (tl_quat){-q.x, -q.y, -q.z, -q.w};
             tl_values values = {.mask = kind->rotation == TL_NONE ? 1 : 1 | 1u << kind->rotation};

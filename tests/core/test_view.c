@@ -331,7 +331,8 @@ static void check_entity(const link *l, int32_t index)
     double distance = tl_vec3_length(tl_vec3_sub(truth, l->session->observer));
     bool limited = kind->level_last < TL_LEVELS_MAX - 1; // not sent from so far away
     CHECK(found != TL_NONE || (limited && distance > 60));
-    if (found == TL_NONE || (limited && l->view.entities[found].home_stream == TL_NONE)) return; // or about to be out of sight
+   // or about to be out of sight
+    if (found == TL_NONE || (limited && l->view.entities[found].home_stream == TL_NONE)) return;
     tl_view_source source = tl_view_source_of(&l->view, found);
     CHECK(source.carrier_id == e->carrier_id && source.kind == kind);
     CHECK(tl_view_pose(&l->view, found, (double)w->tick, false, &shown, &q));
@@ -443,7 +444,8 @@ TEST(a_small_budget_is_kept_and_catches_up)
         ride(l, 300);
         uint64_t before = l->session->bytes_sent;
         for (int i = 0; i < 200; i++) tick(l);
-        CHECK((double)(l->session->bytes_sent - before) < 10 * l->session->pace.rate_max * 1.3 + 20000); // in ten seconds
+        // in ten seconds
+        CHECK((double)(l->session->bytes_sent - before) < 10 * l->session->pace.rate_max * 1.3 + 20000);
         quieten(l, 50);
         end(l);
     }

@@ -139,7 +139,8 @@ static inline tl_dtls_server_def server_def(void)
     def.certificate_file = certificate;
     def.key_file = key;
     def.self_signed = true;
-    def.peer_datagrams_per_s = def.address_datagrams_per_s = 1000000; // what is tried here is the carriage; see test_door.c
+    // what is tried here is the carriage; see test_door.c
+    def.peer_datagrams_per_s = def.address_datagrams_per_s = 1000000;
     return def;
 }
 

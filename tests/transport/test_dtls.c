@@ -14,7 +14,8 @@ TEST(two_hundred_clients)
     enum { CLIENTS = 200, ROUNDS = 5 };
     static watcher clients[CLIENTS];
     tl_dtls_server_def def = server_def();
-    def.address_handshakes_max = def.address_handshakes_per_s = def.address_datagrams_per_s = 10000; // all have one address
+    // all have one address
+    def.address_handshakes_max = def.address_handshakes_per_s = def.address_datagrams_per_s = 10000;
     watcher server = server_open_with(def);
     server.echo = true;
     for (int i = 0; i < CLIENTS; i++) clients[i] = client_open(&server);

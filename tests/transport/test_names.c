@@ -53,7 +53,8 @@ TEST(names_that_come_late_are_found)
     char text[256];
     CHECK_EQUAL(tl_dtls_failover_open(defs, 1, &client.transport, text, sizeof text), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(tl_dtls_failover_open(defs, 2, &client.transport, text, sizeof text), TL_OK);
-    WATCH_UNTIL(&server, &client, server.connected == 1 && client.connected == 1); // what the C library itself asks is answered
+    // what the C library itself asks is answered
+    WATCH_UNTIL(&server, &client, server.connected == 1 && client.connected == 1);
     CHECK_EQUAL(tl_failover_server(client.transport), 0);
     close(deaf);
     watcher_close(&client);

@@ -39,7 +39,8 @@ typedef struct tl_fault {
     char text[256];
 } tl_fault;
 
-enum { TL_STORE_FORMAT_FORMER = 1 }; // of the release before: a directory of it can be read and copied (store/sqlite/former.h)
+// of the release before: a directory of it can be read and copied (store/sqlite/former.h)
+enum { TL_STORE_FORMAT_FORMER = 1 };
 // Another format than ours was found: what to do. TL_ERR_VERSION.
 tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format);
 #define TL_CREATE_READ_ONLY_TEXT "cannot be both created and opened for reading only; set one of create and read_only"

@@ -71,7 +71,8 @@ bool tl_work_queue_is_full(const tl_work_queue *queue, size_t size, size_t count
 typedef struct tl_note {
     struct tl_note *next;
     uint64_t order; // its place among what all logs say
-    uint64_t sum, previous_sum; // RECORD: its own, and that of the one before it, which its own covers; 0: there is none
+    // RECORD: its own, and that of the one before it, which its own covers; 0: there is none
+    uint64_t sum, previous_sum;
     tl_store_event event;
     unsigned char data[];
 } tl_note;

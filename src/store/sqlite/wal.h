@@ -7,7 +7,8 @@
 #include "store/sqlite/file.h"
 
 enum {
-    TL_WAL_RESET_BYTES = 16 << 20,  // larger than that, it is tried to write it anew from its start, not just to move it
+    // larger than that, it is tried to write it anew from its start, not just to move it
+    TL_WAL_RESET_BYTES = 16 << 20,
     TL_WAL_NOTICE_BYTES = 64 << 20, // reported from then on, at each doubling
     TL_WAL_RESET_US = 250000,       // between two tries: each waits for readers for a moment
 };
