@@ -33,13 +33,18 @@ int main(int argc, char **argv)
     tl_server_stats sa = tl_server_get_stats(c->nodes[0].server);
     cluster_errors e = cluster_compare(c, 0);
     cluster_print("rider", &e);
-    printf("kbit/s %.1f, datagrams/frame %.2f, cpu per tick %.2f ms, record %.1f kB/tick, streams %u\n", (double)(after.bytes - before.bytes) * 8e-3 / seconds,
+    printf("kbit/s %.1f, datagrams/frame %.2f, cpu per tick %.2f ms, record %.1f kB/tick, streams %u\n",
+           (double)(after.bytes - before.bytes) * 8e-3 / seconds,
            (double)(after.datagrams - before.datagrams) / (seconds * 20), (t1 - t0) / (seconds * 20) * 1000,
            (double)(sa.record_bytes - sb.record_bytes) / 1000 / (seconds * 20), sa.streams);
     printf("updates/s by level:");
     double sum = 0;
-    for (int i = 0; i < 9; i++) printf(" %.0f", (double)(sa.published[i] - sb.published[i]) / seconds), sum += (double)(sa.published[i] - sb.published[i]) / seconds;
-    printf(" sum %.0f\nserver memory %.1f MB, client %.1f MB\n", sum, (double)sa.memory_used_bytes / 1e6, (double)after.memory_used_bytes / 1e6);
+    for (int i = 0; i < 9; i++) {
+        printf(" %.0f", (double)(sa.published[i] - sb.published[i]) / seconds),
+            sum += (double)(sa.published[i] - sb.published[i]) / seconds;
+    }
+    printf(" sum %.0f\nserver memory %.1f MB, client %.1f MB\n", sum, (double)sa.memory_used_bytes / 1e6,
+           (double)after.memory_used_bytes / 1e6);
     cluster_destroy(c);
     return 0;
 }

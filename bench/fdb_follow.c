@@ -1,10 +1,11 @@
-// How soon a process learns of another one's commit in FoundationDB, by four ways to follow: what src/store/fdb/reader.c does,
-// and what it does not. Run by scripts/with-fdb.sh; prints a table.
+// How soon a process learns of another one's commit in FoundationDB, by four ways to follow: what
+// src/store/fdb/reader.c does, and what it does not. Run by scripts/with-fdb.sh; prints a table.
 //
 //   scripts/with-fdb.sh build/release/bench/bench_fdb_follow [SECONDS [BYTES]]
 //
-// One process commits a head and a record 20 times a second, another one follows. Times are from before the commit to the
-// record in the other's hands. The follower's processor time is that of its whole process, the client's thread included.
+// One process commits a head and a record 20 times a second, another one follows. Times are from before the commit to
+// the record in the other's hands. The follower's processor time is that of its whole process, the client's thread
+// included.
 #define _DEFAULT_SOURCE
 #include "store/fdb/library.h"
 
@@ -29,7 +30,7 @@ static const char *const way_names[WAYS] = {
     "a read at the next version, which waits for it",
 };
 
-typedef struct results { // in shared memory
+typedef struct results {          // in shared memory
     volatile bool over, followed; // the follower is to end; it has ended
     uint64_t cpu_us;
     size_t count;
@@ -108,7 +109,7 @@ static void commit_ticks(const results *out, int bytes)
     static uint8_t record[BYTES_MAX];
     int64_t version = -1;
     for (uint64_t tick = 1; !out->followed; tick++) { // a watch needs commits to end
-        uint8_t value[STAMP_BYTES + 16 + 4] = {0}; // the versionstamp goes to its beginning
+        uint8_t value[STAMP_BYTES + 16 + 4] = {0};    // the versionstamp goes to its beginning
         uint64_t begun_us = clock_us(CLOCK_REALTIME);
         memcpy(value + STAMP_BYTES, &tick, 8);
         memcpy(value + STAMP_BYTES + 8, &begun_us, 8);
@@ -116,11 +117,13 @@ static void commit_ticks(const results *out, int bytes)
         if (version >= 0) {
             fdb->transaction_set_read_version(transaction, version);
         }
-        fdb->transaction_add_conflict_range(transaction, end_key, sizeof(end_key) - 1, end_key, sizeof(end_key), TL_FDB_CONFLICT_READ);
+        fdb->transaction_add_conflict_range(transaction, end_key, sizeof(end_key) - 1, end_key, sizeof(end_key),
+                                            TL_FDB_CONFLICT_READ);
         fdb->transaction_atomic_op(transaction, head_key, sizeof(head_key) - 1, value, sizeof(value),
                                    TL_FDB_MUTATION_SET_VERSIONSTAMPED_VALUE);
         fdb->transaction_set(transaction, record_key, sizeof(record_key) - 1, record, bytes);
-        if (finish(fdb->transaction_commit(transaction)) != 0 || fdb->transaction_get_committed_version(transaction, &version) != 0) {
+        if (finish(fdb->transaction_commit(transaction)) != 0 ||
+            fdb->transaction_get_committed_version(transaction, &version) != 0) {
             version = -1;
         }
         fdb->transaction_destroy(transaction);
@@ -133,9 +136,8 @@ static bool read_both(tl_fdb_transaction *transaction, head *out)
 {
     const tl_fdb_key_value *rows = NULL;
     int count = 0, more = 0;
-    tl_fdb_future *future =
-        fdb->transaction_get_range(transaction, head_key, sizeof(head_key) - 1, 0, 1, end_key, sizeof(end_key) - 1, 0, 1, 0, 0,
-                                   TL_FDB_MODE_WANT_ALL, 1, 1, 0);
+    tl_fdb_future *future = fdb->transaction_get_range(transaction, head_key, sizeof(head_key) - 1, 0, 1, end_key,
+                                                       sizeof(end_key) - 1, 0, 1, 0, 0, TL_FDB_MODE_WANT_ALL, 1, 1, 0);
     int code = wait_for(future);
     if (code == 0 && fdb->future_get_keyvalue_array(future, &rows, &count, &more) == 0 && count == 2) {
         out->version = 0;

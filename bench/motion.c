@@ -1,6 +1,6 @@
 // How hard a scenario's motion is: updates per entity and second of a published linear segment, for several tolerances.
-// A segment starts from the true position and velocity; it holds until it is off by more than the tolerance. Samples are
-// 5 Hz, as in a traffic simulator's recording.
+// A segment starts from the true position and velocity; it holds until it is off by more than the tolerance. Samples
+// are 5 Hz, as in a traffic simulator's recording.
 //
 //     bench_motion [scenario] [fcd file] [seconds] [entities]
 #include "scenario/scenario.h"
@@ -26,7 +26,10 @@ typedef struct tally {
     double updates[TOLERANCES], present_s, moving_s, turns; // a turn: velocity is 0.3 m/s off what it was
 } tally;
 
-static double distance(tl_vec3 a, tl_vec3 b) { return sqrt(pow(a.x - b.x, 2) + pow(a.y - b.y, 2) + pow(a.z - b.z, 2)); }
+static double distance(tl_vec3 a, tl_vec3 b)
+{
+    return sqrt(pow(a.x - b.x, 2) + pow(a.y - b.y, 2) + pow(a.z - b.z, 2));
+}
 
 static bool holds(const segment *g, const scenario_truth *truth, double time_s, double tolerance_m)
 {
@@ -36,7 +39,8 @@ static bool holds(const segment *g, const scenario_truth *truth, double time_s, 
     return g->live && distance(there, truth->position) <= tolerance_m;
 }
 
-static void sample(tally *t, segment *segments, tl_vec3 *velocity, const scenario_truth *truth, double time_s, bool first)
+static void sample(tally *t, segment *segments, tl_vec3 *velocity, const scenario_truth *truth, double time_s,
+                   bool first)
 {
     t->present_s += first ? 0 : step_s;
     t->moving_s += !first && distance(truth->velocity, (tl_vec3){0}) > 0.1 ? step_s : 0;

@@ -1,25 +1,54 @@
-// The examples at the end of docs/PROTOCOL.md, made anew. First two datagrams, and how the second one's chunk is decoded, bit
-// by bit. Then the same with the second one lost: a nack, and chunks of some slots. Built with the core compiled with TL_TRAIN, whose hooks show the coder at work.
+// The examples at the end of docs/PROTOCOL.md, made anew. First two datagrams, and how the second one's chunk is
+// decoded, bit by bit. Then the same with the second one lost: a nack, and chunks of some slots. Built with the core
+// compiled with TL_TRAIN, whose hooks show the coder at work.
 //
 //   bench_protocol_example               prints it
 //   bench_protocol_example PROTOCOL.md   checks that the page says just that; a CTest
 #include "check.h"
-#include "wire/chunk.h"
-#include "motion/state.h"
 #include "client/view.h"
+#include "motion/state.h"
+#include "wire/chunk.h"
 #include "wire/datagram.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#define MEMBERS(X)                                                                                                     \
-    X(added) X(filled) X(changed) X(op) X(kind) X(server) X(id) X(carrier) X(field) X(still) X(age) X(place) X(speed) X(turn) X(swerve) X(since) X(miss) X(mode) X(rotation)     \
-        X(spin) X(scalar) X(integer) X(bytes)
+#define MEMBERS(X) \
+    X(added)       \
+    X(filled)      \
+    X(changed)     \
+    X(op)          \
+    X(kind)        \
+    X(server)      \
+    X(id)          \
+    X(carrier)     \
+    X(field)       \
+    X(still)       \
+    X(age)         \
+    X(place)       \
+    X(speed)       \
+    X(turn)        \
+    X(swerve)      \
+    X(since)       \
+    X(miss)        \
+    X(mode)        \
+    X(rotation)    \
+    X(spin)        \
+    X(scalar)      \
+    X(integer)     \
+    X(bytes)
 
 extern void (*tl_train_step)(const tl_codec *before, uint32_t bound, int context, int probability, int bit);
 
-enum { LINE_BYTES = 256, LINES_MAX = 256, FIRST_TICK = 1000, SECOND_TICK = 1010, THIRD_TICK = 1011, FOURTH_TICK = 1013 };
+enum {
+    LINE_BYTES = 256,
+    LINES_MAX = 256,
+    FIRST_TICK = 1000,
+    SECOND_TICK = 1010,
+    THIRD_TICK = 1011,
+    FOURTH_TICK = 1013
+};
 
 static char lines[LINES_MAX][LINE_BYTES];
 static int line_count;
@@ -37,24 +66,30 @@ static void say(const char *format, ...)
 static void say_bytes(const unsigned char *data, size_t size)
 {
     char text[LINE_BYTES] = "";
-    for (size_t i = 0; i < size; i++) snprintf(text + 3 * i, sizeof text - 3 * i, "%02x ", data[i]);
+    for (size_t i = 0; i < size; i++) {
+        snprintf(text + 3 * i, sizeof text - 3 * i, "%02x ", data[i]);
+    }
     text[3 * size - 1] = 0;
     say("%s", text);
 }
 
 static void on_step(const tl_codec *before, uint32_t bound, int context, int probability, int bit)
 {
-    if (before->encode) return;
+    if (before->encode) {
+        return;
+    }
     if (context < 0) {
         say("| raw | | %08x | %08x | %08x | %d |", before->range, before->code, bound, bit);
         return;
     }
     const char *name = "";
     int first = 0;
-#define NAME(member)                                                                                                   \
-    if (context >= (int)(offsetof(tl_models, member) / 2)) name = #member, first = (int)(offsetof(tl_models, member) / 2);
+#define NAME(member)                                       \
+    if (context >= (int)(offsetof(tl_models, member) / 2)) \
+        name = #member, first = (int)(offsetof(tl_models, member) / 2);
     MEMBERS(NAME)
-    say("| %s+%d | %d | %08x | %08x | %08x | %d |", name, context - first, probability, before->range, before->code, bound, bit);
+    say("| %s+%d | %d | %08x | %08x | %08x | %d |", name, context - first, probability, before->range, before->code,
+        bound, bit);
 }
 
 // ---- the two walkers ----
@@ -123,17 +158,22 @@ static void decode_second(const unsigned char *in, size_t size)
 }
 
 // A chunk of one slot or both: from what is in `from` to what is in `to`.
-static size_t encode_slots(uint32_t begin, uint32_t end, const int64_t *const from[2], int64_t *const to[2], uint32_t steps, unsigned char *out)
+static size_t encode_slots(uint32_t begin, uint32_t end, const int64_t *const from[2], int64_t *const to[2],
+                           uint32_t steps, unsigned char *out)
 {
     static tl_chunk_coder c;
     const tl_kind *kind = &kinds.kinds[0];
     tl_chunk_encoder(&c, &kinds, 0, steps, false, THIRD_TICK, 0x0001000000000007u + begin, out, 256);
-    if (end == TL_SLOT_END) tl_chunk_added(&c, 0);
+    if (end == TL_SLOT_END) {
+        tl_chunk_added(&c, 0);
+    }
     for (uint32_t i = begin; i < end && i < 2; i++) {
         bool changed = memcmp(from[i], to[i], sizeof after) != 0;
         tl_chunk_changed(&c, changed, tl_motion_of(kind, &kinds, 0, from[i]), from[i][0]);
         tl_chunk_op op = {.type = TL_CHUNK_UPDATE, .slot = i, .words = to[i]};
-        if (changed) tl_chunk_code(&c, &op, from[i], 0);
+        if (changed) {
+            tl_chunk_code(&c, &op, from[i], 0);
+        }
     }
     return tl_codec_finish(&c.codec);
 }
@@ -143,7 +183,8 @@ static size_t encode_slots(uint32_t begin, uint32_t end, const int64_t *const fr
 static tl_view view;
 
 // What the client makes of a datagram, from after its head on.
-static void view_takes(uint16_t sequence, int64_t tick, const tl_writer *w, size_t head_bytes, uint64_t skipped, uint32_t nack_count)
+static void view_takes(uint16_t sequence, int64_t tick, const tl_writer *w, size_t head_bytes, uint64_t skipped,
+                       uint32_t nack_count)
 {
     tl_reader r = tl_reader_make(w->data + head_bytes, w->size - head_bytes);
     CHECK_EQUAL(tl_view_apply(&view, sequence, tick, -1, NULL, 0, &r), TL_OK);
@@ -154,7 +195,11 @@ static void say_datagram(uint16_t sequence, int64_t tick, tl_chunk_head *chunk, 
 {
     unsigned char out[256];
     tl_writer w = tl_writer_make(out, sizeof out);
-    tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .sent_units = 150, .held_units = TL_TIME_UNITS_MAX, .settled = 255,
+    tl_frame_head head = {.sequence = sequence,
+                          .tick = (uint32_t)tick,
+                          .sent_units = 150,
+                          .held_units = TL_TIME_UNITS_MAX,
+                          .settled = 255,
                           .flags = TL_FRAME_FIRST | TL_FRAME_LAST};
     int32_t last_handle = -1;
     tl_frame_head_write(&w, &head);
@@ -171,7 +216,12 @@ static void say_datagram(uint16_t sequence, int64_t tick, tl_chunk_head *chunk, 
 // Writes a frame's head; its size.
 static size_t write_frame_head(tl_writer *w, uint16_t sequence, int64_t tick, uint16_t ack, uint16_t held_units)
 {
-    tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .sent_units = 150, .ack = ack, .held_units = held_units, .settled = 255,
+    tl_frame_head head = {.sequence = sequence,
+                          .tick = (uint32_t)tick,
+                          .sent_units = 150,
+                          .ack = ack,
+                          .held_units = held_units,
+                          .settled = 255,
                           .flags = TL_FRAME_FIRST | TL_FRAME_LAST};
     tl_frame_head_write(w, &head);
     return w->size;
@@ -181,9 +231,13 @@ static void put_chunk(tl_writer *w, int32_t *last_handle, tl_chunk_head head, co
 {
     size_t at = w->size;
     tl_chunk_head_write(w, &head, last_handle);
-    if (told) say_bytes(w->data + at, w->size - at);
+    if (told) {
+        say_bytes(w->data + at, w->size - at);
+    }
     tl_write_bytes(w, data, head.size);
-    if (told) say_bytes(data, head.size);
+    if (told) {
+        say_bytes(data, head.size);
+    }
 }
 
 static void say_report(void)
@@ -208,12 +262,13 @@ static void say_states(void)
     for (int i = 0; i < 2; i++) {
         const int64_t *state = view.streams[0].slots[i].state;
         CHECK(memcmp(state, i ? started : after, 11 * sizeof *state) == 0);
-        say("%lld, p %lld %lld %lld, v %lld %lld %lld", (long long)state[0], (long long)state[1], (long long)state[2], (long long)state[3], (long long)state[4],
-            (long long)state[5], (long long)state[6]);
+        say("%lld, p %lld %lld %lld, v %lld %lld %lld", (long long)state[0], (long long)state[1], (long long)state[2],
+            (long long)state[3], (long long)state[4], (long long)state[5], (long long)state[6]);
     }
 }
 
-// The second datagram is lost. The third does not fit, the client says so, and the fourth brings both slots, each by itself.
+// The second datagram is lost. The third does not fit, the client says so, and the fourth brings both slots, each by
+// itself.
 static void make_loss(void)
 {
     unsigned char out[256], data[256];
@@ -235,7 +290,9 @@ static void make_loss(void)
     const int64_t *const before_third[2] = {after, walkers[1]}, *const first[2] = {walkers[0], walkers[1]};
     int64_t *const third[2] = {after, started};
     size = encode_slots(0, TL_SLOT_END, before_third, third, 1, data);
-    put_chunk(&w, &last, (tl_chunk_head){.end = TL_SLOT_END, .steps = 1, .from = 2, .from_width = TL_FROM_PLAIN, .size = size}, data, true);
+    put_chunk(&w, &last,
+              (tl_chunk_head){.end = TL_SLOT_END, .steps = 1, .from = 2, .from_width = TL_FROM_PLAIN, .size = size},
+              data, true);
     view_takes(3, THIRD_TICK, &w, head_bytes, 1, 1);
     say_report();
 
@@ -245,7 +302,13 @@ static void make_loss(void)
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t end = i ? TL_SLOT_END : 1;
         size = encode_slots(i, end, first, third, 2, data);
-        tl_chunk_head head = {.begin = i, .end = end, .steps = 2, .age_ticks = FOURTH_TICK - THIRD_TICK, .from = 1, .from_width = TL_FROM_PLAIN, .size = size};
+        tl_chunk_head head = {.begin = i,
+                              .end = end,
+                              .steps = 2,
+                              .age_ticks = FOURTH_TICK - THIRD_TICK,
+                              .from = 1,
+                              .from_width = TL_FROM_PLAIN,
+                              .size = size};
         put_chunk(&w, &last, head, data, true);
     }
     view_takes(4, FOURTH_TICK, &w, head_bytes, 1, 0);
@@ -262,8 +325,8 @@ static void make(void)
     size = encode_second(data);
     say_datagram(2, SECOND_TICK, &(tl_chunk_head){.from = 1, .from_width = TL_FROM_PLAIN}, data, size);
     decode_second(data, size);
-    say("%lld, p %lld %lld %lld, v %lld %lld %lld", (long long)after[0], (long long)after[1], (long long)after[2], (long long)after[3], (long long)after[4], (long long)after[5],
-        (long long)after[6]);
+    say("%lld, p %lld %lld %lld, v %lld %lld %lld", (long long)after[0], (long long)after[1], (long long)after[2],
+        (long long)after[3], (long long)after[4], (long long)after[5], (long long)after[6]);
     make_loss();
 }
 
@@ -278,17 +341,25 @@ static int check_page(const char *path)
     const char *at = strstr(page, "## 16. An example");
     for (int i = 0; i < line_count && at; i++) {
         const char *found = strstr(at, lines[i]);
-        if (found == NULL) fprintf(stderr, "%s: sections 16 and 17 do not say, or not in this order: %s\n", path, lines[i]);
+        if (found == NULL) {
+            fprintf(stderr, "%s: sections 16 and 17 do not say, or not in this order: %s\n", path, lines[i]);
+        }
         at = found;
     }
-    if (at == NULL) fprintf(stderr, "bench_protocol_example without an argument prints what it should say.\n");
+    if (at == NULL) {
+        fprintf(stderr, "bench_protocol_example without an argument prints what it should say.\n");
+    }
     return at ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
     make();
-    if (argc > 1) return check_page(argv[1]);
-    for (int i = 0; i < line_count; i++) printf("%s\n", lines[i]);
+    if (argc > 1) {
+        return check_page(argv[1]);
+    }
+    for (int i = 0; i < line_count; i++) {
+        printf("%s\n", lines[i]);
+    }
     return 0;
 }

@@ -1,11 +1,11 @@
 // The constants of docs/SCALE.md: what all of a city's entities cost at each level, as records and as chunks; what it
-// takes to follow a record; what an entity takes in a mirror and in a checkpoint. Counts are the same in every run, times
-// are of the machine.
+// takes to follow a record; what an entity takes in a mirror and in a checkpoint. Counts are the same in every run,
+// times are of the machine.
 //
 //   bench_scale [entities] [seconds] [scenario]
-#include "world/chunk_cache.h"
 #include "cluster.h"
 #include "server/internal.h"
+#include "world/chunk_cache.h"
 
 #include <time.h>
 
@@ -57,12 +57,16 @@ static void count_change(tally *t, tl_record_writer *r, const tl_undo *undo, con
 static void count_stream(tally *t, tl_pyramid *p, int32_t index, void *scratch)
 {
     tl_stream *s = &p->streams[index];
-    if (s->version_tick != p->tick || s->version < 2) return;
+    if (s->version_tick != p->tick || s->version < 2) {
+        return;
+    }
     tl_record_writer r;
     tl_record_begin(&r, p->kinds, p->tick, scratch, TL_RECORD_BYTES_MAX);
     for (uint32_t i = 0; i < s->undo_count; i++) {
         const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
-        if (undo->version == s->version) count_change(t, &r, undo, &s->slots[undo->slot]);
+        if (undo->version == s->version) {
+            count_change(t, &r, undo, &s->slots[undo->slot]);
+        }
     }
     CHECK(!r.w.bad);
     for (uint32_t begin = 0; begin < TL_SLOT_END;) {
@@ -78,7 +82,9 @@ static uint32_t open_all(tl_pyramid *p, int32_t *streams)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < p->cell_top; i++) {
-        if (!p->cells[i].used || p->cells[i].entity_count == 0) continue;
+        if (!p->cells[i].used || p->cells[i].entity_count == 0) {
+            continue;
+        }
         CHECK((streams[count] = tl_pyramid_acquire(p, (int32_t)i, 0)) != TL_NONE);
         count++;
     }
@@ -88,9 +94,10 @@ static uint32_t open_all(tl_pyramid *p, int32_t *streams)
 static void print_level(const tally *t, int level, double s, double n)
 {
     double record = (double)(t->update_bytes + t->enter_bytes + t->leave_bytes);
-    printf("%5d %8.3f %6u %9.4f %9.4f %9.1f %9.2f %9.2f %9.2f %8.0f\n", level, tl_level_tolerance_m(level), t->tiles, (double)t->updates / s / n,
-           (double)t->enters / s / n, t->updates ? (double)t->update_bytes / (double)t->updates : 0, (double)t->update_bytes / s / n, record / s / n,
-           (double)t->chunk_bytes / s / n, (double)t->chunks / s);
+    printf("%5d %8.3f %6u %9.4f %9.4f %9.1f %9.2f %9.2f %9.2f %8.0f\n", level, tl_level_tolerance_m(level), t->tiles,
+           (double)t->updates / s / n, (double)t->enters / s / n,
+           t->updates ? (double)t->update_bytes / (double)t->updates : 0, (double)t->update_bytes / s / n,
+           record / s / n, (double)t->chunk_bytes / s / n, (double)t->chunks / s);
 }
 
 static void measure_levels(cluster *c, double seconds)
@@ -100,20 +107,30 @@ static void measure_levels(cluster *c, double seconds)
     void *scratch = malloc(TL_RECORD_BYTES_MAX);
     tally tallies[TL_LEVELS_MAX] = {0};
     uint32_t count = open_all(p, streams), ticks = 0;
-    for (uint32_t i = 0; i < count; i++) tallies[p->streams[streams[i]].level].tiles++;
+    for (uint32_t i = 0; i < count; i++) {
+        tallies[p->streams[streams[i]].level].tiles++;
+    }
     cluster_run(c, 3);
     for (int64_t seen = p->tick; ticks < (uint32_t)(seconds * c->tick_hz);) {
         cluster_run(c, 0.01);
-        if (p->tick == seen) continue;
+        if (p->tick == seen) {
+            continue;
+        }
         CHECK_EQUAL(p->tick, seen + 1);
         seen = p->tick, ticks++;
-        for (uint32_t i = 0; i < count; i++) count_stream(&tallies[p->streams[streams[i]].level], p, streams[i], scratch);
+        for (uint32_t i = 0; i < count; i++) {
+            count_stream(&tallies[p->streams[streams[i]].level], p, streams[i], scratch);
+        }
     }
     CHECK_EQUAL(p->full_count, 0);
     printf("everything at every level, in tiles of that level:\n");
-    printf("%5s %8s %6s %9s %9s %9s %9s %9s %9s %8s\n", "", "", "", "updates", "enters", "B an", "updates", "record", "chunk", "chunks");
-    printf("%5s %8s %6s %19s %9s %29s %8s\n", "level", "within m", "tiles", "an entity, second", "update", "B an entity and second", "a second");
-    for (int level = 0; level < p->size_count; level++) print_level(&tallies[level], level, (double)ticks / c->tick_hz, c->entity_count);
+    printf("%5s %8s %6s %9s %9s %9s %9s %9s %9s %8s\n", "", "", "", "updates", "enters", "B an", "updates", "record",
+           "chunk", "chunks");
+    printf("%5s %8s %6s %19s %9s %29s %8s\n", "level", "within m", "tiles", "an entity, second", "update",
+           "B an entity and second", "a second");
+    for (int level = 0; level < p->size_count; level++) {
+        print_level(&tallies[level], level, (double)ticks / c->tick_hz, c->entity_count);
+    }
     free(scratch);
     free(streams);
 }
@@ -142,9 +159,13 @@ static void take_record(follower *f, const tl_store_event *event, bool live)
     CHECK_EQUAL(tl_record_apply(&f->mirror, event->server, event->tick, event->data, event->size, !live, NULL), TL_OK);
     tl_mirror_resolve(&f->mirror);
     double t1 = cpu_s();
-    if (live) tl_pyramid_tick(&f->pyramid, event->tick);
+    if (live) {
+        tl_pyramid_tick(&f->pyramid, event->tick);
+    }
     tl_mirror_settle(&f->mirror);
-    if (!live) return;
+    if (!live) {
+        return;
+    }
     f->apply_s += t1 - t0, f->pyramid_s += cpu_s() - t1;
     f->record_bytes += event->size, f->records++;
 }
@@ -160,8 +181,11 @@ static void take(follower *f, const tl_store_event *event, bool *loaded)
         take_record(f, event, *loaded);
     } else if (event->type == TL_STORE_LOADED) {
         *loaded = true;
-        for (int32_t i = 0; i < f->mirror.entity_top; i++)
-            if (f->mirror.entities[i].live) tl_mirror_touch(&f->mirror, i, TL_CHANGE_ENTERED | TL_CHANGE_STATE);
+        for (int32_t i = 0; i < f->mirror.entity_top; i++) {
+            if (f->mirror.entities[i].live) {
+                tl_mirror_touch(&f->mirror, i, TL_CHANGE_ENTERED | TL_CHANGE_STATE);
+            }
+        }
         tl_pyramid_tick(&f->pyramid, f->mirror.tick);
         tl_mirror_settle(&f->mirror);
     }
@@ -183,15 +207,19 @@ static void measure_follower(cluster *c, double seconds)
     for (uint64_t end = c->now_us + (uint64_t)(seconds * 1e6); c->now_us < end;) {
         tl_store_event event;
         cluster_run(c, 0.01);
-        while (f.store->ops->poll(f.store, &event) == TL_OK) take(&f, &event, &loaded);
+        while (f.store->ops->poll(f.store, &event) == TL_OK) {
+            take(&f, &event, &loaded);
+        }
     }
     double n = f.mirror.live_count, ticks = (double)f.records;
-    printf("a follower of all %u entities: %.0f B an entity in the mirror (%zu of them its tl_entity), and %.0f in tiles, no stream open\n", f.mirror.live_count,
-           (double)f.heap.live_bytes / n, sizeof(tl_entity), (double)f.tile_heap.live_bytes / n);
+    printf("a follower of all %u entities: %.0f B an entity in the mirror (%zu of them its tl_entity), and %.0f in "
+           "tiles, no stream open\n",
+           f.mirror.live_count, (double)f.heap.live_bytes / n, sizeof(tl_entity), (double)f.tile_heap.live_bytes / n);
     printf("an entity in a checkpoint: %.1f B\n", (double)f.checkpoint_bytes / n);
-    printf("level-0 records: %.1f kB a tick, %.2f B an entity and second; to apply: %.2f ms of processor a tick (%.0f ns a byte), tiles %.2f ms\n",
-           (double)f.record_bytes / ticks / 1000, (double)f.record_bytes / ticks * c->tick_hz / n, f.apply_s / ticks * 1000,
-           f.apply_s * 1e9 / (double)f.record_bytes, f.pyramid_s / ticks * 1000);
+    printf("level-0 records: %.1f kB a tick, %.2f B an entity and second; to apply: %.2f ms of processor a tick (%.0f "
+           "ns a byte), tiles %.2f ms\n",
+           (double)f.record_bytes / ticks / 1000, (double)f.record_bytes / ticks * c->tick_hz / n,
+           f.apply_s / ticks * 1000, f.apply_s * 1e9 / (double)f.record_bytes, f.pyramid_s / ticks * 1000);
     f.store->ops->close(f.store, false);
     free(f.heap.memory);
     free(f.tile_heap.memory);

@@ -1,10 +1,10 @@
-// What a store costs, and how soon what one server commits is at the others: processes, each a server that commits a record
-// at every tick, a checkpoint of one of its groups too, cuts its log, and follows the other servers.
+// What a store costs, and how soon what one server commits is at the others: processes, each a server that commits a
+// record at every tick, a checkpoint of one of its groups too, cuts its log, and follows the other servers.
 //
 //   bench_store [OPTION...] STORE    one line of a table: see bench/stores.sh, which measures all stores side by side
 //
-// Times are in milliseconds. Commit is from submit to reported durable; visible, from submit to polled in another process.
-// Of a database that scripts/with-fdb.sh or with-mvsqlite.sh runs, its processes' time and writes count too.
+// Times are in milliseconds. Commit is from submit to reported durable; visible, from submit to polled in another
+// process. Of a database that scripts/with-fdb.sh or with-mvsqlite.sh runs, its processes' time and writes count too.
 #define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE
 
@@ -26,9 +26,9 @@ enum {
     SAMPLES_MAX = 200000,
     SERVERS_MAX = 16,
     DATABASES_MAX = 16,
-    WARM_UP_S = 12,            // until logs are cut as fast as they grow
+    WARM_UP_S = 12, // until logs are cut as fast as they grow
     CHECKPOINT_BYTES = 2000,
-    CHECKPOINT_GROUPS = 200,   // each is stored every ten seconds at 20 Hz
+    CHECKPOINT_GROUPS = 200, // each is stored every ten seconds at 20 Hz
     CUT_EVERY_S = 1,
     KEEP_S = 10,
 };
@@ -83,7 +83,8 @@ static tl_store *open_store(const bench_options *o, bool create)
 static void make_world(const bench_options *o)
 {
     tl_store *store = open_store(o, true);
-    tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = (uint32_t)o->hz, .created_us = clock_us(CLOCK_REALTIME)};
+    tl_world_info info = {
+        .format = TL_STORE_FORMAT, .tick_hz = (uint32_t)o->hz, .created_us = clock_us(CLOCK_REALTIME)};
     must(store->ops->create_world(store, &info), "create");
     store->ops->close(store, false);
 }
@@ -138,7 +139,8 @@ static void add_process(const char *process, usage *out)
     }
     snprintf(path, sizeof(path), "/proc/%s/stat", process);
     file = fopen(path, "r");
-    if (file && fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) == 2) {
+    if (file &&
+        fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) == 2) {
         out->cpu_us += (user + system) * 1000000u / (unsigned long long)sysconf(_SC_CLK_TCK);
     }
     if (file) {
@@ -268,7 +270,8 @@ static void report(const bench_options *o, const results *all, usage database)
     size_t scheme = strcspn(o->store, ":");
     bool is_uri = o->store[scheme] == ':';
     if (o->head) {
-        printf("| store | Hz | commit p50 | p99 | visible p50 | p99 | server ms/tick | database ms/tick | kB written/tick | disk kB/s |\n"
+        printf("| store | Hz | commit p50 | p99 | visible p50 | p99 | server ms/tick | database ms/tick | kB "
+               "written/tick | disk kB/s |\n"
                "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     }
     printf("| %.*s%s | %d | %.1f | %.1f | %.1f | %.1f | %.2f | %.2f | %.0f | %.0f |\n", is_uri ? (int)scheme : 6,

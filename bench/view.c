@@ -22,7 +22,9 @@ typedef struct costs {
 static void show(cluster *c, tl_client *client, tl_instances *instances, costs *out)
 {
     tl_instances *by_kind[TL_KINDS_MAX];
-    for (int i = 0; i < TL_KINDS_MAX; i++) by_kind[i] = instances;
+    for (int i = 0; i < TL_KINDS_MAX; i++) {
+        by_kind[i] = instances;
+    }
     double tick = tl_client_server_tick(client, c->now_us) - 2, begun_s = cpu_s();
     tl_client_instances(client, tick, (tl_vec3){0, 0, 0}, by_kind);
     double drawn_s = cpu_s();
@@ -55,14 +57,19 @@ int main(int argc, char **argv)
         tl_client_step(client, c->now_us);
         all.step_s += cpu_s() - begun_s;
         tl_client_event event;
-        while (tl_client_next_event(client, &event)) {}
-        if (!displays || ms * 1e-3 < next_s) continue;
+        while (tl_client_next_event(client, &event)) {
+        }
+        if (!displays || ms * 1e-3 < next_s) {
+            continue;
+        }
         next_s += 1.0 / FRAMES_PER_S;
         show(c, client, &instances, &all);
     }
     tl_client_stats s = tl_client_get_stats(client);
-    printf("in view %u, shown %u; per tick: step %.3f ms; per displayed frame: instances %.3f ms, poses %.3f ms; memory %.1f MB\n", s.entities, all.shown,
-           all.step_s * 1e3 / (seconds * c->tick_hz), all.instances_s * 1e3 / (all.frames ? all.frames : 1), all.poses_s * 1e3 / (all.frames ? all.frames : 1),
+    printf("in view %u, shown %u; per tick: step %.3f ms; per displayed frame: instances %.3f ms, poses %.3f ms; "
+           "memory %.1f MB\n",
+           s.entities, all.shown, all.step_s * 1e3 / (seconds * c->tick_hz),
+           all.instances_s * 1e3 / (all.frames ? all.frames : 1), all.poses_s * 1e3 / (all.frames ? all.frames : 1),
            (double)s.memory_used_bytes * 1e-6);
     c->riders[0].client = client;
     free(instances.floats);

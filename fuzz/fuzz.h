@@ -1,5 +1,5 @@
-// What a fuzz target gives. With libFuzzer the first function is enough; the stand-alone main (fuzz_main.c) damages what
-// the second one makes, under a seed.
+// What a fuzz target gives. With libFuzzer the first function is enough; the stand-alone main (fuzz_main.c) damages
+// what the second one makes, under a seed.
 #ifndef TRAMLINE_FUZZ_FUZZ_H
 #define TRAMLINE_FUZZ_FUZZ_H
 

@@ -14,27 +14,39 @@ static size_t damage(uint64_t *random, uint8_t *data, size_t size)
         size_t at = size ? (size_t)(fuzz_random(random) % size) : 0;
         switch (fuzz_random(random) % 7) {
         case 0:
-            if (size) data[at] ^= (uint8_t)(1u << (fuzz_random(random) % 8));
+            if (size) {
+                data[at] ^= (uint8_t)(1u << (fuzz_random(random) % 8));
+            }
             break;
         case 1:
-            if (size) data[at] = (uint8_t)fuzz_random(random);
+            if (size) {
+                data[at] = (uint8_t)fuzz_random(random);
+            }
             break;
         case 2:
-            if (size) data[at] = (uint8_t)(fuzz_random(random) % 2 ? 0xff : 0x7f);
+            if (size) {
+                data[at] = (uint8_t)(fuzz_random(random) % 2 ? 0xff : 0x7f);
+            }
             break;
         case 3: size = at; break;
         case 4: // bytes are left out
-            if (size > at + 4) memmove(data + at, data + at + 3, size - at - 3), size -= 3;
+            if (size > at + 4) {
+                memmove(data + at, data + at + 3, size - at - 3), size -= 3;
+            }
             break;
         case 5: // bytes come in between
             if (size + 5 < CAPACITY) {
                 memmove(data + at + 5, data + at, size - at);
-                for (int k = 0; k < 5; k++) data[at + (size_t)k] = (uint8_t)fuzz_random(random);
+                for (int k = 0; k < 5; k++) {
+                    data[at + (size_t)k] = (uint8_t)fuzz_random(random);
+                }
                 size += 5;
             }
             break;
         default: // a piece comes from elsewhere in it
-            if (size > 16) memmove(data + at % (size - 8), data + fuzz_random(random) % (size - 8), 8);
+            if (size > 16) {
+                memmove(data + at % (size - 8), data + fuzz_random(random) % (size - 8), 8);
+            }
         }
     }
     return size;
@@ -69,14 +81,19 @@ int main(int argc, char **argv)
     char *rest = NULL;
     long count = argc > 1 ? strtol(argv[1], &rest, 10) : 20000;
     if (argc > 1 && *rest) {
-        for (int i = 1; i < argc; i++)
-            if (run_file(argv[i])) return 1;
+        for (int i = 1; i < argc; i++) {
+            if (run_file(argv[i])) {
+                return 1;
+            }
+        }
         return 0;
     }
     uint64_t random = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (long i = 0; i < count; i++) {
         size_t size = fuzz_sample(&random, data, sizeof data);
-        if (fuzz_random(&random) % 8) size = damage(&random, data, size);
+        if (fuzz_random(&random) % 8) {
+            size = damage(&random, data, size);
+        }
         run(data, size);
     }
     fuzz_end();

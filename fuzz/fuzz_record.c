@@ -7,15 +7,21 @@ static long inputs;
 
 static void begin(uint64_t seed)
 {
-    if (here) world_destroy(here);
-    if (source) world_destroy(source);
+    if (here) {
+        world_destroy(here);
+    }
+    if (source) {
+        world_destroy(source);
+    }
     here = world_create(200, 4, seed);
     source = world_create(200, 0, seed); // the same history
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (here == NULL || inputs % 200 == 0) begin((uint64_t)inputs + 1);
+    if (here == NULL || inputs % 200 == 0) {
+        begin((uint64_t)inputs + 1);
+    }
     inputs++;
     uint64_t before = world_mirror_hash(&here->mirror);
     int64_t tick = here->tick + 1;
@@ -25,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tl_result result = inputs % 5 ? tl_record_apply(&here->mirror, 2, tick, data, size, inputs % 3 == 0, NULL)
                                   : tl_checkpoint_apply(&here->mirror, (uint64_t)1 << 48 | 1, tick, data, size);
     if (result == TL_ERR_MALFORMED) {
-        if (world_mirror_hash(&here->mirror) != before) abort();
+        if (world_mirror_hash(&here->mirror) != before) {
+            abort();
+        }
         here->mirror.tick = here->tick;
         return 0;
     }
@@ -41,10 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_sample(uint64_t *random, uint8_t *out, size_t capacity)
 {
-    if (source == NULL || inputs % 200 == 0) begin((uint64_t)inputs + 1);
+    if (source == NULL || inputs % 200 == 0) {
+        begin((uint64_t)inputs + 1);
+    }
     source->tick = source->mirror.tick = here->tick;
     world_write_record(source);
-    if (source->record_size > capacity) return 0;
+    if (source->record_size > capacity) {
+        return 0;
+    }
     memcpy(out, source->record, source->record_size);
     return source->record_size;
 }

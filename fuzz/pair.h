@@ -37,9 +37,9 @@ typedef struct pair {
 
 pair *pair_create(void);
 void pair_destroy(pair *p);
-void pair_step(pair *p);           // ten milliseconds
+void pair_step(pair *p); // ten milliseconds
 void pair_run(pair *p, int steps);
-bool pair_join(pair *p);           // until the client is live and sees everything; false if that does not come about
+bool pair_join(pair *p); // until the client is live and sees everything; false if that does not come about
 // Bytes from the client's side, as if they had come over the network; the server takes them at its next step.
 void pair_send_to_server(pair *p, const void *data, size_t size);
 

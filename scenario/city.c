@@ -1,6 +1,7 @@
-// The city: people on pavements, cars in their lanes, parked things, and a tram line with passengers, on a grid of 4 km.
-// Its area is cut into square cells; each cell is a group, whose entities are at home there: first the tram passengers
-// who board in it, then walkers, cars and things. Last come the trams, each with its cabins in a group of its own.
+// The city: people on pavements, cars in their lanes, parked things, and a tram line with passengers, on a grid of 4
+// km. Its area is cut into square cells; each cell is a group, whose entities are at home there: first the tram
+// passengers who board in it, then walkers, cars and things. Last come the trams, each with its cabins in a group of
+// its own.
 //
 // Those of a cell who walk (or drive) the same loop differ in their place on it by whole cycles of the traffic lights,
 // so that every one of them keeps to the same lights.
@@ -11,7 +12,7 @@ enum {
     CITY_ENTITIES = 100000,
     TRAMS = 8,
     PASSENGERS_MAX = 2 * TRAMS * TRAM_CABINS * CABIN_SEATS, // see passenger_make()
-    WALK_SHARED_BY = 16, // entities on one loop
+    WALK_SHARED_BY = 16,                                    // entities on one loop
     DRIVE_SHARED_BY = 5,
     WALK_LOOPS_MAX = 8192, // about so many loops at most in all, however many entities
     DRIVE_LOOPS_MAX = 4096,
@@ -59,7 +60,7 @@ typedef struct city_plan {
     city *c;
     route_builder *builder;
     uint64_t seed;
-    uint32_t street_count; // entities that are not trams
+    uint32_t street_count;                  // entities that are not trams
     uint32_t side, walk_loops, drive_loops; // cells along an edge; loops in a cell at most
 } city_plan;
 
@@ -210,7 +211,8 @@ static tl_result city_make(city_plan *plan, const scenario_def *def)
 
 static tl_result city_create_at(scenario *s, const scenario_def *def, double origin_x_m, double origin_z_m)
 {
-    city_plan plan = {.s = s, .c = calloc(1, sizeof(city)), .builder = malloc(sizeof(route_builder)), .seed = def->seed};
+    city_plan plan = {
+        .s = s, .c = calloc(1, sizeof(city)), .builder = malloc(sizeof(route_builder)), .seed = def->seed};
     s->data = plan.c;
     tl_result result = plan.c && plan.builder ? city_make(&plan, def) : TL_ERR_MEMORY;
     free(plan.builder);

@@ -29,7 +29,8 @@ static void fail(fcd_parse *p, const char *what, const char *name)
 // A decimal number, whatever the locale. False: it is none, or not finite.
 static bool number_parse(const char *text, double *out)
 {
-    static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
+    static const double tens[] = {1,   1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
+                                  1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
     bool minus = *text == '-';
     text += minus || *text == '+';
     uint64_t digits = 0;
@@ -81,7 +82,8 @@ static const char *attribute(const XML_Char **attributes, const char *name)
     return NULL;
 }
 
-static bool number_get(fcd_parse *p, const XML_Char **attributes, const char *name, double low, double high, double *out)
+static bool number_get(fcd_parse *p, const XML_Char **attributes, const char *name, double low, double high,
+                       double *out)
 {
     const char *value = attribute(attributes, name);
     if (!value) {
@@ -162,7 +164,8 @@ static void XMLCALL element_end(void *user, const XML_Char *name)
 }
 
 // A recording has none; they could define entities that grow without bound.
-static void XMLCALL doctype_begin(void *user, const XML_Char *name, const XML_Char *system, const XML_Char *public, int own)
+static void XMLCALL doctype_begin(void *user, const XML_Char *name, const XML_Char *system, const XML_Char *public,
+                                  int own)
 {
     fail(user, "a document type <!DOCTYPE %.64s> has no place in an FCD recording", name);
 }

@@ -1,5 +1,5 @@
-// FCD: floating car data, the XML that the traffic simulator SUMO writes: for every step of time, each vehicle and person.
-// https://sumo.dlr.de/docs/Simulation/Output/FCDOutput.html
+// FCD: floating car data, the XML that the traffic simulator SUMO writes: for every step of time, each vehicle and
+// person. https://sumo.dlr.de/docs/Simulation/Output/FCDOutput.html
 #ifndef SCENARIO_FCD_H
 #define SCENARIO_FCD_H
 

@@ -51,12 +51,12 @@ struct scenario {
 extern const scenario_world scenario_city, scenario_far, scenario_convoy, scenario_choke, scenario_concert,
     scenario_ragdoll, scenario_asteroids, scenario_trace;
 
-#define SCENARIO_ASSERT(condition)                                                                                     \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition);                          \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define SCENARIO_ASSERT(condition)                                                            \
+    do {                                                                                      \
+        if (!(condition)) {                                                                   \
+            fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                          \
+        }                                                                                     \
     } while (0)
 
 #define SCENARIO_PI 3.14159265358979323846
@@ -84,7 +84,10 @@ static inline int random_below(uint64_t *state, int count)
     return (int)(random_next(state) % (uint64_t)count);
 }
 
-static inline bool random_chance(uint64_t *state, double chance) { return random_between(state, 0, 1) < chance; }
+static inline bool random_chance(uint64_t *state, double chance)
+{
+    return random_between(state, 0, 1) < chance;
+}
 
 // A seed of its own for each use of a scenario's seed.
 static inline uint64_t random_seed(uint64_t seed, uint64_t use, uint64_t number)

@@ -1,5 +1,5 @@
-// Passengers: people who live with the trams' timetable. Each walks to a stop, waits, boards a cabin, takes a seat, rides,
-// alights at another stop, walks back, and so on. In the cabin they are in its frame.
+// Passengers: people who live with the trams' timetable. Each walks to a stop, waits, boards a cabin, takes a seat,
+// rides, alights at another stop, walks back, and so on. In the cabin they are in its frame.
 #ifndef SCENARIO_PASSENGER_H
 #define SCENARIO_PASSENGER_H
 
@@ -14,7 +14,8 @@ typedef struct passenger {
 } passenger;
 
 // Passenger `number` on the line, with its routes put in the pool.
-passenger passenger_make(const tram_line *line, route_builder *b, route_pool *pool, uint64_t city_seed, uint32_t number);
+passenger passenger_make(const tram_line *line, route_builder *b, route_pool *pool, uint64_t city_seed,
+                         uint32_t number);
 void passenger_evaluate(const passenger *p, const route_pool *pool, double time_s, scenario_truth *out);
 
 // Only sits, and now and then walks once through the cabin (the convoy's).

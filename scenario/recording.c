@@ -10,8 +10,8 @@ enum {
     TURN_MAX = 65536 / 3, // between two points that are kept: then the shorter way round is the right one
 };
 
-// Along x and z; together within 1 cm. Both ends of a line and each point between are rounded by up to 5 mm, so that one
-// who walks evenly along an axis, as most do, is within 10 mm all the way.
+// Along x and z; together within 1 cm. Both ends of a line and each point between are rounded by up to 5 mm, so that
+// one who walks evenly along an axis, as most do, is within 10 mm all the way.
 #define TOLERANCE_BOTH_MM 7.0
 #define TOLERANCE_ALONG_MM 9.99
 #define TOLERANCE_ACROSS_MM 0.4

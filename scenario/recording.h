@@ -1,6 +1,6 @@
-// A recorded city in memory: each person's and vehicle's way as few points, between which it moves along straight lines.
-// A point is left out where the line between its neighbours comes within 1 cm of it (which is what FCD rounds to) and
-// within 2 degrees of its heading.
+// A recorded city in memory: each person's and vehicle's way as few points, between which it moves along straight
+// lines. A point is left out where the line between its neighbours comes within 1 cm of it (which is what FCD rounds
+// to) and within 2 degrees of its heading.
 #ifndef SCENARIO_RECORDING_H
 #define SCENARIO_RECORDING_H
 
@@ -21,22 +21,23 @@ typedef struct recording_point {
 typedef struct recording_track { // of one person or vehicle
     uint32_t first, count;
     uint32_t begin_ms, end_ms; // of its first point and its last
-    uint32_t person; // 0 or 1
+    uint32_t person;           // 0 or 1
 } recording_track;
 
 typedef struct recording {
     recording_track *tracks;
     recording_point *points;
     uint32_t track_count, point_count;
-    uint32_t period_ms; // from the first step to the last, and one step more
+    uint32_t period_ms;            // from the first step to the last, and one step more
     double centre_x_m, centre_z_m; // of the box around all places
     void *mapped; // the file that tracks and points lie in, read-only; NULL: they are the recording's own
     size_t mapped_bytes;
 } recording;
 
 tl_result recording_load(recording *r, const scenario_def *def, char *text, size_t text_bytes);
-// Puts the tracks and their points (which must be the recording's own) in the order in which `tracks` first names them, so
-// that those who are looked up together lie together; then writes their new numbers there. Tracks that are not named are dropped.
+// Puts the tracks and their points (which must be the recording's own) in the order in which `tracks` first names them,
+// so that those who are looked up together lie together; then writes their new numbers there. Tracks that are not named
+// are dropped.
 tl_result recording_order(recording *r, uint32_t *tracks, uint32_t count);
 void recording_reset(recording *r);
 

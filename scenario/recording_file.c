@@ -1,6 +1,6 @@
-// A recording as a file of its own: what recording_load() has made of FCD XML, byte for byte as it lies in memory. Reading
-// XML of gigabytes takes minutes; this is mapped at once, and all processes that map it share its pages. Such a file is
-// for the machine that wrote it, and for as long as the city runs: its numbers have this machine's byte order.
+// A recording as a file of its own: what recording_load() has made of FCD XML, byte for byte as it lies in memory.
+// Reading XML of gigabytes takes minutes; this is mapped at once, and all processes that map it share its pages. Such a
+// file is for the machine that wrote it, and for as long as the city runs: its numbers have this machine's byte order.
 #include "scenario/recording.h"
 
 #include <errno.h>
@@ -17,7 +17,8 @@ typedef struct recording_head {
     uint32_t track_count, point_count, period_ms, unused;
     double centre_x_m, centre_z_m;
 } recording_head;
-_Static_assert(sizeof(recording_head) == 40 && sizeof(recording_track) == 20 && sizeof(recording_point) == 16, "no padding but what is named");
+_Static_assert(sizeof(recording_head) == 40 && sizeof(recording_track) == 20 && sizeof(recording_point) == 16,
+               "no padding but what is named");
 
 static size_t tracks_bytes(const recording_head *head)
 {
@@ -32,8 +33,11 @@ static size_t file_bytes(const recording_head *head)
 static bool write_all(FILE *file, const recording *r)
 {
     static const char zeros[16];
-    recording_head head = {.track_count = r->track_count, .point_count = r->point_count, .period_ms = r->period_ms,
-                           .centre_x_m = r->centre_x_m, .centre_z_m = r->centre_z_m};
+    recording_head head = {.track_count = r->track_count,
+                           .point_count = r->point_count,
+                           .period_ms = r->period_ms,
+                           .centre_x_m = r->centre_x_m,
+                           .centre_z_m = r->centre_z_m};
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     size_t padding = tracks_bytes(&head) - r->track_count * sizeof *r->tracks;
     return fwrite(&head, sizeof head, 1, file) == 1 && fwrite(zeros, 48 - sizeof head, 1, file) == 1 &&
@@ -72,7 +76,8 @@ static bool tracks_sound(const recording *r)
 {
     for (uint32_t n = 0; n < r->track_count; n++) {
         const recording_track *t = &r->tracks[n];
-        if (t->count < 1 || t->first > r->point_count || t->count > r->point_count - t->first || t->begin_ms > t->end_ms) {
+        if (t->count < 1 || t->first > r->point_count || t->count > r->point_count - t->first ||
+            t->begin_ms > t->end_ms) {
             return false;
         }
         const recording_point *points = &r->points[t->first];
@@ -101,7 +106,8 @@ tl_result recording_map(recording *r, const char *path, char *text, size_t text_
         close(fd);
     }
     if (mapped == MAP_FAILED) {
-        snprintf(text, text_bytes, "%s: cannot be mapped: %s", path, fd >= 0 && about.st_size < 48 ? "it is cut" : strerror(errno));
+        snprintf(text, text_bytes, "%s: cannot be mapped: %s", path,
+                 fd >= 0 && about.st_size < 48 ? "it is cut" : strerror(errno));
         return TL_ERR_IO;
     }
     const recording_head *head = mapped;

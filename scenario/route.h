@@ -1,6 +1,6 @@
-// Routes: closed-form motion along a way. A way is a list of waypoints with rounded corners, speeds and stops; a builder
-// turns it into pieces of constant acceleration and curvature, which are looked up by time. Many entities share a route,
-// each with its own shift in time and to the side.
+// Routes: closed-form motion along a way. A way is a list of waypoints with rounded corners, speeds and stops; a
+// builder turns it into pieces of constant acceleration and curvature, which are looked up by time. Many entities share
+// a route, each with its own shift in time and to the side.
 //
 // timetable.c turns waypoints into elements and steps; route.c stores routes and tracks and evaluates them.
 #ifndef SCENARIO_ROUTE_H
@@ -14,7 +14,8 @@ enum {
     ROUTE_STEPS_MAX = 4 * ROUTE_ELEMENTS_MAX,
 };
 
-#define SIGNAL_CYCLE_S 60.0 // of every traffic light; so a route whose period is whole cycles meets the same lights again
+#define SIGNAL_CYCLE_S \
+    60.0 // of every traffic light; so a route whose period is whole cycles meets the same lights again
 
 typedef enum waypoint_stop {
     WAYPOINT_PASS,

@@ -7,7 +7,10 @@ static const scenario_world *const worlds[] = {
     &scenario_concert, &scenario_ragdoll, &scenario_asteroids, &scenario_trace,
 };
 
-scenario_def scenario_def_default(void) { return (scenario_def){.name = "city", .seed = 1}; }
+scenario_def scenario_def_default(void)
+{
+    return (scenario_def){.name = "city", .seed = 1};
+}
 
 static const scenario_world *world_find(const char *name)
 {
@@ -19,7 +22,10 @@ static const scenario_world *world_find(const char *name)
     return NULL;
 }
 
-bool scenario_exists(const char *name) { return world_find(name) != NULL; }
+bool scenario_exists(const char *name)
+{
+    return world_find(name) != NULL;
+}
 
 tl_result scenario_create(const scenario_def *def, scenario **out, char *text, size_t text_bytes)
 {
@@ -29,8 +35,10 @@ tl_result scenario_create(const scenario_def *def, scenario **out, char *text, s
     }
     const scenario_world *world = world_find(def->name);
     if (!world) {
-        snprintf(text, text_bytes, "no scenario is called '%s'; there are city, far, convoy, choke, concert, ragdoll, "
-                 "asteroids and trace", def->name ? def->name : "");
+        snprintf(text, text_bytes,
+                 "no scenario is called '%s'; there are city, far, convoy, choke, concert, ragdoll, "
+                 "asteroids and trace",
+                 def->name ? def->name : "");
         return TL_ERR_NOT_FOUND;
     }
     if (def->entity_count > SCENARIO_ENTITIES_MAX) {
@@ -47,7 +55,8 @@ tl_result scenario_create(const scenario_def *def, scenario **out, char *text, s
     tl_result result = world->create(s, def, text, text_bytes);
     if (result != TL_OK) {
         if (text_bytes > 0 && !text[0]) {
-            snprintf(text, text_bytes, "%s", result == TL_ERR_MEMORY ? "out of memory; ask for fewer entities" : "failed");
+            snprintf(text, text_bytes, "%s",
+                     result == TL_ERR_MEMORY ? "out of memory; ask for fewer entities" : "failed");
         }
         scenario_destroy(s);
         return result;
@@ -82,9 +91,15 @@ tl_result scenario_groups_even(scenario *s, uint32_t group_count)
     return TL_OK;
 }
 
-uint32_t scenario_entity_count(const scenario *s) { return s->entity_count; }
+uint32_t scenario_entity_count(const scenario *s)
+{
+    return s->entity_count;
+}
 
-uint32_t scenario_group_count(const scenario *s) { return s->group_count; }
+uint32_t scenario_group_count(const scenario *s)
+{
+    return s->group_count;
+}
 
 void scenario_group_range(const scenario *s, uint32_t group, uint32_t *first, uint32_t *count)
 {
@@ -144,4 +159,7 @@ uint32_t scenario_ride_cabin(const scenario *s, uint32_t rider)
     return s->ride_count ? s->rides[rider % s->ride_count] : SCENARIO_NONE;
 }
 
-tl_vec3 scenario_free_point(const scenario *s) { return s->free_point; }
+tl_vec3 scenario_free_point(const scenario *s)
+{
+    return s->free_point;
+}

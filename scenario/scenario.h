@@ -10,10 +10,10 @@
 typedef struct scenario scenario;
 
 typedef struct scenario_def {
-    const char *name;     // "city", "far", "convoy", "choke", "concert", "ragdoll", "asteroids" or "trace"
-    uint64_t seed;        // default 1
+    const char *name;      // "city", "far", "convoy", "choke", "concert", "ragdoll", "asteroids" or "trace"
+    uint64_t seed;         // default 1
     uint32_t entity_count; // city, far, choke, trace: so many in all; 0: the scenario's own number (city: 100'000)
-    const char *fcd_file; // trace: FCD XML, plain, .gz or .zst, or what `save_file` made of it
+    const char *fcd_file;  // trace: FCD XML, plain, .gz or .zst, or what `save_file` made of it
     const char *save_file; // trace: where the recording goes as read, for others to take up at once; NULL: nowhere
     // Called while it loads (may be NULL): done of total, in the scenario's own unit.
     void (*progress)(void *user, uint64_t done, uint64_t total);
@@ -24,13 +24,13 @@ enum { SCENARIO_NONE = 0xffffffffu };
 
 // The true state of one entity at one time.
 typedef struct scenario_truth {
-    bool present;       // it exists at this time (trace: people and vehicles come and go)
-    uint8_t kind;       // index into scenario_kinds()
-    uint32_t carrier;   // index of the entity whose frame it is in, or SCENARIO_NONE
+    bool present;        // it exists at this time (trace: people and vehicles come and go)
+    uint8_t kind;        // index into scenario_kinds()
+    uint32_t carrier;    // index of the entity whose frame it is in, or SCENARIO_NONE
     uint32_t generation; // counts how often this index has come into being: with the index it makes the id
-    tl_vec3 position;   // metres, in the carrier's frame if there is one
-    tl_vec3 velocity;   // m/s, same frame
-    tl_quat rotation;   // same frame
+    tl_vec3 position;    // metres, in the carrier's frame if there is one
+    tl_vec3 velocity;    // m/s, same frame
+    tl_quat rotation;    // same frame
 } scenario_truth;
 
 scenario_def scenario_def_default(void);
@@ -52,13 +52,14 @@ void scenario_group_range(const scenario *s, uint32_t group, uint32_t *first, ui
 // A carrier's riders may be in other groups than the carrier.
 
 // Truth of indices [first, first + count) at time_s >= 0 seconds from the world's tick 0. Any thread, no allocation, no
-// state: the order of calls does not matter. At most about 100 ns an entity. `velocity` is the derivative of `position`.
+// state: the order of calls does not matter. At most about 100 ns an entity. `velocity` is the derivative of
+// `position`.
 void scenario_evaluate(const scenario *s, double time_s, uint32_t first, uint32_t count, scenario_truth *out);
 // One truth in world coordinates, carriers resolved.
 void scenario_world_pose(const scenario *s, double time_s, uint32_t index, tl_vec3 *position, tl_quat *rotation);
 
-// Seconds since everything was replaced at once, as it is when a recording begins again: infinite if that never was. Then
-// a view needs about as long as for a join until it is whole again.
+// Seconds since everything was replaced at once, as it is when a recording begins again: infinite if that never was.
+// Then a view needs about as long as for a join until it is whole again.
 double scenario_since_break_s(const scenario *s, double time_s);
 
 // The id that entity `index` has in its `generation`, and back. Ids of scenarios are made under server number 65534.

@@ -154,7 +154,10 @@ static void concert_evaluate(const scenario *s, double time_s, uint32_t first, u
     }
 }
 
-static void data_free(scenario *s) { free(s->data); }
+static void data_free(scenario *s)
+{
+    free(s->data);
+}
 
 const scenario_world scenario_concert = {"concert", CONCERT_ENTITIES, concert_create, concert_evaluate, data_free};
 

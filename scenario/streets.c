@@ -5,8 +5,8 @@
 #define CORNER_CLEAR_M 3.0 // walks stay straight so near to a corner
 #define LANE_M 1.75        // cars drive on the right
 #define STOP_LINE_M 8.5
-#define GREEN_S 27.0       // of each direction, with 3 s between
-#define WALK_GREEN_S 12.0  // what is left suffices to cross, also for one who comes up to 4 s late
+#define GREEN_S 27.0      // of each direction, with 3 s between
+#define WALK_GREEN_S 12.0 // what is left suffices to cross, also for one who comes up to 4 s late
 #define DRIVE_GREEN_S 22.0
 #define SIGNAL_SHARE 0.5
 #define GENTLE_RADIUS_M 4.0
@@ -35,7 +35,10 @@ static bool signal_at(uint64_t city_seed, int i, int j, bool along_x, double *gr
     return share < SIGNAL_SHARE;
 }
 
-static int clamp(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
+static int clamp(int value, int low, int high)
+{
+    return value < low ? low : value > high ? high : value;
+}
 
 // A rectangle of streets, or an L, somewhere around the place. Returns the number of corners.
 static int loop_nodes(uint64_t *random, double x_m, double z_m, int blocks_max, int last, street_node *nodes)
@@ -118,7 +121,8 @@ static void walk_face(walk_run *run, const street_walk *walk, uint64_t *random, 
                 .lateral_m = (last->lateral_m + knot.lateral_m) / 2,
                 .speed_mps = walk->pace_mps,
                 .stop = WAYPOINT_PAUSE,
-                .pause_s = random_chance(random, 0.15) ? random_between(random, 60, 200) : random_between(random, 5, 30),
+                .pause_s = random_chance(random, 0.15) ? random_between(random, 60, 200)
+                                                       : random_between(random, 5, 30),
             };
             knot_add(run, stop);
         }
@@ -135,7 +139,8 @@ static void knot_level(walk_run *run, int n)
     run->knots[n].speed_mps = before->speed_mps + part * (after->speed_mps - before->speed_mps);
 }
 
-static void walk_knots(walk_run *run, const street_walk *walk, uint64_t *random, bool straight_first, bool straight_last)
+static void walk_knots(walk_run *run, const street_walk *walk, uint64_t *random, bool straight_first,
+                       bool straight_last)
 {
     run->knot_count = 0;
     knot_add(run, (walk_knot){.speed_mps = walk->pace_mps});
@@ -203,7 +208,10 @@ static waypoint walk_point(double x_m, double z_m, double pace_mps)
     return (waypoint){.x_m = x_m, .z_m = z_m, .radius_m = 1.2, .speed_in_mps = pace_mps, .speed_out_mps = pace_mps};
 }
 
-static double whole_cycles(double duration_s) { return ceil(duration_s / SIGNAL_CYCLE_S) * SIGNAL_CYCLE_S; }
+static double whole_cycles(double duration_s)
+{
+    return ceil(duration_s / SIGNAL_CYCLE_S) * SIGNAL_CYCLE_S;
+}
 
 void streets_walk(route_builder *b, uint64_t city_seed, uint64_t *random, double x_m, double z_m, double *period_s)
 {
@@ -251,7 +259,10 @@ typedef struct drive_run {
     double limit_mps;
 } drive_run;
 
-static int sign_of(int value) { return (value > 0) - (value < 0); }
+static int sign_of(int value)
+{
+    return (value > 0) - (value < 0);
+}
 
 // Stop lines from one node to the next.
 static void drive_stops(route_builder *b, uint64_t city_seed, const drive_run *run, bool with_last)

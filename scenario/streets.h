@@ -1,5 +1,5 @@
-// The city's streets: a grid of 100 m blocks, traffic lights at about half of the junctions, pavements on both sides, and
-// the loops that people walk and cars drive on it. Streets run along x = 100 i and z = 100 j.
+// The city's streets: a grid of 100 m blocks, traffic lights at about half of the junctions, pavements on both sides,
+// and the loops that people walk and cars drive on it. Streets run along x = 100 i and z = 100 j.
 #ifndef SCENARIO_STREETS_H
 #define SCENARIO_STREETS_H
 

@@ -3,14 +3,15 @@
 //  - x and y of the file become (x - centre_x, 0, -(y - centre_y)); the centre is that of the box around all recorded
 //    places. The angle, clockwise from north, becomes a yaw; north is -Z.
 //  - Time runs modulo the recording's length (its steps' time and one step more); each time round is a new generation.
-//    After the last step, for one step, nothing is present; then all begin again at once (but for copies, which are ahead).
+//    After the last step, for one step, nothing is present; then all begin again at once (but for copies, which are
+//    ahead).
 //  - A person or vehicle is present from its first recorded point to its last, also if it was away for some steps
 //    between. Between points it moves along straight lines, so `velocity` is constant between steps; a recording that
 //    jumps (SUMO's people without interaction do, by some metres at corners) is fast between two steps there.
 //  - Persons who ride in vehicles stay in world coordinates.
 //  - If more entities are asked for than were recorded, copies fill up: copy number c of the whole city is c * 0.618
-//    recordings (modulo 1, in whole milliseconds) ahead in time, and displaced by -1, 0 or 1 blocks of 100 m along x and
-//    z. If fewer are asked for, evenly many of the recorded ones are taken.
+//    recordings (modulo 1, in whole milliseconds) ahead in time, and displaced by -1, 0 or 1 blocks of 100 m along x
+//    and z. If fewer are asked for, evenly many of the recorded ones are taken.
 //  - Groups are about equally large, of neighbours by where they first appear.
 #include "scenario/recording.h"
 
@@ -58,7 +59,8 @@ static trace_place place_make(const trace *t, uint32_t number, uint32_t entity_c
 {
     const double golden = 0.61803398874989485, block_m = 100;
     uint32_t recorded = t->recording.track_count, copy = number / recorded;
-    uint32_t track = entity_count < recorded ? (uint32_t)((uint64_t)number * recorded / entity_count) : number % recorded;
+    uint32_t track = entity_count < recorded ? (uint32_t)((uint64_t)number * recorded / entity_count)
+                                             : number % recorded;
     trace_entity entity = {.track = track};
     if (copy > 0) {
         entity.shift_ms = (uint32_t)(fmod(copy * golden, 1) * t->recording.period_ms);
@@ -113,7 +115,8 @@ static tl_result trace_create(scenario *s, const scenario_def *def, char *text, 
         return TL_ERR_MEMORY;
     }
     bool saved = recording_is_saved(def->fcd_file);
-    tl_result result = saved ? recording_map(&t->recording, def->fcd_file, text, text_bytes) : recording_load(&t->recording, def, text, text_bytes);
+    tl_result result = saved ? recording_map(&t->recording, def->fcd_file, text, text_bytes)
+                             : recording_load(&t->recording, def, text, text_bytes);
     if (result == TL_OK && def->save_file) {
         result = recording_save(&t->recording, def->save_file, text, text_bytes);
     }

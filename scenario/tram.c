@@ -9,16 +9,16 @@ typedef struct line_point {
 
 // From A in the west by some corners to B in the east, and back. Streets along the whole way are the trams' own.
 static const line_point city_line[] = {
-    {-1450, -200, true}, {-950, -200, true}, {-450, -200, true}, {-300, -200, false}, {-300, -450, true},
-    {-300, -700, false}, {250, -700, true},  {700, -700, false}, {700, -450, true},   {700, -200, false},
-    {1150, -200, true},  {1450, -200, true}, {1600, -200, false}, {1600, 200, false}, {1450, 200, true},
-    {950, 200, true},    {450, 200, true},   {-150, 200, true},  {-650, 200, true},   {-1250, 200, true},
+    {-1450, -200, true}, {-950, -200, true},   {-450, -200, true},  {-300, -200, false}, {-300, -450, true},
+    {-300, -700, false}, {250, -700, true},    {700, -700, false},  {700, -450, true},   {700, -200, false},
+    {1150, -200, true},  {1450, -200, true},   {1600, -200, false}, {1600, 200, false},  {1450, 200, true},
+    {950, 200, true},    {450, 200, true},     {-150, 200, true},   {-650, 200, true},   {-1250, 200, true},
     {-1600, 200, false}, {-1600, -200, false},
 };
 
 static const line_point convoy_line[] = {
-    {0, -200, false}, {400, -200, false}, {400, 100, false}, {150, 100, false}, {150, 250, false}, {-400, 250, false},
-    {-400, -200, false},
+    {0, -200, false},  {400, -200, false}, {400, 100, false},   {150, 100, false},
+    {150, 250, false}, {-400, 250, false}, {-400, -200, false},
 };
 
 static void line_time(route_builder *b, const line_point *points, int count, double cruise_mps, double dwell_s)
@@ -47,7 +47,9 @@ bool tram_line_city(tram_line *line, route_builder *b, uint32_t tram_count)
     // A lap is whole signal cycles, as headways are, so that passengers meet the same lights each time: what is missing
     // to that is spent at the stops, evenly.
     int stops = 0;
-    for (int n = 0; n < POINTS; n++) stops += city_line[n].stops;
+    for (int n = 0; n < POINTS; n++) {
+        stops += city_line[n].stops;
+    }
     double period_s = ceil(b->duration_s / SIGNAL_CYCLE_S) * SIGNAL_CYCLE_S;
     double dwell_s = TRAM_DWELL_S + (period_s - b->duration_s) / stops;
     line_time(b, city_line, POINTS, 12, dwell_s);
@@ -71,16 +73,25 @@ bool tram_line_convoy(tram_line *line, route_builder *b, uint32_t vehicle_count)
     return route_track_store(&line->track, b, b->length_m / speed_mps);
 }
 
-void tram_line_reset(tram_line *line) { route_track_reset(&line->track); }
+void tram_line_reset(tram_line *line)
+{
+    route_track_reset(&line->track);
+}
 
-uint32_t tram_entity(const tram_line *line, uint32_t tram) { return line->entity_first + tram * (1 + TRAM_CABINS); }
+uint32_t tram_entity(const tram_line *line, uint32_t tram)
+{
+    return line->entity_first + tram * (1 + TRAM_CABINS);
+}
 
 uint32_t tram_cabin_entity(const tram_line *line, uint32_t tram, uint32_t cabin)
 {
     return tram_entity(line, tram) + 1 + cabin;
 }
 
-uint32_t tram_entity_count(const tram_line *line) { return line->tram_count * (1 + TRAM_CABINS); }
+uint32_t tram_entity_count(const tram_line *line)
+{
+    return line->tram_count * (1 + TRAM_CABINS);
+}
 
 // A cabin's pose in the frame of the front one.
 static void cabin_in_tram(const route_pose *front, const route_pose *cabin, scenario_truth *out)

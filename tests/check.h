@@ -8,39 +8,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                                    \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                \
+        }                                                                           \
     } while (0)
 
-#define CHECK_EQUAL(a, b)                                                                                              \
-    do {                                                                                                               \
-        long long check_a = (long long)(a), check_b = (long long)(b);                                                  \
-        if (check_a != check_b) {                                                                                      \
-            fprintf(stderr, "%s:%d: failed: %s == %s: %lld, %lld\n", __FILE__, __LINE__, #a, #b, check_a, check_b);    \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define CHECK_EQUAL(a, b)                                                                                           \
+    do {                                                                                                            \
+        long long check_a = (long long)(a), check_b = (long long)(b);                                               \
+        if (check_a != check_b) {                                                                                   \
+            fprintf(stderr, "%s:%d: failed: %s == %s: %lld, %lld\n", __FILE__, __LINE__, #a, #b, check_a, check_b); \
+            abort();                                                                                                \
+        }                                                                                                           \
     } while (0)
 
-#define CHECK_NEAR(a, b, tolerance)                                                                                    \
-    do {                                                                                                               \
-        double check_a = (a), check_b = (b), check_t = (tolerance);                                                    \
-        if (!(check_a - check_b <= check_t && check_b - check_a <= check_t)) {                                         \
-            fprintf(stderr, "%s:%d: failed: %s near %s: %.12g, %.12g, within %g\n", __FILE__, __LINE__, #a, #b,        \
-                    check_a, check_b, check_t);                                                                        \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define CHECK_NEAR(a, b, tolerance)                                                                             \
+    do {                                                                                                        \
+        double check_a = (a), check_b = (b), check_t = (tolerance);                                             \
+        if (!(check_a - check_b <= check_t && check_b - check_a <= check_t)) {                                  \
+            fprintf(stderr, "%s:%d: failed: %s near %s: %.12g, %.12g, within %g\n", __FILE__, __LINE__, #a, #b, \
+                    check_a, check_b, check_t);                                                                 \
+            abort();                                                                                            \
+        }                                                                                                       \
     } while (0)
 
 #define TEST(name) static void name(void)
-#define RUN(name)                                                                                                      \
-    do {                                                                                                               \
-        printf("%s\n", #name);                                                                                         \
-        fflush(stdout);                                                                                                \
-        name();                                                                                                        \
+#define RUN(name)              \
+    do {                       \
+        printf("%s\n", #name); \
+        fflush(stdout);        \
+        name();                \
     } while (0)
 
 // A small seeded generator (splitmix64, public domain method by Sebastiano Vigna) for test data.

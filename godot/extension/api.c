@@ -10,7 +10,10 @@ gd_api gd;
 
 static pthread_t main_thread;
 
-bool gd_on_main_thread(void) { return pthread_equal(pthread_self(), main_thread); }
+bool gd_on_main_thread(void)
+{
+    return pthread_equal(pthread_self(), main_thread);
+}
 
 // ---- names ---------------------------------------------------------------------------------------------------------
 
@@ -70,10 +73,10 @@ bool gd_api_load(gd_get_function get, void *library)
     gd.library = library;
     main_thread = pthread_self();
     const char *missing = NULL;
-#define LOAD(member, name, result, parameters)                                                                         \
-    gd.member = (result(*) parameters)get(name);                                                                       \
-    if (!gd.member) {                                                                                                  \
-        missing = name;                                                                                                \
+#define LOAD(member, name, result, parameters)   \
+    gd.member = (result(*) parameters)get(name); \
+    if (!gd.member) {                            \
+        missing = name;                          \
     }
     GD_FUNCTIONS(LOAD)
 #undef LOAD
@@ -85,8 +88,10 @@ bool gd_api_load(gd_get_function get, void *library)
 
 static void load_types(void)
 {
-    static const gd_type types[] = {GD_BOOL, GD_INT, GD_FLOAT, GD_STRING, GD_VECTOR3, GD_QUATERNION, GD_TRANSFORM3D, GD_STRING_NAME, GD_NODE_PATH, GD_OBJECT,
-                                    GD_CALLABLE, GD_DICTIONARY, GD_ARRAY, GD_BYTES, GD_INT32S, GD_INT64S, GD_FLOAT32S, GD_FLOAT64S, GD_STRINGS};
+    static const gd_type types[] = {GD_BOOL,       GD_INT,         GD_FLOAT,       GD_STRING,    GD_VECTOR3,
+                                    GD_QUATERNION, GD_TRANSFORM3D, GD_STRING_NAME, GD_NODE_PATH, GD_OBJECT,
+                                    GD_CALLABLE,   GD_DICTIONARY,  GD_ARRAY,       GD_BYTES,     GD_INT32S,
+                                    GD_INT64S,     GD_FLOAT32S,    GD_FLOAT64S,    GD_STRINGS};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         gd_type type = types[i];
         gd.from_type[type] = gd.get_variant_from_type(type);
@@ -114,7 +119,9 @@ static bool check_precision(void)
     gd.destroy[GD_STRING](&text);
     bool same = is_double == (sizeof(gd_real) == 8);
     if (!same) {
-        gd_error_print("tramline", "This library is for engines of %s precision, and this one has %s; see tramline.gdextension for which is loaded.",
+        gd_error_print("tramline",
+                       "This library is for engines of %s precision, and this one has %s; see tramline.gdextension for "
+                       "which is loaded.",
                        GD_PRECISION, is_double ? "double" : "single");
     }
     return same;
@@ -124,17 +131,17 @@ bool gd_api_load_methods(void)
 {
     load_types();
     const char *missing = NULL;
-#define LOAD(member, class, name, hash)                                                                                \
-    gd.method.member = gd.get_method_bind(gd_name(class), gd_name(name), hash);                                        \
-    if (!gd.method.member) {                                                                                           \
-        missing = class "." name;                                                                                      \
+#define LOAD(member, class, name, hash)                                         \
+    gd.method.member = gd.get_method_bind(gd_name(class), gd_name(name), hash); \
+    if (!gd.method.member) {                                                    \
+        missing = class "." name;                                               \
     }
     GD_METHODS(LOAD)
 #undef LOAD
-#define LOAD(member, type, type_name, name, hash)                                                                      \
-    gd.member = gd.get_builtin_method(type, gd_name(name), hash);                                                      \
-    if (!gd.member) {                                                                                                  \
-        missing = type_name "." name;                                                                                  \
+#define LOAD(member, type, type_name, name, hash)                 \
+    gd.member = gd.get_builtin_method(type, gd_name(name), hash); \
+    if (!gd.member) {                                             \
+        missing = type_name "." name;                             \
     }
     GD_BUILTINS(LOAD)
 #undef LOAD
@@ -146,7 +153,8 @@ bool gd_api_load_methods(void)
     gd.os = singleton("OS");
     gd.settings = singleton("ProjectSettings");
     if (missing) {
-        gd_error_print("tramline", "This Godot's %s is another one than Tramline knows; bring both to the same release.", missing);
+        gd_error_print("tramline",
+                       "This Godot's %s is another one than Tramline knows; bring both to the same release.", missing);
     }
     return !missing && check_precision();
 }

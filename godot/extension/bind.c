@@ -16,7 +16,10 @@ typedef union any_value {
 
 // ---- instances -----------------------------------------------------------------------------------------------------
 
-static void *at(void *self, const gd_property *property) { return (char *)self + property->offset; }
+static void *at(void *self, const gd_property *property)
+{
+    return (char *)self + property->offset;
+}
 
 static void preset_property(void *self, const gd_property *p)
 {
@@ -116,13 +119,17 @@ static gd_object on_create(void *class_data, gd_bool notify)
     void *self = make_instance(type, object);
     gd.object_set_instance(object, gd_name(type->name), self);
     if (notify) {
-        gd.method_ptrcall(gd.method.object_notification, object, (const void *[]){&(int64_t){GD_NOTIFICATION_POSTINITIALIZE}, &(gd_bool){0}}, NULL);
+        gd.method_ptrcall(gd.method.object_notification, object,
+                          (const void *[]){&(int64_t){GD_NOTIFICATION_POSTINITIALIZE}, &(gd_bool){0}}, NULL);
     }
     return object;
 }
 
 // The library was loaded anew: Godot sets the properties that it had kept.
-static void *on_recreate(void *class_data, gd_object object) { return make_instance(class_data, object); }
+static void *on_recreate(void *class_data, gd_object object)
+{
+    return make_instance(class_data, object);
+}
 
 static void on_free(void *class_data, void *self)
 {
@@ -186,7 +193,9 @@ static void drop_value(gd_type type, any_value *value)
 static void call_method(const gd_method *method, void *self, const void *const *args, any_value *ret)
 {
     if (!(method->flags & GD_ANY_THREAD) && !gd_on_main_thread()) {
-        gd_error_print(method->name, "Tramline's nodes belong to the thread that runs the scene tree; use call_deferred() from others.");
+        gd_error_print(
+            method->name,
+            "Tramline's nodes belong to the thread that runs the scene tree; use call_deferred() from others.");
         make_empty(method->result, ret);
         if (method->flags & GD_GIVES_ERROR) {
             gd_ret_int(ret, GD_ERR_UNAVAILABLE);
@@ -205,10 +214,24 @@ static void on_ptrcall(void *method_data, void *self, const void *const *args, v
         return;
     }
     static const size_t sizes[GD_TYPE_COUNT] = {
-        [GD_BOOL] = 1, [GD_INT] = 8, [GD_FLOAT] = 8, [GD_STRING] = 8, [GD_VECTOR3] = sizeof(gd_vector3),
-        [GD_QUATERNION] = sizeof(gd_quaternion), [GD_TRANSFORM3D] = sizeof(gd_transform3d), [GD_STRING_NAME] = 8, [GD_NODE_PATH] = 8,
-        [GD_CALLABLE] = 16, [GD_DICTIONARY] = 8, [GD_ARRAY] = 8, [GD_BYTES] = 16, [GD_INT32S] = 16, [GD_INT64S] = 16,
-        [GD_FLOAT32S] = 16, [GD_FLOAT64S] = 16, [GD_STRINGS] = 16,
+        [GD_BOOL] = 1,
+        [GD_INT] = 8,
+        [GD_FLOAT] = 8,
+        [GD_STRING] = 8,
+        [GD_VECTOR3] = sizeof(gd_vector3),
+        [GD_QUATERNION] = sizeof(gd_quaternion),
+        [GD_TRANSFORM3D] = sizeof(gd_transform3d),
+        [GD_STRING_NAME] = 8,
+        [GD_NODE_PATH] = 8,
+        [GD_CALLABLE] = 16,
+        [GD_DICTIONARY] = 8,
+        [GD_ARRAY] = 8,
+        [GD_BYTES] = 16,
+        [GD_INT32S] = 16,
+        [GD_INT64S] = 16,
+        [GD_FLOAT32S] = 16,
+        [GD_FLOAT64S] = 16,
+        [GD_STRINGS] = 16,
     };
     if (method->result == GD_OBJECT) { // all that we give are reference-counted
         gd.ref_set_object(ret, *(gd_object *)&value);
@@ -259,7 +282,8 @@ static void default_argument(const gd_argument *argument, any_value *out)
     }
 }
 
-static void on_call(void *method_data, void *self, const gd_variant *const *variants, int64_t count, gd_variant *ret, gd_call_error *error)
+static void on_call(void *method_data, void *self, const gd_variant *const *variants, int64_t count, gd_variant *ret,
+                    gd_call_error *error)
 {
     const gd_method *method = method_data;
     any_value values[GD_ARGUMENTS_MAX], result;
@@ -302,7 +326,8 @@ static bool may_access(const gd_property *p, const gd_instance *instance)
         gd.method_ptrcall(gd.method.node_is_inside_tree, instance->object, NULL, &in_tree);
     }
     if (in_tree) {
-        gd_error_print(p->name, "The properties of Tramline's nodes belong to the thread that runs the scene tree; use set_deferred() from others.");
+        gd_error_print(p->name, "The properties of Tramline's nodes belong to the thread that runs the scene tree; use "
+                                "set_deferred() from others.");
     }
     return !in_tree;
 }
@@ -347,9 +372,13 @@ static void get_property(const gd_property *p, void *self, any_value *out)
     }
 }
 
-static void on_set_ptrcall(void *data, void *self, const void *const *args, void *ret) { set_property(data, self, args[0]); }
+static void on_set_ptrcall(void *data, void *self, const void *const *args, void *ret)
+{
+    set_property(data, self, args[0]);
+}
 
-static void on_set_call(void *data, void *self, const gd_variant *const *args, int64_t count, gd_variant *ret, gd_call_error *error)
+static void on_set_call(void *data, void *self, const gd_variant *const *args, int64_t count, gd_variant *ret,
+                        gd_call_error *error)
 {
     const gd_property *p = data;
     const gd_argument argument = {p->type, "value"};
@@ -383,7 +412,8 @@ static void on_get_ptrcall(void *data, void *self, const void *const *args, void
     memcpy(ret, &value, p->type >= GD_BYTES || p->type == GD_CALLABLE ? 16 : 8);
 }
 
-static void on_get_call(void *data, void *self, const gd_variant *const *args, int64_t count, gd_variant *ret, gd_call_error *error)
+static void on_get_call(void *data, void *self, const gd_variant *const *args, int64_t count, gd_variant *ret,
+                        gd_call_error *error)
 {
     const gd_property *p = data;
     any_value value;
@@ -420,7 +450,8 @@ static void register_function(const gd_class *type, gd_method_info *info, const 
     gd_variant presets[GD_ARGUMENTS_MAX], *defaults[GD_ARGUMENTS_MAX];
     int count = argument_count(arguments), optional = optional_count(arguments);
     for (int i = 0; i < count; i++) {
-        infos[i] = describe(arguments[i].type, arguments[i].name, arguments[i].type == GD_OBJECT ? arguments[i].class_name : NULL);
+        infos[i] = describe(arguments[i].type, arguments[i].name,
+                            arguments[i].type == GD_OBJECT ? arguments[i].class_name : NULL);
         bool typed = arguments[i].type == GD_ARRAY && arguments[i].class_name;
         gd.string_new(&hints[i], typed ? arguments[i].class_name : "");
         infos[i].hint = typed ? GD_HINT_ARRAY_TYPE : GD_HINT_NONE;
@@ -482,9 +513,18 @@ static void register_property(const gd_class *type, const gd_property *p)
     if (p->hint == GD_HINT_ARRAY_TYPE) {
         result.hint_string = &element;
     }
-    gd_method_info set = {.name = (void *)gd_name(setter), .method_data = (void *)(uintptr_t)p, .call = on_set_call, .ptrcall = on_set_ptrcall, .flags = GD_METHOD_NORMAL};
-    gd_method_info get = {.name = (void *)gd_name(getter), .method_data = (void *)(uintptr_t)p, .call = on_get_call, .ptrcall = on_get_ptrcall,
-                          .flags = GD_METHOD_NORMAL | GD_METHOD_CONST, .has_return = 1, .return_info = &result};
+    gd_method_info set = {.name = (void *)gd_name(setter),
+                          .method_data = (void *)(uintptr_t)p,
+                          .call = on_set_call,
+                          .ptrcall = on_set_ptrcall,
+                          .flags = GD_METHOD_NORMAL};
+    gd_method_info get = {.name = (void *)gd_name(getter),
+                          .method_data = (void *)(uintptr_t)p,
+                          .call = on_get_call,
+                          .ptrcall = on_get_ptrcall,
+                          .flags = GD_METHOD_NORMAL | GD_METHOD_CONST,
+                          .has_return = 1,
+                          .return_info = &result};
     register_function(type, &set, (const gd_argument[GD_ARGUMENTS_MAX]){{p->type, "value", p->class_name}});
     register_function(type, &get, (const gd_argument[GD_ARGUMENTS_MAX]){{0}});
     if (p->type == GD_CALLABLE) {
@@ -533,7 +573,10 @@ bool gd_class_register(const gd_class *type)
     return true;
 }
 
-void gd_class_unregister(const gd_class *type) { gd.unregister_class(gd.library, gd_name(type->name)); }
+void gd_class_unregister(const gd_class *type)
+{
+    gd.unregister_class(gd.library, gd_name(type->name));
+}
 
 // ---- signals -------------------------------------------------------------------------------------------------------
 

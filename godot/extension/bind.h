@@ -1,6 +1,6 @@
-// Classes as tables: what a class is called, what its instances hold, its properties, methods, signals and constants. One
-// table drives the registration, calls with types known (ptrcall) and not (call, with every argument checked), and the
-// accessors of properties.
+// Classes as tables: what a class is called, what its instances hold, its properties, methods, signals and constants.
+// One table drives the registration, calls with types known (ptrcall) and not (call, with every argument checked), and
+// the accessors of properties.
 #ifndef GODOT_BIND_H
 #define GODOT_BIND_H
 
@@ -13,21 +13,21 @@ typedef struct gd_class gd_class;
 // The beginning of every instance.
 typedef struct gd_instance {
     const gd_class *type;
-    gd_object object; // NULL: the engine has freed it while it was at work
+    gd_object object;                  // NULL: the engine has freed it while it was at work
     struct gd_instance *next, **place; // in the list of all
 } gd_instance;
 
-// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are refused
-// outside of the main thread; what is in no tree, any thread may make and fill.
+// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are
+// refused outside of the main thread; what is in no tree, any thread may make and fill.
 typedef struct gd_property {
     const char *name;
     gd_type type;
     size_t offset;
-    double preset;         // numbers
-    const char *text;      // strings: preset
+    double preset;    // numbers
+    const char *text; // strings: preset
     uint32_t hint;
     const char *hint_text;
-    const char *class_name; // of objects: held by a gd_variant
+    const char *class_name;      // of objects: held by a gd_variant
     void (*changed)(void *self); // may be NULL
 } gd_property;
 
@@ -43,8 +43,8 @@ typedef struct gd_method {
     const char *name;
     // `args`: pointers to values as the types' own; `ret`: room for one of the result's type, to be filled.
     void (*call)(void *self, const void *const *args, void *ret);
-    gd_type result; // GD_NIL: none
-    uint32_t flags; // GD_METHOD_CONST, GD_ANY_THREAD
+    gd_type result;                          // GD_NIL: none
+    uint32_t flags;                          // GD_METHOD_CONST, GD_ANY_THREAD
     gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
 } gd_method;
 enum {
@@ -104,12 +104,33 @@ void gd_instance_release(void *self);
 void gd_emit(void *self, const char *signal, gd_variant *arguments, int count);
 
 // What a method reads of its arguments.
-static inline int64_t gd_arg_int(const void *const *args, int i) { return *(const int64_t *)args[i]; }
-static inline double gd_arg_float(const void *const *args, int i) { return *(const double *)args[i]; }
-static inline bool gd_arg_bool(const void *const *args, int i) { return *(const gd_bool *)args[i] != 0; }
-static inline gd_object gd_arg_object(const void *const *args, int i) { return *(const gd_object *)args[i]; }
-static inline void gd_ret_int(void *ret, int64_t value) { *(int64_t *)ret = value; }
-static inline void gd_ret_float(void *ret, double value) { *(double *)ret = value; }
-static inline void gd_ret_bool(void *ret, bool value) { *(gd_bool *)ret = value; }
+static inline int64_t gd_arg_int(const void *const *args, int i)
+{
+    return *(const int64_t *)args[i];
+}
+static inline double gd_arg_float(const void *const *args, int i)
+{
+    return *(const double *)args[i];
+}
+static inline bool gd_arg_bool(const void *const *args, int i)
+{
+    return *(const gd_bool *)args[i] != 0;
+}
+static inline gd_object gd_arg_object(const void *const *args, int i)
+{
+    return *(const gd_object *)args[i];
+}
+static inline void gd_ret_int(void *ret, int64_t value)
+{
+    *(int64_t *)ret = value;
+}
+static inline void gd_ret_float(void *ret, double value)
+{
+    *(double *)ret = value;
+}
+static inline void gd_ret_bool(void *ret, bool value)
+{
+    *(gd_bool *)ret = value;
+}
 
 #endif

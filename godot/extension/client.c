@@ -178,17 +178,23 @@ static void on_event(client_node *c, const tl_client_event *event)
     switch (event->type) {
     case TL_CLIENT_STATE: tell_state(c); break;
     case TL_CLIENT_ENTITY_ENTERED: on_entered(c, event->entity, event->kind); break;
-    case TL_CLIENT_ENTITY_CHANGED: gd_emit(c, "entity_changed", (gd_variant[]){gd_variant_int((int64_t)event->entity)}, 1); break;
+    case TL_CLIENT_ENTITY_CHANGED:
+        gd_emit(c, "entity_changed", (gd_variant[]){gd_variant_int((int64_t)event->entity)}, 1);
+        break;
     case TL_CLIENT_ENTITY_LEFT:
         client_unspawn(c, event->entity);
         gd_emit(c, "entity_left", (gd_variant[]){gd_variant_int((int64_t)event->entity)}, 1);
         break;
-    case TL_CLIENT_MESSAGE: gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1); break;
+    case TL_CLIENT_MESSAGE:
+        gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1);
+        break;
     case TL_CLIENT_ANSWER: client_answered(c, event); break;
     case TL_CLIENT_OWN_GIVEN_BACK: client_given_back(c, event); break;
     case TL_CLIENT_OWN_LOST: client_lost(c, event->entity); break;
     case TL_CLIENT_FULL:
-        gd_warning_print("TramlineClient", "There is no room for all that is to be seen, and some of it is not shown; raise entities_max.");
+        gd_warning_print(
+            "TramlineClient",
+            "There is no room for all that is to be seen, and some of it is not shown; raise entities_max.");
         break;
     }
 }
@@ -292,7 +298,10 @@ static void end_untold(void *self)
     c->wanted = false;
 }
 
-void client_end_all(void) { gd_class_each(&client_class, end_untold); }
+void client_end_all(void)
+{
+    gd_class_each(&client_class, end_untold);
+}
 
 static void release(client_node *c)
 {
@@ -347,7 +356,8 @@ static void on_process(client_node *c)
 {
     if (!gd_on_main_thread()) {
         if (!c->told_thread) {
-            gd_error_print("TramlineClient", "It works on the main thread alone; set process_thread_group to the main thread.");
+            gd_error_print("TramlineClient",
+                           "It works on the main thread alone; set process_thread_group to the main thread.");
         }
         c->told_thread = true;
     } else if (!c->busy) {
@@ -371,7 +381,10 @@ void client_on_notify(void *self, int32_t what)
             begin(c);
         }
         break;
-    case GD_NOTIFICATION_ENTER_TREE: gd.method_ptrcall(gd.method.node_set_process_internal, c->instance.object, (const void *[]){&(gd_bool){1}}, NULL); break;
+    case GD_NOTIFICATION_ENTER_TREE:
+        gd.method_ptrcall(gd.method.node_set_process_internal, c->instance.object, (const void *[]){&(gd_bool){1}},
+                          NULL);
+        break;
     case GD_NOTIFICATION_EXIT_TREE: client_drop_draws(c); break; // nobody tidies up out there
     case GD_NOTIFICATION_INTERNAL_PROCESS: on_process(c); break;
     default: break;
@@ -393,13 +406,22 @@ bool client_on_destroy(void *self)
     return true;
 }
 
-bool client_add_node(client_node *c, struct entity_node *node) { return !c->doomed && node_list_add(&c->nodes, node); }
+bool client_add_node(client_node *c, struct entity_node *node)
+{
+    return !c->doomed && node_list_add(&c->nodes, node);
+}
 
-void client_remove_node(client_node *c, struct entity_node *node) { node_list_remove(&c->nodes, node); }
+void client_remove_node(client_node *c, struct entity_node *node)
+{
+    node_list_remove(&c->nodes, node);
+}
 
 // ---- methods of its life -------------------------------------------------------------------------------------------
 
-void client_connect_to_server(void *self, const void *const *args, void *ret) { gd_ret_int(ret, begin(self)); }
+void client_connect_to_server(void *self, const void *const *args, void *ret)
+{
+    gd_ret_int(ret, begin(self));
+}
 
 void client_disconnect_from_server(void *self, const void *const *args, void *ret)
 {
@@ -425,7 +447,10 @@ void client_disconnect_from_server(void *self, const void *const *args, void *re
     }
 }
 
-void client_get_state(void *self, const void *const *args, void *ret) { gd_ret_int(ret, state_of(self)); }
+void client_get_state(void *self, const void *const *args, void *ret)
+{
+    gd_ret_int(ret, state_of(self));
+}
 
 void client_get_state_text(void *self, const void *const *args, void *ret)
 {
@@ -438,4 +463,7 @@ void client_get_state_text(void *self, const void *const *args, void *ret)
     gd.string_new(ret, text);
 }
 
-void client_get_address(void *self, const void *const *args, void *ret) { gd.string_new(ret, client_address(&((client_node *)self)->link)); }
+void client_get_address(void *self, const void *const *args, void *ret)
+{
+    gd.string_new(ret, client_address(&((client_node *)self)->link));
+}

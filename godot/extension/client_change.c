@@ -8,7 +8,10 @@
 
 #define SETTLE_TICKS 4.0 // an own entity that was not set for so long stands still
 
-static tl_client_state state_of(const client_node *c) { return c->link.client ? tl_client_get_state(c->link.client) : TL_CLIENT_CLOSED; }
+static tl_client_state state_of(const client_node *c)
+{
+    return c->link.client ? tl_client_get_state(c->link.client) : TL_CLIENT_CLOSED;
+}
 
 // NULL: it is not. While it reconnects the result alone tells so, for it is nobody's fault.
 static tl_client *live(client_node *c, const char *method)
@@ -34,8 +37,10 @@ void client_send_message(void *self, const void *const *args, void *ret)
     tl_client *client = live(self, method);
     int64_t size = gd_size(GD_BYTES, args[0]);
     const void *data = size ? (const void *)gd.bytes_at(args[0], 0) : "";
-    gd_ret_int(ret, client ? tell(method, tl_client_send(client, data, (size_t)size), "The message cannot be sent; it may have up to 1'024 bytes") :
-                    state_of(self) == TL_CLIENT_RECONNECTING ? GD_ERR_UNAVAILABLE : GD_ERR_UNCONFIGURED);
+    gd_ret_int(ret, client ? tell(method, tl_client_send(client, data, (size_t)size),
+                                  "The message cannot be sent; it may have up to 1'024 bytes")
+                    : state_of(self) == TL_CLIENT_RECONNECTING ? GD_ERR_UNAVAILABLE
+                                                               : GD_ERR_UNCONFIGURED);
 }
 
 // ---- requests ------------------------------------------------------------------------------------------------------
@@ -54,7 +59,8 @@ static int find_kind(tl_client *client, const char *method, const gd_string *nam
 }
 
 // Place and values of an entity from a method's arguments; prints what is wrong.
-static bool read_values(const char *method, const tl_kind_def *kind, const gd_transform3d *transform, const gd_dictionary *dictionary, kind_values *out)
+static bool read_values(const char *method, const tl_kind_def *kind, const gd_transform3d *transform,
+                        const gd_dictionary *dictionary, kind_values *out)
 {
     char text[256];
     tl_vec3 position;
@@ -90,12 +96,16 @@ static own_entity *find_own(client_node *c, tl_entity_id id)
     return NULL;
 }
 
-static gd_variant variant_of(tl_entity_id id) { return gd_variant_int((int64_t)id); }
+static gd_variant variant_of(tl_entity_id id)
+{
+    return gd_variant_int((int64_t)id);
+}
 
 void client_answered(client_node *c, const tl_client_event *event)
 {
     if (!event->request) { // nobody asked: what was said of an own entity cannot be
-        gd_emit(c, "own_entity_refused", (gd_variant[]){variant_of(event->entity), gd_variant_int(gd_error_from(event->result))}, 2);
+        gd_emit(c, "own_entity_refused",
+                (gd_variant[]){variant_of(event->entity), gd_variant_int(gd_error_from(event->result))}, 2);
         return;
     }
     for (int i = 0; i < c->own_count; i++) {
@@ -110,11 +120,13 @@ void client_answered(client_node *c, const tl_client_event *event)
         break;
     }
     gd_emit(c, "request_answered",
-            (gd_variant[]){gd_variant_int(event->request), gd_variant_int(gd_error_from(event->result)), variant_of(event->entity)}, 3);
+            (gd_variant[]){gd_variant_int(event->request), gd_variant_int(gd_error_from(event->result)),
+                           variant_of(event->entity)},
+            3);
 }
 
-// The server that it has come to says that it is this client's. Unknown here is what an earlier run of the game made, or what
-// was asked for in the connection that broke.
+// The server that it has come to says that it is this client's. Unknown here is what an earlier run of the game made,
+// or what was asked for in the connection that broke.
 void client_given_back(client_node *c, const tl_client_event *event)
 {
     gd_variant name;
@@ -152,7 +164,9 @@ void client_request_create(void *self, const void *const *args, void *ret)
         }
         bool good = read_values(method, &kind, args[1], args[3], &values);
         values.values.mask = (1u << kind.field_count) - 1;
-        tl_result result = good ? tl_client_request_create(client, number, (tl_entity_id)gd_arg_int(args, 2), &values.values, gd_arg_bool(args, 4), &request) : TL_AGAIN;
+        tl_result result = good ? tl_client_request_create(client, number, (tl_entity_id)gd_arg_int(args, 2),
+                                                           &values.values, gd_arg_bool(args, 4), &request)
+                                : TL_AGAIN;
         tell(method, result, "It cannot be asked for");
         if (result == TL_OK && gd_arg_bool(args, 4)) {
             remember_own(c, request, number);
@@ -170,7 +184,8 @@ void client_request_update(void *self, const void *const *args, void *ret)
     uint32_t request = 0;
     tl_pose pose;
     tl_kind_def kind;
-    if (client && (tl_client_pose(client, id, 0, false, &pose) != TL_OK || tl_client_kind(client, pose.kind, &kind) != TL_OK)) {
+    if (client &&
+        (tl_client_pose(client, id, 0, false, &pose) != TL_OK || tl_client_kind(client, pose.kind, &kind) != TL_OK)) {
         gd_error_print(method, "Entity %lld is not in view.", (long long)id);
     } else if (client) {
         kind_values values = {0};
@@ -266,7 +281,9 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
     own_entity *own = find_own(c, id);
     tl_kind_def kind;
     if (client && (!own || tl_client_kind(client, own->kind, &kind) != TL_OK)) {
-        gd_error_print(method, "Entity %lld is not this client's own; ask for one with request_create(), and wait for its answer.", (long long)id);
+        gd_error_print(
+            method, "Entity %lld is not this client's own; ask for one with request_create(), and wait for its answer.",
+            (long long)id);
         error = GD_ERR_UNAUTHORIZED;
     } else if (client) {
         kind_values values = {0};

@@ -10,8 +10,10 @@ static const gd_property properties[] = {
     {"entities_max", GD_INT, offsetof(client_node, entities_max), .preset = 200000},
     {"autoconnect", GD_BOOL, offsetof(client_node, autoconnect)},
     {"reconnect", GD_BOOL, offsetof(client_node, reconnect), .preset = 1},
-    {"silence_s", GD_FLOAT, offsetof(client_node, silence_s), .preset = 1, .hint = GD_HINT_RANGE, .hint_text = "0.5,10,0.1,suffix:s"},
-    {"kinds", GD_ARRAY, offsetof(client_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind", .class_name = "TramlineKind"},
+    {"silence_s", GD_FLOAT, offsetof(client_node, silence_s), .preset = 1, .hint = GD_HINT_RANGE,
+     .hint_text = "0.5,10,0.1,suffix:s"},
+    {"kinds", GD_ARRAY, offsetof(client_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind",
+     .class_name = "TramlineKind"},
     {"spawn_path", GD_NODE_PATH, offsetof(client_node, spawn_path)},
     {"custom_transport", GD_BOOL, offsetof(client_node, custom_transport)},
     {0},
@@ -21,7 +23,7 @@ static const gd_method methods[] = {
 #define ENTRY(method, ...) GD_ENTRY(client, method, __VA_ARGS__)
     CLIENT_METHODS(ENTRY)
 #undef ENTRY
-    {0},
+        {0},
 };
 
 const gd_signal client_signals[] = {
@@ -43,12 +45,9 @@ const gd_signal client_signals[] = {
 };
 
 static const gd_constant constants[] = {
-    {"State", "DISCONNECTED", CLIENT_DISCONNECTED},
-    {"State", "CONNECTING", CLIENT_CONNECTING},
-    {"State", "JOINING", CLIENT_JOINING},
-    {"State", "LIVE", CLIENT_LIVE},
-    {"State", "RECONNECTING", CLIENT_RECONNECTING},
-    {0},
+    {"State", "DISCONNECTED", CLIENT_DISCONNECTED}, {"State", "CONNECTING", CLIENT_CONNECTING},
+    {"State", "JOINING", CLIENT_JOINING},           {"State", "LIVE", CLIENT_LIVE},
+    {"State", "RECONNECTING", CLIENT_RECONNECTING}, {0},
 };
 
 const gd_class client_class = {

@@ -69,7 +69,8 @@ static draw_target *find_target(client_node *c, gd_object multimesh)
 }
 
 // Room for so many instances; colours that there are stay, new ones are white.
-static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint32_t stride, uint32_t colour, uint32_t custom)
+static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint32_t stride, uint32_t colour,
+                      uint32_t custom)
 {
     gd_packed old = gd_packed_make(GD_FLOAT32S, 0);
     uint32_t had = (uint32_t)ask_int(gd.method.multimesh_get_instance_count, multimesh);
@@ -78,7 +79,8 @@ static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint3
     t->capacity = count + count / 8 + MARGIN_MIN;
     t->stride = stride;
     t->custom = custom;
-    gd.method_ptrcall(gd.method.multimesh_set_instance_count, multimesh, (const void *[]){&(int64_t){t->capacity}}, NULL);
+    gd.method_ptrcall(gd.method.multimesh_set_instance_count, multimesh, (const void *[]){&(int64_t){t->capacity}},
+                      NULL);
     gd_resize(GD_FLOAT32S, &t->buffer, (int64_t)t->capacity * stride);
     float *to = gd.float32s_edit(&t->buffer, 0);
     const float *from = had ? gd.float32s_at(&old, 0) : NULL;
@@ -92,7 +94,8 @@ static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint3
 
 static void prepare(draw_target *t, gd_object multimesh, uint32_t count)
 {
-    bool colours = ask_bool(gd.method.multimesh_is_using_colors, multimesh), customs = ask_bool(gd.method.multimesh_is_using_custom_data, multimesh);
+    bool colours = ask_bool(gd.method.multimesh_is_using_colors, multimesh),
+         customs = ask_bool(gd.method.multimesh_is_using_custom_data, multimesh);
     uint32_t stride = ROWS_FLOATS + 4 * colours + 4 * customs, custom = customs ? ROWS_FLOATS + 4 * colours : 0;
     if (count > t->capacity || t->stride != stride || t->custom != custom ||
         ask_int(gd.method.multimesh_get_instance_count, multimesh) != (int64_t)t->capacity) {
@@ -107,7 +110,8 @@ static bool is_multimesh(const char *method, gd_object object)
         return false;
     }
     if (ask_int(gd.method.multimesh_get_transform_format, object) != 1) {
-        gd_error_print(method, "The MultiMesh must have transform_format TRANSFORM_3D; set that while its instance_count is 0.");
+        gd_error_print(
+            method, "The MultiMesh must have transform_format TRANSFORM_3D; set that while its instance_count is 0.");
         return false;
     }
     return true;
@@ -166,7 +170,8 @@ static uint32_t show(const drawing *d, int i)
     const tl_instances *in = &d->instances[i];
     uint32_t count = in->count < in->capacity ? in->count : in->capacity;
     gd.method_ptrcall(gd.method.multimesh_set_buffer, d->objects[i], (const void *[]){&d->targets[i]->buffer}, NULL);
-    gd.method_ptrcall(gd.method.multimesh_set_visible_instance_count, d->objects[i], (const void *[]){&(int64_t){count}}, NULL);
+    gd.method_ptrcall(gd.method.multimesh_set_visible_instance_count, d->objects[i],
+                      (const void *[]){&(int64_t){count}}, NULL);
     return count;
 }
 
@@ -179,8 +184,10 @@ void client_fill_multimesh(void *self, const void *const *args, void *ret)
         return;
     }
     uint64_t begun_us = client_now_us();
-    tl_vec3 offset = gd_to_vec3(*(const gd_vector3 *)args[2]), origin = {c->origin.x + offset.x, c->origin.y + offset.y, c->origin.z + offset.z};
-    drawing d = {.objects = {object}, .targets = {find_target(c, object)}, .kinds = {find_kind(c, args[1])}, .count = 1};
+    tl_vec3 offset = gd_to_vec3(*(const gd_vector3 *)args[2]),
+            origin = {c->origin.x + offset.x, c->origin.y + offset.y, c->origin.z + offset.z};
+    drawing d = {
+        .objects = {object}, .targets = {find_target(c, object)}, .kinds = {find_kind(c, args[1])}, .count = 1};
     fill(c, &d, origin);
     gd_ret_int(ret, show(&d, 0));
     c->draw_ms = (double)(client_now_us() - begun_us) / 1000;

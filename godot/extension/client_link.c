@@ -10,7 +10,10 @@ enum { MS_PER_S = 1000, RECONNECT_MS_MAX = UINT32_MAX }; // it goes on until a s
 #define SILENCE_S_MIN 0.5
 #define SILENCE_S_MAX 10.0
 
-static uint32_t clamp(int64_t value, int64_t least, int64_t most) { return (uint32_t)(value < least ? least : value > most ? most : value); }
+static uint32_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    return (uint32_t)(value < least ? least : value > most ? most : value);
+}
 
 bool client_link_open(client_node *c, int64_t first_address)
 {
@@ -19,7 +22,8 @@ bool client_link_open(client_node *c, int64_t first_address)
     *link = (client_link){0};
     bool whole = gd_string_to_text(&c->token, token, sizeof token);
     if (!whole || strlen(token) > TL_TOKEN_BYTES_MAX) {
-        snprintf(c->text, sizeof c->text, "the token is longer than %d bytes; make one with 'tramline token make'", TL_TOKEN_BYTES_MAX);
+        snprintf(c->text, sizeof c->text, "the token is longer than %d bytes; make one with 'tramline token make'",
+                 TL_TOKEN_BYTES_MAX);
         return false;
     }
     if (!client_transport_open(c, link, first_address)) {

@@ -25,9 +25,15 @@ uint32_t client_all_poses(client_node *c, double tick, bool smooth)
     return count < c->pose_room ? count : c->pose_room;
 }
 
-static bool has_view(const client_node *c) { return c->link.client && c->link.has_view; }
+static bool has_view(const client_node *c)
+{
+    return c->link.client && c->link.has_view;
+}
 
-static uint32_t poses_now(client_node *c) { return has_view(c) ? client_all_poses(c, c->display_tick, true) : 0; }
+static uint32_t poses_now(client_node *c)
+{
+    return has_view(c) ? client_all_poses(c, c->display_tick, true) : 0;
+}
 
 static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
 {
@@ -36,7 +42,8 @@ static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
 
 static void put_transform(double *to, const tl_pose *pose)
 {
-    const double values[TRANSFORM_DOUBLES] = {pose->position.x, pose->position.y, pose->position.z, pose->rotation.x, pose->rotation.y, pose->rotation.z, pose->rotation.w};
+    const double values[TRANSFORM_DOUBLES] = {pose->position.x, pose->position.y, pose->position.z, pose->rotation.x,
+                                              pose->rotation.y, pose->rotation.z, pose->rotation.w};
     memcpy(to, values, sizeof values);
 }
 
@@ -48,7 +55,10 @@ void client_get_server_tick(void *self, const void *const *args, void *ret)
     gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->link.client, client_now_us()) : 0);
 }
 
-void client_get_display_tick(void *self, const void *const *args, void *ret) { gd_ret_float(ret, ((client_node *)self)->display_tick); }
+void client_get_display_tick(void *self, const void *const *args, void *ret)
+{
+    gd_ret_float(ret, ((client_node *)self)->display_tick);
+}
 
 void client_get_frame_tick(void *self, const void *const *args, void *ret)
 {
@@ -70,7 +80,8 @@ void client_get_entities(void *self, const void *const *args, void *ret)
     uint32_t most = has_view(c) ? tl_client_get_stats(c->link.client).entities : 0;
     *(gd_packed *)ret = gd_packed_make(GD_INT64S, most);
     if (most) {
-        uint32_t count = tl_client_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0), most);
+        uint32_t count = tl_client_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0),
+                                            most);
         gd_resize(GD_INT64S, ret, count < most ? count : most);
     }
 }
@@ -102,16 +113,18 @@ void client_get_transform(void *self, const void *const *args, void *ret)
     *(gd_transform3d *)ret = gd_transform_make(pose.position, pose.rotation);
 }
 
-// Fields that move are as they are shown. The others, and the carrier, are those of the newest frame, so that who is told
-// of a change by "entity_changed" finds it here.
-static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_def *kind, tl_entity_id *carrier, tl_values *out)
+// Fields that move are as they are shown. The others, and the carrier, are those of the newest frame, so that who is
+// told of a change by "entity_changed" finds it here.
+static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_def *kind, tl_entity_id *carrier,
+                      tl_values *out)
 {
     tl_client *client = c->link.client;
     double newest_tick = (double)tl_client_frame_tick(client);
     tl_pose newest;
     tl_values fields;
     *carrier = shown->carrier;
-    if (tl_client_get(client, shown->entity, newest_tick, &fields) != TL_OK || tl_client_pose(client, shown->entity, newest_tick, false, &newest) != TL_OK) {
+    if (tl_client_get(client, shown->entity, newest_tick, &fields) != TL_OK ||
+        tl_client_pose(client, shown->entity, newest_tick, false, &newest) != TL_OK) {
         return false;
     }
     *carrier = newest.carrier;
@@ -180,8 +193,9 @@ void client_get_transforms_at(void *self, const void *const *args, void *ret)
         return;
     }
     uint32_t count = has_view(c) ? client_all_poses(c, tick, gd_arg_bool(args, 1)) : 0;
-    gd_packed ids = gd_packed_make(GD_INT64S, count), carriers = gd_packed_make(GD_INT64S, count), kinds = gd_packed_make(GD_INT32S, count),
-              levels = gd_packed_make(GD_INT32S, count), transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * TRANSFORM_DOUBLES);
+    gd_packed ids = gd_packed_make(GD_INT64S, count), carriers = gd_packed_make(GD_INT64S, count),
+              kinds = gd_packed_make(GD_INT32S, count), levels = gd_packed_make(GD_INT32S, count),
+              transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * TRANSFORM_DOUBLES);
     int64_t *id = count ? gd.int64s_edit(&ids, 0) : NULL, *carrier = count ? gd.int64s_edit(&carriers, 0) : NULL;
     int32_t *kind = count ? gd.int32s_edit(&kinds, 0) : NULL, *level = count ? gd.int32s_edit(&levels, 0) : NULL;
     double *to = count ? gd.float64s_edit(&transforms, 0) : NULL;
@@ -216,14 +230,29 @@ void client_get_stats(void *self, const void *const *args, void *ret)
         double value;
         bool whole;
     } figures[] = {
-        {"entities", stats.entities, true}, {"kbit_s", c->kbit_s_now, false}, {"rtt_ms", stats.rtt_ms, false}, {"clock_error_ms", stats.clock_error_ms, false},
-        {"latency_ms", stats.latency_ms, false}, {"datagrams", (double)stats.datagrams, true}, {"datagrams_lost", (double)stats.datagrams_lost, true},
-        {"malformed", (double)stats.malformed, true}, {"skipped", (double)stats.skipped, true}, {"bytes", (double)stats.bytes, true},
-        {"frames", (double)stats.frames, true}, {"tick", (double)stats.tick, true}, {"settled_tick", (double)stats.settled_tick, true},
-        {"memory_used_bytes", (double)stats.memory_used_bytes, true}, {"limits_reached", (double)stats.limits_reached, true}, {"reconnects", (double)stats.reconnects, true},
-        {"delay_ticks", c->delay_ticks, false}, {"step_ms", c->step_ms, false}, {"draw_ms", c->draw_ms, false},
+        {"entities", stats.entities, true},
+        {"kbit_s", c->kbit_s_now, false},
+        {"rtt_ms", stats.rtt_ms, false},
+        {"clock_error_ms", stats.clock_error_ms, false},
+        {"latency_ms", stats.latency_ms, false},
+        {"datagrams", (double)stats.datagrams, true},
+        {"datagrams_lost", (double)stats.datagrams_lost, true},
+        {"malformed", (double)stats.malformed, true},
+        {"skipped", (double)stats.skipped, true},
+        {"bytes", (double)stats.bytes, true},
+        {"frames", (double)stats.frames, true},
+        {"tick", (double)stats.tick, true},
+        {"settled_tick", (double)stats.settled_tick, true},
+        {"memory_used_bytes", (double)stats.memory_used_bytes, true},
+        {"limits_reached", (double)stats.limits_reached, true},
+        {"reconnects", (double)stats.reconnects, true},
+        {"delay_ticks", c->delay_ticks, false},
+        {"step_ms", c->step_ms, false},
+        {"draw_ms", c->draw_ms, false},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        gd_dictionary_put(ret, figures[i].name, figures[i].whole ? gd_variant_int((int64_t)figures[i].value) : gd_variant_float(figures[i].value));
+        gd_dictionary_put(ret, figures[i].name,
+                          figures[i].whole ? gd_variant_int((int64_t)figures[i].value)
+                                           : gd_variant_float(figures[i].value));
     }
 }

@@ -35,12 +35,14 @@ static gd_object require_parent(client_node *c, const char *kind)
 {
     gd_object parent = spawn_parent(c);
     if (!parent) {
-        gd_error_print("TramlineClient", "There is no node at spawn_path; the scene of kind '%s' is put nowhere.", kind);
+        gd_error_print("TramlineClient", "There is no node at spawn_path; the scene of kind '%s' is put nowhere.",
+                       kind);
     }
     return parent;
 }
 
-// The scene's scripts run: anything may have changed afterwards, and even the scene be gone from the list. NULL: it cannot be made.
+// The scene's scripts run: anything may have changed afterwards, and even the scene be gone from the list. NULL: it
+// cannot be made.
 static gd_object instantiate(const gd_variant *scene)
 {
     gd_variant kept;
@@ -76,7 +78,8 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
     const char *kind = c->list->kinds[scene].name;
     gd_object resource = gd_variant_to_object(packed);
     uint32_t generation = c->generation;
-    if (!require_parent(c, kind) || !resource || !gd.object_cast_to(resource, gd.tag.packed_scene) || idmap_get(&c->spawned, id)) {
+    if (!require_parent(c, kind) || !resource || !gd.object_cast_to(resource, gd.tag.packed_scene) ||
+        idmap_get(&c->spawned, id)) {
         return true;
     }
     gd_object node = instantiate(packed);

@@ -28,7 +28,8 @@ static bool append(unsigned char **bytes, size_t *size, size_t *room, const void
     return true;
 }
 
-// ---- DTLS, with what came in kept beside it, so that scripts can have it as frames ----------------------------------------
+// ---- DTLS, with what came in kept beside it, so that scripts can have it as frames
+// ----------------------------------------
 
 typedef struct tap {
     tl_transport transport;
@@ -54,10 +55,22 @@ static tl_result tap_send(tl_transport *self, tl_peer peer, const void *data, si
     return t->inner->ops->send(t->inner, peer, data, size);
 }
 
-static void tap_flush(tl_transport *self) { ((tap *)self)->inner->ops->flush(((tap *)self)->inner); }
-static void tap_drop(tl_transport *self, tl_peer peer) { ((tap *)self)->inner->ops->drop(((tap *)self)->inner, peer); }
-static int tap_wait_fd(tl_transport *self) { return ((tap *)self)->inner->ops->wait_fd(((tap *)self)->inner); }
-static tl_result tap_reconnect(tl_transport *self, tl_reconnect how) { return ((tap *)self)->inner->ops->reconnect(((tap *)self)->inner, how); }
+static void tap_flush(tl_transport *self)
+{
+    ((tap *)self)->inner->ops->flush(((tap *)self)->inner);
+}
+static void tap_drop(tl_transport *self, tl_peer peer)
+{
+    ((tap *)self)->inner->ops->drop(((tap *)self)->inner, peer);
+}
+static int tap_wait_fd(tl_transport *self)
+{
+    return ((tap *)self)->inner->ops->wait_fd(((tap *)self)->inner);
+}
+static tl_result tap_reconnect(tl_transport *self, tl_reconnect how)
+{
+    return ((tap *)self)->inner->ops->reconnect(((tap *)self)->inner, how);
+}
 
 static void tap_close(tl_transport *self)
 {
@@ -66,7 +79,8 @@ static void tap_close(tl_transport *self)
     free(t);
 }
 
-static const tl_transport_ops tap_ops = {tap_poll, tap_send, tap_flush, tap_drop, tap_wait_fd, tap_close, tap_reconnect};
+static const tl_transport_ops tap_ops = {tap_poll,    tap_send,  tap_flush,    tap_drop,
+                                         tap_wait_fd, tap_close, tap_reconnect};
 
 static tl_transport *tap_create(tl_transport *inner, client_link *link)
 {
@@ -81,7 +95,8 @@ static tl_transport *tap_create(tl_transport *inner, client_link *link)
     return &t->transport;
 }
 
-// ---- a script ------------------------------------------------------------------------------------------------------------
+// ---- a script
+// ------------------------------------------------------------------------------------------------------------
 
 // The script hands over what comes by apply_frame(), and connects anew when the client says that it is reconnecting.
 typedef struct script {
@@ -89,7 +104,10 @@ typedef struct script {
     client_node *client;
 } script;
 
-static tl_result script_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out) { return TL_AGAIN; }
+static tl_result script_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
+{
+    return TL_AGAIN;
+}
 
 static tl_result script_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
@@ -98,13 +116,27 @@ static tl_result script_send(tl_transport *self, tl_peer peer, const void *data,
     return TL_OK;
 }
 
-static void script_flush(tl_transport *self) {}
-static void script_drop(tl_transport *self, tl_peer peer) {}
-static int script_wait_fd(tl_transport *self) { return -1; }
-static void script_close(tl_transport *self) { free(self); }
-static tl_result script_reconnect(tl_transport *self, tl_reconnect how) { return TL_OK; }
+static void script_flush(tl_transport *self)
+{
+}
+static void script_drop(tl_transport *self, tl_peer peer)
+{
+}
+static int script_wait_fd(tl_transport *self)
+{
+    return -1;
+}
+static void script_close(tl_transport *self)
+{
+    free(self);
+}
+static tl_result script_reconnect(tl_transport *self, tl_reconnect how)
+{
+    return TL_OK;
+}
 
-static const tl_transport_ops script_ops = {script_poll, script_send, script_flush, script_drop, script_wait_fd, script_close, script_reconnect};
+static const tl_transport_ops script_ops = {script_poll,    script_send,  script_flush,    script_drop,
+                                            script_wait_fd, script_close, script_reconnect};
 
 static bool no_memory(client_node *c)
 {
@@ -124,7 +156,8 @@ static bool open_script(client_node *c, client_link *link)
     return true;
 }
 
-// ---- opening -------------------------------------------------------------------------------------------------------------
+// ---- opening
+// -------------------------------------------------------------------------------------------------------------
 
 static void element_text(const gd_packed *strings, int64_t index, char *out, size_t bytes)
 {
@@ -150,7 +183,8 @@ static bool open_servers(client_node *c, client_link *link, int64_t first)
     tl_dtls_client_def servers[TL_FAILOVER_SERVERS_MAX];
     int64_t count = gd_size(GD_STRINGS, &c->addresses);
     if (count < 1 || count > TL_FAILOVER_SERVERS_MAX) {
-        snprintf(c->text, sizeof c->text, "addresses has %lld entries; give 1 to %d, as 'host:port'", (long long)count, TL_FAILOVER_SERVERS_MAX);
+        snprintf(c->text, sizeof c->text, "addresses has %lld entries; give 1 to %d, as 'host:port'", (long long)count,
+                 TL_FAILOVER_SERVERS_MAX);
         return false;
     }
     global_path(&c->ca_file, ca_file, sizeof ca_file);
@@ -163,7 +197,10 @@ static bool open_servers(client_node *c, client_link *link, int64_t first)
         element_text(&c->addresses, (first + i) % count, address, sizeof *link->addresses);
         element_text(&c->fingerprints, (first + i) % count, fingerprint, FINGERPRINT_BYTES);
         if (!fingerprint[0] && !ca_file[0]) {
-            snprintf(c->text, sizeof c->text, "there is no fingerprint for '%s'; add the server's get_fingerprint() to fingerprints, or give a ca_file", address);
+            snprintf(c->text, sizeof c->text,
+                     "there is no fingerprint for '%s'; add the server's get_fingerprint() to fingerprints, or give a "
+                     "ca_file",
+                     address);
             return false;
         }
         servers[i] = tl_dtls_client_def_default();

@@ -54,7 +54,8 @@ static void *at_path(gd_object object, const gd_node_path *path, const gd_class 
     if (!found && !*settled) {
         char text[256];
         path_text(path, text, sizeof text);
-        gd_error_print(who, "Its path '%s' leads to no %s; the nearest one is taken, if there is one.", text, type->name);
+        gd_error_print(who, "Its path '%s' leads to no %s; the nearest one is taken, if there is one.", text,
+                       type->name);
     }
     *settled = true;
     return found;
@@ -81,9 +82,12 @@ void *entity_find(gd_object object, const gd_node_path *path, const gd_class *ty
 static void find_either(entity_node *e, server_node **server, client_node **client)
 {
     gd_object object = e->instance.object;
-    bool any_server = path_is_empty(&e->client_path) || !path_is_empty(&e->server_path), any_client = path_is_empty(&e->server_path);
+    bool any_server = path_is_empty(&e->client_path) || !path_is_empty(&e->server_path),
+         any_client = path_is_empty(&e->server_path);
     *server = at_path(object, &e->server_path, &server_class, "TramlineEntity.server", &e->server_path_settled);
-    *client = *server ? NULL : at_path(object, &e->client_path, &client_class, "TramlineEntity.client", &e->client_path_settled);
+    *client = *server
+                  ? NULL
+                  : at_path(object, &e->client_path, &client_class, "TramlineEntity.client", &e->client_path_settled);
     for (gd_object above = parent_of(object); above && !*server && !*client; above = parent_of(above)) {
         *server = any_server ? at_level(above, &server_class) : NULL;
         *client = any_client && !*server ? at_level(above, &client_class) : NULL;
@@ -92,7 +96,16 @@ static void find_either(entity_node *e, server_node **server, client_node **clie
 
 // ---- on a server ---------------------------------------------------------------------------------------------------
 
-typedef enum fault_type { FAULT_KIND, FAULT_TRANSFORM, FAULT_OTHER_KIND, FAULT_GROUP, FAULT_MAKE, FAULT_CARRIER, FAULT_PLACE, FAULT_VALUES } fault_type;
+typedef enum fault_type {
+    FAULT_KIND,
+    FAULT_TRANSFORM,
+    FAULT_OTHER_KIND,
+    FAULT_GROUP,
+    FAULT_MAKE,
+    FAULT_CARRIER,
+    FAULT_PLACE,
+    FAULT_VALUES
+} fault_type;
 
 // `result` TL_OK: the text says all.
 static void fault(entity_node *e, fault_type type, tl_result result)
@@ -102,13 +115,15 @@ static void fault(entity_node *e, fault_type type, tl_result result)
         [FAULT_TRANSFORM] = "Its transform is not finite, or its scale is 0; it is not published until that is mended",
         [FAULT_OTHER_KIND] = "The entity of its entity_id is of another kind",
         [FAULT_GROUP] = "No group can be made for the entities of nodes; there must be room within groups_max",
-        [FAULT_MAKE] = "The node's entity cannot be made; there must be room within entities_max, and its group_id be a group of this server's, or 0",
+        [FAULT_MAKE] = "The node's entity cannot be made; there must be room within entities_max, and its group_id be "
+                       "a group of this server's, or 0",
         [FAULT_CARRIER] = "The entity cannot be put into the frame of the node above, or out of it",
         [FAULT_PLACE] = "The entity cannot be put where the node is",
         [FAULT_VALUES] = "The entity's fields cannot be set to the node's properties",
     };
     if (!(e->faults_told >> type & 1)) {
-        gd_error_print("TramlineEntity", "%s%s%s.", texts[type], result != TL_OK ? ": " : "", result != TL_OK ? tl_result_text(result) : "");
+        gd_error_print("TramlineEntity", "%s%s%s.", texts[type], result != TL_OK ? ": " : "",
+                       result != TL_OK ? tl_result_text(result) : "");
     }
     e->faults_told |= 1u << type;
 }
@@ -116,7 +131,9 @@ static void fault(entity_node *e, fault_type type, tl_result result)
 static int kind_of(const entity_node *e, const kind_list *list)
 {
     char name[TL_NAME_BYTES_MAX + 1];
-    return kind_resource_name(gd_instance_of(gd_variant_to_object(&e->kind), &kind_class), name) ? kind_list_find(list, name) : -1;
+    return kind_resource_name(gd_instance_of(gd_variant_to_object(&e->kind), &kind_class), name)
+               ? kind_list_find(list, name)
+               : -1;
 }
 
 static gd_transform3d multiply(const gd_transform3d *a, const gd_transform3d *b)
@@ -126,7 +143,8 @@ static gd_transform3d multiply(const gd_transform3d *a, const gd_transform3d *b)
     gd_real origin[3];
     for (int r = 0; r < 3; r++) {
         for (int k = 0; k < 3; k++) {
-            out.rows[r][k] = a->rows[r][0] * b->rows[0][k] + a->rows[r][1] * b->rows[1][k] + a->rows[r][2] * b->rows[2][k];
+            out.rows[r][k] = a->rows[r][0] * b->rows[0][k] + a->rows[r][1] * b->rows[1][k] +
+                             a->rows[r][2] * b->rows[2][k];
         }
         origin[r] = a->rows[r][0] * o[0] + a->rows[r][1] * o[1] + a->rows[r][2] * o[2] + t[r];
     }
@@ -134,9 +152,10 @@ static gd_transform3d multiply(const gd_transform3d *a, const gd_transform3d *b)
     return out;
 }
 
-// The nearest node above that is an entity in whose frame others can live. Its id, and the node's place in its frame; 0: the
-// place in the world.
-static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_transform3d *place, const entity_node **out)
+// The nearest node above that is an entity in whose frame others can live. Its id, and the node's place in its frame;
+// 0: the place in the world.
+static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_transform3d *place,
+                                 const entity_node **out)
 {
     gd_object object = e->instance.object;
     *out = NULL;
@@ -145,7 +164,8 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
         return 0;
     }
     gd.method_ptrcall(gd.method.node3d_get_transform, object, NULL, place);
-    for (gd_object above = parent_of(object); above && gd.object_cast_to(above, gd.tag.node3d); above = parent_of(above)) {
+    for (gd_object above = parent_of(object); above && gd.object_cast_to(above, gd.tag.node3d);
+         above = parent_of(above)) {
         const entity_node *carrier = gd_instance_of(above, &entity_class);
         int kind = carrier && carrier->publishes == s && carrier->entity_id ? kind_of(carrier, s->list) : -1;
         if (kind >= 0 && s->list->kinds[kind].carrier_reach_m > 0) {
@@ -182,7 +202,8 @@ static const struct entity_place *place_before(const entity_node *e, int64_t tic
 }
 
 // How it moves in a frame that it has just come into: from where it was, to where it is, as seen from the carrier.
-static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, const server_node *s, int64_t tick, tl_vec3 position)
+static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, const server_node *s, int64_t tick,
+                           tl_vec3 position)
 {
     const struct entity_place *before = place_before(e, tick), *frame = carrier ? place_before(carrier, tick) : NULL;
     if (!before || (carrier && (!frame || frame->tick != before->tick))) {
@@ -191,7 +212,8 @@ static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, con
     tl_vec3 was = before->position;
     if (carrier) {
         tl_quat back = {-frame->rotation.x, -frame->rotation.y, -frame->rotation.z, frame->rotation.w};
-        was = gd_quat_rotate(back, (tl_vec3){was.x - frame->position.x, was.y - frame->position.y, was.z - frame->position.z});
+        was = gd_quat_rotate(
+            back, (tl_vec3){was.x - frame->position.x, was.y - frame->position.y, was.z - frame->position.z});
     }
     double per_s = (double)s->world_hz / (double)(tick - before->tick);
     return (tl_vec3){(position.x - was.x) * per_s, (position.y - was.y) * per_s, (position.z - was.z) * per_s};
@@ -259,7 +281,8 @@ static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier,
         }
     }
     values->values.mask = (1u << def->field_count) - 1;
-    tl_entity_def entity = {.id = (tl_entity_id)e->entity_id, .group = group, .kind = kind, .carrier = carrier, .values = values->values};
+    tl_entity_def entity = {
+        .id = (tl_entity_id)e->entity_id, .group = group, .kind = kind, .carrier = carrier, .values = values->values};
     tl_entity_ref ref;
     tl_entity_info info;
     result = tl_server_create_entity(s->server, &entity, &ref);
@@ -288,7 +311,8 @@ static void tell(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl
         return;
     }
     // It works the velocity out.
-    if (!tl_server_set_poses(s->server, &ref, 1, &fields[0].position, NULL, turned >= 0 ? &fields[turned].rotation : NULL)) {
+    if (!tl_server_set_poses(s->server, &ref, 1, &fields[0].position, NULL,
+                             turned >= 0 ? &fields[turned].rotation : NULL)) {
         fault(e, FAULT_PLACE, TL_ERR_INVALID);
     }
     values->values.mask &= ~(1u | (turned >= 0 ? 1u << turned : 0));
@@ -305,7 +329,8 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
     tl_quat rotation;
     if (tl_server_pose(s->server, ref, (double)s->world_tick, &position, &rotation) == TL_OK) {
         gd_transform3d transform = gd_transform_make(position, rotation);
-        gd.method_ptrcall(gd.method.node3d_set_global_transform, e->instance.object, (const void *[]){&transform}, NULL);
+        gd.method_ptrcall(gd.method.node3d_set_global_transform, e->instance.object, (const void *[]){&transform},
+                          NULL);
     }
 }
 
@@ -352,7 +377,8 @@ void entity_publish(entity_node *e, server_node *s)
     }
     int turned = kind_rotation_field(&s->list->kinds[kind]);
     bool named = turned >= 0 && values.values.mask >> turned & 1; // by a property of its own
-    kind_values_place(&s->list->kinds[kind], &values.values, position, named ? values.values.fields[turned].rotation : rotation);
+    kind_values_place(&s->list->kinds[kind], &values.values, position,
+                      named ? values.values.fields[turned].rotation : rotation);
     note_place(e, tick, carrier, position, rotation);
     if (here && carrier != e->carrier) {
         values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
@@ -379,7 +405,10 @@ void entity_set_down(entity_node *e, tl_entity_id entity)
     }
 }
 
-void entity_server_gone(entity_node *e) { e->publishes = NULL; }
+void entity_server_gone(entity_node *e)
+{
+    e->publishes = NULL;
+}
 
 // ---- on a client ---------------------------------------------------------------------------------------------------
 
@@ -406,7 +435,8 @@ static void collect_properties(const entity_node *e, const client_node *c, int k
     tl_kind_def def;
     tl_values values;
     const kind_list *list = c->list;
-    if (tl_client_kind(c->link.client, kind, &def) != TL_OK || tl_client_get(c->link.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
+    if (tl_client_kind(c->link.client, kind, &def) != TL_OK ||
+        tl_client_get(c->link.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
         return;
     }
     for (int f = 1; f < list->kinds[listed].field_count; f++) {
@@ -458,7 +488,10 @@ void entity_follow(entity_node *e, client_node *c)
     }
 }
 
-void entity_client_gone(entity_node *e) { e->follows = NULL; }
+void entity_client_gone(entity_node *e)
+{
+    e->follows = NULL;
+}
 
 void entity_bind(entity_node *e, client_node *c, tl_entity_id id)
 {
@@ -522,7 +555,8 @@ static bool on_destroy(void *self)
 }
 
 static const gd_property entity_properties[] = {
-    {"kind", GD_OBJECT, offsetof(entity_node, kind), .hint = GD_HINT_RESOURCE_TYPE, .hint_text = "TramlineKind", .class_name = "TramlineKind"},
+    {"kind", GD_OBJECT, offsetof(entity_node, kind), .hint = GD_HINT_RESOURCE_TYPE, .hint_text = "TramlineKind",
+     .class_name = "TramlineKind"},
     {"server", GD_NODE_PATH, offsetof(entity_node, server_path)},
     {"client", GD_NODE_PATH, offsetof(entity_node, client_path)},
     {"entity_id", GD_INT, offsetof(entity_node, entity_id)},

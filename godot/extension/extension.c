@@ -6,7 +6,8 @@
 #include "kind.h"
 #include "server.h"
 
-static const gd_class *const classes[] = {&field_class, &kind_class, &server_class, &client_class, &entity_class, &observer_class};
+static const gd_class *const classes[] = {&field_class,  &kind_class,   &server_class,
+                                          &client_class, &entity_class, &observer_class};
 enum { CLASS_COUNT = sizeof classes / sizeof *classes };
 
 static bool registered;
@@ -40,7 +41,8 @@ static void deinitialize(void *data, uint32_t level)
     gd_api_unload();
 }
 
-__attribute__((visibility("default"))) gd_bool tramline_godot_init(gd_get_function get, void *library, gd_initialization *out);
+__attribute__((visibility("default"))) gd_bool tramline_godot_init(gd_get_function get, void *library,
+                                                                   gd_initialization *out);
 
 gd_bool tramline_godot_init(gd_get_function get, void *library, gd_initialization *out)
 {

@@ -77,7 +77,7 @@ typedef struct gd_transform3d {
 _Static_assert(sizeof(gd_variant) == (sizeof(gd_real) == 8 ? 40 : 24), "Variant");
 _Static_assert(sizeof(gd_transform3d) == 12 * sizeof(gd_real), "Transform3D");
 
-typedef void *gd_object; // an engine object
+typedef void *gd_object;     // an engine object
 typedef const void *gd_bind; // one of its methods
 typedef uint8_t gd_bool;
 
@@ -101,14 +101,15 @@ typedef struct gd_property_info {
     gd_type type;
     void *name, *class_name; // StringName
     uint32_t hint;
-    void *hint_string;       // String
+    void *hint_string; // String
     uint32_t usage;
 } gd_property_info;
 
 typedef struct gd_class_info { // the fourth form, since 4.4
     gd_bool is_virtual, is_abstract, is_exposed, is_runtime;
     const void *icon_path;
-    void *set, *get, *get_property_list, *free_property_list, *property_can_revert, *property_get_revert, *validate_property;
+    void *set, *get, *get_property_list, *free_property_list, *property_can_revert, *property_get_revert,
+        *validate_property;
     void (*notification)(void *instance, int32_t what, gd_bool reversed);
     void *to_string, *reference, *unreference;
     gd_object (*create_instance)(void *class_data, gd_bool notify);
@@ -121,7 +122,8 @@ typedef struct gd_class_info { // the fourth form, since 4.4
 typedef struct gd_method_info {
     void *name;
     void *method_data;
-    void (*call)(void *method_data, void *instance, const gd_variant *const *args, int64_t count, gd_variant *ret, gd_call_error *error);
+    void (*call)(void *method_data, void *instance, const gd_variant *const *args, int64_t count, gd_variant *ret,
+                 gd_call_error *error);
     void (*ptrcall)(void *method_data, void *instance, const void *const *args, void *ret);
     uint32_t flags;
     gd_bool has_return;

@@ -24,11 +24,16 @@ typedef struct kind_resource {
 
 static const gd_property field_properties[] = {
     {"field_name", GD_STRING, offsetof(field_resource, field_name)},
-    {"type", GD_INT, offsetof(field_resource, type), .hint = GD_HINT_ENUM, .hint_text = "Position,Rotation,Scalar,Integer,Bytes"},
-    {"predictor", GD_INT, offsetof(field_resource, predictor), .preset = TL_PREDICT_LINEAR, .hint = GD_HINT_ENUM, .hint_text = "Hold,Linear,Heading"},
-    {"tolerance", GD_FLOAT, offsetof(field_resource, tolerance), .hint = GD_HINT_RANGE, .hint_text = "0,10,0.001,or_greater"},
-    {"level_last", GD_INT, offsetof(field_resource, level_last), .preset = TL_LEVELS_MAX - 1, .hint = GD_HINT_RANGE, .hint_text = "0,11"},
-    {"bytes_max", GD_INT, offsetof(field_resource, bytes_max), .preset = 64, .hint = GD_HINT_RANGE, .hint_text = "1,1024"},
+    {"type", GD_INT, offsetof(field_resource, type), .hint = GD_HINT_ENUM,
+     .hint_text = "Position,Rotation,Scalar,Integer,Bytes"},
+    {"predictor", GD_INT, offsetof(field_resource, predictor), .preset = TL_PREDICT_LINEAR, .hint = GD_HINT_ENUM,
+     .hint_text = "Hold,Linear,Heading"},
+    {"tolerance", GD_FLOAT, offsetof(field_resource, tolerance), .hint = GD_HINT_RANGE,
+     .hint_text = "0,10,0.001,or_greater"},
+    {"level_last", GD_INT, offsetof(field_resource, level_last), .preset = TL_LEVELS_MAX - 1, .hint = GD_HINT_RANGE,
+     .hint_text = "0,11"},
+    {"bytes_max", GD_INT, offsetof(field_resource, bytes_max), .preset = 64, .hint = GD_HINT_RANGE,
+     .hint_text = "1,1024"},
     {"property", GD_STRING, offsetof(field_resource, property)},
     {0},
 };
@@ -57,13 +62,17 @@ const gd_class field_class = {
 
 static const gd_property kind_properties[] = {
     {"kind_name", GD_STRING, offsetof(kind_resource, kind_name)},
-    {"fields", GD_ARRAY, offsetof(kind_resource, fields), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineField", .class_name = "TramlineField"},
-    {"level_last", GD_INT, offsetof(kind_resource, level_last), .preset = TL_LEVELS_MAX - 1, .hint = GD_HINT_RANGE, .hint_text = "0,11"},
-    {"carrier_reach_m", GD_FLOAT, offsetof(kind_resource, carrier_reach_m), .hint = GD_HINT_RANGE, .hint_text = "0,1000,0.1,or_greater,suffix:m"},
+    {"fields", GD_ARRAY, offsetof(kind_resource, fields), .hint = GD_HINT_ARRAY_TYPE,
+     .hint_text = "24/17:TramlineField", .class_name = "TramlineField"},
+    {"level_last", GD_INT, offsetof(kind_resource, level_last), .preset = TL_LEVELS_MAX - 1, .hint = GD_HINT_RANGE,
+     .hint_text = "0,11"},
+    {"carrier_reach_m", GD_FLOAT, offsetof(kind_resource, carrier_reach_m), .hint = GD_HINT_RANGE,
+     .hint_text = "0,1000,0.1,or_greater,suffix:m"},
     {"update_policy", GD_INT, offsetof(kind_resource, update_policy), POLICY_HINT},
     {"remove_policy", GD_INT, offsetof(kind_resource, remove_policy), POLICY_HINT},
     {"create_policy", GD_INT, offsetof(kind_resource, create_policy), POLICY_HINT},
-    {"scene", GD_OBJECT, offsetof(kind_resource, scene), .hint = GD_HINT_RESOURCE_TYPE, .hint_text = "PackedScene", .class_name = "PackedScene"},
+    {"scene", GD_OBJECT, offsetof(kind_resource, scene), .hint = GD_HINT_RESOURCE_TYPE, .hint_text = "PackedScene",
+     .class_name = "PackedScene"},
     {0},
 };
 
@@ -93,7 +102,10 @@ typedef struct list_maker {
 
 #define REFUSE(text, bytes, ...) (snprintf(text, bytes, __VA_ARGS__), false)
 
-static bool in_range(int64_t value, int64_t count) { return value >= 0 && value < count; }
+static bool in_range(int64_t value, int64_t count)
+{
+    return value >= 0 && value < count;
+}
 
 static bool add_field(list_maker *m, const field_resource *field)
 {
@@ -105,13 +117,18 @@ static bool add_field(list_maker *m, const field_resource *field)
         return REFUSE(m->text, m->text_bytes, "kind '%s' has more than %d fields", kind->name, TL_FIELDS_MAX);
     }
     if (!gd_string_to_text(&field->field_name, name, TL_NAME_BYTES_MAX + 1)) {
-        return REFUSE(m->text, m->text_bytes, "a field_name of kind '%s' is longer than %d letters", kind->name, TL_NAME_BYTES_MAX);
+        return REFUSE(m->text, m->text_bytes, "a field_name of kind '%s' is longer than %d letters", kind->name,
+                      TL_NAME_BYTES_MAX);
     }
-    if (!in_range(field->type, TL_FIELD_TYPE_COUNT) || !in_range(field->predictor, TL_PREDICTOR_COUNT) || !in_range(field->level_last, TL_LEVELS_MAX)) {
-        return REFUSE(m->text, m->text_bytes, "field '%s' of kind '%s' has a type, predictor or level_last that there is not", name, kind->name);
+    if (!in_range(field->type, TL_FIELD_TYPE_COUNT) || !in_range(field->predictor, TL_PREDICTOR_COUNT) ||
+        !in_range(field->level_last, TL_LEVELS_MAX)) {
+        return REFUSE(m->text, m->text_bytes,
+                      "field '%s' of kind '%s' has a type, predictor or level_last that there is not", name,
+                      kind->name);
     }
     if (!(field->tolerance >= 0 && field->tolerance < 1e9)) {
-        return REFUSE(m->text, m->text_bytes, "field '%s' of kind '%s' needs a tolerance of 0 (the default) or more", name, kind->name);
+        return REFUSE(m->text, m->text_bytes, "field '%s' of kind '%s' needs a tolerance of 0 (the default) or more",
+                      name, kind->name);
     }
     gd_string_to_text(&field->property, list->properties[m->kind][f], PROPERTY_BYTES);
     tl_field_def def = tl_field_def_default(name, (tl_field_type)field->type, (tl_predictor)field->predictor);
@@ -123,7 +140,9 @@ static bool add_field(list_maker *m, const field_resource *field)
     }
     def.level_last = (int)field->level_last;
     if (field->type == TL_FIELD_BYTES) {
-        def.bytes_max = (int)(field->bytes_max < 0 ? 0 : field->bytes_max > TL_FIELD_BYTES_MAX ? TL_FIELD_BYTES_MAX + 1 : field->bytes_max);
+        def.bytes_max = (int)(field->bytes_max < 0                    ? 0
+                              : field->bytes_max > TL_FIELD_BYTES_MAX ? TL_FIELD_BYTES_MAX + 1
+                                                                      : field->bytes_max);
     }
     kind->fields[kind->field_count++] = def;
     return true;
@@ -135,15 +154,18 @@ static bool add_fields(list_maker *m, const kind_resource *resource)
     int64_t count = gd_size(GD_ARRAY, &resource->fields);
     kind->field_count = 0;
     if (count == 0) {
-        kind->fields[0] = tl_field_def_default(strcpy(m->list->names[m->kind][0], "position"), TL_FIELD_POSITION, TL_PREDICT_LINEAR);
-        kind->fields[1] = tl_field_def_default(strcpy(m->list->names[m->kind][1], "rotation"), TL_FIELD_ROTATION, TL_PREDICT_HEADING);
+        kind->fields[0] = tl_field_def_default(strcpy(m->list->names[m->kind][0], "position"), TL_FIELD_POSITION,
+                                               TL_PREDICT_LINEAR);
+        kind->fields[1] = tl_field_def_default(strcpy(m->list->names[m->kind][1], "rotation"), TL_FIELD_ROTATION,
+                                               TL_PREDICT_HEADING);
         kind->field_count = 2;
     }
     for (int64_t i = 0; i < count; i++) {
         const gd_variant *element = gd.array_at(&resource->fields, i);
         const field_resource *field = element ? gd_instance_of(gd_variant_to_object(element), &field_class) : NULL;
         if (!field) {
-            return REFUSE(m->text, m->text_bytes, "element %d of the fields of kind '%s' is no TramlineField", (int)i, kind->name);
+            return REFUSE(m->text, m->text_bytes, "element %d of the fields of kind '%s' is no TramlineField", (int)i,
+                          kind->name);
         }
         if (!add_field(m, field)) {
             return false;
@@ -157,7 +179,8 @@ static bool add_kind(list_maker *m, const kind_resource *resource)
     kind_list *list = m->list;
     char *name = list->names[m->kind][TL_FIELDS_MAX];
     if (!gd_string_to_text(&resource->kind_name, name, TL_NAME_BYTES_MAX + 1) || !name[0]) {
-        return REFUSE(m->text, m->text_bytes, "kind %d needs a kind_name of 1 to %d letters", m->kind, TL_NAME_BYTES_MAX);
+        return REFUSE(m->text, m->text_bytes, "kind %d needs a kind_name of 1 to %d letters", m->kind,
+                      TL_NAME_BYTES_MAX);
     }
     if (!in_range(resource->update_policy, TL_POLICY_COUNT) || !in_range(resource->remove_policy, TL_POLICY_COUNT) ||
         !in_range(resource->create_policy, TL_POLICY_COUNT) || !in_range(resource->level_last, TL_LEVELS_MAX)) {

@@ -1,5 +1,5 @@
-// TramlineField and TramlineKind: declared types of entities, edited in the inspector; and the list of kinds that a server
-// or client works with.
+// TramlineField and TramlineKind: declared types of entities, edited in the inspector; and the list of kinds that a
+// server or client works with.
 #ifndef GODOT_KIND_H
 #define GODOT_KIND_H
 
@@ -25,7 +25,7 @@ typedef struct kind_list {
 bool kind_resource_name(const void *kind, char *out);
 // From an Array of TramlineKind. NULL with `text` if one of it cannot be one.
 kind_list *kind_list_create(const gd_array *kinds, char *text, size_t text_bytes);
-void kind_list_destroy(kind_list *list); // NULL is fine
+void kind_list_destroy(kind_list *list);                     // NULL is fine
 int kind_list_find(const kind_list *list, const char *name); // -1: none
 int kind_find_field(const tl_kind_def *kind, const char *name);
 
@@ -36,9 +36,11 @@ typedef struct kind_values {
     gd_packed keep[TL_FIELDS_MAX];
     int keep_count;
 } kind_values;
-bool kind_values_read(const tl_kind_def *kind, const gd_dictionary *dictionary, kind_values *out, char *text, size_t text_bytes);
+bool kind_values_read(const tl_kind_def *kind, const gd_dictionary *dictionary, kind_values *out, char *text,
+                      size_t text_bytes);
 // One value to one field, or to the velocity, spin or rate of one.
-bool kind_value_read(const tl_kind_def *kind, const char *name, const gd_variant *value, kind_values *out, char *text, size_t text_bytes);
+bool kind_value_read(const tl_kind_def *kind, const char *name, const gd_variant *value, kind_values *out, char *text,
+                     size_t text_bytes);
 void kind_values_free(kind_values *values);
 // And back: adds a key for each field.
 void kind_values_write(const tl_kind_def *kind, const tl_values *values, gd_dictionary *out);

@@ -85,8 +85,8 @@ static bool read_rate(const tl_field_def *field, const gd_variant *value, tl_val
 
 static const char *expected(tl_field_type type)
 {
-    static const char *const texts[] = {"a finite Vector3 (or a PackedFloat64Array of 3)", "a Quaternion or Basis", "a finite number", "an integer",
-                                        "a PackedByteArray"};
+    static const char *const texts[] = {"a finite Vector3 (or a PackedFloat64Array of 3)", "a Quaternion or Basis",
+                                        "a finite number", "an integer", "a PackedByteArray"};
     return texts[type];
 }
 
@@ -103,12 +103,14 @@ static int find_rate(const tl_kind_def *kind, const char *name)
     return kind_find_field(kind, field);
 }
 
-bool kind_value_read(const tl_kind_def *kind, const char *name, const gd_variant *value, kind_values *out, char *text, size_t text_bytes)
+bool kind_value_read(const tl_kind_def *kind, const char *name, const gd_variant *value, kind_values *out, char *text,
+                     size_t text_bytes)
 {
     int f = kind_find_field(kind, name);
     if (f >= 0) {
         if (!read_value(&kind->fields[f], value, out, &out->values.fields[f])) {
-            snprintf(text, text_bytes, "the field '%s' of kind '%s' takes %s", name, kind->name, expected(kind->fields[f].type));
+            snprintf(text, text_bytes, "the field '%s' of kind '%s' takes %s", name, kind->name,
+                     expected(kind->fields[f].type));
             return false;
         }
         out->values.mask |= 1u << f;
@@ -120,13 +122,15 @@ bool kind_value_read(const tl_kind_def *kind, const char *name, const gd_variant
         return false;
     }
     if (!read_rate(&kind->fields[f], value, &out->values.fields[f])) {
-        snprintf(text, text_bytes, "'%s' of kind '%s' takes a finite %s", name, kind->name, kind->fields[f].type == TL_FIELD_SCALAR ? "number" : "Vector3");
+        snprintf(text, text_bytes, "'%s' of kind '%s' takes a finite %s", name, kind->name,
+                 kind->fields[f].type == TL_FIELD_SCALAR ? "number" : "Vector3");
         return false;
     }
     return true;
 }
 
-bool kind_values_read(const tl_kind_def *kind, const gd_dictionary *dictionary, kind_values *out, char *text, size_t text_bytes)
+bool kind_values_read(const tl_kind_def *kind, const gd_dictionary *dictionary, kind_values *out, char *text,
+                      size_t text_bytes)
 {
     gd_array keys;
     gd.construct[GD_ARRAY](&keys, NULL);

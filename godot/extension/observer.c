@@ -13,21 +13,25 @@ typedef struct observer_node {
 static void on_process(observer_node *o)
 {
     gd_object object = o->instance.object;
-    client_node *client = gd_on_main_thread() ? entity_find(object, &o->client_path, &client_class, "TramlineObserver.client", &o->path_settled) : NULL;
+    client_node *client = gd_on_main_thread() ? entity_find(object, &o->client_path, &client_class,
+                                                            "TramlineObserver.client", &o->path_settled)
+                                              : NULL;
     if (!client) {
         return;
     }
     gd_transform3d place;
     gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL, &place);
     tl_vec3 point = gd_to_vec3(place.origin);
-    client_observe(client, (tl_entity_id)o->entity_id, (tl_vec3){point.x + client->origin.x, point.y + client->origin.y, point.z + client->origin.z});
+    client_observe(client, (tl_entity_id)o->entity_id,
+                   (tl_vec3){point.x + client->origin.x, point.y + client->origin.y, point.z + client->origin.z});
 }
 
 static void on_notify(void *self, int32_t what)
 {
     observer_node *o = self;
     if (what == GD_NOTIFICATION_ENTER_TREE) {
-        gd.method_ptrcall(gd.method.node_set_process_internal, o->instance.object, (const void *[]){&(gd_bool){!gd_in_editor()}}, NULL);
+        gd.method_ptrcall(gd.method.node_set_process_internal, o->instance.object,
+                          (const void *[]){&(gd_bool){!gd_in_editor()}}, NULL);
     } else if (what == GD_NOTIFICATION_INTERNAL_PROCESS) {
         on_process(o);
     }

@@ -27,11 +27,14 @@ struct peers {
     uint32_t numbers;
     custom_peer custom[PEERS_CUSTOM_MAX];
     int custom_top;
-    waiting *reading; // given out by the last poll
+    waiting *reading;    // given out by the last poll
     unsigned char *sent; // given out by peers_next_frame
 };
 
-static peers *of(tl_transport *transport) { return (peers *)transport; }
+static peers *of(tl_transport *transport)
+{
+    return (peers *)transport;
+}
 
 static custom_peer *find(peers *p, tl_peer number)
 {
@@ -190,7 +193,10 @@ peers *peers_create(tl_transport *inner)
     return p;
 }
 
-tl_transport *peers_transport(peers *p) { return &p->transport; }
+tl_transport *peers_transport(peers *p)
+{
+    return &p->transport;
+}
 
 tl_peer peers_add(peers *p)
 {

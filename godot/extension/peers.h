@@ -1,5 +1,6 @@
 // A server's transport that joins two ways: UDP with DTLS, and peers whose datagrams a script carries, over whatever it
-// likes. Of the latter, what a tick sends is gathered into one packed frame: datagrams, each after two bytes of its size.
+// likes. Of the latter, what a tick sends is gathered into one packed frame: datagrams, each after two bytes of its
+// size.
 #ifndef GODOT_PEERS_H
 #define GODOT_PEERS_H
 
@@ -18,7 +19,8 @@ tl_peer peers_add(peers *p);
 bool peers_remove(peers *p, tl_peer peer);
 // A datagram from it. TL_ERR_NOT_FOUND, TL_ERR_INVALID (its size), TL_ERR_FULL: too many wait for the next step.
 tl_result peers_receive(peers *p, tl_peer peer, const void *data, size_t size);
-// The next frame that is to go out, which is then taken as sent; false if there is none. `data` is good until the next call.
+// The next frame that is to go out, which is then taken as sent; false if there is none. `data` is good until the next
+// call.
 bool peers_next_frame(peers *p, tl_peer *peer, const void **data, size_t *size);
 
 #endif

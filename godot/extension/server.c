@@ -20,7 +20,10 @@ static uint64_t read_us(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
-tl_time server_now(void) { return (tl_time){.wall_us = read_us(CLOCK_REALTIME), .monotonic_us = read_us(CLOCK_MONOTONIC)}; }
+tl_time server_now(void)
+{
+    return (tl_time){.wall_us = read_us(CLOCK_REALTIME), .monotonic_us = read_us(CLOCK_MONOTONIC)};
+}
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
@@ -71,7 +74,8 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
     char uri[PATH_BYTES + 16];
     store_address(s, uri, sizeof uri);
     if (!is_database(uri)) {
-        snprintf(out, bytes, "%.*s", (int)bytes - 1, uri[0] ? uri + strlen("sqlite:") : ""); // a longer one is no store either
+        snprintf(out, bytes, "%.*s", (int)bytes - 1,
+                 uri[0] ? uri + strlen("sqlite:") : ""); // a longer one is no store either
         return;
     }
     gd_string text;
@@ -82,10 +86,13 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
 
 static tl_result make_world(server_node *s, tl_world_info *world)
 {
-    *world = (tl_world_info){.format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = server_now().wall_us};
+    *world = (tl_world_info){
+        .format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = server_now().wall_us};
     tl_inspect *inspect = NULL; // for the kinds' hash
     if (tl_inspect_create(s->list->kinds, s->list->count, world->tick_hz, 1, 1, &inspect) != TL_OK) {
-        return say(s, TL_ERR_INVALID, "the kinds cannot be declared so: each needs a name of its own, a position for its first field, heading for "
+        return say(s, TL_ERR_INVALID,
+                   "the kinds cannot be declared so: each needs a name of its own, a position for its first field, "
+                   "heading for "
                    "rotations only, tolerances of 0.000001 to 1'000'000, and at most 1 kB of fields");
     }
     world->kinds_hash = tl_inspect_kinds_hash(inspect);
@@ -99,7 +106,8 @@ static tl_result open_store(server_node *s)
     char uri[PATH_BYTES + 16];
     store_address(s, uri, sizeof uri);
     if (!uri[0]) {
-        return say(s, TL_ERR_INVALID, "store_uri is empty; give a folder, such as 'user://world', or a database's address");
+        return say(s, TL_ERR_INVALID,
+                   "store_uri is empty; give a folder, such as 'user://world', or a database's address");
     }
     if (s->tick_hz < 1 || s->tick_hz > 240) {
         return say(s, TL_ERR_INVALID, "tick_hz must be 1 to 240");
@@ -129,8 +137,9 @@ static tl_result open_tokens(server_node *s)
     }
     tl_result result = tl_token_verifier_create(file, &s->verifier);
     if (result != TL_OK) {
-        snprintf(s->text, sizeof s->text, "token_key_file '%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'", file,
-                 tl_result_text(result));
+        snprintf(s->text, sizeof s->text,
+                 "token_key_file '%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'",
+                 file, tl_result_text(result));
     }
     return result;
 }
@@ -167,9 +176,10 @@ static tl_result open_transport(server_node *s, const char *name)
 
 static tl_result open_server(server_node *s, const char *name)
 {
-    if (s->entities_max < 1 || s->groups_max < 1 || s->clients_max < 1 || s->entities_max > 1 << 26 || s->groups_max > 1 << 24 ||
-        s->clients_max > 1 << 20 || s->kbit_s < 1 || s->kbit_s > 10000000) {
-        return say(s, TL_ERR_INVALID, "entities_max, groups_max, clients_max and kbit_s must be at least 1, and not beyond reason");
+    if (s->entities_max < 1 || s->groups_max < 1 || s->clients_max < 1 || s->entities_max > 1 << 26 ||
+        s->groups_max > 1 << 24 || s->clients_max > 1 << 20 || s->kbit_s < 1 || s->kbit_s > 10000000) {
+        return say(s, TL_ERR_INVALID,
+                   "entities_max, groups_max, clients_max and kbit_s must be at least 1, and not beyond reason");
     }
     if (!(s->grace_s >= 0 && s->grace_s <= GRACE_S_MAX)) {
         return say(s, TL_ERR_INVALID, "grace_s must be 0 or more seconds, and no more than a day");
@@ -277,7 +287,8 @@ static void end_now(server_node *s, server_state state)
 static void end_failed(server_node *s, server_state state, const char *signal)
 {
     snprintf(s->text, sizeof s->text, "%s", tl_server_text(s->server));
-    gd_warning_print("TramlineServer", "%s: %s.", state == SERVER_FENCED ? "Fenced; call start() to join again" : "Failed", s->text);
+    gd_warning_print("TramlineServer", "%s: %s.",
+                     state == SERVER_FENCED ? "Fenced; call start() to join again" : "Failed", s->text);
     close_all(s, false);
     s->state = state;
     gd_emit(s, signal, (gd_variant[]){gd_variant_text(s->text)}, 1);
@@ -344,13 +355,17 @@ static void end_untold(void *self)
     end_now(s, SERVER_STOPPED);
 }
 
-void server_end_all(void) { gd_class_each(&server_class, end_untold); }
+void server_end_all(void)
+{
+    gd_class_each(&server_class, end_untold);
+}
 
 static void on_process(server_node *s)
 {
     if (!gd_on_main_thread()) {
         if (!s->told_thread) {
-            gd_error_print("TramlineServer", "It works on the main thread alone; set process_thread_group to the main thread.");
+            gd_error_print("TramlineServer",
+                           "It works on the main thread alone; set process_thread_group to the main thread.");
         }
         s->told_thread = true;
     } else if (s->server && !s->busy) {
@@ -374,7 +389,10 @@ void server_on_notify(void *self, int32_t what)
             begin(s);
         }
         break;
-    case GD_NOTIFICATION_ENTER_TREE: gd.method_ptrcall(gd.method.node_set_process_internal, s->instance.object, (const void *[]){&(gd_bool){1}}, NULL); break;
+    case GD_NOTIFICATION_ENTER_TREE:
+        gd.method_ptrcall(gd.method.node_set_process_internal, s->instance.object, (const void *[]){&(gd_bool){1}},
+                          NULL);
+        break;
     case GD_NOTIFICATION_INTERNAL_PROCESS: on_process(s); break;
     default: break;
     }
@@ -395,7 +413,10 @@ bool server_on_destroy(void *self)
     return true;
 }
 
-bool server_add_node(server_node *s, struct entity_node *node) { return !s->doomed && node_list_add(&s->nodes, node); }
+bool server_add_node(server_node *s, struct entity_node *node)
+{
+    return !s->doomed && node_list_add(&s->nodes, node);
+}
 
 void server_forget_node(server_node *s, struct entity_node *node, tl_entity_id made)
 {
@@ -433,14 +454,18 @@ bool server_can_change(server_node *s, const char *method)
         gd_error_print(method, "The world cannot be changed from within request_handler; use call_deferred().");
         return false;
     }
-    if (s->state != SERVER_RUNNING && s->state != SERVER_LEAVING && tl_server_get_state(s->server) != TL_SERVER_RUNNING) {
+    if (s->state != SERVER_RUNNING && s->state != SERVER_LEAVING &&
+        tl_server_get_state(s->server) != TL_SERVER_RUNNING) {
         gd_error_print(method, "The server has not joined yet; wait for the signal 'started'.");
         return false;
     }
     return true;
 }
 
-void server_start(void *self, const void *const *args, void *ret) { gd_ret_int(ret, begin(self)); }
+void server_start(void *self, const void *const *args, void *ret)
+{
+    gd_ret_int(ret, begin(self));
+}
 
 void server_stop(void *self, const void *const *args, void *ret)
 {
@@ -462,7 +487,10 @@ void server_stop_now(void *self, const void *const *args, void *ret)
     }
 }
 
-void server_get_state(void *self, const void *const *args, void *ret) { gd_ret_int(ret, ((server_node *)self)->state); }
+void server_get_state(void *self, const void *const *args, void *ret)
+{
+    gd_ret_int(ret, ((server_node *)self)->state);
+}
 
 void server_get_state_text(void *self, const void *const *args, void *ret)
 {

@@ -14,7 +14,14 @@
 
 #include "tramline/server.h"
 
-typedef enum server_state { SERVER_STOPPED, SERVER_JOINING, SERVER_RUNNING, SERVER_LEAVING, SERVER_FENCED, SERVER_FAILED } server_state;
+typedef enum server_state {
+    SERVER_STOPPED,
+    SERVER_JOINING,
+    SERVER_RUNNING,
+    SERVER_LEAVING,
+    SERVER_FENCED,
+    SERVER_FAILED
+} server_state;
 
 enum { TEXT_BYTES = 1536, REF_CACHES = 32 };
 
@@ -37,7 +44,7 @@ typedef struct ref_cache {
     tl_entity_ref *refs;
     tl_entity_id *ids;
     uint64_t releases; // of the server, when all of them were found; else ~0
-    uint64_t used; // when
+    uint64_t used;     // when
 } ref_cache;
 
 typedef struct server_node {
@@ -71,8 +78,8 @@ typedef struct server_node {
     uint64_t cache_clock;
     double *scratch; // of bulk calls
     size_t scratch_bytes;
-    node_list nodes; // TramlineEntity that publish here
-    tl_group_id node_group; // of nodes that name none
+    node_list nodes;         // TramlineEntity that publish here
+    tl_group_id node_group;  // of nodes that name none
     tl_entity_id *abandoned; // entities of nodes that are gone
     uint32_t abandoned_count, abandoned_room;
     // figures
@@ -105,41 +112,41 @@ bool server_add_node(server_node *s, struct entity_node *node);
 void server_forget_node(server_node *s, struct entity_node *node, tl_entity_id made);
 
 // What scripts can call: each is a function server_NAME, see GD_DECLARE.
-#define SERVER_METHODS(X)                                                                                              \
-    X(start, GD_INT, GD_GIVES_ERROR, GD_NONE)                                                                          \
-    X(stop, GD_NIL, 0, GD_NONE)                                                                                        \
-    X(stop_now, GD_NIL, 0, GD_NONE)                                                                                    \
-    X(get_state, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                     \
-    X(get_state_text, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                             \
-    X(get_port, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                      \
-    X(get_fingerprint, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                            \
-    X(get_server_number, GD_INT, GD_METHOD_CONST, GD_NONE)                                                             \
-    X(get_tick, GD_INT, GD_METHOD_CONST, GD_NONE)                                                                      \
-    X(get_time_s, GD_FLOAT, GD_METHOD_CONST, GD_NONE)                                                                  \
-    X(get_stats, GD_DICTIONARY, GD_METHOD_CONST, GD_NONE)                                                              \
-    X(create_group, GD_INT, 0, {GD_INT, "group", .optional = true})                                                    \
-    X(delete_group, GD_INT, GD_GIVES_ERROR, GD_GROUP)                                                                  \
-    X(owns_group, GD_BOOL, GD_METHOD_CONST, GD_GROUP)                                                                  \
-    X(keep_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_BOOL, "keep", .optional = true, .preset = 1})                  \
-    X(give_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_INT, "server_number"})                                         \
-    X(get_group_entities, GD_INT64S, 0, GD_GROUP)                                                                      \
-    X(get_entities, GD_INT64S, 0, GD_NONE)                                                                             \
-    X(create_entity, GD_INT, 0,                                                                                        \
-      GD_KIND_NAME, GD_GROUP, GD_TRANSFORM, GD_CARRIER, GD_VALUES, {GD_INT, "id", .optional = true})                   \
-    X(create_entities, GD_INT64S, 0, GD_KIND_NAME, GD_GROUP, {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"})          \
-    X(delete_entity, GD_INT, GD_GIVES_ERROR, GD_ID)                                                                    \
-    X(set_entity, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_DICTIONARY, "values"})                                            \
-    X(set_transform, GD_INT, GD_GIVES_ERROR, GD_ID, GD_TRANSFORM)                                                      \
-    X(set_carrier, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_INT, "carrier"}, GD_TRANSFORM, GD_VALUES)                        \
-    X(set_transforms, GD_INT, 0,                                                                                       \
-      {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"}, {GD_FLOAT64S, "velocities", .optional = true})                  \
-    X(get_transforms, GD_FLOAT64S, 0, {GD_INT64S, "ids"})                                                              \
-    X(get_entity, GD_DICTIONARY, GD_METHOD_CONST, GD_ID)                                                               \
-    X(has_entity, GD_BOOL, GD_METHOD_CONST, GD_ID)                                                                     \
-    X(send_message, GD_INT, GD_GIVES_ERROR, {GD_INT, "client"}, GD_DATA)                                               \
-    X(drop_client, GD_NIL, 0, {GD_INT, "client"}, {GD_STRING, "reason", .optional = true})                             \
-    X(add_custom_peer, GD_INT, 0, GD_NONE)                                                                             \
-    X(receive_custom, GD_INT, GD_GIVES_ERROR, {GD_INT, "peer"}, GD_DATA)                                               \
+#define SERVER_METHODS(X)                                                                                     \
+    X(start, GD_INT, GD_GIVES_ERROR, GD_NONE)                                                                 \
+    X(stop, GD_NIL, 0, GD_NONE)                                                                               \
+    X(stop_now, GD_NIL, 0, GD_NONE)                                                                           \
+    X(get_state, GD_INT, GD_METHOD_CONST, GD_NONE)                                                            \
+    X(get_state_text, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                    \
+    X(get_port, GD_INT, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_fingerprint, GD_STRING, GD_METHOD_CONST, GD_NONE)                                                   \
+    X(get_server_number, GD_INT, GD_METHOD_CONST, GD_NONE)                                                    \
+    X(get_tick, GD_INT, GD_METHOD_CONST, GD_NONE)                                                             \
+    X(get_time_s, GD_FLOAT, GD_METHOD_CONST, GD_NONE)                                                         \
+    X(get_stats, GD_DICTIONARY, GD_METHOD_CONST, GD_NONE)                                                     \
+    X(create_group, GD_INT, 0, {GD_INT, "group", .optional = true})                                           \
+    X(delete_group, GD_INT, GD_GIVES_ERROR, GD_GROUP)                                                         \
+    X(owns_group, GD_BOOL, GD_METHOD_CONST, GD_GROUP)                                                         \
+    X(keep_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_BOOL, "keep", .optional = true, .preset = 1})         \
+    X(give_group, GD_INT, GD_GIVES_ERROR, GD_GROUP, {GD_INT, "server_number"})                                \
+    X(get_group_entities, GD_INT64S, 0, GD_GROUP)                                                             \
+    X(get_entities, GD_INT64S, 0, GD_NONE)                                                                    \
+    X(create_entity, GD_INT, 0, GD_KIND_NAME, GD_GROUP, GD_TRANSFORM, GD_CARRIER, GD_VALUES,                  \
+      {GD_INT, "id", .optional = true})                                                                       \
+    X(create_entities, GD_INT64S, 0, GD_KIND_NAME, GD_GROUP, {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"}) \
+    X(delete_entity, GD_INT, GD_GIVES_ERROR, GD_ID)                                                           \
+    X(set_entity, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_DICTIONARY, "values"})                                   \
+    X(set_transform, GD_INT, GD_GIVES_ERROR, GD_ID, GD_TRANSFORM)                                             \
+    X(set_carrier, GD_INT, GD_GIVES_ERROR, GD_ID, {GD_INT, "carrier"}, GD_TRANSFORM, GD_VALUES)               \
+    X(set_transforms, GD_INT, 0, {GD_INT64S, "ids"}, {GD_FLOAT64S, "transforms"},                             \
+      {GD_FLOAT64S, "velocities", .optional = true})                                                          \
+    X(get_transforms, GD_FLOAT64S, 0, {GD_INT64S, "ids"})                                                     \
+    X(get_entity, GD_DICTIONARY, GD_METHOD_CONST, GD_ID)                                                      \
+    X(has_entity, GD_BOOL, GD_METHOD_CONST, GD_ID)                                                            \
+    X(send_message, GD_INT, GD_GIVES_ERROR, {GD_INT, "client"}, GD_DATA)                                      \
+    X(drop_client, GD_NIL, 0, {GD_INT, "client"}, {GD_STRING, "reason", .optional = true})                    \
+    X(add_custom_peer, GD_INT, 0, GD_NONE)                                                                    \
+    X(receive_custom, GD_INT, GD_GIVES_ERROR, {GD_INT, "peer"}, GD_DATA)                                      \
     X(remove_custom_peer, GD_NIL, 0, {GD_INT, "peer"})
 #define SERVER_DECLARE(method, ...) GD_DECLARE(server, method)
 SERVER_METHODS(SERVER_DECLARE)

@@ -61,8 +61,8 @@ static bool make_room(ref_cache *c, uint32_t count)
     return true;
 }
 
-// The entities of an array of ids. While it is the same array, and none of the world's entities has gone, nothing is looked
-// up; else what was found before is tried first.
+// The entities of an array of ids. While it is the same array, and none of the world's entities has gone, nothing is
+// looked up; else what was found before is tried first.
 static tl_entity_ref *find_refs(server_node *s, const tl_entity_id *ids, uint32_t count)
 {
     ref_cache *c = choose_cache(s, ids[0]);
@@ -97,7 +97,8 @@ typedef struct block {
     tl_quat rotations[BLOCK];
 } block;
 
-static uint32_t set_block(server_node *s, const tl_entity_ref *refs, uint32_t count, const double *transforms, const double *velocities)
+static uint32_t set_block(server_node *s, const tl_entity_ref *refs, uint32_t count, const double *transforms,
+                          const double *velocities)
 {
     static block b; // the main thread's alone
     for (uint32_t i = 0; i < count; i++) {
@@ -116,13 +117,16 @@ void server_set_transforms(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
     const char *method = "TramlineServer.set_transforms";
-    int64_t count = gd_size(GD_INT64S, args[0]), doubles = gd_size(GD_FLOAT64S, args[1]), rates = gd_size(GD_FLOAT64S, args[2]);
+    int64_t count = gd_size(GD_INT64S, args[0]), doubles = gd_size(GD_FLOAT64S, args[1]),
+            rates = gd_size(GD_FLOAT64S, args[2]);
     gd_ret_int(ret, 0);
     if (!server_can_change(s, method) || count == 0) {
         return;
     }
     if (doubles != count * TRANSFORM_DOUBLES || (rates && rates != count * 3) || count > UINT32_MAX / 64) {
-        gd_error_print(method, "%lld ids need %lld doubles of transforms (x y z qx qy qz qw each) and 3 each, or none, of velocities; there are %lld and %lld.",
+        gd_error_print(method,
+                       "%lld ids need %lld doubles of transforms (x y z qx qy qz qw each) and 3 each, or none, of "
+                       "velocities; there are %lld and %lld.",
                        (long long)count, (long long)count * TRANSFORM_DOUBLES, (long long)doubles, (long long)rates);
         return;
     }
@@ -139,7 +143,8 @@ void server_set_transforms(void *self, const void *const *args, void *ret)
 
 // ---- creating ------------------------------------------------------------------------------------------------------
 
-static int64_t create_one(server_node *s, const tl_kind_def *def, int kind, tl_group_id group, tl_entity_id id, const double *t, tl_result *worst)
+static int64_t create_one(server_node *s, const tl_kind_def *def, int kind, tl_group_id group, tl_entity_id id,
+                          const double *t, tl_result *worst)
 {
     tl_entity_def entity = {.id = id, .group = group, .kind = kind};
     tl_quat rotation = {t[3], t[4], t[5], t[6]};
@@ -162,7 +167,8 @@ void server_create_entities(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
     const char *method = "TramlineServer.create_entities";
-    int64_t id_count = gd_size(GD_INT64S, args[2]), doubles = gd_size(GD_FLOAT64S, args[3]), count = doubles / TRANSFORM_DOUBLES;
+    int64_t id_count = gd_size(GD_INT64S, args[2]), doubles = gd_size(GD_FLOAT64S, args[3]),
+            count = doubles / TRANSFORM_DOUBLES;
     *(gd_packed *)ret = gd_packed_make(GD_INT64S, 0);
     if (!server_can_change(s, method)) {
         return;
@@ -171,8 +177,9 @@ void server_create_entities(void *self, const void *const *args, void *ret)
     gd_string_to_text(args[0], name, sizeof name);
     int kind = kind_list_find(s->list, name);
     if (kind < 0 || doubles % TRANSFORM_DOUBLES || (id_count && id_count != count)) {
-        gd_error_print(method, kind < 0 ? "There is no such kind; declare it in the server's kinds."
-                                        : "Transforms are 7 doubles each (x y z qx qy qz qw), one for each id if ids are given.");
+        gd_error_print(
+            method, kind < 0 ? "There is no such kind; declare it in the server's kinds."
+                             : "Transforms are 7 doubles each (x y z qx qy qz qw), one for each id if ids are given.");
         return;
     }
     const int64_t *ids = id_count ? gd.int64s_at(args[2], 0) : NULL;
@@ -181,11 +188,13 @@ void server_create_entities(void *self, const void *const *args, void *ret)
     int64_t *made = count ? gd.int64s_edit(ret, 0) : NULL, failed = 0;
     tl_result worst = TL_OK;
     for (int64_t i = 0; i < count; i++) {
-        made[i] = create_one(s, &s->list->kinds[kind], kind, (tl_group_id)gd_arg_int(args, 1), ids ? (tl_entity_id)ids[i] : 0, transforms + i * TRANSFORM_DOUBLES, &worst);
+        made[i] = create_one(s, &s->list->kinds[kind], kind, (tl_group_id)gd_arg_int(args, 1),
+                             ids ? (tl_entity_id)ids[i] : 0, transforms + i * TRANSFORM_DOUBLES, &worst);
         failed += made[i] == 0;
     }
     if (failed) {
-        gd_error_print(method, "%lld of %lld entities were not made, their ids are 0: %s.", (long long)failed, (long long)count, tl_result_text(worst));
+        gd_error_print(method, "%lld of %lld entities were not made, their ids are 0: %s.", (long long)failed,
+                       (long long)count, tl_result_text(worst));
     }
 }
 
@@ -227,16 +236,34 @@ void server_get_stats(void *self, const void *const *args, void *ret)
         double value;
         bool whole;
     } figures[] = {
-        {"tick", (double)stats.tick, true}, {"world_tick", (double)stats.world_tick, true}, {"entities", stats.entities, true},
-        {"groups", stats.groups, true}, {"groups_owned", stats.groups_owned, true}, {"clients", stats.clients, true},
-        {"servers_alive", stats.servers_alive, true}, {"frames", (double)stats.frames, true}, {"frame_bytes", (double)stats.frame_bytes, true},
-        {"datagrams", (double)stats.datagrams, true}, {"datagrams_lost", (double)stats.datagrams_lost, true}, {"records", (double)stats.records, true},
-        {"record_bytes", (double)stats.record_bytes, true}, {"malformed", (double)stats.malformed, true}, {"rate_limited", (double)stats.rate_limited, true},
-        {"limits_reached", (double)stats.limits_reached, true}, {"memory_used_bytes", (double)stats.memory_used_bytes, true},
-        {"step_ms", s->step_ms, false}, {"step_ms_max", s->step_ms_max, false}, {"commit_ms", s->commit_ms, false}, {"link_ms", s->link_ms, false},
-        {"link_ms_max", s->link_ms_max, false}, {"custom_frames", (double)s->custom_frames, true}, {"custom_bytes", (double)s->custom_bytes, true},
+        {"tick", (double)stats.tick, true},
+        {"world_tick", (double)stats.world_tick, true},
+        {"entities", stats.entities, true},
+        {"groups", stats.groups, true},
+        {"groups_owned", stats.groups_owned, true},
+        {"clients", stats.clients, true},
+        {"servers_alive", stats.servers_alive, true},
+        {"frames", (double)stats.frames, true},
+        {"frame_bytes", (double)stats.frame_bytes, true},
+        {"datagrams", (double)stats.datagrams, true},
+        {"datagrams_lost", (double)stats.datagrams_lost, true},
+        {"records", (double)stats.records, true},
+        {"record_bytes", (double)stats.record_bytes, true},
+        {"malformed", (double)stats.malformed, true},
+        {"rate_limited", (double)stats.rate_limited, true},
+        {"limits_reached", (double)stats.limits_reached, true},
+        {"memory_used_bytes", (double)stats.memory_used_bytes, true},
+        {"step_ms", s->step_ms, false},
+        {"step_ms_max", s->step_ms_max, false},
+        {"commit_ms", s->commit_ms, false},
+        {"link_ms", s->link_ms, false},
+        {"link_ms_max", s->link_ms_max, false},
+        {"custom_frames", (double)s->custom_frames, true},
+        {"custom_bytes", (double)s->custom_bytes, true},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        gd_dictionary_put(out, figures[i].name, figures[i].whole ? gd_variant_int((int64_t)figures[i].value) : gd_variant_float(figures[i].value));
+        gd_dictionary_put(out, figures[i].name,
+                          figures[i].whole ? gd_variant_int((int64_t)figures[i].value)
+                                           : gd_variant_float(figures[i].value));
     }
 }

@@ -5,16 +5,20 @@ static const gd_property properties[] = {
     {"store_uri", GD_STRING, offsetof(server_node, store_uri), .text = "user://tramline-world"},
     {"server_name", GD_STRING, offsetof(server_node, server_name), .text = "alpha"},
     {"address", GD_STRING, offsetof(server_node, address), .text = "127.0.0.1:7777"},
-    {"certificate_file", GD_STRING, offsetof(server_node, certificate_file), .hint = GD_HINT_FILE, .hint_text = "*.pem"},
+    {"certificate_file", GD_STRING, offsetof(server_node, certificate_file), .hint = GD_HINT_FILE,
+     .hint_text = "*.pem"},
     {"key_file", GD_STRING, offsetof(server_node, key_file), .hint = GD_HINT_FILE, .hint_text = "*.pem"},
     {"token_key_file", GD_STRING, offsetof(server_node, token_key_file), .hint = GD_HINT_FILE, .hint_text = "*.pem"},
-    {"tick_hz", GD_INT, offsetof(server_node, tick_hz), .preset = 20, .hint = GD_HINT_RANGE, .hint_text = "1,240,suffix:Hz"},
-    {"kinds", GD_ARRAY, offsetof(server_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind", .class_name = "TramlineKind"},
+    {"tick_hz", GD_INT, offsetof(server_node, tick_hz), .preset = 20, .hint = GD_HINT_RANGE,
+     .hint_text = "1,240,suffix:Hz"},
+    {"kinds", GD_ARRAY, offsetof(server_node, kinds), .hint = GD_HINT_ARRAY_TYPE, .hint_text = "24/17:TramlineKind",
+     .class_name = "TramlineKind"},
     {"entities_max", GD_INT, offsetof(server_node, entities_max), .preset = 200000},
     {"groups_max", GD_INT, offsetof(server_node, groups_max), .preset = 4096},
     {"clients_max", GD_INT, offsetof(server_node, clients_max), .preset = 256},
     {"kbit_s", GD_INT, offsetof(server_node, kbit_s), .preset = 4000},
-    {"grace_s", GD_FLOAT, offsetof(server_node, grace_s), .preset = 10, .hint = GD_HINT_RANGE, .hint_text = "0,3600,0.1,or_greater,suffix:s"},
+    {"grace_s", GD_FLOAT, offsetof(server_node, grace_s), .preset = 10, .hint = GD_HINT_RANGE,
+     .hint_text = "0,3600,0.1,or_greater,suffix:s"},
     {"autostart", GD_BOOL, offsetof(server_node, autostart)},
     {"request_handler", GD_CALLABLE, offsetof(server_node, request_handler)},
     {0},
@@ -24,7 +28,7 @@ static const gd_method methods[] = {
 #define ENTRY(method, ...) GD_ENTRY(server, method, __VA_ARGS__)
     SERVER_METHODS(ENTRY)
 #undef ENTRY
-    {0},
+        {0},
 };
 
 static const gd_constant constants[] = {

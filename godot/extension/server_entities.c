@@ -17,8 +17,8 @@ static gd_error tell(const char *method, tl_result result, const char *what)
 }
 
 // As above; if it is the carrier that will not do, with what is wrong with it. `ref` TL_REF_NONE: of a new entity.
-static gd_error tell_carrier(const server_node *s, const char *method, tl_result result, const char *what, tl_entity_ref ref, tl_entity_id carrier,
-                             tl_vec3 position)
+static gd_error tell_carrier(const server_node *s, const char *method, tl_result result, const char *what,
+                             tl_entity_ref ref, tl_entity_id carrier, tl_vec3 position)
 {
     char text[256];
     if (result == TL_OK || tl_server_check_carrier(s->server, ref, carrier, position, text, sizeof text) == TL_OK) {
@@ -33,7 +33,8 @@ void server_create_group(void *self, const void *const *args, void *ret)
     server_node *s = self;
     tl_group_id group = 0;
     if (server_can_change(s, "TramlineServer.create_group")) {
-        tell("TramlineServer.create_group", tl_server_create_group(s->server, (tl_group_id)gd_arg_int(args, 0), &group), "No group was made");
+        tell("TramlineServer.create_group", tl_server_create_group(s->server, (tl_group_id)gd_arg_int(args, 0), &group),
+             "No group was made");
     }
     gd_ret_int(ret, (int64_t)group);
 }
@@ -61,8 +62,12 @@ void server_give_group(void *self, const void *const *args, void *ret)
     int64_t to = gd_arg_int(args, 1);
     gd_error error = GD_ERR_UNCONFIGURED;
     if (server_can_change(s, "TramlineServer.give_group")) {
-        tl_result result = to < 1 || to > TL_SERVERS_MAX ? TL_ERR_INVALID : tl_server_give_group(s->server, (tl_group_id)gd_arg_int(args, 0), (tl_server_number)to);
-        error = tell("TramlineServer.give_group", result, "The group cannot be given; it must be this server's, and the other one alive");
+        tl_result result = to < 1 || to > TL_SERVERS_MAX
+                               ? TL_ERR_INVALID
+                               : tl_server_give_group(s->server, (tl_group_id)gd_arg_int(args, 0),
+                                                      (tl_server_number)to);
+        error = tell("TramlineServer.give_group", result,
+                     "The group cannot be given; it must be this server's, and the other one alive");
     }
     gd_ret_int(ret, error);
 }
@@ -72,7 +77,9 @@ void server_keep_group(void *self, const void *const *args, void *ret)
     server_node *s = self;
     gd_error error = GD_ERR_UNCONFIGURED;
     if (server_can_change(s, "TramlineServer.keep_group")) {
-        error = tell("TramlineServer.keep_group", tl_server_keep_group(s->server, (tl_group_id)gd_arg_int(args, 0), gd_arg_bool(args, 1)), "The group cannot be kept");
+        error = tell("TramlineServer.keep_group",
+                     tl_server_keep_group(s->server, (tl_group_id)gd_arg_int(args, 0), gd_arg_bool(args, 1)),
+                     "The group cannot be kept");
     }
     gd_ret_int(ret, error);
 }
@@ -95,7 +102,8 @@ void server_get_group_entities(void *self, const void *const *args, void *ret)
     tl_group_id group = (tl_group_id)gd_arg_int(args, 0);
     uint32_t count = s->server ? tl_server_group_entities(s->server, group, NULL, 0) : 0;
     tl_entity_ref *refs = count ? server_scratch(s, count * sizeof *refs) : NULL;
-    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_group_entities(s->server, group, refs, count)) : gd_packed_make(GD_INT64S, 0);
+    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_group_entities(s->server, group, refs, count))
+                             : gd_packed_make(GD_INT64S, 0);
 }
 
 void server_get_entities(void *self, const void *const *args, void *ret)
@@ -103,7 +111,8 @@ void server_get_entities(void *self, const void *const *args, void *ret)
     server_node *s = self;
     uint32_t count = s->server ? tl_server_entities(s->server, NULL, 0) : 0;
     tl_entity_ref *refs = count ? server_scratch(s, count * sizeof *refs) : NULL;
-    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_entities(s->server, refs, count)) : gd_packed_make(GD_INT64S, 0);
+    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_entities(s->server, refs, count))
+                             : gd_packed_make(GD_INT64S, 0);
 }
 
 // ---- entities ------------------------------------------------------------------------------------------------------
@@ -114,7 +123,8 @@ static const tl_kind_def *kind_of(const server_node *s, tl_entity_ref ref, tl_en
 }
 
 // The entity, if it is this server's to change; prints what is wrong otherwise.
-static tl_entity_ref find_owned(const server_node *s, const char *method, int64_t id, tl_entity_info *info, gd_error *error)
+static tl_entity_ref find_owned(const server_node *s, const char *method, int64_t id, tl_entity_info *info,
+                                gd_error *error)
 {
     tl_entity_ref ref = tl_server_find(s->server, (tl_entity_id)id);
     if (!kind_of(s, ref, info)) {
@@ -162,8 +172,11 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
             }
         }
         values.values.mask = (1u << def->field_count) - 1;
-        tl_entity_def entity = {.id = (tl_entity_id)gd_arg_int(args, 5), .group = (tl_group_id)gd_arg_int(args, 1), .kind = kind,
-                                .carrier = (tl_entity_id)gd_arg_int(args, 3), .values = values.values};
+        tl_entity_def entity = {.id = (tl_entity_id)gd_arg_int(args, 5),
+                                .group = (tl_group_id)gd_arg_int(args, 1),
+                                .kind = kind,
+                                .carrier = (tl_entity_id)gd_arg_int(args, 3),
+                                .values = values.values};
         tl_entity_ref ref;
         tl_entity_info info = {0};
         tl_result result = tl_server_create_entity(s->server, &entity, &ref);
@@ -202,8 +215,10 @@ void server_delete_entity(void *self, const void *const *args, void *ret)
     const char *method = "TramlineServer.delete_entity";
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_info info;
-    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error) : TL_REF_NONE;
-    gd_ret_int(ret, ref == TL_REF_NONE ? error : tell(method, tl_server_delete_entity(s->server, ref), "It cannot be deleted"));
+    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error)
+                                                     : TL_REF_NONE;
+    gd_ret_int(ret, ref == TL_REF_NONE ? error
+                                       : tell(method, tl_server_delete_entity(s->server, ref), "It cannot be deleted"));
 }
 
 void server_set_entity(void *self, const void *const *args, void *ret)
@@ -212,7 +227,8 @@ void server_set_entity(void *self, const void *const *args, void *ret)
     const char *method = "TramlineServer.set_entity";
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_info info;
-    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error) : TL_REF_NONE;
+    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error)
+                                                     : TL_REF_NONE;
     if (ref != TL_REF_NONE) {
         kind_values values = {0};
         char text[256];
@@ -233,7 +249,8 @@ void server_set_transform(void *self, const void *const *args, void *ret)
     const char *method = "TramlineServer.set_transform";
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_info info;
-    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error) : TL_REF_NONE;
+    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error)
+                                                     : TL_REF_NONE;
     tl_vec3 position;
     tl_quat rotation;
     if (ref != TL_REF_NONE && !place_of(method, args[1], &position, &rotation)) {
@@ -241,7 +258,8 @@ void server_set_transform(void *self, const void *const *args, void *ret)
     } else if (ref != TL_REF_NONE) {
         bool turns = kind_rotation_field(&s->list->kinds[info.kind]) >= 0;
         bool set = tl_server_set_poses(s->server, &ref, 1, &position, NULL, turns ? &rotation : NULL) == 1;
-        error = set ? GD_OK : tell(method, TL_ERR_INVALID, "The place is too far away, from the origin or from its carrier");
+        error = set ? GD_OK
+                    : tell(method, TL_ERR_INVALID, "The place is too far away, from the origin or from its carrier");
     }
     gd_ret_int(ret, error);
 }
@@ -252,7 +270,8 @@ void server_set_carrier(void *self, const void *const *args, void *ret)
     const char *method = "TramlineServer.set_carrier";
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_info info;
-    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error) : TL_REF_NONE;
+    tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error)
+                                                     : TL_REF_NONE;
     tl_vec3 position;
     tl_quat rotation;
     if (ref != TL_REF_NONE && !place_of(method, args[2], &position, &rotation)) {
@@ -317,8 +336,11 @@ void server_send_message(void *self, const void *const *args, void *ret)
     if (server_can_change(s, "TramlineServer.send_message")) {
         int64_t client = gd_arg_int(args, 0), size = gd_size(GD_BYTES, args[1]);
         const void *data = size ? (const void *)gd.bytes_at(args[1], 0) : "";
-        tl_result result = client < 1 || client > UINT32_MAX ? TL_ERR_NOT_FOUND : tl_server_send(s->server, (tl_client_number)client, data, (size_t)size);
-        error = tell("TramlineServer.send_message", result, "The message cannot be sent; it may have up to 1'024 bytes");
+        tl_result result = client < 1 || client > UINT32_MAX
+                               ? TL_ERR_NOT_FOUND
+                               : tl_server_send(s->server, (tl_client_number)client, data, (size_t)size);
+        error = tell("TramlineServer.send_message", result,
+                     "The message cannot be sent; it may have up to 1'024 bytes");
     }
     gd_ret_int(ret, error);
 }
@@ -342,7 +364,10 @@ void server_add_custom_peer(void *self, const void *const *args, void *ret)
     if (server_can_read(s, method)) {
         peer = peers_add(s->peers);
         if (!peer) {
-            gd_error_print(method, "There are %d custom peers, and there can be no more; call remove_custom_peer() for those that have gone.", PEERS_CUSTOM_MAX);
+            gd_error_print(method,
+                           "There are %d custom peers, and there can be no more; call remove_custom_peer() for those "
+                           "that have gone.",
+                           PEERS_CUSTOM_MAX);
         }
     }
     gd_ret_int(ret, peer);

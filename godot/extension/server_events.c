@@ -82,7 +82,10 @@ static void on_set_down(void *user, tl_server *server, tl_entity_id entity, tl_e
     add_event(s, (server_event){.type = EVENT_SET_DOWN, .entity = entity, .carrier = carrier}, NULL, 0);
 }
 
-static void on_log(void *user, const char *text) { add_event(user, (server_event){.type = EVENT_LOG}, text, strlen(text)); }
+static void on_log(void *user, const char *text)
+{
+    add_event(user, (server_event){.type = EVENT_LOG}, text, strlen(text));
+}
 
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
@@ -106,7 +109,8 @@ static void on_committed(void *user, int64_t tick, uint64_t us)
 static gd_variant describe_request(const server_node *s, const tl_request *request)
 {
     static const char *const types[] = {"create", "update", "delete"};
-    const tl_kind_def *kind = request->kind >= 0 && request->kind < s->list->count ? &s->list->kinds[request->kind] : NULL;
+    const tl_kind_def *kind = request->kind >= 0 && request->kind < s->list->count ? &s->list->kinds[request->kind]
+                                                                                   : NULL;
     gd_dictionary dictionary, values;
     gd.construct[GD_DICTIONARY](&dictionary, NULL);
     gd.construct[GD_DICTIONARY](&values, NULL);
@@ -128,8 +132,9 @@ static bool read_answer(server_node *s, const gd_variant *answer, const gd_call_
 {
     bool good = error->type == GD_CALL_OK && gd_variant_type(answer) == GD_BOOL;
     if (!good && !s->told_answer) {
-        gd_error_print("TramlineServer", "A request was denied: request_handler must give true or false at once, without await, and take one argument, "
-                       "the request as a Dictionary.");
+        gd_error_print("TramlineServer", "A request was denied: request_handler must give true or false at once, "
+                                         "without await, and take one argument, "
+                                         "the request as a Dictionary.");
         s->told_answer = true;
     }
     return good && gd.variant_booleanize(answer);
@@ -142,8 +147,9 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     gd.callable_is_valid(&s->request_handler, NULL, &valid, 0);
     if (!valid) {
         if (!s->told_no_handler) {
-            gd_error_print("TramlineServer", "A request was denied: a policy of its kind is ASK and there is no request_handler; set one, or make the policy "
-                           "ALLOW or DENY.");
+            gd_error_print("TramlineServer", "A request was denied: a policy of its kind is ASK and there is no "
+                                             "request_handler; set one, or make the policy "
+                                             "ALLOW or DENY.");
         }
         s->told_no_handler = true;
         return TL_ERR_DENIED;
@@ -186,16 +192,20 @@ static void tell(server_node *s, const server_event *event)
 {
     switch (event->type) {
     case EVENT_GROUP:
-        gd_emit(s, event->yes ? "group_adopted" : "group_lost", (gd_variant[]){gd_variant_int((int64_t)event->group)}, 1);
+        gd_emit(s, event->yes ? "group_adopted" : "group_lost", (gd_variant[]){gd_variant_int((int64_t)event->group)},
+                1);
         break;
     case EVENT_CLIENT:
-        gd_emit(s, event->yes ? "client_joined" : "client_left", (gd_variant[]){gd_variant_int(event->client), gd_variant_text(event->name)}, 2);
+        gd_emit(s, event->yes ? "client_joined" : "client_left",
+                (gd_variant[]){gd_variant_int(event->client), gd_variant_text(event->name)}, 2);
         break;
     case EVENT_MESSAGE:
-        gd_emit(s, "message_received", (gd_variant[]){gd_variant_int(event->client), gd_variant_bytes(event->data, event->size)}, 2);
+        gd_emit(s, "message_received",
+                (gd_variant[]){gd_variant_int(event->client), gd_variant_bytes(event->data, event->size)}, 2);
         break;
     case EVENT_SET_DOWN:
-        gd_emit(s, "entity_set_down", (gd_variant[]){gd_variant_int((int64_t)event->entity), gd_variant_int((int64_t)event->carrier)}, 2);
+        gd_emit(s, "entity_set_down",
+                (gd_variant[]){gd_variant_int((int64_t)event->entity), gd_variant_int((int64_t)event->carrier)}, 2);
         break;
     case EVENT_LOG: gd_emit(s, "log", (gd_variant[]){gd_variant_text(event->data)}, 1); break;
     }

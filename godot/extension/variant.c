@@ -19,9 +19,18 @@ gd_variant gd_variant_nil(void)
     return variant;
 }
 
-gd_variant gd_variant_bool(bool value) { return make(GD_BOOL, &(gd_bool){value}); }
-gd_variant gd_variant_int(int64_t value) { return make(GD_INT, &value); }
-gd_variant gd_variant_float(double value) { return make(GD_FLOAT, &value); }
+gd_variant gd_variant_bool(bool value)
+{
+    return make(GD_BOOL, &(gd_bool){value});
+}
+gd_variant gd_variant_int(int64_t value)
+{
+    return make(GD_INT, &value);
+}
+gd_variant gd_variant_float(double value)
+{
+    return make(GD_FLOAT, &value);
+}
 
 gd_variant gd_variant_text(const char *text)
 {
@@ -30,7 +39,10 @@ gd_variant gd_variant_text(const char *text)
     return gd_variant_take(GD_STRING, &string);
 }
 
-gd_variant gd_variant_object(gd_object object) { return make(GD_OBJECT, &object); }
+gd_variant gd_variant_object(gd_object object)
+{
+    return make(GD_OBJECT, &object);
+}
 
 gd_variant gd_variant_transform(tl_vec3 position, tl_quat rotation)
 {
@@ -68,9 +80,15 @@ gd_variant gd_variant_take(gd_type type, void *value)
     return variant;
 }
 
-void gd_variant_free(gd_variant *variant) { gd.variant_destroy(variant); }
+void gd_variant_free(gd_variant *variant)
+{
+    gd.variant_destroy(variant);
+}
 
-gd_type gd_variant_type(const gd_variant *variant) { return gd.variant_get_type(variant); }
+gd_type gd_variant_type(const gd_variant *variant)
+{
+    return gd.variant_get_type(variant);
+}
 
 gd_object gd_variant_to_object(const gd_variant *variant)
 {
@@ -170,22 +188,35 @@ gd_packed gd_packed_make(gd_type type, int64_t size)
 
 // ---- places --------------------------------------------------------------------------------------------------------
 
-tl_vec3 gd_to_vec3(gd_vector3 v) { return (tl_vec3){v.x, v.y, v.z}; }
-gd_vector3 gd_from_vec3(tl_vec3 v) { return (gd_vector3){(gd_real)v.x, (gd_real)v.y, (gd_real)v.z}; }
-tl_quat gd_to_quat(gd_quaternion q) { return (tl_quat){q.x, q.y, q.z, q.w}; }
+tl_vec3 gd_to_vec3(gd_vector3 v)
+{
+    return (tl_vec3){v.x, v.y, v.z};
+}
+gd_vector3 gd_from_vec3(tl_vec3 v)
+{
+    return (gd_vector3){(gd_real)v.x, (gd_real)v.y, (gd_real)v.z};
+}
+tl_quat gd_to_quat(gd_quaternion q)
+{
+    return (tl_quat){q.x, q.y, q.z, q.w};
+}
 
-gd_quaternion gd_from_quat(tl_quat q) { return (gd_quaternion){(gd_real)q.x, (gd_real)q.y, (gd_real)q.z, (gd_real)q.w}; }
+gd_quaternion gd_from_quat(tl_quat q)
+{
+    return (gd_quaternion){(gd_real)q.x, (gd_real)q.y, (gd_real)q.z, (gd_real)q.w};
+}
 
 gd_transform3d gd_transform_make(tl_vec3 position, tl_quat q)
 {
     double xx = q.x * q.x, yy = q.y * q.y, zz = q.z * q.z, xy = q.x * q.y, xz = q.x * q.z, yz = q.y * q.z;
     double wx = q.w * q.x, wy = q.w * q.y, wz = q.w * q.z;
     return (gd_transform3d){
-        .rows = {
-            {(gd_real)(1 - 2 * (yy + zz)), (gd_real)(2 * (xy - wz)), (gd_real)(2 * (xz + wy))},
-            {(gd_real)(2 * (xy + wz)), (gd_real)(1 - 2 * (xx + zz)), (gd_real)(2 * (yz - wx))},
-            {(gd_real)(2 * (xz - wy)), (gd_real)(2 * (yz + wx)), (gd_real)(1 - 2 * (xx + yy))},
-        },
+        .rows =
+            {
+                {(gd_real)(1 - 2 * (yy + zz)), (gd_real)(2 * (xy - wz)), (gd_real)(2 * (xz + wy))},
+                {(gd_real)(2 * (xy + wz)), (gd_real)(1 - 2 * (xx + zz)), (gd_real)(2 * (yz - wx))},
+                {(gd_real)(2 * (xz - wy)), (gd_real)(2 * (yz + wx)), (gd_real)(1 - 2 * (xx + yy))},
+            },
         .origin = gd_from_vec3(position),
     };
 }
@@ -208,7 +239,8 @@ static bool orthonormalize(double m[3][3])
             m[r][c] /= length;
         }
     }
-    double determinant = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+    double determinant = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+                         m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
                          m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
     for (int r = 0; r < 3 && determinant < 0; r++) { // mirrored: the rotation that it is apart from that
         m[r][2] = -m[r][2];

@@ -1,6 +1,6 @@
-// Preloaded with the address sanitizer: Godot opens extensions with RTLD_DEEPBIND, which gives them the C library's malloc
-// in place of the sanitizer's. Without that flag they get what everybody gets. And they stay when Godot closes them at its
-// end, so that the leak sanitizer, which looks after that, can say what of theirs was left.
+// Preloaded with the address sanitizer: Godot opens extensions with RTLD_DEEPBIND, which gives them the C library's
+// malloc in place of the sanitizer's. Without that flag they get what everybody gets. And they stay when Godot closes
+// them at its end, so that the leak sanitizer, which looks after that, can say what of theirs was left.
 #include <dlfcn.h>
 #include <stddef.h>
 

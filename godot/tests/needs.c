@@ -15,21 +15,25 @@ static const char *const needs[] = {
     GD_FUNCTIONS(NEED)
 #undef NEED
 #define NEED(member, class, name, hash) "method " class "." name " " #hash,
-    GD_METHODS(NEED)
+        GD_METHODS(NEED)
 #undef NEED
 #define NEED(member, type, type_name, name, hash) "method " type_name "." name " " #hash,
-    GD_BUILTINS(NEED)
+            GD_BUILTINS(NEED)
 #undef NEED
 #define NEED(member, class) "class " class,
-    GD_CLASS_TAGS(NEED)
+                GD_CLASS_TAGS(NEED)
 #undef NEED
 };
 enum { NEED_COUNT = sizeof needs / sizeof *needs };
 
 // As Godot 4.4 gives them, in both precisions.
-_Static_assert(sizeof(gd_string) == 8 && sizeof(gd_string_name) == 8 && sizeof(gd_node_path) == 8 && sizeof(gd_dictionary) == 8 && sizeof(gd_array) == 8, "sizes");
+_Static_assert(sizeof(gd_string) == 8 && sizeof(gd_string_name) == 8 && sizeof(gd_node_path) == 8 &&
+                   sizeof(gd_dictionary) == 8 && sizeof(gd_array) == 8,
+               "sizes");
 _Static_assert(sizeof(gd_callable) == 16 && sizeof(gd_packed) == 16, "sizes");
-_Static_assert(sizeof(gd_vector3) == 3 * sizeof(gd_real) && sizeof(gd_quaternion) == 4 * sizeof(gd_real) && sizeof(gd_transform3d) == 12 * sizeof(gd_real), "sizes");
+_Static_assert(sizeof(gd_vector3) == 3 * sizeof(gd_real) && sizeof(gd_quaternion) == 4 * sizeof(gd_real) &&
+                   sizeof(gd_transform3d) == 12 * sizeof(gd_real),
+               "sizes");
 
 static FILE *open_file(const char *path)
 {

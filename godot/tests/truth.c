@@ -1,10 +1,11 @@
-// tramline_truth SCENARIO SEED ENTITIES: what a scenario's entities do at any time, for test scripts in Godot, which ask
-// by lines on standard input and get arrays of 8-byte numbers, ready to be handed over whole. So a script plays, or checks,
-// just what `tramline serve` plays, and has it from nobody who is under test.
+// tramline_truth SCENARIO SEED ENTITIES: what a scenario's entities do at any time, for test scripts in Godot, which
+// ask by lines on standard input and get arrays of 8-byte numbers, ready to be handed over whole. So a script plays, or
+// checks, just what `tramline serve` plays, and has it from nobody who is under test.
 //
-//   groups           of each group: id, first index, count                                              (3 integers each)
-//   ride RIDER       the cabin's id, then the seat in its frame                               (1 integer, 3 real numbers)
-//   own TIME F N     of those of the indices [F, F + N) that are there at TIME (s): all ids, all kinds, all carriers' ids
+//   groups           of each group: id, first index, count                                              (3 integers
+//   each) ride RIDER       the cabin's id, then the seat in its frame                               (1 integer, 3 real
+//   numbers) own TIME F N     of those of the indices [F, F + N) that are there at TIME (s): all ids, all kinds, all
+//   carriers' ids
 //                    (3 integers each), then all places and rotations in their carriers' frames (7 real numbers each),
 //                    then all velocities (3 each)
 //   world TIME       the same of all, but in the world's frame and without velocities
@@ -34,7 +35,10 @@ static void put(const void *data, size_t size)
     }
 }
 
-static void put_integer(int64_t value) { put(&value, sizeof value); }
+static void put_integer(int64_t value)
+{
+    put(&value, sizeof value);
+}
 
 static tl_entity_id id_of(const truth *t, double time_s, uint32_t index)
 {
@@ -93,7 +97,8 @@ static void answer_entities(truth *t, double time_s, uint32_t first, uint32_t co
         ids[n] = (int64_t)scenario_entity_id(t->scenario, first + i, entity->generation);
         kinds[n] = entity->kind;
         carriers[n] = (int64_t)id_of(t, time_s, entity->carrier);
-        memcpy(places + 7 * (size_t)n, (double[]){position.x, position.y, position.z, rotation.x, rotation.y, rotation.z, rotation.w},
+        memcpy(places + 7 * (size_t)n,
+               (double[]){position.x, position.y, position.z, rotation.x, rotation.y, rotation.z, rotation.w},
                7 * sizeof(double));
         memcpy(velocities + 3 * (size_t)n, &entity->velocity, 3 * sizeof(double));
         n++;

@@ -23,7 +23,7 @@ typedef enum tl_client_state {
     // on along its segments; own entities can be set; what entities really left shows once it is
     // live again and all has come
     TL_CLIENT_RECONNECTING,
-    TL_CLIENT_CLOSED,     // refused, dropped or lost: tl_client_text() says why. The view stays readable
+    TL_CLIENT_CLOSED, // refused, dropped or lost: tl_client_text() says why. The view stays readable
 } tl_client_state;
 
 typedef struct tl_client_def {
@@ -32,11 +32,11 @@ typedef struct tl_client_def {
     // With transport NULL: called with each datagram for the server.
     void (*send)(void *user, const void *data, size_t size);
     void *send_user;
-    const void *token;       // copied
+    const void *token; // copied
     size_t token_bytes;
-    uint32_t entities_max;   // shown at once, default 200'000
-    uint32_t kbit_s;         // wanted at most, default 2'000
-    size_t memory_bytes;     // 0: tl_client_memory()
+    uint32_t entities_max; // shown at once, default 200'000
+    uint32_t kbit_s;       // wanted at most, default 2'000
+    size_t memory_bytes;   // 0: tl_client_memory()
     // After so long without a datagram (of at least eight frames) another connection is tried, default 1'000. Needs a
     // transport that can reconnect, as tl_failover_open() and tl_dtls_failover_open() make.
     uint32_t silence_ms;
@@ -49,13 +49,13 @@ typedef enum tl_client_event_type {
     TL_CLIENT_ENTITY_ENTERED,
     TL_CLIENT_ENTITY_CHANGED, // another carrier, or another value than place and rotation
     TL_CLIENT_ENTITY_LEFT,
-    TL_CLIENT_MESSAGE,        // data, size
+    TL_CLIENT_MESSAGE, // data, size
     // to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds.
     // Request 0: a state of the own entity was refused: its carrier, its place or its speed.
     // TL_AGAIN: it has gone too far, or has said too much, too soon; the client sends its newest
     // state again by itself
     TL_CLIENT_ANSWER,
-    TL_CLIENT_STATE,          // tl_client_get_state() has changed
+    TL_CLIENT_STATE, // tl_client_get_state() has changed
     // entity, kind: this client owns it (again), after it has connected anew: go on setting it
     TL_CLIENT_OWN_GIVEN_BACK,
     // entity: this client no longer owns it: its time of grace was over, or somebody else has deleted it
@@ -78,7 +78,7 @@ typedef struct tl_client_event {
 typedef struct tl_pose {
     tl_entity_id entity, carrier;
     int32_t kind;
-    int32_t level; // of the pyramid, that shows it now
+    int32_t level;    // of the pyramid, that shows it now
     tl_vec3 position; // in the world
     tl_quat rotation;
 } tl_pose;
@@ -87,13 +87,13 @@ typedef struct tl_client_stats {
     uint32_t entities;
     uint64_t datagrams, datagrams_lost, malformed, skipped; // lost: gaps in the sequence that were not filled
     uint64_t bytes, frames;
-    int64_t tick;          // of the newest frame
-    int64_t settled_tick;  // up to which everything has arrived
+    int64_t tick;                  // of the newest frame
+    int64_t settled_tick;          // up to which everything has arrived
     double rtt_ms, clock_error_ms; // clock_error: spread of the estimate
-    double latency_ms;     // from the newest frame's tick to when it came in
+    double latency_ms;             // from the newest frame's tick to when it came in
     size_t memory_used_bytes, memory_bytes;
     uint64_t limits_reached;
-    uint64_t reconnects;   // connections after the first
+    uint64_t reconnects;       // connections after the first
     uint32_t streams_left_out; // tiles that are not shown for want of memory, now
 } tl_client_stats;
 
@@ -101,10 +101,11 @@ TL_API tl_client_def tl_client_def_default(void);
 TL_API size_t tl_client_memory(const tl_client_def *def);
 TL_API tl_result tl_client_create(const tl_client_def *def, tl_client **out);
 TL_API void tl_client_destroy(tl_client *client); // says goodbye; the transport is not closed
-// Takes in what has come, sends a report if one is due. `now_us`: any steady clock. Takes 512 datagrams at most; what more has
-// come, from a server that sends faster than this client can take, waits for the next step.
+// Takes in what has come, sends a report if one is due. `now_us`: any steady clock. Takes 512 datagrams at most; what
+// more has come, from a server that sends faster than this client can take, waits for the next step.
 TL_API void tl_client_step(tl_client *client, uint64_t now_us);
-// A datagram, or a whole frame (datagrams, each after two bytes of its size, little-endian), from a transport of your own.
+// A datagram, or a whole frame (datagrams, each after two bytes of its size, little-endian), from a transport of your
+// own.
 TL_API tl_result tl_client_receive(tl_client *client, const void *datagram, size_t size, uint64_t now_us);
 TL_API tl_result tl_client_receive_frame(tl_client *client, const void *frame, size_t size, uint64_t now_us);
 // With a transport of your own: it is connected; begin to say hello. Again after it has connected anew: the view stays.
@@ -125,24 +126,24 @@ TL_API uint32_t tl_client_tick_hz(const tl_client *client);
 TL_API int64_t tl_client_frame_tick(const tl_client *client); // of the newest frame, -1: none yet
 TL_API int tl_client_kind_count(const tl_client *client);
 TL_API const char *tl_client_kind_name(const tl_client *client, int kind);
-// A kind as the server declares it; its names are the client's and good as long as that. TL_ERR_NOT_FOUND: no such kind, or
-// the kinds are not known yet.
+// A kind as the server declares it; its names are the client's and good as long as that. TL_ERR_NOT_FOUND: no such
+// kind, or the kinds are not known yet.
 TL_API tl_result tl_client_kind(const tl_client *client, int kind, tl_kind_def *out);
 
 // All entities of the view at one time: fills `out`, returns the total count. For a tick up to half a second before the
-// newest frame's each is as it was then; at earlier ticks, the oldest state that is known is extrapolated. `smooth`: for
-// display, at ticks that rise from call to call; one state passes into the next without a leap. Otherwise the published
-// states themselves.
+// newest frame's each is as it was then; at earlier ticks, the oldest state that is known is extrapolated. `smooth`:
+// for display, at ticks that rise from call to call; one state passes into the next without a leap. Otherwise the
+// published states themselves.
 TL_API uint32_t tl_client_poses(tl_client *client, double tick, bool smooth, tl_pose *out, uint32_t capacity);
 // Only whose they are, in the same order.
 TL_API uint32_t tl_client_entities(tl_client *client, double tick, tl_entity_id *out, uint32_t capacity);
 // TL_ERR_NOT_FOUND: not in the view, or its carrier is not.
 TL_API tl_result tl_client_pose(tl_client *client, tl_entity_id entity, double tick, bool smooth, tl_pose *out);
-// Room for the entities of one kind or several as a renderer's instances: each three rows of four floats, its basis and, in
-// the last column, its place less the origin.
+// Room for the entities of one kind or several as a renderer's instances: each three rows of four floats, its basis
+// and, in the last column, its place less the origin.
 typedef struct tl_instances {
     float *floats;
-    uint32_t stride;   // floats from one instance to the next, at least 12
+    uint32_t stride; // floats from one instance to the next, at least 12
     // if not 0: from the instance's start, four more about it: two numbers 0..1 that its id gives, its
     // speed in m/s, and whether (1 or 0) it has a carrier
     uint32_t custom;
@@ -150,13 +151,14 @@ typedef struct tl_instances {
     uint32_t count;    // out: how many there are; beyond the capacity none was written
 } tl_instances;
 
-// All entities of the view at one time, smoothly, into the instances of their kind: by_kind[kind], NULL for a kind that is not
-// wanted; kinds may share one. `origin` is taken off before anything becomes a float, so that what is near it is exact to
-// the float's share of that distance. What stands or goes straight costs little: it is kept between calls. Sets each count
-// anew.
-TL_API void tl_client_instances(tl_client *client, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
-// One entity, as it is among the instances, for nodes that are moved one by one: cheaper than tl_client_pose(). `hint` is
-// where it was found before, 0 at first.
+// All entities of the view at one time, smoothly, into the instances of their kind: by_kind[kind], NULL for a kind that
+// is not wanted; kinds may share one. `origin` is taken off before anything becomes a float, so that what is near it is
+// exact to the float's share of that distance. What stands or goes straight costs little: it is kept between calls.
+// Sets each count anew.
+TL_API void tl_client_instances(tl_client *client, double tick, tl_vec3 origin,
+                                tl_instances *const by_kind[TL_KINDS_MAX]);
+// One entity, as it is among the instances, for nodes that are moved one by one: cheaper than tl_client_pose(). `hint`
+// is where it was found before, 0 at first.
 typedef struct tl_placed {
     int32_t kind;
     tl_vec3 position; // in the world
@@ -169,13 +171,17 @@ TL_API tl_result tl_client_get(const tl_client *client, tl_entity_id entity, dou
 // ---- changing the world ----
 // A reliable, ordered message to the server. TL_AGAIN: too much is waiting.
 TL_API tl_result tl_client_send(tl_client *client, const void *data, size_t size);
-// Asks to create an entity; with `own` the client goes on to own it: tl_client_set() then moves it. The answer comes as an event.
-TL_API tl_result tl_client_request_create(tl_client *client, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request);
-TL_API tl_result tl_client_request_update(tl_client *client, tl_entity_id entity, const tl_values *values, uint32_t *request);
+// Asks to create an entity; with `own` the client goes on to own it: tl_client_set() then moves it. The answer comes as
+// an event.
+TL_API tl_result tl_client_request_create(tl_client *client, int kind, tl_entity_id carrier, const tl_values *values,
+                                          bool own, uint32_t *request);
+TL_API tl_result tl_client_request_update(tl_client *client, tl_entity_id entity, const tl_values *values,
+                                          uint32_t *request);
 TL_API tl_result tl_client_request_delete(tl_client *client, tl_entity_id entity, uint32_t *request);
-// What an own entity does now, at server time `tick`. Sent only if what was sent before no longer holds. TL_AGAIN: it was given
-// back, not all fields are given, and it is not in the view yet, which knows the others.
-TL_API tl_result tl_client_set(tl_client *client, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values);
+// What an own entity does now, at server time `tick`. Sent only if what was sent before no longer holds. TL_AGAIN: it
+// was given back, not all fields are given, and it is not in the view yet, which knows the others.
+TL_API tl_result tl_client_set(tl_client *client, tl_entity_id entity, double tick, tl_entity_id carrier,
+                               const tl_values *values);
 TL_API void tl_client_validate(const tl_client *client);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
-// Kinds: the declared types of entities. A kind is a name and a list of fields, each with a tolerance for every level of
-// the pyramid, the last level it is sent at, and a predictor. Kinds are declared before a server is created and are the
-// same on all servers of a world (checked by a hash); clients get them when they join.
+// Kinds: the declared types of entities. A kind is a name and a list of fields, each with a tolerance for every level
+// of the pyramid, the last level it is sent at, and a predictor. Kinds are declared before a server is created and are
+// the same on all servers of a world (checked by a hash); clients get them when they join.
 #ifndef TRAMLINE_KIND_H
 #define TRAMLINE_KIND_H
 
@@ -21,8 +21,8 @@ typedef enum tl_field_type {
 } tl_field_type;
 
 typedef enum tl_predictor {
-    TL_PREDICT_HOLD,    // keeps its value until the next segment
-    TL_PREDICT_LINEAR,  // goes on at the segment's rate
+    TL_PREDICT_HOLD,   // keeps its value until the next segment
+    TL_PREDICT_LINEAR, // goes on at the segment's rate
     // rotation only: faces along the horizontal velocity of the place (-Z forward); free while that holds
     TL_PREDICT_HEADING,
     TL_PREDICTOR_COUNT
@@ -54,12 +54,12 @@ typedef struct tl_field_def {
 typedef struct tl_kind_def {
     const char *name;
     tl_field_def fields[TL_FIELDS_MAX];
-    int field_count;       // field 0 must be a position
-    int level_last;        // entities of the kind are not sent past this level; default TL_LEVELS_MAX - 1
-    double carrier_reach_m; // > 0: others can live in its reference frame, as far as so many metres from its origin
+    int field_count;          // field 0 must be a position
+    int level_last;           // entities of the kind are not sent past this level; default TL_LEVELS_MAX - 1
+    double carrier_reach_m;   // > 0: others can live in its reference frame, as far as so many metres from its origin
     tl_policy update, remove; // by clients that do not own it
     tl_policy create;         // by clients
-    uint32_t cookie;       // set by tl_kind_def_default()
+    uint32_t cookie;          // set by tl_kind_def_default()
 } tl_kind_def;
 
 // A field with the defaults of its type.

@@ -10,8 +10,8 @@ extern "C" {
 
 enum { TL_TOKEN_BYTES_MAX = 768 };
 
-// What a token grants. Claims: "sub" name, "exp" expires_s, "nbf" not_before_s, "aud" world, "tl" {"level":…, "write":…,
-// "kbps":…, "entities":…, "created":…}.
+// What a token grants. Claims: "sub" name, "exp" expires_s, "nbf" not_before_s, "aud" world, "tl" {"level":…,
+// "write":…, "kbps":…, "entities":…, "created":…}.
 typedef struct tl_grant {
     char name[TL_NAME_BYTES_MAX + 1]; // the client's
     char world[64];                   // the scenario's or world's name it is for, "" any
@@ -37,7 +37,8 @@ typedef struct tl_token_verifier tl_token_verifier;
 // Reads the public key once. Any number of calls to verify; one thread at a time.
 TL_API tl_result tl_token_verifier_create(const char *public_file, tl_token_verifier **out);
 TL_API void tl_token_verifier_destroy(tl_token_verifier *verifier);
-// TL_OK and the grant; TL_ERR_MALFORMED, TL_ERR_DENIED (signature, not yet valid), TL_ERR_EXPIRED. 30 s of leeway on times.
+// TL_OK and the grant; TL_ERR_MALFORMED, TL_ERR_DENIED (signature, not yet valid), TL_ERR_EXPIRED. 30 s of leeway on
+// times.
 TL_API tl_result tl_token_verify(tl_token_verifier *verifier, const char *token, size_t token_bytes, int64_t now_s,
                                  tl_grant *out);
 

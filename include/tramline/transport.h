@@ -1,6 +1,6 @@
-// The transport: carries datagrams between a server and its clients. An interface of callbacks, so that the core does no
-// I/O; src/transport has UDP with DTLS 1.2 (OpenSSL), and an in-memory network with seeded faults. Anything that carries
-// datagrams of up to TL_DATAGRAM_BYTES_MAX bytes will do (a Godot MultiplayerPeer, a WebSocket, a file).
+// The transport: carries datagrams between a server and its clients. An interface of callbacks, so that the core does
+// no I/O; src/transport has UDP with DTLS 1.2 (OpenSSL), and an in-memory network with seeded faults. Anything that
+// carries datagrams of up to TL_DATAGRAM_BYTES_MAX bytes will do (a Godot MultiplayerPeer, a WebSocket, a file).
 //
 // Threads: one transport is used by one thread at a time.
 #ifndef TRAMLINE_TRANSPORT_H
@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-// A peer of a transport. Never used twice in a transport's life. On a client's transport the server is peer 1. 0 is none.
+// A peer of a transport. Never used twice in a transport's life. On a client's transport the server is peer 1. 0 is
+// none.
 typedef uint32_t tl_peer;
 
 typedef enum tl_transport_event_type {
@@ -71,18 +72,20 @@ struct tl_transport {
     tl_transport_stats stats;
 };
 
-// ---- UDP with DTLS 1.2 ------------------------------------------------------------------------------------------------
+// ---- UDP with DTLS 1.2
+// ------------------------------------------------------------------------------------------------
 
 typedef struct tl_dtls_server_def {
     const char *address;          // "0.0.0.0:7777", "[::]:7777"; port 0: any free one
     const char *certificate_file; // PEM; with `self_signed`, both files are made on first start if missing
     const char *key_file;         // PEM
     bool self_signed;
-    uint32_t peers_max;           // connected peers; further ones are refused (default 10'000)
-    uint32_t handshakes_max;      // at once (default 256)
-    uint32_t silence_ms_max;      // a peer that says nothing for so long is closed (default 10'000)
+    uint32_t peers_max;      // connected peers; further ones are refused (default 10'000)
+    uint32_t handshakes_max; // at once (default 256)
+    uint32_t silence_ms_max; // a peer that says nothing for so long is closed (default 10'000)
     // What one peer and one address (an IPv4 address, or the /64 of an IPv6 one) may take; checked before anything is
-    // decrypted. Rates allow a burst of a second's worth. A newcomer is a peer that the server has not sent anything yet.
+    // decrypted. Rates allow a burst of a second's worth. A newcomer is a peer that the server has not sent anything
+    // yet.
     uint32_t peer_datagrams_per_s;     // of a connected peer (default 200)
     uint32_t address_datagrams_per_s;  // ClientHellos and handshakes, of an address (default 400)
     uint32_t address_handshakes_per_s; // that begin (default 32)
@@ -97,7 +100,7 @@ typedef struct tl_dtls_client_def {
     const char *fingerprint; // SHA-256 of the server's certificate, 64 hex digits, colons allowed; or NULL
     // PEM of the authority to check against, with the host's name; or NULL. One of the two is needed
     const char *ca_file;
-    uint32_t silence_ms_max; // default 10'000
+    uint32_t silence_ms_max;   // default 10'000
     uint32_t handshake_ms_max; // default 15'000; 5 s at most where the network says that nothing listens
 } tl_dtls_client_def;
 
@@ -106,17 +109,20 @@ TL_API tl_dtls_client_def tl_dtls_client_def_default(void);
 // `text` (may be NULL) gets what is wrong and what to do.
 TL_API tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes);
 TL_API tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes);
-// A client's transport that can reconnect, over one or more servers of one world; the definitions are copied. It connects
-// to the first that answers. Hosts' names are looked up here, which may wait for a name server; later attempts go on with these
-// addresses, and newer ones are asked for beside them. TL_ERR_INVALID and others: a definition is unusable; a server that cannot be reached is none.
-TL_API tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out, char *text, size_t text_bytes);
+// A client's transport that can reconnect, over one or more servers of one world; the definitions are copied. It
+// connects to the first that answers. Hosts' names are looked up here, which may wait for a name server; later attempts
+// go on with these addresses, and newer ones are asked for beside them. TL_ERR_INVALID and others: a definition is
+// unusable; a server that cannot be reached is none.
+TL_API tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out,
+                                       char *text, size_t text_bytes);
 // The port bound to, and the certificate's fingerprint as 64 hex digits and a zero.
 TL_API uint16_t tl_dtls_server_port(const tl_transport *server);
 TL_API void tl_dtls_server_fingerprint(const tl_transport *server, char out[65]);
 // The remote address of a peer as text ("127.0.0.1:40112"), for logs. "" if there is no such peer.
 TL_API void tl_dtls_server_peer_address(const tl_transport *server, tl_peer peer, char out[64]);
 
-// ---- several servers --------------------------------------------------------------------------------------------------
+// ---- several servers
+// --------------------------------------------------------------------------------------------------
 
 // A client's transport over those of others: reconnects to the same server or fails over to the next.
 typedef struct tl_failover_def {
@@ -134,25 +140,26 @@ TL_API tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out
 // Which server the present connection, or the first attempt, goes to.
 TL_API uint32_t tl_failover_server(const tl_transport *failover);
 
-// ---- in memory, with seeded faults ------------------------------------------------------------------------------------
+// ---- in memory, with seeded faults
+// ------------------------------------------------------------------------------------
 
 typedef struct tl_memory_network tl_memory_network;
 
 typedef struct tl_link_faults {
-    double loss;                    // 0..1, of datagrams
-    double copy;                    // 0..1, delivered twice
-    double reorder;                 // 0..1, held back by another delay
-    uint32_t delay_us, jitter_us;   // one way; jitter is added evenly, 0..jitter_us
+    double loss;                  // 0..1, of datagrams
+    double copy;                  // 0..1, delivered twice
+    double reorder;               // 0..1, held back by another delay
+    uint32_t delay_us, jitter_us; // one way; jitter is added evenly, 0..jitter_us
 } tl_link_faults;
 
 // One server end and any number of client ends. Time is passed in; the same seed gives the same run.
 TL_API tl_memory_network *tl_memory_network_create(uint64_t seed);
-TL_API void tl_memory_network_destroy(tl_memory_network *network); // after all ends are closed
+TL_API void tl_memory_network_destroy(tl_memory_network *network);                       // after all ends are closed
 TL_API void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults); // from now on, both ways
 // nothing is delivered meanwhile
 TL_API void tl_memory_network_cut(tl_memory_network *network, bool cut);
-// From now on the network has a time of its own, and what poll() is passed does not count: its ends may have clocks that
-// differ. Never back.
+// From now on the network has a time of its own, and what poll() is passed does not count: its ends may have clocks
+// that differ. Never back.
 TL_API void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us);
 TL_API tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **out);
 TL_API tl_result tl_memory_network_client(tl_memory_network *network, tl_transport **out);

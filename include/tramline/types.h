@@ -25,26 +25,26 @@ extern "C" {
 #define TL_VERSION_STRING "0.1.0"
 
 // What a function answers. TL_AGAIN is no failure: there is nothing now, or no room now; call again later.
-#define TL_RESULTS(X)                                                                                                  \
-    X(TL_OK, "ok")                                                                                                     \
-    X(TL_AGAIN, "nothing now; call again later")                                                                       \
-    X(TL_ERR_INVALID, "an argument is out of its range; see the function's comment")                                   \
-    X(TL_ERR_STATE, "not possible in the present state; see the function's comment for the order of calls")            \
-    X(TL_ERR_FULL, "a limit set at creation is reached; raise it in the definition")                                   \
-    X(TL_ERR_NOT_FOUND, "no such thing; it may have been deleted")                                                     \
-    X(TL_ERR_EXISTS, "a thing of that name or id exists already; choose another")                                      \
-    X(TL_ERR_DENIED, "not permitted; check the token and the kind's policy")                                           \
-    X(TL_ERR_EXPIRED, "the token has expired; make a new one with 'tramline token'")                                   \
-    X(TL_ERR_MALFORMED, "the bytes are not well-formed; the sender is faulty or of another version")                   \
-    X(TL_ERR_VERSION, "another version; bring both sides to the same release")                                         \
-    X(TL_ERR_FENCED, "the lease was lost to another server; nothing more can be committed under it")                   \
-    X(TL_ERR_UNAVAILABLE, "cannot be reached now; it is tried again")                                                  \
-    X(TL_ERR_BUSY, "locked by another process; it is tried again")                                                     \
-    X(TL_ERR_READ_ONLY, "cannot be written; check the permissions and the mount")                                      \
-    X(TL_ERR_NO_SPACE, "no space is left; free some and it goes on")                                                   \
-    X(TL_ERR_CORRUPT, "the stored data is damaged; restore it from a copy ('tramline inspect' says what is sound)")    \
-    X(TL_ERR_IO, "input or output failed; the system's log may say why")                                               \
-    X(TL_ERR_MEMORY, "out of memory; lower the limits in the definition")                                              \
+#define TL_RESULTS(X)                                                                                               \
+    X(TL_OK, "ok")                                                                                                  \
+    X(TL_AGAIN, "nothing now; call again later")                                                                    \
+    X(TL_ERR_INVALID, "an argument is out of its range; see the function's comment")                                \
+    X(TL_ERR_STATE, "not possible in the present state; see the function's comment for the order of calls")         \
+    X(TL_ERR_FULL, "a limit set at creation is reached; raise it in the definition")                                \
+    X(TL_ERR_NOT_FOUND, "no such thing; it may have been deleted")                                                  \
+    X(TL_ERR_EXISTS, "a thing of that name or id exists already; choose another")                                   \
+    X(TL_ERR_DENIED, "not permitted; check the token and the kind's policy")                                        \
+    X(TL_ERR_EXPIRED, "the token has expired; make a new one with 'tramline token'")                                \
+    X(TL_ERR_MALFORMED, "the bytes are not well-formed; the sender is faulty or of another version")                \
+    X(TL_ERR_VERSION, "another version; bring both sides to the same release")                                      \
+    X(TL_ERR_FENCED, "the lease was lost to another server; nothing more can be committed under it")                \
+    X(TL_ERR_UNAVAILABLE, "cannot be reached now; it is tried again")                                               \
+    X(TL_ERR_BUSY, "locked by another process; it is tried again")                                                  \
+    X(TL_ERR_READ_ONLY, "cannot be written; check the permissions and the mount")                                   \
+    X(TL_ERR_NO_SPACE, "no space is left; free some and it goes on")                                                \
+    X(TL_ERR_CORRUPT, "the stored data is damaged; restore it from a copy ('tramline inspect' says what is sound)") \
+    X(TL_ERR_IO, "input or output failed; the system's log may say why")                                            \
+    X(TL_ERR_MEMORY, "out of memory; lower the limits in the definition")                                           \
     X(TL_ERR_OUTSIDE, "outside of the world: a coordinate is beyond 33'554'432 m (TL_WORLD_LIMIT_M)")
 
 #define TL_RESULT_ENUM(name, text) name,
@@ -55,8 +55,8 @@ typedef enum tl_result { TL_RESULTS(TL_RESULT_ENUM) TL_RESULT_COUNT } tl_result;
 TL_API const char *tl_result_name(tl_result result);
 TL_API const char *tl_result_text(tl_result result);
 
-// What the clocks say at one moment. A server's durations and its ticks go by the monotonic one; what the wall clock says
-// may jump at any time.
+// What the clocks say at one moment. A server's durations and its ticks go by the monotonic one; what the wall clock
+// says may jump at any time.
 typedef struct tl_time {
     uint64_t wall_us;      // since 1970: CLOCK_REALTIME
     uint64_t monotonic_us; // CLOCK_MONOTONIC, or any steady clock that never goes back
@@ -79,20 +79,22 @@ typedef uint64_t tl_group_id;
 typedef uint16_t tl_server_number;
 
 enum {
-    // No coordinate of a place is further than this from the origin, 2^25 m: that is what the tiles cover. Up to there places
-    // are as exact as anywhere: quanta are integers, and a double still resolves 7.5 nm. What moves on beyond it (a segment
+    // No coordinate of a place is further than this from the origin, 2^25 m: that is what the tiles cover. Up to there
+    // places
+    // are as exact as anywhere: quanta are integers, and a double still resolves 7.5 nm. What moves on beyond it (a
+    // segment
     // that goes on by itself) is shown all the same.
     TL_WORLD_LIMIT_M = 1 << 25,
-    TL_LEVELS_MAX = 12,           // levels of the pyramid
-    TL_FIELDS_MAX = 16,           // fields of a kind
-    TL_KINDS_MAX = 64,            // kinds of a world
+    TL_LEVELS_MAX = 12, // levels of the pyramid
+    TL_FIELDS_MAX = 16, // fields of a kind
+    TL_KINDS_MAX = 64,  // kinds of a world
     // of a server, kind, field or client, without the closing zero; ASCII letters, digits, - _ .
     TL_NAME_BYTES_MAX = 31,
-    TL_FIELD_BYTES_MAX = 1024,    // of a bytes field
-    TL_CARRIER_DEPTH_MAX = 4,     // vehicle, cabin, passenger, and one to spare
-    TL_SERVERS_MAX = 128,         // of a world
-    TL_DATAGRAM_BYTES_MAX = 1150, // of ours; with DTLS around it a UDP payload stays within 1'200
-    TL_MESSAGE_BYTES_MAX = 1024,  // of one reliable message
+    TL_FIELD_BYTES_MAX = 1024,      // of a bytes field
+    TL_CARRIER_DEPTH_MAX = 4,       // vehicle, cabin, passenger, and one to spare
+    TL_SERVERS_MAX = 128,           // of a world
+    TL_DATAGRAM_BYTES_MAX = 1150,   // of ours; with DTLS around it a UDP payload stays within 1'200
+    TL_MESSAGE_BYTES_MAX = 1024,    // of one reliable message
     TL_RECORD_BYTES_MAX = 16 << 20, // of one tick record
 };
 

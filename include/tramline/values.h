@@ -15,7 +15,7 @@ typedef struct tl_value {
     tl_vec3 spin;               // rotation, linear: rad/s about each axis
     double scalar, rate;        // scalar: its unit, its unit a second
     int64_t integer;
-    const void *bytes;          // read: owned by the server or client, good until its next step
+    const void *bytes; // read: owned by the server or client, good until its next step
     size_t size;
 } tl_value;
 
@@ -25,7 +25,12 @@ typedef struct tl_values {
 } tl_values;
 
 // What a client asks for.
-typedef enum tl_request_type { TL_REQUEST_CREATE, TL_REQUEST_UPDATE, TL_REQUEST_DELETE, TL_REQUEST_TYPE_COUNT } tl_request_type;
+typedef enum tl_request_type {
+    TL_REQUEST_CREATE,
+    TL_REQUEST_UPDATE,
+    TL_REQUEST_DELETE,
+    TL_REQUEST_TYPE_COUNT
+} tl_request_type;
 
 #ifdef __cplusplus
 }

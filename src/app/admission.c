@@ -11,7 +11,7 @@ static const struct {
 } limits[] = {
 // clang-format off
 #define LIMIT(name, field, max) {name, offsetof(admission, field), max}
-// clang-format on
+    // clang-format on
     LIMIT("newcomers", newcomers_max, 1 << 20),
     LIMIT("hello-ms", hello_ms_max, 3600000),
     LIMIT("malformed", malformed_max, 1000000),
@@ -36,19 +36,29 @@ static const struct argp_option options[] = {
     {"newcomers", OPTION_FIRST, "NUMBER", 0, "Peers that have not said a valid hello, at once (default 1024)", 5},
     {"hello-ms", OPTION_FIRST + 1, "NUMBER", 0, "Close a newcomer that has not said it by then (default 3000)", 5},
     {"malformed", OPTION_FIRST + 2, "NUMBER", 0, "Close a peer after so many malformed datagrams (default 64)", 5},
-    {"step-units", OPTION_FIRST + 3, "NUMBER", 0, "Work for clients before the tick comes first, about 10 us each (default 1024, and 4 a client)", 5},
+    {"step-units", OPTION_FIRST + 3, "NUMBER", 0,
+     "Work for clients before the tick comes first, about 10 us each (default 1024, and 4 a client)", 5},
     {"peer-datagrams", OPTION_FIRST + 4, "NUMBER", 0, "Datagrams a second that a peer may send (default 200)", 5},
-    {"address-datagrams", OPTION_FIRST + 5, "NUMBER", 0, "Handshake datagrams a second from one address (default 400)", 5},
-    {"address-handshakes", OPTION_FIRST + 6, "NUMBER", 0, "Handshakes and newcomers of one address, at once (default 32)", 5},
-    {"address-handshake-rate", OPTION_FIRST + 7, "NUMBER", 0, "Handshakes that one address may begin a second (default 32)", 5},
-    {"address-peers", OPTION_FIRST + 8, "NUMBER", 0, "Peers of one address (default: half of --clients, at least 16)", 5},
+    {"address-datagrams", OPTION_FIRST + 5, "NUMBER", 0, "Handshake datagrams a second from one address (default 400)",
+     5},
+    {"address-handshakes", OPTION_FIRST + 6, "NUMBER", 0,
+     "Handshakes and newcomers of one address, at once (default 32)", 5},
+    {"address-handshake-rate", OPTION_FIRST + 7, "NUMBER", 0,
+     "Handshakes that one address may begin a second (default 32)", 5},
+    {"address-peers", OPTION_FIRST + 8, "NUMBER", 0, "Peers of one address (default: half of --clients, at least 16)",
+     5},
     {"handshakes", OPTION_FIRST + 9, "NUMBER", 0, "Handshakes at once, from everywhere (default 256)", 5},
-    {"handshake-rate", OPTION_FIRST + 10, "NUMBER", 0, "Handshakes that may begin a second, from everywhere (default 500)", 5},
+    {"handshake-rate", OPTION_FIRST + 10, "NUMBER", 0,
+     "Handshakes that may begin a second, from everywhere (default 500)", 5},
     {"hello-rate", OPTION_FIRST + 11, "NUMBER", 0, "Strangers answered with a cookie a second (default 10000)", 5},
-    {"work-slots", OPTION_FIRST + 12, "NUMBER", 0, "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
-    {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0, "Streams that a client keeps of where it was, before it waits (default 192)", 5},
-    {"client-speed", OPTION_FIRST + 14, "NUMBER", 0, "Speed of what a client moves, and distance a second of all that it owns, in m (default 2500)", 5},
-    {"client-bytes", OPTION_FIRST + 15, "NUMBER", 0, "Bytes a second that a client may have published (default 16000)", 5},
+    {"work-slots", OPTION_FIRST + 12, "NUMBER", 0,
+     "Slots of tiles that are set up or coded whole for all clients in a tick (default 30000)", 5},
+    {"streams-kept", OPTION_FIRST + 13, "NUMBER", 0,
+     "Streams that a client keeps of where it was, before it waits (default 192)", 5},
+    {"client-speed", OPTION_FIRST + 14, "NUMBER", 0,
+     "Speed of what a client moves, and distance a second of all that it owns, in m (default 2500)", 5},
+    {"client-bytes", OPTION_FIRST + 15, "NUMBER", 0, "Bytes a second that a client may have published (default 16000)",
+     5},
     {0},
 };
 

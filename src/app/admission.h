@@ -7,8 +7,10 @@
 #include <argp.h>
 
 typedef struct admission { // 0: the default
-    uint32_t newcomers_max, hello_ms_max, malformed_max, step_units_max, work_slots, streams_kept_max, client_speed_max, client_bytes_s_max;
-    uint32_t peer_datagrams_per_s, address_datagrams_per_s, address_handshakes_max, address_handshakes_per_s, address_peers_max;
+    uint32_t newcomers_max, hello_ms_max, malformed_max, step_units_max, work_slots, streams_kept_max, client_speed_max,
+        client_bytes_s_max;
+    uint32_t peer_datagrams_per_s, address_datagrams_per_s, address_handshakes_max, address_handshakes_per_s,
+        address_peers_max;
     uint32_t handshakes_max, handshakes_per_s, hellos_per_s;
 } admission;
 

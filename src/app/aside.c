@@ -112,10 +112,11 @@ json_t *aside_json(const aside_list *list)
     json_t *array = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const aside_epoch *e = &list->epochs[i];
-        json_array_append_new(array, json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "server", (int)e->server, "name", e->name,
-                                               "epoch", (json_int_t)e->epoch, "first_tick", (json_int_t)e->first_tick, "last_tick",
-                                               (json_int_t)e->last_tick, "records", (json_int_t)e->records, "bytes",
-                                               (json_int_t)e->bytes, "damaged", (json_int_t)e->damaged));
+        json_array_append_new(array,
+                              json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "server", (int)e->server, "name",
+                                        e->name, "epoch", (json_int_t)e->epoch, "first_tick", (json_int_t)e->first_tick,
+                                        "last_tick", (json_int_t)e->last_tick, "records", (json_int_t)e->records,
+                                        "bytes", (json_int_t)e->bytes, "damaged", (json_int_t)e->damaged));
     }
     return array;
 }
@@ -126,8 +127,8 @@ void aside_print(const aside_list *list, const char *before)
     for (size_t i = 0; i < list->count; i++) {
         const aside_epoch *e = &list->epochs[i];
         printf("%s%s record%s of server %s in epoch %u, ticks %" PRId64 " to %" PRId64 ", %s bytes", before,
-               number_text(e->records, records), e->records == 1 ? "" : "s", e->name, e->epoch, e->first_tick, e->last_tick,
-               number_text(e->bytes, bytes));
+               number_text(e->records, records), e->records == 1 ? "" : "s", e->name, e->epoch, e->first_tick,
+               e->last_tick, number_text(e->bytes, bytes));
         if (e->damaged) {
             printf(", %" PRIu64 " of them incomplete", e->damaged);
         }

@@ -22,8 +22,8 @@ typedef struct aside_list {
     bool busy;      // because another process kept something locked
 } aside_list;
 
-// Reads all of it, before the store is joined, into an empty list. With `folder` each record goes into a file of its own
-// there. What is locked is tried again for a second. False: text says why not.
+// Reads all of it, before the store is joined, into an empty list. With `folder` each record goes into a file of its
+// own there. What is locked is tried again for a second. False: text says why not.
 bool aside_read(aside_list *list, tl_store *store, const char *folder);
 void aside_free(aside_list *list); // it is empty then
 json_t *aside_json(const aside_list *list);

@@ -10,7 +10,10 @@ typedef struct city_options {
 } city_options;
 
 static const struct argp_option options[] = {
-    {"store", 'd', "URI", 0, "Where: a directory, which is made if it is missing, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME (required)", 1},
+    {"store", 'd', "URI", 0,
+     "Where: a directory, which is made if it is missing, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME "
+     "(required)",
+     1},
     {"hz", 'z', "NUMBER", 0, "Ticks a second of the world (default 20)", 1},
     {"quiet", 'q', NULL, 0, "No progress", 2},
     {0},
@@ -22,25 +25,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     city_options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->game;
-        return 0;
-    case 'd':
-        o->fill.store = argument;
-        return 0;
-    case 'z':
-        o->fill.tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240);
-        return 0;
-    case 'q':
-        o->fill.quiet = o->game.quiet = true;
-        return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->game; return 0;
+    case 'd': o->fill.store = argument; return 0;
+    case 'z': o->fill.tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240); return 0;
+    case 'q': o->fill.quiet = o->game.quiet = true; return 0;
     case ARGP_KEY_END:
         if (!o->fill.store) {
             argp_error(state, "--store is missing: name the store to fill");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -48,8 +42,9 @@ static const struct argp city_argp = {
     .options = options,
     .parser = parse,
     .children = children,
-    .doc = "Fill a store with a city, or with another scenario.\vThe world's time begins when it is made. Start servers "
-           "on it with 'tramline serve'; the first ones take over what was made and share it among themselves.",
+    .doc =
+        "Fill a store with a city, or with another scenario.\vThe world's time begins when it is made. Start servers "
+        "on it with 'tramline serve'; the first ones take over what was made and share it among themselves.",
 };
 
 int command_city(int argc, char **argv)

@@ -15,16 +15,28 @@ static inline uint64_t clock_read_us(clockid_t clock)
 }
 
 // Since 1970: for what other machines are told, and tokens. It may jump.
-static inline uint64_t clock_world_us(void) { return clock_read_us(CLOCK_REALTIME); }
+static inline uint64_t clock_world_us(void)
+{
+    return clock_read_us(CLOCK_REALTIME);
+}
 
 // For durations and deadlines, and what clients are stepped with.
-static inline uint64_t clock_steady_us(void) { return clock_read_us(CLOCK_MONOTONIC); }
+static inline uint64_t clock_steady_us(void)
+{
+    return clock_read_us(CLOCK_MONOTONIC);
+}
 
 // Both: what servers are stepped with.
-static inline tl_time clock_now(void) { return (tl_time){.wall_us = clock_world_us(), .monotonic_us = clock_steady_us()}; }
+static inline tl_time clock_now(void)
+{
+    return (tl_time){.wall_us = clock_world_us(), .monotonic_us = clock_steady_us()};
+}
 
 // What this thread has used of a processor.
-static inline uint64_t clock_thread_us(void) { return clock_read_us(CLOCK_THREAD_CPUTIME_ID); }
+static inline uint64_t clock_thread_us(void)
+{
+    return clock_read_us(CLOCK_THREAD_CPUTIME_ID);
+}
 
 static inline void clock_sleep_us(uint64_t us)
 {

@@ -4,8 +4,8 @@
 
 enum {
     EXIT_SOUND = 0,
-    EXIT_FAILED = 1,  // it did not work out, or a promise was not kept
-    EXIT_WRONG = 64,  // of the command line, as in sysexits.h
+    EXIT_FAILED = 1, // it did not work out, or a promise was not kept
+    EXIT_WRONG = 64, // of the command line, as in sysexits.h
 };
 
 int command_serve(int argc, char **argv);

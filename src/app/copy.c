@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-    SILENT_S_MAX = 60,   // without an event, while it loads
-    CATCH_UP_S_MAX = 2,  // without an event of a server that is behind: it does not run
+    SILENT_S_MAX = 60,  // without an event, while it loads
+    CATCH_UP_S_MAX = 2, // without an event of a server that is behind: it does not run
     WAIT_MS = 20,
     NAMES_WIDTH = 11,
 };
@@ -31,12 +31,12 @@ typedef struct copying {
     const copy_options *o;
     tl_store *from, *to;
     tl_world_info world;
-    tally told, copied;   // by FROM; by TO, afterwards
-    bool begun;           // something is in TO
-    uint64_t seconds_us;  // that it took
+    tally told, copied;  // by FROM; by TO, afterwards
+    bool begun;          // something is in TO
+    uint64_t seconds_us; // that it took
     progress shown;
-    char stalled[256];    // what the store that is read says is wrong; "": nothing
-    char text[640];       // why it did not work out; "": it did
+    char stalled[256]; // what the store that is read says is wrong; "": nothing
+    char text[640];    // why it did not work out; "": it did
 } copying;
 
 static const struct argp_option options[] = {
@@ -49,12 +49,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     copy_options *o = state->input;
     switch (key) {
-    case 'j':
-        o->json = true;
-        return 0;
-    case 'q':
-        o->quiet = true;
-        return 0;
+    case 'j': o->json = true; return 0;
+    case 'q': o->quiet = true; return 0;
     case ARGP_KEY_ARG:
         if (o->to) {
             argp_error(state, "'%s' is one argument too many; name two stores", argument);
@@ -68,8 +64,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "'%s' cannot be copied into itself; name another store", o->to);
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -77,9 +72,12 @@ static const struct argp copy_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "FROM TO",
-    .doc = "Copy a world from one store into another, of the same kind or of another, and check the copy.\vTO must hold no world, "
-           "and is made if it is a directory that is missing. Nothing is written to FROM, and servers may run on it meanwhile: "
-           "the copy is the world at one moment, and the servers go on without it. The exit status is 0 only if the copy was "
+    .doc = "Copy a world from one store into another, of the same kind or of another, and check the copy.\vTO must "
+           "hold no world, "
+           "and is made if it is a directory that is missing. Nothing is written to FROM, and servers may run on it "
+           "meanwhile: "
+           "the copy is the world at one moment, and the servers go on without it. The exit status is 0 only if the "
+           "copy was "
            "read again and is the same.",
 };
 
@@ -118,7 +116,8 @@ static answer next_event(copying *c, tl_store *store, const char *name, uint64_t
     }
     if (store->ops->poll(store, event) != TL_OK) {
         if (clock_steady_us() - since_us > SILENT_S_MAX * 1000000ull) {
-            fail(c, "'%s' does not answer%s%s; look for a full or a very slow disk", name, c->stalled[0] ? ": " : "", c->stalled);
+            fail(c, "'%s' does not answer%s%s; look for a full or a very slow disk", name, c->stalled[0] ? ": " : "",
+                 c->stalled);
             return ANSWER_FAILED;
         }
         struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
@@ -126,17 +125,11 @@ static answer next_event(copying *c, tl_store *store, const char *name, uint64_t
         return ANSWER_NONE;
     }
     switch (event->type) {
-    case TL_STORE_FAILED:
-        fail(c, "'%s' cannot be read: %s", name, event->text);
-        return ANSWER_FAILED;
+    case TL_STORE_FAILED: fail(c, "'%s' cannot be read: %s", name, event->text); return ANSWER_FAILED;
     case TL_STORE_STALLED:
-    case TL_STORE_RECOVERED:
-        snprintf(c->stalled, sizeof c->stalled, "%s", event->text);
-        return ANSWER_NONE;
-    case TL_STORE_NOTICE:
-        return ANSWER_NONE;
-    default:
-        return ANSWER_EVENT;
+    case TL_STORE_RECOVERED: snprintf(c->stalled, sizeof c->stalled, "%s", event->text); return ANSWER_NONE;
+    case TL_STORE_NOTICE: return ANSWER_NONE;
+    default: return ANSWER_EVENT;
     }
 }
 
@@ -146,8 +139,8 @@ static bool is_behind(const tally *t, tl_server_number server)
     return log->known && !log->ended && log->tick < t->checkpoint_tick;
 }
 
-// Checkpoints are read at another moment than the logs: of servers that run they may show later ticks. Only once all logs
-// have come as far the copy is of one moment.
+// Checkpoints are read at another moment than the logs: of servers that run they may show later ticks. Only once all
+// logs have come as far the copy is of one moment.
 static bool any_is_behind(const tally *t)
 {
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
@@ -244,8 +237,9 @@ static bool open_both(copying *c)
     tl_world_info there;
     result = c->to->ops->world(c->to, &there);
     if (result != TL_ERR_NOT_FOUND) {
-        return result == TL_OK ? fail(c, "'%s' holds a world already, and nothing is overwritten; name another store", o->to)
-                               : fail(c, "'%s' cannot be written: %s", o->to, tl_result_text(result));
+        return result == TL_OK
+                   ? fail(c, "'%s' holds a world already, and nothing is overwritten; name another store", o->to)
+                   : fail(c, "'%s' cannot be written: %s", o->to, tl_result_text(result));
     }
     if (!c->to->ops->restore) {
         return fail(c, "'%s' is a kind of store that cannot be copied into; name another", o->to);
@@ -310,19 +304,22 @@ static json_t *copy_json(const copying *c)
     for (int i = 1; i <= TL_SERVERS_MAX; i++) {
         const tally_log *s = &t->logs[i];
         if (s->known) {
-            json_array_append_new(servers, json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I}", "number", i, "name", s->name,
-                                                     "epochs", (json_int_t)s->epoch, "ended", s->ended, "tick", (json_int_t)s->tick,
-                                                     "log_records", (json_int_t)s->records, "log_bytes", (json_int_t)s->bytes,
-                                                     "log_first_tick", (json_int_t)s->first_tick, "log_last_tick",
-                                                     (json_int_t)s->last_tick));
+            json_array_append_new(servers,
+                                  json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I}", "number", i, "name",
+                                            s->name, "epochs", (json_int_t)s->epoch, "ended", s->ended, "tick",
+                                            (json_int_t)s->tick, "log_records", (json_int_t)s->records, "log_bytes",
+                                            (json_int_t)s->bytes, "log_first_tick", (json_int_t)s->first_tick,
+                                            "log_last_tick", (json_int_t)s->last_tick));
         }
     }
-    json_t *checkpoints = json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)(t->checkpoint_count - t->checkpoints_empty),
-                                    "deleted", (json_int_t)t->checkpoints_empty, "bytes", (json_int_t)t->checkpoint_bytes,
+    json_t *checkpoints = json_pack("{s:I, s:I, s:I, s:I}", "count",
+                                    (json_int_t)(t->checkpoint_count - t->checkpoints_empty), "deleted",
+                                    (json_int_t)t->checkpoints_empty, "bytes", (json_int_t)t->checkpoint_bytes,
                                     "newest_tick", (json_int_t)t->checkpoint_tick);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:f, s:b}", "from", c->o->from, "to", c->o->to, "scenario",
-                     c->world.scenario, "servers", servers, "checkpoints", checkpoints, "records", (json_int_t)t->records, "bytes",
-                     (json_int_t)(t->bytes + t->checkpoint_bytes), "seconds", (double)c->seconds_us * 1e-6, "same", true);
+                     c->world.scenario, "servers", servers, "checkpoints", checkpoints, "records",
+                     (json_int_t)t->records, "bytes", (json_int_t)(t->bytes + t->checkpoint_bytes), "seconds",
+                     (double)c->seconds_us * 1e-6, "same", true);
 }
 
 static void print_server(int number, const tally_log *s)
@@ -331,8 +328,8 @@ static void print_server(int number, const tally_log *s)
     if (s->records) {
         snprintf(ticks, sizeof ticks, "%" PRId64 " to %" PRId64, s->first_tick, s->last_tick);
     }
-    printf("  %3d  %-16s %6u  %12s  %-24s %10s  %s\n", number, s->name, s->epoch, number_text(s->records, records), ticks,
-           number_text(s->bytes / 1000, kbytes), s->ended ? "ended" : "held");
+    printf("  %3d  %-16s %6u  %12s  %-24s %10s  %s\n", number, s->name, s->epoch, number_text(s->records, records),
+           ticks, number_text(s->bytes / 1000, kbytes), s->ended ? "ended" : "held");
 }
 
 static void print_copy(const copying *c)
@@ -350,10 +347,11 @@ static void print_copy(const copying *c)
         }
     }
     printf("%-*s %s, %s kB; %s of deleted groups\n", NAMES_WIDTH, "checkpoints",
-           number_text(t->checkpoint_count - t->checkpoints_empty, count), number_text(t->checkpoint_bytes / 1000, kbytes),
-           number_text(t->checkpoints_empty, empty));
+           number_text(t->checkpoint_count - t->checkpoints_empty, count),
+           number_text(t->checkpoint_bytes / 1000, kbytes), number_text(t->checkpoints_empty, empty));
     if (held) {
-        printf("%-*s the copy takes servers whose lease is held as killed after their last tick above\n", NAMES_WIDTH, "held");
+        printf("%-*s the copy takes servers whose lease is held as killed after their last tick above\n", NAMES_WIDTH,
+               "held");
     }
     printf("%-*s '%s' to '%s', %s kB in %.1f s\n", NAMES_WIDTH, "copied", c->o->from, c->o->to,
            number_text((t->bytes + t->checkpoint_bytes) / 1000, kbytes), (double)c->seconds_us * 1e-6);

@@ -24,11 +24,14 @@ enum {
 };
 
 static const char *const server_names[CREW_SERVERS_MAX] = {
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta",
-    "iota",  "kappa", "lambda", "mu",  "nu",      "xi",   "omicron", "pi",
+    "alpha", "beta",  "gamma",  "delta", "epsilon", "zeta", "eta",     "theta",
+    "iota",  "kappa", "lambda", "mu",    "nu",      "xi",   "omicron", "pi",
 };
 
-const char *crew_server_name(uint32_t index) { return server_names[index]; }
+const char *crew_server_name(uint32_t index)
+{
+    return server_names[index];
+}
 
 const char *crew_rider_name(uint32_t index)
 {
@@ -144,8 +147,8 @@ static bool make_token(crew *c, const char *name, const char *token_file)
     FILE *out = result == TL_OK ? fopen(token_file, "w") : NULL;
     bool written = out && fchmod(fileno(out), 0600) == 0 && fprintf(out, "%s\n", token) > 0;
     written = (!out || fclose(out) == 0) && written;
-    return written || fail(c, "no token can be made for %s: %s", name,
-                           result == TL_OK ? strerror(errno) : tl_result_text(result));
+    return written ||
+           fail(c, "no token can be made for %s: %s", name, result == TL_OK ? strerror(errno) : tl_result_text(result));
 }
 
 static bool start_rider(crew *c, uint32_t index)
@@ -154,7 +157,8 @@ static bool start_rider(crew *c, uint32_t index)
     crew_rider *rider = &c->riders[index];
     rider->server = index % c->def.server_count;
     const crew_server *server = &c->servers[rider->server];
-    char token[CREW_PATH_BYTES], log[CREW_PATH_BYTES], report[CREW_PATH_BYTES], address[32], number[16], count[16], kbit[16];
+    char token[CREW_PATH_BYTES], log[CREW_PATH_BYTES], report[CREW_PATH_BYTES], address[32], number[16], count[16],
+        kbit[16];
     path_of(c, token, name, ".token");
     path_of(c, log, name, ".log");
     path_of(c, report, name, ".json");

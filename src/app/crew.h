@@ -18,7 +18,7 @@ typedef struct crew_server {
     histogram tick_ms, tick_wall_ms, commit_ms, link_ms; // while it is measured
     double cpu_begin_s, cpu_s;
     bool cpu_begun;
-    json_t *line;    // the newest
+    json_t *line; // the newest
     uint32_t groups_owned, line_count;
     double link_ms_now; // p99 of the last second
     double tick_ms_now;

@@ -41,9 +41,12 @@ static const struct argp_option options[] = {
     {"riders", OPTION_RIDERS, "NUMBER", 0, "Riders (default 3: alice, bob, carol)", 1},
     {"hz", 'z', "NUMBER", 0, "Ticks a second (default 20)", 1},
     {"kbit", OPTION_KBIT, "NUMBER", 0, "A rider gets at most so many kbit/s (default 2000)", 1},
-    {"store", OPTION_STORE, "KIND|URI", 0, "sqlite (default), in the run's folder; or the URI of a database that runs, fdb:FILE?prefix=NAME or "
-     "mvsqlite:http://HOST:PORT/NAME, which holds no world of that name yet. ./run --store fdb and ./run --store mvsqlite "
-     "start one for the run", 2},
+    {"store", OPTION_STORE, "KIND|URI", 0,
+     "sqlite (default), in the run's folder; or the URI of a database that runs, fdb:FILE?prefix=NAME or "
+     "mvsqlite:http://HOST:PORT/NAME, which holds no world of that name yet. ./run --store fdb and ./run --store "
+     "mvsqlite "
+     "start one for the run",
+     2},
     {"dir", 'd', "DIRECTORY", 0, "Where the store and the logs go; new or empty (default: a new one in ./run-data)", 2},
     {"report", OPTION_REPORT, "FILE", 0, "Where the report goes (default report.json)", 2},
     {"keep", OPTION_KEEP, NULL, 0, "Keep the store and the logs also if all went well", 2},
@@ -61,14 +64,17 @@ static void check_store(const demo_options *o, struct argp_state *state)
     for (size_t i = 0; i < sizeof databases / sizeof databases[0]; i++) {
         if (strlen(databases[i]) == scheme && strncmp(o->store, databases[i], scheme) == 0) {
             if (!o->store[scheme]) {
-                argp_error(state, "--store %s: name a database that runs by its URI (see --help); './run --store %s' starts one",
-                           o->store, o->store);
+                argp_error(
+                    state,
+                    "--store %s: name a database that runs by its URI (see --help); './run --store %s' starts one",
+                    o->store, o->store);
             }
             return;
         }
     }
     if (strcmp(o->store, "sqlite") != 0) {
-        argp_error(state, "--store is '%s'; there are sqlite, fdb:FILE?prefix=NAME and mvsqlite:http://HOST:PORT/NAME", o->store);
+        argp_error(state, "--store is '%s'; there are sqlite, fdb:FILE?prefix=NAME and mvsqlite:http://HOST:PORT/NAME",
+                   o->store);
     }
 }
 
@@ -76,41 +82,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     demo_options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->game;
-        return 0;
-    case 'T':
-        o->seconds = number_real(state, "seconds", argument, 1, 1e7);
-        return 0;
-    case OPTION_SERVERS:
-        o->servers = (uint32_t)number_whole(state, "servers", argument, 1, CREW_SERVERS_MAX);
-        return 0;
-    case OPTION_RIDERS:
-        o->riders = (uint32_t)number_whole(state, "riders", argument, 1, CREW_RIDERS_MAX);
-        return 0;
-    case 'z':
-        o->tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240);
-        return 0;
-    case OPTION_KBIT:
-        o->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
-        return 0;
-    case OPTION_STORE:
-        o->store = argument;
-        return 0;
-    case 'd':
-        o->directory = argument;
-        return 0;
-    case OPTION_REPORT:
-        o->report_file = argument;
-        return 0;
-    case OPTION_KEEP:
-        o->keep = true;
-        return 0;
-    case ARGP_KEY_END:
-        check_store(o, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->game; return 0;
+    case 'T': o->seconds = number_real(state, "seconds", argument, 1, 1e7); return 0;
+    case OPTION_SERVERS: o->servers = (uint32_t)number_whole(state, "servers", argument, 1, CREW_SERVERS_MAX); return 0;
+    case OPTION_RIDERS: o->riders = (uint32_t)number_whole(state, "riders", argument, 1, CREW_RIDERS_MAX); return 0;
+    case 'z': o->tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240); return 0;
+    case OPTION_KBIT: o->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000); return 0;
+    case OPTION_STORE: o->store = argument; return 0;
+    case 'd': o->directory = argument; return 0;
+    case OPTION_REPORT: o->report_file = argument; return 0;
+    case OPTION_KEEP: o->keep = true; return 0;
+    case ARGP_KEY_END: check_store(o, state); return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -118,9 +101,10 @@ static const struct argp demo_argp = {
     .options = options,
     .parser = parse,
     .children = children,
-    .doc = "Fill a store with a city, run servers on it and riders on them, measure, and report.\vThe riders sit in the "
-           "cabins of trams and compare all that they see with the truth. Ctrl-C stops early, and what was measured "
-           "until then is reported. The exit status is 0 only if every promise held.",
+    .doc =
+        "Fill a store with a city, run servers on it and riders on them, measure, and report.\vThe riders sit in the "
+        "cabins of trams and compare all that they see with the truth. Ctrl-C stops early, and what was measured "
+        "until then is reported. The exit status is 0 only if every promise held.",
 };
 
 // ---- the run, part by part -----------------------------------------------------------------------------------------
@@ -157,7 +141,8 @@ static bool wait_until(crew *c, bool (*reached)(const crew *), double seconds_ma
 static bool start(crew *c)
 {
     fprintf(stderr, "starting %u servers\n", c->def.server_count);
-    if (!crew_start_servers(c) || !wait_until(c, crew_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
+    if (!crew_start_servers(c) ||
+        !wait_until(c, crew_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
         return false;
     }
     for (uint32_t i = 0; i < c->def.server_count; i++) {
@@ -243,7 +228,8 @@ static bool run(const demo_options *o, const char *directory)
 
 int command_demo(int argc, char **argv)
 {
-    demo_options o = {.seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json", .store = "sqlite"};
+    demo_options o = {
+        .seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json", .store = "sqlite"};
     argp_parse(&demo_argp, argc, argv, 0, NULL, &o);
     stop_watch();
     run_folder folder;

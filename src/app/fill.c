@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum {
-    GROUPS_A_TICK = 64,      // so that a tick's record stays small
+    GROUPS_A_TICK = 64, // so that a tick's record stays small
     ENTITIES_TO_SPARE = 1024,
     WAIT_MS_MAX = 5,
     LEAVE_MS_MAX = 60000,
@@ -92,7 +92,10 @@ static bool is_over(tl_server *server)
     return state == TL_SERVER_LEFT || state == TL_SERVER_FENCED || state == TL_SERVER_FAILED;
 }
 
-static bool is_stalled(const fill *f) { return clock_steady_us() - f->committed_us > STALL_MS_MAX * 1000ull; }
+static bool is_stalled(const fill *f)
+{
+    return clock_steady_us() - f->committed_us > STALL_MS_MAX * 1000ull;
+}
 
 // Makes everything; then waits until all of it is committed.
 static void make_all(fill *f, tl_server *server, tl_store *store)
@@ -120,8 +123,10 @@ static void make_all(fill *f, tl_server *server, tl_store *store)
         if (is_over(server)) {
             snprintf(f->text, sizeof f->text, "%s", tl_server_text(server));
         } else {
-            snprintf(f->text, sizeof f->text, "the store does not commit (%s); see to its disk, then remove the store and fill "
-                     "it anew", f->said);
+            snprintf(f->text, sizeof f->text,
+                     "the store does not commit (%s); see to its disk, then remove the store and fill "
+                     "it anew",
+                     f->said);
         }
         return;
     }
@@ -150,7 +155,8 @@ static void fill_store(fill *f, tl_store *store)
     def.entities_max = scenario_entity_count(s) + ENTITIES_TO_SPARE;
     def.groups_max = scenario_group_count(s) + 16;
     def.clients_max = 1;
-    def.callbacks = (tl_server_callbacks){.user = f, .tick = on_tick, .group = on_group, .committed = on_committed, .log = on_log};
+    def.callbacks = (tl_server_callbacks){
+        .user = f, .tick = on_tick, .group = on_group, .committed = on_committed, .log = on_log};
     tl_server *server = NULL;
     result = tl_server_create(&def, &server, f->text, sizeof f->text);
     if (result != TL_OK) {

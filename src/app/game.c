@@ -16,7 +16,8 @@ enum {
 static const struct argp_option options[] = {
     {"scenario", 'S', "NAME", 0, "The game: city, far, convoy, choke, concert, ragdoll, asteroids or trace", 10},
     {"seed", 's', "NUMBER", 0, "What the scenario is made from (default 1)", 10},
-    {"entities", 'n', "NUMBER", 0, "So many entities in all (default: the scenario's own number; the city has 100'000)", 10},
+    {"entities", 'n', "NUMBER", 0, "So many entities in all (default: the scenario's own number; the city has 100'000)",
+     10},
     {"fcd", 'f', "FILE", 0, "Play a recording of SUMO (FCD XML, plain, .gz or .zst): the scenario 'trace'", 10},
     {0},
 };
@@ -33,26 +34,19 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     game_choice *choice = state->input;
     switch (key) {
-    case 'S':
-        choice->name = scenario_checked(state, argument);
-        return 0;
+    case 'S': choice->name = scenario_checked(state, argument); return 0;
     case 's':
         choice->seed = number_whole(state, "seed", argument, 0, UINT64_MAX);
         choice->seed_given = true;
         return 0;
-    case 'n':
-        choice->entity_count = (uint32_t)number_whole(state, "entities", argument, 1, ENTITIES_MAX);
-        return 0;
-    case 'f':
-        choice->fcd_file = argument;
-        return 0;
+    case 'n': choice->entity_count = (uint32_t)number_whole(state, "entities", argument, 1, ENTITIES_MAX); return 0;
+    case 'f': choice->fcd_file = argument; return 0;
     case ARGP_KEY_SUCCESS:
         if (choice->fcd_file && choice->name && strcmp(choice->name, "trace") != 0) {
             argp_error(state, "--fcd plays the scenario 'trace'; leave --scenario away");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -81,8 +75,10 @@ bool game_from_world(game_choice *choice, const tl_world_info *world, char name_
         return true;
     }
     if ((choice->name || choice->fcd_file) && strcmp(game_name(choice), name_out) != 0) {
-        snprintf(text, text_bytes, "the world was filled by the scenario '%s', not '%s'; leave --scenario away, or fill "
-                 "another store with 'tramline city'", name_out, game_name(choice));
+        snprintf(text, text_bytes,
+                 "the world was filled by the scenario '%s', not '%s'; leave --scenario away, or fill "
+                 "another store with 'tramline city'",
+                 name_out, game_name(choice));
         return false;
     }
     if (choice->seed_given && choice->seed != world->seed) {
@@ -106,7 +102,10 @@ bool game_from_world(game_choice *choice, const tl_world_info *world, char name_
     return true;
 }
 
-static void show_progress(void *user, uint64_t done, uint64_t total) { progress_show(user, done, total); }
+static void show_progress(void *user, uint64_t done, uint64_t total)
+{
+    progress_show(user, done, total);
+}
 
 scenario *game_create(const game_choice *choice)
 {
@@ -134,7 +133,10 @@ scenario *game_create(const game_choice *choice)
     return s;
 }
 
-tl_group_id game_group_id(uint32_t group) { return (uint64_t)GAME_SERVER << 48 | (group + (uint64_t)1); }
+tl_group_id game_group_id(uint32_t group)
+{
+    return (uint64_t)GAME_SERVER << 48 | (group + (uint64_t)1);
+}
 
 uint32_t game_group_index(const scenario *s, tl_group_id id)
 {

@@ -42,7 +42,8 @@ void histogram_add_numbers(histogram *h, const json_t *numbers)
 {
     size_t i;
     json_t *number;
-    json_array_foreach(numbers, i, number) {
+    json_array_foreach(numbers, i, number)
+    {
         if (json_is_number(number)) {
             histogram_add(h, json_number_value(number));
         }
@@ -62,13 +63,16 @@ double histogram_percentile(const histogram *h, double part)
     return 0;
 }
 
-double histogram_mean(const histogram *h) { return h->count ? h->sum / (double)h->count : 0; }
+double histogram_mean(const histogram *h)
+{
+    return h->count ? h->sum / (double)h->count : 0;
+}
 
 json_t *histogram_json(const histogram *h)
 {
     if (h->count == 0) {
         return json_pack("{s:n, s:n, s:n}", "p50", "p99", "max");
     }
-    return json_pack("{s:f, s:f, s:f}", "p50", histogram_percentile(h, 0.5), "p99", histogram_percentile(h, 0.99), "max",
-                     h->max);
+    return json_pack("{s:f, s:f, s:f}", "p50", histogram_percentile(h, 0.5), "p99", histogram_percentile(h, 0.99),
+                     "max", h->max);
 }

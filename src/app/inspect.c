@@ -47,10 +47,16 @@ typedef struct inspection {
 
 static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "As JSON", 1},
-    {"accept-loss", 'a', NULL, 0, "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
-     "that is. Stop all servers before", 2},
-    {"repair", 'r', "STORE", 0, "Copy the store into a new one, without what no server can read, and say exactly what is left out", 2},
-    {"export", 'e', "DIR", 0, "Write each record and checkpoint that no server can read, and each record that servers have set aside, into a file of its own", 2},
+    {"accept-loss", 'a', NULL, 0,
+     "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
+     "that is. Stop all servers before",
+     2},
+    {"repair", 'r', "STORE", 0,
+     "Copy the store into a new one, without what no server can read, and say exactly what is left out", 2},
+    {"export", 'e', "DIR", 0,
+     "Write each record and checkpoint that no server can read, and each record that servers have set aside, into a "
+     "file of its own",
+     2},
     {0},
 };
 
@@ -58,18 +64,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     inspect_options *o = state->input;
     switch (key) {
-    case 'j':
-        o->json = true;
-        return 0;
-    case 'a':
-        o->accept_loss = true;
-        return 0;
-    case 'r':
-        o->repaired = argument;
-        return 0;
-    case 'e':
-        o->exported = argument;
-        return 0;
+    case 'j': o->json = true; return 0;
+    case 'a': o->accept_loss = true; return 0;
+    case 'r': o->repaired = argument; return 0;
+    case 'e': o->exported = argument; return 0;
     case ARGP_KEY_ARG:
         if (o->store) {
             argp_error(state, "'%s' is one argument too many; name one store", argument);
@@ -81,8 +79,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             argp_error(state, "name the store: a directory");
         }
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -90,8 +87,10 @@ static const struct argp inspect_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "STORE",
-    .doc = "Say what is in a store: its world, entities, groups, servers, leases and logs; and check that it is sound.\vNothing is "
-           "written to it, and servers may run on it meanwhile. The exit status is 0 only if the store is sound. With --repair: if "
+    .doc = "Say what is in a store: its world, entities, groups, servers, leases and logs; and check that it is "
+           "sound.\vNothing is "
+           "written to it, and servers may run on it meanwhile. The exit status is 0 only if the store is sound. With "
+           "--repair: if "
            "the copy is whole; stop all servers before.",
 };
 
@@ -105,7 +104,8 @@ static tl_result start(inspection *n)
     bool filled = sscanf(n->world.scenario, "%*[a-z]:%u", &entity_count) == 1 && entity_count <= ENTITIES_TO_SPARE * 4u;
     uint32_t entities_max = ENTITIES_TO_SPARE + (filled ? entity_count : 0);
     n->kind_count = scenario_kinds(&n->kinds);
-    tl_result result = tl_inspect_create(n->kinds, n->kind_count, n->world.tick_hz, entities_max, GROUPS_MAX, &n->inspect);
+    tl_result result = tl_inspect_create(n->kinds, n->kind_count, n->world.tick_hz, entities_max, GROUPS_MAX,
+                                         &n->inspect);
     uint64_t hash = result == TL_OK ? tl_inspect_kinds_hash(n->inspect) : 0;
     if (result != TL_OK || n->world.kinds_hash == hash || (n->world.kinds_hash == 0 && filled)) {
         return result;
@@ -200,12 +200,12 @@ static json_t *entities_json(const inspection *n)
 
 static json_t *groups_json(const tl_inspect_report *r)
 {
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}",
-                     "all", r->decoded ? json_integer((json_int_t)r->groups) : json_null(),
-                     "without_heir", r->decoded ? json_integer((json_int_t)r->groups_without_heir) : json_null(),
-                     "checkpointed", (json_int_t)(r->checkpoints - r->checkpoints_empty),
-                     "deleted", (json_int_t)r->checkpoints_empty, "bytes", (json_int_t)r->checkpoint_bytes,
-                     "oldest_tick", (json_int_t)r->checkpoint_first_tick, "newest_tick", (json_int_t)r->checkpoint_last_tick);
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "all",
+                     r->decoded ? json_integer((json_int_t)r->groups) : json_null(), "without_heir",
+                     r->decoded ? json_integer((json_int_t)r->groups_without_heir) : json_null(), "checkpointed",
+                     (json_int_t)(r->checkpoints - r->checkpoints_empty), "deleted", (json_int_t)r->checkpoints_empty,
+                     "bytes", (json_int_t)r->checkpoint_bytes, "oldest_tick", (json_int_t)r->checkpoint_first_tick,
+                     "newest_tick", (json_int_t)r->checkpoint_last_tick);
 }
 
 static json_t *inspection_json(const inspection *n)
@@ -223,12 +223,14 @@ static json_t *inspection_json(const inspection *n)
                               (json_int_t)n->world.seed, "tick_hz", (json_int_t)n->world.tick_hz, "created_us",
                               (json_int_t)n->world.created_us, "format", (json_int_t)n->world.format);
     json_t *log = json_pack("{s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)r->log_records, "set_aside",
-                            (json_int_t)r->set_aside, "bytes", (json_int_t)r->log_bytes, "first_tick", (json_int_t)r->log_first_tick, "last_tick",
-                            (json_int_t)r->log_last_tick);
+                            (json_int_t)r->set_aside, "bytes", (json_int_t)r->log_bytes, "first_tick",
+                            (json_int_t)r->log_first_tick, "last_tick", (json_int_t)r->log_last_tick);
     json_t *fault = wrong ? json_pack("{s:s, s:I, s:i, s:I}", "text", wrong, "count", (json_int_t)r->faults, "server",
-                                      (int)r->fault_server, "tick", (json_int_t)r->fault_tick) : json_null();
-    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sound", !wrong, "fault", fault, "world", world, "servers", servers,
-                     "groups", groups_json(r), "entities", entities_json(n), "log", log, "aside", aside_json(&n->aside));
+                                      (int)r->fault_server, "tick", (json_int_t)r->fault_tick)
+                          : json_null();
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sound", !wrong, "fault", fault, "world", world,
+                     "servers", servers, "groups", groups_json(r), "entities", entities_json(n), "log", log, "aside",
+                     aside_json(&n->aside));
 }
 
 static void print_entities(const inspection *n)
@@ -236,7 +238,8 @@ static void print_entities(const inspection *n)
     const tl_inspect_report *r = &n->report;
     char number[NUMBER_TEXT_BYTES];
     if (!r->decoded) {
-        printf("%-*s not counted: the world was made with kinds that this program does not know\n", NAMES_WIDTH, "entities");
+        printf("%-*s not counted: the world was made with kinds that this program does not know\n", NAMES_WIDTH,
+               "entities");
         return;
     }
     printf("%-*s %s", NAMES_WIDTH, "entities", number_text(r->entities, number));
@@ -261,7 +264,8 @@ static void print_groups(const tl_inspect_report *r)
     if (r->decoded) {
         printf("%s", number_text(r->groups, number));
         if (r->groups_without_heir) {
-            printf(", %s of a server that left: the next one to come takes them", number_text(r->groups_without_heir, number));
+            printf(", %s of a server that left: the next one to come takes them",
+                   number_text(r->groups_without_heir, number));
         }
         printf("; ");
     }
@@ -276,7 +280,8 @@ static void print_groups(const tl_inspect_report *r)
 static void print_server(const tl_inspect_report *r, tl_server_number number)
 {
     const tl_inspect_server *s = &r->servers[number];
-    char groups[NUMBER_TEXT_BYTES], entities[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], lease[64], ticks[64] = "none";
+    char groups[NUMBER_TEXT_BYTES], entities[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], lease[64],
+        ticks[64] = "none";
     if (s->log_records) {
         snprintf(ticks, sizeof ticks, "%" PRId64 " to %" PRId64, s->log_first_tick, s->log_last_tick);
     }
@@ -293,8 +298,8 @@ static void print_inspection(const inspection *n, const char *store)
     printf("%-*s %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", NAMES_WIDTH, "world", n->world.scenario,
            n->world.seed, n->world.tick_hz, tick_now);
     if (n->world.format != TL_STORE_FORMAT) {
-        printf("%-*s format %u, of an earlier release: servers of this one run on a copy ('--repair NEW' makes it)\n", NAMES_WIDTH, "",
-               n->world.format);
+        printf("%-*s format %u, of an earlier release: servers of this one run on a copy ('--repair NEW' makes it)\n",
+               NAMES_WIDTH, "", n->world.format);
     }
     print_entities(n);
     print_groups(r);
@@ -304,24 +309,25 @@ static void print_inspection(const inspection *n, const char *store)
         printf(", ticks %" PRId64 " to %" PRId64, r->log_first_tick, r->log_last_tick);
     }
     if (r->set_aside) {
-        printf("; %s that no server applies ('--export DIR' shows them, '--repair STORE' copies the rest)", number_text(r->set_aside, kbytes));
+        printf("; %s that no server applies ('--export DIR' shows them, '--repair STORE' copies the rest)",
+               number_text(r->set_aside, kbytes));
     }
     printf("\n");
     if (n->aside.records) {
-        printf("%-*s %s in all, in the store but no part of the world ('--export DIR' shows them):\n", NAMES_WIDTH, "set aside",
-               number_text(n->aside.records, kbytes));
+        printf("%-*s %s in all, in the store but no part of the world ('--export DIR' shows them):\n", NAMES_WIDTH,
+               "set aside", number_text(n->aside.records, kbytes));
         aside_print(&n->aside, "           ");
     }
-    printf("%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers", "lease",
-           "ticks in the log", "kB");
+    printf("%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers",
+           "lease", "ticks in the log", "kB");
     for (tl_server_number i = 1; i <= TL_SERVERS_MAX; i++) {
         if (r->servers[i].known) {
             print_server(r, i);
         }
     }
     if (!problem(n, text, sizeof text)) {
-        printf("%-*s every record and checkpoint of '%s' was read%s, and its sum is right\n", NAMES_WIDTH, "sound", store,
-               r->decoded ? " and applied" : "");
+        printf("%-*s every record and checkpoint of '%s' was read%s, and its sum is right\n", NAMES_WIDTH, "sound",
+               store, r->decoded ? " and applied" : "");
     }
 }
 
@@ -385,7 +391,10 @@ static int repair_store(inspection *n, const inspect_options *o)
     tl_result result = start(n);
     bool known = result == TL_OK && tl_inspect_kinds_hash(n->inspect) != 0;
     if (result != TL_OK || (!known && o->repaired)) {
-        fprintf(stderr, "tramline: '%s' was made with kinds that this program does not know: what is unreadable cannot be told\n", o->store);
+        fprintf(
+            stderr,
+            "tramline: '%s' was made with kinds that this program does not know: what is unreadable cannot be told\n",
+            o->store);
         tl_inspect_destroy(n->inspect);
         return EXIT_FAILED;
     }

@@ -55,7 +55,10 @@ void meter_step_begin(meter *m)
     m->step_wall_us = clock_steady_us();
 }
 
-void meter_tick(meter *m) { m->ticked = true; }
+void meter_tick(meter *m)
+{
+    m->ticked = true;
+}
 
 static void add_ms(const meter *m, json_t *array, uint64_t us)
 {
@@ -76,9 +79,15 @@ void meter_step_end(meter *m)
     }
 }
 
-void meter_commit(meter *m, uint64_t us) { add_ms(m, m->commit_ms, us); }
+void meter_commit(meter *m, uint64_t us)
+{
+    add_ms(m, m->commit_ms, us);
+}
 
-void meter_link(meter *m, uint64_t us) { add_ms(m, m->link_ms, us); }
+void meter_link(meter *m, uint64_t us)
+{
+    add_ms(m, m->link_ms, us);
+}
 
 static const char *state_text(tl_server_state state)
 {
@@ -171,11 +180,11 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
 {
     tl_server_stats stats = tl_server_get_stats(server);
     json_t *line = json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:f}", "name", name, "number",
-                             (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)), "tick",
-                             (json_int_t)stats.tick, "world_tick", (json_int_t)stats.world_tick, "committed_tick",
-                             (json_int_t)stats.committed_tick, "cpu_s", process_cpu_s(), "rss_mb", process_rss_mb(),
-                             "memory_used_mb", (double)stats.memory_used_bytes / 1e6, "store_stalled", (int)stats.store_stalled,
-                             "clock_ahead_ms", stats.clock_ahead_ms);
+                             (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)),
+                             "tick", (json_int_t)stats.tick, "world_tick", (json_int_t)stats.world_tick,
+                             "committed_tick", (json_int_t)stats.committed_tick, "cpu_s", process_cpu_s(), "rss_mb",
+                             process_rss_mb(), "memory_used_mb", (double)stats.memory_used_bytes / 1e6, "store_stalled",
+                             (int)stats.store_stalled, "clock_ahead_ms", stats.clock_ahead_ms);
     counts_set(line, &stats, &transport->stats);
     json_object_set(line, "tick_ms", m->tick_ms);
     json_object_set(line, "tick_wall_ms", m->tick_wall_ms);

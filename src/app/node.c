@@ -20,11 +20,11 @@ enum {
     WAIT_US_MAX = 1000, // between two steps
     LEAVE_MS_MAX = 10000,
     REJOIN_AFTER_MS = 500,
-    RIVAL_MS = 10000, // who loses its lease to its own name twice within that has a rival that lives
+    RIVAL_MS = 10000,         // who loses its lease to its own name twice within that has a rival that lives
     ENTITIES_TO_SPARE = 8192, // for what clients create, and more
     CREATED_MAX = 4096,       // of those, for clients
-    GROUPS_TO_SPARE = 2048, // one for each client that owns something, and more
-    LOG_BYTES = 64 * 1024, // that wait for whoever reads standard output
+    GROUPS_TO_SPARE = 2048,   // one for each client that owns something, and more
+    LOG_BYTES = 64 * 1024,    // that wait for whoever reads standard output
     LOG_CLOSE_MS_MAX = 500,
     LINE_BYTES = 1024,
     CLIENT_LINES_PER_S = 10, // of joins and leaves
@@ -46,9 +46,9 @@ typedef struct node {
     tl_server *server;
     meter meter;
     bool told_running;
-    bool was_running; // ever
+    bool was_running;  // ever
     uint64_t rival_us; // when another process of the same name has last taken the lease, 0: never
-    char text[512]; // what is wrong
+    char text[512];    // what is wrong
 } node;
 
 static void say(const node *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -133,7 +133,10 @@ static void on_committed(void *user, int64_t tick, uint64_t us)
     meter_commit(&n->meter, us);
 }
 
-static void on_log(void *user, const char *text) { say(user, "%s", text); }
+static void on_log(void *user, const char *text)
+{
+    say(user, "%s", text);
+}
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
@@ -159,7 +162,8 @@ static bool open_store(node *n)
 {
     const char *directory = store_directory(n->def->store);
     if (n->def->wal_mb && !directory) {
-        snprintf(n->text, sizeof n->text, "--wal-mb is of SQLite stores only; '%s' is none: leave it out", n->def->store);
+        snprintf(n->text, sizeof n->text, "--wal-mb is of SQLite stores only; '%s' is none: leave it out",
+                 n->def->store);
         return false;
     }
     if (n->def->wal_mb) {
@@ -174,8 +178,9 @@ static bool open_game(node *n)
     tl_world_info world;
     tl_result result = n->store->ops->world(n->store, &world);
     if (result != TL_OK) {
-        snprintf(n->text, sizeof n->text, "'%s' holds no world that can be used (%s); fill it with 'tramline city --store %s'",
-                 n->def->store, tl_result_text(result), n->def->store);
+        snprintf(n->text, sizeof n->text,
+                 "'%s' holds no world that can be used (%s); fill it with 'tramline city --store %s'", n->def->store,
+                 tl_result_text(result), n->def->store);
         return false;
     }
     n->game = n->def->game;
@@ -199,8 +204,9 @@ static bool open_tokens(node *n)
     }
     tl_result result = tl_token_verifier_create(file, &n->verifier);
     if (result != TL_OK) {
-        snprintf(n->text, sizeof n->text, "'%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'",
-                 file, tl_result_text(result));
+        snprintf(n->text, sizeof n->text,
+                 "'%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'", file,
+                 tl_result_text(result));
     }
     return result == TL_OK;
 }
@@ -228,9 +234,12 @@ static bool open_server(node *n)
     def.store = n->store;
     def.transport = n->transport;
     const node_def *given = n->def;
-    def.entities_max = given->entities_max ? given->entities_max : scenario_entity_count(n->scenario) + ENTITIES_TO_SPARE;
+    def.entities_max = given->entities_max ? given->entities_max
+                                           : scenario_entity_count(n->scenario) + ENTITIES_TO_SPARE;
     def.groups_max = given->groups_max ? given->groups_max : scenario_group_count(n->scenario) + GROUPS_TO_SPARE;
-    def.created_max = given->created_max ? given->created_max : def.entities_max < CREATED_MAX ? def.entities_max : CREATED_MAX;
+    def.created_max = given->created_max               ? given->created_max
+                      : def.entities_max < CREATED_MAX ? def.entities_max
+                                                       : CREATED_MAX;
     def.clients_max = n->def->clients_max;
     def.kbit_s = n->def->kbit_s;
     def.grace_ms = n->def->grace_ms;
@@ -261,7 +270,10 @@ static bool open_meter(node *n)
     return opened;
 }
 
-static void ready_part(const node *n, char part[PATH_BYTES]) { snprintf(part, PATH_BYTES, "%s.part", n->def->ready_file); }
+static void ready_part(const node *n, char part[PATH_BYTES])
+{
+    snprintf(part, PATH_BYTES, "%s.part", n->def->ready_file);
+}
 
 static bool ready_fail(node *n)
 {
@@ -324,8 +336,8 @@ static bool tell_running(node *n)
     char fingerprint[65];
     uint16_t port = tl_dtls_server_port(n->transport);
     tl_dtls_server_fingerprint(n->transport, fingerprint);
-    say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server), port,
-        fingerprint);
+    say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server),
+        port, fingerprint);
     n->told_running = n->was_running = true;
     return !n->def->ready_file || write_ready(n, port, fingerprint);
 }
@@ -351,8 +363,8 @@ static void step(node *n)
     meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }
 
-// Whether the lease went to this server's own name: another process has joined under it. Who the heir is, the server says
-// in its text alone.
+// Whether the lease went to this server's own name: another process has joined under it. Who the heir is, the server
+// says in its text alone.
 static bool lost_to_own_name(const node *n)
 {
     char ending[64];
@@ -395,7 +407,8 @@ static bool rejoin(node *n)
 static bool run(node *n)
 {
     uint64_t begun_us = clock_steady_us();
-    while (!stop_requested() && (n->def->seconds <= 0 || (double)(clock_steady_us() - begun_us) < n->def->seconds * 1e6)) {
+    while (!stop_requested() &&
+           (n->def->seconds <= 0 || (double)(clock_steady_us() - begun_us) < n->def->seconds * 1e6)) {
         wait_for_work(n);
         step(n);
         tl_server_state state = tl_server_get_state(n->server);
@@ -426,7 +439,8 @@ static bool leave(node *n)
     meter_line(&n->meter, n->server, n->transport, n->def->name, true);
     tl_server_state state = tl_server_get_state(n->server);
     if (!n->was_running && !stop_requested()) {
-        snprintf(n->text, sizeof n->text, "never came to run: the store was still being joined; is it locked by another process, "
+        snprintf(n->text, sizeof n->text,
+                 "never came to run: the store was still being joined; is it locked by another process, "
                  "or very slow?");
         return false;
     }
@@ -434,7 +448,8 @@ static bool leave(node *n)
         say(n, "has left");
         return true;
     }
-    snprintf(n->text, sizeof n->text, "could not hand over its groups within %d s (%s); the others take them from the store",
+    snprintf(n->text, sizeof n->text,
+             "could not hand over its groups within %d s (%s); the others take them from the store",
              LEAVE_MS_MAX / 1000, state == TL_SERVER_FAILED ? tl_server_text(n->server) : "the store does not commit");
     return false;
 }

@@ -18,11 +18,11 @@ typedef struct node_def {
     game_choice game;
     admission admission;
     uint32_t clients_max;
-    uint32_t grace_ms; // for what clients own
+    uint32_t grace_ms;                              // for what clients own
     uint32_t entities_max, groups_max, created_max; // 0: the defaults
-    uint32_t kbit_s; // for a client at most
-    uint32_t wal_mb; // of an SQLite store, 0: the default
-    double seconds;  // 0: until it is asked to stop
+    uint32_t kbit_s;                                // for a client at most
+    uint32_t wal_mb;                                // of an SQLite store, 0: the default
+    double seconds;                                 // 0: until it is asked to stop
     bool quiet;
 } node_def;
 

@@ -12,7 +12,8 @@ uint64_t number_whole(struct argp_state *state, const char *name, const char *te
     uint64_t number = 0;
     bool sound = text[0] != 0;
     for (const char *c = text; *c && sound; c++) {
-        bool between = (*c == '\'' || *c == '_') && c > text && isdigit((unsigned char)c[-1]) && isdigit((unsigned char)c[1]);
+        bool between = (*c == '\'' || *c == '_') && c > text && isdigit((unsigned char)c[-1]) &&
+                       isdigit((unsigned char)c[1]);
         if (between) {
             continue;
         }
@@ -21,8 +22,8 @@ uint64_t number_whole(struct argp_state *state, const char *name, const char *te
         number = number * 10 + digit;
     }
     if (!sound || number < min || number > max) {
-        argp_error(state, "--%s is '%s'; it must be a whole number from %llu to %llu", name, text, (unsigned long long)min,
-                   (unsigned long long)max);
+        argp_error(state, "--%s is '%s'; it must be a whole number from %llu to %llu", name, text,
+                   (unsigned long long)min, (unsigned long long)max);
     }
     return number;
 }

@@ -1,5 +1,5 @@
-// Where lines go out without ever making the caller wait: a bounded queue, written by a thread of its own. What finds no room,
-// because nobody reads a pipe or a disk hangs, is dropped and counted.
+// Where lines go out without ever making the caller wait: a bounded queue, written by a thread of its own. What finds
+// no room, because nobody reads a pipe or a disk hangs, is dropped and counted.
 #ifndef APP_OUTLET_H
 #define APP_OUTLET_H
 
@@ -9,8 +9,8 @@
 
 typedef struct outlet outlet;
 
-// Lines to a file descriptor, which is borrowed. `notice`, a format with one %llu, is written for lines that were dropped once
-// there is room again; NULL: nothing is. NULL: out of memory, or of threads.
+// Lines to a file descriptor, which is borrowed. `notice`, a format with one %llu, is written for lines that were
+// dropped once there is room again; NULL: nothing is. NULL: out of memory, or of threads.
 outlet *outlet_open(int fd, size_t queue_bytes, const char *notice);
 // Queues a line, or drops it; its end of line is added. NULL is fine: nothing happens.
 void outlet_line(outlet *o, const char *text, size_t bytes);

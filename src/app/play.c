@@ -108,7 +108,8 @@ static void group_look_up(play *p, tl_server *server, uint32_t g, uint32_t first
         tl_entity_info info;
         uint32_t index, generation, carrier = SCENARIO_NONE, carrier_generation;
         if (tl_server_info(server, p->refs[i], &info) != TL_OK ||
-            !scenario_entity_index(p->scenario, info.id, &index, &generation) || index < first || index >= first + count) {
+            !scenario_entity_index(p->scenario, info.id, &index, &generation) || index < first ||
+            index >= first + count) {
             continue;
         }
         if (p->entities[index].ref != TL_REF_NONE) { // an earlier generation, left by a server that stopped in between
@@ -141,7 +142,8 @@ static tl_values values_of(const scenario_truth *truth)
     return values;
 }
 
-static void entity_make(play *p, tl_server *server, uint32_t g, uint32_t index, const scenario_truth *truth, double time_s)
+static void entity_make(play *p, tl_server *server, uint32_t g, uint32_t index, const scenario_truth *truth,
+                        double time_s)
 {
     tl_entity_def def = {
         .id = scenario_entity_id(p->scenario, index, truth->generation),
@@ -161,7 +163,8 @@ static void entity_make(play *p, tl_server *server, uint32_t g, uint32_t index, 
 }
 
 // It comes, goes, or comes again as another one.
-static void entity_appear(play *p, tl_server *server, uint32_t g, uint32_t index, const scenario_truth *truth, double time_s)
+static void entity_appear(play *p, tl_server *server, uint32_t g, uint32_t index, const scenario_truth *truth,
+                          double time_s)
 {
     play_entity *e = &p->entities[index];
     if (e->ref != TL_REF_NONE && (!truth->present || truth->generation != e->generation)) {
@@ -179,7 +182,8 @@ static void entity_appear(play *p, tl_server *server, uint32_t g, uint32_t index
 static void entity_board(play *p, tl_server *server, uint32_t index, const scenario_truth *truth, double time_s)
 {
     tl_values values = values_of(truth);
-    if (tl_server_set_carrier(server, p->entities[index].ref, carrier_id(p, truth->carrier, time_s), &values) == TL_OK) {
+    if (tl_server_set_carrier(server, p->entities[index].ref, carrier_id(p, truth->carrier, time_s), &values) ==
+        TL_OK) {
         p->entities[index].carrier = truth->carrier;
     }
 }
@@ -226,4 +230,7 @@ uint32_t play_waiting(const play *p, tl_result *why)
     return p->waiting;
 }
 
-uint32_t play_groups_owned(const play *p) { return p->owned_count; }
+uint32_t play_groups_owned(const play *p)
+{
+    return p->owned_count;
+}

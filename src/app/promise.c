@@ -27,7 +27,8 @@ static double sum_of(const json_t *list, const char *key)
     double sum = 0;
     size_t i;
     json_t *one;
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         sum += json_number(one, key);
     }
     return sum;
@@ -39,7 +40,8 @@ static double largest_of(const json_t *list, const char *key, const char *part)
     double largest = json_array_size(list) > 0 ? 0 : -1;
     size_t i;
     json_t *one;
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         json_t *value = json_object_get(one, key);
         value = part ? json_object_get(value, part) : value;
         if (!json_is_number(value)) {
@@ -55,7 +57,8 @@ static bool all_have(const json_t *list, const char *key)
 {
     size_t i;
     json_t *one;
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         if (!(json_number(one, key) > 0)) {
             return false;
         }
@@ -70,8 +73,8 @@ static json_t *judge_complete(const json_t *riders)
     double missing = largest_of(riders, "missing", NULL), doubled = largest_of(riders, "doubled", NULL);
     double surplus = largest_of(riders, "surplus", NULL), checks = sum_of(riders, "checks");
     return promise_make("complete", missing + doubled + surplus == 0,
-                        "in %.0f checks of all entities at most %.0f were missing, %.0f doubled, %.0f left over", checks,
-                        missing, doubled, surplus);
+                        "in %.0f checks of all entities at most %.0f were missing, %.0f doubled, %.0f left over",
+                        checks, missing, doubled, surplus);
 }
 
 static json_t *judge_places(const json_t *riders)
@@ -80,23 +83,27 @@ static json_t *judge_places(const json_t *riders)
     double share = samples > 0 ? over / samples : 1, share_most = share;
     size_t i;
     json_t *rider;
-    json_array_foreach(riders, i, rider) {
+    json_array_foreach(riders, i, rider)
+    {
         double own = json_number(rider, "samples");
         double own_share = own > 0 ? json_number(rider, "over") / own : 1;
         share_most = own_share > share_most ? own_share : share_most;
     }
     return promise_make("places", share_most <= OVER_SHARE_MAX && twice == 0,
                         "of %.0f places %.4f %% were off by more than 2 cm or 1 mrad, and %.0f by more than twice that "
-                        "(worst %.2f mrad)", samples, 100 * share, twice, largest_of(riders, "error_mrad", "max"));
+                        "(worst %.2f mrad)",
+                        samples, 100 * share, twice, largest_of(riders, "error_mrad", "max"));
 }
 
 static json_t *judge_frames(const json_t *riders)
 {
     double carrier = largest_of(riders, "wrong_carrier", NULL), kind = largest_of(riders, "wrong_kind", NULL);
     double late = largest_of(riders, "late_carrier", NULL);
-    return promise_make("frames", carrier == 0 && kind == 0,
-                        "at most %.0f entities had a wrong carrier, %.0f a wrong kind; %.0f had boarded or alighted less than "
-                        "0.5 s before", carrier, kind, late);
+    return promise_make(
+        "frames", carrier == 0 && kind == 0,
+        "at most %.0f entities had a wrong carrier, %.0f a wrong kind; %.0f had boarded or alighted less than "
+        "0.5 s before",
+        carrier, kind, late);
 }
 
 static json_t *judge_checks(const json_t *riders)
@@ -104,15 +111,16 @@ static json_t *judge_checks(const json_t *riders)
     double least = -1;
     size_t i;
     json_t *rider;
-    json_array_foreach(riders, i, rider) {
+    json_array_foreach(riders, i, rider)
+    {
         double seconds = json_number(rider, "seconds");
         // The first one comes within half a second.
         double checks = json_number(rider, "checks") + json_number(rider, "checks_unjudged");
         double rate = seconds > 1 ? (checks + 1) / seconds : 0;
         least = least < 0 || rate < least ? rate : least;
     }
-    return promise_make("checked", least >= CHECKS_PER_S_MIN, "every view was compared whole at least %.2f times a second",
-                        least);
+    return promise_make("checked", least >= CHECKS_PER_S_MIN,
+                        "every view was compared whole at least %.2f times a second", least);
 }
 
 static json_t *judge_company(const json_t *riders)
@@ -121,13 +129,15 @@ static json_t *judge_company(const json_t *riders)
     double others = (double)count - 1, seen = others;
     size_t i;
     json_t *rider;
-    json_array_foreach(riders, i, rider) {
+    json_array_foreach(riders, i, rider)
+    {
         double own = json_number(rider, "riders_seen");
         seen = own < seen ? own : seen;
     }
     double lost = largest_of(riders, "riders_missing", NULL);
     return promise_make("company", count > 0 && seen == others && lost == 0,
-                        "every rider saw %.0f of %.0f others on their seats, and lost sight of %.0f", seen, others, lost);
+                        "every rider saw %.0f of %.0f others on their seats, and lost sight of %.0f", seen, others,
+                        lost);
 }
 
 static json_t *judge_budget(const json_t *riders)
@@ -137,13 +147,15 @@ static json_t *judge_budget(const json_t *riders)
         sum += json_number_value(json_object_get(json_object_get(json_array_get(riders, i), "kbit_s"), "mean"));
     }
     double mean = sum / (double)json_array_size(riders);
-    return promise_make("budget", most >= 0 && mean <= KBIT_S_MAX, "%.0f kbit/s a rider on average, of %.0f; the most is %.0f", mean, KBIT_S_MAX, most);
+    return promise_make("budget", most >= 0 && mean <= KBIT_S_MAX,
+                        "%.0f kbit/s a rider on average, of %.0f; the most is %.0f", mean, KBIT_S_MAX, most);
 }
 
 static json_t *judge_join(const json_t *riders)
 {
     double most = largest_of(riders, "join_s", NULL);
-    return promise_make("join", most >= 0 && most <= JOIN_S_MAX, "all entities in view after at most %.2f s, of %.0f", most, JOIN_S_MAX);
+    return promise_make("join", most >= 0 && most <= JOIN_S_MAX, "all entities in view after at most %.2f s, of %.0f",
+                        most, JOIN_S_MAX);
 }
 
 // ---- of servers ----------------------------------------------------------------------------------------------------
@@ -155,14 +167,15 @@ static json_t *judge_link(const json_t *servers)
         return promise_make("link", true, "one server has nobody to link with");
     }
     return promise_make("link", most >= 0 && most < LINK_MS_MAX,
-                        "from a commit's begin to its mirror elsewhere at most %.1f ms (p99), of %.0f", most, LINK_MS_MAX);
+                        "from a commit's begin to its mirror elsewhere at most %.1f ms (p99), of %.0f", most,
+                        LINK_MS_MAX);
 }
 
 static json_t *judge_tick(const json_t *servers)
 {
     double most = largest_of(servers, "tick_ms", "p99");
-    return promise_make("tick", most >= 0 && most < TICK_MS_MAX, "at most %.1f ms of processor time a tick (p99), of %.0f",
-                        most, TICK_MS_MAX);
+    return promise_make("tick", most >= 0 && most < TICK_MS_MAX,
+                        "at most %.1f ms of processor time a tick (p99), of %.0f", most, TICK_MS_MAX);
 }
 
 // ---- all of them ---------------------------------------------------------------------------------------------------
@@ -183,7 +196,8 @@ static const judge server_judges[] = {{"link", judge_link, false}, {"tick", judg
 // What was never measured is not held.
 static void judge_one(const judge *j, const json_t *list, const char *measure, json_t *promises)
 {
-    json_array_append_new(promises, all_have(list, measure) ? j->judge(list) : promise_make(j->name, false, "it was not measured"));
+    json_array_append_new(promises, all_have(list, measure) ? j->judge(list)
+                                                            : promise_make(j->name, false, "it was not measured"));
 }
 
 json_t *promise_judge_view(json_t *rider)
@@ -217,7 +231,8 @@ bool promise_all_held(json_t *promises)
 {
     size_t i;
     json_t *promise;
-    json_array_foreach(promises, i, promise) {
+    json_array_foreach(promises, i, promise)
+    {
         if (!json_is_true(json_object_get(promise, "held"))) {
             return false;
         }
@@ -229,7 +244,8 @@ void promise_print(json_t *promises, FILE *out)
 {
     size_t i;
     json_t *promise;
-    json_array_foreach(promises, i, promise) {
+    json_array_foreach(promises, i, promise)
+    {
         fprintf(out, "  %-10s %-8s %s\n", json_string_value(json_object_get(promise, "name")),
                 json_is_true(json_object_get(promise, "held")) ? "held" : "NOT HELD",
                 json_string_value(json_object_get(promise, "detail")));

@@ -46,12 +46,14 @@ static bool leave_out(repairing *r, const tl_store_event *event)
     char name[160];
     if (event->type == TL_STORE_CHECKPOINT) {
         snprintf(name, sizeof name, "group-%" PRIx64 ".tick-%" PRId64 ".checkpoint", event->group, event->tick);
-        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64 ", %zu bytes: of what was in it only what the logs say later is kept\n",
+        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64
+               ", %zu bytes: of what was in it only what the logs say later is kept\n",
                event->group, event->tick, event->size);
     } else {
-        snprintf(name, sizeof name, "%s.epoch-%u.tick-%" PRId64 ".record", r->names[event->server], event->epoch, event->tick);
-        printf("left out: server %s's record of tick %" PRId64 " in epoch %u, %zu bytes\n", r->names[event->server], event->tick,
-               event->epoch, event->size);
+        snprintf(name, sizeof name, "%s.epoch-%u.tick-%" PRId64 ".record", r->names[event->server], event->epoch,
+                 event->tick);
+        printf("left out: server %s's record of tick %" PRId64 " in epoch %u, %zu bytes\n", r->names[event->server],
+               event->tick, event->epoch, event->size);
     }
     r->dropped++;
     return export_bytes(r, name, event);

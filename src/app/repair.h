@@ -16,7 +16,8 @@ typedef struct repair_result {
     char text[512];   // why it did not work out
 } repair_result;
 
-// `inspect` is fresh, and made with the world's kinds (to export what was set aside before it may be without). False: text says why.
+// `inspect` is fresh, and made with the world's kinds (to export what was set aside before it may be without). False:
+// text says why.
 bool repair(const repair_def *def, tl_inspect *inspect, repair_result *out);
 
 #endif

@@ -1,9 +1,9 @@
 // The report of a demo: report.json, and the same as a table.
 //
 // {"entities", "seconds", "tick_hz", "scenario", "seed", "version", "processors",
-//  "servers": [{"name", "tick_ms": {"p50", "p99", "max"}, "tick_wall_ms", "cpu_s", "rss_mb", "commit_ms", "link_ms", …}],
-//  "riders": [what rider_report.h says, "server" being the server's name],
-//  "promises": [{"name", "held", "detail"}]}
+//  "servers": [{"name", "tick_ms": {"p50", "p99", "max"}, "tick_wall_ms", "cpu_s", "rss_mb", "commit_ms", "link_ms",
+//  …}], "riders": [what rider_report.h says, "server" being the server's name], "promises": [{"name", "held",
+//  "detail"}]}
 #ifndef APP_REPORT_H
 #define APP_REPORT_H
 

@@ -62,8 +62,8 @@ static bool read_token(rider *r)
     }
     FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
     if (!in || !fgets(r->token, sizeof r->token, in)) {
-        snprintf(r->text, sizeof r->text, "no token can be read from '%s'%s%s; make one with 'tramline token make'", file,
-                 in ? "" : ": ", in ? "" : strerror(errno));
+        snprintf(r->text, sizeof r->text, "no token can be read from '%s'%s%s; make one with 'tramline token make'",
+                 file, in ? "" : ": ", in ? "" : strerror(errno));
     }
     if (in && in != stdin) {
         fclose(in);
@@ -300,14 +300,16 @@ static bool run(rider *r)
         if (tl_client_get_state(r->client) == TL_CLIENT_CLOSED) {
             const char *why = tl_client_text(r->client);
             bool token_missing = !r->report.joined && !r->def->token_file && strstr(why, "token");
-            snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s", r->def->servers[tl_failover_server(r->transport)],
+            snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s",
+                     r->def->servers[tl_failover_server(r->transport)],
                      token_missing ? "this server asks for a token; give its file with --token" : why);
             return false;
         }
         if (!r->report.joined && clock_steady_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
-            snprintf(r->text, sizeof r->text, "saw %u of %u entities within %d s; is it the same scenario, seed and number "
-                     "as the server's?", tl_client_get_stats(r->client).entities, scenario_entity_count(r->scenario),
-                     JOIN_S_MAX);
+            snprintf(r->text, sizeof r->text,
+                     "saw %u of %u entities within %d s; is it the same scenario, seed and number "
+                     "as the server's?",
+                     tl_client_get_stats(r->client).entities, scenario_entity_count(r->scenario), JOIN_S_MAX);
             return false;
         }
     }

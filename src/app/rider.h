@@ -1,4 +1,5 @@
-// A rider: a client that takes a seat in a cabin, and compares all that it sees with the scenario's truth, twice a second.
+// A rider: a client that takes a seat in a cabin, and compares all that it sees with the scenario's truth, twice a
+// second.
 #ifndef APP_RIDER_H
 #define APP_RIDER_H
 
@@ -8,7 +9,7 @@ enum { RIDER_SERVERS_MAX = 16 };
 
 typedef struct rider_def {
     const char *name;
-    const char *servers[RIDER_SERVERS_MAX];      // "host:port"; the first that answers, and the others should it fail
+    const char *servers[RIDER_SERVERS_MAX]; // "host:port"; the first that answers, and the others should it fail
     // of their certificates; fewer: the last one is the others', too. Or a ca_file
     const char *fingerprints[RIDER_SERVERS_MAX];
     uint32_t server_count, fingerprint_count;

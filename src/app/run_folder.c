@@ -25,7 +25,8 @@ static bool make_wanted(run_folder *f, const char *wanted)
     }
     // Removing works only on an empty folder, so nothing of anybody's is mixed up with this run.
     if (rmdir(f->path) != 0 && errno != ENOENT) {
-        return fail(f->path, errno == ENOTEMPTY || errno == EEXIST ? "is not empty; name a new folder" : strerror(errno));
+        return fail(f->path,
+                    errno == ENOTEMPTY || errno == EEXIST ? "is not empty; name a new folder" : strerror(errno));
     }
     return mkdir(f->path, 0755) == 0 || fail(f->path, strerror(errno));
 }
@@ -43,11 +44,17 @@ static bool make_new(run_folder *f)
     return mkdir(f->path, 0755) == 0 || fail(f->path, strerror(errno));
 }
 
-bool run_folder_make(run_folder *f, const char *wanted) { return wanted ? make_wanted(f, wanted) : make_new(f); }
+bool run_folder_make(run_folder *f, const char *wanted)
+{
+    return wanted ? make_wanted(f, wanted) : make_new(f);
+}
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
 {
     return remove(path);
 }
 
-void run_folder_remove(const run_folder *f) { nftw(f->path, remove_one, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS); }
+void run_folder_remove(const run_folder *f)
+{
+    nftw(f->path, remove_one, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS);
+}

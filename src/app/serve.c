@@ -5,26 +5,46 @@
 #include "app/number.h"
 #include "app/stop.h"
 
-enum { OPTION_CERT = 256, OPTION_KEY, OPTION_OWN, OPTION_READY, OPTION_STATS, OPTION_CLIENTS, OPTION_KBIT, OPTION_ENTITIES_MAX, OPTION_GROUPS_MAX,
-       OPTION_CREATED_MAX, OPTION_GRACE, OPTION_WAL };
+enum {
+    OPTION_CERT = 256,
+    OPTION_KEY,
+    OPTION_OWN,
+    OPTION_READY,
+    OPTION_STATS,
+    OPTION_CLIENTS,
+    OPTION_KBIT,
+    OPTION_ENTITIES_MAX,
+    OPTION_GROUPS_MAX,
+    OPTION_CREATED_MAX,
+    OPTION_GRACE,
+    OPTION_WAL
+};
 
 static const struct argp_option options[] = {
-    {"store", 'd', "URI", 0, "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
-     "mvsqlite:http://HOST:PORT/NAME (required)", 1},
+    {"store", 'd', "URI", 0,
+     "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
+     "mvsqlite:http://HOST:PORT/NAME (required)",
+     1},
     {"name", 'N', "NAME", 0, "The server's name, one of its own in the world (required)", 1},
     {"listen", 'l', "ADDRESS:PORT", 0, "Where clients connect (default 127.0.0.1:7777); port 0: any free one", 1},
     {"cert", OPTION_CERT, "FILE", 0, "Certificate, PEM (default: self-signed, kept in --own)", 2},
-    {"own", OPTION_OWN, "DIRECTORY", 0, "Where it keeps what is its own (default: the store's directory, or . for a database)", 2},
+    {"own", OPTION_OWN, "DIRECTORY", 0,
+     "Where it keeps what is its own (default: the store's directory, or . for a database)", 2},
     {"key", OPTION_KEY, "FILE", 0, "The certificate's private key, PEM", 2},
     {"token-key", 't', "FILE", 0, "Public key, PEM: let in only whose token it signed (default: everybody)", 2},
     {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
     {"kbit", OPTION_KBIT, "NUMBER", 0, "At most so many kbit/s for a client (default 4000)", 3},
-    {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0, "Room for so many entities (default: the game's own and 8192)", 3},
+    {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0, "Room for so many entities (default: the game's own and 8192)",
+     3},
     {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Room for so many groups (default: the game's own and 2048)", 3},
-    {"created-max", OPTION_CREATED_MAX, "NUMBER", 0, "Of all entities, at most so many that clients of any server have created "
-     "(default 4096)", 3},
-    {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for so long after it was last heard (default 10)", 3},
-    {"wal-mb", OPTION_WAL, "NUMBER", 0, "Stall when a write-ahead log of an SQLite store is so large, for somebody keeps it open (default 4096)", 3},
+    {"created-max", OPTION_CREATED_MAX, "NUMBER", 0,
+     "Of all entities, at most so many that clients of any server have created "
+     "(default 4096)",
+     3},
+    {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for so long after it was last heard (default 10)",
+     3},
+    {"wal-mb", OPTION_WAL, "NUMBER", 0,
+     "Stall when a write-ahead log of an SQLite store is so large, for somebody keeps it open (default 4096)", 3},
     {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
     {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
     {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
@@ -34,7 +54,8 @@ static const struct argp_option options[] = {
 
 static const struct argp_child children[] = {
     {&game_argp, 0, "What it plays (default: what the world was filled with):", 10},
-    {&admission_argp, 0, "What strangers and players may take (an address: an IPv4 address, or the /64 of an IPv6 one):", 20},
+    {&admission_argp, 0,
+     "What strangers and players may take (an address: an IPv4 address, or the /64 of an IPv6 one):", 20},
     {0},
 };
 
@@ -59,36 +80,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = &def->game;
         state->child_inputs[1] = &def->admission;
         return 0;
-    case 'd':
-        def->store = argument;
-        return 0;
-    case 'N':
-        def->name = name_checked(state, argument);
-        return 0;
-    case 'l':
-        def->listen = argument;
-        return 0;
-    case OPTION_CERT:
-        def->certificate_file = argument;
-        return 0;
-    case OPTION_KEY:
-        def->key_file = argument;
-        return 0;
-    case OPTION_OWN:
-        def->own_directory = argument;
-        return 0;
-    case 't':
-        def->token_key_file = argument;
-        return 0;
-    case OPTION_CLIENTS:
-        def->clients_max = (uint32_t)number_whole(state, "clients", argument, 1, 10000);
-        return 0;
-    case OPTION_GRACE:
-        def->grace_ms = (uint32_t)(1000 * number_real(state, "grace", argument, 0, 86400));
-        return 0;
-    case OPTION_KBIT:
-        def->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000);
-        return 0;
+    case 'd': def->store = argument; return 0;
+    case 'N': def->name = name_checked(state, argument); return 0;
+    case 'l': def->listen = argument; return 0;
+    case OPTION_CERT: def->certificate_file = argument; return 0;
+    case OPTION_KEY: def->key_file = argument; return 0;
+    case OPTION_OWN: def->own_directory = argument; return 0;
+    case 't': def->token_key_file = argument; return 0;
+    case OPTION_CLIENTS: def->clients_max = (uint32_t)number_whole(state, "clients", argument, 1, 10000); return 0;
+    case OPTION_GRACE: def->grace_ms = (uint32_t)(1000 * number_real(state, "grace", argument, 0, 86400)); return 0;
+    case OPTION_KBIT: def->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000); return 0;
     case OPTION_ENTITIES_MAX:
         def->entities_max = (uint32_t)number_whole(state, "entities-max", argument, 1, 50000000);
         return 0;
@@ -98,26 +99,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_CREATED_MAX:
         def->created_max = (uint32_t)number_whole(state, "created-max", argument, 1, 50000000);
         return 0;
-    case OPTION_WAL:
-        def->wal_mb = (uint32_t)number_whole(state, "wal-mb", argument, 1, 1 << 24);
-        return 0;
-    case 'T':
-        def->seconds = number_real(state, "seconds", argument, 0.1, 1e9);
-        return 0;
-    case OPTION_READY:
-        def->ready_file = argument;
-        return 0;
-    case OPTION_STATS:
-        def->stats_file = argument;
-        return 0;
-    case 'q':
-        def->quiet = def->game.quiet = true;
-        return 0;
-    case ARGP_KEY_END:
-        check(def, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    case OPTION_WAL: def->wal_mb = (uint32_t)number_whole(state, "wal-mb", argument, 1, 1 << 24); return 0;
+    case 'T': def->seconds = number_real(state, "seconds", argument, 0.1, 1e9); return 0;
+    case OPTION_READY: def->ready_file = argument; return 0;
+    case OPTION_STATS: def->stats_file = argument; return 0;
+    case 'q': def->quiet = def->game.quiet = true; return 0;
+    case ARGP_KEY_END: check(def, state); return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 

@@ -1,4 +1,5 @@
-// Child processes of this program: started with a log file for what they say and a pipe for the lines that they measure.
+// Child processes of this program: started with a log file for what they say and a pipe for the lines that they
+// measure.
 #ifndef APP_SPAWN_H
 #define APP_SPAWN_H
 
@@ -22,8 +23,8 @@ typedef struct spawn {
     char buffer[SPAWN_LINE_BYTES_MAX];
 } spawn;
 
-// Runs this program with `arguments` (NULL at the end, without the program's name). It is in a process group of its own,
-// so that a Ctrl-C is this process's to handle; and it ends with this process. False: errno says why.
+// Runs this program with `arguments` (NULL at the end, without the program's name). It is in a process group of its
+// own, so that a Ctrl-C is this process's to handle; and it ends with this process. False: errno says why.
 bool spawn_start(spawn *s, const char *name, const char *const *arguments, const char *log_file, int niceness);
 // The next whole line, without its end, good until the next call; NULL if there is none now.
 char *spawn_read_line(spawn *s);

@@ -66,7 +66,10 @@ static void cut_to_terminal(line_text *t)
     }
 }
 
-void status_line_init(status_line *l) { *l = (status_line){.terminal = isatty(STDOUT_FILENO)}; }
+void status_line_init(status_line *l)
+{
+    *l = (status_line){.terminal = isatty(STDOUT_FILENO)};
+}
 
 void status_line_show(status_line *l, crew *c, double elapsed_s)
 {

@@ -20,4 +20,7 @@ void stop_watch(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-bool stop_requested(void) { return requested != 0; }
+bool stop_requested(void)
+{
+    return requested != 0;
+}

@@ -16,7 +16,10 @@ void tally_init(tally *t)
     }
 }
 
-void tally_free(tally *t) { free(t->checkpoints); }
+void tally_free(tally *t)
+{
+    free(t->checkpoints);
+}
 
 // ---- sums ----------------------------------------------------------------------------------------------------------
 
@@ -43,8 +46,8 @@ static uint64_t add_bytes(uint64_t sum, const void *data, size_t size)
 
 static uint64_t add_event(uint64_t sum, const tl_store_event *event)
 {
-    const uint64_t words[] = {event->type, event->server,   event->heir, event->epoch, (uint64_t)event->tick,
-                              event->group, event->begun_us, event->size};
+    const uint64_t words[] = {event->type,           event->server, event->heir,     event->epoch,
+                              (uint64_t)event->tick, event->group,  event->begun_us, event->size};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         sum = add(sum, words[i]);
     }
@@ -145,8 +148,8 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
         const tally_log *a = &source->logs[i], *b = &copy->logs[i];
         if (a->known != b->known || a->records != b->records || a->bytes != b->bytes || a->sum != b->sum) {
             snprintf(text, text_bytes,
-                     "server %s (%d) has %" PRIu64 " records of %" PRIu64 " bytes up to tick %" PRId64 ", in the copy %" PRIu64
-                     " of %" PRIu64 " bytes up to tick %" PRId64 "%s",
+                     "server %s (%d) has %" PRIu64 " records of %" PRIu64 " bytes up to tick %" PRId64
+                     ", in the copy %" PRIu64 " of %" PRIu64 " bytes up to tick %" PRId64 "%s",
                      a->known ? a->name : b->name, i, a->records, a->bytes, a->tick, b->records, b->bytes, b->tick,
                      a->bytes == b->bytes && a->records == b->records ? ", and they are not the same" : "");
             return text;
@@ -154,7 +157,8 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
     }
     if (source->checkpoint_count != copy->checkpoint_count || source->checkpoint_bytes != copy->checkpoint_bytes ||
         source->checkpoint_sum != copy->checkpoint_sum) {
-        snprintf(text, text_bytes, "it has %" PRIu64 " checkpoints of %" PRIu64 " bytes, the copy %" PRIu64 " of %" PRIu64 " bytes%s",
+        snprintf(text, text_bytes,
+                 "it has %" PRIu64 " checkpoints of %" PRIu64 " bytes, the copy %" PRIu64 " of %" PRIu64 " bytes%s",
                  source->checkpoint_count, source->checkpoint_bytes, copy->checkpoint_count, copy->checkpoint_bytes,
                  source->checkpoint_bytes == copy->checkpoint_bytes ? ", and they are not the same" : "");
         return text;

@@ -30,7 +30,8 @@ static const struct argp_option options[] = {
     {"kbit", 'b', "NUMBER", 0, "make: at most so many kbit/s (default 8000)", 2},
     {"level", OPTION_LEVEL, "NUMBER", 0, "make: the finest level of the pyramid that it may see (default 0: all)", 2},
     {"own", OPTION_OWN, "NUMBER", 0, "make: at most so many entities of its own (default 16)", 2},
-    {"created", OPTION_CREATED, "NUMBER", 0, "make: of what it has created, at most so many entities at a time, its own or not (default 64)", 2},
+    {"created", OPTION_CREATED, "NUMBER", 0,
+     "make: of what it has created, at most so many entities at a time, its own or not (default 64)", 2},
     {"read-only", OPTION_READ_ONLY, NULL, 0, "make: it may look, but not change anything", 2},
     {0},
 };
@@ -71,41 +72,22 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     token_options *o = state->input;
     switch (key) {
-    case 'k':
-        o->key_file = argument;
-        return 0;
-    case 'N':
-        o->name = name_checked(state, argument);
-        return 0;
-    case 'H':
-        o->hours = number_real(state, "hours", argument, 0.01, 100 * 365 * 24);
-        return 0;
-    case 'w':
-        o->world = argument;
-        return 0;
-    case 'b':
-        o->grant.kbit_s_max = (uint32_t)number_whole(state, "kbit", argument, 1, 1000000);
-        return 0;
+    case 'k': o->key_file = argument; return 0;
+    case 'N': o->name = name_checked(state, argument); return 0;
+    case 'H': o->hours = number_real(state, "hours", argument, 0.01, 100 * 365 * 24); return 0;
+    case 'w': o->world = argument; return 0;
+    case 'b': o->grant.kbit_s_max = (uint32_t)number_whole(state, "kbit", argument, 1, 1000000); return 0;
     case OPTION_LEVEL:
         o->grant.level_finest = (int)number_whole(state, "level", argument, 0, TL_LEVELS_MAX - 1);
         return 0;
-    case OPTION_OWN:
-        o->grant.entities_max = (uint32_t)number_whole(state, "own", argument, 0, 1000000);
-        return 0;
+    case OPTION_OWN: o->grant.entities_max = (uint32_t)number_whole(state, "own", argument, 0, 1000000); return 0;
     case OPTION_CREATED:
         o->grant.created_max = (uint32_t)number_whole(state, "created", argument, 0, 1000000);
         return 0;
-    case OPTION_READ_ONLY:
-        o->grant.write = false;
-        return 0;
-    case ARGP_KEY_ARG:
-        take_argument(o, argument, state);
-        return 0;
-    case ARGP_KEY_END:
-        check(o, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    case OPTION_READ_ONLY: o->grant.write = false; return 0;
+    case ARGP_KEY_ARG: take_argument(o, argument, state); return 0;
+    case ARGP_KEY_END: check(o, state); return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -128,7 +110,8 @@ static int make_keys(const token_options *o)
                                         : tl_result_text(result));
         return EXIT_FAILED;
     }
-    printf("%s signs tokens: keep it to yourself\n%s is for 'tramline serve --token-key'\n", o->arguments[0], o->arguments[1]);
+    printf("%s signs tokens: keep it to yourself\n%s is for 'tramline serve --token-key'\n", o->arguments[0],
+           o->arguments[1]);
     return EXIT_SOUND;
 }
 
@@ -136,7 +119,8 @@ static int make_token(token_options *o)
 {
     char token[TL_TOKEN_BYTES_MAX + 1];
     if (o->world && strlen(o->world) >= sizeof o->grant.world) {
-        fprintf(stderr, "tramline: the world's name is too long; it has at most %zu letters\n", sizeof o->grant.world - 1);
+        fprintf(stderr, "tramline: the world's name is too long; it has at most %zu letters\n",
+                sizeof o->grant.world - 1);
         return EXIT_FAILED;
     }
     snprintf(o->grant.name, sizeof o->grant.name, "%s", o->name);
@@ -178,7 +162,8 @@ static int show_token(const token_options *o)
     }
     tl_grant grant = tl_grant_default();
     bool read = read_token(o->arguments[0], token);
-    result = read ? tl_token_verify(verifier, token, strlen(token), (int64_t)(clock_world_us() / 1000000), &grant) : TL_ERR_IO;
+    result = read ? tl_token_verify(verifier, token, strlen(token), (int64_t)(clock_world_us() / 1000000), &grant)
+                  : TL_ERR_IO;
     tl_token_verifier_destroy(verifier);
     if (result != TL_OK) {
         fprintf(stderr, read ? "tramline: the token is not good: %s\n" : "", tl_result_text(result));
@@ -200,11 +185,8 @@ int command_token(int argc, char **argv)
     token_options o = {.hours = 24, .grant = tl_grant_default()};
     argp_parse(&token_argp, argc, argv, 0, NULL, &o);
     switch (o.action[0]) {
-    case 'k':
-        return make_keys(&o);
-    case 'm':
-        return make_token(&o);
-    default:
-        return show_token(&o);
+    case 'k': return make_keys(&o);
+    case 'm': return make_token(&o);
+    default: return show_token(&o);
     }
 }

@@ -52,7 +52,10 @@ void truth_check_destroy(truth_check *c)
     }
 }
 
-const truth_sums *truth_check_sums(const truth_check *c) { return &c->sums; }
+const truth_sums *truth_check_sums(const truth_check *c)
+{
+    return &c->sums;
+}
 
 tl_entity_id truth_check_seat(const truth_check *c, tl_vec3 *seat)
 {
@@ -109,8 +112,8 @@ static bool was_present(const truth_check *c, double time_s, uint32_t index, uin
     return before.present && before.generation == generation;
 }
 
-// A server that lags behind `patience_ms` is not waited for: a frame covers its tick without that server's record of it, so
-// who boards or alights is shown as before until the record comes, just as who comes or goes is.
+// A server that lags behind `patience_ms` is not waited for: a frame covers its tick without that server's record of
+// it, so who boards or alights is shown as before until the record comes, just as who comes or goes is.
 static bool was_carried_by(const truth_check *c, double time_s, uint32_t index, tl_entity_id carrier)
 {
     scenario_truth before, frame;
@@ -142,8 +145,8 @@ static void check_place(truth_check *c, const tl_pose *pose, uint32_t index, boo
     }
 }
 
-static void check_entity(truth_check *c, double time_s, const tl_pose *pose, uint32_t index, uint32_t generation, bool counts,
-                         truth_finding *f)
+static void check_entity(truth_check *c, double time_s, const tl_pose *pose, uint32_t index, uint32_t generation,
+                         bool counts, truth_finding *f)
 {
     const scenario_truth *truth = &c->truths[index];
     if (!truth->present || truth->generation != generation) {
@@ -197,7 +200,8 @@ static void check_missing(truth_check *c, double time_s, truth_finding *f)
 static double rider_find(const truth_check *c, uint32_t rider)
 {
     uint32_t cabin = scenario_ride_cabin(c->scenario, rider);
-    tl_entity_id carrier = cabin == SCENARIO_NONE ? 0 : scenario_entity_id(c->scenario, cabin, c->truths[cabin].generation);
+    tl_entity_id carrier = cabin == SCENARIO_NONE ? 0
+                                                  : scenario_entity_id(c->scenario, cabin, c->truths[cabin].generation);
     tl_vec3 place = rider_place(c, rider);
     for (uint32_t i = 0; i < c->foreign_count; i++) {
         double error_m = distance(c->foreign[i].position, place);
@@ -223,7 +227,10 @@ static void check_riders(truth_check *c, truth_finding *f)
     }
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 
 static void sums_add(truth_sums *sums, const truth_finding *f)
 {

@@ -16,13 +16,13 @@ typedef struct truth_worst { // the entity that is furthest off
 } truth_worst;
 
 typedef struct truth_finding { // of one check
-    uint32_t expected; // entities of the scenario at that time
-    uint32_t visible;  // of these, how many are in the view
+    uint32_t expected;         // entities of the scenario at that time
+    uint32_t visible;          // of these, how many are in the view
     uint32_t missing, doubled;
     uint32_t surplus;         // in the view, but not in the world at that time
     uint32_t coming_or_going; // missing or surplus, but came or went within the last 0.5 s; not counted above
     uint32_t wrong_carrier, wrong_kind;
-    uint32_t late_carrier; // boarded or alighted within the last 0.5 s, and shown as before; not in wrong_carrier
+    uint32_t late_carrier;     // boarded or alighted within the last 0.5 s, and shown as before; not in wrong_carrier
     uint32_t foreign;          // not the scenario's: avatars
     uint32_t over, over_twice; // places off by more than is allowed, and more than twice that
     uint32_t riders_seen;      // other riders' avatars, each on its seat
@@ -33,7 +33,7 @@ typedef struct truth_finding { // of one check
 
 typedef struct truth_sums { // over the checks that count
     uint64_t checks, samples, over, over_twice;
-    truth_finding most;  // the largest of each count in one check
+    truth_finding most; // the largest of each count in one check
     truth_finding last;
     histogram error_mrad, error_m;
 } truth_sums;

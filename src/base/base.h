@@ -51,7 +51,9 @@ static inline int64_t tl_mul_wrap(int64_t a, int64_t b)
 // a / 2^shift to the nearest, halves up; a shift below zero multiplies.
 static inline int64_t tl_shift_round(int64_t a, int shift)
 {
-    if (shift <= 0) return (int64_t)((uint64_t)a << -shift);
+    if (shift <= 0) {
+        return (int64_t)((uint64_t)a << -shift);
+    }
     return tl_add_wrap(a, (int64_t)1 << (shift - 1)) >> shift;
 }
 
@@ -71,11 +73,13 @@ static inline int tl_bit_length(uint64_t value)
 
 enum { TL_CACHE_LINE_BYTES = 64 };
 
-// Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the next
-// ones while it works on this one.
+// Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the
+// next ones while it works on this one.
 static inline void tl_prefetch(const void *memory, size_t bytes)
 {
-    for (size_t at = 0; at < bytes; at += TL_CACHE_LINE_BYTES) __builtin_prefetch((const char *)memory + at);
+    for (size_t at = 0; at < bytes; at += TL_CACHE_LINE_BYTES) {
+        __builtin_prefetch((const char *)memory + at);
+    }
 }
 
 // A mixing step of splitmix64 (Sebastiano Vigna, public domain), as a hash of integers.

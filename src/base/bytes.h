@@ -68,7 +68,9 @@ static inline int64_t tl_read_signed(tl_reader *r)
 static inline uint64_t tl_read_limited(tl_reader *r, uint64_t max)
 {
     uint64_t value = tl_read_varint(r);
-    if (value > max) r->bad = true;
+    if (value > max) {
+        r->bad = true;
+    }
     return r->bad ? 0 : value;
 }
 

@@ -26,13 +26,17 @@ void *tl_heap_alloc(tl_heap *heap, size_t bytes)
 {
     size_t class_bytes;
     int class = class_of(bytes, &class_bytes);
-    if (class >= TL_HEAP_CLASSES) return NULL;
+    if (class >= TL_HEAP_CLASSES) {
+        return NULL;
+    }
     void *block = heap->free[class];
     if (block) {
         memcpy(&heap->free[class], block, sizeof(void *));
         memset(block, 0, bytes);
     } else {
-        if (heap->bytes - heap->used_bytes < class_bytes) return NULL;
+        if (heap->bytes - heap->used_bytes < class_bytes) {
+            return NULL;
+        }
         block = heap->memory + heap->used_bytes;
         heap->used_bytes += class_bytes; // fresh memory is zero
     }
@@ -42,7 +46,9 @@ void *tl_heap_alloc(tl_heap *heap, size_t bytes)
 
 void tl_heap_free(tl_heap *heap, void *block, size_t bytes)
 {
-    if (block == NULL) return;
+    if (block == NULL) {
+        return;
+    }
     size_t class_bytes;
     int class = class_of(bytes, &class_bytes);
     TL_ASSERT(heap->live_bytes >= class_bytes);
@@ -55,8 +61,12 @@ void *tl_heap_grow(tl_heap *heap, void *array, size_t count, size_t new_count, s
 {
     TL_ASSERT(new_count >= count);
     void *grown = tl_heap_alloc(heap, new_count * element_bytes);
-    if (grown == NULL) return NULL;
-    if (count) memcpy(grown, array, count * element_bytes);
+    if (grown == NULL) {
+        return NULL;
+    }
+    if (count) {
+        memcpy(grown, array, count * element_bytes);
+    }
     tl_heap_free(heap, array, count * element_bytes);
     return grown;
 }

@@ -26,12 +26,17 @@ void tl_assert_failed(const char *file, int line, const char *condition)
 
 bool tl_name_valid(const char *name)
 {
-    if (name == NULL || name[0] == 0) return false;
+    if (name == NULL || name[0] == 0) {
+        return false;
+    }
     size_t bytes = 0;
     for (; name[bytes]; bytes++) {
         char c = name[bytes];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-        if (!good || bytes >= TL_NAME_BYTES_MAX) return false;
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '_' || c == '.';
+        if (!good || bytes >= TL_NAME_BYTES_MAX) {
+            return false;
+        }
     }
     return name[0] != '.';
 }

@@ -14,7 +14,9 @@ void tl_ring_init(tl_ring *ring, void *memory, size_t bytes)
 
 size_t tl_ring_room(const tl_ring *ring)
 {
-    if (ring->wrapped) return ring->head - ring->tail;
+    if (ring->wrapped) {
+        return ring->head - ring->tail;
+    }
     size_t behind = ring->bytes - ring->tail;
     return behind > ring->head ? behind : ring->head;
 }
@@ -44,5 +46,7 @@ void tl_ring_pop(tl_ring *ring, size_t bytes)
         ring->head = 0;
         ring->wrapped = false;
     }
-    if (ring->used_bytes == 0) ring->head = ring->tail = 0; // pages that were never used stay so
+    if (ring->used_bytes == 0) {
+        ring->head = ring->tail = 0; // pages that were never used stay so
+    }
 }

@@ -1,5 +1,5 @@
-// A queue of blocks of any size within one piece of memory, first in first out: it is as full as its blocks are large, and
-// nothing that was in it before matters.
+// A queue of blocks of any size within one piece of memory, first in first out: it is as full as its blocks are large,
+// and nothing that was in it before matters.
 #ifndef TRAMLINE_BASE_RING_H
 #define TRAMLINE_BASE_RING_H
 
@@ -15,7 +15,7 @@ typedef struct tl_ring {
 } tl_ring;
 
 void tl_ring_init(tl_ring *ring, void *memory, size_t bytes);
-size_t tl_ring_room(const tl_ring *ring); // the largest block that may be added now
+size_t tl_ring_room(const tl_ring *ring);        // the largest block that may be added now
 void *tl_ring_push(tl_ring *ring, size_t bytes); // aligned as 16; `bytes` is within the room
 void tl_ring_pop(tl_ring *ring, size_t bytes);   // the first one, by its size as it was asked for
 

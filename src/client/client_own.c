@@ -8,41 +8,67 @@ tl_result tl_client_send(tl_client *c, const void *data, size_t size)
     return c->state == TL_CLIENT_LIVE ? tl_channel_send(&c->channel, TL_MESSAGE_USER, data, size) : TL_ERR_STATE;
 }
 
-static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id entity, int kind_number, tl_entity_id carrier, const tl_values *values, uint32_t *number)
+static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id entity, int kind_number,
+                     tl_entity_id carrier, const tl_values *values, uint32_t *number)
 {
-    if (c->state != TL_CLIENT_LIVE) return TL_ERR_STATE;
-    if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) return TL_ERR_INVALID;
-    if (c->asked_count == TL_ASKED_MAX) return TL_AGAIN;
+    if (c->state != TL_CLIENT_LIVE) {
+        return TL_ERR_STATE;
+    }
+    if (type != TL_REQUEST_DELETE && (kind_number < 0 || kind_number >= c->kinds.count)) {
+        return TL_ERR_INVALID;
+    }
+    if (c->asked_count == TL_ASKED_MAX) {
+        return TL_AGAIN;
+    }
     tl_asked *a = &c->asked[c->asked_count];
-    *a = (tl_asked){.number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own, .sent_us = c->now_us};
+    *a = (tl_asked){
+        .number = ++c->request_number, .kind = kind_number, .carrier = carrier, .own = own, .sent_us = c->now_us};
     unsigned char data[TL_MESSAGE_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, a->number, 4);
     tl_write_varint(&w, type);
-    if (type == TL_REQUEST_CREATE) tl_write_varint(&w, own);
-    if (type != TL_REQUEST_CREATE) tl_write_varint(&w, entity);
+    if (type == TL_REQUEST_CREATE) {
+        tl_write_varint(&w, own);
+    }
+    if (type != TL_REQUEST_CREATE) {
+        tl_write_varint(&w, entity);
+    }
     if (type != TL_REQUEST_DELETE) {
         const tl_kind *kind = &c->kinds.kinds[kind_number];
         int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
         tl_result good = tl_values_check(kind, values);
-        if (good != TL_OK) return good;
-        for (int i = 0; i < kind->field_count; i++)
-            if (values->mask >> i & 1) tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
+        if (good != TL_OK) {
+            return good;
+        }
+        for (int i = 0; i < kind->field_count; i++) {
+            if (values->mask >> i & 1) {
+                tl_value_set(a->words, kind, i, &c->kinds, tick, &values->fields[i]);
+            }
+        }
         tl_write_varint(&w, (uint64_t)kind_number);
-        if (type == TL_REQUEST_CREATE) tl_write_varint(&w, carrier);
+        if (type == TL_REQUEST_CREATE) {
+            tl_write_varint(&w, carrier);
+        }
         tl_write_varint(&w, values->mask);
         tl_fields_write(&w, kind, tick, values->mask, a->words);
     }
-    if (w.bad) return TL_ERR_INVALID;
+    if (w.bad) {
+        return TL_ERR_INVALID;
+    }
     tl_result result = tl_channel_send(&c->channel, TL_MESSAGE_REQUEST, data, w.size);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     c->asked_count++;
     c->report_soon = true;
-    if (number) *number = a->number;
+    if (number) {
+        *number = a->number;
+    }
     return TL_OK;
 }
 
-tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier, const tl_values *values, bool own, uint32_t *request)
+tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier, const tl_values *values, bool own,
+                                   uint32_t *request)
 {
     return values->mask & 1 ? ask(c, TL_REQUEST_CREATE, own, 0, kind, carrier, values, request) : TL_ERR_INVALID;
 }
@@ -50,36 +76,52 @@ tl_result tl_client_request_create(tl_client *c, int kind, tl_entity_id carrier,
 tl_result tl_client_request_update(tl_client *c, tl_entity_id entity, const tl_values *values, uint32_t *request)
 {
     int32_t index = tl_view_find(&c->view, entity);
-    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (index == TL_NONE) {
+        return TL_ERR_NOT_FOUND;
+    }
     return ask(c, TL_REQUEST_UPDATE, false, entity, c->view.entities[index].kind, 0, values, request);
 }
 
 tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *request)
 {
     tl_result result = ask(c, TL_REQUEST_DELETE, false, entity, 0, 0, NULL, request);
-    for (uint32_t i = 0; result == TL_OK && i < c->owned_count; i++)
-        if (c->owned[i].id == entity) c->owned[i--] = c->owned[--c->owned_count];
+    for (uint32_t i = 0; result == TL_OK && i < c->owned_count; i++) {
+        if (c->owned[i].id == entity) {
+            c->owned[i--] = c->owned[--c->owned_count];
+        }
+    }
     return result;
 }
 
-// Of one that was given back, and that this client has not set since, the view knows what is not said now. False: not yet.
+// Of one that was given back, and that this client has not set since, the view knows what is not said now. False: not
+// yet.
 static bool recall(tl_client *c, tl_owned_entity *o, tl_entity_id carrier, int64_t tick, const tl_values *said)
 {
     const tl_kind *kind = &c->kinds.kinds[o->kind];
     tl_values seen;
     int32_t index = tl_view_find(&c->view, o->id);
-    if ((said->mask & tl_fields_all(kind)) == tl_fields_all(kind)) return true;
-    if (index == TL_NONE || tl_client_get(c, o->id, (double)c->view.tick, &seen) != TL_OK || c->view.entities[index].kind != o->kind) return false;
+    if ((said->mask & tl_fields_all(kind)) == tl_fields_all(kind)) {
+        return true;
+    }
+    if (index == TL_NONE || tl_client_get(c, o->id, (double)c->view.tick, &seen) != TL_OK ||
+        c->view.entities[index].kind != o->kind) {
+        return false;
+    }
     bool in_same_frame = tl_view_source_of(&c->view, index).carrier_id == carrier;
-    for (int i = 0; i < kind->field_count; i++)
-        if (in_same_frame || (i != 0 && i != kind->rotation)) tl_value_set(o->words, kind, i, &c->kinds, tick, &seen.fields[i]);
+    for (int i = 0; i < kind->field_count; i++) {
+        if (in_same_frame || (i != 0 && i != kind->rotation)) {
+            tl_value_set(o->words, kind, i, &c->kinds, tick, &seen.fields[i]);
+        }
+    }
     return true;
 }
 
 static void say(tl_owned_entity *o)
 {
     o->version++;
-    if (o->version == 0) o->version = 1; // 0 is that nothing was said yet
+    if (o->version == 0) {
+        o->version = 1; // 0 is that nothing was said yet
+    }
     o->unsent = true;
     o->in_report = false;
 }
@@ -87,40 +129,65 @@ static void say(tl_owned_entity *o)
 tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
 {
     tl_owned_entity *o = NULL;
-    for (uint32_t i = 0; i < c->owned_count; i++)
-        if (c->owned[i].id == entity) o = &c->owned[i];
-    if (c->state != TL_CLIENT_LIVE && c->state != TL_CLIENT_RECONNECTING) return TL_ERR_STATE;
-    if (o == NULL) return TL_ERR_NOT_FOUND;
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        if (c->owned[i].id == entity) {
+            o = &c->owned[i];
+        }
+    }
+    if (c->state != TL_CLIENT_LIVE && c->state != TL_CLIENT_RECONNECTING) {
+        return TL_ERR_STATE;
+    }
+    if (o == NULL) {
+        return TL_ERR_NOT_FOUND;
+    }
     const tl_kind *kind = &c->kinds.kinds[o->kind];
     tl_result good = tl_values_check(kind, values);
-    if (good != TL_OK) return good;
-    if (!(tick >= 0 && tick <= (double)TL_TICK_MAX)) return TL_ERR_INVALID;
-    if (o->unset && !recall(c, o, carrier, (int64_t)tick, values)) return TL_AGAIN;
+    if (good != TL_OK) {
+        return good;
+    }
+    if (!(tick >= 0 && tick <= (double)TL_TICK_MAX)) {
+        return TL_ERR_INVALID;
+    }
+    if (o->unset && !recall(c, o, carrier, (int64_t)tick, values)) {
+        return TL_AGAIN;
+    }
     uint32_t changed = 0;
     if (carrier != o->carrier || o->unset) {
-        for (int i = 0; i < kind->field_count; i++)
-            if (values->mask >> i & 1) tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
+        for (int i = 0; i < kind->field_count; i++) {
+            if (values->mask >> i & 1) {
+                tl_value_set(o->words, kind, i, &c->kinds, (int64_t)tick, &values->fields[i]);
+            }
+        }
         o->carrier = carrier;
         o->unset = false;
         changed = 1;
     } else {
-        changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values, tl_tolerance_share(kind, carrier != 0));
+        changed = tl_values_publish(o->words, kind, &c->kinds, (int64_t)tick, values,
+                                    tl_tolerance_share(kind, carrier != 0));
     }
-    if (changed) say(o);
+    if (changed) {
+        say(o);
+    }
     return TL_OK;
 }
 
 void tl_client_own_say_again(tl_client *c, tl_entity_id entity)
 {
-    for (uint32_t i = 0; i < c->owned_count; i++)
-        if (c->owned[i].id == entity && c->owned[i].version != 0) say(&c->owned[i]);
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        if (c->owned[i].id == entity && c->owned[i].version != 0) {
+            say(&c->owned[i]);
+        }
+    }
 }
 
 void tl_client_own_gone(tl_client *c, tl_entity_id entity)
 {
     for (uint32_t i = 0; i < c->owned_count; i++) {
-        if (c->owned[i].id != entity) continue;
-        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = entity, .kind = c->owned[i].kind});
+        if (c->owned[i].id != entity) {
+            continue;
+        }
+        tl_client_push_event(c,
+                             (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = entity, .kind = c->owned[i].kind});
         c->owned[i] = c->owned[--c->owned_count];
         return;
     }
@@ -142,7 +209,9 @@ static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carr
 {
     for (uint32_t i = 0; i < c->owned_count; i++) {
         tl_owned_entity *o = &c->owned[i];
-        if (o->id != id) continue;
+        if (o->id != id) {
+            continue;
+        }
         if (o->kind != kind) { // the words are of no use
             *o = (tl_owned_entity){.id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
             return;
@@ -152,22 +221,30 @@ static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carr
         o->in_report = false;
         return;
     }
-    if (c->owned_count == TL_OWNED_MAX) return;
-    c->owned[c->owned_count++] = (tl_owned_entity){.id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
+    if (c->owned_count == TL_OWNED_MAX) {
+        return;
+    }
+    c->owned[c->owned_count++] = (tl_owned_entity){
+        .id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
 }
 
 static void forget_unconfirmed(tl_client *c)
 {
     for (uint32_t i = 0; i < c->owned_count; i++) {
-        if (c->owned[i].confirmed) continue;
-        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = c->owned[i].id, .kind = c->owned[i].kind});
+        if (c->owned[i].confirmed) {
+            continue;
+        }
+        tl_client_push_event(
+            c, (tl_client_event){.type = TL_CLIENT_OWN_LOST, .entity = c->owned[i].id, .kind = c->owned[i].kind});
         c->owned[i--] = c->owned[--c->owned_count];
     }
 }
 
 void tl_client_own_none(tl_client *c)
 {
-    for (uint32_t i = 0; i < c->owned_count; i++) c->owned[i].confirmed = false;
+    for (uint32_t i = 0; i < c->owned_count; i++) {
+        c->owned[i].confirmed = false;
+    }
     forget_unconfirmed(c);
 }
 
@@ -180,9 +257,13 @@ void tl_client_own_list(tl_client *c, const void *data, size_t size)
         tl_entity_id id = tl_read_varint(&r), carrier;
         int kind = (int)tl_read_limited(&r, TL_KINDS_MAX - 1);
         carrier = tl_read_varint(&r);
-        if (r.bad || id == 0 || !c->joined || kind >= c->kinds.count) return;
+        if (r.bad || id == 0 || !c->joined || kind >= c->kinds.count) {
+            return;
+        }
         take_back(c, id, kind, carrier);
         tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_GIVEN_BACK, .entity = id, .kind = kind});
     }
-    if (!r.bad && !more) forget_unconfirmed(c);
+    if (!r.bad && !more) {
+        forget_unconfirmed(c);
+    }
 }

@@ -14,7 +14,9 @@ const char *tl_client_kind_name(const tl_client *c, int kind)
 
 tl_result tl_client_kind(const tl_client *c, int kind, tl_kind_def *out)
 {
-    if (kind < 0 || kind >= tl_client_kind_count(c)) return TL_ERR_NOT_FOUND;
+    if (kind < 0 || kind >= tl_client_kind_count(c)) {
+        return TL_ERR_NOT_FOUND;
+    }
     tl_kinds_def(&c->kinds.kinds[kind], out);
     return TL_OK;
 }
@@ -31,11 +33,17 @@ static bool fill_pose(const tl_client *c, int32_t index, double tick, bool smoot
 uint32_t tl_client_poses(tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
 {
     uint32_t count = 0;
-    if (smooth) tl_view_note_shown(&c->view, tick);
+    if (smooth) {
+        tl_view_note_shown(&c->view, tick);
+    }
     for (uint32_t i = 0; i < c->view.entity_top; i++) {
         tl_pose pose;
-        if (!c->view.entities[i].used || !fill_pose(c, (int32_t)i, tick, smooth, &pose)) continue;
-        if (count < capacity) out[count] = pose;
+        if (!c->view.entities[i].used || !fill_pose(c, (int32_t)i, tick, smooth, &pose)) {
+            continue;
+        }
+        if (count < capacity) {
+            out[count] = pose;
+        }
         count++;
     }
     return count;
@@ -43,15 +51,20 @@ uint32_t tl_client_poses(tl_client *c, double tick, bool smooth, tl_pose *out, u
 
 tl_result tl_client_pose(tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
 {
-    if (smooth) tl_view_note_shown(&c->view, tick);
+    if (smooth) {
+        tl_view_note_shown(&c->view, tick);
+    }
     int32_t index = tl_view_find(&c->view, entity);
     return index != TL_NONE && fill_pose(c, index, tick, smooth, out) ? TL_OK : TL_ERR_NOT_FOUND;
 }
 
 void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX])
 {
-    for (int kind = 0; kind < TL_KINDS_MAX; kind++)
-        if (by_kind[kind]) by_kind[kind]->count = 0;
+    for (int kind = 0; kind < TL_KINDS_MAX; kind++) {
+        if (by_kind[kind]) {
+            by_kind[kind]->count = 0;
+        }
+    }
     tl_view_instances(&c->view, tick, origin, by_kind);
 }
 
@@ -65,7 +78,9 @@ tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, do
     const tl_view *v = &c->view;
     if (*hint >= v->entity_top || !v->entities[*hint].used || v->entities[*hint].id != entity) {
         int32_t index = tl_view_find(v, entity);
-        if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+        if (index == TL_NONE) {
+            return TL_ERR_NOT_FOUND;
+        }
         *hint = (uint32_t)index;
     }
     return tl_view_placed(&c->view, (int32_t)*hint, tick, out) ? TL_OK : TL_ERR_NOT_FOUND;
@@ -74,12 +89,16 @@ tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, do
 tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
 {
     int32_t index = tl_view_find(&c->view, entity);
-    if (index == TL_NONE) return TL_ERR_NOT_FOUND;
+    if (index == TL_NONE) {
+        return TL_ERR_NOT_FOUND;
+    }
     tl_view_moment m;
     tl_view_moment_at(&c->view, index, tick, false, &m);
     tl_view_source source = m.source;
     tl_values_get(source.state, source.kind, &c->kinds, source.level, tick, out);
-    if (source.carrier_id) return TL_OK;
+    if (source.carrier_id) {
+        return TL_OK;
+    }
     out->fields[0].position.x += (double)source.origin.x_m;
     out->fields[0].position.y += (double)source.origin.y_m;
     out->fields[0].position.z += (double)source.origin.z_m;

@@ -27,8 +27,11 @@ void tl_clock_run(tl_clock *c)
 static const tl_clock_sample *best(const tl_clock *c)
 {
     const tl_clock_sample *found = &c->samples[0];
-    for (uint32_t i = 1; i < c->count; i++)
-        if (c->samples[i].rtt_us < found->rtt_us) found = &c->samples[i];
+    for (uint32_t i = 1; i < c->count; i++) {
+        if (c->samples[i].rtt_us < found->rtt_us) {
+            found = &c->samples[i];
+        }
+    }
     return found;
 }
 
@@ -37,7 +40,9 @@ static double spread(const tl_clock *c, int64_t rtt_us)
 {
     int64_t low = INT64_MAX, high = INT64_MIN;
     for (uint32_t i = 0; i < c->count; i++) {
-        if (c->samples[i].rtt_us > rtt_us + rtt_us / 4 + 500) continue;
+        if (c->samples[i].rtt_us > rtt_us + rtt_us / 4 + 500) {
+            continue;
+        }
         low = tl_min_i64(low, c->samples[i].offset_us);
         high = tl_max_i64(high, c->samples[i].offset_us);
     }
@@ -49,7 +54,8 @@ static bool contradicts(const tl_clock *c, const tl_clock_sample *sample)
 {
     const tl_clock_sample *known = best(c);
     int64_t apart_us = (int64_t)tl_magnitude(sample->offset_us - known->offset_us);
-    return sample->rtt_us < UNKNOWN_RTT_US && known->rtt_us < UNKNOWN_RTT_US && apart_us > (sample->rtt_us + known->rtt_us) / 2 + STEP_MARGIN_US;
+    return sample->rtt_us < UNKNOWN_RTT_US && known->rtt_us < UNKNOWN_RTT_US &&
+           apart_us > (sample->rtt_us + known->rtt_us) / 2 + STEP_MARGIN_US;
 }
 
 // Whether a sample is to be left out: it contradicts what is believed, and too few have done so. When enough have, the
@@ -62,7 +68,9 @@ static bool is_doubtful(tl_clock *c, const tl_clock_sample *sample, uint64_t now
     }
     c->doubts += c->doubts == 0 || now_us != c->doubted_us;
     c->doubted_us = now_us;
-    if (c->doubts < DOUBTS_MAX) return true;
+    if (c->doubts < DOUBTS_MAX) {
+        return true;
+    }
     c->count = c->next = c->doubts = 0;
     return false;
 }
@@ -71,19 +79,24 @@ void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_u
 {
     bool known = rtt_us >= 0;
     tl_clock_sample sample = {server_us + (known ? rtt_us / 2 : 0) - (int64_t)now_us, known ? rtt_us : UNKNOWN_RTT_US};
-    if (is_doubtful(c, &sample, now_us)) return;
+    if (is_doubtful(c, &sample, now_us)) {
+        return;
+    }
     c->samples[c->next] = sample;
     c->next = (c->next + 1) % TL_CLOCK_SAMPLES;
-    if (c->count < TL_CLOCK_SAMPLES) c->count++;
+    if (c->count < TL_CLOCK_SAMPLES) {
+        c->count++;
+    }
     const tl_clock_sample *believed = best(c);
     c->rtt_us = believed->rtt_us < UNKNOWN_RTT_US ? (double)believed->rtt_us : 0;
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
     bool young = c->count < TL_CLOCK_SAMPLES; // the first samples lack the way: what is ahead is taken at once
-    if (!c->set || !c->runs || fabs(difference) > JUMP_US || (young && difference > 0))
+    if (!c->set || !c->runs || fabs(difference) > JUMP_US || (young && difference > 0)) {
         c->offset_us = (double)believed->offset_us;
-    else
+    } else {
         c->offset_us += fmax(-elapsed * SLEW_PER_US, fmin(elapsed * SLEW_PER_US, difference));
+    }
     c->slewed_us = now_us;
     c->set = true;
 }

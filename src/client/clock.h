@@ -1,7 +1,7 @@
 // The client's idea of server time. Each frame says when it was sent, and how long ago the last report had come in: a
-// round trip, as in NTP (RFC 5905). Of the last samples the one with the shortest round trip is believed. Once the clock
-// runs, it is slewed to that, and never jumps back; before, while a join keeps client and server busy and samples are
-// poor, it is set.
+// round trip, as in NTP (RFC 5905). Of the last samples the one with the shortest round trip is believed. Once the
+// clock runs, it is slewed to that, and never jumps back; before, while a join keeps client and server busy and samples
+// are poor, it is set.
 #ifndef TRAMLINE_CLIENT_CLOCK_H
 #define TRAMLINE_CLIENT_CLOCK_H
 
@@ -27,7 +27,7 @@ typedef struct tl_clock {
 
 void tl_clock_reset(tl_clock *c);
 void tl_clock_restart(tl_clock *c); // another server's samples follow: the time in use goes on
-void tl_clock_run(tl_clock *c); // somebody goes by it from now on
+void tl_clock_run(tl_clock *c);     // somebody goes by it from now on
 // rtt_us below 0: not known; the sample counts only until better ones come.
 void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_us);
 // Server time, on the server's scale of microseconds since tick 0. 0 before the first sample.

@@ -1,21 +1,21 @@
 // The view: a client's copy of the world. Frames' datagrams go in, each on its own and in any order; poses come out, at
-// any time. An entity may be in several streams for a while (when levels or tiles change over): the finest one shows it,
-// and it never goes out of sight in between.
+// any time. An entity may be in several streams for a while (when levels or tiles change over): the finest one shows
+// it, and it never goes out of sight in between.
 #ifndef TRAMLINE_CLIENT_VIEW_H
 #define TRAMLINE_CLIENT_VIEW_H
 
-#include "wire/chunk.h"
 #include "base/map.h"
 #include "tramline/client.h"
+#include "wire/chunk.h"
 #include "wire/datagram.h"
 
 typedef struct tl_view_slot {
     tl_entity_id id, carrier_id;
     int64_t *state;
     int64_t enter_tick;
-    int32_t entity;                     // TL_NONE: deleted already, by another stream
-    int32_t next_stream, next_slot;     // the entity's next holder
-    int64_t course_tick;                // of its state, see state.h
+    int32_t entity;                 // TL_NONE: deleted already, by another stream
+    int32_t next_stream, next_slot; // the entity's next holder
+    int64_t course_tick;            // of its state, see state.h
     uint8_t motion;
     uint8_t kind;
     bool used;
@@ -36,11 +36,11 @@ typedef struct tl_view_stream {
     int64_t again_tick, wait_ticks;
 } tl_view_stream;
 
-// How the state that shows an entity takes the place of the one before: from tick `at` on. So that nothing leaps, the gap
-// between the two is crossed evenly in `ticks` from tick `from` on; see view_history.c.
+// How the state that shows an entity takes the place of the one before: from tick `at` on. So that nothing leaps, the
+// gap between the two is crossed evenly in `ticks` from tick `from` on; see view_history.c.
 typedef struct tl_view_switch {
     double at, from;
-    float ticks; // 0: there is no gap
+    float ticks;                 // 0: there is no gap
     float gap_m[3], turn_rad[3]; // in the frame of the carrier
 } tl_view_switch;
 
@@ -52,7 +52,7 @@ typedef struct tl_view_former {
     double needed_tick;                    // until then
     tl_entity_id carrier_id;
     tl_origin origin;
-    int32_t entity;                        // TL_NONE: it is gone
+    int32_t entity; // TL_NONE: it is gone
     int level;
     uint8_t kind;
     int64_t state[];
@@ -62,8 +62,8 @@ typedef struct tl_view_entity {
     tl_entity_id id;
     int32_t home_stream, home_slot; // TL_NONE: an orphan, which left its last stream and has not come into the next yet
     int32_t first_stream, first_slot; // its holders
-    tl_view_former *former; // what showed it before; NULL: no display looks back so far
-    int64_t left_tick; // the newest of those at which a slot ceased to hold it
+    tl_view_former *former;           // what showed it before; NULL: no display looks back so far
+    int64_t left_tick;                // the newest of those at which a slot ceased to hold it
     // an orphan's last state
     int64_t *state;
     tl_entity_id carrier_id;
@@ -83,7 +83,7 @@ typedef struct tl_view_drawn {
     float speed;              // m/s
     float numbers[2];         // that its id gives
     uint8_t kind;
-    uint8_t state;            // TL_DRAWN_…
+    uint8_t state; // TL_DRAWN_…
     bool carried;
 } tl_view_drawn;
 
@@ -124,7 +124,7 @@ typedef struct tl_view_chunk {
 
 enum {
     TL_VIEW_NACKS_MAX = 256,
-    TL_VIEW_CHUNKS_MAX = 512,         // in a datagram
+    TL_VIEW_CHUNKS_MAX = 512, // in a datagram
     TL_VIEW_ENDED_MAX = 256,
     TL_VIEW_SLOTS_VISITED_MAX = 1 << 22, // by its chunks
 };
@@ -143,17 +143,18 @@ typedef struct tl_view {
     tl_view_event *events; // ring
     uint32_t events_max, event_first, event_count;
     bool events_lost;
-    int64_t tick, settled_tick; // of the newest frame
-    int64_t settled_told;       // as the server knows it: it may not have heard of the nacks yet
+    int64_t tick, settled_tick;       // of the newest frame
+    int64_t settled_told;             // as the server knows it: it may not have heard of the nacks yet
     tl_nack nacks[TL_VIEW_NACKS_MAX]; // of what is not held as the server believes; told until it is mended
     uint32_t nack_count, nack_next;
-    // Entities that were deleted, until all that was on its way by then has arrived: a late datagram may still bring one.
+    // Entities that were deleted, until all that was on its way by then has arrived: a late datagram may still bring
+    // one.
     struct {
         tl_entity_id id;
         int64_t tick;
     } ended[TL_VIEW_ENDED_MAX];
     uint32_t ended_count;
-    uint16_t sequence; // of the datagram being taken in
+    uint16_t sequence;                          // of the datagram being taken in
     tl_view_former *former_first, *former_last; // the oldest, the latest
     uint32_t former_count;
     double shown_tick; // the latest that was displayed; below every tick: none was
@@ -164,7 +165,7 @@ typedef struct tl_view {
     tl_chunk_coder *coder;
     uint32_t chunk_count, op_count, word_count, slots_visited;
     uint32_t left_out_count; // streams
-    uint64_t unshown; // streams and entities that found no room, ever
+    uint64_t unshown;        // streams and entities that found no room, ever
     uint64_t malformed, skipped, full, applied, orphans_looked_at;
 } tl_view;
 
@@ -172,13 +173,14 @@ size_t tl_view_bytes(uint32_t entities_max);
 tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max);
 // Forgets everything (another world); LEFT events for all.
 void tl_view_reset(tl_view *v);
-// The connection has ended, another begins: streams are closed, but all entities stay and go on along their segments. Those
-// that do not come into a stream of the new connection leave once everything of it has arrived.
+// The connection has ended, another begins: streams are closed, but all entities stay and go on along their segments.
+// Those that do not come into a stream of the new connection leave once everything of it has arrived.
 void tl_view_detach(tl_view *v);
 
 // Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
 // chunk did not go on from what is held, and there was no room to note it; the others were taken in.
-tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes, int close_count, tl_reader *r);
+tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes,
+                        int close_count, tl_reader *r);
 
 // The one version that is held of all of a nack's slots, 0 if it is not one and the same: what the server goes on from.
 uint32_t tl_view_held(const tl_view *v, const tl_nack *nack);
@@ -213,7 +215,8 @@ void tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smoot
 // A display shows this tick.
 void tl_view_note_shown(tl_view *v, double tick);
 // In the world, with that moment. False while a carrier is not in the view.
-bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position, tl_quat *rotation);
+bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position,
+                 tl_quat *rotation);
 bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
 // All of them, see tl_client_instances(); adds to the counts.
 void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);

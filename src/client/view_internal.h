@@ -40,7 +40,8 @@ void tl_view_no_change(tl_view *v, const tl_view_before *before);
 // Of an entity that goes; and those that no display looks back to.
 void tl_view_drop_formers(tl_view *v, int32_t entity);
 void tl_view_forget_formers(tl_view *v, int64_t before_tick);
-// When an entity that moved came to the place where its new state has it standing, as its course says: not after `last_tick`.
+// When an entity that moved came to the place where its new state has it standing, as its course says: not after
+// `last_tick`.
 double tl_view_stop_tick(const tl_view *v, int32_t entity, const int64_t *words, double last_tick);
 // Room for a state, for so many slots: streams that are coarser may have to go for it. NULL, false: there is none.
 int64_t *tl_view_state_room(tl_view *v, uint32_t handle, size_t bytes);
@@ -49,6 +50,7 @@ bool tl_view_slots_room(tl_view *v, uint32_t handle, uint32_t top);
 void tl_view_leave_out(tl_view *v, uint32_t handle);
 void tl_view_ask_again(tl_view *v, uint32_t handle);
 // In the frame of its carrier, or the world.
-void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double tick, tl_vec3 *position, tl_quat *rotation);
+void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double tick, tl_vec3 *position,
+                        tl_quat *rotation);
 
 #endif

@@ -1,11 +1,11 @@
-// What a view has no room for. A stream is decoded from what is held of it, all of it: so if a part finds no room the whole
-// stream is left out, shows nothing, and is not asked for again for a while. Coarser streams, which are farther away, make room
-// for finer ones.
+// What a view has no room for. A stream is decoded from what is held of it, all of it: so if a part finds no room the
+// whole stream is left out, shows nothing, and is not asked for again for a while. Coarser streams, which are farther
+// away, make room for finer ones.
 #include "client/view_internal.h"
 
 enum {
-    TRIES_MAX = 8,    // streams that make room for one thing
-    WAIT_S_MIN = 10,  // until a stream is asked for again, twice as long each time
+    TRIES_MAX = 8,   // streams that make room for one thing
+    WAIT_S_MIN = 10, // until a stream is asked for again, twice as long each time
     WAIT_S_MAX = 320,
 };
 
@@ -14,15 +14,20 @@ static void drop_slot(tl_view *v, uint32_t handle, uint32_t index)
 {
     const tl_view_slot *slot = &v->streams[handle].slots[index];
     const tl_view_entity *e = slot->used && slot->entity != TL_NONE ? &v->entities[slot->entity] : NULL;
-    bool alone = e && e->first_stream == (int32_t)handle && e->first_slot == (int32_t)index && slot->next_stream == TL_NONE;
-    if (alone) tl_view_remove_entity(v, slot->entity);
+    bool alone = e && e->first_stream == (int32_t)handle && e->first_slot == (int32_t)index &&
+                 slot->next_stream == TL_NONE;
+    if (alone) {
+        tl_view_remove_entity(v, slot->entity);
+    }
     tl_view_empty_slot(v, handle, index, v->tick);
 }
 
 void tl_view_leave_out(tl_view *v, uint32_t handle)
 {
     tl_view_stream *stream = &v->streams[handle];
-    for (uint32_t i = 0; i < stream->top; i++) drop_slot(v, handle, i);
+    for (uint32_t i = 0; i < stream->top; i++) {
+        drop_slot(v, handle, i);
+    }
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
     stream->slots = NULL;
     stream->capacity = stream->top = stream->end_top = 0;
@@ -31,7 +36,9 @@ void tl_view_leave_out(tl_view *v, uint32_t handle)
     int64_t hz = v->kinds->tick_hz, wait = stream->wait_ticks * 2;
     stream->wait_ticks = tl_max_i64(WAIT_S_MIN * hz, tl_min_i64(wait, WAIT_S_MAX * hz));
     stream->again_tick = v->tick + stream->wait_ticks;
-    if (!stream->left_out) v->left_out_count++;
+    if (!stream->left_out) {
+        v->left_out_count++;
+    }
     stream->left_out = true;
     v->full++;
     v->unshown++;
@@ -40,7 +47,9 @@ void tl_view_leave_out(tl_view *v, uint32_t handle)
 void tl_view_ask_again(tl_view *v, uint32_t handle)
 {
     tl_view_stream *stream = &v->streams[handle];
-    if (!stream->left_out || v->tick < stream->again_tick) return;
+    if (!stream->left_out || v->tick < stream->again_tick) {
+        return;
+    }
     stream->left_out = false;
     v->left_out_count--;
 }
@@ -53,11 +62,15 @@ static bool make_coarser_go(tl_view *v, uint32_t handle)
     int level = stream->level;
     for (int32_t i = 0; i < TL_HANDLES_MAX && stream->wait_ticks == 0; i++) {
         const tl_view_stream *other = &v->streams[i];
-        if (!other->open || other->top == 0 || other->level <= level) continue;
+        if (!other->open || other->top == 0 || other->level <= level) {
+            continue;
+        }
         found = i;
         level = other->level;
     }
-    if (found == TL_NONE) return false;
+    if (found == TL_NONE) {
+        return false;
+    }
     tl_view_leave_out(v, (uint32_t)found);
     return true;
 }
@@ -65,7 +78,9 @@ static bool make_coarser_go(tl_view *v, uint32_t handle)
 int64_t *tl_view_state_room(tl_view *v, uint32_t handle, size_t bytes)
 {
     int64_t *state = tl_heap_alloc(v->heap, bytes);
-    for (int i = 0; state == NULL && i < TRIES_MAX && make_coarser_go(v, handle); i++) state = tl_heap_alloc(v->heap, bytes);
+    for (int i = 0; state == NULL && i < TRIES_MAX && make_coarser_go(v, handle); i++) {
+        state = tl_heap_alloc(v->heap, bytes);
+    }
     return state;
 }
 
@@ -73,12 +88,18 @@ bool tl_view_slots_room(tl_view *v, uint32_t handle, uint32_t top)
 {
     tl_view_stream *stream = &v->streams[handle];
     uint32_t capacity = stream->capacity ? stream->capacity : 8;
-    while (capacity < top) capacity *= 2;
-    if (capacity == stream->capacity) return true;
+    while (capacity < top) {
+        capacity *= 2;
+    }
+    if (capacity == stream->capacity) {
+        return true;
+    }
     void *grown = NULL;
     for (int i = 0; grown == NULL; i++) {
         grown = tl_heap_grow(v->heap, stream->slots, stream->capacity, capacity, sizeof *stream->slots);
-        if (grown == NULL && (i == TRIES_MAX || !make_coarser_go(v, handle))) return false;
+        if (grown == NULL && (i == TRIES_MAX || !make_coarser_go(v, handle))) {
+            return false;
+        }
     }
     stream->slots = grown;
     stream->capacity = capacity;

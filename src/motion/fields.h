@@ -7,7 +7,8 @@
 // Writes the fields in the mask `fields`; start ticks are written relative to `tick`.
 void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words);
 // Reads into `words`, whose other fields stay; the reader turns bad if a value is out of its limits.
-void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields, int64_t *words);
+void tl_fields_read(tl_reader *r, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, uint32_t fields,
+                    int64_t *words);
 // The same, without the checks, for bytes that tl_fields_read() has already accepted.
 void tl_fields_read_again(tl_reader *r, const tl_kind *kind, int64_t tick, uint32_t fields, int64_t *words);
 static inline uint32_t tl_fields_all(const tl_kind *kind)

@@ -1,4 +1,5 @@
-// The declared kinds, resolved: where each field lies in an entity's state, its tolerance and its quantum at each level.
+// The declared kinds, resolved: where each field lies in an entity's state, its tolerance and its quantum at each
+// level.
 //
 // A state is an array of int64_t words, one run a field:
 //   position         t0, p[3], v[3]   p in quanta at tick t0, v in quanta / 2^rate_shift a tick; v = 0: t0 = 0
@@ -20,8 +21,8 @@ enum {
     TL_ROTATION_LINEAR_WORDS = 7,
     TL_ROTATION_HOLD_WORDS = 4,
     TL_STATE_WORDS_MAX = 512,
-    TL_SHIFT_MAX = 20, // the finest quantum: 2^-20
-    TL_TILE_SHIFT = 6, // tiles of level 0 are 2^6 m wide
+    TL_SHIFT_MAX = 20,                                // the finest quantum: 2^-20
+    TL_TILE_SHIFT = 6,                                // tiles of level 0 are 2^6 m wide
     TL_TILE_EDGE = TL_WORLD_LIMIT_M >> TL_TILE_SHIFT, // so many of them on each side of the origin
     TL_KIND_TABLE_BYTES_MAX = 48 * 1024,
 };
@@ -51,7 +52,7 @@ typedef struct tl_kinds {
     int count;
     int rate_shift; // from the tick rate
     uint32_t tick_hz;
-    uint64_t hash;  // of the table's bytes
+    uint64_t hash; // of the table's bytes
 } tl_kinds;
 
 // The tolerance of positions at a level: 2 cm, then 32 mm * 2^level, which is 1 mrad at half a tile's width.
@@ -62,7 +63,8 @@ double tl_level_distance_m(int level);
 double tl_level_tile_m(int level);
 
 // TL_ERR_INVALID: `text` says which kind and field, and why.
-tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uint32_t tick_hz, char *text, size_t text_bytes);
+tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uint32_t tick_hz, char *text,
+                        size_t text_bytes);
 // The table as bytes, for clients and for the hash; and back.
 void tl_kinds_write(const tl_kinds *kinds, tl_writer *w);
 tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r);
@@ -80,7 +82,9 @@ static inline bool tl_field_at(const tl_field *field, int level)
 static inline uint32_t tl_fields_mask_at(const tl_kind *kind, int level)
 {
     uint32_t mask = 0;
-    for (int i = 0; i < kind->field_count; i++) mask |= (uint32_t)tl_field_at(&kind->fields[i], level) << i;
+    for (int i = 0; i < kind->field_count; i++) {
+        mask |= (uint32_t)tl_field_at(&kind->fields[i], level) << i;
+    }
     return mask;
 }
 

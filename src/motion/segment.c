@@ -16,14 +16,18 @@ int tl_segment_turn(const int64_t *from, const int64_t *to)
         int64_t v[3];
         tl_segment_turned(from, turn, v);
         double dx = (double)(to[0] - v[0]), dz = (double)(to[2] - v[2]), d = dx * dx + dz * dz;
-        if (d < least) least = d, best = turn;
+        if (d < least) {
+            least = d, best = turn;
+        }
     }
     return best;
 }
 
-tl_course_change tl_course_change_of(const tl_kinds *kinds, int level, const tl_field *field, const int64_t *base, const int64_t *w, int64_t tick)
+tl_course_change tl_course_change_of(const tl_kinds *kinds, int level, const tl_field *field, const int64_t *base,
+                                     const int64_t *w, int64_t tick)
 {
-    tl_course_change d = {.tolerance = (field->tolerance[level] - (level ? field->tolerance[0] : 0)) * tl_power(field->shift[level])};
+    tl_course_change d = {.tolerance = (field->tolerance[level] - (level ? field->tolerance[0] : 0)) *
+                                       tl_power(field->shift[level])};
     tl_position_quanta(base, kinds->rate_shift, tick, d.old_place);
     for (int axis = 0; axis < 3; axis++) {
         d.change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
@@ -43,14 +47,19 @@ static int64_t whole_of(double value)
 void tl_segment_expect(const tl_kinds *kinds, const tl_course_change *d, int since_ticks, int64_t expected[3])
 {
     memcpy(expected, d->old_place, sizeof d->old_place);
-    if (d->length == 0) return;
+    if (d->length == 0) {
+        return;
+    }
     double scale = d->sudden ? since_ticks * tl_power(-kinds->rate_shift) : d->tolerance / d->length;
-    for (int axis = 0; axis < 3; axis++) expected[axis] = tl_add_wrap(expected[axis], whole_of(floor(d->change[axis] * scale + 0.5)));
+    for (int axis = 0; axis < 3; axis++) {
+        expected[axis] = tl_add_wrap(expected[axis], whole_of(floor(d->change[axis] * scale + 0.5)));
+    }
 }
 
 static double distance_of(const int64_t *a, const int64_t *b)
 {
-    double x = (double)tl_sub_wrap(a[0], b[0]), y = (double)tl_sub_wrap(a[1], b[1]), z = (double)tl_sub_wrap(a[2], b[2]);
+    double x = (double)tl_sub_wrap(a[0], b[0]), y = (double)tl_sub_wrap(a[1], b[1]),
+           z = (double)tl_sub_wrap(a[2], b[2]);
     return sqrt(x * x + y * y + z * z);
 }
 
@@ -62,7 +71,9 @@ int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int
         int64_t expected[3];
         tl_segment_expect(kinds, d, since, expected);
         double distance = distance_of(expected, place);
-        if (distance < least) least = distance, best = since;
+        if (distance < least) {
+            least = distance, best = since;
+        }
     }
     return best;
 }
@@ -70,7 +81,8 @@ int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int
 // The share of the tolerance that a snapped place may use up, and a snapped velocity within SNAP_SECONDS.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
-void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick, const int64_t *before, int64_t *words)
+void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick,
+                     const int64_t *before, int64_t *words)
 {
     const tl_field *place = &kind->fields[0];
     double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[level]);
@@ -80,9 +92,13 @@ void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, doub
     int turn = was_moving && moves ? tl_segment_turn(before + 4, words + 4) : TL_TURN_AFRESH;
     if (turn != TL_TURN_AFRESH) {
         tl_segment_turned(before + 4, turn, expected);
-        if (distance_of(expected, words + 4) <= limit_rate) memcpy(words + 4, expected, sizeof expected);
+        if (distance_of(expected, words + 4) <= limit_rate) {
+            memcpy(words + 4, expected, sizeof expected);
+        }
     }
     tl_course_change d = tl_course_change_of(kinds, level, place, before, words, moves ? words[0] : tick);
     tl_segment_expect(kinds, &d, tl_segment_since(kinds, &d, words + 1), expected);
-    if (distance_of(expected, words + 1) <= limit_quanta) memcpy(words + 1, expected, sizeof expected);
+    if (distance_of(expected, words + 1) <= limit_quanta) {
+        memcpy(words + 1, expected, sizeof expected);
+    }
 }

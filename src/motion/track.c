@@ -5,7 +5,9 @@ static const float UNTOLD = 2; // no cosine is so large
 static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds *kinds, const int64_t *words)
 {
     track->turn_y = track->turn_w = track->turn_limit = 0;
-    if (kind->rotation == TL_NONE) return;
+    if (kind->rotation == TL_NONE) {
+        return;
+    }
     const tl_field *field = &kind->fields[kind->rotation];
     const int64_t *w = words + field->word;
     bool spins = field->predictor == TL_PREDICT_LINEAR; // its spin may have to be worked out from each rotation

@@ -1,6 +1,6 @@
-// Whose work a client's is (work.h): a name that a token proves has one account, whatever number of connections it has and
-// whether or not it was here before. So nobody gets what a join may do again by connecting anew. Who has no name has an
-// account of that connection.
+// Whose work a client's is (work.h): a name that a token proves has one account, whatever number of connections it has
+// and whether or not it was here before. So nobody gets what a join may do again by connecting anew. Who has no name
+// has an account of that connection.
 #include "server/internal.h"
 
 static uint32_t accounts_max(const tl_server_def *def)
@@ -25,10 +25,16 @@ static tl_account *find(tl_server *s, const char *name)
     tl_account *oldest = NULL;
     for (uint32_t i = 0; i < s->account_top; i++) {
         tl_account *a = &s->accounts[i];
-        if (strcmp(a->name, name) == 0) return a;
-        if (a->holders == 0 && (oldest == NULL || a->left_us < oldest->left_us)) oldest = a;
+        if (strcmp(a->name, name) == 0) {
+            return a;
+        }
+        if (a->holders == 0 && (oldest == NULL || a->left_us < oldest->left_us)) {
+            oldest = a;
+        }
     }
-    if (s->account_top < accounts_max(&s->def)) oldest = &s->accounts[s->account_top++];
+    if (s->account_top < accounts_max(&s->def)) {
+        oldest = &s->accounts[s->account_top++];
+    }
     TL_ASSERT(oldest); // clients are fewer than places
     *oldest = (tl_account){0};
     memcpy(oldest->name, name, strlen(name) + 1);
@@ -40,19 +46,29 @@ void tl_accounts_make_room(tl_server *s, const tl_grant *grant)
 {
     uint32_t holders = 0;
     tl_server_client *oldest = NULL;
-    if (!grant->proven) return;
+    if (!grant->proven) {
+        return;
+    }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         tl_server_client *client = &s->clients[i];
-        if (!client->used || !client->grant.proven || strcmp(client->grant.name, grant->name) != 0) continue;
+        if (!client->used || !client->grant.proven || strcmp(client->grant.name, grant->name) != 0) {
+            continue;
+        }
         holders++;
-        if (oldest == NULL || client->number < oldest->number) oldest = client;
+        if (oldest == NULL || client->number < oldest->number) {
+            oldest = client;
+        }
     }
-    if (holders >= TL_ACCOUNT_HOLDERS_MAX) tl_clients_drop(s, oldest, TL_ERR_EXISTS, "this name has as many connections as it may");
+    if (holders >= TL_ACCOUNT_HOLDERS_MAX) {
+        tl_clients_drop(s, oldest, TL_ERR_EXISTS, "this name has as many connections as it may");
+    }
 }
 
 void tl_accounts_take(tl_server *s, tl_server_client *client)
 {
-    if (!client->grant.proven) return;
+    if (!client->grant.proven) {
+        return;
+    }
     client->account = find(s, client->grant.name);
     client->account->holders++;
     client->session->work.account = &client->account->work;
@@ -60,7 +76,9 @@ void tl_accounts_take(tl_server *s, tl_server_client *client)
 
 void tl_accounts_leave(tl_server *s, tl_server_client *client)
 {
-    if (client->account == NULL) return;
+    if (client->account == NULL) {
+        return;
+    }
     TL_ASSERT(client->account->holders > 0);
     client->account->holders--;
     client->account->left_us = s->now_us;

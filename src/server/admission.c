@@ -19,7 +19,9 @@ bool tl_admission_init(tl_server *s)
 {
     s->guests_max = s->def.clients_max + s->def.newcomers_max;
     s->guests = tl_heap_alloc(&s->heap, s->guests_max * sizeof *s->guests);
-    if (s->def.step_units_max == 0) s->def.step_units_max = 1024 + 4 * s->def.clients_max;
+    if (s->def.step_units_max == 0) {
+        s->def.step_units_max = 1024 + 4 * s->def.clients_max;
+    }
     s->client_lines_left = CLIENT_LINES_BURST;
     return s->guests && tl_map_init(&s->guest_map, &s->heap, s->guests_max);
 }
@@ -35,7 +37,9 @@ static tl_guest *find_guest(tl_server *s, tl_peer peer)
 static void forget_guest(tl_server *s, tl_peer peer)
 {
     tl_guest *guest = find_guest(s, peer);
-    if (guest == NULL) return;
+    if (guest == NULL) {
+        return;
+    }
     tl_map_remove(&s->guest_map, peer);
     *guest = (tl_guest){.next_free = s->guest_free};
     s->guest_free = 1 + (uint32_t)(guest - s->guests);
@@ -53,7 +57,8 @@ static tl_guest *new_guest(tl_server *s, tl_peer peer)
         return NULL;
     }
     TL_ASSERT(tl_map_put(&s->guest_map, peer, index));
-    s->guests[index] = (tl_guest){.peer = peer, .since_us = s->now_us, .datagrams_left = s->def.peer_datagrams_per_s, .datagrams_us = s->now_us};
+    s->guests[index] = (tl_guest){
+        .peer = peer, .since_us = s->now_us, .datagrams_left = s->def.peer_datagrams_per_s, .datagrams_us = s->now_us};
     return &s->guests[index];
 }
 
@@ -92,8 +97,12 @@ static bool within_rate(tl_server *s, tl_guest *guest)
 static void count_malformed(tl_server *s, tl_peer peer, bool counted)
 {
     tl_guest *guest = find_guest(s, peer);
-    if (counted) s->stats.malformed++;
-    if (guest == NULL || ++guest->malformed < s->def.malformed_max) return;
+    if (counted) {
+        s->stats.malformed++;
+    }
+    if (guest == NULL || ++guest->malformed < s->def.malformed_max) {
+        return;
+    }
     s->stats.peers_closed_malformed++;
     tl_server_say_of_client(s, "peer %u is closed: it has sent %u malformed datagrams", peer, guest->malformed);
     tl_clients_close(s, peer, TL_ERR_MALFORMED, "too many malformed datagrams; bring both sides to the same release");
@@ -102,17 +111,25 @@ static void count_malformed(tl_server *s, tl_peer peer, bool counted)
 // Closes those that have not said a valid hello in time, whatever else they have said.
 static void sweep(tl_server *s)
 {
-    if (s->now_us < s->guests_swept_us + SWEEP_US) return;
+    if (s->now_us < s->guests_swept_us + SWEEP_US) {
+        return;
+    }
     s->guests_swept_us = s->now_us;
     uint32_t closed = 0;
     for (uint32_t i = 0; i < s->guest_top; i++) {
         tl_guest *guest = &s->guests[i];
-        if (guest->peer == 0 || tl_map_find(&s->client_map, guest->peer)) continue;
-        if (s->now_us < guest->since_us + s->def.hello_ms_max * 1000ull) continue;
+        if (guest->peer == 0 || tl_map_find(&s->client_map, guest->peer)) {
+            continue;
+        }
+        if (s->now_us < guest->since_us + s->def.hello_ms_max * 1000ull) {
+            continue;
+        }
         tl_admission_close(s, guest->peer);
         closed++;
     }
-    if (closed == 0) return;
+    if (closed == 0) {
+        return;
+    }
     s->stats.newcomers_closed += closed;
     tl_server_say_of_client(s, "closed %u that had not said a valid hello within %u ms", closed, s->def.hello_ms_max);
 }
@@ -133,19 +150,29 @@ static void take_event(tl_server *s, const tl_transport_event *event)
         return;
     }
     tl_guest *guest = receive_guest(s, event->peer);
-    if (guest == NULL || event->type != TL_TRANSPORT_DATAGRAM || !within_rate(s, guest)) return;
+    if (guest == NULL || event->type != TL_TRANSPORT_DATAGRAM || !within_rate(s, guest)) {
+        return;
+    }
     tl_result result = tl_clients_datagram(s, event->peer, event->data, event->size);
     // TL_ERR_STATE: a report of one who has not said hello.
-    if (result == TL_ERR_MALFORMED || result == TL_ERR_STATE) count_malformed(s, event->peer, result == TL_ERR_MALFORMED);
+    if (result == TL_ERR_MALFORMED || result == TL_ERR_STATE) {
+        count_malformed(s, event->peer, result == TL_ERR_MALFORMED);
+    }
 }
 
 void tl_admission_poll(tl_server *s)
 {
-    if (s->def.transport == NULL) return;
+    if (s->def.transport == NULL) {
+        return;
+    }
     tl_transport_event event;
     s->units_left = (int64_t)s->def.step_units_max;
-    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) take_event(s, &event);
-    if (s->units_left <= 0) s->stats.steps_cut_short++;
+    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
+        take_event(s, &event);
+    }
+    if (s->units_left <= 0) {
+        s->stats.steps_cut_short++;
+    }
     sweep(s);
 }
 

@@ -1,8 +1,8 @@
-// What of the world finds no room on this server, or could not be read from its checkpoint. It goes on without it, says so,
-// owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has them
-// told anew: once there is room, or at once.
-#include "world/lack.h"
+// What of the world finds no room on this server, or could not be read from its checkpoint. It goes on without it, says
+// so, owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has
+// them told anew: once there is room, or at once.
 #include "server/internal.h"
+#include "world/lack.h"
 #include "world/unread.h"
 
 enum { SAY_EVERY_SECONDS = 10, DEGRADED_SECONDS = 5, SAY_UNREAD_MAX = 8, ASKED_MAX = 8 };
@@ -15,9 +15,14 @@ uint32_t tl_room_left(const tl_server *s)
 
 bool tl_room_lacks(const tl_server *s)
 {
-    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror)) return true;
-    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++)
-        if (s->mirror.groups[g].used && tl_lack_any(&s->mirror.groups[g])) return true;
+    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror)) {
+        return true;
+    }
+    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++) {
+        if (s->mirror.groups[g].used && tl_lack_any(&s->mirror.groups[g])) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -30,7 +35,9 @@ bool tl_room_degraded(const tl_server *s, tl_server_number number)
 uint32_t tl_room_unread_count(const tl_server *s)
 {
     uint32_t count = 0;
-    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++) count += s->mirror.groups[g].used && s->mirror.groups[g].lack_unread;
+    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++) {
+        count += s->mirror.groups[g].used && s->mirror.groups[g].lack_unread;
+    }
     return count;
 }
 
@@ -41,33 +48,50 @@ static int32_t group_to_ask_for(tl_server *s)
     for (int32_t i = 0; i < s->mirror.group_top; i++) {
         s->lack_asked = (s->lack_asked + 1) % s->mirror.group_top;
         const tl_group *group = &s->mirror.groups[s->lack_asked];
-        if (!group->used || !group->live || !tl_lack_any(group)) continue;
-        if (!group->lack_unlisted && left >= group->lack_count && group->owner != s->number) return s->lack_asked;
+        if (!group->used || !group->live || !tl_lack_any(group)) {
+            continue;
+        }
+        if (!group->lack_unlisted && left >= group->lack_count && group->owner != s->number) {
+            return s->lack_asked;
+        }
     }
     return TL_NONE;
 }
 
 static void say(tl_server *s)
 {
-    if (s->said_lack_tick >= 0 && s->mirror.tick - s->said_lack_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) return;
+    if (s->said_lack_tick >= 0 && s->mirror.tick - s->said_lack_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) {
+        return;
+    }
     s->said_lack_tick = s->mirror.tick;
     uint32_t unread = tl_room_unread_count(s);
-    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror) || !unread)
-        tl_server_say(s, "DEGRADED: the world is larger than this server's limits: %u entities and %u groups found no room and are not shown here. Raise "
-                         "entities_max and groups_max ('tramline serve --entities-max', '--groups-max')",
+    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror) || !unread) {
+        tl_server_say(s,
+                      "DEGRADED: the world is larger than this server's limits: %u entities and %u groups found no "
+                      "room and are not shown here. Raise "
+                      "entities_max and groups_max ('tramline serve --entities-max', '--groups-max')",
                       s->mirror.lack_map.count, tl_lack_group_count(&s->mirror));
-    if (unread)
-        tl_server_say(s, "DEGRADED: the checkpoints of %u groups cannot be read: they are incomplete here until a server that has them whole tells them anew. "
-                         "If no running server has: stop all, 'tramline inspect STORE --export DIR --repair NEW', and start on NEW",
-                      unread);
+    }
+    if (unread) {
+        tl_server_say(
+            s,
+            "DEGRADED: the checkpoints of %u groups cannot be read: they are incomplete here until a server that has "
+            "them whole tells them anew. "
+            "If no running server has: stop all, 'tramline inspect STORE --export DIR --repair NEW', and start on NEW",
+            unread);
+    }
 }
 
 tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint)
 {
     s->stats.checkpoints_unread++;
-    if (s->stats.checkpoints_unread <= SAY_UNREAD_MAX)
-        tl_server_say(s, "the checkpoint of group %llx as of tick %lld cannot be read; this server goes on without it ('tramline inspect STORE --export DIR' "
-                         "exports it)", (unsigned long long)checkpoint->group, (long long)checkpoint->tick);
+    if (s->stats.checkpoints_unread <= SAY_UNREAD_MAX) {
+        tl_server_say(s,
+                      "the checkpoint of group %llx as of tick %lld cannot be read; this server goes on without it "
+                      "('tramline inspect STORE --export DIR' "
+                      "exports it)",
+                      (unsigned long long)checkpoint->group, (long long)checkpoint->tick);
+    }
     return tl_unread_take(&s->mirror, checkpoint->group, checkpoint->tick, checkpoint->data, checkpoint->size);
 }
 
@@ -79,8 +103,8 @@ static void ask_for(tl_server *s, tl_group_id id, tl_server_number owner)
     tl_own_post(s, TL_OP_RETELL, owner, data, w.size);
 }
 
-// Groups that found no room, once there is some: when one is told anew it is at first empty here, and then asked for as one
-// that is incomplete.
+// Groups that found no room, once there is some: when one is told anew it is at first empty here, and then asked for as
+// one that is incomplete.
 static void ask_for_groups(tl_server *s)
 {
     const tl_map *lacking = &s->mirror.lack_groups;
@@ -88,17 +112,21 @@ static void ask_for_groups(tl_server *s)
     for (uint32_t i = 0, asked = 0; lacking->count && i <= lacking->mask && asked < ASKED_MAX && asked < places; i++) {
         s->lack_group_asked = (s->lack_group_asked + 1) & lacking->mask;
         const tl_map_entry *entry = &lacking->entries[s->lack_group_asked];
-        if (entry->key == 0 || entry->value == s->number) continue;
+        if (entry->key == 0 || entry->value == s->number) {
+            continue;
+        }
         ask_for(s, entry->key, (tl_server_number)entry->value);
         asked++;
     }
 }
 
-// Once a second, as long as something is lacking: the others hear of it, and one group's owner is asked to tell it anew, or
-// those of several if it is only that they could not be read.
+// Once a second, as long as something is lacking: the others hear of it, and one group's owner is asked to tell it
+// anew, or those of several if it is only that they could not be read.
 void tl_room_tick(tl_server *s)
 {
-    if (!s->mirror.lacked) return;
+    if (!s->mirror.lacked) {
+        return;
+    }
     if (!tl_room_lacks(s)) {
         s->mirror.lacked = false;
         s->said_lack_tick = -1;
@@ -106,15 +134,25 @@ void tl_room_tick(tl_server *s)
         return;
     }
     say(s);
-    if (s->mirror.tick % s->world.tick_hz != 0 || tl_follow_alive_count(s) == 0) return;
+    if (s->mirror.tick % s->world.tick_hz != 0 || tl_follow_alive_count(s) == 0) {
+        return;
+    }
     ask_for_groups(s);
     for (int asked = 0, first = TL_NONE; asked < ASKED_MAX; asked++) {
         int32_t index = group_to_ask_for(s);
-        if (index == first && index != TL_NONE) return; // all of them have been
+        if (index == first && index != TL_NONE) {
+            return; // all of them have been
+        }
         const tl_group *group = index == TL_NONE ? NULL : &s->mirror.groups[index];
-        if (asked == 0 || group) ask_for(s, group ? group->id : 0, group ? group->owner : 0);
-        if (asked == 0) first = index;
-        if (group == NULL || !group->lack_unread) return;
+        if (asked == 0 || group) {
+            ask_for(s, group ? group->id : 0, group ? group->owner : 0);
+        }
+        if (asked == 0) {
+            first = index;
+        }
+        if (group == NULL || !group->lack_unread) {
+            return;
+        }
     }
 }
 
@@ -124,10 +162,14 @@ bool tl_room_record(tl_server *s, tl_record_writer *r)
     uint32_t i = 0;
     for (; i < s->retold_count; i++) {
         int32_t group = tl_mirror_find_group(&s->mirror, s->retold[i]);
-        if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) continue;
+        if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
+            continue;
+        }
         tl_record_mark mark = tl_record_here(r);
         tl_record_group(r, s->retold[i], s->number);
-        if (tl_record_check(r, mark) != TL_OK) break;
+        if (tl_record_check(r, mark) != TL_OK) {
+            break;
+        }
     }
     memmove(s->retold, s->retold + i, (s->retold_count - i) * sizeof *s->retold);
     s->retold_count -= i;
@@ -137,19 +179,32 @@ bool tl_room_record(tl_server *s, tl_record_writer *r)
 // Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
 void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
-    if (from >= 1 && from <= TL_SERVERS_MAX) s->servers[from].degraded_tick = s->mirror.tick;
+    if (from >= 1 && from <= TL_SERVERS_MAX) {
+        s->servers[from].degraded_tick = s->mirror.tick;
+    }
     tl_reader r = tl_reader_make(data, size);
     tl_group_id id = tl_read_varint(&r);
     int32_t group = r.bad || (to != 0 && to != s->number) ? TL_NONE : tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) return;
-    if (s->retold_count == TL_RETOLD_MAX) return;
-    for (uint32_t i = 0; i < s->retold_count; i++)
-        if (s->retold[i] == id) return;
+    if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
+        return;
+    }
+    if (s->retold_count == TL_RETOLD_MAX) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->retold_count; i++) {
+        if (s->retold[i] == id) {
+            return;
+        }
+    }
     s->retold[s->retold_count++] = id;
-    if (tl_claims_is_group(id)) s->mirror.groups[group].unsent_claim = s->claims_unsent = true;
+    if (tl_claims_is_group(id)) {
+        s->mirror.groups[group].unsent_claim = s->claims_unsent = true;
+    }
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];
-        if (e->published == NULL) continue;
+        if (e->published == NULL) {
+            continue;
+        }
         e->unsent_retell = true;
         tl_own_mark(s, i);
     }

@@ -1,18 +1,22 @@
-// What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what becomes of own
-// entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to ride in them.
+// What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what
+// becomes of own entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to
+// ride in them.
 #include "server/internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-static tl_result refuse(char *text, size_t text_bytes, tl_result result, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static tl_result refuse(char *text, size_t text_bytes, tl_result result, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 static tl_result refuse(char *text, size_t text_bytes, tl_result result, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (text) vsnprintf(text, text_bytes, format, arguments);
+    if (text) {
+        vsnprintf(text, text_bytes, format, arguments);
+    }
     va_end(arguments);
     return result;
 }
@@ -23,12 +27,16 @@ static tl_entity_id carrier_of(const tl_entity *e)
     return e->published ? e->published_carrier : e->carrier_id;
 }
 
-// Whether an entity is live or was created here, and was not deleted here, even if that is still to be recorded. What is just being
-// given away exists.
+// Whether an entity is live or was created here, and was not deleted here, even if that is still to be recorded. What
+// is just being given away exists.
 static bool exists(const tl_server *s, const tl_entity *e)
 {
-    if (e->published) return true;
-    if (!e->live) return false;
+    if (e->published) {
+        return true;
+    }
+    if (!e->live) {
+        return false;
+    }
     const tl_group *group = &s->mirror.groups[e->group];
     return group->owner != s->number || (group->giving && !group->deleting) || e->untaken;
 }
@@ -36,54 +44,85 @@ static bool exists(const tl_server *s, const tl_entity *e)
 static tl_result check_tower(const tl_server *s, int32_t index, tl_entity_id carrier, char *text, size_t text_bytes)
 {
     int depth = index == TL_NONE ? 1 : tl_mirror_height(&s->mirror, index);
-    for (int32_t at = tl_mirror_find(&s->mirror, carrier); at != TL_NONE; at = tl_mirror_find(&s->mirror, carrier_of(&s->mirror.entities[at]))) {
-        if (at == index) return refuse(text, text_bytes, TL_ERR_INVALID, "carrier %" PRIu64 " rides in entity %" PRIu64 " itself", carrier, s->mirror.entities[index].id);
-        if (++depth > TL_CARRIER_DEPTH_MAX)
-            return refuse(text, text_bytes, TL_ERR_INVALID, "in carrier %" PRIu64 " carriers would be nested deeper than %d", carrier, TL_CARRIER_DEPTH_MAX);
+    for (int32_t at = tl_mirror_find(&s->mirror, carrier); at != TL_NONE;
+         at = tl_mirror_find(&s->mirror, carrier_of(&s->mirror.entities[at]))) {
+        if (at == index) {
+            return refuse(text, text_bytes, TL_ERR_INVALID, "carrier %" PRIu64 " rides in entity %" PRIu64 " itself",
+                          carrier, s->mirror.entities[index].id);
+        }
+        if (++depth > TL_CARRIER_DEPTH_MAX) {
+            return refuse(text, text_bytes, TL_ERR_INVALID,
+                          "in carrier %" PRIu64 " carriers would be nested deeper than %d", carrier,
+                          TL_CARRIER_DEPTH_MAX);
+        }
     }
     return TL_OK;
 }
 
-tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text, size_t text_bytes)
+tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text,
+                            size_t text_bytes)
 {
-    if (text_bytes) text[0] = 0;
-    if (carrier == 0) return TL_OK;
+    if (text_bytes) {
+        text[0] = 0;
+    }
+    if (carrier == 0) {
+        return TL_OK;
+    }
     int32_t at = tl_mirror_find(&s->mirror, carrier);
-    if (at == TL_NONE || !exists(s, &s->mirror.entities[at]))
-        return refuse(text, text_bytes, TL_ERR_NOT_FOUND, "there is no entity %" PRIu64 " that could be its carrier; it may have been deleted", carrier);
+    if (at == TL_NONE || !exists(s, &s->mirror.entities[at])) {
+        return refuse(text, text_bytes, TL_ERR_NOT_FOUND,
+                      "there is no entity %" PRIu64 " that could be its carrier; it may have been deleted", carrier);
+    }
     const tl_kind *kind = &s->kinds.kinds[s->mirror.entities[at].kind];
-    if (kind->carrier_reach_m <= 0)
-        return refuse(text, text_bytes, TL_ERR_INVALID, "carrier %" PRIu64 " is of kind '%s', in which nothing can ride: its carrier_reach_m is 0", carrier, kind->name);
+    if (kind->carrier_reach_m <= 0) {
+        return refuse(text, text_bytes, TL_ERR_INVALID,
+                      "carrier %" PRIu64 " is of kind '%s', in which nothing can ride: its carrier_reach_m is 0",
+                      carrier, kind->name);
+    }
     double away_m = tl_vec3_length(position);
-    if (!(away_m <= kind->carrier_reach_m + tl_level_tolerance_m(0)))
-        return refuse(text, text_bytes, TL_ERR_INVALID, "the position is %.2f m from carrier %" PRIu64 "; the reach of kind '%s' is %g m", away_m, carrier, kind->name,
-                      kind->carrier_reach_m);
+    if (!(away_m <= kind->carrier_reach_m + tl_level_tolerance_m(0))) {
+        return refuse(text, text_bytes, TL_ERR_INVALID,
+                      "the position is %.2f m from carrier %" PRIu64 "; the reach of kind '%s' is %g m", away_m,
+                      carrier, kind->name, kind->carrier_reach_m);
+    }
     return check_tower(s, index, carrier, text, text_bytes);
 }
 
-tl_result tl_server_check_carrier(const tl_server *s, tl_entity_ref entity, tl_entity_id carrier, tl_vec3 position, char *text, size_t text_bytes)
+tl_result tl_server_check_carrier(const tl_server *s, tl_entity_ref entity, tl_entity_id carrier, tl_vec3 position,
+                                  char *text, size_t text_bytes)
 {
     return tl_carriers_check(s, entity == TL_REF_NONE ? TL_NONE : (int32_t)entity, carrier, position, text, text_bytes);
 }
 
-tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier, const int64_t *words)
+tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier,
+                                  const int64_t *words)
 {
-    if (carrier == 0) return TL_OK;
+    if (carrier == 0) {
+        return TL_OK;
+    }
     int shift = kind->fields[0].shift[0];
     tl_vec3 position = tl_position_at(words, shift, &s->kinds, (double)(words[0] ? words[0] : s->tick));
     tl_result result = tl_carriers_check(s, index, carrier, position, NULL, 0);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     // Nor may it be beyond reach by now, when it is committed.
-    if (!tl_carriers_reach(s, carrier, tl_position_at(words, shift, &s->kinds, (double)s->tick))) return TL_ERR_INVALID;
+    if (!tl_carriers_reach(s, carrier, tl_position_at(words, shift, &s->kinds, (double)s->tick))) {
+        return TL_ERR_INVALID;
+    }
     // Its client does not report it every tick: nor may it move by more than the reach in a second.
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, carrier)];
-    return tl_vec3_length(tl_velocity_of(words, shift, &s->kinds)) <= s->kinds.kinds[c->kind].carrier_reach_m ? TL_OK : TL_ERR_INVALID;
+    return tl_vec3_length(tl_velocity_of(words, shift, &s->kinds)) <= s->kinds.kinds[c->kind].carrier_reach_m
+               ? TL_OK
+               : TL_ERR_INVALID;
 }
 
 bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 position)
 {
     int32_t at = tl_mirror_find(&s->mirror, carrier);
-    if (at == TL_NONE) return true; // it is about to be set down
+    if (at == TL_NONE) {
+        return true; // it is about to be set down
+    }
     double limit_m = s->kinds.kinds[s->mirror.entities[at].kind].carrier_reach_m + tl_level_tolerance_m(0);
     return position.x * position.x + position.y * position.y + position.z * position.z <= limit_m * limit_m;
 }
@@ -107,7 +146,9 @@ void tl_carriers_publish_set_down(tl_server *s, int32_t index)
     tl_own_track(s, index);
     tl_own_mark(s, index);
     s->stats.set_down++;
-    if (s->def.callbacks.set_down) s->def.callbacks.set_down(s->def.callbacks.user, s, e->id, carrier);
+    if (s->def.callbacks.set_down) {
+        s->def.callbacks.set_down(s->def.callbacks.user, s, e->id, carrier);
+    }
 }
 
 void tl_carriers_follow_set_down(tl_server *s)
@@ -115,23 +156,33 @@ void tl_carriers_follow_set_down(tl_server *s)
     for (uint32_t i = 0; i < s->mirror.unresolved_count; i++) {
         int32_t index = s->mirror.unresolved[i];
         const tl_entity *e = &s->mirror.entities[index];
-        if (!e->used || !e->live || e->published == NULL || e->unsent_carrier) continue;
-        // An entity that has never been shown may have come before its carrier. After a second it is placed as if it had none.
-        bool waited = e->said == NULL && e->carrier == TL_NONE && s->mirror.tick - e->boarded_tick > (int64_t)s->world.tick_hz;
-        if (e->published_carrier && ((e->said && e->published_carrier == e->said_carrier) || (waited && e->published_carrier == e->carrier_id)))
+        if (!e->used || !e->live || e->published == NULL || e->unsent_carrier) {
+            continue;
+        }
+        // An entity that has never been shown may have come before its carrier. After a second it is placed as if it
+        // had none.
+        bool waited = e->said == NULL && e->carrier == TL_NONE &&
+                      s->mirror.tick - e->boarded_tick > (int64_t)s->world.tick_hz;
+        if (e->published_carrier && ((e->said && e->published_carrier == e->said_carrier) ||
+                                     (waited && e->published_carrier == e->carrier_id))) {
             tl_carriers_publish_set_down(s, index);
+        }
     }
 }
 
-// A client's entity must not drift out of its carrier's reach between two reports: it stops at the edge. TL_ERR_INVALID: it was
-// stopped.
+// A client's entity must not drift out of its carrier's reach between two reports: it stops at the edge.
+// TL_ERR_INVALID: it was stopped.
 tl_result tl_carriers_hold(tl_server *s, int32_t index)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
-    if (e == NULL || e->published_carrier == 0) return TL_OK;
+    if (e == NULL || e->published_carrier == 0) {
+        return TL_OK;
+    }
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     tl_vec3 position = tl_position_at(e->published, kind->fields[0].shift[0], &s->kinds, (double)s->tick);
-    if (tl_carriers_reach(s, e->published_carrier, position)) return TL_OK;
+    if (tl_carriers_reach(s, e->published_carrier, position)) {
+        return TL_OK;
+    }
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, e->published_carrier)];
     double reach_m = s->kinds.kinds[c->kind].carrier_reach_m, away_m = tl_vec3_length(position);
     tl_own_stop(s, index, tl_vec3_scale(position, reach_m / away_m));

@@ -1,18 +1,22 @@
 // What clients have created: how much of it each of them may have at a time, and all of them together.
 //
 // A creation is counted from the request until the entity is deleted, whoever owns it and whether or not its creator is
-// still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody can use
-// up another's by taking that name without proof. Each server counts what was created through it; of what it takes over,
-// entities that somebody owns count against him once he is here.
+// still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody
+// can use up another's by taking that name without proof. Each server counts what was created through it; of what it
+// takes over, entities that somebody owns count against him once he is here.
 #include "server/internal.h"
 
 // NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
 static uint64_t creator_key(const tl_server_client *creator)
 {
     tl_identity who = {0};
-    if (creator) who = creator->identity.size ? creator->identity : tl_identity_of_name(creator->grant.name);
+    if (creator) {
+        who = creator->identity.size ? creator->identity : tl_identity_of_name(creator->grant.name);
+    }
     uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
-    for (int i = 0; i < who.size; i++) hash = (hash ^ who.bytes[i]) * 0x100000001b3u;
+    for (int i = 0; i < who.size; i++) {
+        hash = (hash ^ who.bytes[i]) * 0x100000001b3u;
+    }
     return hash ? hash : 1;
 }
 
@@ -24,7 +28,8 @@ size_t tl_created_bytes(const tl_server_def *def)
 bool tl_created_init(tl_server *s)
 {
     s->created = tl_heap_alloc(&s->heap, s->def.created_max * sizeof *s->created);
-    return s->created && tl_map_init(&s->created_map, &s->heap, s->def.created_max) && tl_map_init(&s->creator_map, &s->heap, s->def.created_max);
+    return s->created && tl_map_init(&s->created_map, &s->heap, s->def.created_max) &&
+           tl_map_init(&s->creator_map, &s->heap, s->def.created_max);
 }
 
 // Live entities in the groups of what clients created, this server's or all others'.
@@ -33,7 +38,9 @@ static uint32_t count_mirrored(const tl_server *s, bool own)
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (group->used && (group->owner == s->number) == own && tl_claims_is_group(group->id)) count += (uint32_t)group->entity_count;
+        if (group->used && (group->owner == s->number) == own && tl_claims_is_group(group->id)) {
+            count += (uint32_t)group->entity_count;
+        }
     }
     return count;
 }
@@ -69,22 +76,28 @@ static uint32_t *recent_now(tl_server *s)
 static bool world_has_room(tl_server *s)
 {
     uint32_t all = tl_created_count(s);
-    if (all >= s->def.created_max) return false;
+    if (all >= s->def.created_max) {
+        return false;
+    }
     uint32_t mirrored = count_mirrored(s, true);
     uint32_t unheard = s->created_count > mirrored ? s->created_count - mirrored : 0;
     const uint32_t *recent = recent_now(s);
-    if (unheard < recent[0] + recent[1]) unheard = recent[0] + recent[1];
+    if (unheard < recent[0] + recent[1]) {
+        unheard = recent[0] + recent[1];
+    }
     uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (!tl_follow_alive(s, n)) continue;
+        if (!tl_follow_alive(s, n)) {
+            continue;
+        }
         servers++;
         before += n < s->number;
     }
     return unheard < (s->def.created_max - all + unheard + before) / servers;
 }
 
-// Who has no token may be somebody else with each connection. What is left behind so, nobody's, takes half of the room at
-// most: or else nobody could make anything of his own there for ever.
+// Who has no token may be somebody else with each connection. What is left behind so, nobody's, takes half of the room
+// at most: or else nobody could make anything of his own there for ever.
 static bool leaves_room(tl_server *s, const tl_server_client *client, bool own)
 {
     return own || !client->has_secret || tl_created_count(s) < s->def.created_max / 2;
@@ -93,20 +106,25 @@ static bool leaves_room(tl_server *s, const tl_server_client *client, bool own)
 tl_result tl_created_allowed(tl_server *s, const tl_server_client *client, bool own)
 {
     const uint32_t *count = tl_map_find(&s->creator_map, creator_key(client));
-    if ((count ? *count : 0) < client->grant.created_max && world_has_room(s) && leaves_room(s, client, own)) return TL_OK;
+    if ((count ? *count : 0) < client->grant.created_max && world_has_room(s) && leaves_room(s, client, own)) {
+        return TL_OK;
+    }
     s->stats.creations_refused++;
     return TL_ERR_FULL;
 }
 
 static void add(tl_server *s, const tl_server_client *who, tl_entity_id id)
 {
-    if (s->created_count == s->def.created_max || tl_map_find(&s->created_map, id)) return;
+    if (s->created_count == s->def.created_max || tl_map_find(&s->created_map, id)) {
+        return;
+    }
     uint64_t creator = creator_key(who);
     uint32_t *own = tl_map_find(&s->creator_map, creator);
-    if (own)
+    if (own) {
         (*own)++;
-    else
+    } else {
         TL_ASSERT(tl_map_put(&s->creator_map, creator, 1)); // as many creators as creations at most
+    }
     TL_ASSERT(tl_map_put(&s->created_map, id, s->created_count));
     s->created[s->created_count++] = (tl_created){id, creator};
 }
@@ -120,14 +138,20 @@ void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id i
 void tl_created_forget(tl_server *s, tl_entity_id id)
 {
     const uint32_t *found = s->created_count ? tl_map_find(&s->created_map, id) : NULL;
-    if (found == NULL) return;
+    if (found == NULL) {
+        return;
+    }
     uint32_t at = *found;
     uint32_t *own = tl_map_find(&s->creator_map, s->created[at].creator);
     TL_ASSERT(own && *own);
-    if (--*own == 0) tl_map_remove(&s->creator_map, s->created[at].creator);
+    if (--*own == 0) {
+        tl_map_remove(&s->creator_map, s->created[at].creator);
+    }
     tl_map_remove(&s->created_map, id);
     s->created[at] = s->created[--s->created_count];
-    if (at < s->created_count) *tl_map_find(&s->created_map, s->created[at].id) = at;
+    if (at < s->created_count) {
+        *tl_map_find(&s->created_map, s->created[at].id) = at;
+    }
 }
 
 // What went with its group, unseen by the above: a few are looked at in each tick.
@@ -137,7 +161,9 @@ void tl_created_sweep(tl_server *s)
     for (uint32_t i = 0; i < LOOKS_A_TICK && s->created_count; i++) {
         s->created_swept = (s->created_swept + 1) % s->created_count;
         tl_entity_id id = s->created[s->created_swept].id;
-        if (tl_mirror_find(&s->mirror, id) == TL_NONE) tl_created_forget(s, id);
+        if (tl_mirror_find(&s->mirror, id) == TL_NONE) {
+            tl_created_forget(s, id);
+        }
     }
 }
 
@@ -151,5 +177,7 @@ void tl_created_take_group(tl_server *s, int32_t group, const tl_server_client *
 
 void tl_created_lose_group(tl_server *s, int32_t group)
 {
-    for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) tl_created_forget(s, s->mirror.entities[i].id);
+    for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
+        tl_created_forget(s, s->mirror.entities[i].id);
+    }
 }

@@ -1,12 +1,12 @@
 // Writing a client's frame: which chunks, in which order, into which datagrams.
-#include "server/session.h"
 #include "base/sort.h"
+#include "server/session.h"
 
 enum {
     PARTS_MAX = 4096,
     FRAME_DATAGRAMS_MAX = 256,
     HEAD_BYTES_MAX = 40,
-    STREAM_SHARES = 4, // of a frame, at first: what a stream may have of it
+    STREAM_SHARES = 4,           // of a frame, at first: what a stream may have of it
     VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is for what is lost on the way
 };
 
@@ -35,18 +35,22 @@ static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *ma
     uint32_t most = 0;
     for (uint32_t i = 0; i < map->run_count; i++) {
         uint32_t behind = stream->version - map->runs[i].version;
-        if (behind > most && map->runs[i].version && tl_stream_can_continue(stream, map->runs[i].version)) most = behind;
+        if (behind > most && map->runs[i].version && tl_stream_can_continue(stream, map->runs[i].version)) {
+            most = behind;
+        }
     }
     return most;
 }
 
-// Lower is earlier: what will soon be too far behind to be continued, for it would cost a whole tile; then the near levels,
-// and each tick of waiting counts.
+// Lower is earlier: what will soon be too far behind to be continued, for it would cost a whole tile; then the near
+// levels, and each tick of waiting counts.
 static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
     uint32_t behind = versions_behind(stream, &sub->cursors);
-    if (behind >= VERSIONS_BEHIND_URGENT) return TL_HISTORY_VERSIONS - behind;
+    if (behind >= VERSIONS_BEHIND_URGENT) {
+        return TL_HISTORY_VERSIONS - behind;
+    }
     int64_t waited = tl_min_i64(tick - sub->sent_tick, 1000);
     return (uint64_t)(100000 + stream->level * 64 - waited * 16);
 }
@@ -68,67 +72,96 @@ static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *o
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing || !is_behind(s, sub) || !has_its_turn(s, sub, tick)) continue;
+        if (!sub->used || sub->closing || !is_behind(s, sub) || !has_its_turn(s, sub, tick)) {
+            continue;
+        }
         order[count++] = (tl_sort_pair){urgency(s, sub, tick), i};
     }
     tl_sort(order, count);
     return count;
 }
 
-static void make_head(const tl_session *s, const tl_subscription *sub, const tl_chunk_bytes *chunk, int64_t tick, tl_chunk_head *head)
+static void make_head(const tl_session *s, const tl_subscription *sub, const tl_chunk_bytes *chunk, int64_t tick,
+                      tl_chunk_head *head)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
     const tl_cell *cell = &s->pyramid->cells[stream->cell];
-    *head = (tl_chunk_head){.handle = sub->handle, .whole = chunk->from == 0, .tile_size = cell->size, .level = stream->level, .x = cell->x, .y = cell->y, .z = cell->z,
-                            .begin = chunk->begin, .end = chunk->end, .size = chunk->size};
+    *head = (tl_chunk_head){.handle = sub->handle,
+                            .whole = chunk->from == 0,
+                            .tile_size = cell->size,
+                            .level = stream->level,
+                            .x = cell->x,
+                            .y = cell->y,
+                            .z = cell->z,
+                            .begin = chunk->begin,
+                            .end = chunk->end,
+                            .size = chunk->size};
     head->from = chunk->from;
-    head->from_width = chunk->from ? tl_from_width(stream->version_tick - tl_stream_reached_tick(stream, chunk->from)) : 0;
+    head->from_width = chunk->from ? tl_from_width(stream->version_tick - tl_stream_reached_tick(stream, chunk->from))
+                                   : 0;
     head->steps = stream->version - chunk->from;
     head->age_ticks = (uint32_t)(tick - stream->version_tick);
 }
 
-// A chunk, if the client may have it made. What has changed since a stream was sent last costs nothing: that is what each tick
-// takes, and is as much in each. A tile that is coded whole costs each client that gets it; what is coded once more, from a
-// version and for slots that a loss or a nack has set back, costs the client that it is made for, unless others had it made in
-// this tick. NULL: it waits.
-static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin, uint32_t limit)
+// A chunk, if the client may have it made. What has changed since a stream was sent last costs nothing: that is what
+// each tick takes, and is as much in each. A tile that is coded whole costs each client that gets it; what is coded
+// once more, from a version and for slots that a loss or a nack has set back, costs the client that it is made for,
+// unless others had it made in this tick. NULL: it waits.
+static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin,
+                                       uint32_t limit)
 {
     tl_pyramid *p = s->pyramid;
     int32_t stream_index = sub->stream;
     const tl_stream *stream = &p->streams[stream_index];
     const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
     bool costs = from == 0 || (chunk == NULL && sub->rewound);
-    if (costs && !tl_work_may(&s->work, 1)) return NULL;
+    if (costs && !tl_work_may(&s->work, 1)) {
+        return NULL;
+    }
     uint64_t before = p->work_count;
-    if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) return NULL;
+    if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) {
+        return NULL;
+    }
     int64_t each = from == 0 ? TL_WORK_CHUNK : 0;
     int64_t made = (int64_t)(p->work_count - before);
-    if (costs) tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + made, sub->is_new_tile && from == 0);
+    if (costs) {
+        tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + made, sub->is_new_tile && from == 0);
+    }
     return chunk;
 }
 
 typedef enum taken { TAKEN_ALL, TAKEN_SHARE, TAKEN_BUDGET } taken; // what is taken, or used up
 
 // Takes the chunks that one subscription waits for, as far as its share and the budget go.
-static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count, double *budget, double share)
+static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count,
+                         double *budget, double share)
 {
     tl_subscription *sub = &s->subscriptions[index];
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    if (sub->cursors.run_count > 1) tl_cursor_settle(&sub->cursors, s->past_sequence);
+    if (sub->cursors.run_count > 1) {
+        tl_cursor_settle(&sub->cursors, s->past_sequence);
+    }
     tl_cursor_map runs = sub->cursors;
     for (uint32_t i = 0; i < runs.run_count; i++) {
-        if (runs.runs[i].version == stream->version) continue;
+        if (runs.runs[i].version == stream->version) {
+            continue;
+        }
         uint32_t from = tl_stream_can_continue(stream, runs.runs[i].version) ? runs.runs[i].version : 0;
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
-            if (*budget <= 0 || *count == PARTS_MAX) return TAKEN_BUDGET;
-            if (share <= 0) return TAKEN_SHARE;
+            if (*budget <= 0 || *count == PARTS_MAX) {
+                return TAKEN_BUDGET;
+            }
+            if (share <= 0) {
+                return TAKEN_SHARE;
+            }
             const tl_chunk_bytes *chunk = chunk_for(s, sub, from, begin, limit);
             if (chunk == NULL) { // what the client has goes on
                 s->pace.waiting = true;
                 break;
             }
-            if (chunk->too_large) { // kinds are such that no state is (chunk_fit.c); its cursor stays, nothing is settled
+            if (chunk->too_large) { // kinds are such that no state is (chunk_fit.c); its cursor stays, nothing is
+                                    // settled
                 begin = chunk->end;
                 continue;
             }
@@ -139,18 +172,23 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
             *budget -= chunk->size + 3.0;
             share -= chunk->size + 3.0;
             tl_cursor_set(&sub->cursors, begin, chunk->end, stream->version, runs.runs[i].since);
-            if (from == 0) s->resends_whole++;
+            if (from == 0) {
+                s->resends_whole++;
+            }
             begin = chunk->end;
         }
     }
     sub->sent_tick = tick;
     sub->is_new_tile = false;
-    if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->version) sub->rewound = false;
+    if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->version) {
+        sub->rewound = false;
+    }
     return TAKEN_ALL;
 }
 
-// Where the budget is short, a stream in which very much changes does not use it up before the others have had their turn: at first
-// none takes more than a share; then those that have more go on. Where it is not, this makes no difference: put_all() sorts.
+// Where the budget is short, a stream in which very much changes does not use it up before the others have had their
+// turn: at first none takes more than a share; then those that have more go on. Where it is not, this makes no
+// difference: put_all() sorts.
 static uint32_t take_all(tl_session *s, int64_t tick, tl_frame_scratch *scratch, double budget)
 {
     uint32_t count = 0, waiting = order_subscriptions(s, tick, scratch->order);
@@ -159,7 +197,9 @@ static uint32_t take_all(tl_session *s, int64_t tick, tl_frame_scratch *scratch,
         uint32_t left = 0;
         for (uint32_t i = 0; i < waiting; i++) {
             taken how_far = take_chunks(s, scratch->order[i].value, tick, scratch, &count, &budget, share);
-            if (how_far == TAKEN_SHARE) scratch->order[left++] = scratch->order[i];
+            if (how_far == TAKEN_SHARE) {
+                scratch->order[left++] = scratch->order[i];
+            }
             if (how_far == TAKEN_BUDGET) {
                 s->pace.limited = s->pace.waiting = true;
                 return count;
@@ -200,7 +240,9 @@ static void write_closes(packer *k)
     tl_write_fixed(&k->w, 0, 1);
     for (uint32_t i = 0; i < s->subscription_top && count < TL_CLOSES_MAX; i++) {
         tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || !sub->close_due) continue;
+        if (!sub->used || !sub->close_due) {
+            continue;
+        }
         sub->close_due = false;
         tl_write_varint(&k->w, sub->handle);
         k->sent[k->sent_count++] = (tl_sent_part){.handle = sub->handle};
@@ -211,8 +253,11 @@ static void write_closes(packer *k)
 
 static bool closes_due(const tl_session *s)
 {
-    for (uint32_t i = 0; i < s->subscription_top; i++)
-        if (s->subscriptions[i].used && s->subscriptions[i].close_due) return true;
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        if (s->subscriptions[i].used && s->subscriptions[i].close_due) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -222,10 +267,14 @@ static void open_datagram(packer *k)
     uint64_t held = s->reported ? units(k->now_us - s->report_time_us) : TL_TIME_UNITS_MAX;
     int64_t settled = s->settled_tick < 0 ? 255 : tl_min_i64(k->tick - s->settled_tick, 255);
     bool closes = closes_due(s), messages = tl_channel_due(&s->channel, k->now_us);
-    tl_frame_head head = {.sequence = (uint16_t)s->next_sequence, .tick = (uint32_t)k->tick, .sent_units = (uint16_t)units(k->now_us - k->tick_time_us),
-                          .ack = s->report_sequence, .held_units = (uint16_t)held, .settled = (uint8_t)settled};
-    head.flags = (uint8_t)((k->first ? TL_FRAME_FIRST : 0) | (s->channel.ack_due ? TL_FRAME_CHANNEL_ACK : 0) | (messages ? TL_FRAME_MESSAGES : 0) |
-                           (closes ? TL_FRAME_CLOSES : 0));
+    tl_frame_head head = {.sequence = (uint16_t)s->next_sequence,
+                          .tick = (uint32_t)k->tick,
+                          .sent_units = (uint16_t)units(k->now_us - k->tick_time_us),
+                          .ack = s->report_sequence,
+                          .held_units = (uint16_t)held,
+                          .settled = (uint8_t)settled};
+    head.flags = (uint8_t)((k->first ? TL_FRAME_FIRST : 0) | (s->channel.ack_due ? TL_FRAME_CHANNEL_ACK : 0) |
+                           (messages ? TL_FRAME_MESSAGES : 0) | (closes ? TL_FRAME_CLOSES : 0));
     k->first = false;
     k->open = true;
     k->last_handle = -1;
@@ -233,23 +282,31 @@ static void open_datagram(packer *k)
     k->w = tl_writer_make(k->out + k->used + 2, TL_DATAGRAM_BYTES_MAX);
     tl_frame_head_write(&k->w, &head);
     k->flags_at = k->w.size - 1;
-    if (s->channel.ack_due) tl_write_fixed(&k->w, s->channel.expected, 2);
+    if (s->channel.ack_due) {
+        tl_write_fixed(&k->w, s->channel.expected, 2);
+    }
     s->channel.ack_due = false;
-    if (closes) write_closes(k);
-    if (messages) tl_channel_write(&s->channel, &k->w, k->now_us);
+    if (closes) {
+        write_closes(k);
+    }
+    if (messages) {
+        tl_channel_write(&s->channel, &k->w, k->now_us);
+    }
 }
 
-// The cursors go back, and what was closed is closed again: what a lost datagram would do, for one that cannot be noted.
+// The cursors go back, and what was closed is closed again: what a lost datagram would do, for one that cannot be
+// noted.
 static void take_back(packer *k)
 {
     tl_session *s = k->s;
     for (uint32_t i = 0; i < k->sent_count; i++) {
         const tl_sent_part *what = &k->sent[i];
         tl_subscription *sub = &s->subscriptions[s->by_handle[what->handle]];
-        if (what->to == 0)
+        if (what->to == 0) {
             sub->close_due = true;
-        else
+        } else {
             tl_cursor_set(&sub->cursors, what->begin, what->end, what->from, s->next_sequence + 1);
+        }
     }
 }
 
@@ -265,14 +322,18 @@ static void remember(packer *k)
         sent->part_count = 0;
         take_back(k);
     }
-    if (sent->part_count) memcpy(sent->parts, k->sent, k->sent_count * sizeof *sent->parts);
+    if (sent->part_count) {
+        memcpy(sent->parts, k->sent, k->sent_count * sizeof *sent->parts);
+    }
 }
 
 static void close_datagram(packer *k, bool last)
 {
     tl_session *s = k->s;
     TL_ASSERT(!k->w.bad);
-    if (last) k->w.data[k->flags_at] |= TL_FRAME_LAST;
+    if (last) {
+        k->w.data[k->flags_at] |= TL_FRAME_LAST;
+    }
     unsigned char *size_at = k->out + k->used;
     size_at[0] = (unsigned char)k->w.size;
     size_at[1] = (unsigned char)(k->w.size >> 8);
@@ -287,24 +348,29 @@ static void close_datagram(packer *k, bool last)
 
 static bool room_for(const packer *k)
 {
-    return k->capacity - k->used >= 2 + TL_DATAGRAM_BYTES_MAX && k->s->next_sequence - k->s->oldest_sequence < TL_IN_FLIGHT_MAX - 1;
+    return k->capacity - k->used >= 2 + TL_DATAGRAM_BYTES_MAX &&
+           k->s->next_sequence - k->s->oldest_sequence < TL_IN_FLIGHT_MAX - 1;
 }
 
 static bool fits(const packer *k, const tl_chunk_bytes *chunk)
 {
-    return k->w.capacity - k->w.size >= (size_t)chunk->size + TL_CHUNK_HEAD_BYTES_MAX && k->ops + chunk->ops <= TL_DATAGRAM_OPS_MAX &&
-           k->words + chunk->words <= TL_DATAGRAM_WORDS_MAX;
+    return k->w.capacity - k->w.size >= (size_t)chunk->size + TL_CHUNK_HEAD_BYTES_MAX &&
+           k->ops + chunk->ops <= TL_DATAGRAM_OPS_MAX && k->words + chunk->words <= TL_DATAGRAM_WORDS_MAX;
 }
 // Into an empty one any chunk fits: it has its head, an acknowledgement, and a section of no messages.
 _Static_assert(TL_CHUNK_BYTES_MAX + TL_CHUNK_HEAD_BYTES_MAX + 15 + 2 + 3 <= TL_DATAGRAM_BYTES_MAX, "chunks must fit");
-_Static_assert((int)TL_CHUNK_OPS_MAX <= (int)TL_DATAGRAM_OPS_MAX && (int)TL_CHUNK_WORDS_MAX <= (int)TL_DATAGRAM_WORDS_MAX, "chunks must fit");
+_Static_assert((int)TL_CHUNK_OPS_MAX <= (int)TL_DATAGRAM_OPS_MAX &&
+                   (int)TL_CHUNK_WORDS_MAX <= (int)TL_DATAGRAM_WORDS_MAX,
+               "chunks must fit");
 
 // Puts one chunk into the open datagram, or into the next. False: the frame is full; the cursor goes back.
 static bool put(packer *k, part *p)
 {
     while (!fits(k, p->chunk)) { // one opened anew may be full at once, of closes and messages
         close_datagram(k, false);
-        if (!room_for(k)) return false;
+        if (!room_for(k)) {
+            return false;
+        }
         open_datagram(k);
     }
     tl_chunk_head_write(&k->w, &p->head, &k->last_handle);
@@ -313,54 +379,73 @@ static bool put(packer *k, part *p)
     k->ops += p->chunk->ops;
     k->words += p->chunk->words;
     const tl_stream *stream = &k->s->pyramid->streams[k->s->subscriptions[p->subscription].stream];
-    k->sent[k->sent_count++] = (tl_sent_part){p->head.handle & 0xffff, p->head.begin, p->head.end, p->chunk->from, stream->version};
+    k->sent[k->sent_count++] = (tl_sent_part){p->head.handle & 0xffff, p->head.begin, p->head.end, p->chunk->from,
+                                              stream->version};
     k->s->chunks_sent++;
     return true;
 }
 
 static void put_all(packer *k, tl_frame_scratch *scratch, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) scratch->order[i] = (tl_sort_pair){(uint64_t)scratch->parts[i].head.handle << 32 | scratch->parts[i].head.begin, i};
+    for (uint32_t i = 0; i < count; i++) {
+        scratch->order[i] = (tl_sort_pair){(uint64_t)scratch->parts[i].head.handle << 32 | scratch->parts[i].head.begin,
+                                           i};
+    }
     tl_sort(scratch->order, count);
     bool room = true;
     for (uint32_t i = 0; i < count; i++) {
         part *p = &scratch->parts[scratch->order[i].value];
-        if (room && (room = put(k, p))) continue;
+        if (room && (room = put(k, p))) {
+            continue;
+        }
         tl_subscription *sub = &k->s->subscriptions[p->subscription];
         tl_cursor_set(&sub->cursors, p->head.begin, p->head.end, p->chunk->from, k->s->next_sequence);
     }
 }
 
-// Streams that another set has taken the place of go, once that set has arrived; or, where not all of it finds room, soon.
+// Streams that another set has taken the place of go, once that set has arrived; or, where not all of it finds room,
+// soon.
 static void close_unwanted(tl_session *s, int64_t tick)
 {
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing || sub->unwanted_tick < 0) continue;
-        bool arrived = s->settled_tick >= sub->unwanted_tick, soon = s->lacking && tick - sub->unwanted_tick > s->pyramid->kinds->tick_hz;
-        if (!arrived && !soon) continue;
+        if (!sub->used || sub->closing || sub->unwanted_tick < 0) {
+            continue;
+        }
+        bool arrived = s->settled_tick >= sub->unwanted_tick,
+             soon = s->lacking && tick - sub->unwanted_tick > s->pyramid->kinds->tick_hz;
+        if (!arrived && !soon) {
+            continue;
+        }
         tl_pyramid_release(s->pyramid, sub->stream);
         sub->stream = TL_NONE;
         sub->closing = sub->close_due = true;
     }
 }
 
-// Behind by no more than what this very tick has changed. A stream of which nothing was sent yet is behind by all that is in
-// it: its first version may be of this tick only because somebody subscribed to it now.
+// Behind by no more than what this very tick has changed. A stream of which nothing was sent yet is behind by all that
+// is in it: its first version may be of this tick only because somebody subscribed to it now.
 static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    return stream->version > 1 && stream->version_tick == tick && tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
+    return stream->version > 1 && stream->version_tick == tick &&
+           tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
 }
 
 static void note_candidate(tl_session *s, int64_t tick)
 {
-    if (s->candidate_tick >= 0 || !s->anchored || s->deferred || s->lacking) return;
+    if (s->candidate_tick >= 0 || !s->anchored || s->deferred || s->lacking) {
+        return;
+    }
     int64_t whole_tick = tick;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing || !is_behind(s, sub)) continue;
-        if (!is_of_the_last_tick(s, sub, tick)) return;
+        if (!sub->used || sub->closing || !is_behind(s, sub)) {
+            continue;
+        }
+        if (!is_of_the_last_tick(s, sub, tick)) {
+            return;
+        }
         whole_tick = tick - 1;
     }
     s->candidate_tick = whole_tick;
@@ -377,17 +462,29 @@ static double refill(tl_session *s, uint64_t now_us)
     return tl_pace_full(&s->pace) ? 0 : s->allowance_bytes;
 }
 
-size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64_t now_us, tl_frame_scratch *scratch, unsigned char *out, size_t capacity)
+size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64_t now_us, tl_frame_scratch *scratch,
+                      unsigned char *out, size_t capacity)
 {
-    packer k = {.s = s, .tick = tick, .tick_time_us = tick_time_us, .now_us = now_us, .out = out, .capacity = capacity, .first = true, .sent = scratch->sent};
+    packer k = {.s = s,
+                .tick = tick,
+                .tick_time_us = tick_time_us,
+                .now_us = now_us,
+                .out = out,
+                .capacity = capacity,
+                .first = true,
+                .sent = scratch->sent};
     double budget = refill(s, now_us);
     uint64_t before = s->bytes_sent;
     close_unwanted(s, tick);
-    if (!room_for(&k)) return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
+    if (!room_for(&k)) {
+        return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
+    }
     uint32_t count = take_all(s, tick, scratch, budget);
     open_datagram(&k);
     put_all(&k, scratch, count);
-    if (k.open) close_datagram(&k, true);
+    if (k.open) {
+        close_datagram(&k, true);
+    }
     s->allowance_bytes -= (double)(s->bytes_sent - before);
     s->frames++;
     s->frame_tick = tick;

@@ -1,5 +1,5 @@
-// Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and may not
-// outlive them: by then every living server has applied those records, or one has ended the epoch before them.
+// Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and
+// may not outlive them: by then every living server has applied those records, or one has ended the epoch before them.
 #include "server/internal.h"
 
 enum { HOLD_SECONDS = 3, HELD_MAX = 4096 };
@@ -17,12 +17,15 @@ typedef struct tl_held {
 static tl_held *hold(tl_server *s, size_t size)
 {
     tl_held *held = s->held_count < HELD_MAX ? tl_heap_alloc(&s->heap, sizeof *held + size) : NULL;
-    if (held == NULL) return NULL;
+    if (held == NULL) {
+        return NULL;
+    }
     *held = (tl_held){.tick = s->mirror.tick, .size = size};
-    if (s->held_last)
+    if (s->held_last) {
         s->held_last->next = held;
-    else
+    } else {
         s->held_first = held;
+    }
     s->held_last = held;
     s->held_count++;
     return held;
@@ -31,16 +34,22 @@ static tl_held *hold(tl_server *s, size_t size)
 bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
 {
     tl_held *held = hold(s, size);
-    if (held == NULL) return false;
+    if (held == NULL) {
+        return false;
+    }
     held->group = group;
-    if (size) memcpy(held->data, data, size);
+    if (size) {
+        memcpy(held->data, data, size);
+    }
     return true;
 }
 
 bool tl_hold_cut(tl_server *s, int64_t tick)
 {
     tl_held *held = hold(s, 0);
-    if (held == NULL) return false;
+    if (held == NULL) {
+        return false;
+    }
     held->is_cut = true;
     held->cut_tick = tick;
     return true;
@@ -49,27 +58,38 @@ bool tl_hold_cut(tl_server *s, int64_t tick)
 // The group counts as stored from its checkpoint on, and is not.
 static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
 {
-    if (!s->cuts_blocked)
-        tl_server_say(s, "the store does not take the checkpoint of group %llx (%s): the log is not cut any more until this server is started anew",
+    if (!s->cuts_blocked) {
+        tl_server_say(s,
+                      "the store does not take the checkpoint of group %llx (%s): the log is not cut any more until "
+                      "this server is started anew",
                       (unsigned long long)group, tl_result_name(result));
+    }
     s->cuts_blocked = true;
 }
 
 void tl_hold_release(tl_server *s)
 {
     const tl_store_ops *ops = s->def.store->ops;
-    int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick : s->stats.committed_tick - HOLD_SECONDS * (int64_t)s->world.tick_hz;
+    int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick
+                                                 : s->stats.committed_tick - HOLD_SECONDS * (int64_t)s->world.tick_hz;
     while (s->held_first && s->held_first->tick <= ripe) {
         tl_held *held = s->held_first;
         tl_result result = TL_OK;
-        if (!held->is_cut)
+        if (!held->is_cut) {
             result = ops->checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
-        else if (!s->cuts_blocked)
+        } else if (!s->cuts_blocked) {
             result = ops->cut(s->def.store, held->cut_tick);
-        if (result == TL_ERR_FULL) return; // later
-        if (!held->is_cut && result != TL_OK) block_cuts(s, held->group, result);
+        }
+        if (result == TL_ERR_FULL) {
+            return; // later
+        }
+        if (!held->is_cut && result != TL_OK) {
+            block_cuts(s, held->group, result);
+        }
         s->held_first = held->next;
-        if (s->held_first == NULL) s->held_last = NULL;
+        if (s->held_first == NULL) {
+            s->held_last = NULL;
+        }
         s->held_count--;
         tl_heap_free(&s->heap, held, sizeof *held + held->size);
     }

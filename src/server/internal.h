@@ -21,17 +21,17 @@
 #ifndef TRAMLINE_SERVER_INTERNAL_H
 #define TRAMLINE_SERVER_INTERNAL_H
 
-#include "world/record.h"
 #include "base/ring.h"
-#include "server/session.h"
 #include "motion/track.h"
-#include "tramline/server.h"
 #include "motion/values.h"
+#include "server/session.h"
 #include "server/world_clock.h"
+#include "tramline/server.h"
+#include "world/record.h"
 
 enum {
     TL_RECORDED_MAX = 4096,
-    TL_OWN_RECORDS_MAX = 1200,   // made and not yet committed: a minute's stall at 20 Hz
+    TL_OWN_RECORDS_MAX = 1200, // made and not yet committed: a minute's stall at 20 Hz
     TL_NEEDS_MAX = 512,
     TL_GIVES_MAX = 4096,
     TL_POSTS_BYTES_MAX = 256 * 1024, // of requests and answers to other servers, a tick
@@ -48,8 +48,8 @@ typedef struct tl_followed_record { // of another server, waiting to be applied
     int64_t tick;
     uint32_t epoch;
     uint64_t begun_us;
-    bool is_end;                   // the epoch ended here
-    uint64_t end_serial;           // ends are applied in the order in which they were told
+    bool is_end;         // the epoch ended here
+    uint64_t end_serial; // ends are applied in the order in which they were told
     tl_server_number heir;
     size_t size;
     unsigned char data[];
@@ -59,29 +59,29 @@ enum { TL_RETOLD_MAX = 64 }; // at once; the others are asked for again
 
 typedef struct tl_peer_server {
     bool known, lagging, leaving;
-    bool ended;                    // fenced, and not back
+    bool ended; // fenced, and not back
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
-    int64_t head_tick;             // newest record that the store has shown
+    int64_t head_tick; // newest record that the store has shown
     int64_t applied_tick;
-    uint32_t applied_epoch;        // that record's
-    uint32_t ended_epoch;          // the last of which the end was applied
+    uint32_t applied_epoch; // that record's
+    uint32_t ended_epoch;   // the last of which the end was applied
     // its heir, in that server's epoch; 0: it left in order, and nobody has taken over yet
     tl_server_number ended_heir;
     uint32_t ended_heir_epoch;
     int64_t ended_tick;
     tl_followed_record *first, *last;
-    int64_t degraded_tick;         // when it last said that it lacks something
-    uint64_t silent_us;            // of the store's time, since its head moved
+    int64_t degraded_tick; // when it last said that it lacks something
+    uint64_t silent_us;    // of the store's time, since its head moved
     bool fence_asked;
     uint32_t fence_asks;
     // a record of that epoch cannot be read; it is the first in the queue, and nothing follows it
     bool bad;
     uint32_t bad_epoch;
     int64_t bad_tick;
-    int bad_asks;                  // how often the store was asked to end the epoch before it
-    uint64_t bad_us;               // of the store's time, since the last time
-    uint32_t end_told_epoch;       // the last of which the end was told; it may wait to be applied
+    int bad_asks;            // how often the store was asked to end the epoch before it
+    uint64_t bad_us;         // of the store's time, since the last time
+    uint32_t end_told_epoch; // the last of which the end was told; it may wait to be applied
 } tl_peer_server;
 
 typedef struct tl_own_record {
@@ -102,15 +102,15 @@ typedef struct tl_own_give {
 typedef struct tl_owned { // an entity that a client owns
     tl_entity_id id;
     uint16_t version;
-    bool told;         // the client knows that it is its
-    int64_t told_tick; // when it was last told that a state of it was refused, 0: never
+    bool told;              // the client knows that it is its
+    int64_t told_tick;      // when it was last told that a state of it was refused, 0: never
     int64_t travelled_tick; // up to this tick the distance it has travelled is accounted for
     int64_t ride_tick;      // when it was at `place` in the world, riding in a carrier; 0: it was not
     tl_vec3 place;
-    int64_t counted_tick;   // when it was counted how many ride in it, and how many of those pay for themselves
+    int64_t counted_tick; // when it was counted how many ride in it, and how many of those pay for themselves
     int32_t counted_aboard, paying_aboard;
-    bool again_due;         // its state was refused for now, and the client is yet to hear of it
-    int64_t volume_tick;    // when a state of it was taken last, and what it has cost in that tick
+    bool again_due;      // its state was refused for now, and the client is yet to hear of it
+    int64_t volume_tick; // when a state of it was taken last, and what it has cost in that tick
     uint32_t volume_bytes;
 } tl_owned;
 
@@ -160,22 +160,22 @@ typedef struct tl_server_client {
     tl_peer peer;
     tl_grant grant;
     tl_session *session;
-    tl_account *account;  // whose work it does; NULL: its own
-    tl_travel travel;     // without an account
-    tl_volume volume;     // likewise
+    tl_account *account; // whose work it does; NULL: its own
+    tl_travel travel;    // without an account
+    tl_volume volume;    // likewise
     tl_owned owned[TL_OWNED_MAX];
     uint32_t owned_count;
     // what it owns lies in a group of its own
     tl_identity identity;
     unsigned char secret[TL_SECRET_BYTES];
     bool has_secret;
-    tl_group_id group;    // 0: none yet
-    int64_t claim;        // of this connection to what its identity owns
-    bool claimed;         // all that is to be given back to it has been
-    int64_t claim_tick;   // when it is asked for next
-    int64_t list_tick;    // until then the list of what it owns does not end
+    tl_group_id group;       // 0: none yet
+    int64_t claim;           // of this connection to what its identity owns
+    bool claimed;            // all that is to be given back to it has been
+    int64_t claim_tick;      // when it is asked for next
+    int64_t list_tick;       // until then the list of what it owns does not end
     int64_t outclaimed_tick; // since when another connection has it, 0: it is not known to
-    bool own_told;        // the client knows what is its, and that this is all
+    bool own_told;           // the client knows what is its, and that this is all
     double requests_left, messages_left;
     uint64_t limits_time_us;
     uint32_t kinds_sent; // parts of the table
@@ -192,10 +192,10 @@ typedef struct tl_clock_line { // of the log, that a clock can cause
 struct tl_server {
     tl_server_def def;
     char name[TL_NAME_BYTES_MAX + 1];
-    unsigned char *memory;   // of the next three
+    unsigned char *memory; // of the next three
     tl_heap heap;
-    tl_ring own_data;        // of own records that wait
-    tl_heap follow_heap;     // of others' records that wait; what finds no room there is in `heap`
+    tl_ring own_data;    // of own records that wait
+    tl_heap follow_heap; // of others' records that wait; what finds no room there is in `heap`
     tl_kinds kinds;
     unsigned char *kind_table;
     size_t kind_table_bytes;
@@ -208,27 +208,27 @@ struct tl_server {
     uint64_t now_us;         // monotonic: for durations
     bool doubts, doubt_said; // after a long step (server/time.c): whether this server stands still, and has said so;
     uint64_t doubt_us, doubt_heard_us; // since when, and when it has heard of another one last
-    uint64_t judged_us;      // when the clock was last compared with the others'
-    uint64_t reported_us;    // when that was last reported
+    uint64_t judged_us;                // when the clock was last compared with the others'
+    uint64_t reported_us;              // when that was last reported
     bool report_due, settled, told_early;
     tl_clock_line jump_line, step_line, hold_line;
-    bool loaded;             // while joining: the world is here; what is missing is the time
+    bool loaded; // while joining: the world is here; what is missing is the time
     uint64_t loaded_us;
     uint32_t stood_still; // since it was loaded: steps that took long
-    int64_t tick;            // the last own tick
-    int64_t leaving_tick;    // since when it leaves, -1: it does not
+    int64_t tick;         // the last own tick
+    int64_t leaving_tick; // since when it leaves, -1: it does not
     // own
     tl_server_number number;
     uint32_t epoch;
     uint64_t entity_counter, group_counter;
-    tl_track *tracks;        // of owned entities, by index
-    tl_vec3 *truths;         // of owned entities at their last set, for velocities
+    tl_track *tracks; // of owned entities, by index
+    tl_vec3 *truths;  // of owned entities at their last set, for velocities
     int64_t *truth_ticks;
     struct tl_turn {
         tl_quat rotation;
-        int64_t tick; // -1: not known
-    } *turns;                // the same of rotations that go on turning, for spins
-    int32_t *unsent;         // entities with something to be recorded
+        int64_t tick;                  // -1: not known
+    } *turns;                          // the same of rotations that go on turning, for spins
+    int32_t *unsent;                   // entities with something to be recorded
     int32_t recorded[TL_RECORDED_MAX]; // in the newest record, as far as there is room
     uint32_t recorded_count;
     uint32_t unsent_count;
@@ -244,14 +244,14 @@ struct tl_server {
     uint32_t give_count;
     tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups that were deleted
     uint32_t checkpoints_due_count;
-    bool untaken;            // some entity of its groups is
-    bool owes;               // some group may be owed a checkpoint
-    bool cuts_blocked;       // the log is not cut in this life: a checkpoint is missing
+    bool untaken;                           // some entity of its groups is
+    bool owes;                              // some group may be owed a checkpoint
+    bool cuts_blocked;                      // the log is not cut in this life: a checkpoint is missing
     struct tl_held *held_first, *held_last; // checkpoints and cuts that wait, see server/held_checkpoints.c
     uint32_t held_count;
-    unsigned char *posts;    // ops of requests and answers for the next record
+    unsigned char *posts; // ops of requests and answers for the next record
     size_t posts_bytes;
-    unsigned char *record;   // scratch
+    unsigned char *record;                         // scratch
     tl_own_record own_records[TL_OWN_RECORDS_MAX]; // ring
     uint32_t own_first, own_count;
     int32_t checkpoint_group;
@@ -266,21 +266,21 @@ struct tl_server {
     // a transport's peers
     tl_guest *guests;
     uint32_t guests_max, guest_top, guest_free;
-    tl_map guest_map;        // by peer
+    tl_map guest_map; // by peer
     uint64_t guests_swept_us;
-    int64_t units_left;      // of this step's work for clients
+    int64_t units_left; // of this step's work for clients
     double client_lines_left;
     uint64_t client_lines_us, client_lines_reported;
     // clients
     tl_server_client *clients;
-    tl_map client_map;       // by peer
+    tl_map client_map; // by peer
     tl_client_number next_client;
     tl_group_id client_group; // holds what clients made and do not own
     int64_t last_claim;
-    bool claims_unsent;      // some group has one to be recorded
-    int64_t said_lack_tick;  // -1: not yet
-    int32_t lack_asked;      // the group that was asked for last
-    uint32_t lack_group_asked; // place in the map of those that found no room
+    bool claims_unsent;                // some group has one to be recorded
+    int64_t said_lack_tick;            // -1: not yet
+    int32_t lack_asked;                // the group that was asked for last
+    uint32_t lack_group_asked;         // place in the map of those that found no room
     tl_group_id retold[TL_RETOLD_MAX]; // own groups that are being told anew
     uint32_t retold_count;
     tl_created *created;
@@ -288,11 +288,11 @@ struct tl_server {
     tl_map created_map, creator_map; // to the place in `created`; to how many it has there
     uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
     int64_t created_elsewhere_tick, created_second;
-    uint32_t created_recent[2];      // here, in that second and in the one before
+    uint32_t created_recent[2]; // here, in that second and in the one before
     tl_account *accounts;
     uint32_t account_top;
-    int64_t work_left;       // for all clients in this tick, see work.h
-    uint32_t frames_first;   // whose turn it is to be served first
+    int64_t work_left;     // for all clients in this tick, see work.h
+    uint32_t frames_first; // whose turn it is to be served first
     int32_t *marks;
     tl_frame_scratch *frame_scratch;
     unsigned char *frame;
@@ -306,7 +306,7 @@ void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...
 void tl_time_take(tl_server *s, tl_time now);
 bool tl_time_start(tl_server *s); // sets the world's time for a server that has loaded; false: not yet
 void tl_time_hear(tl_server *s, const tl_store_event *event); // another server's record
-bool tl_time_sure(const tl_server *s); // checkpoints may be written
+bool tl_time_sure(const tl_server *s);                        // checkpoints may be written
 void tl_time_report(tl_server *s, tl_record_writer *r);       // into the own record, if it is due
 
 // server/ownership.c
@@ -314,7 +314,7 @@ bool tl_own_owns(const tl_server *s, int32_t group);
 bool tl_own_owns_any(const tl_server *s);
 // One that is not in use, with some bits more.
 tl_group_id tl_own_next_group_id(tl_server *s, uint64_t bits);
-void tl_own_take_group(tl_server *s, int32_t group);  // its entities are published by this server from now on
+void tl_own_take_group(tl_server *s, int32_t group); // its entities are published by this server from now on
 void tl_own_lose_group(tl_server *s, int32_t group);
 void tl_own_take_rest(tl_server *s); // what there was no memory for, each own tick
 void tl_own_submit(tl_server *s);
@@ -350,7 +350,7 @@ bool tl_follow_ready(const tl_server *s, int64_t tick);
 bool tl_follow_complete(const tl_server *s, int64_t tick); // the same, but lagging servers' records are needed as well
 void tl_follow_mark_lagging(tl_server *s, int64_t tick);
 void tl_follow_apply(tl_server *s, int64_t tick);
-void tl_follow_watch(tl_server *s, uint64_t store_us); // so much time of a living store has passed
+void tl_follow_watch(tl_server *s, uint64_t store_us);             // so much time of a living store has passed
 bool tl_follow_heard(const tl_server *s, tl_server_number number); // its records come in, be they late
 bool tl_follow_alive(const tl_server *s, tl_server_number number);
 uint32_t tl_follow_alive_count(const tl_server *s);
@@ -360,9 +360,11 @@ void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64
 
 // server/carriers.c
 // Whether an entity (TL_NONE: a new one) may ride in a carrier at a place in its frame. `text` may be NULL.
-tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text, size_t text_bytes);
+tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text,
+                            size_t text_bytes);
 bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 position);
-tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier, const int64_t *words); // a client's
+tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier,
+                                  const int64_t *words); // a client's
 void tl_carriers_publish_set_down(tl_server *s, int32_t index);
 void tl_carriers_follow_set_down(tl_server *s); // own entities that cannot ride are published where they stand
 tl_result tl_carriers_hold(tl_server *s, int32_t index);
@@ -384,16 +386,17 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
 size_t tl_accounts_bytes(const tl_server_def *def);
 bool tl_accounts_init(tl_server *s);
 void tl_accounts_make_room(tl_server *s, const tl_grant *grant); // for one more connection of that name
-void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a session now
+void tl_accounts_take(tl_server *s, tl_server_client *client);   // who has a session now
 void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
 // server/travel.c
 // What a client says of an entity: as tl_state_accept(), and not too fast (TL_ERR_INVALID).
 tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *words, uint32_t fields);
 // The next state of what it owns. TL_AGAIN: all it owns has gone too far already.
-tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index, tl_entity_id carrier, const int64_t *words);
-// Now and then: counts what flies on without a word, and what rides. TL_AGAIN: all that its client owns has gone much too far, and it
-// stops, or gets off.
+tl_result tl_travel_allowed(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index,
+                            tl_entity_id carrier, const int64_t *words);
+// Now and then: counts what flies on without a word, and what rides. TL_AGAIN: all that its client owns has gone much
+// too far, and it stops, or gets off.
 tl_result tl_travel_go_on(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index);
 // Whether the client may put something there that nobody will own.
 bool tl_travel_lets_aboard(const tl_server *s, const tl_server_client *client, tl_entity_id carrier);
@@ -410,9 +413,9 @@ void tl_volume_spend_state(tl_server *s, tl_server_client *client, tl_owned *own
 size_t tl_created_bytes(const tl_server_def *def);
 bool tl_created_init(tl_server *s);
 uint32_t tl_created_elsewhere(const tl_server *s); // through other servers, as far as is mirrored
-uint32_t tl_created_count(tl_server *s); // through all servers, as far as is known
+uint32_t tl_created_count(tl_server *s);           // through all servers, as far as is known
 tl_result tl_created_allowed(tl_server *s, const tl_server_client *client, bool own); // TL_ERR_FULL: a quota is used up
-void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id id); // just now
+void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id id);   // just now
 void tl_created_forget(tl_server *s, tl_entity_id id);
 // Of what clients created, is here now. `creator` NULL: its client is not.
 void tl_created_take_group(tl_server *s, int32_t group, const tl_server_client *creator);
@@ -477,8 +480,8 @@ bool tl_claims_is_group(tl_group_id id);
 bool tl_claims_is_clients(const tl_group *group); // whether a client owns it, not nobody
 // A client has come; `secret`: that it has shown, NULL: none.
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret);
-// The group for what it makes and owns. TL_AGAIN: what it owns is still on its way here. TL_ERR_EXISTS: somebody of the same
-// name has it.
+// The group for what it makes and owns. TL_AGAIN: what it owns is still on its way here. TL_ERR_EXISTS: somebody of the
+// same name has it.
 tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *out);
 // for what a client makes and does not own: the world's
 tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out);
@@ -488,7 +491,7 @@ void tl_claims_taken(tl_server *s, int32_t group);                         // is
 // a server's clients are away since its last tick
 void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick);
 void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size);
-bool tl_claims_record(tl_server *s, tl_record_writer *r);                  // whether all of it is in the record
-void tl_claims_tell(tl_server *s, tl_server_client *client);               // what is its, through its channel
+bool tl_claims_record(tl_server *s, tl_record_writer *r);    // whether all of it is in the record
+void tl_claims_tell(tl_server *s, tl_server_client *client); // what is its, through its channel
 
 #endif

@@ -5,19 +5,20 @@ enum {
     WINDOW_US_MIN = 100000, // if that many datagrams tell enough
     WINDOW_DATAGRAMS = 8,   // fewer say little of what is lost
     WINDOW_DATAGRAMS_ENOUGH = 32,
-    SILENCE_US = 3000000,   // without a word for so long says nothing of the rate
-    LATE_US = 250000,       // beyond the least delay: it queues up somewhere
+    SILENCE_US = 3000000,     // without a word for so long says nothing of the rate
+    LATE_US = 250000,         // beyond the least delay: it queues up somewhere
     FLIGHT_BYTES = 48 * 1024, // may be on their way to anybody
-    SLOW_DATAGRAMS = 4,     // and to one that is known to be slow
+    SLOW_DATAGRAMS = 4,       // and to one that is known to be slow
 };
-static const double RATE_MIN = 8000; // bytes a second
+static const double RATE_MIN = 8000;   // bytes a second
 static const double LOSS_MEANT = 0.06, // less is noise
-                    LOSS_MUCH = 0.5,
-                    BAD_WINDOW_MAX = 0.4, // that one window counts for, of what is lost beyond what is borne
-                    BAD_MAX = 0.8, BAD_MAX_SLOW = 0.2; // sums of it, over windows in a row, at which the rate is cut
+    LOSS_MUCH = 0.5,
+                    BAD_WINDOW_MAX = 0.4,   // that one window counts for, of what is lost beyond what is borne
+    BAD_MAX = 0.8, BAD_MAX_SLOW = 0.2;      // sums of it, over windows in a row, at which the rate is cut
 static const double CUT = 0.9, TRIAL = 0.6, // of what is taken
-                    HELPED = 0.5; // of the loss is left at most, if sending less has helped
-// In a window. After the first cut fast, for it may have been a mistake; then with care, and more the longer it goes well.
+    HELPED = 0.5;                           // of the loss is left at most, if sending less has helped
+// In a window. After the first cut fast, for it may have been a mistake; then with care, and more the longer it goes
+// well.
 static const double RISE_FAST = 1.5, RISE_NEAR = 1.1, RISE = 0.004;
 static const double FLIGHT_SECONDS = 0.75, FLIGHT_SECONDS_SLOW = 0.25; // of the rate may be on their way
 static const double BURST_SECONDS = 0.25, BURST_SECONDS_SLOW = 0.05;
@@ -59,7 +60,9 @@ bool tl_pace_full(const tl_pace *p)
 
 double tl_pace_burst(const tl_pace *p)
 {
-    if (p->known > 0) return p->rate * BURST_SECONDS_SLOW + TL_DATAGRAM_BYTES_MAX;
+    if (p->known > 0) {
+        return p->rate * BURST_SECONDS_SLOW + TL_DATAGRAM_BYTES_MAX;
+    }
     return p->rate * BURST_SECONDS + 2 * TL_DATAGRAM_BYTES_MAX;
 }
 
@@ -112,9 +115,15 @@ static void cut(tl_pace *p, double taken)
 
 static bool is_late(tl_pace *p)
 {
-    if (p->delay_least_us == 0 || p->delay_us < p->delay_least_us) p->delay_least_us = p->delay_us;
-    if (p->delay_us <= p->delay_least_us + LATE_US) return false;
-    if (flight_bytes(p) >= 2 * TL_DATAGRAM_BYTES_MAX) return true;
+    if (p->delay_least_us == 0 || p->delay_us < p->delay_least_us) {
+        p->delay_least_us = p->delay_us;
+    }
+    if (p->delay_us <= p->delay_least_us + LATE_US) {
+        return false;
+    }
+    if (flight_bytes(p) >= 2 * TL_DATAGRAM_BYTES_MAX) {
+        return true;
+    }
     p->delay_least_us = p->delay_us; // nothing of ours is in its way: the way itself is longer now
     return false;
 }
@@ -123,8 +132,12 @@ static void rise(tl_pace *p)
 {
     double step = p->cuts <= 1 ? RISE_FAST : p->rate < CUT * p->known ? RISE_NEAR : 1 + RISE * ++p->good;
     p->rate = fmin(p->rate_max, p->rate * step + 100);
-    if (p->known > 0) p->known = fmax(p->known, p->taken);
-    if (p->rate == p->rate_max) p->known = p->cuts = 0;
+    if (p->known > 0) {
+        p->known = fmax(p->known, p->taken);
+    }
+    if (p->rate == p->rate_max) {
+        p->known = p->cuts = 0;
+    }
 }
 
 static void judge(tl_pace *p, double seconds)
@@ -141,11 +154,16 @@ static void judge(tl_pace *p, double seconds)
     }
     double bad = late ? BAD_WINDOW_MAX : p->waiting ? fmin(loss - p->loss_borne - LOSS_MEANT, BAD_WINDOW_MAX) : 0;
     p->bad = bad > 0 ? p->bad + bad : 0;
-    if (bad > 0) p->good = 0;
+    if (bad > 0) {
+        p->good = 0;
+    }
     if (p->bad >= (p->known > 0 ? BAD_MAX_SLOW : BAD_MAX)) {
         p->bad = 0;
-        if (late) cut(p, taken);
-        else try_less(p, taken, loss);
+        if (late) {
+            cut(p, taken);
+        } else {
+            try_less(p, taken, loss);
+        }
     } else if (bad <= 0 && p->limited) {
         rise(p);
     }
@@ -153,23 +171,35 @@ static void judge(tl_pace *p, double seconds)
 
 void tl_pace_acknowledge(tl_pace *p, uint64_t ack, const tl_report_head *head, uint64_t now_us)
 {
-    if (ack <= p->ack || p->total_bytes == 0) return;
+    if (ack <= p->ack || p->total_bytes == 0) {
+        return;
+    }
     uint64_t news = ack - p->ack, known = news < TL_ACK_BITS ? news : TL_ACK_BITS, arrived = 0;
-    for (uint64_t back = 0; back < known; back++) arrived += head->bits[back / 8] >> (back % 8) & 1;
+    for (uint64_t back = 0; back < known; back++) {
+        arrived += head->bits[back / 8] >> (back % 8) & 1;
+    }
     const struct tl_pace_sent *sent = &p->sent[ack % TL_PACE_SENT_MAX];
     double bytes = (double)(sent->total_bytes - p->sent[p->ack % TL_PACE_SENT_MAX].total_bytes);
     uint64_t delay_us = now_us - sent->time_us;
     bool of_before = p->ack < p->after; // some of that, at least
     p->ack = ack;
-    if (p->begun_us == 0 || now_us - p->begun_us > SILENCE_US || of_before) begin_window(p, now_us);
-    if (of_before) return;
+    if (p->begun_us == 0 || now_us - p->begun_us > SILENCE_US || of_before) {
+        begin_window(p, now_us);
+    }
+    if (of_before) {
+        return;
+    }
     p->offered_bytes += bytes;
     p->taken_bytes += bytes * (double)arrived / (double)known;
     p->datagrams += news;
-    if (delay_us < p->delay_us) p->delay_us = delay_us;
+    if (delay_us < p->delay_us) {
+        p->delay_us = delay_us;
+    }
     uint64_t window_us = now_us - p->begun_us;
     bool enough = window_us >= WINDOW_US_MIN && p->datagrams >= WINDOW_DATAGRAMS_ENOUGH && loss_now(p) > LOSS_MUCH;
-    if (!enough && (window_us < WINDOW_US || p->datagrams < WINDOW_DATAGRAMS)) return;
+    if (!enough && (window_us < WINDOW_US || p->datagrams < WINDOW_DATAGRAMS)) {
+        return;
+    }
     judge(p, (double)window_us * 1e-6);
     begin_window(p, now_us);
 }

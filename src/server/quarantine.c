@@ -1,7 +1,8 @@
 // Records of other servers that no server can read. Such a record, and what follows it in its epoch, is set aside: the
-// world goes on from the record before it, and everybody comes to the same conclusion, for whether it can be read depends
-// on its bytes and the kinds alone. While the epoch goes on, the first server that asks ends it there and is the heir. The
-// store reads the record again within that: where it holds other bytes than were read here, this server is at fault.
+// world goes on from the record before it, and everybody comes to the same conclusion, for whether it can be read
+// depends on its bytes and the kinds alone. While the epoch goes on, the first server that asks ends it there and is
+// the heir. The store reads the record again within that: where it holds other bytes than were read here, this server
+// is at fault.
 #include "server/internal.h"
 
 enum { ASKS_MAX = 3 };
@@ -31,9 +32,14 @@ static void drop_after(tl_server *s, tl_peer_server *p, uint32_t epoch, int64_t 
 
 static bool has_ended(const tl_peer_server *p, uint32_t epoch)
 {
-    if (p->epoch > epoch || p->ended_epoch >= epoch) return true;
-    for (const tl_followed_record *record = p->first; record != NULL; record = record->next)
-        if (record->is_end && record->epoch == epoch) return true;
+    if (p->epoch > epoch || p->ended_epoch >= epoch) {
+        return true;
+    }
+    for (const tl_followed_record *record = p->first; record != NULL; record = record->next) {
+        if (record->is_end && record->epoch == epoch) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -52,7 +58,9 @@ void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64
 {
     tl_peer_server *p = &s->servers[number];
     bool joining = s->state == TL_SERVER_JOINING;
-    tl_server_say(s, "server %s's record of tick %lld cannot be read: it is set aside, and all that follows it in epoch %u ('tramline inspect' exports it)",
+    tl_server_say(s,
+                  "server %s's record of tick %lld cannot be read: it is set aside, and all that follows it in epoch "
+                  "%u ('tramline inspect' exports it)",
                   number == s->number ? s->name : p->name, (long long)tick, epoch);
     if (!joining && has_ended(p, epoch)) {
         drop_after(s, p, epoch, tick - 1);
@@ -63,21 +71,28 @@ void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64
     p->bad_tick = tick;
     p->bad_asks = 0;
     p->bad_us = 0;
-    if (!joining) ask(s, number); // while loading the end may still come
+    if (!joining) {
+        ask(s, number); // while loading the end may still come
+    }
 }
 
 bool tl_aside_takes(tl_server *s, const tl_store_event *record)
 {
     const tl_peer_server *p = &s->servers[record->server];
-    if (!p->bad || p->bad_epoch != record->epoch) return false;
+    if (!p->bad || p->bad_epoch != record->epoch) {
+        return false;
+    }
     s->stats.records_set_aside++;
     return true;
 }
 
 void tl_aside_loaded(tl_server *s)
 {
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (s->servers[n].bad && n != s->number) ask(s, n);
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (s->servers[n].bad && n != s->number) {
+            ask(s, n);
+        }
+    }
 }
 
 void tl_aside_end(tl_server *s, const tl_store_event *end)
@@ -85,26 +100,41 @@ void tl_aside_end(tl_server *s, const tl_store_event *end)
     tl_peer_server *p = &s->servers[end->server];
     bool bad = p->bad && p->bad_epoch == end->epoch;
     int64_t tick = bad ? tl_min_i64(end->tick, p->bad_tick - 1) : end->tick;
-    if (p->epoch == end->epoch && p->head_tick > tick) p->head_tick = tick;
+    if (p->epoch == end->epoch && p->head_tick > tick) {
+        p->head_tick = tick;
+    }
     drop_after(s, p, end->epoch, tick);
-    if (bad) p->bad = false;
+    if (bad) {
+        p->bad = false;
+    }
     // What was applied cannot be taken back: the world has to be loaded anew, as after a fence.
-    if (p->applied_epoch == end->epoch && p->applied_tick > tick)
-        tl_server_fail(s, TL_SERVER_FENCED, "what server %s committed after tick %lld was set aside, but is shown here: the world is to be loaded anew",
-                       p->name, (long long)tick);
+    if (p->applied_epoch == end->epoch && p->applied_tick > tick) {
+        tl_server_fail(
+            s, TL_SERVER_FENCED,
+            "what server %s committed after tick %lld was set aside, but is shown here: the world is to be loaded anew",
+            p->name, (long long)tick);
+    }
 }
 
 void tl_aside_watch(tl_server *s, uint64_t store_us)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->state == TL_SERVER_RUNNING; n++) {
         tl_peer_server *p = &s->servers[n];
-        if (!p->bad) continue;
+        if (!p->bad) {
+            continue;
+        }
         p->bad_us += store_us;
-        if (p->bad_us < s->def.lease_ms * 1000ull) continue;
-        if (p->bad_asks < ASKS_MAX)
+        if (p->bad_us < s->def.lease_ms * 1000ull) {
+            continue;
+        }
+        if (p->bad_asks < ASKS_MAX) {
             ask(s, n);
-        else
-            tl_server_fail(s, TL_SERVER_FENCED, "server %s's record of tick %lld was read otherwise than the store holds it: the world is to be loaded anew; if "
-                           "that happens again, look after this machine's memory", p->name, (long long)p->bad_tick);
+        } else {
+            tl_server_fail(s, TL_SERVER_FENCED,
+                           "server %s's record of tick %lld was read otherwise than the store holds it: the world is "
+                           "to be loaded anew; if "
+                           "that happens again, look after this machine's memory",
+                           p->name, (long long)p->bad_tick);
+        }
     }
 }

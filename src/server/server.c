@@ -1,22 +1,43 @@
+#include "server/internal.h"
 #include "wire/chunk_fit.h"
 #include "world/lack.h"
-#include "server/internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COOKIE = 0x5e7e7, MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24,
-       RECORDS_SHARE = 8, POLL_BYTES_MAX = 2 * TL_RECORD_BYTES_MAX };
+enum {
+    COOKIE = 0x5e7e7,
+    MIRROR_LAG_TICKS_MAX = 20,
+    CELLS_MAX = 1 << 24,
+    RECORDS_SHARE = 8,
+    POLL_BYTES_MAX = 2 * TL_RECORD_BYTES_MAX
+};
 
 tl_server_def tl_server_def_default(void)
 {
-    return (tl_server_def){.entities_max = 200000, .groups_max = 4096, .clients_max = 256, .level_count = 9, .kbit_s = 4000, .work_slots = TL_WORK_ALL_A_TICK, .streams_kept_max = TL_STREAMS_KEPT, .client_speed_max = 2500, .client_bytes_s_max = 16000,
-                           .lease_ms = 1500, .patience_ms = 150, .log_keep_s = 60, .grace_ms = 10000,
-                           .newcomers_max = 1024, .hello_ms_max = 3000, .malformed_max = 64, .peer_datagrams_per_s = 200, .cookie = COOKIE};
+    return (tl_server_def){.entities_max = 200000,
+                           .groups_max = 4096,
+                           .clients_max = 256,
+                           .level_count = 9,
+                           .kbit_s = 4000,
+                           .work_slots = TL_WORK_ALL_A_TICK,
+                           .streams_kept_max = TL_STREAMS_KEPT,
+                           .client_speed_max = 2500,
+                           .client_bytes_s_max = 16000,
+                           .lease_ms = 1500,
+                           .patience_ms = 150,
+                           .log_keep_s = 60,
+                           .grace_ms = 10000,
+                           .newcomers_max = 1024,
+                           .hello_ms_max = 3000,
+                           .malformed_max = 64,
+                           .peer_datagrams_per_s = 200,
+                           .cookie = COOKIE};
 }
 
-// What a city needs, and at least a tile at each level for each thing that clients may create, which may all be far apart.
+// What a city needs, and at least a tile at each level for each thing that clients may create, which may all be far
+// apart.
 static uint32_t cells_max(const tl_server_def *def)
 {
     uint32_t city = def->entities_max < 4096 ? 8192 : def->entities_max > 131072 ? 262144 : def->entities_max * 2;
@@ -44,9 +65,11 @@ size_t tl_server_memory(const tl_server_def *given)
     whole.entities_max = places_max(given->entities_max);
     whole.groups_max = places_max(given->groups_max);
     size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
-    return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) + (size_t)def->entities_max * entity +
-           (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) + tl_frame_scratch_bytes() * 2 +
-           tl_created_bytes(def) + tl_accounts_bytes(def) + tl_admission_bytes(def) + (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
+    return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) +
+           (size_t)def->entities_max * entity +
+           (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) +
+           tl_frame_scratch_bytes() * 2 + tl_created_bytes(def) + tl_accounts_bytes(def) + tl_admission_bytes(def) +
+           (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
 // What records may take, own ones that wait and others', apart from all else: what clients cost cannot end a server.
@@ -63,12 +86,16 @@ void tl_server_say(tl_server *s, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (s->def.callbacks.log) s->def.callbacks.log(s->def.callbacks.user, text);
+    if (s->def.callbacks.log) {
+        s->def.callbacks.log(s->def.callbacks.user, text);
+    }
 }
 
 void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...)
 {
-    if (s->state >= TL_SERVER_LEFT) return;
+    if (s->state >= TL_SERVER_LEFT) {
+        return;
+    }
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(s->text, sizeof s->text, format, arguments);
@@ -82,7 +109,9 @@ static tl_result reserve_memory(tl_server *s)
 {
     size_t bytes = s->def.memory_bytes ? s->def.memory_bytes : tl_server_memory(&s->def);
     void *memory = calloc(1, bytes);
-    if (memory == NULL) return TL_ERR_MEMORY;
+    if (memory == NULL) {
+        return TL_ERR_MEMORY;
+    }
     size_t records = records_bytes(bytes), rest = (bytes - 2 * records) / 16 * 16;
     s->memory = memory;
     tl_heap_init(&s->heap, memory, rest);
@@ -91,8 +120,12 @@ static tl_result reserve_memory(tl_server *s)
     tl_heap *h = &s->heap;
     uint32_t entities = places_max(s->def.entities_max), groups = places_max(s->def.groups_max);
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
-    if (result == TL_OK) result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
-    if (result != TL_OK) return result;
+    if (result == TL_OK) {
+        result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
+    }
+    if (result != TL_OK) {
+        return result;
+    }
     s->tracks = tl_heap_alloc(h, entities * sizeof *s->tracks);
     s->truths = tl_heap_alloc(h, entities * sizeof *s->truths);
     s->truth_ticks = tl_heap_alloc(h, entities * sizeof *s->truth_ticks);
@@ -109,29 +142,48 @@ static tl_result reserve_memory(tl_server *s)
     s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
-    for (uint32_t i = 0; s->tracks && i < entities; i++) tl_track_reset(&s->tracks[i]);
-    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_accounts_init(s) && tl_admission_init(s);
-    bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted && s->groups_created && s->posts && s->record &&
-                s->servers && s->clients && s->marks && s->frame_scratch && s->frame && s->kind_table && map;
+    for (uint32_t i = 0; s->tracks && i < entities; i++) {
+        tl_track_reset(&s->tracks[i]);
+    }
+    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_accounts_init(s) &&
+               tl_admission_init(s);
+    bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted &&
+                s->groups_created && s->posts && s->record && s->servers && s->clients && s->marks &&
+                s->frame_scratch && s->frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
 }
 
 static tl_result check_def(const tl_server_def *def, char *text, size_t text_bytes)
 {
     const char *fault = NULL;
-    if (def->cookie != COOKIE) fault = "the definition was not made by tl_server_def_default()";
-    else if (!tl_name_valid(def->name)) fault = "the server's name must be 1 to 31 letters, digits, - _ .";
-    else if (def->store == NULL) fault = "a server needs a store";
-    else if (def->level_count < 1 || def->level_count >= TL_LEVELS_MAX) fault = "level_count must be 1 to 11";
-    else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) fault = "limits must be at least 1";
-    else if (def->created_max > def->entities_max) fault = "created_max is a share of entities_max; it cannot be more";
-    else if (def->newcomers_max < 1 || def->newcomers_max > 1u << 20) fault = "newcomers_max must be 1 to 1'048'576";
-    else if (def->hello_ms_max < 1 || def->malformed_max < 1 || def->peer_datagrams_per_s < 1) fault = "hello_ms_max, malformed_max and peer_datagrams_per_s must be at least 1";
-    else if (def->client_speed_max < 1) fault = "client_speed_max must be at least 1";
-    else if (def->client_bytes_s_max < 1) fault = "client_bytes_s_max must be at least 1";
-    else if (def->step_units_max > 1u << 30) fault = "step_units_max is too large";
-    else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) fault = "a limit is too large";
-    if (fault && text) snprintf(text, text_bytes, "%s", fault);
+    if (def->cookie != COOKIE) {
+        fault = "the definition was not made by tl_server_def_default()";
+    } else if (!tl_name_valid(def->name)) {
+        fault = "the server's name must be 1 to 31 letters, digits, - _ .";
+    } else if (def->store == NULL) {
+        fault = "a server needs a store";
+    } else if (def->level_count < 1 || def->level_count >= TL_LEVELS_MAX) {
+        fault = "level_count must be 1 to 11";
+    } else if (def->entities_max < 1 || def->groups_max < 1 || def->clients_max < 1) {
+        fault = "limits must be at least 1";
+    } else if (def->created_max > def->entities_max) {
+        fault = "created_max is a share of entities_max; it cannot be more";
+    } else if (def->newcomers_max < 1 || def->newcomers_max > 1u << 20) {
+        fault = "newcomers_max must be 1 to 1'048'576";
+    } else if (def->hello_ms_max < 1 || def->malformed_max < 1 || def->peer_datagrams_per_s < 1) {
+        fault = "hello_ms_max, malformed_max and peer_datagrams_per_s must be at least 1";
+    } else if (def->client_speed_max < 1) {
+        fault = "client_speed_max must be at least 1";
+    } else if (def->client_bytes_s_max < 1) {
+        fault = "client_bytes_s_max must be at least 1";
+    } else if (def->step_units_max > 1u << 30) {
+        fault = "step_units_max is too large";
+    } else if (def->entities_max > 1u << 26 || def->groups_max > 1u << 24 || def->clients_max > 1u << 20) {
+        fault = "a limit is too large";
+    }
+    if (fault && text) {
+        snprintf(text, text_bytes, "%s", fault);
+    }
     return fault ? TL_ERR_INVALID : TL_OK;
 }
 
@@ -140,10 +192,16 @@ static tl_result check_sizes(const tl_server *s, char *text, size_t text_bytes)
 {
     for (int i = 0; i < s->kinds.count; i++) {
         size_t bytes = tl_chunk_fit_bytes(&s->kinds, i);
-        if (bytes <= TL_CHUNK_BYTES_MAX) continue;
-        if (text)
-            snprintf(text, text_bytes, "kind %d (%s): its fields together are too large for one datagram: they may take %zu bytes of %d; give it fewer or "
-                                       "shorter ones", i, s->kinds.kinds[i].name, bytes, TL_CHUNK_BYTES_MAX);
+        if (bytes <= TL_CHUNK_BYTES_MAX) {
+            continue;
+        }
+        if (text) {
+            snprintf(text, text_bytes,
+                     "kind %d (%s): its fields together are too large for one datagram: they may take %zu bytes of %d; "
+                     "give it fewer or "
+                     "shorter ones",
+                     i, s->kinds.kinds[i].name, bytes, TL_CHUNK_BYTES_MAX);
+        }
         return TL_ERR_INVALID;
     }
     return TL_OK;
@@ -153,16 +211,23 @@ static tl_result open_world(tl_server *s, char *text, size_t text_bytes)
 {
     tl_result result = s->def.store->ops->world(s->def.store, &s->world);
     if (result != TL_OK) {
-        if (text) snprintf(text, text_bytes, "the store has no world that can be read: %s", tl_result_text(result));
+        if (text) {
+            snprintf(text, text_bytes, "the store has no world that can be read: %s", tl_result_text(result));
+        }
         return result;
     }
     if (s->world.format != TL_STORE_FORMAT) {
-        if (text) snprintf(text, text_bytes, "the store has format %u, this server needs %d", s->world.format, TL_STORE_FORMAT);
+        if (text) {
+            snprintf(text, text_bytes, "the store has format %u, this server needs %d", s->world.format,
+                     TL_STORE_FORMAT);
+        }
         return TL_ERR_VERSION;
     }
     result = tl_kinds_init(&s->kinds, s->def.kinds, s->def.kind_count, s->world.tick_hz, text, text_bytes);
     if (result == TL_OK && s->world.kinds_hash != 0 && s->world.kinds_hash != s->kinds.hash) {
-        if (text) snprintf(text, text_bytes, "the world was made with other kinds; declare the same, in the same order");
+        if (text) {
+            snprintf(text, text_bytes, "the world was made with other kinds; declare the same, in the same order");
+        }
         return TL_ERR_VERSION;
     }
     return result == TL_OK ? check_sizes(s, text, text_bytes) : result;
@@ -172,9 +237,13 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
 {
     *out = NULL;
     tl_result result = check_def(def, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     tl_server *s = calloc(1, sizeof *s);
-    if (s == NULL) return TL_ERR_MEMORY;
+    if (s == NULL) {
+        return TL_ERR_MEMORY;
+    }
     s->def = *def;
     s->def.created_max = created_max(def);
     strcpy(s->name, def->name);
@@ -183,15 +252,21 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     s->checkpoint_group = -1;
     s->next_client = 1;
     result = open_world(s, text, text_bytes);
-    if (result == TL_OK) tl_world_clock_init(&s->clock, s->world.created_us, s->world.tick_hz);
-    if (result == TL_OK && (result = reserve_memory(s)) != TL_OK && text)
-        snprintf(text, text_bytes, "%zu bytes are not enough or not to be had: %s", tl_server_memory(def), tl_result_text(result));
+    if (result == TL_OK) {
+        tl_world_clock_init(&s->clock, s->world.created_us, s->world.tick_hz);
+    }
+    if (result == TL_OK && (result = reserve_memory(s)) != TL_OK && text) {
+        snprintf(text, text_bytes, "%zu bytes are not enough or not to be had: %s", tl_server_memory(def),
+                 tl_result_text(result));
+    }
     if (result == TL_OK) {
         tl_writer w = tl_writer_make(s->kind_table, TL_KIND_TABLE_BYTES_MAX);
         tl_kinds_write(&s->kinds, &w);
         s->kind_table_bytes = w.size;
         result = def->store->ops->join(def->store, s->name);
-        if (result != TL_OK && text) snprintf(text, text_bytes, "cannot join the world: %s", tl_result_text(result));
+        if (result != TL_OK && text) {
+            snprintf(text, text_bytes, "cannot join the world: %s", tl_result_text(result));
+        }
     }
     if (result != TL_OK) {
         tl_server_destroy(s);
@@ -203,8 +278,12 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
 
 void tl_server_destroy(tl_server *s)
 {
-    if (s == NULL) return;
-    if (s->clients) tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
+    if (s == NULL) {
+        return;
+    }
+    if (s->clients) {
+        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
+    }
     free(s->memory);
     free(s);
 }
@@ -230,7 +309,9 @@ static void own_tick(tl_server *s, int64_t tick)
 {
     s->tick = tick;
     tl_world_clock_ticked(&s->clock, tick);
-    if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
+    if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) {
+        s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
+    }
     tl_own_settle(s);
     tl_own_take_rest(s);
     tl_claims_step(s);
@@ -260,7 +341,9 @@ static void world_tick(tl_server *s, int64_t tick)
 static int64_t next_world_tick(const tl_server *s, uint64_t patience_us)
 {
     int64_t next = s->mirror.tick + 1;
-    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->clock.world_us < patience_us) return next;
+    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->clock.world_us < patience_us) {
+        return next;
+    }
     int64_t late = (int64_t)((s->clock.world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
     return tl_max_i64(next, tl_min_i64(late, s->tick));
 }
@@ -272,13 +355,19 @@ static void advance_world(tl_server *s)
     while (s->mirror.tick < s->tick) {
         int64_t tick = next_world_tick(s, patience_us);
         bool late = s->clock.world_us > tl_world_clock_tick_us(&s->clock, tick) + patience_us;
-        if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) break;
+        if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) {
+            break;
+        }
         s->stats.ticks_incomplete += !(tl_follow_complete(s, tick) && tl_own_ready(s, tick));
-        if (late) tl_follow_mark_lagging(s, tick);
+        if (late) {
+            tl_follow_mark_lagging(s, tick);
+        }
         world_tick(s, tick);
         advanced = true;
     }
-    if (advanced) tl_clients_frames(s);
+    if (advanced) {
+        tl_clients_frames(s);
+    }
 }
 
 // Not all that has gathered while the store stalled: the world takes in what it can before the next step.
@@ -286,17 +375,23 @@ static void poll_store(tl_server *s)
 {
     tl_store_event event;
     size_t bytes = 0;
-    while (s->state < TL_SERVER_LEFT && bytes < POLL_BYTES_MAX && s->def.store->ops->poll(s->def.store, &event) == TL_OK) {
-        if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) bytes += event.size;
+    while (s->state < TL_SERVER_LEFT && bytes < POLL_BYTES_MAX &&
+           s->def.store->ops->poll(s->def.store, &event) == TL_OK) {
+        if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) {
+            bytes += event.size;
+        }
         tl_follow_event(s, &event);
     }
 }
 
-// A leaving server has no more to say once its groups are others', if there are any. The others get half a second to hear
-// of it, for until then they may give it more. Then it makes no more ticks: with one each time it would never be done.
+// A leaving server has no more to say once its groups are others', if there are any. The others get half a second to
+// hear of it, for until then they may give it more. Then it makes no more ticks: with one each time it would never be
+// done.
 static bool has_handed_over(const tl_server *s)
 {
-    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) return false;
+    if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) {
+        return false;
+    }
     return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
 }
 
@@ -309,10 +404,16 @@ static bool has_said_all(const tl_server *s)
 static void leave(tl_server *s)
 {
     // The last of all servers keeps what it has. Its clients would give it something to say for ever.
-    if (has_handed_over(s) && tl_own_owns_any(s)) tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
-    if (!has_said_all(s) || s->own_count) return;
+    if (has_handed_over(s) && tl_own_owns_any(s)) {
+        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
+    }
+    if (!has_said_all(s) || s->own_count) {
+        return;
+    }
     tl_hold_release(s);
-    if (s->held_count) return;
+    if (s->held_count) {
+        return;
+    }
     s->state = TL_SERVER_LEFT;
     tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
     tl_server_say(s, "left; all is committed");
@@ -321,17 +422,29 @@ static void leave(tl_server *s)
 void tl_server_step(tl_server *s, tl_time now)
 {
     tl_time_take(s, now);
-    if (s->state >= TL_SERVER_LEFT) return;
+    if (s->state >= TL_SERVER_LEFT) {
+        return;
+    }
     poll_store(s);
-    if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) tl_follow_start(s);
+    if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) {
+        tl_follow_start(s);
+    }
     tl_admission_poll(s);
-    if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) return;
+    if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) {
+        return;
+    }
     int64_t tick = tl_world_clock_tick(&s->clock);
-    if (tick > s->tick && !s->doubts && !has_said_all(s)) own_tick(s, tick);
+    if (tick > s->tick && !s->doubts && !has_said_all(s)) {
+        own_tick(s, tick);
+    }
     tl_own_submit(s);
-    if (!s->doubts) advance_world(s);
+    if (!s->doubts) {
+        advance_world(s);
+    }
     leave(s);
-    if (s->def.transport) s->def.transport->ops->flush(s->def.transport);
+    if (s->def.transport) {
+        s->def.transport->ops->flush(s->def.transport);
+    }
 }
 
 // ---- asking ----
@@ -368,7 +481,9 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         const tl_server_client *client = &s->clients[i];
-        if (!client->used || client->session == NULL) continue;
+        if (!client->used || client->session == NULL) {
+            continue;
+        }
         stats.clients++;
         stats.work_waits += client->session->work.waits;
         stats.streams_kept_waits += client->session->kept_waits;
@@ -413,7 +528,9 @@ uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_
     enum { AHEAD = 16 };
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], TL_CACHE_LINE_BYTES);
+        if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) {
+            tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], TL_CACHE_LINE_BYTES);
+        }
         if (!has_id(s, refs[i], ids[i])) { // those that were made one after another often lie so
             bool next = i && refs[i - 1] != TL_REF_NONE && has_id(s, refs[i - 1] + 1, ids[i]);
             refs[i] = next ? refs[i - 1] + 1 : tl_server_find(s, ids[i]);
@@ -427,8 +544,12 @@ uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t cap
 {
     uint32_t count = 0;
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {
-        if (!s->mirror.entities[i].used) continue;
-        if (count < capacity) out[count] = (tl_entity_ref)i;
+        if (!s->mirror.entities[i].used) {
+            continue;
+        }
+        if (count < capacity) {
+            out[count] = (tl_entity_ref)i;
+        }
         count++;
     }
     return count;
@@ -436,25 +557,36 @@ uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t cap
 
 tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)
 {
-    if (!is_live(s, entity)) return TL_ERR_NOT_FOUND;
+    if (!is_live(s, entity)) {
+        return TL_ERR_NOT_FOUND;
+    }
     const tl_entity *e = &s->mirror.entities[entity];
     const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
-    *out = (tl_entity_info){.id = e->id, .carrier = e->carrier_id, .group = group ? group->id : 0, .owner = group ? group->owner : s->number,
-                            .kind = e->kind, .owned = e->published != NULL};
+    *out = (tl_entity_info){.id = e->id,
+                            .carrier = e->carrier_id,
+                            .group = group ? group->id : 0,
+                            .owner = group ? group->owner : s->number,
+                            .kind = e->kind,
+                            .owned = e->published != NULL};
     return TL_OK;
 }
 
 tl_result tl_server_get(const tl_server *s, tl_entity_ref entity, tl_values *out)
 {
-    if (!is_live(s, entity)) return TL_ERR_NOT_FOUND;
+    if (!is_live(s, entity)) {
+        return TL_ERR_NOT_FOUND;
+    }
     const tl_entity *e = &s->mirror.entities[entity];
-    tl_values_get(e->live ? e->state : e->published, &s->kinds.kinds[e->kind], &s->kinds, 0, (double)s->mirror.tick, out);
+    tl_values_get(e->live ? e->state : e->published, &s->kinds.kinds[e->kind], &s->kinds, 0, (double)s->mirror.tick,
+                  out);
     return TL_OK;
 }
 
 tl_result tl_server_pose(const tl_server *s, tl_entity_ref entity, double tick, tl_vec3 *position, tl_quat *rotation)
 {
-    if (!is_live(s, entity) || !s->mirror.entities[entity].live) return TL_ERR_NOT_FOUND;
+    if (!is_live(s, entity) || !s->mirror.entities[entity].live) {
+        return TL_ERR_NOT_FOUND;
+    }
     return tl_mirror_pose(&s->mirror, (int32_t)entity, tick, position, rotation) ? TL_OK : TL_ERR_NOT_FOUND;
 }
 
@@ -462,9 +594,15 @@ uint32_t tl_server_group_entities(const tl_server *s, tl_group_id group, tl_enti
 {
     int32_t index = tl_mirror_find_group(&s->mirror, group);
     uint32_t count = 0;
-    if (index == TL_NONE) return 0;
-    for (int32_t i = s->mirror.groups[index].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next, count++)
-        if (count < capacity) out[count] = (tl_entity_ref)i;
+    if (index == TL_NONE) {
+        return 0;
+    }
+    for (int32_t i = s->mirror.groups[index].entity_first; i != TL_NONE;
+         i = s->mirror.entities[i].group_next, count++) {
+        if (count < capacity) {
+            out[count] = (tl_entity_ref)i;
+        }
+    }
     return count;
 }
 
@@ -476,7 +614,13 @@ void tl_server_validate(const tl_server *s)
 
 void tl_server_leave(tl_server *s)
 {
-    if (s->state == TL_SERVER_RUNNING) s->leaving_tick = s->tick;
-    if (s->state == TL_SERVER_RUNNING) s->state = TL_SERVER_LEAVING;
-    if (s->state == TL_SERVER_JOINING) s->state = TL_SERVER_LEFT;
+    if (s->state == TL_SERVER_RUNNING) {
+        s->leaving_tick = s->tick;
+    }
+    if (s->state == TL_SERVER_RUNNING) {
+        s->state = TL_SERVER_LEAVING;
+    }
+    if (s->state == TL_SERVER_JOINING) {
+        s->state = TL_SERVER_LEFT;
+    }
 }

@@ -18,7 +18,9 @@ void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t
     s->next_sequence = s->oldest_sequence = 1;
     s->kept_max = TL_HANDLES_MAX;
     tl_pace_init(&s->pace, kbit_s);
-    for (int i = 0; i < TL_HANDLES_MAX; i++) s->by_handle[i] = TL_NONE;
+    for (int i = 0; i < TL_HANDLES_MAX; i++) {
+        s->by_handle[i] = TL_NONE;
+    }
     tl_channel_init(&s->channel, heap);
 }
 
@@ -35,10 +37,16 @@ static void forget_sent(tl_session *s, tl_sent *sent)
 
 void tl_session_end(tl_session *s)
 {
-    for (uint32_t i = 0; i < s->subscription_top; i++)
-        if (s->subscriptions[i].used && s->subscriptions[i].stream != TL_NONE) tl_pyramid_release(s->pyramid, s->subscriptions[i].stream);
-    for (int i = 0; i < TL_IN_FLIGHT_MAX; i++)
-        if (s->sent[i].used) forget_sent(s, &s->sent[i]);
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        if (s->subscriptions[i].used && s->subscriptions[i].stream != TL_NONE) {
+            tl_pyramid_release(s->pyramid, s->subscriptions[i].stream);
+        }
+    }
+    for (int i = 0; i < TL_IN_FLIGHT_MAX; i++) {
+        if (s->sent[i].used) {
+            forget_sent(s, &s->sent[i]);
+        }
+    }
     tl_heap_free(s->heap, s->subscriptions, s->subscription_capacity * sizeof *s->subscriptions);
     tl_channel_reset(&s->channel);
     s->subscriptions = NULL;
@@ -49,13 +57,21 @@ void tl_session_end(tl_session *s)
 
 static tl_subscription *new_subscription(tl_session *s)
 {
-    for (uint32_t i = 0; i < s->subscription_top; i++)
-        if (!s->subscriptions[i].used) return &s->subscriptions[i];
+    for (uint32_t i = 0; i < s->subscription_top; i++) {
+        if (!s->subscriptions[i].used) {
+            return &s->subscriptions[i];
+        }
+    }
     if (s->subscription_top == s->subscription_capacity) {
         uint32_t capacity = s->subscription_capacity ? s->subscription_capacity * 2 : 128;
-        if (capacity > TL_HANDLES_MAX) return NULL;
-        void *grown = tl_heap_grow(s->heap, s->subscriptions, s->subscription_capacity, capacity, sizeof *s->subscriptions);
-        if (grown == NULL) return NULL;
+        if (capacity > TL_HANDLES_MAX) {
+            return NULL;
+        }
+        void *grown = tl_heap_grow(s->heap, s->subscriptions, s->subscription_capacity, capacity,
+                                   sizeof *s->subscriptions);
+        if (grown == NULL) {
+            return NULL;
+        }
         s->subscriptions = grown;
         s->subscription_capacity = capacity;
     }
@@ -66,7 +82,9 @@ static tl_subscription *new_subscription(tl_session *s)
 static bool has_handle(const tl_session *s, const tl_cell *cell)
 {
     uint32_t left = s->handle_free_count + TL_HANDLES_MAX - s->handle_top;
-    if (left > HANDLES_FOR_NEAR) return true;
+    if (left > HANDLES_FOR_NEAR) {
+        return true;
+    }
     return left && tl_cell_distance_m(cell, s->observer) <= tl_level_tile_m(cell->size);
 }
 
@@ -75,10 +93,18 @@ static bool open_subscription(tl_session *s, int32_t cell, int coarser, bool is_
 {
     tl_subscription *sub = new_subscription(s);
     int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
-    if (stream == TL_NONE) return false;
+    if (stream == TL_NONE) {
+        return false;
+    }
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
-    *sub = (tl_subscription){.stream = stream, .place = 2 * cell + coarser, .handle = handle, .used = true, .wanted = true,
-                             .is_new_tile = is_new_tile, .unwanted_tick = -1, .coarser_tick = -1};
+    *sub = (tl_subscription){.stream = stream,
+                             .place = 2 * cell + coarser,
+                             .handle = handle,
+                             .used = true,
+                             .wanted = true,
+                             .is_new_tile = is_new_tile,
+                             .unwanted_tick = -1,
+                             .coarser_tick = -1};
     tl_cursor_reset(&sub->cursors);
     sub->cursors.runs[0].since = s->next_sequence; // losses of what the handle stood for before do not matter
     s->by_handle[handle] = (int16_t)(sub - s->subscriptions);
@@ -90,8 +116,8 @@ typedef struct chooser {
     int64_t tick;
     int32_t *marks; // of cells' streams: 1 + index of the subscription
     uint32_t opened_entities, visited;
-    bool deferred;  // some streams are to be opened in the next tick
-    bool lacking;   // some cannot be
+    bool deferred; // some streams are to be opened in the next tick
+    bool lacking;  // some cannot be
     double slack_m[TL_LEVELS_MAX];
 } chooser;
 
@@ -99,17 +125,24 @@ typedef struct chooser {
 static bool usable(const chooser *c, const tl_cell *cell, int level)
 {
     const tl_session *s = c->s;
-    return level <= s->level_finest || tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
+    return level <= s->level_finest ||
+           tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
 }
 
 // A coarser stream costs less, but to change over to it costs the whole tile: one who passes by keeps the finer one.
 static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
 {
-    if (!usable(c, cell, cell->size + 1)) return false;
+    if (!usable(c, cell, cell->size + 1)) {
+        return false;
+    }
     int32_t finer = c->marks[2 * index];
-    if (finer == 0) return true;
+    if (finer == 0) {
+        return true;
+    }
     tl_subscription *sub = &c->s->subscriptions[finer - 1];
-    if (sub->coarser_tick < 0) sub->coarser_tick = c->tick;
+    if (sub->coarser_tick < 0) {
+        sub->coarser_tick = c->tick;
+    }
     return c->tick - sub->coarser_tick > (int64_t)COARSEN_SECONDS * c->s->pyramid->kinds->tick_hz;
 }
 
@@ -117,24 +150,34 @@ static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
 static bool is_split(const chooser *c, int32_t index)
 {
     const tl_cell *cells = c->s->pyramid->cells;
-    if (c->marks[2 * index] || c->marks[2 * index + 1]) return false;
-    for (int32_t child = cells[index].child_first; child != TL_NONE; child = cells[child].sibling_next)
-        if (c->marks[2 * child] || c->marks[2 * child + 1] || is_split(c, child)) return true;
+    if (c->marks[2 * index] || c->marks[2 * index + 1]) {
+        return false;
+    }
+    for (int32_t child = cells[index].child_first; child != TL_NONE; child = cells[child].sibling_next) {
+        if (c->marks[2 * child] || c->marks[2 * child + 1] || is_split(c, child)) {
+            return true;
+        }
+    }
     return false;
 }
 
 // Four tiles become one only where that also makes them coarser: the smaller ones' coarser streams are as coarse as the
-// larger one's finer stream, and to change over to it would cost the whole tile for nothing. What is more than a stream has
-// slots for is split, too.
+// larger one's finer stream, and to change over to it would cost the whole tile for nothing. What is more than a stream
+// has slots for is split, too.
 static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
 {
-    if (cell->size == 0) return false;
-    if (cell->entity_count > c->s->pyramid->slots_max) return true;
+    if (cell->size == 0) {
+        return false;
+    }
+    if (cell->entity_count > c->s->pyramid->slots_max) {
+        return true;
+    }
     return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
 }
 
-// Whether the tile was empty when the client's streams were last chosen. That somebody has come there is not this client's doing:
-// it counts for all clients together, or an entity that flies about could use up the budgets of those who see it.
+// Whether the tile was empty when the client's streams were last chosen. That somebody has come there is not this
+// client's doing: it counts for all clients together, or an entity that flies about could use up the budgets of those
+// who see it.
 static bool is_new_tile(const chooser *c, const tl_cell *cell)
 {
     return (int32_t)(cell->inhabited_version - c->s->seen_version) > 0;
@@ -155,41 +198,50 @@ static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coa
     }
     tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up, is_new);
     c->opened_entities += cell->entity_count;
-    if (!open_subscription(c->s, index, coarser, is_new)) c->lacking = true;
+    if (!open_subscription(c->s, index, coarser, is_new)) {
+        c->lacking = true;
+    }
 }
 
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
     const tl_cell *cell = &s->pyramid->cells[index];
-    if (cell->entity_count == 0) return;
+    if (cell->entity_count == 0) {
+        return;
+    }
     c->visited++;
     if (is_to_be_split(c, cell, index)) {
-        for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) choose(c, child);
+        for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) {
+            choose(c, child);
+        }
         return;
     }
     int coarser = better_coarser(c, cell, index);
     int32_t mark = c->marks[2 * index + coarser];
-    if (mark)
+    if (mark) {
         s->subscriptions[mark - 1].wanted = true;
-    else
+    } else {
         open_in_turn(c, cell, index, coarser);
+    }
 }
 
-// Streams that are still open only until what takes their place has arrived. They cost as much as others do. Those of tiles
-// that are empty now take nobody's place: what was in them is others', who would hold back who looks on.
+// Streams that are still open only until what takes their place has arrived. They cost as much as others do. Those of
+// tiles that are empty now take nobody's place: what was in them is others', who would hold back who looks on.
 static uint32_t count_kept(const tl_session *s)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
-        count += sub->used && !sub->closing && sub->unwanted_tick >= 0 && s->pyramid->cells[sub->place / 2].entity_count > 0;
+        count += sub->used && !sub->closing && sub->unwanted_tick >= 0 &&
+                 s->pyramid->cells[sub->place / 2].entity_count > 0;
     }
     return count;
 }
 
 // Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter. One who goes on before
-// what it needed has arrived, or never says that it has, would gather streams: it stays where it is until they are closed.
+// what it needed has arrived, or never says that it has, would gather streams: it stays where it is until they are
+// closed.
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool due[TL_LEVELS_MAX] = {0}, any = false;
@@ -202,8 +254,11 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
         s->kept_waits++;
         return false;
     }
-    for (int level = 0; level <= s->pyramid->size_count; level++)
-        if (due[level]) s->anchors[level] = s->observer;
+    for (int level = 0; level <= s->pyramid->size_count; level++) {
+        if (due[level]) {
+            s->anchors[level] = s->observer;
+        }
+    }
     s->anchored = true;
     return any;
 }
@@ -216,33 +271,48 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
         s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
         return;
     }
-    if (!s->anchored) s->seen_version = s->pyramid->shape_version; // a join counts for the client itself
+    if (!s->anchored) {
+        s->seen_version = s->pyramid->shape_version; // a join counts for the client itself
+    }
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->kinds->tick_hz) == 0;
-    if (!moved && !due && s->shape_version == s->pyramid->shape_version) return;
+    if (!moved && !due && s->shape_version == s->pyramid->shape_version) {
+        return;
+    }
     s->shape_version = s->pyramid->shape_version;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing) continue;
+        if (!sub->used || sub->closing) {
+            continue;
+        }
         marks[sub->place] = 1 + (int32_t)i;
         sub->wanted = false;
     }
     uint32_t top = s->subscription_top;
-    for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) choose(&c, root);
+    for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) {
+        choose(&c, root);
+    }
     s->deferred = c.deferred;
     s->lacking = c.lacking;
     s->pyramid->full_count += c.lacking;
     tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT, !moved && !due);
-    if (c.deferred) s->shape_version--; // go on with it in the next tick
-    if (!c.deferred) s->seen_version = s->shape_version;
+    if (c.deferred) {
+        s->shape_version--; // go on with it in the next tick
+    }
+    if (!c.deferred) {
+        s->seen_version = s->shape_version;
+    }
     for (uint32_t i = 0; i < top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
-        if (!sub->used || sub->closing) continue;
+        if (!sub->used || sub->closing) {
+            continue;
+        }
         marks[sub->place] = 0;
-        if (sub->wanted || c.deferred)
+        if (sub->wanted || c.deferred) {
             sub->unwanted_tick = -1;
-        else if (sub->unwanted_tick < 0)
+        } else if (sub->unwanted_tick < 0) {
             sub->unwanted_tick = tick;
+        }
     }
 }
 
@@ -264,20 +334,26 @@ static void on_arrived(tl_session *s, tl_sent *sent)
 {
     for (uint32_t i = 0; i < sent->part_count; i++) {
         tl_subscription *sub = sent->parts[i].to == 0 ? find(s, sent->parts[i].handle) : NULL;
-        if (sub && sub->closing) free_subscription(s, sub);
+        if (sub && sub->closing) {
+            free_subscription(s, sub);
+        }
     }
     forget_sent(s, sent);
 }
 
 // Rewinds the slots of [begin, end) to a version, but for runs that were built anew after `sequence`. False: for all.
-static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version, uint64_t sequence)
+static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version,
+                           uint64_t sequence)
 {
     tl_cursor_map before = sub->cursors;
     bool any = false;
     for (uint32_t i = 0; i < before.run_count; i++) {
         uint32_t run_begin = before.runs[i].begin, run_end = tl_cursor_run_end(&before, i);
-        if (run_end <= begin || run_begin >= end || before.runs[i].since > sequence) continue;
-        tl_cursor_set(&sub->cursors, run_begin > begin ? run_begin : begin, run_end < end ? run_end : end, version, s->next_sequence);
+        if (run_end <= begin || run_begin >= end || before.runs[i].since > sequence) {
+            continue;
+        }
+        tl_cursor_set(&sub->cursors, run_begin > begin ? run_begin : begin, run_end < end ? run_end : end, version,
+                      s->next_sequence);
         sub->rewound = any = true;
     }
     return any;
@@ -286,15 +362,20 @@ static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, 
 static void on_lost(tl_session *s, tl_sent *sent, uint64_t sequence)
 {
     s->datagrams_lost++;
-    if (sequence <= s->candidate_sequence) s->candidate_broken = true;
+    if (sequence <= s->candidate_sequence) {
+        s->candidate_broken = true;
+    }
     for (uint32_t i = 0; i < sent->part_count; i++) {
         const tl_sent_part *part = &sent->parts[i];
         tl_subscription *sub = find(s, part->handle);
-        if (sub == NULL) continue;
-        if (part->to == 0)
+        if (sub == NULL) {
+            continue;
+        }
+        if (part->to == 0) {
             sub->close_due = sub->closing;
-        else if (!sub->closing)
+        } else if (!sub->closing) {
             rewind_cursors(s, sub, part->begin, part->end, part->from, sequence);
+        }
     }
     forget_sent(s, sent);
 }
@@ -302,8 +383,12 @@ static void on_lost(tl_session *s, tl_sent *sent, uint64_t sequence)
 // Once a frame that left nothing behind has arrived whole, with all before it, its tick is settled.
 static void settle(tl_session *s)
 {
-    if (s->candidate_tick < 0 || s->oldest_sequence <= s->candidate_sequence) return;
-    if (!s->candidate_broken) s->settled_tick = s->candidate_tick;
+    if (s->candidate_tick < 0 || s->oldest_sequence <= s->candidate_sequence) {
+        return;
+    }
+    if (!s->candidate_broken) {
+        s->settled_tick = s->candidate_tick;
+    }
     s->candidate_tick = -1;
     s->candidate_broken = false;
 }
@@ -311,7 +396,9 @@ static void settle(tl_session *s)
 // What was acknowledged or lost so many reports ago has been nacked by now, if it was to be.
 static void note_past(tl_session *s)
 {
-    if (++s->past_reports < PAST_REPORTS) return;
+    if (++s->past_reports < PAST_REPORTS) {
+        return;
+    }
     s->past_reports = 0;
     s->past_sequence = s->past_next;
     s->past_next = s->oldest_sequence;
@@ -325,7 +412,9 @@ static uint64_t full_sequence(uint64_t near, uint16_t low)
 
 bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_us)
 {
-    if (s->reported && (int16_t)(head->sequence - s->report_sequence) <= 0) return false;
+    if (s->reported && (int16_t)(head->sequence - s->report_sequence) <= 0) {
+        return false;
+    }
     s->reported = true;
     s->report_sequence = head->sequence;
     s->report_time_us = now_us;
@@ -337,28 +426,39 @@ bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_u
 static uint64_t timeout_us(tl_session *s, uint64_t now_us)
 {
     const tl_sent *newest = sent_at(s, s->ack_sequence);
-    if (newest->used && s->ack_sequence >= s->oldest_sequence) s->ack_delay_us = now_us - newest->time_us;
+    if (newest->used && s->ack_sequence >= s->oldest_sequence) {
+        s->ack_delay_us = now_us - newest->time_us;
+    }
     return (uint64_t)tl_min_i64((int64_t)(TL_LOSS_TIMEOUT_US + 2 * s->ack_delay_us), TL_LOSS_TIMEOUT_US_MAX);
 }
 
 void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t now_us)
 {
     uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
-    if (ack >= s->next_sequence || (int64_t)ack < 0) return; // of nothing that was sent
-    if (ack > s->ack_sequence) s->ack_sequence = ack;
+    if (ack >= s->next_sequence || (int64_t)ack < 0) {
+        return; // of nothing that was sent
+    }
+    if (ack > s->ack_sequence) {
+        s->ack_sequence = ack;
+    }
     tl_pace_acknowledge(&s->pace, ack, head, now_us);
     uint64_t timeout = timeout_us(s, now_us);
     for (uint64_t sequence = s->oldest_sequence; sequence < s->next_sequence; sequence++) {
         tl_sent *sent = sent_at(s, sequence);
-        if (!sent->used) continue;
+        if (!sent->used) {
+            continue;
+        }
         uint64_t back = ack - sequence;
         bool arrived = sequence <= ack && back < TL_ACK_BITS && (head->bits[back / 8] >> (back % 8) & 1);
-        if (arrived)
+        if (arrived) {
             on_arrived(s, sent);
-        else if (sequence + TL_LOSS_REORDER < ack || now_us - sent->time_us > timeout)
+        } else if (sequence + TL_LOSS_REORDER < ack || now_us - sent->time_us > timeout) {
             on_lost(s, sent, sequence);
+        }
     }
-    while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) s->oldest_sequence++;
+    while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) {
+        s->oldest_sequence++;
+    }
     note_past(s);
     settle(s);
 }
@@ -367,10 +467,20 @@ void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t
 {
     tl_subscription *sub = find(s, handle);
     s->nacks++;
-    if (sub == NULL || sub->closing || begin >= end) return;
+    if (sub == NULL || sub->closing || begin >= end) {
+        return;
+    }
     const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    if (!tl_stream_can_continue(stream, held)) held = 0;
-    if (begin > stream->slot_top) begin = stream->slot_top; // a client may say anything
-    if (end > stream->slot_top) end = TL_SLOT_END;
-    if (rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence))) s->candidate_broken = true;
+    if (!tl_stream_can_continue(stream, held)) {
+        held = 0;
+    }
+    if (begin > stream->slot_top) {
+        begin = stream->slot_top; // a client may say anything
+    }
+    if (end > stream->slot_top) {
+        end = TL_SLOT_END;
+    }
+    if (rewind_cursors(s, sub, begin, end, held, full_sequence(s->next_sequence - 1, sequence))) {
+        s->candidate_broken = true;
+    }
 }

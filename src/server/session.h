@@ -3,24 +3,24 @@
 #ifndef TRAMLINE_SERVER_SESSION_H
 #define TRAMLINE_SERVER_SESSION_H
 
-#include "wire/channel.h"
-#include "world/chunk_cache.h"
 #include "server/pace.h"
-#include "wire/datagram.h"
 #include "server/work.h"
+#include "wire/channel.h"
+#include "wire/datagram.h"
+#include "world/chunk_cache.h"
 
 enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 1500000, TL_LOSS_TIMEOUT_US_MAX = 8000000 };
 
 typedef struct tl_subscription {
-    int32_t stream;      // TL_NONE: the entry is free, or it is being closed
-    int32_t place;       // 2 * cell + whether it is the coarser stream
+    int32_t stream; // TL_NONE: the entry is free, or it is being closed
+    int32_t place;  // 2 * cell + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
     bool rewound;          // losses and nacks have set it back since it was sent all that there was
     bool is_new_tile;      // the tile was empty before, and was not sent whole yet: its cost is not the client's doing
     int64_t unwanted_tick; // since when another set of tiles takes its place
     int64_t sent_tick;
-    int64_t coarser_tick;  // since when the tile's coarser stream would do, -1: it would not
+    int64_t coarser_tick; // since when the tile's coarser stream would do, -1: it would not
     tl_cursor_map cursors;
 } tl_subscription;
 
@@ -64,7 +64,7 @@ typedef struct tl_session {
     uint64_t oldest_sequence;             // of those in flight
     // nothing before it is reported as lost any more, nor nacked; what it will be next
     uint64_t past_sequence, past_next;
-    uint32_t past_reports;                // until then
+    uint32_t past_reports; // until then
     // how long the datagram that was acknowledged last took, and its acknowledgement
     uint64_t ack_delay_us;
     // everything up to settled_tick has arrived
@@ -94,15 +94,17 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks);
 bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_us);
 // Its acknowledgements; after its nacks.
 void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t now_us);
-// The client could not go on from what it holds with a chunk of that datagram: what was built anew since is not touched.
+// The client could not go on from what it holds with a chunk of that datagram: what was built anew since is not
+// touched.
 void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t begin, uint32_t end, uint32_t held);
 
 // ---- frame.c ----
 
-// Writes the frame of a tick: datagrams, each after two bytes of its size, into `out`. Gives the bytes written; at least
-// one datagram is. `scratch` holds scratch_count pairs.
+// Writes the frame of a tick: datagrams, each after two bytes of its size, into `out`. Gives the bytes written; at
+// least one datagram is. `scratch` holds scratch_count pairs.
 typedef struct tl_frame_scratch tl_frame_scratch;
 size_t tl_frame_scratch_bytes(void);
-size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64_t now_us, tl_frame_scratch *scratch, unsigned char *out, size_t capacity);
+size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64_t now_us, tl_frame_scratch *scratch,
+                      unsigned char *out, size_t capacity);
 
 #endif

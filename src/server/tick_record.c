@@ -4,59 +4,69 @@
 #include "server/internal.h"
 
 enum {
-    DELETE_BYTES_MAX = 11,         // of one DELETE
-    DELETE_SHARE = 4,              // of what room there is entities leave one in so many bytes at most to deletions
+    DELETE_BYTES_MAX = 11,           // of one DELETE
+    DELETE_SHARE = 4,                // of what room there is entities leave one in so many bytes at most to deletions
     RECORD_ROOM_BYTES_MIN = 1 << 20, // with less nothing is recorded: needs, posts and times have to fit in any case
 };
 
 // Of a tick's posts: what clients ask for leaves room for answers, and both for what servers need.
 static size_t posts_max(tl_op op)
 {
-    return op == TL_OP_REQUEST ? TL_POSTS_BYTES_MAX / 2 : op == TL_OP_RESPONSE ? TL_POSTS_BYTES_MAX / 8 * 7 : TL_POSTS_BYTES_MAX;
+    return op == TL_OP_REQUEST    ? TL_POSTS_BYTES_MAX / 2
+           : op == TL_OP_RESPONSE ? TL_POSTS_BYTES_MAX / 8 * 7
+                                  : TL_POSTS_BYTES_MAX;
 }
 
 bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
 {
     tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = posts_max(op)};
     w.bad = w.size > w.capacity;
-    if (size <= TL_POST_BYTES_MAX) tl_record_post(&w, op, to, data, size);
+    if (size <= TL_POST_BYTES_MAX) {
+        tl_record_post(&w, op, to, data, size);
+    }
     bool fits = !w.bad && size <= TL_POST_BYTES_MAX;
-    if (fits)
+    if (fits) {
         s->posts_bytes = w.size;
-    else
+    } else {
         s->stats.limits_reached++;
+    }
     return fits;
 }
 
 static void write_entity(const tl_server *s, tl_record_writer *r, const tl_entity *e)
 {
     // For a mirror that lacks it; who has it passes over this.
-    if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE)
+    if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE) {
         tl_record_create(r, e, s->mirror.groups[e->group].id, e->published_carrier, e->published);
-    if (e->unsent_create)
+    }
+    if (e->unsent_create) {
         tl_record_create(r, e, s->mirror.groups[e->pending_group].id, e->published_carrier, e->published);
-    else if (e->unsent_carrier)
+    } else if (e->unsent_carrier) {
         tl_record_carrier(r, e, e->published_carrier, e->published);
-    else if (e->unsent_fields)
+    } else if (e->unsent_fields) {
         tl_record_update(r, e, e->unsent_fields, e->published);
+    }
 }
 
 static bool is_readable(const tl_server *s, const tl_kind *kind, const int64_t *words)
 {
     bool places = true;
-    for (int i = 0; i < kind->field_count; i++)
-        places &= kind->fields[i].type != TL_FIELD_POSITION || tl_place_words_valid(&kind->fields[i], words + kind->fields[i].word);
+    for (int i = 0; i < kind->field_count; i++) {
+        places &= kind->fields[i].type != TL_FIELD_POSITION ||
+                  tl_place_words_valid(&kind->fields[i], words + kind->fields[i].word);
+    }
     return places && tl_state_valid(kind, &s->kinds, words, 0, s->tick);
 }
 
-// What cannot be read back is not said: the entity goes back to what everybody has of it, and is deleted if that cannot be
-// read either, or nobody has anything.
+// What cannot be read back is not said: the entity goes back to what everybody has of it, and is deleted if that cannot
+// be read either, or nobody has anything.
 static void refuse_entity(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     s->stats.states_refused++;
-    tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed", (unsigned long long)e->id, kind->name);
+    tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed",
+                  (unsigned long long)e->id, kind->name);
     tl_clients_blame(s, e->id, "an entity's state cannot be stored");
     if (!e->live || !is_readable(s, kind, e->state)) {
         tl_server_delete_entity(s, (tl_entity_ref)index);
@@ -73,29 +83,38 @@ static void refuse_entity(tl_server *s, int32_t index)
 static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
-    if (!e->used || e->published == NULL) return true;
+    if (!e->used || e->published == NULL) {
+        return true;
+    }
     tl_record_mark mark = tl_record_here(r);
     write_entity(s, r, e);
     tl_result result = tl_record_check(r, mark);
-    if (result == TL_ERR_FULL) return false;
+    if (result == TL_ERR_FULL) {
+        return false;
+    }
     if (result == TL_ERR_MALFORMED) {
         refuse_entity(s, index);
         return true;
     }
     e->unsent_create = e->unsent_carrier = e->unsent_retell = false;
     e->unsent_fields = 0;
-    if (s->recorded_count < TL_RECORDED_MAX) s->recorded[s->recorded_count++] = index;
+    if (s->recorded_count < TL_RECORDED_MAX) {
+        s->recorded[s->recorded_count++] = index;
+    }
     return true;
 }
 
-// Of what waits for the next record: an entity that is deleted meanwhile may be freed before that, and its index come again.
+// Of what waits for the next record: an entity that is deleted meanwhile may be freed before that, and its index come
+// again.
 static void drop_gone(tl_server *s)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->unsent_count; i++) {
         tl_entity *e = &s->mirror.entities[s->unsent[i]];
         e->unsent_listed = e->used && e->published;
-        if (e->unsent_listed) s->unsent[kept++] = s->unsent[i];
+        if (e->unsent_listed) {
+            s->unsent[kept++] = s->unsent[i];
+        }
     }
     s->unsent_count = kept;
 }
@@ -111,11 +130,17 @@ static bool record_entities(tl_server *s, tl_record_writer *r)
     while (i < s->unsent_count) { // refused ones are added at the end
         s->mirror.entities[s->unsent[i]].unsent_listed = false;
         bool fits = record_entity(s, r, s->unsent[i]);
-        if (!fits) s->mirror.entities[s->unsent[i]].unsent_listed = true;
-        if (!fits) break;
+        if (!fits) {
+            s->mirror.entities[s->unsent[i]].unsent_listed = true;
+        }
+        if (!fits) {
+            break;
+        }
         i++;
     }
-    if (i) memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
+    if (i) {
+        memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
+    }
     s->unsent_count -= i;
     drop_gone(s);
     r->w.capacity = capacity;
@@ -128,7 +153,9 @@ static bool record_deletions(tl_server *s, tl_record_writer *r)
     for (; i < s->deleted_count; i++) {
         tl_record_mark mark = tl_record_here(r);
         tl_record_delete(r, s->deleted[i]);
-        if (tl_record_check(r, mark) != TL_OK) break;
+        if (tl_record_check(r, mark) != TL_OK) {
+            break;
+        }
     }
     memmove(s->deleted, s->deleted + i, (s->deleted_count - i) * sizeof *s->deleted);
     s->deleted_count -= i;
@@ -138,7 +165,9 @@ static bool record_deletions(tl_server *s, tl_record_writer *r)
 static bool record_needs(tl_server *s, tl_record_writer *r)
 {
     tl_record_mark mark = tl_record_here(r);
-    for (uint32_t i = 0; i < s->need_count; i++) tl_record_need(r, s->needs[i].server, s->needs[i].epoch, s->needs[i].tick);
+    for (uint32_t i = 0; i < s->need_count; i++) {
+        tl_record_need(r, s->needs[i].server, s->needs[i].epoch, s->needs[i].tick);
+    }
     TL_ASSERT(tl_record_check(r, mark) == TL_OK); // one a server, at the beginning of a record
     s->need_count = 0;
     return true;
@@ -149,7 +178,9 @@ static bool record_posts(tl_server *s, tl_record_writer *r)
 {
     tl_record_mark mark = tl_record_here(r);
     tl_write_bytes(&r->w, s->posts, s->posts_bytes);
-    if (tl_record_check(r, mark) != TL_OK) s->stats.limits_reached++;
+    if (tl_record_check(r, mark) != TL_OK) {
+        s->stats.limits_reached++;
+    }
     s->posts_bytes = 0;
     return true;
 }
@@ -161,7 +192,9 @@ static bool record_groups_created(tl_server *s, tl_record_writer *r)
         tl_group *g = &s->mirror.groups[s->groups_created[i]];
         tl_record_mark mark = tl_record_here(r);
         tl_record_group(r, g->id, s->number);
-        if (tl_record_check(r, mark) != TL_OK) break;
+        if (tl_record_check(r, mark) != TL_OK) {
+            break;
+        }
         g->unsent_create = false;
         g->changed_tick = s->tick;
     }
@@ -176,7 +209,9 @@ static bool record_groups_deleted(tl_server *s, tl_record_writer *r)
     for (; i < s->groups_deleted_count; i++) {
         tl_record_mark mark = tl_record_here(r);
         tl_record_group_delete(r, s->groups_deleted[i]);
-        if (tl_record_check(r, mark) != TL_OK) break;
+        if (tl_record_check(r, mark) != TL_OK) {
+            break;
+        }
     }
     memmove(s->groups_deleted, s->groups_deleted + i, (s->groups_deleted_count - i) * sizeof *s->groups_deleted);
     s->groups_deleted_count -= i;
@@ -189,13 +224,21 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
     for (; i < s->give_count; i++) {
         int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
         bool lacking = s->gives[i].lacking && group == TL_NONE;
-        if (!lacking && (group == TL_NONE || !tl_own_owns(s, group))) continue;
+        if (!lacking && (group == TL_NONE || !tl_own_owns(s, group))) {
+            continue;
+        }
         tl_record_mark mark = tl_record_here(r);
         tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
-        if (tl_record_check(r, mark) != TL_OK) break;
-        if (lacking) continue;
+        if (tl_record_check(r, mark) != TL_OK) {
+            break;
+        }
+        if (lacking) {
+            continue;
+        }
         bool games = !tl_claims_is_group(s->gives[i].group);
-        if (s->def.callbacks.group && games) s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
+        if (s->def.callbacks.group && games) {
+            s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
+        }
         tl_own_lose_group(s, group);
         s->mirror.groups[group].giving = true;
     }
@@ -204,14 +247,16 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
     return s->give_count == 0;
 }
 
-// In this order, and each only once all before it is in: an entity comes after its group, and a group goes after all that
-// was still to be said of its entities.
+// In this order, and each only once all before it is in: an entity comes after its group, and a group goes after all
+// that was still to be said of its entities.
 static void record_all(tl_server *s, tl_record_writer *r)
 {
     record_needs(s, r);
     tl_time_report(s, r);
     record_posts(s, r);
-    if (s->state == TL_SERVER_LEAVING) tl_record_leaving(r);
+    if (s->state == TL_SERVER_LEAVING) {
+        tl_record_leaving(r);
+    }
     bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r) && tl_room_record(s, r);
     all = record_deletions(s, r) && all;
     all = all && record_groups_deleted(s, r) && record_gives(s, r);
@@ -227,14 +272,17 @@ void tl_own_make_record(tl_server *s)
 {
     size_t room = tl_ring_room(&s->own_data);
     // A long stall: what changes is gathered, and told once there is room.
-    if (s->own_count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) return;
+    if (s->own_count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) {
+        return;
+    }
     tl_record_writer r;
     tl_record_begin(&r, &s->kinds, s->tick, s->record, room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
     s->recorded_count = 0;
     record_all(s, &r);
     unsigned char *data = tl_ring_push(&s->own_data, r.w.size);
     memcpy(data, s->record, r.w.size);
-    s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){.tick = s->tick, .data = data, .size = r.w.size};
+    s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){
+        .tick = s->tick, .data = data, .size = r.w.size};
     s->stats.records++;
     s->stats.record_bytes += r.w.size;
 }

@@ -22,7 +22,9 @@ static void say_seldom(tl_server *s, tl_clock_line *line, const char *format, in
         return;
     }
     snprintf(text, sizeof text, format, (double)us * 1e-6);
-    if (line->unsaid) snprintf(unsaid, sizeof unsaid, " (and %u times before)", line->unsaid);
+    if (line->unsaid) {
+        snprintf(unsaid, sizeof unsaid, " (and %u times before)", line->unsaid);
+    }
     *line = (tl_clock_line){.said = true, .said_us = s->now_us};
     tl_server_say(s, "%s%s", text, unsaid);
 }
@@ -33,10 +35,13 @@ static void judge(tl_server *s)
     uint64_t step_us = tl_world_clock_judge(&s->clock);
     s->judged_us = s->now_us;
     s->stats.clock_ahead_ms = (double)s->clock.ahead_us * 1e-3;
-    if (step_us) s->report_due = true;
+    if (step_us) {
+        s->report_due = true;
+    }
     if (step_us >= TL_CLOCK_STEP_US) {
         s->stats.clock_steps++;
-        say_seldom(s, &s->step_line, "was %.3f s behind the other servers, and goes on at their time", (int64_t)step_us);
+        say_seldom(s, &s->step_line, "was %.3f s behind the other servers, and goes on at their time",
+                   (int64_t)step_us);
     }
     if (s->clock.held && !was_held && s->clock.ahead_us >= TL_CLOCK_HOLD_US) {
         s->stats.clock_holds++;
@@ -44,10 +49,10 @@ static void judge(tl_server *s)
     }
 }
 
-// After a step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know which. A tick that
-// it made now might lie in the others' future. So it stands still until it hears another server at its own time. If it hears them
-// only at an earlier one, they will soon have fenced it, and it rejoins by their time. If it hears nobody any more (the machine with
-// all servers was asleep, or the others are dead) it goes on.
+// After a step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know
+// which. A tick that it made now might lie in the others' future. So it stands still until it hears another server at
+// its own time. If it hears them only at an earlier one, they will soon have fenced it, and it rejoins by their time.
+// If it hears nobody any more (the machine with all servers was asleep, or the others are dead) it goes on.
 static void begin_doubt(tl_server *s, uint64_t step_us)
 {
     s->doubts = s->clock.held = true;
@@ -72,8 +77,11 @@ static void look_at_doubt(tl_server *s)
     uint64_t quiet_us, doubted_us = s->now_us - s->doubt_us;
     if (tl_follow_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
         end_doubt(s);
-    } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->clock, &lead_us, &quiet_us) && start_with_peers(s, lead_us)) {
-        tl_server_say(s, "nobody has fenced it; it goes on at the other servers' time"); // it has nothing that could be taken over
+    } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->clock, &lead_us, &quiet_us) &&
+               start_with_peers(s, lead_us)) {
+        tl_server_say(
+            s,
+            "nobody has fenced it; it goes on at the other servers' time"); // it has nothing that could be taken over
     } else if (s->now_us - s->doubt_us >= LISTEN_US && !s->doubt_said) {
         s->doubt_said = true;
         s->stats.clock_holds++;
@@ -86,7 +94,9 @@ static void hear_in_doubt(tl_server *s, int64_t tick)
 {
     uint64_t peer_us = tl_world_clock_tick_us(&s->clock, tick);
     s->doubt_heard_us = s->now_us;
-    if (peer_us + TL_CLOCK_NEAR_US / 2 >= s->clock.world_us) end_doubt(s);
+    if (peer_us + TL_CLOCK_NEAR_US / 2 >= s->clock.world_us) {
+        end_doubt(s);
+    }
 }
 
 void tl_time_take(tl_server *s, tl_time now)
@@ -94,18 +104,25 @@ void tl_time_take(tl_server *s, tl_time now)
     int64_t jump_us = tl_world_clock_take(&s->clock, now);
     uint64_t step_us = s->clock.now_us - s->now_us;
     bool was_settled = s->settled;
-   // a server that stood still has not listened
-    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) s->loaded_us = s->clock.now_us;
+    // a server that stood still has not listened
+    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) {
+        s->loaded_us = s->clock.now_us;
+    }
     s->now_us = s->clock.now_us;
     s->settled = tl_world_clock_settled(&s->clock);
     s->report_due = s->report_due || s->settled != was_settled;
     s->stats.clock_jumps += jump_us != 0;
-    if (jump_us) say_seldom(s, &s->jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock", jump_us);
-    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_follow_alive_count(s)) begin_doubt(s, step_us);
-    if (s->doubts)
+    if (jump_us) {
+        say_seldom(s, &s->jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock", jump_us);
+    }
+    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_follow_alive_count(s)) {
+        begin_doubt(s, step_us);
+    }
+    if (s->doubts) {
         look_at_doubt(s);
-    else if (s->clock.set && s->now_us - s->judged_us >= JUDGE_EVERY_US)
+    } else if (s->clock.set && s->now_us - s->judged_us >= JUDGE_EVERY_US) {
         judge(s);
+    }
 }
 
 // ---- what servers report of each other's clocks ----
@@ -116,28 +133,43 @@ static void take_report(tl_server *s, tl_server_number from, const tl_clock_repo
     p->has_wall = true;
     p->settled = report->settled;
     p->wall_lead_us = report->wall_lead_us;
-    for (uint32_t i = 0; i < report->count; i++)
-        if (report->seen[i].server == s->number) tl_world_clock_seen(&s->clock, from, report->seen[i].tick, report->seen[i].at_us);
+    for (uint32_t i = 0; i < report->count; i++) {
+        if (report->seen[i].server == s->number) {
+            tl_world_clock_seen(&s->clock, from, report->seen[i].tick, report->seen[i].at_us);
+        }
+    }
 }
 
 void tl_time_hear(tl_server *s, const tl_store_event *event)
 {
     tl_clock_report report;
     tl_world_clock_hear(&s->clock, event->server, event->tick);
-    if (s->doubts) hear_in_doubt(s, event->tick);
-    if (tl_record_clock_read(event->data, event->size, &report)) take_report(s, event->server, &report);
+    if (s->doubts) {
+        hear_in_doubt(s, event->tick);
+    }
+    if (tl_record_clock_read(event->data, event->size, &report)) {
+        take_report(s, event->server, &report);
+    }
     // A server that is ahead, or seems to be, learns of it only from this report.
-    if (s->clock.set && tl_world_clock_tick_us(&s->clock, event->tick) > s->clock.world_us + TL_CLOCK_STEP_US) s->report_due = true;
+    if (s->clock.set && tl_world_clock_tick_us(&s->clock, event->tick) > s->clock.world_us + TL_CLOCK_STEP_US) {
+        s->report_due = true;
+    }
 }
 
 void tl_time_report(tl_server *s, tl_record_writer *r)
 {
-    if (!s->report_due && s->now_us - s->reported_us < REPORT_EVERY_US && !tl_world_clock_finding(&s->clock)) return;
-    int64_t wall_lead_us = (int64_t)(s->clock.wall_us - s->clock.created_us - s->clock.world_us), most_us = (int64_t)TL_CLOCK_US_MAX;
-    tl_clock_report report = {.settled = tl_world_clock_settled(&s->clock), .wall_lead_us = tl_max_i64(-most_us, tl_min_i64(wall_lead_us, most_us))};
+    if (!s->report_due && s->now_us - s->reported_us < REPORT_EVERY_US && !tl_world_clock_finding(&s->clock)) {
+        return;
+    }
+    int64_t wall_lead_us = (int64_t)(s->clock.wall_us - s->clock.created_us - s->clock.world_us),
+            most_us = (int64_t)TL_CLOCK_US_MAX;
+    tl_clock_report report = {.settled = tl_world_clock_settled(&s->clock),
+                              .wall_lead_us = tl_max_i64(-most_us, tl_min_i64(wall_lead_us, most_us))};
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_clock *p = &s->clock.peers[n];
-        if (!p->has_seen) continue;
+        if (!p->has_seen) {
+            continue;
+        }
         report.seen[report.count++] = (tl_clock_seen){.server = n, .tick = p->seen_tick, .at_us = p->seen_at_us};
         p->has_seen = false;
     }
@@ -148,13 +180,18 @@ void tl_time_report(tl_server *s, tl_record_writer *r)
     s->report_due = false;
 }
 
-// Whether what is mirrored is final: the records of a server that is ahead may be set aside, but a checkpoint cannot be taken
-// back. A server without peers has nobody who could set its records aside.
+// Whether what is mirrored is final: the records of a server that is ahead may be set aside, but a checkpoint cannot be
+// taken back. A server without peers has nobody who could set its records aside.
 bool tl_time_sure(const tl_server *s)
 {
-    if (s->clock.held) return false;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !s->settled; n++)
-        if (n != s->number && s->servers[n].known && !s->servers[n].ended) return false;
+    if (s->clock.held) {
+        return false;
+    }
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !s->settled; n++) {
+        if (n != s->number && s->servers[n].known && !s->servers[n].ended) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -167,29 +204,37 @@ static void set_clock(tl_server *s, uint64_t world_us)
     tl_world_clock_set(&s->clock, world_us);
     end_doubt(s);
     s->report_due = true;
-    if (fabs(off_s) * 1e6 > TL_CLOCK_JUMP_US)
-        tl_server_say(s, "this server's wall clock is %.3f s %s the world's time, which counts", fabs(off_s), off_s > 0 ? "behind" : "ahead of");
+    if (fabs(off_s) * 1e6 > TL_CLOCK_JUMP_US) {
+        tl_server_say(s, "this server's wall clock is %.3f s %s the world's time, which counts", fabs(off_s),
+                      off_s > 0 ? "behind" : "ahead of");
+    }
 }
 
 // No other server lives: starts by the wall clock, but after everything that was committed.
 static void start_alone(tl_server *s)
 {
     int64_t head_tick = s->tick;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (s->servers[n].known) head_tick = tl_max_i64(head_tick, s->servers[n].head_tick);
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (s->servers[n].known) {
+            head_tick = tl_max_i64(head_tick, s->servers[n].head_tick);
+        }
+    }
     uint64_t wall_us = s->clock.wall_us > s->clock.created_us ? s->clock.wall_us - s->clock.created_us : 0;
     uint64_t after_us = tl_world_clock_tick_us(&s->clock, head_tick + 1);
     set_clock(s, after_us > wall_us ? after_us : wall_us);
 }
 
-// Starts by the time of the living servers. What this server committed in a former epoch may be ahead of that: then it cannot
-// commit yet, and its groups go to the others, since they hear nothing from it.
+// Starts by the time of the living servers. What this server committed in a former epoch may be ahead of that: then it
+// cannot commit yet, and its groups go to the others, since they hear nothing from it.
 static bool start_with_peers(tl_server *s, int64_t lead_us)
 {
     uint64_t world_us = s->now_us + (uint64_t)lead_us, last_us = tl_world_clock_tick_us(&s->clock, s->tick);
     if (s->tick >= 0 && world_us <= last_us) {
-        if (!s->told_early && last_us - world_us > TL_CLOCK_NEAR_US)
-            tl_server_say(s, "what this server committed is %.3f s ahead of the other servers' time; it waits until then", (double)(last_us - world_us) * 1e-6);
+        if (!s->told_early && last_us - world_us > TL_CLOCK_NEAR_US) {
+            tl_server_say(s,
+                          "what this server committed is %.3f s ahead of the other servers' time; it waits until then",
+                          (double)(last_us - world_us) * 1e-6);
+        }
         s->told_early = s->told_early || last_us - world_us > TL_CLOCK_NEAR_US;
         return false;
     }
@@ -200,12 +245,17 @@ static bool start_with_peers(tl_server *s, int64_t lead_us)
 bool tl_time_start(tl_server *s)
 {
     uint32_t living = 0;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) living += n != s->number && s->servers[n].known && !s->servers[n].ended;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        living += n != s->number && s->servers[n].known && !s->servers[n].ended;
+    }
     int64_t lead_us;
     uint64_t listened_us = s->now_us - s->loaded_us, quiet_us;
-    if (tl_world_clock_find(&s->clock, &lead_us, &quiet_us))
+    if (tl_world_clock_find(&s->clock, &lead_us, &quiet_us)) {
         return (quiet_us >= QUIET_US || listened_us >= LISTEN_MORE_US) && start_with_peers(s, lead_us);
-    if (living && listened_us < LISTEN_US) return false;
+    }
+    if (living && listened_us < LISTEN_US) {
+        return false;
+    }
     start_alone(s);
     return true;
 }

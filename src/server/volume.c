@@ -1,5 +1,6 @@
-// How many bytes a client may make servers publish. What it writes goes into their records and to everybody who looks there,
-// so without a limit a few clients that rewrite large fields in each tick leave viewers no bandwidth for anything else.
+// How many bytes a client may make servers publish. What it writes goes into their records and to everybody who looks
+// there, so without a limit a few clients that rewrite large fields in each tick leave viewers no bandwidth for
+// anything else.
 #include "server/internal.h"
 
 #include <math.h>
@@ -17,12 +18,15 @@ size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields,
     return HEAD_BYTES + (w.bad ? sizeof data : w.size);
 }
 
-// A client without an account can have another connection for nothing, so a new one begins with little: what a join takes.
+// A client without an account can have another connection for nothing, so a new one begins with little: what a join
+// takes.
 static tl_volume *refill(const tl_server *s, tl_server_client *client)
 {
     tl_volume *v = client->account ? &client->account->volume : &client->volume;
     double second = s->def.client_bytes_s_max;
-    if (!v->begun) *v = (tl_volume){.left_bytes = client->account ? second : second / JOIN_SHARE, .tick = s->tick, .begun = true};
+    if (!v->begun) {
+        *v = (tl_volume){.left_bytes = client->account ? second : second / JOIN_SHARE, .tick = s->tick, .begun = true};
+    }
     v->left_bytes = fmin(v->left_bytes + (double)(s->tick - v->tick) / s->world.tick_hz * second, second);
     v->tick = s->tick;
     return v;
@@ -30,7 +34,9 @@ static tl_volume *refill(const tl_server *s, tl_server_client *client)
 
 tl_result tl_volume_allowed(tl_server *s, tl_server_client *client)
 {
-    if (refill(s, client)->left_bytes >= 0) return TL_OK;
+    if (refill(s, client)->left_bytes >= 0) {
+        return TL_OK;
+    }
     s->stats.client_bytes_waits++;
     return TL_AGAIN;
 }
@@ -47,7 +53,9 @@ void tl_volume_spend_state(tl_server *s, tl_server_client *client, tl_owned *own
     uint32_t fields = e->unsent_carrier || e->unsent_create ? tl_fields_all(kind) : e->unsent_fields;
     size_t bytes = tl_volume_bytes(s, kind, fields, e->published);
     size_t before = owned->volume_tick == s->tick ? owned->volume_bytes : 0;
-    if (bytes > before) tl_volume_spend(s, client, bytes - before);
+    if (bytes > before) {
+        tl_volume_spend(s, client, bytes - before);
+    }
     owned->volume_tick = s->tick;
     owned->volume_bytes = (uint32_t)(bytes > before ? bytes : before);
 }

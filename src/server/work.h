@@ -1,23 +1,22 @@
-// Work that a client makes the server do, in slots: of streams that are set up for it, of tiles that are coded whole, and of
-// what is coded for it once more after a loss. Everything else costs about the same in every tick, and is free. A client may
-// do as much at once as a join takes, and then goes on at a steady rate; and all clients together have so much in a tick,
-// beyond which each still has that rate: nobody can use up what another one lives on. Who has none left waits, and keeps what
-// it has meanwhile.
-// It is an account of whoever the client is, not of its connection: one who connects anew has what was left
-// (server/accounts.c).
+// Work that a client makes the server do, in slots: of streams that are set up for it, of tiles that are coded whole,
+// and of what is coded for it once more after a loss. Everything else costs about the same in every tick, and is free.
+// A client may do as much at once as a join takes, and then goes on at a steady rate; and all clients together have so
+// much in a tick, beyond which each still has that rate: nobody can use up what another one lives on. Who has none left
+// waits, and keeps what it has meanwhile. It is an account of whoever the client is, not of its connection: one who
+// connects anew has what was left (server/accounts.c).
 #ifndef TRAMLINE_SERVER_WORK_H
 #define TRAMLINE_SERVER_WORK_H
 
 #include "base/base.h"
 
 enum {
-    TL_WORK_SLOTS_A_TICK = 100,     // of one client, steadily: riders in cities need ten
-    TL_WORK_SHARE = 256,            // and this part of all entities
-    TL_WORK_SLOTS_MORE = 20000,     // that it may save up, besides twice all there are
-    TL_WORK_ALL_A_TICK = 30000,     // of all clients, by default
-    TL_WORK_STREAM = 8,             // for a stream, besides its slots
-    TL_WORK_CHUNK = 4,              // for a chunk, likewise
-    TL_WORK_CELLS_A_UNIT = 16,      // that are gone through when streams are chosen
+    TL_WORK_SLOTS_A_TICK = 100, // of one client, steadily: riders in cities need ten
+    TL_WORK_SHARE = 256,        // and this part of all entities
+    TL_WORK_SLOTS_MORE = 20000, // that it may save up, besides twice all there are
+    TL_WORK_ALL_A_TICK = 30000, // of all clients, by default
+    TL_WORK_STREAM = 8,         // for a stream, besides its slots
+    TL_WORK_CHUNK = 4,          // for a chunk, likewise
+    TL_WORK_CELLS_A_UNIT = 16,  // that are gone through when streams are chosen
     // by a client that goes on before what it needed has arrived; a jump each second keeps 150
     TL_STREAMS_KEPT = 192,
 };
@@ -46,11 +45,18 @@ static inline tl_work_account *tl_work_account_of(tl_work *w)
 static inline void tl_work_refill(tl_work *w, int64_t tick, uint32_t entity_count)
 {
     tl_work_account *a = tl_work_account_of(w);
-    int64_t most = 2 * (int64_t)entity_count + TL_WORK_SLOTS_MORE, rate = TL_WORK_SLOTS_A_TICK + entity_count / TL_WORK_SHARE;
+    int64_t most = 2 * (int64_t)entity_count + TL_WORK_SLOTS_MORE,
+            rate = TL_WORK_SLOTS_A_TICK + entity_count / TL_WORK_SHARE;
     int64_t ticks = tick - a->tick;
-    if (a->begun && ticks > 0) a->left = ticks > 2 * most / rate ? most : tl_min_i64(most, a->left + ticks * rate);
-    if (a->begun && ticks > 0) a->steady = ticks > 2 * most / rate ? rate : tl_min_i64(rate, a->steady + ticks * rate);
-    if (!a->begun) a->left = most, a->steady = rate;
+    if (a->begun && ticks > 0) {
+        a->left = ticks > 2 * most / rate ? most : tl_min_i64(most, a->left + ticks * rate);
+    }
+    if (a->begun && ticks > 0) {
+        a->steady = ticks > 2 * most / rate ? rate : tl_min_i64(rate, a->steady + ticks * rate);
+    }
+    if (!a->begun) {
+        a->left = most, a->steady = rate;
+    }
     a->begun = true;
     a->tick = tick;
 }
@@ -64,19 +70,30 @@ static inline bool tl_work_spent_by_all(const tl_work *w)
 static inline bool tl_work_may(tl_work *w, int64_t slots)
 {
     const tl_work_account *a = tl_work_account_of(w);
-    if (!a->begun || (a->left > 0 && (!tl_work_spent_by_all(w) || a->steady >= tl_max_i64(slots, 1)))) return true;
-    if (w->waited_tick != a->tick) w->waits++;
+    if (!a->begun || (a->left > 0 && (!tl_work_spent_by_all(w) || a->steady >= tl_max_i64(slots, 1)))) {
+        return true;
+    }
+    if (w->waited_tick != a->tick) {
+        w->waits++;
+    }
     w->waited_tick = a->tick;
     return false;
 }
 
-// `own`: counted for the client, unless others caused it. `all`: counted for all clients together; what is done once for several
-// clients counts once. Once all together have none left, a client spends its own rate, whoever caused the work.
+// `own`: counted for the client, unless others caused it. `all`: counted for all clients together; what is done once
+// for several clients counts once. Once all together have none left, a client spends its own rate, whoever caused the
+// work.
 static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all, bool is_others_doing)
 {
-    if (tl_work_spent_by_all(w)) tl_work_account_of(w)->steady -= own;
-    if (!is_others_doing) tl_work_account_of(w)->left -= own;
-    if (w->shared) *w->shared -= all;
+    if (tl_work_spent_by_all(w)) {
+        tl_work_account_of(w)->steady -= own;
+    }
+    if (!is_others_doing) {
+        tl_work_account_of(w)->left -= own;
+    }
+    if (w->shared) {
+        *w->shared -= all;
+    }
 }
 
 #endif

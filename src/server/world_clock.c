@@ -1,15 +1,17 @@
 #include "server/world_clock.h"
 
 enum {
-    DEADBAND_US = 1000, // clocks as close as that are let be
-    SLEW_US = 4000000,  // a difference is slewed away in about so long
+    DEADBAND_US = 1000,    // clocks as close as that are let be
+    SLEW_US = 4000000,     // a difference is slewed away in about so long
     ERROR_US_MAX = 150000, // what is known with a larger error is not guessed at
 };
 
 void tl_world_clock_init(tl_world_clock *c, uint64_t created_us, uint32_t tick_hz)
 {
     *c = (tl_world_clock){.tick_hz = tick_hz, .created_us = created_us};
-    for (int i = 0; i < TL_CLOCK_TICKS; i++) c->tick_made[i] = -1;
+    for (int i = 0; i < TL_CLOCK_TICKS; i++) {
+        c->tick_made[i] = -1;
+    }
 }
 
 uint64_t tl_world_clock_tick_us(const tl_world_clock *c, int64_t tick)
@@ -25,7 +27,8 @@ int64_t tl_world_clock_tick(const tl_world_clock *c)
 
 bool tl_world_clock_too_far(const tl_world_clock *c, int64_t tick)
 {
-    return c->set && tick > 0 && (tick > TL_TICK_MAX || tl_world_clock_tick_us(c, tick) > c->world_us + TL_CLOCK_NEAR_US);
+    return c->set && tick > 0 &&
+           (tick > TL_TICK_MAX || tl_world_clock_tick_us(c, tick) > c->world_us + TL_CLOCK_NEAR_US);
 }
 
 // ---- it runs ----
@@ -39,7 +42,9 @@ static int64_t look_at_wall(tl_world_clock *c)
 {
     int64_t now_us = (int64_t)(c->wall_us - c->now_us), jump_us = now_us - c->wall_lead_us;
     bool first = c->wall_looked_us == 0, jumped = !first && tl_magnitude(jump_us) > TL_CLOCK_JUMP_US;
-    if (!first && !jumped && c->now_us - c->wall_looked_us < TL_CLOCK_WINDOW_US) return 0;
+    if (!first && !jumped && c->now_us - c->wall_looked_us < TL_CLOCK_WINDOW_US) {
+        return 0;
+    }
     c->wall_lead_us = now_us; // a wall clock that is slewed to the right time is followed
     c->wall_looked_us = c->now_us ? c->now_us : 1;
     return jumped ? jump_us : 0;
@@ -48,7 +53,9 @@ static int64_t look_at_wall(tl_world_clock *c)
 int64_t tl_world_clock_take(tl_world_clock *c, tl_time now)
 {
     uint64_t before_us = c->now_us;
-    if (now.monotonic_us > c->now_us) c->now_us = now.monotonic_us;
+    if (now.monotonic_us > c->now_us) {
+        c->now_us = now.monotonic_us;
+    }
     c->wall_us = now.wall_us;
     if (c->set && !c->held) {
         int64_t passed_us = (int64_t)(c->now_us - before_us), slewed = passed_us * c->slew_ppm + c->slew_rest;
@@ -61,7 +68,9 @@ int64_t tl_world_clock_take(tl_world_clock *c, tl_time now)
 
 uint64_t tl_world_clock_at(const tl_world_clock *c, uint64_t monotonic_us)
 {
-    if (!c->set) return c->wall_us > c->created_us ? c->wall_us - c->created_us : 0;
+    if (!c->set) {
+        return c->wall_us > c->created_us ? c->wall_us - c->created_us : 0;
+    }
     return c->held ? c->world_us : c->world_us + (monotonic_us - c->now_us);
 }
 
@@ -86,7 +95,9 @@ static void bound_add(tl_clock_bound *b, int64_t value, uint64_t now_us)
         b->former = b->best;
         b->known = false;
     }
-    if (!b->known) b->begun_us = now_us;
+    if (!b->known) {
+        b->begun_us = now_us;
+    }
     b->best = b->known ? tl_max_i64(b->best, value) : value;
     b->last = value;
     b->known = true;
@@ -100,10 +111,14 @@ static int64_t bound_value(const tl_clock_bound *b)
 // Both bounds cannot be right: that clock was set meanwhile. What was said last is believed.
 static void settle_bounds(tl_peer_clock *p)
 {
-    if (!p->least.known || !p->most.known || bound_value(&p->least) <= -bound_value(&p->most)) return;
+    if (!p->least.known || !p->most.known || bound_value(&p->least) <= -bound_value(&p->most)) {
+        return;
+    }
     p->least.best = p->least.last, p->least.has_former = false;
     p->most.best = p->most.last, p->most.has_former = false;
-    if (p->least.best > -p->most.best) bound_reset(&p->most);
+    if (p->least.best > -p->most.best) {
+        bound_reset(&p->most);
+    }
 }
 
 void tl_world_clock_ticked(tl_world_clock *c, int64_t tick)
@@ -115,9 +130,13 @@ void tl_world_clock_ticked(tl_world_clock *c, int64_t tick)
 void tl_world_clock_hear(tl_world_clock *c, tl_server_number peer, int64_t tick)
 {
     tl_peer_clock *p = &c->peers[peer];
-    if (tick < 0 || tick > TL_TICK_MAX) return;
+    if (tick < 0 || tick > TL_TICK_MAX) {
+        return;
+    }
     int64_t lead_us = (int64_t)(tl_world_clock_tick_us(c, tick) - c->now_us);
-    if (!p->heard || lead_us > bound_value(&p->least) + TL_CLOCK_RISE_US) p->risen_us = c->now_us;
+    if (!p->heard || lead_us > bound_value(&p->least) + TL_CLOCK_RISE_US) {
+        p->risen_us = c->now_us;
+    }
     bound_add(&p->least, lead_us, c->now_us);
     if (!p->has_seen || lead_us > p->seen_lead_us) {
         p->seen_tick = tick;
@@ -133,7 +152,9 @@ void tl_world_clock_hear(tl_world_clock *c, tl_server_number peer, int64_t tick)
 void tl_world_clock_seen(tl_world_clock *c, tl_server_number peer, int64_t own_tick, uint64_t at_us)
 {
     tl_peer_clock *p = &c->peers[peer];
-    if (own_tick < 0 || c->tick_made[own_tick % TL_CLOCK_TICKS] != own_tick) return;
+    if (own_tick < 0 || c->tick_made[own_tick % TL_CLOCK_TICKS] != own_tick) {
+        return;
+    }
     bound_add(&p->most, -(int64_t)(at_us - c->tick_made_us[own_tick % TL_CLOCK_TICKS]), c->now_us);
     settle_bounds(p);
 }
@@ -145,7 +166,9 @@ void tl_world_clock_forget(tl_world_clock *c, tl_server_number peer)
 
 void tl_world_clock_leapt(tl_world_clock *c)
 {
-    for (int i = 0; i < TL_CLOCK_TICKS; i++) c->tick_made[i] = -1;
+    for (int i = 0; i < TL_CLOCK_TICKS; i++) {
+        c->tick_made[i] = -1;
+    }
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_clock *p = &c->peers[n];
         p->heard = p->has_seen = false;
@@ -167,7 +190,9 @@ typedef struct middle { // of several clocks; the same twice if their number is 
 
 static void insert(int64_t *sorted, uint32_t count, int64_t value)
 {
-    for (; count && sorted[count - 1] > value; count--) sorted[count] = sorted[count - 1];
+    for (; count && sorted[count - 1] > value; count--) {
+        sorted[count] = sorted[count - 1];
+    }
     sorted[count] = value;
 }
 
@@ -180,14 +205,18 @@ static middle middle_of(const int64_t *sorted, uint32_t count)
 static int64_t certain_offset(const tl_world_clock *c, const tl_peer_clock *p)
 {
     int64_t least_us = bound_value(&p->least) - lead(c);
-    if (least_us > 0) return least_us;
+    if (least_us > 0) {
+        return least_us;
+    }
     return p->most.known ? tl_min_i64(0, -bound_value(&p->most) - lead(c)) : 0;
 }
 
 bool tl_world_clock_offset(const tl_world_clock *c, tl_server_number peer, int64_t *offset_us, int64_t *error_us)
 {
     const tl_peer_clock *p = &c->peers[peer];
-    if (!p->least.known || !p->most.known) return false;
+    if (!p->least.known || !p->most.known) {
+        return false;
+    }
     int64_t least_us = bound_value(&p->least) - lead(c), most_us = -bound_value(&p->most) - lead(c);
     *offset_us = (least_us + most_us) / 2;
     *error_us = (most_us - least_us) / 2;
@@ -203,15 +232,22 @@ bool tl_world_clock_settled(const tl_world_clock *c)
 static bool any_settled(const tl_world_clock *c)
 {
     bool any = tl_world_clock_settled(c);
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !any; n++) any = c->peers[n].settled && is_heard(c, &c->peers[n]);
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !any; n++) {
+        any = c->peers[n].settled && is_heard(c, &c->peers[n]);
+    }
     return any;
 }
 
 bool tl_world_clock_finding(const tl_world_clock *c)
 {
-    if (!tl_world_clock_settled(c)) return true;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++)
-        if (is_heard(c, &c->peers[n]) && !c->peers[n].settled) return true;
+    if (!tl_world_clock_settled(c)) {
+        return true;
+    }
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (is_heard(c, &c->peers[n]) && !c->peers[n].settled) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -223,11 +259,19 @@ bool tl_world_clock_find(const tl_world_clock *c, int64_t *lead_us, uint64_t *qu
     *quiet_us = UINT64_MAX;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         const tl_peer_clock *p = &c->peers[n];
-        if (!is_heard(c, p)) continue;
-        if (c->now_us - p->risen_us < *quiet_us) *quiet_us = c->now_us - p->risen_us;
-        if (p->settled || !settled) insert(leads, count++, bound_value(&p->least));
+        if (!is_heard(c, p)) {
+            continue;
+        }
+        if (c->now_us - p->risen_us < *quiet_us) {
+            *quiet_us = c->now_us - p->risen_us;
+        }
+        if (p->settled || !settled) {
+            insert(leads, count++, bound_value(&p->least));
+        }
     }
-    if (count == 0) return false;
+    if (count == 0) {
+        return false;
+    }
     middle m = middle_of(leads, count);
     int64_t found = m.high - m.low <= TL_CLOCK_NEAR_US ? m.high : m.low;
     *lead_us = found;
@@ -254,9 +298,13 @@ uint64_t tl_world_clock_judge(tl_world_clock *c)
     uint32_t count = 0;
     bool settled = any_settled(c);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (!is_heard(c, &c->peers[n]) || (settled && !c->peers[n].settled)) continue;
+        if (!is_heard(c, &c->peers[n]) || (settled && !c->peers[n].settled)) {
+            continue;
+        }
         int64_t offset_us = certain_offset(c, &c->peers[n]), middle_us = offset_us;
-        if (tl_world_clock_offset(c, n, &likely_us, &error_us) && error_us <= ERROR_US_MAX) middle_us = likely_us;
+        if (tl_world_clock_offset(c, n, &likely_us, &error_us) && error_us <= ERROR_US_MAX) {
+            middle_us = likely_us;
+        }
         insert(certain, count, offset_us);
         insert(likely, count++, middle_us);
     }
@@ -270,7 +318,9 @@ uint64_t tl_world_clock_judge(tl_world_clock *c)
     int64_t young_us = c->run_us < TL_CLOCK_WINDOW_US ? TL_CLOCK_YOUNG_US : 4 * TL_CLOCK_YOUNG_US;
     c->held = target_us < (c->held ? 0 : young ? -young_us : -TL_CLOCK_HOLD_US);
     slew(c, middle_of(likely, count));
-    if (target_us < (young ? young_us : TL_CLOCK_STEP_US)) return 0;
+    if (target_us < (young ? young_us : TL_CLOCK_STEP_US)) {
+        return 0;
+    }
     c->world_us += (uint64_t)target_us;
     c->ahead_us = 0;
     return (uint64_t)target_us;
@@ -280,7 +330,9 @@ uint64_t tl_world_clock_own_wall(const tl_world_clock *c, tl_server_number peer,
 {
     const tl_peer_clock *p = &c->peers[peer];
     int64_t offset_us, error_us;
-    if (!p->has_wall || wall_us == 0 || !tl_world_clock_offset(c, peer, &offset_us, &error_us)) return 0;
+    if (!p->has_wall || wall_us == 0 || !tl_world_clock_offset(c, peer, &offset_us, &error_us)) {
+        return 0;
+    }
     int64_t own_lead_us = (int64_t)(c->wall_us - c->created_us - c->world_us);
     int64_t less_us = p->wall_lead_us + offset_us - own_lead_us; // its wall clock less this one's
     return tl_magnitude(less_us) <= (uint64_t)error_us ? wall_us : wall_us - (uint64_t)less_us;

@@ -73,6 +73,9 @@ tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store *
         tl_mvsqlite_def def = {.address = uri + scheme, .create = create, .read_only = read_only};
         return tl_mvsqlite_store_open(&def, out, text, text_bytes);
     }
-    return refuse(uri, "no such kind of store; supported are sqlite:DIR, fdb:FILE?prefix=NAME, mvsqlite:http://HOST:PORT/NAME "
-                  "and a directory's plain path (./a:b if it has a colon)", text, text_bytes);
+    return refuse(
+        uri,
+        "no such kind of store; supported are sqlite:DIR, fdb:FILE?prefix=NAME, mvsqlite:http://HOST:PORT/NAME "
+        "and a directory's plain path (./a:b if it has a colon)",
+        text, text_bytes);
 }

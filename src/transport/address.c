@@ -13,9 +13,13 @@ static const char *split(const char *address, char host[HOST_BYTES_MAX + 1])
     bool bracketed = address[0] == '[';
     const char *begin = address + bracketed;
     const char *end = strchr(begin, bracketed ? ']' : ':');
-    if (!end || end == begin || end - begin > HOST_BYTES_MAX) return NULL;
+    if (!end || end == begin || end - begin > HOST_BYTES_MAX) {
+        return NULL;
+    }
     const char *colon = end + bracketed;
-    if (*colon != ':' || strchr(colon + 1, ':')) return NULL;
+    if (*colon != ':' || strchr(colon + 1, ':')) {
+        return NULL;
+    }
     memcpy(host, begin, (size_t)(end - begin));
     host[end - begin] = 0;
     return colon + 1;
@@ -25,17 +29,26 @@ static bool port_parse(const char *text, uint16_t *out)
 {
     uint32_t port = 0;
     size_t digits = strspn(text, "0123456789");
-    if (digits < 1 || digits > 5 || text[digits] != 0) return false;
-    for (size_t i = 0; i < digits; i++) port = port * 10 + (uint32_t)(text[i] - '0');
+    if (digits < 1 || digits > 5 || text[digits] != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        port = port * 10 + (uint32_t)(text[i] - '0');
+    }
     *out = (uint16_t)port;
     return port <= UINT16_MAX;
 }
 
-tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text, size_t text_bytes)
+tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
+                        size_t text_bytes)
 {
-    if (!address) return fail(TL_ERR_INVALID, text, text_bytes, "no address is given; %s", shape);
+    if (!address) {
+        return fail(TL_ERR_INVALID, text, text_bytes, "no address is given; %s", shape);
+    }
     const char *port_text = split(address, host);
-    if (port_text && port_parse(port_text, port)) return TL_OK;
+    if (port_text && port_parse(port_text, port)) {
+        return TL_OK;
+    }
     return fail(TL_ERR_INVALID, text, text_bytes, "'%.80s' is no address; %s", address, shape);
 }
 
@@ -43,14 +56,23 @@ bool address_choose(const struct addrinfo *found, uint16_t port, net_address *ou
 {
     const struct addrinfo *best = NULL;
     for (const struct addrinfo *i = found; i; i = i->ai_next) {
-        if (i->ai_family != AF_INET && i->ai_family != AF_INET6) continue;
-        if (!best || (i->ai_family == AF_INET && best->ai_family != AF_INET)) best = i;
+        if (i->ai_family != AF_INET && i->ai_family != AF_INET6) {
+            continue;
+        }
+        if (!best || (i->ai_family == AF_INET && best->ai_family != AF_INET)) {
+            best = i;
+        }
     }
-    if (!best) return false;
+    if (!best) {
+        return false;
+    }
     *out = (net_address){0};
     memcpy(out, best->ai_addr, best->ai_addrlen < sizeof *out ? best->ai_addrlen : sizeof *out);
-    if (best->ai_family == AF_INET) out->v4.sin_port = htons(port);
-    else out->v6.sin6_port = htons(port);
+    if (best->ai_family == AF_INET) {
+        out->v4.sin_port = htons(port);
+    } else {
+        out->v6.sin6_port = htons(port);
+    }
     return true;
 }
 
@@ -59,15 +81,20 @@ tl_result address_resolve(const char *address, net_address *out, char host[HOST_
 {
     uint16_t port;
     tl_result result = address_split(address, host, &port, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM}, *found = NULL;
     int error = getaddrinfo(host, NULL, &hints, &found);
-    if (error != 0)
+    if (error != 0) {
         return fail(TL_ERR_NOT_FOUND, text, text_bytes,
                     "the host '%.80s' is not found (%s); check its name and the network", host, gai_strerror(error));
+    }
     bool chosen = address_choose(found, port, out);
     freeaddrinfo(found);
-    if (chosen) return TL_OK;
+    if (chosen) {
+        return TL_OK;
+    }
     return fail(TL_ERR_NOT_FOUND, text, text_bytes, "the host '%.80s' has no IPv4 or IPv6 address", host);
 }
 

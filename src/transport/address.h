@@ -24,7 +24,8 @@ tl_result address_resolve(const char *address, net_address *out, char host[HOST_
                           size_t text_bytes);
 
 // Only splits. TL_ERR_INVALID.
-tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text, size_t text_bytes);
+tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
+                        size_t text_bytes);
 // Of what a resolver found, IPv4 first. False: there is none.
 struct addrinfo;
 bool address_choose(const struct addrinfo *found, uint16_t port, net_address *out);

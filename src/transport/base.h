@@ -16,19 +16,21 @@ enum {
 };
 
 // Our own bugs end the program, in every build.
-#define ENSURE(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: a bug in tramline: not so: %s\n", __FILE__, __LINE__, #condition);                 \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define ENSURE(condition)                                                                              \
+    do {                                                                                               \
+        if (!(condition)) {                                                                            \
+            fprintf(stderr, "%s:%d: a bug in tramline: not so: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                                   \
+        }                                                                                              \
     } while (0)
 
 // Writes `format` into text, cut at its end. text may be NULL. Returns `result`, so that a failure is one statement.
 __attribute__((format(printf, 4, 5))) static inline tl_result fail(tl_result result, char *text, size_t text_bytes,
                                                                    const char *format, ...)
 {
-    if (!text || text_bytes == 0) return result;
+    if (!text || text_bytes == 0) {
+        return result;
+    }
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, text_bytes, format, arguments);

@@ -29,7 +29,9 @@ static bool extension_add(X509 *certificate, int nid, const char *value)
 static bool serial_set(X509 *certificate)
 {
     uint8_t bytes[SERIAL_BYTES];
-    if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
+    if (RAND_bytes(bytes, sizeof bytes) != 1) {
+        return false;
+    }
     bytes[0] = (bytes[0] & 0x7f) | 0x40; // positive, and always of the same length
     BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
     bool good = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
@@ -57,13 +59,18 @@ tl_result certificate_create(const char *certificate_file, const char *key_file,
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     tl_result result = TL_OK;
-    if (!key || !certificate || !fill(certificate, key))
+    if (!key || !certificate || !fill(certificate, key)) {
         result = fail(TL_ERR_MEMORY, text, text_bytes, "no certificate could be made (%s)",
                       ERR_reason_error_string(ERR_peek_error()));
-    if (result == TL_OK) result = pem_file_create(key_file, (pem_content){.private_key = key}, text, text_bytes);
+    }
+    if (result == TL_OK) {
+        result = pem_file_create(key_file, (pem_content){.private_key = key}, text, text_bytes);
+    }
     if (result == TL_OK) {
         result = pem_file_create(certificate_file, (pem_content){.certificate = certificate}, text, text_bytes);
-        if (result != TL_OK) unlink(key_file); // ours, made a moment ago
+        if (result != TL_OK) {
+            unlink(key_file); // ours, made a moment ago
+        }
     }
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -76,17 +83,24 @@ tl_result certificate_load(SSL_CTX *context, const char *certificate_file, const
 {
     EVP_PKEY *key = NULL;
     tl_result result = pem_file_readable(certificate_file, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
+    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
         return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' is no usable certificate in PEM (%s)", certificate_file,
                     ERR_reason_error_string(ERR_peek_last_error()));
+    }
     result = pem_file_private_key(key_file, &key, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     bool matches = SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
     EVP_PKEY_free(key);
     ERR_clear_error();
-    if (matches) return TL_OK;
+    if (matches) {
+        return TL_OK;
+    }
     return fail(TL_ERR_MALFORMED, text, text_bytes,
                 "the key in '%s' does not belong to the certificate in '%s'; put the pair together", key_file,
                 certificate_file);
@@ -100,12 +114,16 @@ bool certificate_fingerprint(const X509 *certificate, uint8_t out[FINGERPRINT_BY
 
 void fingerprint_text(const uint8_t fingerprint[FINGERPRINT_BYTES], char out[FINGERPRINT_TEXT_BYTES])
 {
-    for (int i = 0; i < FINGERPRINT_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
+    for (int i = 0; i < FINGERPRINT_BYTES; i++) {
+        snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
+    }
 }
 
 static int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
     c = (char)tolower((unsigned char)c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -113,10 +131,14 @@ static int hex_digit(char c)
 bool fingerprint_parse(const char *text, uint8_t out[FINGERPRINT_BYTES])
 {
     for (int i = 0; i < FINGERPRINT_BYTES; i++) {
-        if (i > 0 && *text == ':') text++;
+        if (i > 0 && *text == ':') {
+            text++;
+        }
         int high = hex_digit(text[0]);
         int low = high < 0 ? -1 : hex_digit(text[1]);
-        if (low < 0) return false;
+        if (low < 0) {
+            return false;
+        }
         out[i] = (uint8_t)(high << 4 | low);
         text += 2;
     }

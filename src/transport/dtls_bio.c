@@ -48,7 +48,9 @@ static int bio_create(BIO *bio)
 static void method_create(void)
 {
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tramline datagram");
-    if (!method) return;
+    if (!method) {
+        return;
+    }
     BIO_meth_set_read(method, bio_read);
     BIO_meth_set_write(method, bio_write);
     BIO_meth_set_ctrl(method, bio_control);
@@ -57,8 +59,12 @@ static void method_create(void)
 
 BIO *dtls_bio_create(datagram_pipe *pipe)
 {
-    if (!CRYPTO_THREAD_run_once(&method_once, method_create) || !method) return NULL;
+    if (!CRYPTO_THREAD_run_once(&method_once, method_create) || !method) {
+        return NULL;
+    }
     BIO *bio = BIO_new(method);
-    if (bio) BIO_set_data(bio, pipe);
+    if (bio) {
+        BIO_set_data(bio, pipe);
+    }
     return bio;
 }

@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_CLIENT_H
 #define TRAMLINE_TRANSPORT_DTLS_CLIENT_H
 
-#include "transport/address.h"
 #include "tramline/transport.h"
+#include "transport/address.h"
 
 // As tl_dtls_client_open(), but never waits: `to` is the address of the definition's host. NULL: it is looked up.
 tl_result dtls_client_open_at(const tl_dtls_client_def *def, const net_address *to, tl_transport **out, char *text,

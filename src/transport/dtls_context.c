@@ -3,7 +3,8 @@
 #include <openssl/err.h>
 
 enum {
-    // RFC 6347 says 1 s, then twice as long each time; but a player waits, a handshake is three round trips, and where six
+    // RFC 6347 says 1 s, then twice as long each time; but a player waits, a handshake is three round trips, and where
+    // six
     // of ten datagrams are lost each of them takes six tries.
     RETRANSMIT_US_MIN = 200000,
     RETRANSMIT_US_MAX = 300000,
@@ -61,9 +62,13 @@ bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
         const uint8_t *record = data + at;
         bool encrypted = record[RECORD_EPOCH] || record[RECORD_EPOCH + 1];
         size_t length = (size_t)record[RECORD_LENGTH] << 8 | record[RECORD_LENGTH + 1];
-        if (encrypted && length < bytes_min) return false;
+        if (encrypted && length < bytes_min) {
+            return false;
+        }
         at += RECORD_HEADER_BYTES + length;
-        if (at > size) return false;
+        if (at > size) {
+            return false;
+        }
     }
     return at == size;
 }
@@ -72,7 +77,9 @@ bool dtls_records_encrypted(const uint8_t *data, size_t size)
 {
     for (size_t at = 0; at < size;) {
         const uint8_t *record = data + at;
-        if (record[RECORD_EPOCH] || record[RECORD_EPOCH + 1]) return true;
+        if (record[RECORD_EPOCH] || record[RECORD_EPOCH + 1]) {
+            return true;
+        }
         at += RECORD_HEADER_BYTES + ((size_t)record[RECORD_LENGTH] << 8 | record[RECORD_LENGTH + 1]);
     }
     return false;
@@ -80,7 +87,9 @@ bool dtls_records_encrypted(const uint8_t *data, size_t size)
 
 static unsigned int retransmit_us(SSL *ssl, unsigned int last_us)
 {
-    if (last_us == 0) return RETRANSMIT_US_MIN;
+    if (last_us == 0) {
+        return RETRANSMIT_US_MIN;
+    }
     return last_us * 2 < RETRANSMIT_US_MAX ? last_us * 2 : RETRANSMIT_US_MAX;
 }
 

@@ -14,10 +14,16 @@ bool cookie_jar_init(cookie_jar *jar)
 
 void cookie_jar_rotate(cookie_jar *jar, uint64_t now_us)
 {
-    if (jar->rotate_due_us == 0) jar->rotate_due_us = now_us + COOKIE_ROTATE_US;
-    if (now_us < jar->rotate_due_us) return;
+    if (jar->rotate_due_us == 0) {
+        jar->rotate_due_us = now_us + COOKIE_ROTATE_US;
+    }
+    if (now_us < jar->rotate_due_us) {
+        return;
+    }
     uint8_t fresh[COOKIE_SECRET_BYTES];
-    if (RAND_bytes(fresh, sizeof fresh) != 1) return; // try again at the next poll
+    if (RAND_bytes(fresh, sizeof fresh) != 1) {
+        return; // try again at the next poll
+    }
     jar->rotate_due_us = now_us + COOKIE_ROTATE_US;
     memcpy(jar->secrets[1], jar->secrets[0], sizeof jar->secrets[1]);
     memcpy(jar->secrets[0], fresh, sizeof fresh);
@@ -28,7 +34,9 @@ static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const net_addre
     uint64_t key[ADDRESS_KEY_WORDS];
     uint8_t digest[EVP_MAX_MD_SIZE];
     address_key(address, key);
-    if (!HMAC(EVP_sha256(), secret, COOKIE_SECRET_BYTES, (const uint8_t *)key, sizeof key, digest, NULL)) return false;
+    if (!HMAC(EVP_sha256(), secret, COOKIE_SECRET_BYTES, (const uint8_t *)key, sizeof key, digest, NULL)) {
+        return false;
+    }
     memcpy(out, digest, COOKIE_BYTES);
     return true;
 }
@@ -41,8 +49,13 @@ bool cookie_make(const cookie_jar *jar, const net_address *address, uint8_t out[
 bool cookie_valid(const cookie_jar *jar, const net_address *address, const uint8_t *cookie, size_t cookie_bytes)
 {
     uint8_t good[COOKIE_BYTES];
-    if (cookie_bytes != COOKIE_BYTES) return false;
-    for (int i = 0; i < 2; i++)
-        if (cookie_of(jar->secrets[i], address, good) && CRYPTO_memcmp(good, cookie, COOKIE_BYTES) == 0) return true;
+    if (cookie_bytes != COOKIE_BYTES) {
+        return false;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (cookie_of(jar->secrets[i], address, good) && CRYPTO_memcmp(good, cookie, COOKIE_BYTES) == 0) {
+            return true;
+        }
+    }
     return false;
 }

@@ -6,7 +6,7 @@ enum {
     PEER_WAITING_MAX = 256,
     PEERS_WAITING_MIN = 1024,
     PEERS_WAITING_MAX = 16384,
-    STRANGER_EVERY = 4,      // one of so many turns is a stranger's, if any waits
+    STRANGER_EVERY = 4, // one of so many turns is a stranger's, if any waits
 };
 
 bool door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,
@@ -14,8 +14,12 @@ bool door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, u
 {
     *door = (dtls_door){.limits = *limits, .stats = stats};
     uint32_t waiting = 2 * peers_max;
-    if (waiting < PEERS_WAITING_MIN) waiting = PEERS_WAITING_MIN;
-    if (waiting > PEERS_WAITING_MAX) waiting = PEERS_WAITING_MAX;
+    if (waiting < PEERS_WAITING_MIN) {
+        waiting = PEERS_WAITING_MIN;
+    }
+    if (waiting > PEERS_WAITING_MAX) {
+        waiting = PEERS_WAITING_MAX;
+    }
     return sources_init(&door->sources, peers_max + handshakes_max + STRANGERS_WAITING_MAX) &&
            inbox_init(&door->inbox, waiting + STRANGERS_WAITING_MAX);
 }
@@ -54,7 +58,9 @@ void door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, u
         door->stats->dropped_full++;
         return;
     }
-    if (peer->waiting.count == 1) turn_append(door, peer);
+    if (peer->waiting.count == 1) {
+        turn_append(door, peer);
+    }
 }
 
 void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us)
@@ -85,11 +91,15 @@ inbox_slot *door_next(dtls_door *door, dtls_peer **peer)
         door->units_left -= DOOR_ANSWER_UNITS;
         return inbox_pop(&door->strangers);
     }
-    if (!door->turn_first) return NULL;
+    if (!door->turn_first) {
+        return NULL;
+    }
     *peer = door->turn_first;
     turn_remove(door, *peer);
     inbox_slot *slot = inbox_pop(&(*peer)->waiting);
-    if ((*peer)->waiting.count > 0) turn_append(door, *peer);
+    if ((*peer)->waiting.count > 0) {
+        turn_append(door, *peer);
+    }
     return slot;
 }
 
@@ -137,7 +147,9 @@ void door_connected(dtls_door *door, dtls_peer *peer)
 void door_settled(dtls_door *door, dtls_peer *peer)
 {
     (void)door;
-    if (peer->settled) return;
+    if (peer->settled) {
+        return;
+    }
     peer->settled = true;
     peer->source->newcomers--;
     peer->source->peers++;
@@ -145,8 +157,12 @@ void door_settled(dtls_door *door, dtls_peer *peer)
 
 void door_gone(dtls_door *door, dtls_peer *peer)
 {
-    if (peer->waiting.count > 0) turn_remove(door, peer);
-    for (inbox_slot *slot; (slot = inbox_pop(&peer->waiting));) inbox_free(&door->inbox, slot);
+    if (peer->waiting.count > 0) {
+        turn_remove(door, peer);
+    }
+    for (inbox_slot *slot; (slot = inbox_pop(&peer->waiting));) {
+        inbox_free(&door->inbox, slot);
+    }
     source *of = peer->source;
     (*(peer->number == 0 ? &of->handshakes : peer->settled ? &of->peers : &of->newcomers))--;
     source_let_go(&door->sources, of);

@@ -1,5 +1,5 @@
-// Who is listened to, and when, before anything costly is done: rates for each peer and each source, turns for those with
-// something waiting, and each source's share of handshakes and peers.
+// Who is listened to, and when, before anything costly is done: rates for each peer and each source, turns for those
+// with something waiting, and each source's share of handshakes and peers.
 #ifndef TRAMLINE_TRANSPORT_DTLS_DOOR_H
 #define TRAMLINE_TRANSPORT_DTLS_DOOR_H
 

@@ -1,15 +1,15 @@
-// A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have to connect
-// anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects anew just when its
-// network, and so its name server, may be gone.
-#include "transport/dtls_client.h"
+// A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have
+// to connect anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects
+// anew just when its network, and so its name server, may be gone.
 #include "transport/base.h"
+#include "transport/dtls_client.h"
 #include "transport/lookup.h"
 
 typedef struct server_entry {
     tl_dtls_client_def def;
-    bool known;         // `address` is
+    bool known; // `address` is
     net_address address;
-    lookup *asked;      // for it, or for the one that it has now; NULL: nothing is under way
+    lookup *asked; // for it, or for the one that it has now; NULL: nothing is under way
 } server_entry;
 
 typedef struct server_list {
@@ -20,7 +20,9 @@ typedef struct server_list {
 static void list_free(void *user)
 {
     server_list *list = user;
-    if (!list) return;
+    if (!list) {
+        return;
+    }
     for (uint32_t i = 0; i < list->count; i++) {
         lookup_end(list->servers[i].asked);
         free((char *)list->servers[i].def.address);
@@ -33,7 +35,9 @@ static void list_free(void *user)
 // False: out of memory.
 static bool copy_text(const char **text)
 {
-    if (!*text) return true;
+    if (!*text) {
+        return true;
+    }
     *text = strdup(*text);
     return *text != NULL;
 }
@@ -41,15 +45,23 @@ static bool copy_text(const char **text)
 static server_list *list_copy(const tl_dtls_client_def *servers, uint32_t count)
 {
     server_list *list = calloc(1, sizeof *list + count * sizeof list->servers[0]);
-    if (!list) return NULL;
+    if (!list) {
+        return NULL;
+    }
     for (bool good = true; good && list->count < count; list->count++) {
         tl_dtls_client_def *copy = &list->servers[list->count].def;
         *copy = servers[list->count];
         good = copy_text(&copy->address);
-        if (!good) copy->fingerprint = NULL;
-        if (!(good = good && copy_text(&copy->fingerprint))) copy->ca_file = NULL;
+        if (!good) {
+            copy->fingerprint = NULL;
+        }
+        if (!(good = good && copy_text(&copy->fingerprint))) {
+            copy->ca_file = NULL;
+        }
         good = good && copy_text(&copy->ca_file);
-        if (good) continue;
+        if (good) {
+            continue;
+        }
         list->count++;
         list_free(list);
         return NULL;
@@ -62,7 +74,9 @@ static void look_up(server_entry *server)
 {
     tl_result result;
     net_address address;
-    if (server->asked && !lookup_is_over(server->asked, &result, &address)) return;
+    if (server->asked && !lookup_is_over(server->asked, &result, &address)) {
+        return;
+    }
     if (server->asked && result == TL_OK) {
         server->address = address;
         server->known = true;
@@ -75,8 +89,11 @@ static tl_result open_one(void *user, uint32_t index, tl_transport **out, char *
 {
     server_entry *server = &((server_list *)user)->servers[index];
     look_up(server);
-    if (server->known) return dtls_client_open_at(&server->def, &server->address, out, text, text_bytes);
-    return fail(TL_ERR_NOT_FOUND, text, text_bytes, "the host of '%.80s' is not found so far; check its name and the network", server->def.address);
+    if (server->known) {
+        return dtls_client_open_at(&server->def, &server->address, out, text, text_bytes);
+    }
+    return fail(TL_ERR_NOT_FOUND, text, text_bytes,
+                "the host of '%.80s' is not found so far; check its name and the network", server->def.address);
 }
 
 // Unusable definitions show before anything is sent. A name that is not known today may be tomorrow: one must be.
@@ -90,23 +107,36 @@ static tl_result try_all(server_list *list, char *text, size_t text_bytes)
         char why[256] = "", host[HOST_BYTES_MAX + 1];
         tl_result one = address_resolve(server->def.address, &server->address, host, why, sizeof why);
         server->known = one == TL_OK;
-        if (one == TL_OK) one = dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
-        if (one == TL_OK) trial->ops->close(trial);
+        if (one == TL_OK) {
+            one = dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
+        }
+        if (one == TL_OK) {
+            trial->ops->close(trial);
+        }
         any |= one == TL_OK;
-        if (one == TL_OK) continue;
+        if (one == TL_OK) {
+            continue;
+        }
         result = fail(one, text, text_bytes, "%s", why);
-        if (one != TL_ERR_NOT_FOUND && one != TL_ERR_UNAVAILABLE) return result;
+        if (one != TL_ERR_NOT_FOUND && one != TL_ERR_UNAVAILABLE) {
+            return result;
+        }
     }
     return any ? TL_OK : result;
 }
 
-tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out, char *text, size_t text_bytes)
+tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t server_count, tl_transport **out,
+                                char *text, size_t text_bytes)
 {
     *out = NULL;
-    if (server_count < 1 || server_count > TL_FAILOVER_SERVERS_MAX)
-        return fail(TL_ERR_INVALID, text, text_bytes, "%u servers are given; 1 to %d can be", server_count, TL_FAILOVER_SERVERS_MAX);
+    if (server_count < 1 || server_count > TL_FAILOVER_SERVERS_MAX) {
+        return fail(TL_ERR_INVALID, text, text_bytes, "%u servers are given; 1 to %d can be", server_count,
+                    TL_FAILOVER_SERVERS_MAX);
+    }
     server_list *list = list_copy(servers, server_count);
-    if (!list) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+    if (!list) {
+        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+    }
     tl_result result = try_all(list, text, text_bytes);
     if (result != TL_OK) {
         list_free(list);

@@ -17,8 +17,8 @@ enum {
 bool hello_is(const udp_datagram *datagram)
 {
     const uint8_t *d = datagram->data;
-    return datagram->size >= HELLO_RANDOM + HELLO_RANDOM_BYTES && d[0] == RECORD_HANDSHAKE &&
-           d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0 && d[RECORD_HEADER_BYTES] == MESSAGE_CLIENT_HELLO;
+    return datagram->size >= HELLO_RANDOM + HELLO_RANDOM_BYTES && d[0] == RECORD_HANDSHAKE && d[RECORD_EPOCH] == 0 &&
+           d[RECORD_EPOCH + 1] == 0 && d[RECORD_HEADER_BYTES] == MESSAGE_CLIENT_HELLO;
 }
 
 uint64_t hello_hash(const uint64_t key[2], const udp_datagram *datagram)
@@ -32,9 +32,13 @@ bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies)
 {
     const uint8_t *d = datagram->data;
     size_t at = HELLO_SESSION;
-    if (at >= datagram->size) return false;
+    if (at >= datagram->size) {
+        return false;
+    }
     at += 1 + d[at];
-    if (at >= datagram->size) return false;
+    if (at >= datagram->size) {
+        return false;
+    }
     size_t bytes = d[at++];
     return at + bytes <= datagram->size && cookie_valid(cookies, &datagram->from, d + at, bytes);
 }

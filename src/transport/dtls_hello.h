@@ -10,8 +10,8 @@ bool hello_is(const udp_datagram *datagram); // a ClientHello in the clear
 uint64_t hello_hash(const uint64_t key[2], const udp_datagram *datagram);
 // Whether it brings a cookie that was made for its sender.
 bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies);
-// Whether only a handshake sends such a record: of a connected peer and its candidate, who share an address, it is for the
-// candidate.
+// Whether only a handshake sends such a record: of a connected peer and its candidate, who share an address, it is for
+// the candidate.
 bool record_of_handshake(const udp_datagram *datagram);
 
 #endif

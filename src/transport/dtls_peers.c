@@ -42,7 +42,9 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
 {
     *peers = (dtls_peers){0};
     uint32_t buckets = 64;
-    while (buckets < count_max) buckets *= 2;
+    while (buckets < count_max) {
+        buckets *= 2;
+    }
     peers->mask = buckets - 1;
     peers->by_number = calloc(buckets, sizeof *peers->by_number);
     peers->by_address = calloc(buckets, sizeof *peers->by_address);
@@ -59,16 +61,22 @@ void dtls_peers_release(dtls_peers *peers)
 
 dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number)
 {
-    if (number == 0) return NULL;
+    if (number == 0) {
+        return NULL;
+    }
     dtls_peer *peer = *number_bucket(peers, number);
-    while (peer && peer->number != number) peer = peer->number_next;
+    while (peer && peer->number != number) {
+        peer = peer->number_next;
+    }
     return peer;
 }
 
 dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const net_address *address)
 {
     dtls_peer *peer = *address_bucket(peers, address);
-    while (peer && !address_equal(&peer->pipe.to, address)) peer = peer->address_next;
+    while (peer && !address_equal(&peer->pipe.to, address)) {
+        peer = peer->address_next;
+    }
     return peer;
 }
 
@@ -83,8 +91,11 @@ void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uin
 {
     ENSURE(!replaces || (replaces->number != 0 && !replaces->candidate));
     peer->replaces = replaces;
-    if (replaces) replaces->candidate = peer;
-    else address_insert(peers, peer);
+    if (replaces) {
+        replaces->candidate = peer;
+    } else {
+        address_insert(peers, peer);
+    }
     line_append(&peers->handshakes, peer, now_us);
 }
 
@@ -94,8 +105,9 @@ void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
     line_remove(&peers->handshakes, peer);
     line_append(&peers->connected, peer, now_us);
     // After four thousand million peers the numbers begin again; those in use are left out.
-    do peers->number_last++;
-    while (peers->number_last == 0 || dtls_peers_by_number(peers, peers->number_last));
+    do {
+        peers->number_last++;
+    } while (peers->number_last == 0 || dtls_peers_by_number(peers, peers->number_last));
     peer->number = peers->number_last;
     dtls_peer **bucket = number_bucket(peers, peer->number);
     peer->number_next = *bucket;
@@ -111,27 +123,35 @@ void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 static void number_remove(dtls_peers *peers, dtls_peer *peer)
 {
     dtls_peer **place = number_bucket(peers, peer->number);
-    while (*place != peer) place = &(*place)->number_next;
+    while (*place != peer) {
+        place = &(*place)->number_next;
+    }
     *place = peer->number_next;
 }
 
 static void address_remove(dtls_peers *peers, dtls_peer *peer)
 {
     dtls_peer **place = address_bucket(peers, &peer->pipe.to);
-    while (*place != peer) place = &(*place)->address_next;
+    while (*place != peer) {
+        place = &(*place)->address_next;
+    }
     *place = peer->address_next;
 }
 
 void dtls_peers_remove(dtls_peers *peers, dtls_peer *peer)
 {
     line_remove(peer->number ? &peers->connected : &peers->handshakes, peer);
-    if (peer->number) number_remove(peers, peer);
+    if (peer->number) {
+        number_remove(peers, peer);
+    }
     if (peer->replaces) {
         peer->replaces->candidate = NULL;
         return;
     }
     address_remove(peers, peer);
-    if (!peer->candidate) return;
+    if (!peer->candidate) {
+        return;
+    }
     peer->candidate->replaces = NULL;
     address_insert(peers, peer->candidate);
     peer->candidate = NULL;

@@ -18,13 +18,13 @@ typedef struct dtls_peer {
     uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
     uint32_t handshake_datagrams;
     uint32_t handshake_encrypted; // of those, with encrypted records
-    source *source;          // of its address, held
-    bool settled;            // it was sent something: the server takes it for a client
-    rate_bucket rate;        // of its datagrams, before they are decrypted
+    source *source;               // of its address, held
+    bool settled;                 // it was sent something: the server takes it for a client
+    rate_bucket rate;             // of its datagrams, before they are decrypted
     inbox_queue waiting;
     struct dtls_peer *turn_before, *turn_after; // of those with something waiting
-    struct dtls_peer *candidate; // of a connected peer
-    struct dtls_peer *replaces;  // of a candidate
+    struct dtls_peer *candidate;                // of a connected peer
+    struct dtls_peer *replaces;                 // of a candidate
     struct dtls_peer *older, *newer;
     struct dtls_peer *number_next, *address_next;
 } dtls_peer;

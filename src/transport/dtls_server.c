@@ -2,8 +2,8 @@
 //
 // A stranger's ClientHello is answered from no state at all (DTLSv1_listen, a cookie); with a valid cookie it becomes a
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
-// connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what is
-// over a rate (dtls_door.h), and serves the rest in turns.
+// connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what
+// is over a rate (dtls_door.h), and serves the rest in turns.
 #include "transport/certificate.h"
 #include "transport/dtls_context.h"
 #include "transport/dtls_cookie.h"
@@ -59,7 +59,9 @@ typedef struct dtls_server {
 
 static void peer_destroy(dtls_peer *peer)
 {
-    if (!peer) return;
+    if (!peer) {
+        return;
+    }
     SSL_free(peer->ssl);
     free(peer);
 }
@@ -67,7 +69,9 @@ static void peer_destroy(dtls_peer *peer)
 static dtls_peer *peer_create(dtls_server *server)
 {
     dtls_peer *peer = calloc(1, sizeof *peer);
-    if (!peer) return NULL;
+    if (!peer) {
+        return NULL;
+    }
     peer->pipe.udp = &server->udp;
     peer->ssl = dtls_session_create(server->context, &peer->pipe);
     if (!peer->ssl) {
@@ -81,8 +85,12 @@ static dtls_peer *peer_create(dtls_server *server)
 
 static void peer_remove(dtls_server *server, dtls_peer *peer)
 {
-    if (server->reading == peer) server->reading = NULL;
-    if (server->announced == peer) server->announced = NULL;
+    if (server->reading == peer) {
+        server->reading = NULL;
+    }
+    if (server->announced == peer) {
+        server->announced = NULL;
+    }
     door_gone(&server->door, peer);
     dtls_peers_remove(&server->peers, peer);
     peer_destroy(peer);
@@ -92,7 +100,9 @@ static void peer_remove(dtls_server *server, dtls_peer *peer)
 static void peer_close(dtls_server *server, dtls_peer *peer)
 {
     ERR_clear_error();
-    if (peer->number && SSL_alloc_buffers(peer->ssl)) SSL_shutdown(peer->ssl);
+    if (peer->number && SSL_alloc_buffers(peer->ssl)) {
+        SSL_shutdown(peer->ssl);
+    }
     peer_remove(server, peer);
 }
 
@@ -136,8 +146,12 @@ static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_e
     for (;;) {
         ERR_clear_error();
         int size = SSL_read(peer->ssl, server->plain, sizeof server->plain);
-        if (size > 0) dtls_peers_heard(&server->peers, peer, server->now_us);
-        if (size > 0 && size <= TL_DATAGRAM_BYTES_MAX) return event_datagram(server, peer, (size_t)size, out);
+        if (size > 0) {
+            dtls_peers_heard(&server->peers, peer, server->now_us);
+        }
+        if (size > 0 && size <= TL_DATAGRAM_BYTES_MAX) {
+            return event_datagram(server, peer, (size_t)size, out);
+        }
         if (size > 0) {
             server->transport.stats.dropped_malformed++;
             continue;
@@ -149,7 +163,9 @@ static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_e
             SSL_free_buffers(peer->ssl);
             return TL_AGAIN;
         }
-        if (error == SSL_ERROR_ZERO_RETURN) return event_closed(server, peer, TL_OK, "closed by the other side", out);
+        if (error == SSL_ERROR_ZERO_RETURN) {
+            return event_closed(server, peer, TL_OK, "closed by the other side", out);
+        }
         return event_closed(server, peer, TL_ERR_IO, dtls_error_text(), out);
     }
 }
@@ -177,8 +193,12 @@ static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transpo
 {
     ERR_clear_error();
     int done = SSL_accept(peer->ssl);
-    if (done == 1) return handshake_complete(server, peer, out);
-    if (SSL_get_error(peer->ssl, done) == SSL_ERROR_WANT_READ) return TL_AGAIN;
+    if (done == 1) {
+        return handshake_complete(server, peer, out);
+    }
+    if (SSL_get_error(peer->ssl, done) == SSL_ERROR_WANT_READ) {
+        return TL_AGAIN;
+    }
     server->transport.stats.handshakes_failed++;
     peer_remove(server, peer);
     return TL_AGAIN;
@@ -189,7 +209,7 @@ static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transpo
 // A fatal alert in the clear, so that who is refused need not wait for his time-out. Only for proven addresses.
 static void refuse(dtls_server *server, const net_address *to)
 {
-    static const uint8_t access_denied[] = {RECORD_ALERT, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
+    static const uint8_t access_denied[] = {RECORD_ALERT,       0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
                                             ALERT_ACCESS_DENIED};
     udp_queue(&server->udp, to, access_denied, sizeof access_denied);
     server->transport.stats.dropped_full++;
@@ -205,8 +225,12 @@ static bool refuse_share(dtls_server *server)
 static bool make_room(dtls_server *server, const source *from)
 {
     dtls_peer *peer = server->peers.handshakes.oldest;
-    while (peer && from && peer->source != from) peer = peer->newer;
-    if (!peer || server->now_us < peer->since_us + HANDSHAKE_US_MIN) return false;
+    while (peer && from && peer->source != from) {
+        peer = peer->newer;
+    }
+    if (!peer || server->now_us < peer->since_us + HANDSHAKE_US_MIN) {
+        return false;
+    }
     server->transport.stats.handshakes_failed++;
     peer_remove(server, peer);
     return true;
@@ -217,17 +241,27 @@ static bool admit(dtls_server *server, const dtls_peer *known, const net_address
 {
     const dtls_peers *peers = &server->peers;
     source *from = sources_get(&server->door.sources, address);
-    if (!door_may_begin(&server->door, from, server->now_us)) return refuse_share(server);
+    if (!door_may_begin(&server->door, from, server->now_us)) {
+        return refuse_share(server);
+    }
     bool takes_place = known && (known->number == 0 || known->candidate);
-    if (takes_place) return true;
+    if (takes_place) {
+        return true;
+    }
     bool full = peers->connected.count + peers->handshakes.count >= server->peers_max;
     if (!known && (full || !door_has_peer(&server->door, from))) {
-        if (!full) server->transport.stats.refused_address++;
+        if (!full) {
+            server->transport.stats.refused_address++;
+        }
         refuse(server, address);
         return false;
     }
-    if (!door_has_handshake(&server->door, from) && !make_room(server, from)) return refuse_share(server);
-    if (peers->handshakes.count < server->handshakes_max || make_room(server, NULL)) return true;
+    if (!door_has_handshake(&server->door, from) && !make_room(server, from)) {
+        return refuse_share(server);
+    }
+    if (peers->handshakes.count < server->handshakes_max || make_room(server, NULL)) {
+        return true;
+    }
     server->transport.stats.dropped_full++; // he asks again, and finds room
     return false;
 }
@@ -235,7 +269,9 @@ static bool admit(dtls_server *server, const dtls_peer *known, const net_address
 // A ClientHello that belongs to no handshake: answered with a cookie, or the beginning of one.
 static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_datagram *datagram, tl_transport_event *out)
 {
-    if (!server->spare) server->spare = peer_create(server);
+    if (!server->spare) {
+        server->spare = peer_create(server);
+    }
     dtls_peer *peer = server->spare;
     if (!peer) {
         server->transport.stats.dropped_full++;
@@ -246,15 +282,22 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
     peer->pipe.to = datagram->from;
     uint64_t queued = server->udp.queued;
     if (DTLSv1_listen(peer->ssl, server->listen_address) <= 0) {
-        if (server->udp.queued == queued) server->transport.stats.dropped_malformed++;
+        if (server->udp.queued == queued) {
+            server->transport.stats.dropped_malformed++;
+        }
         return TL_AGAIN;
     }
     server->door.units_left -= DOOR_HANDSHAKE_UNITS;
-    if (!admit(server, known, &datagram->from)) return TL_AGAIN;
+    if (!admit(server, known, &datagram->from)) {
+        return TL_AGAIN;
+    }
     known = dtls_peers_by_address(&server->peers, &datagram->from);
     dtls_peer *replaces = known && known->number ? known : NULL;
-    if (replaces && replaces->candidate) peer_remove(server, replaces->candidate);
-    else if (known && !replaces) peer_remove(server, known);
+    if (replaces && replaces->candidate) {
+        peer_remove(server, replaces->candidate);
+    } else if (known && !replaces) {
+        peer_remove(server, known);
+    }
     server->spare = NULL;
     peer->hello = hello_hash(server->peers.hash_key, datagram);
     dtls_peers_add(&server->peers, peer, replaces, server->now_us);
@@ -281,7 +324,9 @@ static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *
         return peer_handshake(server, peer, out);
     }
     tl_result result = read_plain(server, peer, out);
-    if (result == TL_AGAIN) server->transport.stats.dropped_malformed++; // forged, a replay, or a handshake's echo
+    if (result == TL_AGAIN) {
+        server->transport.stats.dropped_malformed++; // forged, a replay, or a handshake's echo
+    }
     return result;
 }
 
@@ -291,8 +336,12 @@ static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram
     dtls_peer *candidate = peer ? peer->candidate : NULL;
     if (hello_is(datagram)) {
         uint64_t hello = hello_hash(server->peers.hash_key, datagram);
-        if (candidate && candidate->hello == hello) return feed(server, candidate, datagram, out);
-        if (!peer || peer->hello != hello) return listen_to(server, peer, datagram, out);
+        if (candidate && candidate->hello == hello) {
+            return feed(server, candidate, datagram, out);
+        }
+        if (!peer || peer->hello != hello) {
+            return listen_to(server, peer, datagram, out);
+        }
     }
     if (!peer) {
         server->transport.stats.dropped_malformed++;
@@ -322,8 +371,12 @@ static void drain(dtls_server *server)
 {
     udp_datagram datagram;
     for (uint32_t taken = 0; taken < server->round_datagrams_max && udp_receive(&server->udp);) {
-        for (; udp_next(&server->udp, &datagram); taken++) sort_in(server, &datagram);
-        if (!udp_more(&server->udp)) return;
+        for (; udp_next(&server->udp, &datagram); taken++) {
+            sort_in(server, &datagram);
+        }
+        if (!udp_more(&server->udp)) {
+            return;
+        }
     }
 }
 
@@ -334,7 +387,9 @@ static tl_result serve(dtls_server *server, tl_transport_event *out)
         udp_datagram datagram = {slot->from, slot->data, slot->size};
         tl_result result = peer ? feed(server, peer, &datagram, out) : take_datagram(server, &datagram, out);
         door_free(&server->door, slot);
-        if (result == TL_OK) return TL_OK;
+        if (result == TL_OK) {
+            return TL_OK;
+        }
     }
     return TL_AGAIN;
 }
@@ -343,13 +398,17 @@ static tl_result serve(dtls_server *server, tl_transport_event *out)
 
 static void sweep_handshakes(dtls_server *server)
 {
-    if (server->now_us < server->sweep_due_us) return;
+    if (server->now_us < server->sweep_due_us) {
+        return;
+    }
     server->sweep_due_us = server->now_us + HANDSHAKE_SWEEP_US;
     for (dtls_peer *peer = server->peers.handshakes.oldest, *next; peer; peer = next) {
         next = peer->newer;
         ERR_clear_error();
         bool late = server->now_us >= peer->since_us + HANDSHAKE_US_MAX;
-        if (!late && DTLSv1_handle_timeout(peer->ssl) >= 0) continue;
+        if (!late && DTLSv1_handle_timeout(peer->ssl) >= 0) {
+            continue;
+        }
         server->transport.stats.handshakes_failed++;
         peer_remove(server, peer);
     }
@@ -358,8 +417,12 @@ static void sweep_handshakes(dtls_server *server)
 static tl_result close_silent(dtls_server *server, tl_transport_event *out)
 {
     dtls_peer *peer = server->peers.connected.oldest;
-    if (!peer || server->now_us < server->silence_from_us || peer->waiting.count > 0) return TL_AGAIN;
-    if (server->now_us < peer->since_us + server->silence_us_max) return TL_AGAIN;
+    if (!peer || server->now_us < server->silence_from_us || peer->waiting.count > 0) {
+        return TL_AGAIN;
+    }
+    if (server->now_us < peer->since_us + server->silence_us_max) {
+        return TL_AGAIN;
+    }
     char text[96];
     snprintf(text, sizeof text, "closed: nothing was heard from it for %llu ms",
              (unsigned long long)(server->silence_us_max / 1000));
@@ -368,8 +431,12 @@ static tl_result close_silent(dtls_server *server, tl_transport_event *out)
 
 static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event *out)
 {
-    if (server->now_us != 0 && now_us > server->now_us + STALL_US) server->silence_from_us = now_us + STALL_US;
-    if (now_us > server->now_us) server->now_us = now_us;
+    if (server->now_us != 0 && now_us > server->now_us + STALL_US) {
+        server->silence_from_us = now_us + STALL_US;
+    }
+    if (now_us > server->now_us) {
+        server->now_us = now_us;
+    }
     cookie_jar_rotate(&server->cookies, server->now_us);
     out->data = NULL;
     out->size = 0;
@@ -380,7 +447,9 @@ static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event 
 // A round ends when there is nothing more, or with the step: whoever polls no further has had enough for now.
 static void begin_round(dtls_server *server, uint64_t now_us)
 {
-    if (!server->round_over && now_us == server->round_us) return;
+    if (!server->round_over && now_us == server->round_us) {
+        return;
+    }
     server->round_over = false;
     server->round_us = now_us;
     server->door.units_left = DOOR_ROUND_UNITS;
@@ -395,9 +464,15 @@ static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_e
     dtls_server *server = (dtls_server *)self;
     begin_poll(server, now_us, out);
     begin_round(server, now_us);
-    if (server->announced) return event_connected(server, server->announced, out);
-    if (server->reading && read_plain(server, server->reading, out) == TL_OK) return TL_OK;
-    if (close_silent(server, out) == TL_OK || serve(server, out) == TL_OK) return TL_OK;
+    if (server->announced) {
+        return event_connected(server, server->announced, out);
+    }
+    if (server->reading && read_plain(server, server->reading, out) == TL_OK) {
+        return TL_OK;
+    }
+    if (close_silent(server, out) == TL_OK || serve(server, out) == TL_OK) {
+        return TL_OK;
+    }
     server->round_over = true;
     udp_flush(&server->udp); // answers to handshakes do not wait for the core's flush()
     return TL_AGAIN;
@@ -415,9 +490,13 @@ static bool write_plain(dtls_peer *peer, const void *data, size_t size)
 static tl_result server_send(tl_transport *self, tl_peer number, const void *data, size_t size)
 {
     dtls_server *server = (dtls_server *)self;
-    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) return TL_ERR_INVALID;
+    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) {
+        return TL_ERR_INVALID;
+    }
     dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
-    if (!peer) return TL_ERR_NOT_FOUND;
+    if (!peer) {
+        return TL_ERR_NOT_FOUND;
+    }
     if (!write_plain(peer, data, size)) {
         server->transport.stats.dropped_full++;
         return TL_OK; // as lost as any datagram; a broken session shows at its next read
@@ -437,7 +516,9 @@ static void server_drop(tl_transport *self, tl_peer number)
 {
     dtls_server *server = (dtls_server *)self;
     dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
-    if (peer) peer_close(server, peer);
+    if (peer) {
+        peer_close(server, peer);
+    }
 }
 
 static int server_wait_fd(tl_transport *self)
@@ -448,13 +529,21 @@ static int server_wait_fd(tl_transport *self)
 static void server_close(tl_transport *self)
 {
     dtls_server *server = (dtls_server *)self;
-    while (server->peers.handshakes.oldest) peer_remove(server, server->peers.handshakes.oldest);
-    while (server->peers.connected.oldest) peer_close(server, server->peers.connected.oldest);
-    while (server->door.strangers.count) door_free(&server->door, inbox_pop(&server->door.strangers));
+    while (server->peers.handshakes.oldest) {
+        peer_remove(server, server->peers.handshakes.oldest);
+    }
+    while (server->peers.connected.oldest) {
+        peer_close(server, server->peers.connected.oldest);
+    }
+    while (server->door.strangers.count) {
+        door_free(&server->door, inbox_pop(&server->door.strangers));
+    }
     peer_destroy(server->spare);
     door_release(&server->door);
     dtls_peers_release(&server->peers);
-    if (server->udp.queue) udp_flush(&server->udp);
+    if (server->udp.queue) {
+        udp_flush(&server->udp);
+    }
     udp_close(&server->udp);
     BIO_ADDR_free(server->listen_address);
     SSL_CTX_free(server->context);
@@ -462,7 +551,8 @@ static void server_close(tl_transport *self)
     free(server);
 }
 
-static const tl_transport_ops ops = {server_poll, server_send, server_flush, server_drop, server_wait_fd, server_close, NULL};
+static const tl_transport_ops ops = {server_poll,    server_send,  server_flush, server_drop,
+                                     server_wait_fd, server_close, NULL};
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
@@ -492,13 +582,18 @@ static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_d
     }
     if (def->self_signed && !pem_file_exists(key)) {
         tl_result result = certificate_create(certificate, key, text, text_bytes);
-        if (result != TL_OK) return result;
+        if (result != TL_OK) {
+            return result;
+        }
     }
     tl_result result = certificate_load(server->context, certificate, key, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     uint8_t fingerprint[FINGERPRINT_BYTES];
-    if (!certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint))
+    if (!certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint)) {
         return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no fingerprint", certificate);
+    }
     fingerprint_text(fingerprint, server->fingerprint);
     return TL_OK;
 }
@@ -525,18 +620,25 @@ static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, 
     net_address address;
     char host[HOST_BYTES_MAX + 1];
     tl_result result = address_resolve(def->address, &address, host, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     server->context = dtls_context_create(DTLS_server_method(), text, text_bytes);
-    if (!server->context) return TL_ERR_STATE;
+    if (!server->context) {
+        return TL_ERR_STATE;
+    }
     SSL_CTX_set_app_data(server->context, server);
     SSL_CTX_set_cookie_generate_cb(server->context, cookie_generate);
     SSL_CTX_set_cookie_verify_cb(server->context, cookie_verify);
     result = prepare_certificate(server, def, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     server->listen_address = BIO_ADDR_new();
     if (!server->listen_address || !cookie_jar_init(&server->cookies) || !open_door(server, def) ||
-        !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max))
+        !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max)) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for %u peers; lower peers_max", def->peers_max);
+    }
     return udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
 }
 
@@ -544,17 +646,24 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
 {
     *out = NULL;
     tl_result result = dtls_server_def_check(def, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     dtls_server *server = calloc(1, sizeof *server);
-    if (!server) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+    if (!server) {
+        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+    }
     server->transport.ops = &ops;
     server->udp.fd = -1;
     server->peers_max = def->peers_max;
     server->handshakes_max = def->handshakes_max;
     server->silence_us_max = def->silence_ms_max * 1000ull;
     result = open_parts(server, def, text, text_bytes);
-    if (result == TL_OK) *out = &server->transport;
-    else server_close(&server->transport);
+    if (result == TL_OK) {
+        *out = &server->transport;
+    } else {
+        server_close(&server->transport);
+    }
     return result;
 }
 
@@ -573,5 +682,7 @@ void tl_dtls_server_peer_address(const tl_transport *self, tl_peer number, char 
 {
     const dtls_peer *peer = dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
     out[0] = 0;
-    if (peer) address_text(&peer->pipe.to, out);
+    if (peer) {
+        address_text(&peer->pipe.to, out);
+    }
 }

@@ -9,23 +9,31 @@ enum {
 
 tl_dtls_server_def tl_dtls_server_def_default(void)
 {
-    return (tl_dtls_server_def){.peers_max = 10000, .handshakes_max = 256, .silence_ms_max = 10000,
-                                .peer_datagrams_per_s = 200, .address_datagrams_per_s = 400,
-                                .address_handshakes_per_s = 32, .address_handshakes_max = 32,
-                                .handshakes_per_s = 500, .hellos_per_s = 10000};
+    return (tl_dtls_server_def){.peers_max = 10000,
+                                .handshakes_max = 256,
+                                .silence_ms_max = 10000,
+                                .peer_datagrams_per_s = 200,
+                                .address_datagrams_per_s = 400,
+                                .address_handshakes_per_s = 32,
+                                .address_handshakes_max = 32,
+                                .handshakes_per_s = 500,
+                                .hellos_per_s = 10000};
 }
 
 static tl_result check_limit(const char *name, uint32_t value, uint32_t max, char *text, size_t text_bytes)
 {
-    if (value >= 1 && value <= max) return TL_OK;
+    if (value >= 1 && value <= max) {
+        return TL_OK;
+    }
     return fail(TL_ERR_INVALID, text, text_bytes, "%s is %u; it must be 1 to %u", name, value, max);
 }
 
 tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
-    if (!def->certificate_file || !def->key_file)
+    if (!def->certificate_file || !def->key_file) {
         return fail(TL_ERR_INVALID, text, text_bytes,
                     "no certificate_file and key_file are given; name both, with self_signed they are made if missing");
+    }
     const struct {
         const char *name;
         uint32_t value, max;
@@ -41,7 +49,8 @@ tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_
         {"hellos_per_s", def->hellos_per_s, RATE_LIMIT},
     };
     tl_result result = TL_OK;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits && result == TL_OK; i++)
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && result == TL_OK; i++) {
         result = check_limit(limits[i].name, limits[i].value, limits[i].max, text, text_bytes);
+    }
     return result;
 }

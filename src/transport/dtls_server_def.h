@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_TRANSPORT_DTLS_SERVER_DEF_H
 #define TRAMLINE_TRANSPORT_DTLS_SERVER_DEF_H
 
-#include "transport/base.h"
 #include "tramline/transport.h"
+#include "transport/base.h"
 
 // TL_ERR_INVALID: `text` says which of its limits is out of range.
 tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes);

@@ -22,10 +22,10 @@ typedef struct failover {
     bool trying;           // an attempt is under way, or due
     bool first;            // nothing was ever connected: once each server has failed by itself there is nobody
     uint32_t present_server, next_server;
-    uint32_t failures, ended; // attempts of this search; those of them that were not cut short
-    uint64_t now_us, attempt_us, retry_us;          // when the attempt began; when the next one may
-    tl_transport_stats past; // of transports that are closed
-    char text[192];          // why the last attempt failed
+    uint32_t failures, ended;              // attempts of this search; those of them that were not cut short
+    uint64_t now_us, attempt_us, retry_us; // when the attempt began; when the next one may
+    tl_transport_stats past;               // of transports that are closed
+    char text[192];                        // why the last attempt failed
 } failover;
 
 // ---- statistics -----------------------------------------------------------------------------------------------------
@@ -46,15 +46,21 @@ static void add_stats(tl_transport_stats *sum, const tl_transport_stats *more)
 static void gather_stats(failover *f)
 {
     f->transport.stats = f->past;
-    if (f->present) add_stats(&f->transport.stats, &f->present->stats);
-    if (f->next) add_stats(&f->transport.stats, &f->next->stats);
+    if (f->present) {
+        add_stats(&f->transport.stats, &f->present->stats);
+    }
+    if (f->next) {
+        add_stats(&f->transport.stats, &f->next->stats);
+    }
 }
 
 // ---- attempts -------------------------------------------------------------------------------------------------------
 
 static void close_inner(failover *f, tl_transport **inner)
 {
-    if (!*inner) return;
+    if (!*inner) {
+        return;
+    }
     (*inner)->ops->close(*inner);
     *inner = NULL;
 }
@@ -62,7 +68,9 @@ static void close_inner(failover *f, tl_transport **inner)
 // Ends one of the two and keeps its counts.
 static void end_inner(failover *f, tl_transport **inner)
 {
-    if (!*inner) return;
+    if (!*inner) {
+        return;
+    }
     add_stats(&f->past, &(*inner)->stats);
     close_inner(f, inner);
 }
@@ -93,7 +101,9 @@ static void begin_attempt(failover *f)
 
 static bool attempt_is_over(const failover *f)
 {
-    if (f->def.server_count == 1) return false; // its own time-out ends it
+    if (f->def.server_count == 1) {
+        return false; // its own time-out ends it
+    }
     return f->now_us - f->attempt_us >= grown_us(ATTEMPT_US_MIN, ATTEMPT_US_MAX, f->failures / f->def.server_count);
 }
 
@@ -122,18 +132,28 @@ static tl_result tell_closed(tl_transport_event *out, tl_result result, const ch
 
 static tl_result poll_next(failover *f, tl_transport_event *out)
 {
-    if (!f->next && f->now_us >= f->retry_us) begin_attempt(f);
+    if (!f->next && f->now_us >= f->retry_us) {
+        begin_attempt(f);
+    }
     tl_result failure = TL_ERR_UNAVAILABLE;
     while (f->next && f->next->ops->poll(f->next, f->now_us, out) == TL_OK) {
-        if (out->type == TL_TRANSPORT_CONNECTED) return succeed(f, out);
-        if (out->type != TL_TRANSPORT_CLOSED) continue;
+        if (out->type == TL_TRANSPORT_CONNECTED) {
+            return succeed(f, out);
+        }
+        if (out->type != TL_TRANSPORT_CLOSED) {
+            continue;
+        }
         memcpy(f->text, out->text, sizeof f->text);
         failure = out->result;
         f->ended++;
         attempt_failed(f);
     }
-    if (f->next && attempt_is_over(f)) attempt_failed(f);
-    if (!f->first || f->ended < f->def.server_count) return TL_AGAIN;
+    if (f->next && attempt_is_over(f)) {
+        attempt_failed(f);
+    }
+    if (!f->first || f->ended < f->def.server_count) {
+        return TL_AGAIN;
+    }
     f->trying = false; // nobody answers: as any transport says it
     return tell_closed(out, failure, f->text[0] ? f->text : "no server answers");
 }
@@ -142,8 +162,12 @@ static tl_result poll_next(failover *f, tl_transport_event *out)
 
 static tl_result poll_present(failover *f, tl_transport_event *out)
 {
-    if (!f->present || f->present->ops->poll(f->present, f->now_us, out) != TL_OK) return TL_AGAIN;
-    if (out->type != TL_TRANSPORT_CLOSED) return TL_OK;
+    if (!f->present || f->present->ops->poll(f->present, f->now_us, out) != TL_OK) {
+        return TL_AGAIN;
+    }
+    if (out->type != TL_TRANSPORT_CLOSED) {
+        return TL_OK;
+    }
     f->connected = false;
     memcpy(f->text, out->text, sizeof f->text);
     end_inner(f, &f->present);
@@ -153,10 +177,14 @@ static tl_result poll_present(failover *f, tl_transport_event *out)
 static tl_result failover_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
 {
     failover *f = (failover *)self;
-    if (now_us > f->now_us) f->now_us = now_us;
+    if (now_us > f->now_us) {
+        f->now_us = now_us;
+    }
     *out = (tl_transport_event){.result = TL_OK};
     tl_result result = poll_present(f, out);
-    if (result == TL_AGAIN && f->trying) result = poll_next(f, out);
+    if (result == TL_AGAIN && f->trying) {
+        result = poll_next(f, out);
+    }
     gather_stats(f);
     return result;
 }
@@ -170,8 +198,12 @@ static tl_result failover_send(tl_transport *self, tl_peer peer, const void *dat
 static void failover_flush(tl_transport *self)
 {
     failover *f = (failover *)self;
-    if (f->present) f->present->ops->flush(f->present);
-    if (f->next) f->next->ops->flush(f->next);
+    if (f->present) {
+        f->present->ops->flush(f->present);
+    }
+    if (f->next) {
+        f->next->ops->flush(f->next);
+    }
 }
 
 static void failover_drop(tl_transport *self, tl_peer peer)
@@ -179,7 +211,9 @@ static void failover_drop(tl_transport *self, tl_peer peer)
     failover *f = (failover *)self;
     f->trying = f->connected = false;
     end_inner(f, &f->next);
-    if (f->present) f->present->ops->drop(f->present, peer);
+    if (f->present) {
+        f->present->ops->drop(f->present, peer);
+    }
 }
 
 // While an attempt is under way the present connection is silent: what is waited for comes to the other.
@@ -195,7 +229,9 @@ static void failover_close(tl_transport *self)
     failover *f = (failover *)self;
     close_inner(f, &f->next);
     close_inner(f, &f->present);
-    if (f->def.close) f->def.close(f->def.user);
+    if (f->def.close) {
+        f->def.close(f->def.user);
+    }
     free(f);
 }
 
@@ -204,15 +240,20 @@ static tl_result failover_reconnect(tl_transport *self, tl_reconnect how)
     failover *f = (failover *)self;
     bool was_trying = f->trying;
     f->trying = how != TL_RECONNECT_STOP;
-    if (!f->trying) end_inner(f, &f->next);
-    if (!f->trying || was_trying) return TL_OK;
+    if (!f->trying) {
+        end_inner(f, &f->next);
+    }
+    if (!f->trying || was_trying) {
+        return TL_OK;
+    }
     f->failures = f->ended = 0;
     f->retry_us = 0;
     f->next_server = how == TL_RECONNECT_SAME ? f->present_server : (f->present_server + 1) % f->def.server_count;
     return TL_OK;
 }
 
-static const tl_transport_ops ops = {failover_poll, failover_send, failover_flush, failover_drop, failover_wait_fd, failover_close, failover_reconnect};
+static const tl_transport_ops ops = {failover_poll,    failover_send,  failover_flush,    failover_drop,
+                                     failover_wait_fd, failover_close, failover_reconnect};
 
 tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
@@ -220,8 +261,12 @@ tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out, char 
     bool good = def->open && def->server_count >= 1 && def->server_count <= TL_FAILOVER_SERVERS_MAX;
     failover *f = good ? calloc(1, sizeof *f) : NULL;
     if (!f) {
-        if (def->close) def->close(def->user);
-        if (good) return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+        if (def->close) {
+            def->close(def->user);
+        }
+        if (good) {
+            return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
+        }
         return fail(TL_ERR_INVALID, text, text_bytes, "a failover is over 1 to %d servers", TL_FAILOVER_SERVERS_MAX);
     }
     f->transport.ops = &ops;

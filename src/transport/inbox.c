@@ -26,7 +26,9 @@ static inbox_slot *take_slot(inbox *in)
 inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram)
 {
     inbox_slot *slot = take_slot(in);
-    if (!slot) return NULL;
+    if (!slot) {
+        return NULL;
+    }
     ENSURE(datagram->size >= 1 && datagram->size <= sizeof slot->data);
     slot->next = NULL;
     slot->from = datagram->from;
@@ -42,9 +44,13 @@ inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagr
 inbox_slot *inbox_pop(inbox_queue *queue)
 {
     inbox_slot *slot = queue->first;
-    if (!slot) return NULL;
+    if (!slot) {
+        return NULL;
+    }
     queue->first = slot->next;
-    if (!queue->first) queue->last = NULL;
+    if (!queue->first) {
+        queue->last = NULL;
+    }
     queue->count--;
     return slot;
 }

@@ -25,6 +25,8 @@ uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count)
         v[0] ^= word;
     }
     v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) sip_round(v);
+    for (int i = 0; i < 4; i++) {
+        sip_round(v);
+    }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -12,7 +12,7 @@ enum {
     HELLO_US_MAX = 5000000,
     SILENCE_US_MAX = 10000000,
     LINK_BUCKETS = 4096,
-    CLIENT_INBOX_MAX = 4096,   // datagrams under way to one end
+    CLIENT_INBOX_MAX = 4096, // datagrams under way to one end
     SERVER_INBOX_MAX = 262144,
     WIRE_BYTES = WIRE_IPV4_BYTES + 37, // what UDP over IPv4 and a DTLS record with AES-GCM would add
 };
@@ -41,9 +41,9 @@ typedef struct end end;
 typedef struct peer_link {
     uint32_t number;
     link_state state;
-    end *client;                        // NULL once closed
-    uint64_t heard_us;                  // by the server
-    struct peer_link *older, *newer;    // connected ones, by heard_us
+    end *client;                     // NULL once closed
+    uint64_t heard_us;               // by the server
+    struct peer_link *older, *newer; // connected ones, by heard_us
     struct peer_link *bucket_next;
 } peer_link;
 
@@ -87,17 +87,22 @@ static bool packet_before(const packet *a, const packet *b)
 
 static bool inbox_push(inbox *box, packet *p)
 {
-    if (box->count >= box->count_max) return false;
+    if (box->count >= box->count_max) {
+        return false;
+    }
     if (box->count == box->capacity) {
         uint32_t capacity = box->capacity ? box->capacity * 2 : 16;
         packet **packets = realloc(box->packets, capacity * sizeof *packets);
-        if (!packets) return false;
+        if (!packets) {
+            return false;
+        }
         box->packets = packets;
         box->capacity = capacity;
     }
     uint32_t i = box->count++;
-    for (; i > 0 && packet_before(p, box->packets[(i - 1) / 2]); i = (i - 1) / 2)
+    for (; i > 0 && packet_before(p, box->packets[(i - 1) / 2]); i = (i - 1) / 2) {
         box->packets[i] = box->packets[(i - 1) / 2];
+    }
     box->packets[i] = p;
     return true;
 }
@@ -109,9 +114,15 @@ static packet *inbox_pop(inbox *box)
     uint32_t i = 0;
     for (;;) {
         uint32_t child = 2 * i + 1;
-        if (child >= box->count) break;
-        if (child + 1 < box->count && packet_before(box->packets[child + 1], box->packets[child])) child++;
-        if (!packet_before(box->packets[child], last)) break;
+        if (child >= box->count) {
+            break;
+        }
+        if (child + 1 < box->count && packet_before(box->packets[child + 1], box->packets[child])) {
+            child++;
+        }
+        if (!packet_before(box->packets[child], last)) {
+            break;
+        }
         box->packets[i] = box->packets[child];
         i = child;
     }
@@ -121,7 +132,9 @@ static packet *inbox_pop(inbox *box)
 
 static void inbox_release(inbox *box)
 {
-    while (box->count > 0) free(box->packets[--box->count]);
+    while (box->count > 0) {
+        free(box->packets[--box->count]);
+    }
     free(box->packets);
 }
 
@@ -133,7 +146,9 @@ static uint64_t one_way_us(tl_memory_network *network)
 static void deliver(tl_memory_network *network, end *to, packet_type type, uint32_t link, const void *data, size_t size)
 {
     uint64_t due_us = network->now_us + one_way_us(network);
-    if (random_unit(network) < network->faults.reorder) due_us += one_way_us(network);
+    if (random_unit(network) < network->faults.reorder) {
+        due_us += one_way_us(network);
+    }
     packet *p = malloc(sizeof *p + size);
     if (!p) {
         to->transport.stats.dropped_full++;
@@ -141,8 +156,12 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
     }
     *p = (packet){
         .due_us = due_us, .order = network->order++, .link = link, .size = (uint16_t)size, .type = (uint8_t)type};
-    if (size > 0) memcpy(p->data, data, size);
-    if (inbox_push(&to->inbox, p)) return;
+    if (size > 0) {
+        memcpy(p->data, data, size);
+    }
+    if (inbox_push(&to->inbox, p)) {
+        return;
+    }
     to->transport.stats.dropped_full++;
     free(p);
 }
@@ -154,9 +173,13 @@ static void transmit(end *from, end *to, packet_type type, uint32_t link, const 
     from->transport.stats.wire_bytes_sent += size + WIRE_BYTES;
     bool lost = random_unit(network) < network->faults.loss;
     bool copied = random_unit(network) < network->faults.copy;
-    if (lost || network->cut || !to) return;
+    if (lost || network->cut || !to) {
+        return;
+    }
     deliver(network, to, type, link, data, size);
-    if (copied) deliver(network, to, type, link, data, size);
+    if (copied) {
+        deliver(network, to, type, link, data, size);
+    }
 }
 
 // The next packet that is due at this end, owned by the caller; NULL: none.
@@ -178,14 +201,18 @@ static packet *receive(end *self, uint64_t now_us)
 static peer_link *link_find(tl_memory_network *network, uint32_t number)
 {
     peer_link *l = network->buckets[number % LINK_BUCKETS];
-    while (l && l->number != number) l = l->bucket_next;
+    while (l && l->number != number) {
+        l = l->bucket_next;
+    }
     return l;
 }
 
 static peer_link *link_create(tl_memory_network *network, end *client)
 {
     peer_link *l = calloc(1, sizeof *l);
-    if (!l) return NULL;
+    if (!l) {
+        return NULL;
+    }
     l->number = ++network->link_last;
     l->client = client;
     l->bucket_next = network->buckets[l->number % LINK_BUCKETS];
@@ -195,9 +222,13 @@ static peer_link *link_create(tl_memory_network *network, end *client)
 
 static void link_destroy_if_unused(tl_memory_network *network, peer_link *l)
 {
-    if (l->client || l->state == LINK_CONNECTED) return;
+    if (l->client || l->state == LINK_CONNECTED) {
+        return;
+    }
     peer_link **place = &network->buckets[l->number % LINK_BUCKETS];
-    while (*place != l) place = &(*place)->bucket_next;
+    while (*place != l) {
+        place = &(*place)->bucket_next;
+    }
     *place = l->bucket_next;
     free(l);
 }
@@ -219,7 +250,9 @@ static void heard_append(tl_memory_network *network, peer_link *l, uint64_t now_
 
 static void link_end(tl_memory_network *network, peer_link *l)
 {
-    if (l->state == LINK_CONNECTED) heard_remove(network, l);
+    if (l->state == LINK_CONNECTED) {
+        heard_remove(network, l);
+    }
     l->state = LINK_ENDED;
     link_destroy_if_unused(network, l);
 }
@@ -230,8 +263,12 @@ static void link_end(tl_memory_network *network, peer_link *l)
 static uint64_t begin_poll(end *self, uint64_t now_us, tl_transport_event *out)
 {
     tl_memory_network *network = self->network;
-    if (network->own_time) now_us = network->now_us;
-    if (now_us > network->now_us) network->now_us = now_us;
+    if (network->own_time) {
+        now_us = network->now_us;
+    }
+    if (now_us > network->now_us) {
+        network->now_us = now_us;
+    }
     free(self->delivered);
     self->delivered = NULL;
     out->data = NULL;
@@ -295,7 +332,9 @@ static int no_fd(tl_transport *transport)
 static tl_result server_hello(end *self, peer_link *l, uint64_t now_us, tl_transport_event *out)
 {
     transmit(self, l->client, l->state == LINK_ENDED ? PACKET_CLOSE : PACKET_ACCEPT, l->number, NULL, 0);
-    if (l->state != LINK_NEW) return TL_AGAIN;
+    if (l->state != LINK_NEW) {
+        return TL_AGAIN;
+    }
     l->state = LINK_CONNECTED;
     heard_append(self->network, l, now_us);
     return event(out, TL_TRANSPORT_CONNECTED, l->number);
@@ -308,7 +347,9 @@ static tl_result server_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     peer_link *l = link_find(network, p->link);
     packet_type type = (packet_type)p->type;
     if (!l || (l->state != LINK_CONNECTED && type != PACKET_HELLO)) {
-        if (type == PACKET_DATA) self->transport.stats.dropped_malformed++;
+        if (type == PACKET_DATA) {
+            self->transport.stats.dropped_malformed++;
+        }
         free(p);
         return TL_AGAIN;
     }
@@ -316,9 +357,13 @@ static tl_result server_packet(end *self, packet *p, uint64_t now_us, tl_transpo
         heard_remove(network, l);
         heard_append(network, l, now_us);
     }
-    if (type == PACKET_DATA) return datagram_event(self, p, out, l->number);
+    if (type == PACKET_DATA) {
+        return datagram_event(self, p, out, l->number);
+    }
     free(p);
-    if (type == PACKET_HELLO) return server_hello(self, l, now_us, out);
+    if (type == PACKET_HELLO) {
+        return server_hello(self, l, now_us, out);
+    }
     closed_event(out, l->number, TL_OK, "closed by the other side");
     link_end(network, l);
     return TL_OK;
@@ -328,10 +373,15 @@ static tl_result server_poll(tl_transport *transport, uint64_t now_us, tl_transp
 {
     end *self = (end *)transport;
     now_us = begin_poll(self, now_us, out);
-    for (packet *p; (p = receive(self, now_us));)
-        if (server_packet(self, p, now_us, out) == TL_OK) return TL_OK;
+    for (packet *p; (p = receive(self, now_us));) {
+        if (server_packet(self, p, now_us, out) == TL_OK) {
+            return TL_OK;
+        }
+    }
     peer_link *l = self->network->oldest;
-    if (!l || now_us < l->heard_us + SILENCE_US_MAX) return TL_AGAIN;
+    if (!l || now_us < l->heard_us + SILENCE_US_MAX) {
+        return TL_AGAIN;
+    }
     closed_event(out, l->number, TL_ERR_UNAVAILABLE, "closed: nothing was heard from it for 10000 ms");
     transmit(self, l->client, PACKET_CLOSE, l->number, NULL, 0);
     link_end(self->network, l);
@@ -341,9 +391,13 @@ static tl_result server_poll(tl_transport *transport, uint64_t now_us, tl_transp
 static tl_result server_send(tl_transport *transport, tl_peer peer, const void *data, size_t size)
 {
     end *self = (end *)transport;
-    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) return TL_ERR_INVALID;
+    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) {
+        return TL_ERR_INVALID;
+    }
     peer_link *l = link_find(self->network, peer);
-    if (!l || l->state != LINK_CONNECTED) return TL_ERR_NOT_FOUND;
+    if (!l || l->state != LINK_CONNECTED) {
+        return TL_ERR_NOT_FOUND;
+    }
     return send_data(self, l->client, peer, data, size);
 }
 
@@ -351,7 +405,9 @@ static void server_drop(tl_transport *transport, tl_peer peer)
 {
     end *self = (end *)transport;
     peer_link *l = link_find(self->network, peer);
-    if (!l || l->state != LINK_CONNECTED) return;
+    if (!l || l->state != LINK_CONNECTED) {
+        return;
+    }
     transmit(self, l->client, PACKET_CLOSE, peer, NULL, 0);
     link_end(self->network, l);
 }
@@ -359,12 +415,15 @@ static void server_drop(tl_transport *transport, tl_peer peer)
 static void server_close(tl_transport *transport)
 {
     end *self = (end *)transport;
-    while (self->network->oldest) server_drop(transport, self->network->oldest->number);
+    while (self->network->oldest) {
+        server_drop(transport, self->network->oldest->number);
+    }
     self->network->server = NULL;
     end_destroy(self);
 }
 
-static const tl_transport_ops server_ops = {server_poll, server_send, flush_nothing, server_drop, no_fd, server_close, NULL};
+static const tl_transport_ops server_ops = {server_poll, server_send,  flush_nothing, server_drop,
+                                            no_fd,       server_close, NULL};
 
 // ---- a client end ---------------------------------------------------------------------------------------------------
 
@@ -377,11 +436,18 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
         self->ended = true;
         return closed_event(out, 1, TL_OK, "closed by the other side");
     }
-    if (self->connected && type == PACKET_DATA) return datagram_event(self, p, out, 1);
+    if (self->connected && type == PACKET_DATA) {
+        return datagram_event(self, p, out, 1);
+    }
     // Data that overtook the ACCEPT is proof of it, and waits for the next poll.
-    if (type == PACKET_DATA) ENSURE(inbox_push(&self->inbox, p));
-    else free(p);
-    if (self->connected) return TL_AGAIN;
+    if (type == PACKET_DATA) {
+        ENSURE(inbox_push(&self->inbox, p));
+    } else {
+        free(p);
+    }
+    if (self->connected) {
+        return TL_AGAIN;
+    }
     self->connected = true;
     return event(out, TL_TRANSPORT_CONNECTED, 1);
 }
@@ -389,7 +455,9 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
 static tl_result client_timers(end *self, uint64_t now_us, tl_transport_event *out)
 {
     if (self->connected) {
-        if (now_us < self->heard_us + SILENCE_US_MAX) return TL_AGAIN;
+        if (now_us < self->heard_us + SILENCE_US_MAX) {
+            return TL_AGAIN;
+        }
         self->ended = true;
         transmit(self, self->network->server, PACKET_CLOSE, self->link, NULL, 0);
         return closed_event(out, 1, TL_ERR_UNAVAILABLE, "closed: nothing was heard from the server for 10000 ms");
@@ -398,7 +466,9 @@ static tl_result client_timers(end *self, uint64_t now_us, tl_transport_event *o
         self->ended = true;
         return closed_event(out, 1, TL_ERR_UNAVAILABLE, "no answer within 5000 ms; is the server running?");
     }
-    if (now_us < self->hello_due_us) return TL_AGAIN;
+    if (now_us < self->hello_due_us) {
+        return TL_AGAIN;
+    }
     self->hello_due_us = now_us + HELLO_EVERY_US;
     transmit(self, self->network->server, PACKET_HELLO, self->link, NULL, 0);
     return TL_AGAIN;
@@ -408,25 +478,38 @@ static tl_result client_poll(tl_transport *transport, uint64_t now_us, tl_transp
 {
     end *self = (end *)transport;
     now_us = begin_poll(self, now_us, out);
-    if (self->ended) return TL_AGAIN;
-    if (self->hello_due_us == 0) self->started_us = now_us;
-    for (packet *p; (p = receive(self, now_us));)
-        if (client_packet(self, p, now_us, out) == TL_OK) return TL_OK;
+    if (self->ended) {
+        return TL_AGAIN;
+    }
+    if (self->hello_due_us == 0) {
+        self->started_us = now_us;
+    }
+    for (packet *p; (p = receive(self, now_us));) {
+        if (client_packet(self, p, now_us, out) == TL_OK) {
+            return TL_OK;
+        }
+    }
     return client_timers(self, now_us, out);
 }
 
 static tl_result client_send(tl_transport *transport, tl_peer peer, const void *data, size_t size)
 {
     end *self = (end *)transport;
-    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) return TL_ERR_INVALID;
-    if (peer != 1 || !self->connected || self->ended) return TL_ERR_NOT_FOUND;
+    if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) {
+        return TL_ERR_INVALID;
+    }
+    if (peer != 1 || !self->connected || self->ended) {
+        return TL_ERR_NOT_FOUND;
+    }
     return send_data(self, self->network->server, self->link, data, size);
 }
 
 static void client_drop(tl_transport *transport, tl_peer peer)
 {
     end *self = (end *)transport;
-    if (peer != 1 || self->ended) return;
+    if (peer != 1 || self->ended) {
+        return;
+    }
     self->ended = true;
     transmit(self, self->network->server, PACKET_CLOSE, self->link, NULL, 0);
 }
@@ -442,20 +525,25 @@ static void client_close(tl_transport *transport)
     end_destroy(self);
 }
 
-static const tl_transport_ops client_ops = {client_poll, client_send, flush_nothing, client_drop, no_fd, client_close, NULL};
+static const tl_transport_ops client_ops = {client_poll, client_send,  flush_nothing, client_drop,
+                                            no_fd,       client_close, NULL};
 
 // ---- the network ----------------------------------------------------------------------------------------------------
 
 tl_memory_network *tl_memory_network_create(uint64_t seed)
 {
     tl_memory_network *network = calloc(1, sizeof *network);
-    if (network) network->random = seed;
+    if (network) {
+        network->random = seed;
+    }
     return network;
 }
 
 void tl_memory_network_destroy(tl_memory_network *network)
 {
-    if (!network) return;
+    if (!network) {
+        return;
+    }
     ENSURE(network->ends == 0);
     free(network);
 }
@@ -468,7 +556,9 @@ void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults)
 void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us)
 {
     network->own_time = true;
-    if (now_us > network->now_us) network->now_us = now_us;
+    if (now_us > network->now_us) {
+        network->now_us = now_us;
+    }
 }
 
 void tl_memory_network_cut(tl_memory_network *network, bool cut)
@@ -479,7 +569,9 @@ void tl_memory_network_cut(tl_memory_network *network, bool cut)
 static end *end_create(tl_memory_network *network, const tl_transport_ops *ops, uint32_t inbox_max)
 {
     end *self = calloc(1, sizeof *self);
-    if (!self) return NULL;
+    if (!self) {
+        return NULL;
+    }
     self->transport.ops = ops;
     self->network = network;
     self->inbox.count_max = inbox_max;
@@ -489,9 +581,13 @@ static end *end_create(tl_memory_network *network, const tl_transport_ops *ops, 
 
 tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **out)
 {
-    if (network->server) return TL_ERR_EXISTS;
+    if (network->server) {
+        return TL_ERR_EXISTS;
+    }
     end *self = end_create(network, &server_ops, SERVER_INBOX_MAX);
-    if (!self) return TL_ERR_MEMORY;
+    if (!self) {
+        return TL_ERR_MEMORY;
+    }
     network->server = self;
     *out = &self->transport;
     return TL_OK;
@@ -500,7 +596,9 @@ tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **ou
 tl_result tl_memory_network_client(tl_memory_network *network, tl_transport **out)
 {
     end *self = end_create(network, &client_ops, CLIENT_INBOX_MAX);
-    if (!self) return TL_ERR_MEMORY;
+    if (!self) {
+        return TL_ERR_MEMORY;
+    }
     peer_link *l = link_create(network, self);
     if (!l) {
         end_destroy(self);

@@ -44,8 +44,12 @@ static bool write_all(int fd, const char *data, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(fd, data, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
         data += written;
         size -= (size_t)written;
     }
@@ -56,10 +60,13 @@ static bool write_all(int fd, const char *data, size_t size)
 static tl_result write_new(const char *file, mode_t mode, const char *data, size_t size, char *text, size_t text_bytes)
 {
     char beside[PATH_MAX];
-    if (snprintf(beside, sizeof beside, "%s.XXXXXX", file) >= (int)sizeof beside)
+    if (snprintf(beside, sizeof beside, "%s.XXXXXX", file) >= (int)sizeof beside) {
         return write_error(ENAMETOOLONG, file, text, text_bytes);
+    }
     int fd = mkostemp(beside, O_CLOEXEC); // mode 0600
-    if (fd < 0) return write_error(errno, file, text, text_bytes);
+    if (fd < 0) {
+        return write_error(errno, file, text, text_bytes);
+    }
     bool good = write_all(fd, data, size) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
     int error = errno;
     close(fd);
@@ -75,16 +82,21 @@ tl_result pem_file_create(const char *file, pem_content content, char *text, siz
 {
     BIO *memory = BIO_new(BIO_s_secmem()); // wiped when freed
     int written = 0;
-    if (memory && content.private_key)
+    if (memory && content.private_key) {
         written = PEM_write_bio_PKCS8PrivateKey(memory, content.private_key, NULL, NULL, 0, NULL, NULL);
-    else if (memory && content.public_key) written = PEM_write_bio_PUBKEY(memory, content.public_key);
-    else if (memory) written = PEM_write_bio_X509(memory, content.certificate);
+    } else if (memory && content.public_key) {
+        written = PEM_write_bio_PUBKEY(memory, content.public_key);
+    } else if (memory) {
+        written = PEM_write_bio_X509(memory, content.certificate);
+    }
     char *data = NULL;
     long size = memory ? BIO_get_mem_data(memory, &data) : 0;
     tl_result result;
-    if (written && size > 0)
+    if (written && size > 0) {
         result = write_new(file, content.private_key ? 0600 : 0644, data, (size_t)size, text, text_bytes);
-    else result = fail(TL_ERR_MEMORY, text, text_bytes, "out of memory while '%s' was made", file);
+    } else {
+        result = fail(TL_ERR_MEMORY, text, text_bytes, "out of memory while '%s' was made", file);
+    }
     BIO_free(memory);
     return result;
 }
@@ -98,7 +110,9 @@ bool pem_file_exists(const char *file)
 static tl_result file_read(const char *file, BIO **out, char *text, size_t text_bytes)
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hang us
-    if (fd < 0) return read_error(errno, file, text, text_bytes);
+    if (fd < 0) {
+        return read_error(errno, file, text, text_bytes);
+    }
     char *data = malloc(PEM_FILE_BYTES_MAX);
     ssize_t size = data ? read(fd, data, PEM_FILE_BYTES_MAX) : -1;
     int error = data ? errno : ENOMEM;
@@ -109,7 +123,9 @@ static tl_result file_read(const char *file, BIO **out, char *text, size_t text_
         memory = NULL;
         error = ENOMEM;
     }
-    if (data) OPENSSL_cleanse(data, PEM_FILE_BYTES_MAX);
+    if (data) {
+        OPENSSL_cleanse(data, PEM_FILE_BYTES_MAX);
+    }
     free(data);
     *out = memory;
     return memory ? TL_OK : read_error(error, file, text, text_bytes);
@@ -119,7 +135,9 @@ tl_result pem_file_readable(const char *file, char *text, size_t text_bytes)
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);
-    if (result == TL_OK) BIO_free(memory);
+    if (result == TL_OK) {
+        BIO_free(memory);
+    }
     return result;
 }
 
@@ -133,11 +151,15 @@ tl_result pem_file_private_key(const char *file, EVP_PKEY **out, char *text, siz
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     *out = PEM_read_bio_PrivateKey(memory, NULL, no_pass_phrase, NULL);
     BIO_free(memory);
     ERR_clear_error();
-    if (*out) return TL_OK;
+    if (*out) {
+        return TL_OK;
+    }
     return fail(TL_ERR_MALFORMED, text, text_bytes,
                 "'%s' is no private key in PEM without a pass phrase; make a new one", file);
 }
@@ -146,10 +168,14 @@ tl_result pem_file_public_key(const char *file, EVP_PKEY **out, char *text, size
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     *out = PEM_read_bio_PUBKEY(memory, NULL, no_pass_phrase, NULL);
     BIO_free(memory);
     ERR_clear_error();
-    if (*out) return TL_OK;
+    if (*out) {
+        return TL_OK;
+    }
     return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' is no public key in PEM", file);
 }

@@ -17,7 +17,9 @@ static inline bool rate_take(rate_bucket *bucket, double per_s, double burst, ui
     double tokens = bucket->filled_us == 0 ? burst : bucket->tokens + seconds * per_s;
     bucket->tokens = tokens < burst ? tokens : burst;
     bucket->filled_us = now_us ? now_us : 1;
-    if (bucket->tokens < 1) return false;
+    if (bucket->tokens < 1) {
+        return false;
+    }
     bucket->tokens -= 1;
     return true;
 }

@@ -11,7 +11,9 @@ bool sources_init(sources *all, uint32_t holds_max)
 {
     *all = (sources){.count_max = holds_max + REMEMBERED};
     uint32_t buckets = 64;
-    while (buckets < all->count_max) buckets *= 2;
+    while (buckets < all->count_max) {
+        buckets *= 2;
+    }
     all->mask = buckets - 1;
     all->pool = calloc(all->count_max, sizeof *all->pool);
     all->buckets = calloc(buckets, sizeof *all->buckets);
@@ -40,7 +42,9 @@ static void source_key(const net_address *address, uint64_t key[2])
     }
     key[0] = is_v4 ? IPV4_FAMILY : IPV6_FAMILY;
     key[1] = v4;
-    if (!is_v4) memcpy(&key[1], v6, sizeof key[1]);
+    if (!is_v4) {
+        memcpy(&key[1], v6, sizeof key[1]);
+    }
 }
 
 static source **bucket_of(const sources *all, const uint64_t key[2])
@@ -65,7 +69,9 @@ static void idle_remove(sources *all, source *of)
 static void forget(sources *all, source *of)
 {
     source **place = bucket_of(all, of->key);
-    while (*place != of) place = &(*place)->hash_next;
+    while (*place != of) {
+        place = &(*place)->hash_next;
+    }
     *place = of->hash_next;
     idle_remove(all, of);
 }
@@ -75,9 +81,13 @@ source *sources_get(sources *all, const net_address *address)
     uint64_t key[2];
     source_key(address, key);
     source **bucket = bucket_of(all, key), *of = *bucket;
-    while (of && (of->key[0] != key[0] || of->key[1] != key[1])) of = of->hash_next;
+    while (of && (of->key[0] != key[0] || of->key[1] != key[1])) {
+        of = of->hash_next;
+    }
     if (of) {
-        if (of->holds == 0) idle_remove(all, of), idle_append(all, of);
+        if (of->holds == 0) {
+            idle_remove(all, of), idle_append(all, of);
+        }
         return of;
     }
     if (all->count < all->count_max) {
@@ -95,11 +105,15 @@ source *sources_get(sources *all, const net_address *address)
 
 void source_hold(sources *all, source *of)
 {
-    if (of->holds++ == 0) idle_remove(all, of);
+    if (of->holds++ == 0) {
+        idle_remove(all, of);
+    }
 }
 
 void source_let_go(sources *all, source *of)
 {
     ENSURE(of->holds > 0);
-    if (--of->holds == 0) idle_append(all, of);
+    if (--of->holds == 0) {
+        idle_append(all, of);
+    }
 }

@@ -27,10 +27,12 @@ static void incoming_prepare(udp_socket *udp, uint32_t count)
 // Without the privilege the system grants at most net.core.rmem_max and wmem_max.
 static void set_buffers(int fd, int bytes)
 {
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    }
 }
 
 static tl_result open_socket(udp_socket *udp, const net_address *address, uint32_t batch, uint32_t queue,
@@ -38,15 +40,17 @@ static tl_result open_socket(udp_socket *udp, const net_address *address, uint32
 {
     *udp = (udp_socket){.stats = stats, .incoming_capacity = batch, .queue_capacity = queue};
     udp->fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (udp->fd < 0)
+    if (udp->fd < 0) {
         return fail(TL_ERR_IO, text, text_bytes,
                     "no %s socket (%s); use an address of the other family, or enable this one",
                     address->any.sa_family == AF_INET ? "IPv4" : "IPv6", strerror(errno));
+    }
     udp->incoming = calloc(batch, sizeof *udp->incoming);
     udp->messages = calloc(batch, sizeof *udp->messages);
     udp->queue = malloc(queue * sizeof *udp->queue);
-    if (!udp->incoming || !udp->messages || !udp->queue)
+    if (!udp->incoming || !udp->messages || !udp->queue) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the socket's queues");
+    }
     incoming_prepare(udp, batch);
     return TL_OK;
 }
@@ -65,8 +69,7 @@ static tl_result bind_error(int error, const net_address *address, char *text, s
                     "%s is not an address of this machine; 'ip address' lists them, 0.0.0.0 and [::] mean all", name);
     case EACCES:
         return fail(TL_ERR_DENIED, text, text_bytes, "not permitted to use %s; choose a port above 1023", name);
-    default:
-        return fail(TL_ERR_IO, text, text_bytes, "the UDP address %s cannot be used (%s)", name, strerror(error));
+    default: return fail(TL_ERR_IO, text, text_bytes, "the UDP address %s cannot be used (%s)", name, strerror(error));
     }
 }
 
@@ -74,11 +77,17 @@ tl_result udp_open_server(udp_socket *udp, const net_address *address, tl_transp
                           size_t text_bytes)
 {
     tl_result result = open_socket(udp, address, UDP_BATCH, UDP_SERVER_QUEUE, stats, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     set_buffers(udp->fd, SERVER_BUFFER_BYTES);
     int off = 0; // [::] is for IPv4 too
-    if (address->any.sa_family == AF_INET6) setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(udp->fd, &address->any, address_bytes(address)) == 0) return TL_OK;
+    if (address->any.sa_family == AF_INET6) {
+        setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(udp->fd, &address->any, address_bytes(address)) == 0) {
+        return TL_OK;
+    }
     return bind_error(errno, address, text, text_bytes);
 }
 
@@ -86,10 +95,14 @@ tl_result udp_open_client(udp_socket *udp, const net_address *address, tl_transp
                           size_t text_bytes)
 {
     tl_result result = open_socket(udp, address, UDP_CLIENT_BATCH, UDP_CLIENT_QUEUE, stats, text, text_bytes);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     set_buffers(udp->fd, CLIENT_BUFFER_BYTES);
     udp->connected = true;
-    if (connect(udp->fd, &address->any, address_bytes(address)) == 0) return TL_OK;
+    if (connect(udp->fd, &address->any, address_bytes(address)) == 0) {
+        return TL_OK;
+    }
     char name[64];
     address_text(address, name);
     return fail(TL_ERR_UNAVAILABLE, text, text_bytes, "there is no way to %s (%s); check the network", name,
@@ -98,7 +111,9 @@ tl_result udp_open_client(udp_socket *udp, const net_address *address, tl_transp
 
 void udp_close(udp_socket *udp)
 {
-    if (udp->fd >= 0) close(udp->fd);
+    if (udp->fd >= 0) {
+        close(udp->fd);
+    }
     free(udp->incoming);
     free(udp->messages);
     free(udp->queue);
@@ -122,7 +137,9 @@ bool udp_receive(udp_socket *udp)
     udp->incoming_next = udp->incoming_count = 0;
     int count = recvmmsg(udp->fd, udp->messages, udp->incoming_capacity, MSG_DONTWAIT, NULL);
     if (count <= 0) {
-        if (count < 0 && errno == ECONNREFUSED) udp->refused = true;
+        if (count < 0 && errno == ECONNREFUSED) {
+            udp->refused = true;
+        }
         return false;
     }
     for (int i = 0; i < count; i++) {
@@ -145,7 +162,9 @@ bool udp_next(udp_socket *udp, udp_datagram *out)
     while (udp->incoming_next < udp->incoming_count) {
         udp_incoming *in = &udp->incoming[udp->incoming_next++];
         *out = (udp_datagram){in->from, in->data, in->size};
-        if (in->size > 0) return true;
+        if (in->size > 0) {
+            return true;
+        }
         udp->stats->dropped_malformed++; // empty, or too long
     }
     return false;
@@ -157,12 +176,16 @@ void udp_queue(udp_socket *udp, const net_address *to, const void *data, size_t 
 {
     ENSURE(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
     // By batches, so that the slots in use stay few and in the processor's cache.
-    if (udp->queue_count > 0 && udp->queue_count % UDP_BATCH == 0) udp_flush(udp);
+    if (udp->queue_count > 0 && udp->queue_count % UDP_BATCH == 0) {
+        udp_flush(udp);
+    }
     if (udp->queue_count == udp->queue_capacity) {
         udp->stats->dropped_full++;
         return;
     }
-    if (udp->queue_count == 0) udp->queue_first = 0;
+    if (udp->queue_count == 0) {
+        udp->queue_first = 0;
+    }
     udp_outgoing *slot = &udp->queue[(udp->queue_first + udp->queue_count++) % udp->queue_capacity];
     slot->to = *to;
     slot->size = (uint16_t)size;
@@ -180,13 +203,19 @@ static int send_batch(udp_socket *udp)
         udp_outgoing *slot = &udp->queue[(udp->queue_first + i) % udp->queue_capacity];
         parts[i] = (struct iovec){slot->data, slot->size};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-        if (udp->connected) continue;
+        if (udp->connected) {
+            continue;
+        }
         messages[i].msg_hdr.msg_name = &slot->to;
         messages[i].msg_hdr.msg_namelen = address_bytes(&slot->to);
     }
     int sent = sendmmsg(udp->fd, messages, count, MSG_DONTWAIT);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) return -1;
-    if (sent < 0 && errno == EINTR) return 0;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) {
+        return -1;
+    }
+    if (sent < 0 && errno == EINTR) {
+        return 0;
+    }
     if (sent < 0 && errno == ECONNREFUSED) { // of an earlier datagram; it is reported once
         udp->refused = true;
         return 0;
@@ -207,7 +236,9 @@ void udp_flush(udp_socket *udp)
     // Each round but those that only fetch an error takes something off the queue; the bound is for the latter.
     for (uint32_t rounds = 2 * udp->queue_capacity; udp->queue_count > 0 && rounds > 0; rounds--) {
         int sent = send_batch(udp);
-        if (sent < 0) return;
+        if (sent < 0) {
+            return;
+        }
         udp->queue_first = (udp->queue_first + (uint32_t)sent) % udp->queue_capacity;
         udp->queue_count -= (uint32_t)sent;
     }

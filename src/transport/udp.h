@@ -2,15 +2,15 @@
 #ifndef TRAMLINE_TRANSPORT_UDP_H
 #define TRAMLINE_TRANSPORT_UDP_H
 
+#include "tramline/transport.h"
 #include "transport/address.h"
 #include "transport/base.h"
-#include "tramline/transport.h"
 
 enum {
-    UDP_BATCH = 64,               // datagrams per system call
+    UDP_BATCH = 64, // datagrams per system call
     UDP_CLIENT_BATCH = 8,
     UDP_RECEIVE_BYTES_MAX = 2048, // of one datagram; longer ones are refused
-    UDP_SERVER_QUEUE = 4096,     // datagrams: one tick's burst waits here when the system's buffer is full
+    UDP_SERVER_QUEUE = 4096,      // datagrams: one tick's burst waits here when the system's buffer is full
     UDP_CLIENT_QUEUE = 64,
 };
 

@@ -1,5 +1,5 @@
-// The channel: reliable, ordered messages beside the frames, in both directions. They ride in the datagrams that are sent
-// anyway. Only the next message in order is taken; the rest is sent again.
+// The channel: reliable, ordered messages beside the frames, in both directions. They ride in the datagrams that are
+// sent anyway. Only the next message in order is taken; the rest is sent again.
 #ifndef TRAMLINE_WIRE_CHANNEL_H
 #define TRAMLINE_WIRE_CHANNEL_H
 
@@ -44,9 +44,10 @@ typedef struct tl_channel_section {
     int count;
 } tl_channel_section;
 void tl_channel_read(tl_reader *r, tl_channel_section *out);
-// Takes the messages that are next in order, one by one. `deliver` gives false if it has no room: the message is not taken, nor
-// are those after it; they come again.
-void tl_channel_take(tl_channel *c, const tl_channel_section *section, bool (*deliver)(void *user, int type, const void *data, size_t size), void *user);
+// Takes the messages that are next in order, one by one. `deliver` gives false if it has no room: the message is not
+// taken, nor are those after it; they come again.
+void tl_channel_take(tl_channel *c, const tl_channel_section *section,
+                     bool (*deliver)(void *user, int type, const void *data, size_t size), void *user);
 void tl_channel_acknowledge(tl_channel *c, uint16_t expected);
 
 #endif

@@ -4,9 +4,9 @@
 #ifndef TRAMLINE_WIRE_CHUNK_H
 #define TRAMLINE_WIRE_CHUNK_H
 
+#include "motion/segment.h"
 #include "wire/codec.h"
 #include "wire/cursor.h"
-#include "motion/segment.h"
 
 enum {
     TL_CHUNK_BYTES_MAX = 1080,
@@ -41,8 +41,8 @@ enum {
 // across it, vertical.
 // Probabilities, one set a level. Each member is the first of its models; see codec.h for how many a value takes.
 typedef struct tl_models {
-    uint16_t added[TL_UINT_CONTEXTS];           // slots more than before
-    uint16_t filled[1];                         // from nothing: whether a slot is
+    uint16_t added[TL_UINT_CONTEXTS]; // slots more than before
+    uint16_t filled[1];               // from nothing: whether a slot is
     // [one version, more of them][none of the last few slots changed, some did]
     uint16_t changed[2][2][TL_SLOT_CLASSES];
     uint16_t op[4];
@@ -50,15 +50,15 @@ typedef struct tl_models {
     uint16_t server[1], id[2][TL_SIGNED_CONTEXTS]; // [from a version, from nothing]
     uint16_t carrier[2];
     uint16_t field[TL_FIELD_TYPE_COUNT];
-    uint16_t still[3];                          // [new, was moving, was still]
-    uint16_t age[2][TL_UINT_CONTEXTS];          // [new, changed]
-    uint16_t place[2][TL_SIGNED_CONTEXTS];      // new: [horizontal, vertical]
-    uint16_t speed[2][2][TL_SIGNED_CONTEXTS];   // [new, from rest][horizontal, vertical]
-    uint16_t turn[4];                           // straight on, left, right, back, afresh
+    uint16_t still[3];                        // [new, was moving, was still]
+    uint16_t age[2][TL_UINT_CONTEXTS];        // [new, changed]
+    uint16_t place[2][TL_SIGNED_CONTEXTS];    // new: [horizontal, vertical]
+    uint16_t speed[2][2][TL_SIGNED_CONTEXTS]; // [new, from rest][horizontal, vertical]
+    uint16_t turn[4];                         // straight on, left, right, back, afresh
     // velocity less what the turn makes of the old: [straight, turned][slow, fast][axis]
     uint16_t swerve[2][2][3][TL_SIGNED_CONTEXTS];
-    uint16_t since[TL_UINT_CONTEXTS];           // ticks since a sudden change
-    uint16_t miss[4][3][TL_SIGNED_CONTEXTS];    // place less what is expected: [goes on, stops, starts, suddenly][axis]
+    uint16_t since[TL_UINT_CONTEXTS];        // ticks since a sudden change
+    uint16_t miss[4][3][TL_SIGNED_CONTEXTS]; // place less what is expected: [goes on, stops, starts, suddenly][axis]
     uint16_t mode[3];
     uint16_t rotation[2][3][TL_SIGNED_CONTEXTS];
     uint16_t spin[3][TL_SIGNED_CONTEXTS];
@@ -74,17 +74,19 @@ typedef struct tl_chunk_coder {
     tl_models models;
     const tl_kinds *kinds;
     int level;
-    bool whole;       // from version 0
-    bool one_step;    // over one version
+    bool whole;    // from version 0
+    bool one_step; // over one version
     int64_t to_tick;
     tl_entity_id last_id, last_carrier;
-    uint32_t recent;  // bit i: whether the slot i + 1 before changed
+    uint32_t recent; // bit i: whether the slot i + 1 before changed
 } tl_chunk_coder;
 
 // `near_id`: the id in the first of the chunk's slots that held something at its start, 0: none did; ids are told
 // from it.
-void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, void *out, size_t capacity);
-void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick, tl_entity_id near_id, const void *in, size_t size);
+void tl_chunk_encoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick,
+                      tl_entity_id near_id, void *out, size_t capacity);
+void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t steps, bool whole, int64_t to_tick,
+                      tl_entity_id near_id, const void *in, size_t size);
 // First, if the chunk is up to the end of the stream: how many slots it has more than at its start (from nothing: than
 // the chunk's first slot).
 uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);

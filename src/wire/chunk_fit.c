@@ -1,6 +1,6 @@
-// A state that does not fit into a chunk could be shown to nobody, so kinds that have such states are refused. What a value
-// costs depends on the models, so that it is tried out: each value at its longest, told afresh and over another one, with a
-// start in the future, whose age is as long as ages get.
+// A state that does not fit into a chunk could be shown to nobody, so kinds that have such states are refused. What a
+// value costs depends on the models, so that it is tried out: each value at its longest, told afresh and over another
+// one, with a start in the future, whose age is as long as ages get.
 #include "wire/chunk_fit.h"
 
 enum { SERVER_BITS = 48, START_TICK = 1 << 20 };
@@ -11,33 +11,43 @@ static int64_t longest(int bits, int sign)
     return sign ? -value : value;
 }
 
-// Values of that sign in every second word, of the other one in the rest: over each other their differences are longest.
+// Values of that sign in every second word, of the other one in the rest: over each other their differences are
+// longest.
 static void fill_field(const tl_field *field, const tl_kinds *kinds, int level, int sign, int64_t *w)
 {
     int shift = field->shift[level], first = 0, value_bits = 63, rate_bits = 0;
     bool linear = field->predictor == TL_PREDICT_LINEAR || field->type == TL_FIELD_POSITION;
     switch (field->type) {
-    case TL_FIELD_POSITION: first = 1, value_bits = TL_POSITION_BITS_MAX + 1 + shift, rate_bits = TL_VELOCITY_BITS_MAX + shift + kinds->rate_shift; break;
+    case TL_FIELD_POSITION:
+        first = 1, value_bits = TL_POSITION_BITS_MAX + 1 + shift,
+        rate_bits = TL_VELOCITY_BITS_MAX + shift + kinds->rate_shift;
+        break;
     case TL_FIELD_ROTATION: first = 1, value_bits = 2 + shift, rate_bits = 19 + shift; break;
     case TL_FIELD_SCALAR: first = linear, value_bits = rate_bits = 61; break;
     case TL_FIELD_BYTES: memset(w, 0xa5, (size_t)field->word_count * sizeof *w), w[0] = field->bytes_max; return;
     default: break;
     }
     int values = field->type <= TL_FIELD_ROTATION ? 3 : 1;
-    for (int i = 0; first + i < field->word_count; i++)
+    for (int i = 0; first + i < field->word_count; i++) {
         w[first + i] = longest(tl_min_i64(i < values ? value_bits : rate_bits, 62), (i & 1) ^ sign);
-    if (first) w[0] = linear ? START_TICK : 0;
+    }
+    if (first) {
+        w[0] = linear ? START_TICK : 0;
+    }
 }
 
 static void fill(const tl_kinds *kinds, int kind, int level, int sign, int64_t *words)
 {
     const tl_kind *k = &kinds->kinds[kind];
     memset(words, 0, (size_t)k->word_count * sizeof *words);
-    for (int i = 0; i < k->field_count; i++) fill_field(&k->fields[i], kinds, level, sign, words + k->fields[i].word);
+    for (int i = 0; i < k->field_count; i++) {
+        fill_field(&k->fields[i], kinds, level, sign, words + k->fields[i].word);
+    }
 }
 
 // One slot of a chunk that begins with it.
-static size_t cost(const tl_kinds *kinds, int kind, int level, bool whole, tl_chunk_op_type type, const int64_t *base, int64_t *words)
+static size_t cost(const tl_kinds *kinds, int kind, int level, bool whole, tl_chunk_op_type type, const int64_t *base,
+                   int64_t *words)
 {
     static _Thread_local tl_chunk_coder coder;
     unsigned char out[2 * TL_CHUNK_BYTES_MAX];
@@ -61,7 +71,9 @@ size_t tl_chunk_fit_bytes(const tl_kinds *kinds, int kind)
             size_t tries[] = {cost(kinds, kind, level, true, TL_CHUNK_ENTER, NULL, words),
                               cost(kinds, kind, level, false, TL_CHUNK_ENTER, base, words),
                               cost(kinds, kind, level, false, TL_CHUNK_UPDATE, base, words)};
-            for (int i = 0; i < 3; i++) most = tries[i] > most ? tries[i] : most;
+            for (int i = 0; i < 3; i++) {
+                most = tries[i] > most ? tries[i] : most;
+            }
         }
     }
     return most + TL_FIT_MARGIN_BYTES;

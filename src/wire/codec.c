@@ -22,7 +22,9 @@ static unsigned char next_byte(tl_codec *c)
 void tl_codec_decoder(tl_codec *c, const void *in, size_t size, uint16_t *models)
 {
     *c = (tl_codec){.range = 0xffffffffu, .in = in, .size = size, .models = models};
-    for (int i = 0; i < 4; i++) c->code = c->code << 8 | next_byte(c);
+    for (int i = 0; i < 4; i++) {
+        c->code = c->code << 8 | next_byte(c);
+    }
 }
 
 static void put_byte(tl_codec *c, unsigned char byte)
@@ -39,8 +41,12 @@ static void shift_low(tl_codec *c)
 {
     if (c->low < 0xff000000u || c->low > 0xffffffffu) {
         unsigned char carry = (unsigned char)(c->low >> 32);
-        if (c->started) put_byte(c, (unsigned char)(c->cache + carry));
-        for (; c->pending; c->pending--) put_byte(c, (unsigned char)(0xff + carry));
+        if (c->started) {
+            put_byte(c, (unsigned char)(c->cache + carry));
+        }
+        for (; c->pending; c->pending--) {
+            put_byte(c, (unsigned char)(0xff + carry));
+        }
         c->started = true;
         c->cache = (unsigned char)(c->low >> 24);
     } else {
@@ -65,8 +71,12 @@ size_t tl_codec_finish(tl_codec *c)
             break;
         }
     }
-    for (int i = 0; i < 5; i++) shift_low(c);
-    while (c->at && c->out[c->at - 1] == 0) c->at--;
+    for (int i = 0; i < 5; i++) {
+        shift_low(c);
+    }
+    while (c->at && c->out[c->at - 1] == 0) {
+        c->at--;
+    }
     return c->bad ? 0 : c->at;
 }
 
@@ -74,22 +84,26 @@ static void normalize(tl_codec *c)
 {
     while (c->range < RANGE_MIN) {
         c->range <<= 8;
-        if (c->encode)
+        if (c->encode) {
             shift_low(c);
-        else
+        } else {
             c->code = c->code << 8 | next_byte(c);
+        }
     }
 }
 
 // Codes one bit, of which a 0 has the first `bound` of the range.
 static int code_split(tl_codec *c, uint32_t bound, int bit)
 {
-    if (!c->encode) bit = c->code >= bound;
+    if (!c->encode) {
+        bit = c->code >= bound;
+    }
     if (bit) {
-        if (c->encode)
+        if (c->encode) {
             c->low += bound;
-        else
+        } else {
             c->code -= bound;
+        }
         c->range -= bound;
     } else {
         c->range = bound;
@@ -102,14 +116,20 @@ int tl_code_bit(tl_codec *c, int context, int bit)
 {
     uint16_t *p = &c->models[context];
     uint32_t share = *p >> (16 - PROBABILITY_BITS);
-    if (share == 0) share = 1;
+    if (share == 0) {
+        share = 1;
+    }
 #ifdef TL_TRAIN
     tl_codec before = *c;
 #endif
     bit = code_split(c, (c->range >> PROBABILITY_BITS) * share, bit);
 #ifdef TL_TRAIN
-    if (tl_train_step) tl_train_step(&before, (before.range >> PROBABILITY_BITS) * share, context, *p, bit);
-    if (tl_train_bit && c->encode) tl_train_bit(context, bit);
+    if (tl_train_step) {
+        tl_train_step(&before, (before.range >> PROBABILITY_BITS) * share, context, *p, bit);
+    }
+    if (tl_train_bit && c->encode) {
+        tl_train_bit(context, bit);
+    }
 #endif
     *p = (uint16_t)(bit ? *p - (*p >> ADAPT_SHIFT) : *p + ((65535 - *p) >> ADAPT_SHIFT));
     return bit;
@@ -119,7 +139,9 @@ uint64_t tl_code_raw(tl_codec *c, int bits, uint64_t value)
 {
     uint64_t result = 0;
 #ifdef TL_TRAIN
-    if (tl_train_raw && c->encode) tl_train_raw(bits);
+    if (tl_train_raw && c->encode) {
+        tl_train_raw(bits);
+    }
 #endif
     for (int i = bits - 1; i >= 0; i--) {
 #ifdef TL_TRAIN
@@ -127,7 +149,9 @@ uint64_t tl_code_raw(tl_codec *c, int bits, uint64_t value)
 #endif
         int bit = code_split(c, c->range >> 1, (int)(value >> i & 1));
 #ifdef TL_TRAIN
-        if (tl_train_step) tl_train_step(&before, before.range >> 1, -1, 0, bit);
+        if (tl_train_step) {
+            tl_train_step(&before, before.range >> 1, -1, 0, bit);
+        }
 #endif
         result = result << 1 | (uint64_t)bit;
     }
@@ -142,9 +166,13 @@ static int shared(int length)
 uint64_t tl_code_uint(tl_codec *c, int context, uint64_t value)
 {
     int length = tl_bit_length(value), i = 0;
-    while (i < 64 && tl_code_bit(c, context + shared(i), i < length)) i++;
+    while (i < 64 && tl_code_bit(c, context + shared(i), i < length)) {
+        i++;
+    }
     length = i;
-    if (length <= 1) return (uint64_t)length;
+    if (length <= 1) {
+        return (uint64_t)length;
+    }
     uint64_t second = (uint64_t)tl_code_bit(c, context + TL_LENGTHS + shared(length), (int)(value >> (length - 2) & 1));
     uint64_t rest = tl_code_raw(c, length - 2, value & (((uint64_t)1 << (length - 2)) - 1));
     return (uint64_t)1 << (length - 1) | second << (length - 2) | rest;
@@ -153,7 +181,9 @@ uint64_t tl_code_uint(tl_codec *c, int context, uint64_t value)
 int64_t tl_code_signed(tl_codec *c, int context, int lean, int64_t value)
 {
     uint64_t magnitude = tl_code_uint(c, context, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-    if (magnitude == 0) return 0;
+    if (magnitude == 0) {
+        return 0;
+    }
     int negative = tl_code_bit(c, context + TL_UINT_CONTEXTS + 1 + (lean > 0) - (lean < 0), value < 0);
     return (int64_t)(negative ? 0 - magnitude : magnitude);
 }

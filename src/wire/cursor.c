@@ -15,8 +15,12 @@ static bool joins(const tl_cursor_run *a, const tl_cursor_run *b)
 static bool make_room(tl_cursor_map *map)
 {
     for (uint32_t i = 1; i < map->run_count; i++) {
-        if (map->runs[i].version != map->runs[i - 1].version) continue;
-        if (map->runs[i].since < map->runs[i - 1].since) map->runs[i - 1].since = map->runs[i].since;
+        if (map->runs[i].version != map->runs[i - 1].version) {
+            continue;
+        }
+        if (map->runs[i].since < map->runs[i - 1].since) {
+            map->runs[i - 1].since = map->runs[i].since;
+        }
         memmove(&map->runs[i], &map->runs[i + 1], (map->run_count - i - 1) * sizeof *map->runs);
         map->run_count--;
         return true;
@@ -30,38 +34,55 @@ static void append(tl_cursor_map *map, uint32_t begin, uint32_t version, uint64_
 {
     tl_cursor_run run = {begin, version, since}, *last = map->run_count ? &map->runs[map->run_count - 1] : NULL;
     if (last && joins(last, &run)) {
-        if (since > last->since) last->since = since;
+        if (since > last->since) {
+            last->since = since;
+        }
         return;
     }
     if (map->run_count == TL_CURSOR_RUNS_MAX && last->version == version) {
-        if (since < last->since) last->since = since;
+        if (since < last->since) {
+            last->since = since;
+        }
     } else if (map->run_count < TL_CURSOR_RUNS_MAX || make_room(map)) {
         map->runs[map->run_count++] = run;
     } else {
         last->version = 0;
-        if (since > last->since) last->since = since;
+        if (since > last->since) {
+            last->since = since;
+        }
     }
 }
 
 void tl_cursor_set(tl_cursor_map *map, uint32_t begin, uint32_t end, uint32_t version, uint64_t since)
 {
-    if (begin >= end) return;
+    if (begin >= end) {
+        return;
+    }
     tl_cursor_map old = *map;
     map->run_count = 0;
     uint32_t i = 0;
-    for (; i < old.run_count && old.runs[i].begin < begin; i++) append(map, old.runs[i].begin, old.runs[i].version, old.runs[i].since);
+    for (; i < old.run_count && old.runs[i].begin < begin; i++) {
+        append(map, old.runs[i].begin, old.runs[i].version, old.runs[i].since);
+    }
     append(map, begin, version, since);
-    if (end == TL_SLOT_END) return;
+    if (end == TL_SLOT_END) {
+        return;
+    }
     const tl_cursor_run *after = tl_cursor_at(&old, end);
     append(map, end, after->version, after->since);
-    for (; i < old.run_count; i++)
-        if (old.runs[i].begin > end) append(map, old.runs[i].begin, old.runs[i].version, old.runs[i].since);
+    for (; i < old.run_count; i++) {
+        if (old.runs[i].begin > end) {
+            append(map, old.runs[i].begin, old.runs[i].version, old.runs[i].since);
+        }
+    }
 }
 
 const tl_cursor_run *tl_cursor_at(const tl_cursor_map *map, uint32_t slot)
 {
     uint32_t i = map->run_count;
-    while (i > 1 && map->runs[i - 1].begin > slot) i--;
+    while (i > 1 && map->runs[i - 1].begin > slot) {
+        i--;
+    }
     return &map->runs[i - 1];
 }
 
@@ -69,7 +90,9 @@ bool tl_cursor_is(const tl_cursor_map *map, uint32_t begin, uint32_t end, uint32
 {
     for (uint32_t i = 0; i < map->run_count; i++) {
         uint32_t run_end = tl_cursor_run_end(map, i);
-        if (run_end > begin && map->runs[i].begin < end && map->runs[i].version != version) return false;
+        if (run_end > begin && map->runs[i].begin < end && map->runs[i].version != version) {
+            return false;
+        }
     }
     return true;
 }
@@ -78,6 +101,8 @@ void tl_cursor_settle(tl_cursor_map *map, uint64_t sequence)
 {
     tl_cursor_map old = *map;
     map->run_count = 0;
-    for (uint32_t i = 0; i < old.run_count; i++)
-        append(map, old.runs[i].begin, old.runs[i].version, old.runs[i].since > sequence ? old.runs[i].since : sequence);
+    for (uint32_t i = 0; i < old.run_count; i++) {
+        append(map, old.runs[i].begin, old.runs[i].version,
+               old.runs[i].since > sequence ? old.runs[i].since : sequence);
+    }
 }

@@ -14,8 +14,8 @@ enum {
 typedef struct tl_cursor_run {
     uint32_t begin;   // up to the next run's begin
     uint32_t version; // 0: nothing is held
-    // The server's: the datagram from which on the run is built anew; losses before it do not matter. The view's: the tick
-    // at which the stream came to that version.
+    // The server's: the datagram from which on the run is built anew; losses before it do not matter. The view's: the
+    // tick at which the stream came to that version.
     uint64_t since;
 } tl_cursor_run;
 
@@ -25,9 +25,9 @@ typedef struct tl_cursor_map {
 } tl_cursor_map;
 
 void tl_cursor_reset(tl_cursor_map *map); // nothing is held
-// Slots [begin, end) are held at `version`. Runs of one version stay apart while they were built anew at different times:
-// joined, they would count losses from before the newer one. Out of runs they are joined all the same, and if that is not
-// enough the last ones count as not held.
+// Slots [begin, end) are held at `version`. Runs of one version stay apart while they were built anew at different
+// times: joined, they would count losses from before the newer one. Out of runs they are joined all the same, and if
+// that is not enough the last ones count as not held.
 void tl_cursor_set(tl_cursor_map *map, uint32_t begin, uint32_t end, uint32_t version, uint64_t since);
 // Nothing before that datagram will be reported as lost any more: runs that only such losses told apart are joined.
 void tl_cursor_settle(tl_cursor_map *map, uint64_t sequence);

@@ -22,7 +22,9 @@ void tl_frame_head_read(tl_reader *r, tl_frame_head *head)
     head->held_units = (uint16_t)tl_read_fixed(r, 2);
     head->settled = (uint8_t)tl_read_fixed(r, 1);
     head->flags = (uint8_t)tl_read_fixed(r, 1);
-    if (head->flags >> 5) r->bad = true;
+    if (head->flags >> 5) {
+        r->bad = true;
+    }
 }
 
 void tl_report_head_write(tl_writer *w, const tl_report_head *head)
@@ -39,9 +41,13 @@ void tl_report_head_read(tl_reader *r, tl_report_head *head)
     head->sequence = (uint16_t)tl_read_fixed(r, 2);
     head->ack = (uint16_t)tl_read_fixed(r, 2);
     const unsigned char *bits = tl_read_bytes(r, sizeof head->bits);
-    if (bits) memcpy(head->bits, bits, sizeof head->bits);
+    if (bits) {
+        memcpy(head->bits, bits, sizeof head->bits);
+    }
     head->flags = (uint8_t)tl_read_fixed(r, 1);
-    if (head->flags >> 5) r->bad = true;
+    if (head->flags >> 5) {
+        r->bad = true;
+    }
 }
 
 // A plain chunk's head is three bytes: gap of handles (7 bits, the top bit 0), then 6 bits of the version and 10 of the
@@ -61,14 +67,17 @@ static uint32_t low_bits(uint32_t version, int width)
 static void write_gap(tl_writer *w, uint32_t gap, bool plain)
 {
     tl_write_fixed(w, (gap < GAP_ESCAPE ? gap : GAP_ESCAPE) | (plain ? 0 : 0x80), 1);
-    if (gap >= GAP_ESCAPE) tl_write_varint(w, gap - GAP_ESCAPE);
+    if (gap >= GAP_ESCAPE) {
+        tl_write_varint(w, gap - GAP_ESCAPE);
+    }
 }
 
 void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_handle)
 {
     bool range = head->begin != 0 || head->end != TL_SLOT_END;
     bool full = !head->whole && head->from_width == TL_FROM_FULL;
-    bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 && head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
+    bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 &&
+                 head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
     // the same stream may come again with other slots
     uint32_t gap = head->handle - (uint32_t)tl_max_i64(*last_handle, 0);
     *last_handle = (int32_t)head->handle;
@@ -77,8 +86,11 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
         tl_write_fixed(w, low_bits(head->from, TL_FROM_PLAIN) | head->size << TL_FROM_PLAIN, 2);
         return;
     }
-    tl_write_fixed(w, (head->whole ? TL_CHUNK_WHOLE : 0) | (range ? TL_CHUNK_RANGE : 0) | (head->whole || head->steps != 1 ? TL_CHUNK_STEPS : 0) |
-                          (head->age_ticks ? TL_CHUNK_AGED : 0) | (full ? TL_CHUNK_FULL : 0), 1);
+    tl_write_fixed(w,
+                   (head->whole ? TL_CHUNK_WHOLE : 0) | (range ? TL_CHUNK_RANGE : 0) |
+                       (head->whole || head->steps != 1 ? TL_CHUNK_STEPS : 0) | (head->age_ticks ? TL_CHUNK_AGED : 0) |
+                       (full ? TL_CHUNK_FULL : 0),
+                   1);
     if (head->whole) {
         tl_write_fixed(w, (uint64_t)(head->tile_size + head->level), 1); // the rank
         tl_write_signed(w, head->x);
@@ -93,15 +105,21 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
         tl_write_varint(w, head->begin);
         tl_write_varint(w, head->end == TL_SLOT_END ? 0 : head->end);
     }
-    if (head->whole || head->steps != 1) tl_write_varint(w, head->steps);
-    if (head->age_ticks) tl_write_varint(w, head->age_ticks);
+    if (head->whole || head->steps != 1) {
+        tl_write_varint(w, head->steps);
+    }
+    if (head->age_ticks) {
+        tl_write_varint(w, head->age_ticks);
+    }
     tl_write_varint(w, head->size);
 }
 
 static int32_t read_tile(tl_reader *r, int size)
 {
     int64_t at = tl_read_signed(r), edge = TL_TILE_EDGE >> size;
-    if (at < -edge || at >= edge) r->bad = true;
+    if (at < -edge || at >= edge) {
+        r->bad = true;
+    }
     return r->bad ? 0 : (int32_t)at;
 }
 
@@ -109,7 +127,9 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
 {
     int flags = (int)tl_read_fixed(r, 1);
     head->whole = flags & TL_CHUNK_WHOLE;
-    if (flags >> 5 || (head->whole && (!(flags & TL_CHUNK_STEPS) || flags & TL_CHUNK_FULL))) r->bad = true;
+    if (flags >> 5 || (head->whole && (!(flags & TL_CHUNK_STEPS) || flags & TL_CHUNK_FULL))) {
+        r->bad = true;
+    }
     if (head->whole) {
         int rank = (int)tl_read_fixed(r, 1);
         head->tile_size = rank / 2;
@@ -118,7 +138,8 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
             r->bad = true;
             return;
         }
-        head->x = read_tile(r, head->tile_size), head->y = read_tile(r, head->tile_size), head->z = read_tile(r, head->tile_size);
+        head->x = read_tile(r, head->tile_size), head->y = read_tile(r, head->tile_size),
+        head->z = read_tile(r, head->tile_size);
     } else {
         head->from_width = flags & TL_CHUNK_FULL ? TL_FROM_FULL : TL_FROM_BYTE;
         head->from = flags & TL_CHUNK_FULL ? (uint32_t)tl_read_limited(r, 0xffffffffu) : (uint32_t)tl_read_fixed(r, 1);
@@ -126,12 +147,22 @@ static void read_flagged(tl_reader *r, tl_chunk_head *head)
     if (flags & TL_CHUNK_RANGE) {
         head->begin = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
         head->end = (uint32_t)tl_read_limited(r, TL_SLOT_END - 1);
-        if (head->end == 0) head->end = TL_SLOT_END;
-        if (head->begin >= head->end) r->bad = true;
+        if (head->end == 0) {
+            head->end = TL_SLOT_END;
+        }
+        if (head->begin >= head->end) {
+            r->bad = true;
+        }
     }
-    if (flags & TL_CHUNK_STEPS) head->steps = (uint32_t)tl_read_limited(r, 0xffffffffu);
-    if (head->steps == 0 || (head->from_width == TL_FROM_BYTE && head->steps >> TL_FROM_BYTE)) r->bad = true;
-    if (flags & TL_CHUNK_AGED) head->age_ticks = (uint32_t)tl_read_limited(r, 1u << 31);
+    if (flags & TL_CHUNK_STEPS) {
+        head->steps = (uint32_t)tl_read_limited(r, 0xffffffffu);
+    }
+    if (head->steps == 0 || (head->from_width == TL_FROM_BYTE && head->steps >> TL_FROM_BYTE)) {
+        r->bad = true;
+    }
+    if (flags & TL_CHUNK_AGED) {
+        head->age_ticks = (uint32_t)tl_read_limited(r, 1u << 31);
+    }
     head->size = tl_read_limited(r, TL_DATAGRAM_BYTES_MAX);
 }
 
@@ -139,9 +170,13 @@ void tl_chunk_head_read(tl_reader *r, tl_chunk_head *head, int32_t *last_handle)
 {
     *head = (tl_chunk_head){.end = TL_SLOT_END, .steps = 1};
     uint32_t first = (uint32_t)tl_read_fixed(r, 1), gap = first & 0x7f;
-    if (gap == GAP_ESCAPE) gap += (uint32_t)tl_read_limited(r, TL_HANDLES_MAX);
+    if (gap == GAP_ESCAPE) {
+        gap += (uint32_t)tl_read_limited(r, TL_HANDLES_MAX);
+    }
     head->handle = (uint32_t)tl_max_i64(*last_handle, 0) + gap;
-    if (head->handle >= TL_HANDLES_MAX) r->bad = true;
+    if (head->handle >= TL_HANDLES_MAX) {
+        r->bad = true;
+    }
     *last_handle = (int32_t)head->handle;
     if (first & 0x80) {
         read_flagged(r, head);

@@ -15,17 +15,17 @@ enum {
     TL_WIRE_FRAME = 0x82,   // server: a datagram of a frame
     TL_WIRE_REFUSE = 0x83,  // server: a result and a text
     TL_ACK_BITS = 128,
-    TL_NACKS_MAX = 24,      // in a report
+    TL_NACKS_MAX = 24, // in a report
     TL_CLOSES_MAX = 64,
-    TL_OWNED_MAX = 64,      // of a client
-    TL_HANDLES_MAX = 2048,  // streams that a client holds at once
-    TL_TIME_UNIT_US = 20,   // of times in heads
+    TL_OWNED_MAX = 64,     // of a client
+    TL_HANDLES_MAX = 2048, // streams that a client holds at once
+    TL_TIME_UNIT_US = 20,  // of times in heads
     TL_TIME_UNITS_MAX = 65535,
-    TL_DATAGRAM_OPS_MAX = 4096,    // in the chunks of one datagram
+    TL_DATAGRAM_OPS_MAX = 4096, // in the chunks of one datagram
     TL_DATAGRAM_WORDS_MAX = 65536,
 };
 
-enum { // flags of a frame's datagram
+enum {                  // flags of a frame's datagram
     TL_FRAME_FIRST = 1, // of its frame
     TL_FRAME_LAST = 2,
     TL_FRAME_CHANNEL_ACK = 4,
@@ -41,12 +41,12 @@ enum { // flags of a report
     TL_REPORT_OWNED = 16,
 };
 
-enum { // flags of a chunk that is not plain
-    TL_CHUNK_WHOLE = 1,  // from nothing; the tile's key follows
-    TL_CHUNK_RANGE = 2,  // of some slots: begin, end
-    TL_CHUNK_STEPS = 4,  // over more than one version
-    TL_CHUNK_AGED = 8,   // up to an older tick than the frame's
-    TL_CHUNK_FULL = 16,  // the version that it runs from is written in full
+enum {                  // flags of a chunk that is not plain
+    TL_CHUNK_WHOLE = 1, // from nothing; the tile's key follows
+    TL_CHUNK_RANGE = 2, // of some slots: begin, end
+    TL_CHUNK_STEPS = 4, // over more than one version
+    TL_CHUNK_AGED = 8,  // up to an older tick than the frame's
+    TL_CHUNK_FULL = 16, // the version that it runs from is written in full
 };
 
 enum { // messages of the channel
@@ -88,8 +88,9 @@ typedef struct tl_chunk_head {
 } tl_chunk_head;
 
 // How many low bits of a version name it. A stream's version rises at most once a tick. So two versions that agree in
-// their low n bits were reached 2^n ticks apart or more, and n bits are enough to name a version that was reached no more
-// than 2^n ticks before the tick that the chunk runs to (view_apply.c: runs_from_held(), where the argument stands).
+// their low n bits were reached 2^n ticks apart or more, and n bits are enough to name a version that was reached no
+// more than 2^n ticks before the tick that the chunk runs to (view_apply.c: runs_from_held(), where the argument
+// stands).
 enum { TL_FROM_PLAIN = 6, TL_FROM_BYTE = 8, TL_FROM_FULL = 32 };
 // The narrowest of them for a version that was reached so many ticks before the tick that the chunk runs to.
 int tl_from_width(int64_t ticks);

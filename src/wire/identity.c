@@ -16,12 +16,13 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1], v[1] = rotate(v[1], 17) ^ v[2], v[2] = rotate(v[2], 32);
 }
 
-// SipHash-2-4 (Aumasson and Bernstein, 2012) of two words: a keyed function of which nobody knows a way from its values back
-// to the key.
+// SipHash-2-4 (Aumasson and Bernstein, 2012) of two words: a keyed function of which nobody knows a way from its values
+// back to the key.
 static uint64_t keyed(const uint64_t key[2], uint64_t first, uint64_t second)
 {
     const uint64_t words[3] = {first, second, (uint64_t)16 << 56};
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+                     key[1] ^ 0x7465646279746573u};
     for (int i = 0; i < 3; i++) {
         v[3] ^= words[i];
         sip_round(v);
@@ -29,7 +30,9 @@ static uint64_t keyed(const uint64_t key[2], uint64_t first, uint64_t second)
         v[0] ^= words[i];
     }
     v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) sip_round(v);
+    for (int i = 0; i < 4; i++) {
+        sip_round(v);
+    }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
@@ -41,7 +44,8 @@ static void key_of(const unsigned char bytes[TL_SECRET_BYTES], uint64_t key[2])
 }
 
 // Two values under one key, as bytes.
-static void keyed_bytes(const unsigned char key_bytes[TL_SECRET_BYTES], uint64_t first, uint64_t second, unsigned char out[16])
+static void keyed_bytes(const unsigned char key_bytes[TL_SECRET_BYTES], uint64_t first, uint64_t second,
+                        unsigned char out[16])
 {
     uint64_t key[2];
     key_of(key_bytes, key);
@@ -82,7 +86,8 @@ bool tl_identity_equal(const tl_identity *a, const tl_identity *b)
     return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
-void tl_secret_make(const unsigned char seed[TL_SECRET_BYTES], uint64_t epoch, uint64_t client, unsigned char out[TL_SECRET_BYTES])
+void tl_secret_make(const unsigned char seed[TL_SECRET_BYTES], uint64_t epoch, uint64_t client,
+                    unsigned char out[TL_SECRET_BYTES])
 {
     keyed_bytes(seed, epoch, client, out);
 }
@@ -97,7 +102,9 @@ tl_identity tl_identity_read(tl_reader *r)
 {
     tl_identity identity = {.size = (uint8_t)tl_read_limited(r, TL_IDENTITY_BYTES_MAX)};
     const unsigned char *bytes = tl_read_bytes(r, identity.size);
-    if (bytes == NULL || r->bad) return (tl_identity){0};
+    if (bytes == NULL || r->bad) {
+        return (tl_identity){0};
+    }
     memcpy(identity.bytes, bytes, identity.size);
     return identity;
 }

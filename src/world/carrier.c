@@ -1,16 +1,18 @@
 // Who rides in whom, in a mirror.
 //
-// An owner's word is a carrier's id; whether the entity can ride in it is worked out here, by rules that do not depend on the
-// order in which the records of several servers come in. It cannot if the carrier is gone or not known, or if they would ride
-// in a loop or too deep: then of all in the loop or the tower the one that boarded last (of several, the one with the highest
-// id) does not ride. Who cannot ride is *set down*: it stands in the world where it was, or where its carrier was last, and
-// what its owner says of it is kept (`said`) until it can ride or the owner says otherwise. Only what has never been anywhere
-// waits unseen.
+// An owner's word is a carrier's id; whether the entity can ride in it is worked out here, by rules that do not depend
+// on the order in which the records of several servers come in. It cannot if the carrier is gone or not known, or if
+// they would ride in a loop or too deep: then of all in the loop or the tower the one that boarded last (of several,
+// the one with the highest id) does not ride. Who cannot ride is *set down*: it stands in the world where it was, or
+// where its carrier was last, and what its owner says of it is kept (`said`) until it can ride or the owner says
+// otherwise. Only what has never been anywhere waits unseen.
 #include "world/mirror.h"
 
 static void count_aboard(tl_mirror *m, int32_t carrier, int32_t more)
 {
-    for (; carrier != TL_NONE; carrier = m->entities[carrier].carrier) m->entities[carrier].aboard += more;
+    for (; carrier != TL_NONE; carrier = m->entities[carrier].carrier) {
+        m->entities[carrier].aboard += more;
+    }
 }
 
 static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
@@ -19,7 +21,9 @@ static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
     e->carrier = carrier;
     e->rider_prev = TL_NONE;
     e->rider_next = c->rider_first;
-    if (c->rider_first != TL_NONE) m->entities[c->rider_first].rider_prev = index;
+    if (c->rider_first != TL_NONE) {
+        m->entities[c->rider_first].rider_prev = index;
+    }
     c->rider_first = index;
     count_aboard(m, carrier, 1 + e->aboard);
 }
@@ -27,20 +31,27 @@ static void link_rider(tl_mirror *m, int32_t index, int32_t carrier)
 void tl_mirror_unlink_rider(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
-    if (e->carrier == TL_NONE) return;
+    if (e->carrier == TL_NONE) {
+        return;
+    }
     count_aboard(m, e->carrier, -1 - e->aboard);
-    if (e->rider_prev != TL_NONE)
+    if (e->rider_prev != TL_NONE) {
         m->entities[e->rider_prev].rider_next = e->rider_next;
-    else
+    } else {
         m->entities[e->carrier].rider_first = e->rider_next;
-    if (e->rider_next != TL_NONE) m->entities[e->rider_next].rider_prev = e->rider_prev;
+    }
+    if (e->rider_next != TL_NONE) {
+        m->entities[e->rider_next].rider_prev = e->rider_prev;
+    }
     e->carrier = e->rider_next = e->rider_prev = TL_NONE;
 }
 
 int tl_mirror_height(const tl_mirror *m, int32_t index)
 {
     int highest = 0;
-    for (int32_t r = m->entities[index].rider_first; r != TL_NONE; r = m->entities[r].rider_next) highest = (int)tl_max_i64(highest, tl_mirror_height(m, r));
+    for (int32_t r = m->entities[index].rider_first; r != TL_NONE; r = m->entities[r].rider_next) {
+        highest = (int)tl_max_i64(highest, tl_mirror_height(m, r));
+    }
     return 1 + highest;
 }
 
@@ -48,8 +59,11 @@ int tl_mirror_height(const tl_mirror *m, int32_t index)
 static bool may_ride(const tl_mirror *m, int32_t index, int32_t carrier)
 {
     int depth = tl_mirror_height(m, index);
-    for (int32_t at = carrier; at != TL_NONE; at = m->entities[at].carrier)
-        if (at == index || ++depth > TL_CARRIER_DEPTH_MAX) return false;
+    for (int32_t at = carrier; at != TL_NONE; at = m->entities[at].carrier) {
+        if (at == index || ++depth > TL_CARRIER_DEPTH_MAX) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -69,7 +83,9 @@ static void forget_said(tl_mirror *m, tl_entity *e)
 
 static void list_unresolved(tl_mirror *m, int32_t index)
 {
-    if (m->entities[index].unresolved_listed) return;
+    if (m->entities[index].unresolved_listed) {
+        return;
+    }
     m->entities[index].unresolved_listed = true;
     m->unresolved[m->unresolved_count++] = index;
 }
@@ -78,13 +94,15 @@ static void set_place(const tl_mirror *m, tl_entity *e, int64_t tick, tl_vec3 po
 {
     const tl_kind *kind = &m->kinds->kinds[e->kind];
     tl_position_set(e->state, kind->fields[0].shift[0], m->kinds, tick, position, (tl_vec3){0, 0, 0}, false);
-    if (kind->rotation == TL_NONE) return;
+    if (kind->rotation == TL_NONE) {
+        return;
+    }
     const tl_field *field = &kind->fields[kind->rotation];
     tl_rotation_set(e->state + field->word, field, m->kinds, tick, rotation, (tl_vec3){0, 0, 0}, false);
 }
 
-// The entity cannot ride in its carrier: it stands at that pose in the world. Without memory to keep what its owner says, it
-// is as if the owner had said so.
+// The entity cannot ride in its carrier: it stands at that pose in the world. Without memory to keep what its owner
+// says, it is as if the owner had said so.
 static void set_down(tl_mirror *m, int32_t index, tl_vec3 position, tl_quat rotation)
 {
     tl_entity *e = &m->entities[index];
@@ -105,8 +123,11 @@ static void set_down(tl_mirror *m, int32_t index, tl_vec3 position, tl_quat rota
 // Where carriers were last that are gone.
 static const tl_ghost *find_ghost(const tl_mirror *m, tl_entity_id id)
 {
-    for (uint32_t i = 0; i < TL_GHOSTS_MAX; i++)
-        if (m->ghosts[i].id == id) return &m->ghosts[i];
+    for (uint32_t i = 0; i < TL_GHOSTS_MAX; i++) {
+        if (m->ghosts[i].id == id) {
+            return &m->ghosts[i];
+        }
+    }
     return NULL;
 }
 
@@ -117,7 +138,9 @@ void tl_mirror_carrier_goes(tl_mirror *m, int32_t index)
     tl_quat rotation, turned;
     double tick = (double)tl_mirror_op_tick(m);
     bool seen = tl_mirror_pose(m, index, tick, &position, &rotation);
-    if (seen && m->kinds->kinds[e->kind].carrier_reach_m > 0) m->ghosts[m->ghost_count++ % TL_GHOSTS_MAX] = (tl_ghost){e->id, position, rotation};
+    if (seen && m->kinds->kinds[e->kind].carrier_reach_m > 0) {
+        m->ghosts[m->ghost_count++ % TL_GHOSTS_MAX] = (tl_ghost){e->id, position, rotation};
+    }
     while (e->rider_first != TL_NONE) {
         int32_t rider = e->rider_first;
         if (tl_mirror_pose(m, rider, tick, &at, &turned)) {
@@ -127,7 +150,9 @@ void tl_mirror_carrier_goes(tl_mirror *m, int32_t index)
             list_unresolved(m, rider);
         }
     }
-    if (e->said) forget_said(m, e);
+    if (e->said) {
+        forget_said(m, e);
+    }
 }
 
 // ---- who rides ----
@@ -146,8 +171,11 @@ static int32_t later_of(const tl_mirror *m, int32_t a, int32_t b)
 static int32_t last_above(const tl_mirror *m, int32_t index, int32_t last)
 {
     int32_t r = m->entities[index].rider_first, highest = r;
-    for (; r != TL_NONE; r = m->entities[r].rider_next)
-        if (tl_mirror_height(m, r) > tl_mirror_height(m, highest)) highest = r;
+    for (; r != TL_NONE; r = m->entities[r].rider_next) {
+        if (tl_mirror_height(m, r) > tl_mirror_height(m, highest)) {
+            highest = r;
+        }
+    }
     return highest == TL_NONE ? last : last_above(m, highest, later_of(m, last, highest));
 }
 
@@ -155,8 +183,11 @@ static int32_t last_above(const tl_mirror *m, int32_t index, int32_t last)
 static int32_t last_boarded(const tl_mirror *m, int32_t index, int32_t carrier)
 {
     int32_t last = index, at = carrier;
-    for (; at != TL_NONE && at != index; at = m->entities[at].carrier)
-        if (m->entities[at].carrier != TL_NONE) last = later_of(m, last, at);
+    for (; at != TL_NONE && at != index; at = m->entities[at].carrier) {
+        if (m->entities[at].carrier != TL_NONE) {
+            last = later_of(m, last, at);
+        }
+    }
     return at == index ? last : last_above(m, index, last);
 }
 
@@ -164,12 +195,17 @@ static int32_t last_boarded(const tl_mirror *m, int32_t index, int32_t carrier)
 static bool ride(tl_mirror *m, int32_t index, tl_entity_id carrier_id)
 {
     int32_t carrier = tl_mirror_find(m, carrier_id);
-    if (carrier == TL_NONE || !m->entities[carrier].live || carrier == index) return false;
+    if (carrier == TL_NONE || !m->entities[carrier].live || carrier == index) {
+        return false;
+    }
     for (int tries = 0; !may_ride(m, index, carrier); tries++) {
         int32_t last = last_boarded(m, index, carrier);
         tl_vec3 position;
         tl_quat rotation;
-        if (last == index || tries > TL_CARRIER_DEPTH_MAX || !tl_mirror_pose(m, last, (double)tl_mirror_op_tick(m), &position, &rotation)) return false;
+        if (last == index || tries > TL_CARRIER_DEPTH_MAX ||
+            !tl_mirror_pose(m, last, (double)tl_mirror_op_tick(m), &position, &rotation)) {
+            return false;
+        }
         set_down(m, last, position, rotation);
     }
     tl_entity *e = &m->entities[index];
@@ -192,21 +228,30 @@ void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const
     tl_entity *e = &m->entities[index];
     tl_vec3 position;
     tl_quat rotation;
-    bool seen = !(e->changes & TL_CHANGE_ENTERED) && tl_mirror_pose(m, index, (double)tl_mirror_op_tick(m), &position, &rotation);
-    if (e->said) forget_said(m, e);
+    bool seen = !(e->changes & TL_CHANGE_ENTERED) &&
+                tl_mirror_pose(m, index, (double)tl_mirror_op_tick(m), &position, &rotation);
+    if (e->said) {
+        forget_said(m, e);
+    }
     tl_mirror_unlink_rider(m, index);
-    if (words != e->state) memcpy(e->state, words, tl_mirror_state_bytes(m, e));
+    if (words != e->state) {
+        memcpy(e->state, words, tl_mirror_state_bytes(m, e));
+    }
     e->carrier_id = carrier_id;
     e->boarded_tick = tl_mirror_op_tick(m);
     tl_mirror_touch(m, index, TL_CHANGE_CARRIER | TL_CHANGE_STATE);
-    if (carrier_id == 0 || ride(m, index, carrier_id)) return;
-    if (seen)
+    if (carrier_id == 0 || ride(m, index, carrier_id)) {
+        return;
+    }
+    if (seen) {
         set_down(m, index, position, rotation);
-    else
+    } else {
         list_unresolved(m, index);
+    }
 }
 
-// What the owner says of one that was set down: its place and rotation are in the frame of the carrier it cannot ride in.
+// What the owner says of one that was set down: its place and rotation are in the frame of the carrier it cannot ride
+// in.
 void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words)
 {
     tl_entity *e = &m->entities[index];
@@ -214,7 +259,9 @@ void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words)
     memcpy(e->said, words, tl_mirror_state_bytes(m, e));
     for (int i = 1; i < kind->field_count; i++) {
         const tl_field *field = &kind->fields[i];
-        if (i != kind->rotation) memcpy(e->state + field->word, words + field->word, (size_t)field->word_count * sizeof *words);
+        if (i != kind->rotation) {
+            memcpy(e->state + field->word, words + field->word, (size_t)field->word_count * sizeof *words);
+        }
     }
     tl_mirror_touch(m, index, TL_CHANGE_STATE);
 }
@@ -224,18 +271,23 @@ static bool stand_by_ghost(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
     const tl_ghost *ghost = find_ghost(m, e->said ? e->said_carrier : e->carrier_id);
-    if (ghost == NULL) return false;
+    if (ghost == NULL) {
+        return false;
+    }
     tl_entity local = *e;
-    if (e->said) local.state = e->said;
+    if (e->said) {
+        local.state = e->said;
+    }
     tl_vec3 position;
     tl_quat rotation;
     tl_mirror_local_pose(m, &local, (double)m->tick, &position, &rotation);
     position = tl_vec3_add(ghost->position, tl_quat_rotate(ghost->rotation, position));
     rotation = tl_quat_multiply(ghost->rotation, rotation);
-    if (e->said)
+    if (e->said) {
         set_place(m, e, m->tick, position, rotation);
-    else
+    } else {
         set_down(m, index, position, rotation);
+    }
     return true;
 }
 
@@ -248,12 +300,16 @@ void tl_mirror_resolve(tl_mirror *m)
         bool waits = e->used && e->live && (e->said || (e->carrier_id != 0 && e->carrier == TL_NONE));
         bool fresh = waits && e->changes & TL_CHANGE_CARRIER;
         if (waits && !ride(m, index, e->said ? e->said_carrier : e->carrier_id)) {
-            if (fresh || e->said == NULL) stand_by_ghost(m, index);
+            if (fresh || e->said == NULL) {
+                stand_by_ghost(m, index);
+            }
             m->unresolved[kept++] = index;
             continue;
         }
         e->unresolved_listed = false;
-        if (waits) tl_mirror_touch(m, index, TL_CHANGE_CARRIER | TL_CHANGE_STATE);
+        if (waits) {
+            tl_mirror_touch(m, index, TL_CHANGE_CARRIER | TL_CHANGE_STATE);
+        }
     }
     memmove(m->unresolved + kept, m->unresolved + count, (m->unresolved_count - count) * sizeof *m->unresolved);
     m->unresolved_count -= count - kept;

@@ -1,11 +1,13 @@
 #include "world/chunk_cache.h"
 
 // What a slot held at the chunk's start, and what it holds now: the op, if there is one.
-static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_pyramid *p, tl_chunk_op *op)
+static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_pyramid *p,
+                  tl_chunk_op *op)
 {
     const tl_kinds *kinds = p->kinds;
     bool held = undo && undo->state;
-    *op = (tl_chunk_op){.slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
+    *op = (tl_chunk_op){
+        .slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
     if (!slot->used) {
         // Of the one that was held: the slot may have had others since. Ids are never used twice.
         op->type = held && tl_mirror_find(p->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
@@ -22,7 +24,9 @@ static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_s
 {
     for (uint32_t i = s->undo_count; i-- > 0;) {
         const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
-        if (undo->version <= from) break;
+        if (undo->version <= from) {
+            break;
+        }
         by_slot[undo->slot] = undo;
     }
 }
@@ -45,19 +49,22 @@ static bool encode_slot(encoding *e, uint32_t index)
     const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
     tl_chunk_op op;
     bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p, &op);
-    if (e->about.from == 0 || base == NULL)
+    if (e->about.from == 0 || base == NULL) {
         tl_chunk_changed(e->coder, changed, TL_MOTION_EMPTY, 0);
-    else if (undo)
-        tl_chunk_changed(e->coder, changed, tl_motion_of(&e->p->kinds->kinds[undo->kind], e->p->kinds, e->s->level, base), base[0]);
-    else
+    } else if (undo) {
+        tl_chunk_changed(e->coder, changed,
+                         tl_motion_of(&e->p->kinds->kinds[undo->kind], e->p->kinds, e->s->level, base), base[0]);
+    } else {
         tl_chunk_changed(e->coder, false, slot->motion, slot->course_tick);
+    }
     if (changed) {
         bool has_words = op.type == TL_CHUNK_UPDATE || op.type == TL_CHUNK_ENTER;
         e->about.ops++;
         e->about.words += has_words ? (uint32_t)e->p->kinds->kinds[op.kind].word_count : 0;
         tl_chunk_code(e->coder, &op, base, undo ? undo->kind : 0);
     }
-    return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX && e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
+    return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX &&
+           e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
 }
 
 // The id in the first of the chunk's slots that held something at its start.
@@ -65,26 +72,33 @@ static tl_entity_id near_id(const encoding *e, uint32_t end)
 {
     for (uint32_t i = e->about.begin; e->about.from && i < end; i++) {
         const tl_undo *undo = e->by_slot[i];
-        if (undo ? undo->state != NULL : e->s->slots[i].used) return undo ? undo->id : e->s->slots[i].id;
+        if (undo ? undo->state != NULL : e->s->slots[i].used) {
+            return undo ? undo->id : e->s->slots[i].id;
+        }
     }
     return 0;
 }
 
-// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes. If not even the
-// first one fits, it is a chunk of nothing.
+// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes. If not even
+// the first one fits, it is a chunk of nothing.
 static void encode(encoding *e, unsigned char *out, uint32_t limit)
 {
     const tl_stream *s = e->s;
     uint32_t from = e->about.from, begin = e->about.begin;
     bool to_end = limit == TL_SLOT_END;
     uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % TL_HISTORY_RING] : begin;
-    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end), out, TL_CHUNK_BYTES_MAX + 64);
-    if (to_end) tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
+    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end),
+                     out, TL_CHUNK_BYTES_MAX + 64);
+    if (to_end) {
+        tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
+    }
     e->about.end = limit;
     for (uint32_t i = begin; i < end; i++) {
         tl_codec before = e->coder->codec; // models that change with a slot that does not fit are not used again
         tl_chunk_bytes about = e->about;
-        if (encode_slot(e, i)) continue;
+        if (encode_slot(e, i)) {
+            continue;
+        }
         e->coder->codec = before;
         e->about = about;
         e->about.end = i > begin ? i : begin + 1;
@@ -104,10 +118,16 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
     uint32_t top = s->slot_top ? s->slot_top : 1;
     encoding e = {.p = p, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
     e.by_slot = tl_heap_alloc(p->heap, top * sizeof *e.by_slot);
-    if (e.by_slot == NULL) return NULL;
-    if (from) find_changes(s, from, e.by_slot);
+    if (e.by_slot == NULL) {
+        return NULL;
+    }
+    if (from) {
+        find_changes(s, from, e.by_slot);
+    }
     encode(&e, out, limit);
-    if (e.about.too_large) p->full_count++;
+    if (e.about.too_large) {
+        p->full_count++;
+    }
     // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
     if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END && !e.about.too_large) {
         uint32_t end = e.about.end;
@@ -118,7 +138,9 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
     }
     tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
     tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
-    if (chunk == NULL) return NULL;
+    if (chunk == NULL) {
+        return NULL;
+    }
     p->work_count += (uint64_t)tl_chunk_work(s, &e.about);
     e.about.next = s->chunks;
     s->chunk_count++;
@@ -129,19 +151,27 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
 
 int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
 {
-    int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin, used = (int64_t)s->slot_top - s->slot_free_count;
-   // those that hold nothing are soon gone through
-    if (chunk->from == 0) return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT;
+    int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin,
+            used = (int64_t)s->slot_top - s->slot_free_count;
+    // those that hold nothing are soon gone through
+    if (chunk->from == 0) {
+        return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT;
+    }
     return chunk->from + 1 == s->version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
 }
 
 const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
     tl_stream *s = &p->streams[stream];
-    if (s->chunk_tick != p->tick) tl_stream_drop_chunks(p, s);
+    if (s->chunk_tick != p->tick) {
+        tl_stream_drop_chunks(p, s);
+    }
     s->chunk_tick = p->tick;
-    for (const tl_chunk_bytes *chunk = s->chunks; chunk; chunk = chunk->next)
-        if (chunk->from == from && chunk->begin == begin && chunk->limit == limit) return chunk;
+    for (const tl_chunk_bytes *chunk = s->chunks; chunk; chunk = chunk->next) {
+        if (chunk->from == from && chunk->begin == begin && chunk->limit == limit) {
+            return chunk;
+        }
+    }
     return NULL;
 }
 

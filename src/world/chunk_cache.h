@@ -1,4 +1,5 @@
-// The chunks of a stream: each is made once, for all clients that hold the same version, and kept until the stream changes.
+// The chunks of a stream: each is made once, for all clients that hold the same version, and kept until the stream
+// changes.
 #ifndef TRAMLINE_WORLD_CHUNK_CACHE_H
 #define TRAMLINE_WORLD_CHUNK_CACHE_H
 

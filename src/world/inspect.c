@@ -28,44 +28,59 @@ struct tl_inspect {
     tl_mirror mirror;
     end_of_epoch ends[TL_SERVERS_MAX + 1];
     unreadable bad[TL_SERVERS_MAX + 1];
-    int64_t applied_tick[TL_SERVERS_MAX + 1]; // the last that was, or at which an epoch began
-    bool sets_aside;   // the last event
+    int64_t applied_tick[TL_SERVERS_MAX + 1];      // the last that was, or at which an epoch began
+    bool sets_aside;                               // the last event
     unsigned char stand_in[TL_STAND_IN_BYTES_MAX]; // for the last event, a checkpoint
     size_t stand_in_bytes;
-    int64_t last_tick; // the same
+    int64_t last_tick;        // the same
     tl_inspect_report report; // so far; what is counted at the end is 0 until then
 };
 
 static size_t memory_bytes(const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
 {
     size_t words_max = 0;
-    for (int i = 0; i < kinds->count; i++) words_max = (size_t)tl_max_i64((int64_t)words_max, kinds->kinds[i].word_count);
+    for (int i = 0; i < kinds->count; i++) {
+        words_max = (size_t)tl_max_i64((int64_t)words_max, kinds->kinds[i].word_count);
+    }
     // untouched if there are few
     size_t tombs = (size_t)tl_min_i64((int64_t)groups_max * TOMB_BYTES_A_GROUP, TOMB_BYTES_MAX);
-    return tl_mirror_bytes(entities_max, groups_max) + tombs + entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
+    return tl_mirror_bytes(entities_max, groups_max) + tombs +
+           entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
 }
 
-static tl_result init_mirror(tl_inspect *n, const tl_kind_def *kinds, int kind_count, uint32_t tick_hz, uint32_t entities_max, uint32_t groups_max)
+static tl_result init_mirror(tl_inspect *n, const tl_kind_def *kinds, int kind_count, uint32_t tick_hz,
+                             uint32_t entities_max, uint32_t groups_max)
 {
     tl_result result = tl_kinds_init(&n->kinds, kinds, kind_count, tick_hz, NULL, 0);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     size_t bytes = memory_bytes(&n->kinds, entities_max, groups_max);
     void *memory = calloc(1, bytes);
-    if (memory == NULL) return TL_ERR_MEMORY;
+    if (memory == NULL) {
+        return TL_ERR_MEMORY;
+    }
     tl_heap_init(&n->heap, memory, bytes);
     n->report.decoded = true;
     return tl_mirror_init(&n->mirror, &n->heap, &n->kinds, entities_max, groups_max);
 }
 
-tl_result tl_inspect_create(const tl_kind_def *kinds, int kind_count, uint32_t tick_hz, uint32_t entities_max, uint32_t groups_max, tl_inspect **out)
+tl_result tl_inspect_create(const tl_kind_def *kinds, int kind_count, uint32_t tick_hz, uint32_t entities_max,
+                            uint32_t groups_max, tl_inspect **out)
 {
     *out = NULL;
-    if (entities_max < 1 || entities_max > ENTITIES_LIMIT || groups_max < 1 || groups_max > GROUPS_LIMIT) return TL_ERR_INVALID;
+    if (entities_max < 1 || entities_max > ENTITIES_LIMIT || groups_max < 1 || groups_max > GROUPS_LIMIT) {
+        return TL_ERR_INVALID;
+    }
     tl_inspect *n = calloc(1, sizeof *n);
-    if (n == NULL) return TL_ERR_MEMORY;
+    if (n == NULL) {
+        return TL_ERR_MEMORY;
+    }
     tl_inspect_report *r = &n->report;
     r->checkpoint_first_tick = r->checkpoint_last_tick = r->log_first_tick = r->log_last_tick = r->fault_tick = -1;
-    for (int i = 0; i <= TL_SERVERS_MAX; i++) r->servers[i].tick = r->servers[i].log_first_tick = r->servers[i].log_last_tick = n->applied_tick[i] = -1;
+    for (int i = 0; i <= TL_SERVERS_MAX; i++) {
+        r->servers[i].tick = r->servers[i].log_first_tick = r->servers[i].log_last_tick = n->applied_tick[i] = -1;
+    }
     tl_result result = kind_count == 0 ? TL_OK : init_mirror(n, kinds, kind_count, tick_hz, entities_max, groups_max);
     if (result != TL_OK) {
         tl_inspect_destroy(n);
@@ -77,7 +92,9 @@ tl_result tl_inspect_create(const tl_kind_def *kinds, int kind_count, uint32_t t
 
 void tl_inspect_destroy(tl_inspect *n)
 {
-    if (n == NULL) return;
+    if (n == NULL) {
+        return;
+    }
     free(n->heap.memory);
     free(n);
 }
@@ -87,10 +104,13 @@ uint64_t tl_inspect_kinds_hash(const tl_inspect *n)
     return n->kinds.hash;
 }
 
-__attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server_number server, int64_t tick, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server_number server, int64_t tick,
+                                                        const char *format, ...)
 {
     tl_inspect_report *r = &n->report;
-    if (r->faults++) return;
+    if (r->faults++) {
+        return;
+    }
     r->fault_server = server;
     r->fault_tick = tick;
     va_list arguments;
@@ -102,10 +122,15 @@ __attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server
 // What `result` says about a record or checkpoint that was applied.
 static const char *why(tl_result result)
 {
-    if (result == TL_ERR_MEMORY) return "finds no memory: more groups were deleted than this inspection can remember";
-    if (result == TL_ERR_FULL) return "does not fit: the world is larger than the limits of this inspection";
+    if (result == TL_ERR_MEMORY) {
+        return "finds no memory: more groups were deleted than this inspection can remember";
+    }
+    if (result == TL_ERR_FULL) {
+        return "does not fit: the world is larger than the limits of this inspection";
+    }
     return result == TL_ERR_VERSION ? "is of another version; use its release"
-                                    : "cannot be read: servers set it aside, and what follows it in its epoch; 'tramline inspect --repair' makes a copy without";
+                                    : "cannot be read: servers set it aside, and what follows it in its epoch; "
+                                      "'tramline inspect --repair' makes a copy without";
 }
 
 // ---- store events ----
@@ -114,8 +139,12 @@ static void on_server(tl_inspect *n, const tl_store_event *event)
 {
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
-    if (event->epoch > end->epoch + 1) end->epoch = event->epoch - 1; // that was told, or is cut
-    if (n->bad[event->server].open) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    if (event->epoch > end->epoch + 1) {
+        end->epoch = event->epoch - 1; // that was told, or is cut
+    }
+    if (n->bad[event->server].open) {
+        n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    }
     n->applied_tick[event->server] = tl_max_i64(n->applied_tick[event->server], n->last_tick);
     s->known = true;
     s->epoch = event->epoch;
@@ -130,7 +159,9 @@ static tl_server_number receiver(void *inspect, tl_server_number to, uint32_t ep
     const tl_inspect *n = inspect;
     for (int i = 0; i < TL_SERVERS_MAX && to >= 1 && to <= TL_SERVERS_MAX; i++) {
         const end_of_epoch *end = &n->ends[to];
-        if (epoch > end->epoch || end->heir == 0 || end->heir == to) break;
+        if (epoch > end->epoch || end->heir == 0 || end->heir == to) {
+            break;
+        }
         to = end->heir;
         epoch = end->heir_epoch;
     }
@@ -142,22 +173,31 @@ static void on_fenced(tl_inspect *n, const tl_store_event *event)
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
     s->tick = event->tick;
-    if (n->bad[event->server].open) n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    if (n->bad[event->server].open) {
+        n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
+    }
     if (event->epoch >= end->epoch) {
         uint32_t heir_epoch = event->heir <= TL_SERVERS_MAX ? n->ends[event->heir].epoch + 1 : 0;
         *end = (end_of_epoch){.epoch = event->epoch, .heir = event->heir, .heir_epoch = heir_epoch};
     }
-    if (event->heir == 0 || event->heir == event->server) return;
+    if (event->heir == 0 || event->heir == event->server) {
+        return;
+    }
     for (int32_t g = 0; g < n->mirror.group_top; g++) {
         tl_group *group = &n->mirror.groups[g];
-        bool inherited = group->used && group->live && group->owner == event->server && group->checkpoint_tick <= event->tick;
-        if (inherited) group->owner = event->heir;
+        bool inherited = group->used && group->live && group->owner == event->server &&
+                         group->checkpoint_tick <= event->tick;
+        if (inherited) {
+            group->owner = event->heir;
+        }
     }
 }
 
 static tl_result apply_checkpoint(tl_mirror *m, const tl_store_event *event)
 {
-    if (event->size) return tl_checkpoint_apply(m, event->group, event->tick, event->data, event->size);
+    if (event->size) {
+        return tl_checkpoint_apply(m, event->group, event->tick, event->data, event->size);
+    }
     return tl_mirror_bury_group(m, event->group, event->tick);
 }
 
@@ -167,11 +207,15 @@ static void on_checkpoint(tl_inspect *n, const tl_store_event *event)
     r->checkpoints++;
     r->checkpoints_empty += event->size == 0;
     r->checkpoint_bytes += event->size;
-    r->checkpoint_first_tick = r->checkpoint_first_tick < 0 ? event->tick : tl_min_i64(r->checkpoint_first_tick, event->tick);
+    r->checkpoint_first_tick = r->checkpoint_first_tick < 0 ? event->tick
+                                                            : tl_min_i64(r->checkpoint_first_tick, event->tick);
     r->checkpoint_last_tick = tl_max_i64(r->checkpoint_last_tick, event->tick);
-    if (!r->decoded) return;
+    if (!r->decoded) {
+        return;
+    }
     if (event->group == 0) {
-        fault(n, 0, event->tick, "a checkpoint of tick %" PRId64 " is of no group; restore the store from a copy", event->tick);
+        fault(n, 0, event->tick, "a checkpoint of tick %" PRId64 " is of no group; restore the store from a copy",
+              event->tick);
         return;
     }
     n->mirror.tick = event->tick;
@@ -182,16 +226,23 @@ static void on_checkpoint(tl_inspect *n, const tl_store_event *event)
         n->stand_in_bytes = tl_unread_stand_in(event->group, event->tick, event->data, event->size, n->stand_in);
         (void)tl_unread_take(&n->mirror, event->group, event->tick, event->data, event->size);
     }
-    if (result != TL_OK) fault(n, 0, event->tick, "the checkpoint of group %" PRIx64 " as of tick %" PRId64 " %s", event->group, event->tick,
-                               n->sets_aside ? "cannot be read: servers go on without it, and it is told anew by one that has the group whole; if none has, "
-                                               "'tramline inspect --repair' makes a copy without" : why(result));
+    if (result != TL_OK) {
+        fault(n, 0, event->tick, "the checkpoint of group %" PRIx64 " as of tick %" PRId64 " %s", event->group,
+              event->tick,
+              n->sets_aside ? "cannot be read: servers go on without it, and it is told anew by one that has the group "
+                              "whole; if none has, "
+                              "'tramline inspect --repair' makes a copy without"
+                            : why(result));
+    }
 }
 
 static void count_record(tl_inspect *n, const tl_store_event *event)
 {
     tl_inspect_report *r = &n->report;
     tl_inspect_server *s = &r->servers[event->server];
-    if (s->log_first_tick < 0) s->log_first_tick = event->tick;
+    if (s->log_first_tick < 0) {
+        s->log_first_tick = event->tick;
+    }
     s->log_last_tick = tl_max_i64(s->log_last_tick, event->tick);
     s->tick = tl_max_i64(s->tick, event->tick);
     s->log_records++;
@@ -211,14 +262,20 @@ static void set_aside(tl_inspect *n)
 static void on_record(tl_inspect *n, const tl_store_event *event)
 {
     tl_inspect_server *s = &n->report.servers[event->server];
-    if (s->log_records && event->tick <= s->log_last_tick)
-        fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " follows that of tick %" PRId64, s->name, event->server, event->tick,
-              s->log_last_tick);
-    if (event->epoch <= n->ends[event->server].epoch)
-        fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " was committed after its epoch %u had ended", s->name, event->server,
-              event->tick, event->epoch);
+    if (s->log_records && event->tick <= s->log_last_tick) {
+        fault(n, event->server, event->tick,
+              "server %s (%u): the record of tick %" PRId64 " follows that of tick %" PRId64, s->name, event->server,
+              event->tick, s->log_last_tick);
+    }
+    if (event->epoch <= n->ends[event->server].epoch) {
+        fault(n, event->server, event->tick,
+              "server %s (%u): the record of tick %" PRId64 " was committed after its epoch %u had ended", s->name,
+              event->server, event->tick, event->epoch);
+    }
     count_record(n, event);
-    if (!n->report.decoded) return;
+    if (!n->report.decoded) {
+        return;
+    }
     const tl_record_events events = {.user = n, .receiver = receiver};
     if (n->bad[event->server].epoch == event->epoch && event->epoch) {
         set_aside(n);
@@ -234,8 +291,10 @@ static void on_record(tl_inspect *n, const tl_store_event *event)
         n->applied_tick[event->server] = event->tick;
         n->bad[event->server].open = false;
     }
-    if (result != TL_OK)
-        fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " %s", s->name, event->server, event->tick, why(result));
+    if (result != TL_OK) {
+        fault(n, event->server, event->tick, "server %s (%u): the record of tick %" PRId64 " %s", s->name,
+              event->server, event->tick, why(result));
+    }
 }
 
 void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
@@ -243,7 +302,9 @@ void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
     n->sets_aside = false;
     n->stand_in_bytes = 0;
     n->last_tick = event->tick;
-    if (n->report.complete) return;
+    if (n->report.complete) {
+        return;
+    }
     bool of_server = event->type == TL_STORE_SERVER || event->type == TL_STORE_RECORD || event->type == TL_STORE_FENCED;
     if (of_server && (event->server < 1 || event->server > TL_SERVERS_MAX)) {
         fault(n, event->server, event->tick, "there can be no server %u; restore the store from a copy", event->server);
@@ -287,14 +348,19 @@ static void count_group(tl_inspect *n, const tl_group *group)
     owner->entities += (uint32_t)group->entity_count;
     r->groups++;
     r->groups_without_heir += owner->ended && owner->heir == 0;
-    if (!known && !group->lack_unread) fault(n, group->owner, group->changed_tick, "group %" PRIx64 " belongs to server %u, which the store does not know", group->id, group->owner);
+    if (!known && !group->lack_unread) {
+        fault(n, group->owner, group->changed_tick,
+              "group %" PRIx64 " belongs to server %u, which the store does not know", group->id, group->owner);
+    }
 }
 
 static void count_entities(tl_inspect *n)
 {
     for (int32_t i = 0; i < n->mirror.entity_top; i++) {
         const tl_entity *e = &n->mirror.entities[i];
-        if (!e->used || !e->live) continue;
+        if (!e->used || !e->live) {
+            continue;
+        }
         n->report.entities++;
         n->report.entities_of_kind[e->kind]++;
         n->report.carriers_missing += e->carrier_id != 0 && e->carrier == TL_NONE;
@@ -313,7 +379,10 @@ void tl_inspect_finish(tl_inspect *n, tl_inspect_report *report)
         tl_mirror_settle(&n->mirror);
         count_entities(n);
     }
-    for (int32_t g = 0; g < n->mirror.group_top; g++)
-        if (n->mirror.groups[g].used && n->mirror.groups[g].live) count_group(n, &n->mirror.groups[g]);
+    for (int32_t g = 0; g < n->mirror.group_top; g++) {
+        if (n->mirror.groups[g].used && n->mirror.groups[g].live) {
+            count_group(n, &n->mirror.groups[g]);
+        }
+    }
     *report = n->report;
 }

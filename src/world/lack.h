@@ -1,5 +1,5 @@
-// What a mirror lacks: entities that found no room in it. Their ids are kept, with their groups, so that it is known which
-// groups are incomplete here, and when they are whole again.
+// What a mirror lacks: entities that found no room in it. Their ids are kept, with their groups, so that it is known
+// which groups are incomplete here, and when they are whole again.
 #ifndef TRAMLINE_WORLD_LACK_H
 #define TRAMLINE_WORLD_LACK_H
 

@@ -1,11 +1,11 @@
-// The mirror: a server's copy of the whole world at level 0. It changes only by applying tick records, its own and other
-// servers' alike (record.c), one world tick after the other. What changed in a tick is listed for the pyramid.
+// The mirror: a server's copy of the whole world at level 0. It changes only by applying tick records, its own and
+// other servers' alike (record.c), one world tick after the other. What changed in a tick is listed for the pyramid.
 #ifndef TRAMLINE_WORLD_MIRROR_H
 #define TRAMLINE_WORLD_MIRROR_H
 
-#include "wire/identity.h"
 #include "base/map.h"
 #include "motion/state.h"
+#include "wire/identity.h"
 #include "world/tombs.h"
 
 enum {
@@ -31,11 +31,11 @@ typedef struct tl_entity {
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
     bool unsent_retell; // told whole once more, for a mirror that lacks it
 
-    float acceleration[3];              // m/s², as far as its last two courses tell
-    int32_t cell;                       // the pyramid's; TL_NONE while not placed
-    int64_t cross_tick;                 // the pyramid's: when it may leave its cell
-    int32_t carrier, rider_first;       // carrier is TL_NONE while unresolved, too
-    int32_t slots[2 * TL_LEVELS_MAX];   // the pyramid's: where it is in each rank's stream
+    float acceleration[3];            // m/s², as far as its last two courses tell
+    int32_t cell;                     // the pyramid's; TL_NONE while not placed
+    int64_t cross_tick;               // the pyramid's: when it may leave its cell
+    int32_t carrier, rider_first;     // carrier is TL_NONE while unresolved, too
+    int32_t slots[2 * TL_LEVELS_MAX]; // the pyramid's: where it is in each rank's stream
 
     tl_entity_id said_carrier; // which it cannot ride in
     int64_t boarded_tick;      // when its owner last said what it rides in
@@ -61,16 +61,16 @@ typedef struct tl_group {
     bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
     // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
     bool owed;
-    int64_t retry_tick;         // its checkpoint failed: not before that again
-    bool kept;                  // the owner's: not given away to even out
+    int64_t retry_tick; // its checkpoint failed: not before that again
+    bool kept;          // the owner's: not given away to even out
     // of a group of what a client owns
-    tl_identity identity;       // whose it is
-    int64_t vanished_tick;      // since when that client is not connected, -1: it is
-    int64_t claim;              // of that client's connection; a later one has a greater one
-    uint32_t holder;            // the owner's: that client's number here, 0: it is not here
-    bool unsent_claim;          // the owner's: to be recorded
-    bool client_news;           // another server's: what a record has said of its client was not looked at yet
-    bool doomed;                // the owner's: nobody will come back
+    tl_identity identity;  // whose it is
+    int64_t vanished_tick; // since when that client is not connected, -1: it is
+    int64_t claim;         // of that client's connection; a later one has a greater one
+    uint32_t holder;       // the owner's: that client's number here, 0: it is not here
+    bool unsent_claim;     // the owner's: to be recorded
+    bool client_news;      // another server's: what a record has said of its client was not looked at yet
+    bool doomed;           // the owner's: nobody will come back
     // the owner's, of one that nobody comes back to: all that was made in it is mirrored then, -1: not known yet
     int64_t spare_tick;
 } tl_group;
@@ -98,21 +98,22 @@ typedef struct tl_mirror {
     uint32_t changed_count;
     int32_t *unresolved; // live entities that cannot ride in their carrier
     uint32_t unresolved_count;
-    tl_ghost ghosts[TL_GHOSTS_MAX]; // ring
-    bool client_news; // some group has such
+    tl_ghost ghosts[TL_GHOSTS_MAX];       // ring
+    bool client_news;                     // some group has such
     uint64_t ghost_count, set_down_count; // ever
-    int64_t applying_tick;   // of the record that is being applied, -1: none
-    tl_map lack_map;         // lack.h: entities that found no room, to their group's index
-    tl_map lack_groups;      // and groups, to their owners
-    uint32_t groups_unlisted; // more of them, ever
-    tl_tombs tombs;          // while loading: groups that were deleted
-    bool owes_unknown;       // own records say something of groups that found no room
-    bool lacked;             // something found no room; until it is known that nothing is lacking any more
-    int64_t tick; // the last world tick applied
+    int64_t applying_tick;                // of the record that is being applied, -1: none
+    tl_map lack_map;                      // lack.h: entities that found no room, to their group's index
+    tl_map lack_groups;                   // and groups, to their owners
+    uint32_t groups_unlisted;             // more of them, ever
+    tl_tombs tombs;                       // while loading: groups that were deleted
+    bool owes_unknown;                    // own records say something of groups that found no room
+    bool lacked;                          // something found no room; until it is known that nothing is lacking any more
+    int64_t tick;                         // the last world tick applied
 } tl_mirror;
 
 size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max);
-tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max);
+tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max,
+                         uint32_t groups_max);
 
 // Index or TL_NONE.
 int32_t tl_mirror_find(const tl_mirror *m, tl_entity_id id);
@@ -134,7 +135,8 @@ void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const
 void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words); // a new state of one that is set down
 void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group);
 void tl_mirror_delete(tl_mirror *m, int32_t index); // riders are set down where they are; freed by tl_mirror_settle()
-// While loading: a group was deleted as of a tick, and what is older says nothing of it. TL_ERR_MEMORY: the heap is full.
+// While loading: a group was deleted as of a tick, and what is older says nothing of it. TL_ERR_MEMORY: the heap is
+// full.
 tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick);
 void tl_mirror_delete_group(tl_mirror *m, int32_t group);
 // Resolves carriers that have come to be known. After the records of a tick, before the pyramid looks.

@@ -1,10 +1,11 @@
 // The pyramid: the world in tiles of several sizes, as streams that clients subscribe to.
 //
-// Tiles of size S are cubes of 64 m * 2^S; each entity is in one tile a size: that of its outermost carrier. Tiles nest,
-// so any cut through the tree of tiles shows each entity once. A tile has two *streams*: one with the tolerance of level S,
-// and, for when it is twice as far away, one of level S + 1; size and level together are a stream's *rank*. A stream is
-// there only while somebody subscribes to it: slots with the entities' states at that level. A stream's *version* rises in each tick that changes it; an undo log
-// keeps what slots held before, for the last versions, so that a chunk can run from any of them to now.
+// Tiles of size S are cubes of 64 m * 2^S; each entity is in one tile a size: that of its outermost carrier. Tiles
+// nest, so any cut through the tree of tiles shows each entity once. A tile has two *streams*: one with the tolerance
+// of level S, and, for when it is twice as far away, one of level S + 1; size and level together are a stream's *rank*.
+// A stream is there only while somebody subscribes to it: slots with the entities' states at that level. A stream's
+// *version* rises in each tick that changes it; an undo log keeps what slots held before, for the last versions, so
+// that a chunk can run from any of them to now.
 //
 // Between changes nothing is computed: when a level's curve will leave level 0's by more than the tolerance is worked
 // out when either changes, and put on a wheel of ticks.
@@ -15,21 +16,21 @@
 #include "world/mirror.h"
 
 enum {
-    TL_HISTORY_VERSIONS = 60,  // a cursor further back gets the tile anew
+    TL_HISTORY_VERSIONS = 60, // a cursor further back gets the tile anew
     TL_HISTORY_RING = 64,
     // a stream in which nothing changes gets a new version now and then all the same: ages stay small
     TL_QUIET_TICKS_MAX = 1 << 30,
     TL_WHEEL_TICKS = 1024,
     TL_STREAMS_MAX = 1 << 18,
-    TL_CHUNKS_KEPT = 32,       // of a stream, from one tick to the next: clients can ask for endless ones
-    TL_STREAM_LINGER_TICKS = 100, // without subscribers, before it is taken down
+    TL_CHUNKS_KEPT = 32,              // of a stream, from one tick to the next: clients can ask for endless ones
+    TL_STREAM_LINGER_TICKS = 100,     // without subscribers, before it is taken down
     TL_RANKS_MAX = 2 * TL_LEVELS_MAX, // 2 * size + (level - size)
 };
 
 typedef struct tl_slot {
     tl_entity_id id, carrier_id;
     int64_t *state;
-    int64_t due_tick;      // when to look again whether the curve holds; -1: never
+    int64_t due_tick; // when to look again whether the curve holds; -1: never
     int32_t entity;
     uint32_t last_version; // of its last undo entry
     int64_t course_tick;   // of its state: since when it keeps its course
@@ -49,7 +50,7 @@ typedef struct tl_chunk_bytes { // a coded chunk, shared by all clients (chunk.c
     struct tl_chunk_bytes *next;
     uint32_t from, begin, limit, end; // of slots up to limit, those before end are in
     uint16_t size, capacity;
-    bool too_large; // the slot `begin` does not fit by itself: there is nothing to send of it
+    bool too_large;      // the slot `begin` does not fit by itself: there is nothing to send of it
     uint32_t ops, words; // in it
     unsigned char data[];
 } tl_chunk_bytes;
@@ -66,24 +67,24 @@ typedef struct tl_stream {
     uint32_t undo_capacity, undo_first, undo_count;
     uint32_t version, version_oldest; // cursors from version_oldest on can be continued
     int64_t version_tick;
-    int64_t urgent_tick; // when an entity in it last changed its carrier, or jumped
-    uint32_t top_at[TL_HISTORY_RING];  // slot_top at the end of each version, by its low bits
-    int64_t reached[TL_HISTORY_RING];  // the tick at which each version was reached
+    int64_t urgent_tick;              // when an entity in it last changed its carrier, or jumped
+    uint32_t top_at[TL_HISTORY_RING]; // slot_top at the end of each version, by its low bits
+    int64_t reached[TL_HISTORY_RING]; // the tick at which each version was reached
     uint32_t subscriber_count;
-    int64_t idle_tick; // since when it has none
-    int64_t full_tick; // when more than a few of its slots were last in use
+    int64_t idle_tick;      // since when it has none
+    int64_t full_tick;      // when more than a few of its slots were last in use
     tl_chunk_bytes *chunks; // for the present version
     uint32_t chunk_count;
-    int64_t chunk_tick;     // when one was last asked for
+    int64_t chunk_tick; // when one was last asked for
     bool used;
 } tl_stream;
 
 typedef struct tl_cell {
     int32_t x, y, z; // in tiles of its size
     int32_t parent, child_first, sibling_next, sibling_prev;
-    int32_t entity_first; // size 0
-    uint32_t entity_count; // with all below
-    int32_t streams[2];    // of level `size` and of `size` + 1
+    int32_t entity_first;       // size 0
+    uint32_t entity_count;      // with all below
+    int32_t streams[2];         // of level `size` and of `size` + 1
     uint32_t inhabited_version; // the pyramid's shape_version when the first of its entities came
     uint8_t size;
     bool used;
@@ -116,7 +117,7 @@ typedef struct tl_pyramid {
     tl_wheel_bucket wheel[TL_WHEEL_TICKS];
     // some entities found no cell: they are looked for; once more, for others have met that since
     bool placeless, placeless_again;
-    int32_t placeless_at;            // from here on
+    int32_t placeless_at;   // from here on
     uint32_t shape_version; // rises when cells come or go
     int64_t tick;
     uint64_t published_count[TL_LEVELS_MAX], history_lost_count, full_count;

@@ -1,5 +1,5 @@
-#include "world/lack.h"
 #include "world/record.h"
+#include "world/lack.h"
 
 void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity)
 {
@@ -57,7 +57,8 @@ void tl_record_need(tl_record_writer *r, tl_server_number server, uint32_t epoch
     tl_write_signed(&r->w, tick);
 }
 
-static void write_whole(tl_record_writer *r, tl_op op, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+static void write_whole(tl_record_writer *r, tl_op op, const tl_entity *e, tl_group_id group, tl_entity_id carrier,
+                        const int64_t *words)
 {
     const tl_kind *kind = &r->kinds->kinds[e->kind];
     write_op(r, op);
@@ -68,7 +69,8 @@ static void write_whole(tl_record_writer *r, tl_op op, const tl_entity *e, tl_gr
     tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
 }
 
-void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+void tl_record_create(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier,
+                      const int64_t *words)
 {
     write_whole(r, TL_OP_CREATE, e, group, carrier, words);
 }
@@ -98,7 +100,8 @@ void tl_record_carrier(tl_record_writer *r, const tl_entity *e, tl_entity_id car
     tl_fields_write(&r->w, kind, r->tick, tl_fields_all(kind), words);
 }
 
-void tl_record_regroup(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier, const int64_t *words)
+void tl_record_regroup(tl_record_writer *r, const tl_entity *e, tl_group_id group, tl_entity_id carrier,
+                       const int64_t *words)
 {
     write_whole(r, TL_OP_REGROUP, e, group, carrier, words);
 }
@@ -142,7 +145,9 @@ typedef struct op_reader {
 static uint64_t read_id(op_reader *o)
 {
     uint64_t id = o->last_id + (uint64_t)tl_read_signed(&o->r);
-    if (id == 0) o->r.bad = true;
+    if (id == 0) {
+        o->r.bad = true;
+    }
     if (o->dry && o->m && o->named_count < NAMED_MAX) {
         tl_map_prefetch(&o->m->entity_map, id);
         o->named[o->named_count++] = id;
@@ -165,7 +170,10 @@ static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
     tl_fields_read(&o->r, kind, o->kinds, o->tick, fields, o->words);
     for (int i = 0; i < kind->field_count && !o->r.bad; i++) {
         const tl_field *field = &kind->fields[i];
-        if (fields >> i & 1 && field->type == TL_FIELD_POSITION && !tl_place_words_valid(field, o->words + field->word)) o->r.bad = true;
+        if (fields >> i & 1 && field->type == TL_FIELD_POSITION &&
+            !tl_place_words_valid(field, o->words + field->word)) {
+            o->r.bad = true;
+        }
     }
 }
 
@@ -179,14 +187,18 @@ static bool passed_over(const op_reader *o, int32_t group)
 static void note_change(op_reader *o, tl_group *group)
 {
     group->changed_tick = o->store_tick;
-    if (o->loading && o->events && o->events->own) group->owed = true;
+    if (o->loading && o->events && o->events->own) {
+        group->owed = true;
+    }
 }
 
 // There is no other: what belonged to one would be nobody's for ever.
 static tl_server_number read_server(tl_reader *r)
 {
     tl_server_number server = (tl_server_number)tl_read_limited(r, TL_SERVERS_MAX);
-    if (server == 0) r->bad = true;
+    if (server == 0) {
+        r->bad = true;
+    }
     return server;
 }
 
@@ -194,10 +206,16 @@ static void read_group(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
     tl_server_number owner = read_server(&o->r);
-    if (id == 0) o->r.bad = true;
-    if (o->dry || o->r.bad) return;
+    if (id == 0) {
+        o->r.bad = true;
+    }
+    if (o->dry || o->r.bad) {
+        return;
+    }
     int32_t group = tl_mirror_find_group(o->m, id);
-    if (o->loading && tl_tombs_tick(&o->m->tombs, id) >= o->store_tick) return;
+    if (o->loading && tl_tombs_tick(&o->m->tombs, id) >= o->store_tick) {
+        return;
+    }
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
         o->full = true;
         tl_lack_note_group(o->m, id, owner);
@@ -205,12 +223,18 @@ static void read_group(op_reader *o)
         return;
     }
     bool lacking = tl_lack_found_group(o->m, id);
-    if (passed_over(o, group)) return;
+    if (passed_over(o, group)) {
+        return;
+    }
     o->m->groups[group].live = true;
-    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut. What
-    // is in a group that finds room only now was not taken in: it is to be told once more.
-    if (!o->loading) o->m->groups[group].lack_unread = false;
-    if (lacking && !o->checkpoint) o->m->groups[group].lack_unread = true;
+    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
+    // What is in a group that finds room only now was not taken in: it is to be told once more.
+    if (!o->loading) {
+        o->m->groups[group].lack_unread = false;
+    }
+    if (lacking && !o->checkpoint) {
+        o->m->groups[group].lack_unread = true;
+    }
     o->m->groups[group].owner = owner;
     note_change(o, &o->m->groups[group]);
 }
@@ -220,9 +244,13 @@ static void read_group_client(op_reader *o)
     tl_group_id id = tl_read_varint(&o->r);
     tl_identity identity = tl_identity_read(&o->r);
     int64_t vanished_tick = tl_read_signed(&o->r), claim = (int64_t)tl_read_limited(&o->r, TL_CLAIM_MAX);
-    if (vanished_tick < -1 || vanished_tick > o->tick) o->r.bad = true;
+    if (vanished_tick < -1 || vanished_tick > o->tick) {
+        o->r.bad = true;
+    }
     int32_t index = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
-    if (index == TL_NONE || passed_over(o, index)) return;
+    if (index == TL_NONE || passed_over(o, index)) {
+        return;
+    }
     tl_group *group = &o->m->groups[index];
     group->identity = identity;
     group->vanished_tick = vanished_tick;
@@ -235,11 +263,17 @@ static void read_group_delete(op_reader *o)
 {
     tl_group_id id = tl_read_varint(&o->r);
     int32_t group = o->dry || o->r.bad ? TL_NONE : tl_mirror_find_group(o->m, id);
-    if (o->dry || o->r.bad || passed_over(o, group)) return;
+    if (o->dry || o->r.bad || passed_over(o, group)) {
+        return;
+    }
     tl_lack_found_group(o->m, id);
-    if (group != TL_NONE && o->m->groups[group].live) tl_mirror_delete_group(o->m, group);
+    if (group != TL_NONE && o->m->groups[group].live) {
+        tl_mirror_delete_group(o->m, group);
+    }
     bool told = tl_tombs_tick(&o->m->tombs, id) >= o->store_tick;
-    if (o->loading && !told && o->events && o->events->group_deleted) o->events->group_deleted(o->events->user, id);
+    if (o->loading && !told && o->events && o->events->group_deleted) {
+        o->events->group_deleted(o->events->user, id);
+    }
 }
 
 static void read_group_give(op_reader *o)
@@ -247,28 +281,42 @@ static void read_group_give(op_reader *o)
     tl_group_id id = tl_read_varint(&o->r);
     tl_server_number to = read_server(&o->r);
     uint32_t epoch = (uint32_t)tl_read_limited(&o->r, 0xffffffffu);
-    if (o->dry || o->r.bad) return;
+    if (o->dry || o->r.bad) {
+        return;
+    }
     int32_t group = tl_mirror_find_group(o->m, id);
     bool lacking = group == TL_NONE && tl_lack_has_group(o->m, id);
-    if ((group == TL_NONE && !lacking) || passed_over(o, group)) return;
-    if (o->events && o->events->receiver) to = o->events->receiver(o->events->user, to, epoch);
+    if ((group == TL_NONE && !lacking) || passed_over(o, group)) {
+        return;
+    }
+    if (o->events && o->events->receiver) {
+        to = o->events->receiver(o->events->user, to, epoch);
+    }
     if (lacking) {
         tl_lack_note_group(o->m, id, to);
-        if (o->events && o->events->lacking_given) o->events->lacking_given(o->events->user, to);
+        if (o->events && o->events->lacking_given) {
+            o->events->lacking_given(o->events->user, to);
+        }
         return;
     }
     tl_server_number from = o->m->groups[group].owner;
     o->m->groups[group].owner = to;
     note_change(o, &o->m->groups[group]);
-    if (o->events && o->events->group_given) o->events->group_given(o->events->user, group, from, to);
+    if (o->events && o->events->group_given) {
+        o->events->group_given(o->events->user, group, from, to);
+    }
 }
 
-// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it. Without room the mirror
-// knows what it lacks.
+// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it. Without room the
+// mirror knows what it lacks.
 static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
 {
     int32_t index = tl_mirror_find(o->m, id);
-    if (index != TL_NONE) return !o->m->entities[index].live && o->m->entities[index].changes == 0 && o->m->entities[index].kind == kind ? index : TL_NONE;
+    if (index != TL_NONE) {
+        return !o->m->entities[index].live && o->m->entities[index].changes == 0 && o->m->entities[index].kind == kind
+                   ? index
+                   : TL_NONE;
+    }
     if (tl_mirror_reserve(o->m, id, kind, &index) == TL_OK) {
         tl_lack_forget(o->m, id);
         return index;
@@ -282,10 +330,14 @@ static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
 static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_t group, tl_entity_id carrier)
 {
     int32_t index = tl_mirror_find(o->m, id);
-    if (index == TL_NONE || !o->m->entities[index].live) return false;
+    if (index == TL_NONE || !o->m->entities[index].live) {
+        return false;
+    }
     tl_entity *e = &o->m->entities[index];
     e->stale = false;
-    if (o->m->groups[e->group].checkpoint_tick >= o->store_tick || &o->m->kinds->kinds[e->kind] != kind) return true;
+    if (o->m->groups[e->group].checkpoint_tick >= o->store_tick || &o->m->kinds->kinds[e->kind] != kind) {
+        return true;
+    }
     tl_mirror_regroup(o->m, index, group);
     tl_mirror_board(o->m, index, carrier, o->words);
     return true;
@@ -293,9 +345,13 @@ static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_
 
 static int32_t find(op_reader *o, tl_entity_id id)
 {
-    if (o->likely_count == 0) return tl_mirror_find(o->m, id);
+    if (o->likely_count == 0) {
+        return tl_mirror_find(o->m, id);
+    }
     const tl_entity *e = &o->m->entities[*o->likely];
-    if (!e->used || e->id != id) return tl_mirror_find(o->m, id);
+    if (!e->used || e->id != id) {
+        return tl_mirror_find(o->m, id);
+    }
     o->likely_count--;
     return *o->likely++;
 }
@@ -332,7 +388,9 @@ static void board(op_reader *o, int32_t index, tl_entity_id carrier)
 static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_entity_id carrier)
 {
     int32_t index = place_for(o, id, kind, group);
-    if (index == TL_NONE) return;
+    if (index == TL_NONE) {
+        return;
+    }
     memcpy(o->m->entities[index].state, o->words, (size_t)o->m->kinds->kinds[kind].word_count * sizeof *o->words);
     tl_mirror_enter(o->m, index, group, carrier);
     note_change(o, &o->m->groups[group]);
@@ -341,13 +399,16 @@ static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_ent
 // From its group into another, unless the checkpoint of its group is newer: then it has come back since.
 static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id carrier)
 {
-    if (passed_over(o, o->m->entities[index].group)) return;
+    if (passed_over(o, o->m->entities[index].group)) {
+        return;
+    }
     const tl_entity *e = &o->m->entities[index];
     note_change(o, &o->m->groups[e->group]);
-    if ((e->said ? e->said_carrier : e->carrier_id) != carrier)
+    if ((e->said ? e->said_carrier : e->carrier_id) != carrier) {
         board(o, index, carrier);
-    else
+    } else {
         changed(o, index, TL_CHANGE_STATE);
+    }
     tl_mirror_regroup(o->m, index, group);
     note_change(o, &o->m->groups[group]);
 }
@@ -360,18 +421,27 @@ static void read_whole(op_reader *o, bool moves)
     const tl_kind *kind = read_kind(o, &kind_number);
     tl_group_id group_id = tl_read_varint(&o->r);
     tl_entity_id carrier = tl_read_varint(&o->r);
-    if (o->r.bad) return;
+    if (o->r.bad) {
+        return;
+    }
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
-    if (o->dry || o->r.bad) return;
+    if (o->dry || o->r.bad) {
+        return;
+    }
     int32_t group = tl_mirror_find_group(o->m, group_id);
-    if (group == TL_NONE || passed_over(o, group)) return;
-    if (o->checkpoint && take_over(o, id, kind, group, carrier)) return;
+    if (group == TL_NONE || passed_over(o, group)) {
+        return;
+    }
+    if (o->checkpoint && take_over(o, id, kind, group, carrier)) {
+        return;
+    }
     int32_t index = find_live(o, id);
-    if (index == TL_NONE)
+    if (index == TL_NONE) {
         enter(o, id, kind_number, group, carrier);
-    else if (moves && o->m->entities[index].kind == kind_number)
+    } else if (moves && o->m->entities[index].kind == kind_number) {
         regroup(o, index, group, carrier);
+    }
 }
 
 static void read_update(op_reader *o)
@@ -380,15 +450,21 @@ static void read_update(op_reader *o)
     int number;
     const tl_kind *kind = read_kind(o, &number);
     uint32_t mask = (uint32_t)tl_read_limited(&o->r, tl_fields_all(kind));
-    if (o->r.bad) return;
+    if (o->r.bad) {
+        return;
+    }
     int32_t index = o->dry ? TL_NONE : find_live(o, id);
     bool known = index != TL_NONE && o->m->entities[index].kind == number;
-    if (known)
-        memcpy(o->words, o->m->entities[index].said ? o->m->entities[index].said : o->m->entities[index].state, (size_t)kind->word_count * sizeof *o->words);
-    else
+    if (known) {
+        memcpy(o->words, o->m->entities[index].said ? o->m->entities[index].said : o->m->entities[index].state,
+               (size_t)kind->word_count * sizeof *o->words);
+    } else {
         memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
+    }
     read_fields(o, kind, mask);
-    if (!known || o->dry || o->r.bad || passed_over(o, o->m->entities[index].group)) return;
+    if (!known || o->dry || o->r.bad || passed_over(o, o->m->entities[index].group)) {
+        return;
+    }
     changed(o, index, TL_CHANGE_STATE);
 }
 
@@ -398,13 +474,20 @@ static void read_carrier(op_reader *o)
     int number;
     const tl_kind *kind = read_kind(o, &number);
     tl_entity_id carrier = tl_read_varint(&o->r);
-    if (o->r.bad) return;
+    if (o->r.bad) {
+        return;
+    }
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
     int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
-   // it is told whole
-    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) enter(o, id, number, lacking, carrier);
-    if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number || passed_over(o, o->m->entities[index].group)) return;
+    // it is told whole
+    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) {
+        enter(o, id, number, lacking, carrier);
+    }
+    if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number ||
+        passed_over(o, o->m->entities[index].group)) {
+        return;
+    }
     board(o, index, carrier);
 }
 
@@ -416,7 +499,9 @@ static void read_delete(op_reader *o)
         note_change(o, &o->m->groups[lacking]);
         tl_lack_forget(o->m, id);
     }
-    if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) return;
+    if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) {
+        return;
+    }
     note_change(o, &o->m->groups[o->m->entities[index].group]);
     tl_mirror_delete(o->m, index);
 }
@@ -426,7 +511,9 @@ static void read_post(op_reader *o, tl_op op)
     tl_server_number to = (tl_server_number)tl_read_limited(&o->r, 65535);
     size_t size = tl_read_limited(&o->r, TL_POST_BYTES_MAX);
     const unsigned char *data = tl_read_bytes(&o->r, size);
-    if (!o->dry && data && !o->loading && o->events && o->events->post) o->events->post(o->events->user, op, o->from, to, data, size);
+    if (!o->dry && data && !o->loading && o->events && o->events->post) {
+        o->events->post(o->events->user, op, o->from, to, data, size);
+    }
 }
 
 static tl_need read_need(tl_reader *r)
@@ -456,7 +543,9 @@ static void read_clock(tl_reader *r, int64_t tick, tl_clock_report *out)
 {
     out->settled = tl_read_limited(r, 1);
     out->wall_lead_us = tl_read_signed(r);
-    if (tl_magnitude(out->wall_lead_us) > TL_CLOCK_US_MAX) r->bad = true;
+    if (tl_magnitude(out->wall_lead_us) > TL_CLOCK_US_MAX) {
+        r->bad = true;
+    }
     out->count = (uint32_t)tl_read_limited(r, TL_SERVERS_MAX);
     for (uint32_t i = 0; i < out->count && !r->bad; i++) {
         out->seen[i].server = (tl_server_number)tl_read_limited(r, 65535);
@@ -475,7 +564,9 @@ bool tl_record_clock_read(const void *data, size_t size, tl_clock_report *out)
         tl_read_varint(&r), tl_read_varint(&r);
         tl_read_signed(&r);
     }
-    if (r.bad || op != TL_OP_CLOCK) return false;
+    if (r.bad || op != TL_OP_CLOCK) {
+        return false;
+    }
     read_clock(&r, tick, out);
     return !r.bad;
 }
@@ -499,9 +590,11 @@ static void read_op(op_reader *o)
     case TL_OP_RESPONSE:
     case TL_OP_CLAIM: read_post(o, op); break;
     case TL_OP_LEAVING:
-        if (!o->dry && o->events && o->events->leaving) o->events->leaving(o->events->user, o->from);
+        if (!o->dry && o->events && o->events->leaving) {
+            o->events->leaving(o->events->user, o->from);
+        }
         break;
-   // when it comes in, not when it is applied
+        // when it comes in, not when it is applied
     case TL_OP_CLOCK: read_clock(&o->r, o->tick, &(tl_clock_report){0}); break;
     default: o->r.bad = true;
     }
@@ -510,26 +603,32 @@ static void read_op(op_reader *o)
 static tl_result read_head(op_reader *o)
 {
     uint64_t format = tl_read_fixed(&o->r, 1);
-    if (!o->r.bad && format != TL_RECORD_FORMAT) return TL_ERR_VERSION;
+    if (!o->r.bad && format != TL_RECORD_FORMAT) {
+        return TL_ERR_VERSION;
+    }
     o->tick = tl_read_signed(&o->r);
     return o->r.bad || o->tick != o->store_tick || o->tick > TL_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
 }
 
-// The entities that a record names are looked for and come into the cache side by side, instead of one after another as they
-// are applied. `found` has room for as many as are named; says how many there are.
+// The entities that a record names are looked for and come into the cache side by side, instead of one after another as
+// they are applied. `found` has room for as many as are named; says how many there are.
 static uint32_t find_named(const op_reader *o, int32_t *found)
 {
     const tl_mirror *m = o->m;
     uint32_t count = 0;
     for (uint32_t i = 0; i < o->named_count; i++) {
         int32_t index = tl_mirror_find(m, o->named[i]);
-        if (index == TL_NONE) continue;
+        if (index == TL_NONE) {
+            continue;
+        }
         tl_prefetch(&m->entities[index], offsetof(tl_entity, said_carrier));
         found[count++] = index;
     }
     for (uint32_t i = 0; i < count; i++) {
         const tl_entity *e = &m->entities[found[i]];
-        if (e->live) tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
+        if (e->live) {
+            tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
+        }
     }
     return count;
 }
@@ -540,8 +639,12 @@ static tl_result read_all(op_reader *o, const void *data, size_t size, bool dry)
     o->last_id = 0;
     o->dry = dry;
     tl_result result = read_head(o);
-    if (result != TL_OK) return result;
-    while (!o->r.bad && o->r.at < o->r.size) read_op(o);
+    if (result != TL_OK) {
+        return result;
+    }
+    while (!o->r.bad && o->r.at < o->r.size) {
+        read_op(o);
+    }
     return o->r.bad ? TL_ERR_MALFORMED : TL_OK;
 }
 
@@ -560,8 +663,12 @@ tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark)
         o.loading = o.checkpoint = false;
         o.likely_count = 0;
         o.events = NULL;
-        while (!o.r.bad && o.r.at < o.r.size) read_op(&o);
-        if (!o.r.bad) return TL_OK;
+        while (!o.r.bad && o.r.at < o.r.size) {
+            read_op(&o);
+        }
+        if (!o.r.bad) {
+            return TL_OK;
+        }
         result = TL_ERR_MALFORMED;
     }
     r->w.size = mark.size;
@@ -570,14 +677,16 @@ tl_result tl_record_check(tl_record_writer *r, tl_record_mark mark)
     return result;
 }
 
-tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size, bool loading,
-                          const tl_record_events *events)
+tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, const void *data, size_t size,
+                          bool loading, const tl_record_events *events)
 {
     op_reader o = {.m = m, .kinds = m->kinds, .from = from, .store_tick = tick, .loading = loading, .events = events};
     // An own record was read back when it was made, and its entities were at hand then.
     bool own = events && events->checked;
     tl_result result = own ? TL_OK : read_all(&o, data, size, true);
-    if (result != TL_OK) return result;
+    if (result != TL_OK) {
+        return result;
+    }
     int32_t found[NAMED_MAX];
     o.likely = own ? events->likely : found;
     o.likely_count = own ? events->likely_count : find_named(&o, found);
@@ -590,26 +699,35 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
 int tl_record_needs(const void *data, size_t size, tl_need *needs, int max)
 {
     tl_reader r = tl_reader_make(data, size);
-    if (tl_read_fixed(&r, 1) != TL_RECORD_FORMAT) return 0; // its ops are another's; who applies it says so
+    if (tl_read_fixed(&r, 1) != TL_RECORD_FORMAT) {
+        return 0; // its ops are another's; who applies it says so
+    }
     tl_read_signed(&r);
     int count = 0;
     while (count < max && tl_read_fixed(&r, 1) == TL_OP_NEED) {
         tl_need need = read_need(&r);
-        if (r.bad) break;
+        if (r.bad) {
+            break;
+        }
         needs[count++] = need;
     }
     return count;
 }
 
-tl_result tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity, size_t *size)
+tl_result tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, void *data, size_t capacity,
+                              size_t *size)
 {
     const tl_group *g = &m->groups[group];
     tl_record_writer r;
     tl_record_begin(&r, m->kinds, tick, data, capacity);
     tl_record_mark mark = tl_record_here(&r);
     tl_record_group(&r, g->id, g->owner);
-    if (g->identity.size || g->vanished_tick >= 0) tl_record_group_client(&r, g);
-    for (int32_t i = g->entity_first; i != TL_NONE; i = m->entities[i].group_next) tl_record_create(&r, &m->entities[i], g->id, m->entities[i].carrier_id, m->entities[i].state);
+    if (g->identity.size || g->vanished_tick >= 0) {
+        tl_record_group_client(&r, g);
+    }
+    for (int32_t i = g->entity_first; i != TL_NONE; i = m->entities[i].group_next) {
+        tl_record_create(&r, &m->entities[i], g->id, m->entities[i].carrier_id, m->entities[i].state);
+    }
     tl_result result = tl_record_check(&r, mark);
     *size = r.w.size;
     return result;
@@ -620,19 +738,30 @@ static void delete_stale(tl_mirror *m, int32_t group)
 {
     for (int32_t i = m->groups[group].entity_first, next; i != TL_NONE; i = next) {
         next = m->entities[i].group_next;
-        if (m->entities[i].stale) tl_mirror_delete(m, i);
+        if (m->entities[i].stale) {
+            tl_mirror_delete(m, i);
+        }
     }
 }
 
 tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     int32_t index = tl_mirror_find_group(m, group);
-    if ((index != TL_NONE && m->groups[index].checkpoint_tick >= tick) || tl_tombs_tick(&m->tombs, group) >= tick) return TL_OK;
+    if ((index != TL_NONE && m->groups[index].checkpoint_tick >= tick) || tl_tombs_tick(&m->tombs, group) >= tick) {
+        return TL_OK;
+    }
     op_reader o = {.m = m, .kinds = m->kinds, .store_tick = tick, .checkpoint = true};
     tl_result result = read_all(&o, data, size, true);
-    if (result != TL_OK) return result;
-    for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE; i = m->entities[i].group_next) m->entities[i].stale = true;
-    if (index != TL_NONE) tl_lack_forget_group(m, index);
+    if (result != TL_OK) {
+        return result;
+    }
+    for (int32_t i = index == TL_NONE ? TL_NONE : m->groups[index].entity_first; i != TL_NONE;
+         i = m->entities[i].group_next) {
+        m->entities[i].stale = true;
+    }
+    if (index != TL_NONE) {
+        tl_lack_forget_group(m, index);
+    }
     m->applying_tick = tick;
     read_all(&o, data, size, false);
     m->applying_tick = -1;

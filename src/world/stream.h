@@ -7,8 +7,8 @@
 // An entity comes into a stream, or leaves it. `stream` may be TL_NONE: nothing happens.
 void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity);
 void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity);
-// The entity's level-0 state or carrier changed: publishes a new segment if the level's no longer holds, else works out until when
-// it does.
+// The entity's level-0 state or carrier changed: publishes a new segment if the level's no longer holds, else works out
+// until when it does.
 void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
 // The wheel has reached an entry: looks whether the slot's segment still holds.
 void tl_stream_due(tl_pyramid *p, int32_t entity, int rank);
@@ -19,8 +19,8 @@ void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int
 // Takes down streams that nobody has subscribed to for a while.
 void tl_streams_sweep(tl_pyramid *p);
 void tl_stream_validate(const tl_pyramid *p, int32_t stream);
-// Whether a stream is published and sent at a tick. Far levels are so only at every other tick, half of the streams at each: what
-// changed in both ticks is sent once, and the error of a tick's delay is small beside their tolerance.
+// Whether a stream is published and sent at a tick. Far levels are so only at every other tick, half of the streams at
+// each: what changed in both ticks is sent once, and the error of a tick's delay is small beside their tolerance.
 bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
 // Whether it had one in the ticks (after_tick, tick], or one of them could not wait for it.
 bool tl_stream_had_its_turn(const tl_pyramid *p, int32_t stream, int64_t after_tick, int64_t tick);

@@ -1,5 +1,5 @@
-// While a world is loaded: which groups were deleted, and as of which tick. A store remembers every one of them, and hardly
-// any is in the logs that follow; so they take no places for groups, and are forgotten once all is loaded.
+// While a world is loaded: which groups were deleted, and as of which tick. A store remembers every one of them, and
+// hardly any is in the logs that follow; so they take no places for groups, and are forgotten once all is loaded.
 #ifndef TRAMLINE_WORLD_TOMBS_H
 #define TRAMLINE_WORLD_TOMBS_H
 

@@ -6,17 +6,21 @@
 static tl_server_number read_owner(tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
-    bool right = tl_read_fixed(&r, 1) == TL_RECORD_FORMAT && tl_read_signed(&r) == tick && tl_read_fixed(&r, 1) == TL_OP_GROUP;
+    bool right = tl_read_fixed(&r, 1) == TL_RECORD_FORMAT && tl_read_signed(&r) == tick &&
+                 tl_read_fixed(&r, 1) == TL_OP_GROUP;
     right = right && tl_read_varint(&r) == group;
     tl_server_number owner = (tl_server_number)tl_read_limited(&r, TL_SERVERS_MAX);
     return right && !r.bad ? owner : 0;
 }
 
-size_t tl_unread_stand_in(tl_group_id group, int64_t tick, const void *data, size_t size, unsigned char out[TL_STAND_IN_BYTES_MAX])
+size_t tl_unread_stand_in(tl_group_id group, int64_t tick, const void *data, size_t size,
+                          unsigned char out[TL_STAND_IN_BYTES_MAX])
 {
     tl_record_writer r;
     tl_server_number owner = read_owner(group, tick, data, size);
-    if (owner == 0) return 0;
+    if (owner == 0) {
+        return 0;
+    }
     tl_record_begin(&r, NULL, tick, out, TL_STAND_IN_BYTES_MAX);
     tl_record_group(&r, group, owner);
     TL_ASSERT(!r.w.bad); // 1 + 10 + 1 + 10 + 3 bytes at most
@@ -26,9 +30,13 @@ size_t tl_unread_stand_in(tl_group_id group, int64_t tick, const void *data, siz
 tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void *data, size_t size)
 {
     int32_t group = tl_mirror_find_group(m, id);
-    if (tl_tombs_tick(&m->tombs, id) >= tick) return TL_OK;
-   // an older checkpoint of it: what was deleted since is not known
-    if (group != TL_NONE) tl_mirror_delete_group(m, group);
+    if (tl_tombs_tick(&m->tombs, id) >= tick) {
+        return TL_OK;
+    }
+    // an older checkpoint of it: what was deleted since is not known
+    if (group != TL_NONE) {
+        tl_mirror_delete_group(m, group);
+    }
     tl_result result = tl_mirror_reserve_group(m, id, &group);
     m->lacked = true;
     if (result != TL_OK) {

@@ -10,7 +10,7 @@
 
 #define OVER_SHARE_MAX 0.001
 #define JOIN_S 20.0
-#define SETTLE_S 60 // until every server has its share: mvsqlite takes its time
+#define SETTLE_S 60         // until every server has its share: mvsqlite takes its time
 #define COMMIT_MS_MAX 100.0 // of a store that is well, on a busy machine
 
 static const char *const server_names[SERVERS] = {"alpha", "beta", "gamma"};
@@ -28,17 +28,24 @@ void crowd_start_server(crowd *c, int i)
     path_of(c, log, server_names[i], "log");
     path_of(c, stats, server_names[i], "stats");
     remove(ready);
-    c->servers[i] = program_start(log, "serve --store %s --name %s --own %s --listen 127.0.0.1:0 --ready %s --stats %s", c->store,
-                                  server_names[i], c->folder, ready, stats);
+    c->servers[i] = program_start(log, "serve --store %s --name %s --own %s --listen 127.0.0.1:0 --ready %s --stats %s",
+                                  c->store, server_names[i], c->folder, ready, stats);
     json_t *told = ready_wait(ready);
     c->ports[i] = (int)number_of(told, "port");
-    snprintf(c->fingerprints[i], sizeof c->fingerprints[i], "%s", json_string_value(json_object_get(told, "fingerprint")));
+    snprintf(c->fingerprints[i], sizeof c->fingerprints[i], "%s",
+             json_string_value(json_object_get(told, "fingerprint")));
     json_decref(told);
 }
 
-static int rider_count(const crowd *c) { return c->rider_count ? c->rider_count : RIDERS; }
+static int rider_count(const crowd *c)
+{
+    return c->rider_count ? c->rider_count : RIDERS;
+}
 
-static int entity_count(const crowd *c) { return c->entities ? c->entities : ENTITIES; }
+static int entity_count(const crowd *c)
+{
+    return c->entities ? c->entities : ENTITIES;
+}
 
 void crowd_start_rider(crowd *c, int i)
 {
@@ -48,7 +55,8 @@ void crowd_start_rider(crowd *c, int i)
     snprintf(way, sizeof way, "--server 127.0.0.1:%d --fingerprint %s", c->ports[0], c->fingerprints[0]);
     remove(stats);
     c->riders[i] = program_start(log, "ride %s --name %s --rider %d --riders %d --entities %d --stats %s --quiet",
-                                 c->ways[i][0] ? c->ways[i] : way, rider_names[i], i, rider_count(c), entity_count(c), stats);
+                                 c->ways[i][0] ? c->ways[i] : way, rider_names[i], i, rider_count(c), entity_count(c),
+                                 stats);
 }
 
 // Groups that server `i` owns; `all` gets how many there are, as it knows.
@@ -94,7 +102,10 @@ static double said_by(const crowd *c, int i, const char *key)
     return value;
 }
 
-double crowd_tick(const crowd *c, int server) { return said_by(c, server, "tick"); }
+double crowd_tick(const crowd *c, int server)
+{
+    return said_by(c, server, "tick");
+}
 
 int crowd_late_seconds(const crowd *c, int server, double from_tick)
 {
@@ -111,7 +122,8 @@ static double slowest_commit_ms(const crowd *c, int i)
     json_t *line = lines_last(stats), *one;
     double slowest_ms = -1;
     size_t n;
-    json_array_foreach(json_object_get(line, "commit_ms"), n, one) {
+    json_array_foreach(json_object_get(line, "commit_ms"), n, one)
+    {
         slowest_ms = json_number_value(one) > slowest_ms ? json_number_value(one) : slowest_ms;
     }
     json_decref(line);
@@ -175,10 +187,12 @@ static bool store_was_slow(const crowd *c, double tick)
 
 static bool is_right(const crowd *c, const char *rider, const json_t *line)
 {
-    view_limits limits = {entity_count(c), c->over_share > 0 ? c->over_share : OVER_SHARE_MAX, c->over_twice_share, c->wrong_carriers_max};
+    view_limits limits = {entity_count(c), c->over_share > 0 ? c->over_share : OVER_SHARE_MAX, c->over_twice_share,
+                          c->wrong_carriers_max};
     view_limits late = view_limits_when_late(&limits);
     bool right = view_line_is_right(line, &limits);
-    right = right || (c->forgives_slow_store && view_line_is_right(line, &late) && store_was_slow(c, number_of(line, "tick")));
+    right = right ||
+            (c->forgives_slow_store && view_line_is_right(line, &late) && store_was_slow(c, number_of(line, "tick")));
     if (!right) {
         view_line_print(rider, line);
     }
@@ -241,7 +255,8 @@ static bool was_well(const crowd *c, int seconds)
         json_t *lines = lines_read(stats), *one;
         size_t count = json_array_size(lines), n;
         for (size_t line = count > (size_t)seconds ? count - (size_t)seconds : 0; line < count; line++) {
-            json_array_foreach(json_object_get(json_array_get(lines, line), "commit_ms"), n, one) {
+            json_array_foreach(json_object_get(json_array_get(lines, line), "commit_ms"), n, one)
+            {
                 well &= json_number_value(one) < COMMIT_MS_MAX;
             }
         }

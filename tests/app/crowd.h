@@ -41,17 +41,18 @@ void crowd_wait_for_owners(const crowd *c, int mask, double seconds_max);
 // Waits until the store is well again: each server has said that what it made after now is committed, and was so soon.
 // CHECKs likewise.
 void crowd_wait_for_commits(const crowd *c, int mask, double seconds_max);
-// In how many seconds after `from_tick` a server applied ticks without all records (lateness.h). crowd_tick(): its last tick.
+// In how many seconds after `from_tick` a server applied ticks without all records (lateness.h). crowd_tick(): its last
+// tick.
 int crowd_late_seconds(const crowd *c, int server, double from_tick);
 double crowd_tick(const crowd *c, int server);
 // For some seconds from now on, every check of every rider finds everything right.
 void crowd_check(const crowd *c, double seconds);
-// How many checks a rider has written down; and whether all from a number on found everything right, as far as they are judged
-// (a rider that has another connection is not, for two seconds).
+// How many checks a rider has written down; and whether all from a number on found everything right, as far as they are
+// judged (a rider that has another connection is not, for two seconds).
 size_t crowd_checks(const crowd *c, int rider);
 bool crowd_was_right(const crowd *c, int rider, size_t from);
-// The same, two seconds after the store is well again. While it is not (a database that recovers does so in several steps)
-// riders may be wrong, and it is tried again. CHECKs that it does not take longer.
+// The same, two seconds after the store is well again. While it is not (a database that recovers does so in several
+// steps) riders may be wrong, and it is tried again. CHECKs that it does not take longer.
 void crowd_check_once_well(const crowd *c, int seconds, double seconds_max);
 // Ends the riders and the servers of the mask, in order; the store must be sound.
 void crowd_stop(crowd *c, int mask);

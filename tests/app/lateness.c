@@ -27,8 +27,10 @@ bool lateness_of_store(const char *stats, double tick)
     for (size_t n = 0, i; n < json_array_size(lines); n++) {
         const json_t *line = json_array_get(lines, n);
         double at = number_of(line, "tick");
-        json_array_foreach(json_object_get(line, "commit_ms"), i, one) {
-            slow |= at > tick - SHOWS_BEFORE_TICKS && at <= tick + SHOWS_AFTER_TICKS && json_number_value(one) > SLOW_COMMIT_MS;
+        json_array_foreach(json_object_get(line, "commit_ms"), i, one)
+        {
+            slow |= at > tick - SHOWS_BEFORE_TICKS && at <= tick + SHOWS_AFTER_TICKS &&
+                    json_number_value(one) > SLOW_COMMIT_MS;
         }
     }
     json_decref(lines);

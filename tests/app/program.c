@@ -89,7 +89,10 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return remove(path);
 }
 
-void folder_remove(const char *path) { nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+void folder_remove(const char *path)
+{
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 json_t *ready_wait(const char *file)
 {
@@ -132,7 +135,10 @@ json_t *lines_last(const char *file)
     return last;
 }
 
-double number_of(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+double number_of(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
 
 double now_s(void)
 {

@@ -183,7 +183,8 @@ static pid_t start_server(const char *folder, const char *options, char fingerpr
     char path[2 * PROGRAM_PATH_BYTES], log[2 * PROGRAM_PATH_BYTES];
     snprintf(path, sizeof path, "%s/ready", folder);
     snprintf(log, sizeof log, "%s/alpha.log", folder);
-    pid_t pid = program_start(log, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --ready %s %s", folder, path, options);
+    pid_t pid = program_start(log, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --ready %s %s", folder, path,
+                              options);
     json_t *ready = ready_wait(path);
     snprintf(fingerprint, 65, "%s", json_string_value(json_object_get(ready, "fingerprint")));
     *port = (int)number_of(ready, "port");
@@ -196,8 +197,10 @@ TEST(a_server_that_cannot_run_fails)
     char folder[PROGRAM_PATH_BYTES], path[2 * PROGRAM_PATH_BYTES];
     folder_make(folder);
     CHECK_EQUAL(program_run(output, "city --store %s/s --entities 500 --quiet", folder), 0);
-    CHECK_EQUAL(program_run(output, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 2 --ready %s/none/ready", folder,
-                            folder), 1);
+    CHECK_EQUAL(program_run(output,
+                            "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 2 --ready %s/none/ready",
+                            folder, folder),
+                1);
     check_says("none/ready' cannot be written");
     snprintf(path, sizeof path, "%s/s/world.db", folder);
     sqlite3 *lock = NULL;
@@ -241,10 +244,14 @@ TEST(a_wrong_certificate_is_told)
     CHECK_EQUAL(program_run(output, "city --store %s/s --entities 500 --quiet", folder), 0);
     pid_t pid = start_server(folder, "", fingerprint, &port);
     fingerprint[0] = fingerprint[0] == '0' ? '1' : '0';
-    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port, fingerprint), 1);
+    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port,
+                            fingerprint),
+                1);
     check_says("fingerprint");
     fingerprint[0] = 'x';
-    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port, fingerprint), 1);
+    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port,
+                            fingerprint),
+                1);
     check_says("fingerprint");
     CHECK_EQUAL(program_stop(pid, SIGTERM), 0);
     folder_remove(folder);
@@ -259,14 +266,25 @@ TEST(who_has_no_good_token_is_not_let_in)
     CHECK_EQUAL(program_run(output, "token keys %s/private.pem %s/public.pem", folder, folder), 0);
     snprintf(options, sizeof options, "--token-key %s/public.pem", folder);
     pid_t pid = start_server(folder, options, fingerprint, &port);
-    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port, fingerprint), 1);
+    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port,
+                            fingerprint),
+                1);
     check_says("give its file with --token");
-    CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name zoe --world far >%s/far.token", folder, folder), 0);
-    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1 --token %s/far.token",
-                            port, fingerprint, folder), 1);
-    CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name zoe --world city >%s/city.token", folder, folder), 0);
-    CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1 --token %s/city.token",
-                            port, fingerprint, folder), 0);
+    CHECK_EQUAL(
+        program_run(output, "token make --key %s/private.pem --name zoe --world far >%s/far.token", folder, folder), 0);
+    CHECK_EQUAL(
+        program_run(output,
+                    "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1 --token %s/far.token", port,
+                    fingerprint, folder),
+        1);
+    CHECK_EQUAL(
+        program_run(output, "token make --key %s/private.pem --name zoe --world city >%s/city.token", folder, folder),
+        0);
+    CHECK_EQUAL(
+        program_run(output,
+                    "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1 --token %s/city.token",
+                    port, fingerprint, folder),
+        0);
     CHECK_EQUAL(program_stop(pid, SIGTERM), 0);
     folder_remove(folder);
 }

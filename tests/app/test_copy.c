@@ -35,8 +35,8 @@ static pid_t start_server(const char *folder, const char *store, const char *nam
     snprintf(ready, sizeof ready, "%s/%s.ready", folder, name);
     snprintf(log, sizeof log, "%s/%s.log", folder, name);
     remove(ready);
-    pid_t pid = program_start(log, "serve --store %s/%s --name %s --listen 127.0.0.1:0 --ready %s --quiet", folder, store, name,
-                              ready);
+    pid_t pid = program_start(log, "serve --store %s/%s --name %s --listen 127.0.0.1:0 --ready %s --quiet", folder,
+                              store, name, ready);
     json_decref(ready_wait(ready));
     return pid;
 }
@@ -213,8 +213,10 @@ static void damage(const char *folder)
     snprintf(path, sizeof path, "%s/s/city.log.db", folder);
     sqlite3 *db;
     CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
-    CHECK_EQUAL(sqlite3_exec(db, "UPDATE record SET body = zeroblob(length(body)) WHERE tick = (SELECT max(tick) FROM record)",
-                             NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQUAL(
+        sqlite3_exec(db, "UPDATE record SET body = zeroblob(length(body)) WHERE tick = (SELECT max(tick) FROM record)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
 }
 

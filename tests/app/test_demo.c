@@ -36,8 +36,10 @@ static bool only_timing_failed(const json_t *report)
 {
     size_t i;
     json_t *promise;
-    json_array_foreach(json_object_get(report, "promises"), i, promise) {
-        if (!json_is_true(json_object_get(promise, "held")) && !is_timing(json_string_value(json_object_get(promise, "name")))) {
+    json_array_foreach(json_object_get(report, "promises"), i, promise)
+    {
+        if (!json_is_true(json_object_get(promise, "held")) &&
+            !is_timing(json_string_value(json_object_get(promise, "name")))) {
             return false;
         }
     }
@@ -60,7 +62,8 @@ static void check_report(const json_t *report, int entities, int servers, int ri
     CHECK_EQUAL(json_array_size(json_object_get(report, "servers")), servers);
     CHECK_EQUAL(json_array_size(json_object_get(report, "riders")), riders);
     CHECK(json_array_size(json_object_get(report, "promises")) >= 8);
-    json_array_foreach(json_object_get(report, "servers"), i, one) {
+    json_array_foreach(json_object_get(report, "servers"), i, one)
+    {
         check_percentiles(one, "tick_ms");
         check_percentiles(one, "tick_wall_ms");
         check_percentiles(one, "commit_ms");
@@ -70,7 +73,8 @@ static void check_report(const json_t *report, int entities, int servers, int ri
         CHECK(number_of(one, "cpu_s") > 0);
         CHECK(number_of(one, "rss_mb") > 1);
     }
-    json_array_foreach(json_object_get(report, "riders"), i, one) {
+    json_array_foreach(json_object_get(report, "riders"), i, one)
+    {
         check_percentiles(one, "error_mrad");
         check_percentiles(one, "end_to_end_ms");
         CHECK(number_of(one, "visible") > 0);
@@ -127,8 +131,9 @@ static void write_recording(const char *file, int seconds)
     for (int step = 0; step <= 5 * seconds; step++) {
         fprintf(out, "<timestep time=\"%.2f\">\n", 0.2 * step);
         for (int i = 0; i < 40; i++) {
-            fprintf(out, "<vehicle id=\"car%d\" x=\"%.2f\" y=\"%d.00\" angle=\"90.00\" type=\"car\" speed=\"10.00\"/>\n", i, 2.0 * step,
-                    10 * i);
+            fprintf(out,
+                    "<vehicle id=\"car%d\" x=\"%.2f\" y=\"%d.00\" angle=\"90.00\" type=\"car\" speed=\"10.00\"/>\n", i,
+                    2.0 * step, 10 * i);
         }
         fprintf(out, "</timestep>\n");
     }
@@ -156,7 +161,8 @@ TEST(it_can_be_stopped_early)
     char folder[PROGRAM_PATH_BYTES], log[2 * PROGRAM_PATH_BYTES];
     folder_make(folder);
     snprintf(log, sizeof log, "%s/log", folder);
-    pid_t pid = program_start(log, "demo --entities 1000 --servers 2 --riders 1 --report %s/report.json --dir %s/run", folder, folder);
+    pid_t pid = program_start(log, "demo --entities 1000 --servers 2 --riders 1 --report %s/report.json --dir %s/run",
+                              folder, folder);
     sleep_s(12);
     CHECK(program_runs(pid));
     int status = program_stop(pid, SIGINT);

@@ -1,5 +1,5 @@
-// A store as the first release left it behind (format 1, docs/STORE.md): it is read, and copied without what kills servers;
-// servers refuse it with the command that makes the copy. Its files are written here by their layout alone.
+// A store as the first release left it behind (format 1, docs/STORE.md): it is read, and copied without what kills
+// servers; servers refuse it with the command that makes the copy. Its files are written here by their layout alone.
 #include "check.h"
 #include "program.h"
 
@@ -110,7 +110,8 @@ static const char log_sql[] =
     ") STRICT;"
     "INSERT INTO head SELECT one, world_us, number, epoch, tick, heir FROM now.head;"
     "INSERT INTO epoch SELECT epoch, began_us, began_tick, ended_us, last_tick, heir FROM now.epoch;"
-    "INSERT INTO record SELECT tick, previous_tick, epoch, begun_us, former_sum(epoch, tick, body), body FROM now.record;";
+    "INSERT INTO record SELECT tick, previous_tick, epoch, begun_us, former_sum(epoch, tick, body), body FROM "
+    "now.record;";
 
 static void execute(sqlite3 *db, const char *sql)
 {
@@ -137,8 +138,8 @@ static void write_former(const char *folder, const char *name, const char *sql)
     CHECK_EQUAL(sqlite3_close(db), SQLITE_OK);
 }
 
-// Commits what kills servers of that release (a record that nobody can read, under its right sum), crashes, and comes back
-// twice, as a watchdog would have it.
+// Commits what kills servers of that release (a record that nobody can read, under its right sum), crashes, and comes
+// back twice, as a watchdog would have it.
 static void kill_servers(const char *folder)
 {
     static const unsigned char killing[] = {1, 2 * KILLING_TICK, 200, 1, 2, 3};

@@ -56,7 +56,8 @@ TEST(a_filled_store_is_counted)
     double of_kinds = 0;
     const char *kind;
     json_t *count;
-    json_object_foreach(json_object_get(entities, "by_kind"), kind, count) {
+    json_object_foreach(json_object_get(entities, "by_kind"), kind, count)
+    {
         of_kinds += json_number_value(count);
     }
     CHECK_EQUAL(of_kinds, ENTITIES);
@@ -92,7 +93,8 @@ TEST(groups_are_their_heirs)
         json_t *shown = inspected(folder, 0), *server;
         size_t i;
         CHECK_EQUAL(number_of(json_object_get(shown, "entities"), "all"), ENTITIES);
-        json_array_foreach(json_object_get(shown, "servers"), i, server) {
+        json_array_foreach(json_object_get(shown, "servers"), i, server)
+        {
             if (strcmp(json_string_value(json_object_get(server, "name")), "alpha") == 0) {
                 owned = number_of(server, "entities");
                 CHECK(!json_is_true(json_object_get(server, "ended")));
@@ -202,7 +204,8 @@ static size_t put_varint(unsigned char *to, uint64_t value)
 static void store_unread(const char *folder)
 {
     unsigned char record[16] = {1}, checkpoint[64] = {1};
-    size_t record_bytes = 1 + put_varint(record + 1, 2 * UNREAD_TICK), size = 1 + put_varint(checkpoint + 1, 2 * UNREAD_TICK);
+    size_t record_bytes = 1 + put_varint(record + 1, 2 * UNREAD_TICK),
+           size = 1 + put_varint(checkpoint + 1, 2 * UNREAD_TICK);
     checkpoint[size++] = 1; // GROUP
     size += put_varint(checkpoint + size, UNREAD_GROUP);
     size += put_varint(checkpoint + size, 1); // whose it is
@@ -269,7 +272,9 @@ static void set_rubbish_aside(const char *folder)
 {
     tl_store *store = join_as(folder, "judge");
     CHECK_EQUAL(store->ops->quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
-    while (await_event(store, TL_STORE_FENCED).tick != -1) continue;
+    while (await_event(store, TL_STORE_FENCED).tick != -1) {
+        continue;
+    }
     store->ops->close(store, true);
 }
 
@@ -312,7 +317,8 @@ static long long flip_a_byte(const char *folder)
     sqlite3 *db;
     sqlite3_stmt *last;
     CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
-    CHECK_EQUAL(sqlite3_prepare_v2(db, "SELECT tick FROM record ORDER BY tick DESC LIMIT 1", -1, &last, NULL), SQLITE_OK);
+    CHECK_EQUAL(sqlite3_prepare_v2(db, "SELECT tick FROM record ORDER BY tick DESC LIMIT 1", -1, &last, NULL),
+                SQLITE_OK);
     CHECK_EQUAL(sqlite3_step(last), SQLITE_ROW);
     long long tick = sqlite3_column_int64(last, 0);
     sqlite3_finalize(last);

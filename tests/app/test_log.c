@@ -21,9 +21,13 @@ static int full_pipe(const char *path)
     CHECK(mkfifo(path, 0600) == 0);
     int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     CHECK(fd >= 0);
-    while (write(fd, bytes, sizeof bytes) > 0) continue;
+    while (write(fd, bytes, sizeof bytes) > 0) {
+        continue;
+    }
     CHECK_EQUAL(errno, EAGAIN);
-    while (write(fd, bytes, 1) > 0) continue;
+    while (write(fd, bytes, 1) > 0) {
+        continue;
+    }
     return fd;
 }
 
@@ -55,7 +59,8 @@ TEST(a_full_pipe_stops_no_tick)
     snprintf(stats, sizeof stats, "%s/stats", folder);
     CHECK_EQUAL(program_run(output, "city --store %s/store --entities 500 --quiet", folder), 0);
     int pipe_fd = full_pipe(log);
-    pid_t server = program_start(log, "serve --store %s/store --name alpha --listen 127.0.0.1:0 --ready %s --stats %s", folder, ready, stats);
+    pid_t server = program_start(log, "serve --store %s/store --name alpha --listen 127.0.0.1:0 --ready %s --stats %s",
+                                 folder, ready, stats);
     json_decref(ready_wait(ready));
     double from = tick_of(stats);
     wait_for_tick(stats, (from > 0 ? from : 0) + TICKS);
@@ -65,11 +70,16 @@ TEST(a_full_pipe_stops_no_tick)
     for (output[0] = 0; !strstr(output, "runs as server");) {
         char bytes[4096];
         ssize_t count = read(pipe_fd, bytes, sizeof bytes);
-        for (ssize_t i = 0; i < count && kept < PROGRAM_OUTPUT_BYTES - 1; i++)
-            if (bytes[i] != '.') output[kept++] = bytes[i];
+        for (ssize_t i = 0; i < count && kept < PROGRAM_OUTPUT_BYTES - 1; i++) {
+            if (bytes[i] != '.') {
+                output[kept++] = bytes[i];
+            }
+        }
         output[kept] = 0;
         CHECK(now_s() < until_s);
-        if (count <= 0) sleep_s(0.01);
+        if (count <= 0) {
+            sleep_s(0.01);
+        }
     }
     CHECK_EQUAL(program_stop(server, SIGTERM), 0);
     close(pipe_fd);
@@ -86,7 +96,8 @@ TEST(a_full_pipe_stops_no_end)
     snprintf(ready, sizeof ready, "%s/ready", folder);
     CHECK_EQUAL(program_run(output, "city --store %s/store --entities 500 --quiet", folder), 0);
     int pipe_fd = full_pipe(log);
-    pid_t server = program_start(log, "serve --store %s/store --name alpha --listen 127.0.0.1:0 --ready %s", folder, ready);
+    pid_t server = program_start(log, "serve --store %s/store --name alpha --listen 127.0.0.1:0 --ready %s", folder,
+                                 ready);
     json_decref(ready_wait(ready));
     CHECK_EQUAL(program_stop(server, SIGTERM), 0);
     CHECK_EQUAL(program_run(output, "inspect %s/store", folder), 0);

@@ -16,8 +16,12 @@ TEST(a_token_grants_what_it_was_made_for)
     snprintf(path, sizeof path, "%s/private.pem", folder);
     CHECK_EQUAL(stat(path, &status), 0);
     CHECK_EQUAL(status.st_mode & 0777, 0600);
-    CHECK_EQUAL(program_run(output, "token make --key %s/private.pem --name alice --hours 2 --world city --kbit 300 --read-only "
-                            ">%s/token", folder, folder), 0);
+    CHECK_EQUAL(
+        program_run(output,
+                    "token make --key %s/private.pem --name alice --hours 2 --world city --kbit 300 --read-only "
+                    ">%s/token",
+                    folder, folder),
+        0);
     CHECK_EQUAL(program_run(output, "token show --key %s/public.pem %s/token", folder, folder), 0);
     json_t *shown = json_loads(output, 0, NULL);
     CHECK(strcmp(json_string_value(json_object_get(shown, "name")), "alice") == 0);

@@ -1,6 +1,6 @@
-// Attacks a server: attack --server HOST:PORT [--server …] [--key FILE] [--from ADDRESS] [--seconds N] [--fingerprint HEX] MODE
-// The fingerprint is taken and not needed: an attacker does not care whom he talks to. With the private key he signs the
-// tokens of as many names as the attack wants: each stands for somebody who has bought the game.
+// Attacks a server: attack --server HOST:PORT [--server …] [--key FILE] [--from ADDRESS] [--seconds N] [--fingerprint
+// HEX] MODE The fingerprint is taken and not needed: an attacker does not care whom he talks to. With the private key
+// he signs the tokens of as many names as the attack wants: each stands for somebody who has bought the game.
 #include "attack.h"
 
 #include <arpa/inet.h>
@@ -34,8 +34,11 @@ static const struct {
 
 static int usage(void)
 {
-    fprintf(stderr, "attack --server HOST:PORT [--server ...] [--key FILE] [--from ADDRESS] [--seconds N] [--fingerprint HEX] MODE\n");
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) fprintf(stderr, "  %-8s %s\n", modes[i].name, modes[i].what);
+    fprintf(stderr, "attack --server HOST:PORT [--server ...] [--key FILE] [--from ADDRESS] [--seconds N] "
+                    "[--fingerprint HEX] MODE\n");
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        fprintf(stderr, "  %-8s %s\n", modes[i].name, modes[i].what);
+    }
     return 64;
 }
 
@@ -43,7 +46,9 @@ static bool parse_server(const char *text, struct sockaddr_in *out)
 {
     char host[64];
     const char *colon = strrchr(text, ':');
-    if (!colon || (size_t)(colon - text) >= sizeof host) return false;
+    if (!colon || (size_t)(colon - text) >= sizeof host) {
+        return false;
+    }
     memcpy(host, text, (size_t)(colon - text));
     host[colon - text] = 0;
     out->sin_family = AF_INET;
@@ -53,31 +58,47 @@ static bool parse_server(const char *text, struct sockaddr_in *out)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"server", required_argument, NULL, 's'}, {"key", required_argument, NULL, 'k'}, {"fingerprint", required_argument, NULL, 'f'},
-                                            {"from", required_argument, NULL, 'a'}, {"seconds", required_argument, NULL, 'T'}, {0}};
+    static const struct option options[] = {
+        {"server", required_argument, NULL, 's'},      {"key", required_argument, NULL, 'k'},
+        {"fingerprint", required_argument, NULL, 'f'}, {"from", required_argument, NULL, 'a'},
+        {"seconds", required_argument, NULL, 'T'},     {0}};
     attack a = {.from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, .random = 1};
     double seconds = 10;
     bool good = true;
     for (int key; (key = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (key == 's') good &= a.server_count < SERVERS_MAX && parse_server(optarg, &a.servers[a.server_count++]);
-        else if (key == 'k') a.key_file = optarg;
-        else if (key == 'a') good &= inet_pton(AF_INET, optarg, &a.from.sin_addr) == 1;
-        else if (key == 'T') seconds = atof(optarg);
-        else good &= key == 'f';
+        if (key == 's') {
+            good &= a.server_count < SERVERS_MAX && parse_server(optarg, &a.servers[a.server_count++]);
+        } else if (key == 'k') {
+            a.key_file = optarg;
+        } else if (key == 'a') {
+            good &= inet_pton(AF_INET, optarg, &a.from.sin_addr) == 1;
+        } else if (key == 'T') {
+            seconds = atof(optarg);
+        } else {
+            good &= key == 'f';
+        }
     }
-    if (!good || a.server_count == 0 || optind != argc - 1) return usage();
+    if (!good || a.server_count == 0 || optind != argc - 1) {
+        return usage();
+    }
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) files.rlim_cur = files.rlim_max, setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max, setrlimit(RLIMIT_NOFILE, &files);
+    }
     signal(SIGPIPE, SIG_IGN);
     a.context = SSL_CTX_new(DTLS_client_method());
     a.until_s = attack_now_s() + seconds;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        if (strcmp(modes[i].name, argv[optind]) != 0) continue;
+        if (strcmp(modes[i].name, argv[optind]) != 0) {
+            continue;
+        }
         modes[i].run(&a);
-        printf("%s: sent %llu, connected or answered %llu, closed by the server %llu\n", modes[i].name, (unsigned long long)a.sent,
-               (unsigned long long)a.connected, (unsigned long long)a.closed);
-        if (a.said) printf("%s: said %llu, done %llu, refused %llu, put out %llu\n", modes[i].name, (unsigned long long)a.said,
-                           (unsigned long long)a.done, (unsigned long long)a.refused, (unsigned long long)a.ended);
+        printf("%s: sent %llu, connected or answered %llu, closed by the server %llu\n", modes[i].name,
+               (unsigned long long)a.sent, (unsigned long long)a.connected, (unsigned long long)a.closed);
+        if (a.said) {
+            printf("%s: said %llu, done %llu, refused %llu, put out %llu\n", modes[i].name, (unsigned long long)a.said,
+                   (unsigned long long)a.done, (unsigned long long)a.refused, (unsigned long long)a.ended);
+        }
         SSL_CTX_free(a.context);
         return a.said >= a.said_min ? 0 : 1; // nobody was attacked
     }

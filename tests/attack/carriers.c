@@ -1,5 +1,5 @@
-// Storms of boarding and leaving: carriers that are not there, that carry nobody, that are far away, that ride in their own
-// riders; and cabins with honest riders in them.
+// Storms of boarding and leaving: carriers that are not there, that carry nobody, that are far away, that ride in their
+// own riders; and cabins with honest riders in them.
 #include "guest.h"
 
 #include <string.h>
@@ -21,13 +21,13 @@ static tl_entity_id some_carrier(guest *g, const tl_owned_entity *o, tl_vec3 *pl
 {
     *place = (tl_vec3){(double)dice(g, 5) - 2, 1, (double)dice(g, 5) - 2};
     switch (dice(g, 8)) {
-    case 0: return attack_random(g->attack);              // unknown
-    case 1: return o->id;                                 // itself
-    case 2: return some_own(g);                           // no carrier, and maybe in a circle
-    case 3: return guest_finds(g, false);                 // whatever it is
+    case 0: return attack_random(g->attack); // unknown
+    case 1: return o->id;                    // itself
+    case 2: return some_own(g);              // no carrier, and maybe in a circle
+    case 3: return guest_finds(g, false);    // whatever it is
     case 4: place->x += FAR_M; return guest_finds(g, true);
     case 5: *place = (tl_vec3){(double)dice(g, 1000), 0, (double)dice(g, 1000)}; return 0;
-    default: return guest_finds(g, true);                 // as an honest rider would, but in any
+    default: return guest_finds(g, true); // as an honest rider would, but in any
     }
 }
 
@@ -60,11 +60,19 @@ void attack_carriers(attack *a)
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {
             guest *g = &guests[i];
-            if (!guest_is_live(g)) continue;
-            if (round % 8 == 0 && g->client->owned_count < OWN_EACH) create_in_some(g);
+            if (!guest_is_live(g)) {
+                continue;
+            }
+            if (round % 8 == 0 && g->client->owned_count < OWN_EACH) {
+                create_in_some(g);
+            }
             // Who carries riders goes, now and then.
-            if (round % 64 == 0 && g->client->owned_count == OWN_EACH) tl_client_request_delete(g->client, some_own(g), NULL);
-            if (g->client->owned_count) say_boarding(g, &g->client->owned[dice(g, g->client->owned_count)]);
+            if (round % 64 == 0 && g->client->owned_count == OWN_EACH) {
+                tl_client_request_delete(g->client, some_own(g), NULL);
+            }
+            if (g->client->owned_count) {
+                say_boarding(g, &g->client->owned[dice(g, g->client->owned_count)]);
+            }
         }
         usleep(PAUSE_US);
     }

@@ -1,6 +1,6 @@
-// A flood of creations. Most clients create for nobody (own = 0) until their quota is used up, and come again under other
-// names; some have tokens that allow more than the world does; some create for themselves, and delete all of it again. All
-// of them send as much else as a message may hold.
+// A flood of creations. Most clients create for nobody (own = 0) until their quota is used up, and come again under
+// other names; some have tokens that allow more than the world does; some create for themselves, and delete all of it
+// again. All of them send as much else as a message may hold.
 #include "guest.h"
 
 #include <stdio.h>
@@ -26,14 +26,18 @@ static void rename_guest(guest *g, int i, int life)
 
 static tl_vec3 some_place(guest *g)
 {
-    return (tl_vec3){(double)attack_dice(g->attack, 2000) - 1000, (double)attack_dice(g->attack, 20), (double)attack_dice(g->attack, 2000) - 1000};
+    return (tl_vec3){(double)attack_dice(g->attack, 2000) - 1000, (double)attack_dice(g->attack, 20),
+                     (double)attack_dice(g->attack, 2000) - 1000};
 }
 
 static void delete_own(guest *g)
 {
     tl_client *c = g->client;
-    for (uint32_t i = c->owned_count; i > 0; i--)
-        if (tl_client_request_delete(c, c->owned[i - 1].id, NULL) == TL_OK) g->attack->said++;
+    for (uint32_t i = c->owned_count; i > 0; i--) {
+        if (tl_client_request_delete(c, c->owned[i - 1].id, NULL) == TL_OK) {
+            g->attack->said++;
+        }
+    }
 }
 
 void attack_create(attack *a)
@@ -54,12 +58,20 @@ void attack_create(attack *a)
         for (int i = 0; i < GUESTS; i++) {
             guest *g = &guests[i];
             double now_s = attack_now_s();
-            if (!guest_is_live(g) || now_s < asked_s[i] + ASK_EVERY_S) continue;
+            if (!guest_is_live(g) || now_s < asked_s[i] + ASK_EVERY_S) {
+                continue;
+            }
             asked_s[i] = now_s;
             guest_create(g, 0, some_place(g), role_of(i) == DELETES_ITS_OWN);
-            if (role_of(i) == DELETES_ITS_OWN && g->client->owned_count >= 8) delete_own(g);
-            if (round % USER_EACH == 0) tl_client_send(g->client, text, sizeof text);
-            if (role_of(i) != CREATES_FOR_NOBODY || g->answers[TL_ERR_FULL] < FULL_MAX) continue;
+            if (role_of(i) == DELETES_ITS_OWN && g->client->owned_count >= 8) {
+                delete_own(g);
+            }
+            if (round % USER_EACH == 0) {
+                tl_client_send(g->client, text, sizeof text);
+            }
+            if (role_of(i) != CREATES_FOR_NOBODY || g->answers[TL_ERR_FULL] < FULL_MAX) {
+                continue;
+            }
             guest_end(g, RENAME_PAUSE_S);
             rename_guest(g, i, ++lives[i]);
         }

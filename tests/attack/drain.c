@@ -18,8 +18,11 @@ static void copy(const char *pipe, const char *file)
     char block[BLOCK_BYTES];
     int in = open(pipe, O_RDWR | O_CLOEXEC); // so that it does not end between two writers
     int out = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    for (ssize_t bytes; (bytes = read(in, block, sizeof block)) > 0;)
-        if (write(out, block, (size_t)bytes) != bytes) break;
+    for (ssize_t bytes; (bytes = read(in, block, sizeof block)) > 0;) {
+        if (write(out, block, (size_t)bytes) != bytes) {
+            break;
+        }
+    }
 }
 
 pid_t drain_start(const char *pipe, const char *file)
@@ -28,7 +31,9 @@ pid_t drain_start(const char *pipe, const char *file)
     fflush(NULL);
     pid_t pid = fork();
     CHECK(pid >= 0);
-    if (pid > 0) return pid;
+    if (pid > 0) {
+        return pid;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     copy(pipe, file);
     _exit(0);
@@ -43,8 +48,12 @@ void drain_hold(pid_t drain, const char *pipe)
     CHECK(waitpid(drain, &status, WUNTRACED) == drain && WIFSTOPPED(status));
     int fd = open(pipe, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     CHECK(fd >= 0);
-    while (write(fd, block, sizeof block) > 0) continue;
-    while (write(fd, block, 1) > 0) continue;
+    while (write(fd, block, sizeof block) > 0) {
+        continue;
+    }
+    while (write(fd, block, 1) > 0) {
+        continue;
+    }
     CHECK_EQUAL(errno, EAGAIN);
     close(fd);
 }

@@ -1,5 +1,5 @@
-// A pipe for a program's output, and a process that copies what comes through it into a file. While the drain is held, the
-// pipe is full, and nobody reads it.
+// A pipe for a program's output, and a process that copies what comes through it into a file. While the drain is held,
+// the pipe is full, and nobody reads it.
 #ifndef TRAMLINE_TESTS_ATTACK_DRAIN_H
 #define TRAMLINE_TESTS_ATTACK_DRAIN_H
 

@@ -1,5 +1,5 @@
-// An attacker whom the server lets in: the core's own client over a peer. What it reports can be held back, and what its
-// client would never say be sent in its place.
+// An attacker whom the server lets in: the core's own client over a peer. What it reports can be held back, and what
+// its client would never say be sent in its place.
 #ifndef TRAMLINE_TESTS_ATTACK_GUEST_H
 #define TRAMLINE_TESTS_ATTACK_GUEST_H
 
@@ -17,7 +17,7 @@ typedef struct guest {
     double live_s;        // since when, 0: it is not
     double again_s;       // it does not connect before that
     uint32_t answers[TL_RESULT_COUNT];
-    tl_entity_id made;    // the last one that was created
+    tl_entity_id made;                           // the last one that was created
     unsigned char report[TL_DATAGRAM_BYTES_MAX]; // the last one that its client sent
     size_t report_bytes;
 } guest;

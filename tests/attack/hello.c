@@ -10,8 +10,13 @@ void attack_hellos(attack *a)
     size_t size = attack_hello(hello);
     while (attack_goes_on(a) && size) {
         peers_step(a, peers, PEERS);
-        for (int n = 0; n < BURST * PEERS; n++)
-            if (peers[n % PEERS].state == PEER_OPEN) peer_send(a, &peers[n % PEERS], hello, size);
+        for (int n = 0; n < BURST * PEERS; n++) {
+            if (peers[n % PEERS].state == PEER_OPEN) {
+                peer_send(a, &peers[n % PEERS], hello, size);
+            }
+        }
     }
-    for (int i = 0; i < PEERS; i++) peer_end(&peers[i]);
+    for (int i = 0; i < PEERS; i++) {
+        peer_end(&peers[i]);
+    }
 }

@@ -1,9 +1,9 @@
-// Clients that say of what they own whatever is well-formed: far ahead, long ago, at and beyond the world's limit, with the
-// starts and extremes that once killed every server; and reports of their own in which some bytes are others.
+// Clients that say of what they own whatever is well-formed: far ahead, long ago, at and beyond the world's limit, with
+// the starts and extremes that once killed every server; and reports of their own in which some bytes are others.
 #include "guest.h"
 
-#include "world/record.h"
 #include "motion/state.h"
+#include "world/record.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -60,7 +60,9 @@ static void some_field(guest *g, const tl_field *field, int64_t tick, int64_t *w
         return;
     }
     w[0] = field->predictor == TL_PREDICT_LINEAR ? some_start(g, tick) : (int64_t)dice(g, 2);
-    for (int i = 1; i < field->word_count; i++) w[i] = dice(g, 6) ? (int64_t)dice(g, 9) << shift >> 1 : extreme(g);
+    for (int i = 1; i < field->word_count; i++) {
+        w[i] = dice(g, 6) ? (int64_t)dice(g, 9) << shift >> 1 : extreme(g);
+    }
 }
 
 // Most of it is valid at the tick that is named, so that it is not refused as malformed.
@@ -72,10 +74,14 @@ static void some_words(guest *g, const tl_kind *kind, int64_t tick, int64_t *wor
         int64_t *w = words + field->word;
         for (int tries = 0; tries < 8; tries++) {
             some_field(g, field, tick, w);
-            if (tl_field_valid(field, &g->client->kinds, w, 0, tick)) break;
+            if (tl_field_valid(field, &g->client->kinds, w, 0, tick)) {
+                break;
+            }
         }
         bool valid = tl_field_valid(field, &g->client->kinds, w, 0, tick);
-        if (!valid && dice(g, 50)) memset(w, 0, (size_t)field->word_count * sizeof *w);
+        if (!valid && dice(g, 50)) {
+            memset(w, 0, (size_t)field->word_count * sizeof *w);
+        }
     }
 }
 
@@ -85,7 +91,9 @@ static void say_of_own(guest *g)
     tl_client *c = g->client;
     int64_t words[TL_STATE_WORDS_MAX], tick = c->world_tick + ahead[dice(g, sizeof ahead / sizeof *ahead)];
     tl_owned_entity *o = &c->owned[dice(g, c->owned_count)];
-    if (tick < 0) tick = 0;
+    if (tick < 0) {
+        tick = 0;
+    }
     some_words(g, &c->kinds.kinds[o->kind], tick, words);
     guest_say_owned(g, o, tick, dice(g, 4) ? 0 : guest_finds(g, dice(g, 2)), words);
 }
@@ -101,17 +109,25 @@ static void ask_anything(guest *g)
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, (uint64_t)attack_random(g->attack) & 0xffffffff, 4);
     tl_write_varint(&w, type);
-    if (type == TL_REQUEST_CREATE) tl_write_varint(&w, dice(g, 2));
-    if (type != TL_REQUEST_CREATE) tl_write_varint(&w, guest_finds(g, dice(g, 2)));
+    if (type == TL_REQUEST_CREATE) {
+        tl_write_varint(&w, dice(g, 2));
+    }
+    if (type != TL_REQUEST_CREATE) {
+        tl_write_varint(&w, guest_finds(g, dice(g, 2)));
+    }
     some_words(g, kind, tick, words);
     if (type != TL_REQUEST_DELETE) {
         uint32_t mask = dice(g, 2) ? tl_fields_all(kind) : (uint32_t)dice(g, tl_fields_all(kind) + 1);
         tl_write_varint(&w, (uint64_t)number);
-        if (type == TL_REQUEST_CREATE) tl_write_varint(&w, dice(g, 2) ? 0 : guest_finds(g, true));
+        if (type == TL_REQUEST_CREATE) {
+            tl_write_varint(&w, dice(g, 2) ? 0 : guest_finds(g, true));
+        }
         tl_write_varint(&w, mask);
         tl_fields_write(&w, kind, tick, mask, words);
     }
-    if (!w.bad && tl_channel_send(&g->client->channel, TL_MESSAGE_REQUEST, data, w.size) == TL_OK) g->attack->said++;
+    if (!w.bad && tl_channel_send(&g->client->channel, TL_MESSAGE_REQUEST, data, w.size) == TL_OK) {
+        g->attack->said++;
+    }
 }
 
 // What its client has said, with some bytes that are others, under a new sequence.
@@ -119,11 +135,15 @@ static void say_altered(guest *g)
 {
     unsigned char data[TL_DATAGRAM_BYTES_MAX];
     enum { HEAD_BYTES = 3 };
-    if (g->report_bytes <= HEAD_BYTES) return;
+    if (g->report_bytes <= HEAD_BYTES) {
+        return;
+    }
     memcpy(data, g->report, g->report_bytes);
     uint16_t sequence = ++g->client->report_sequence;
     data[1] = (unsigned char)sequence, data[2] = (unsigned char)(sequence >> 8);
-    for (uint64_t n = 1 + dice(g, 3); n > 0; n--) data[HEAD_BYTES + dice(g, g->report_bytes - HEAD_BYTES)] ^= (unsigned char)(1 << dice(g, 8));
+    for (uint64_t n = 1 + dice(g, 3); n > 0; n--) {
+        data[HEAD_BYTES + dice(g, g->report_bytes - HEAD_BYTES)] ^= (unsigned char)(1 << dice(g, 8));
+    }
     guest_say(g, data, g->report_bytes);
 }
 
@@ -136,11 +156,21 @@ void attack_kill(attack *a)
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {
             guest *g = &guests[i];
-            if (!guest_is_live(g)) continue;
-            if (g->client->owned_count < OWN_EACH && round % 8 == 0) guest_create(g, 0, (tl_vec3){(double)dice(g, 100), 0, (double)dice(g, 100)}, true);
-            if (g->client->owned_count) say_of_own(g);
-            if (dice(g, 4) == 0) ask_anything(g);
-            if (round % ALTERED_EACH == 0) say_altered(g);
+            if (!guest_is_live(g)) {
+                continue;
+            }
+            if (g->client->owned_count < OWN_EACH && round % 8 == 0) {
+                guest_create(g, 0, (tl_vec3){(double)dice(g, 100), 0, (double)dice(g, 100)}, true);
+            }
+            if (g->client->owned_count) {
+                say_of_own(g);
+            }
+            if (dice(g, 4) == 0) {
+                ask_anything(g);
+            }
+            if (round % ALTERED_EACH == 0) {
+                say_altered(g);
+            }
         }
         usleep(PAUSE_US);
     }

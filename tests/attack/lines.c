@@ -18,19 +18,31 @@ void attack_lines(attack *a)
         guests_step(guests, GUESTS);
         peers_step(a, refused, REFUSED);
         peers_step(a, junk, JUNK);
-        for (int i = 0; i < REFUSED; i++)
-            if (refused[i].state == PEER_OPEN) peer_send(a, &refused[i], hello, size);
-        for (int i = 0; i < JUNK; i++)
-            if (junk[i].state == PEER_OPEN) peer_send(a, &junk[i], "\x7fjunk", 5);
+        for (int i = 0; i < REFUSED; i++) {
+            if (refused[i].state == PEER_OPEN) {
+                peer_send(a, &refused[i], hello, size);
+            }
+        }
+        for (int i = 0; i < JUNK; i++) {
+            if (junk[i].state == PEER_OPEN) {
+                peer_send(a, &junk[i], "\x7fjunk", 5);
+            }
+        }
         for (int i = 0; i < GUESTS; i++) {
             guest *g = &guests[i];
-            if (!guest_is_live(g) || attack_now_s() < g->live_s + LIFE_S) continue;
+            if (!guest_is_live(g) || attack_now_s() < g->live_s + LIFE_S) {
+                continue;
+            }
             guest_end(g, 0);
             a->said++;
         }
         usleep(PAUSE_US);
     }
     guests_end(guests, GUESTS);
-    for (int i = 0; i < REFUSED; i++) peer_end(&refused[i]);
-    for (int i = 0; i < JUNK; i++) peer_end(&junk[i]);
+    for (int i = 0; i < REFUSED; i++) {
+        peer_end(&refused[i]);
+    }
+    for (int i = 0; i < JUNK; i++) {
+        peer_end(&junk[i]);
+    }
 }

@@ -38,10 +38,13 @@ uint64_t attack_dice(attack *a, uint64_t sides)
 int attack_socket(const attack *a, int server)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
+    if (fd < 0) {
+        return -1;
+    }
     if (bind(fd, (const struct sockaddr *)&a->from, sizeof a->from) == 0 &&
-        connect(fd, (const struct sockaddr *)&a->servers[server], sizeof a->servers[server]) == 0)
+        connect(fd, (const struct sockaddr *)&a->servers[server], sizeof a->servers[server]) == 0) {
         return fd;
+    }
     close(fd);
     return -1;
 }
@@ -49,7 +52,9 @@ int attack_socket(const attack *a, int server)
 static void keep_hello(void *user, const void *data, size_t size)
 {
     struct iovec *out = user;
-    if (out->iov_len || size > HELLO_BYTES_MAX) return;
+    if (out->iov_len || size > HELLO_BYTES_MAX) {
+        return;
+    }
     memcpy(out->iov_base, data, size);
     out->iov_len = size;
 }
@@ -58,14 +63,17 @@ size_t attack_hello(uint8_t out[HELLO_BYTES_MAX])
 {
     struct iovec hello = {.iov_base = out};
     // As long as a real one, of the right form, and signed by nobody.
-    static const char token[] = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJtYWxsb3J5IiwiZXhwIjo5OTk5OTk5OTk5fQ."
-                                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    static const char token[] =
+        "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJtYWxsb3J5IiwiZXhwIjo5OTk5OTk5OTk5fQ."
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     tl_client_def def = tl_client_def_default();
     def.send = keep_hello, def.send_user = &hello;
     def.token = token, def.token_bytes = sizeof token - 1;
     def.entities_max = 100;
     tl_client *client;
-    if (tl_client_create(&def, &client) != TL_OK) return 0;
+    if (tl_client_create(&def, &client) != TL_OK) {
+        return 0;
+    }
     tl_client_connected(client, 1000000);
     tl_client_step(client, 2000000);
     tl_client_destroy(client);
@@ -104,7 +112,9 @@ static void enter(peer *p, peer_state state)
 bool peer_begin(attack *a, peer *p)
 {
     *p = (peer){.fd = attack_socket(a, p->server), .server = p->server, .receive = p->receive, .user = p->user};
-    if (p->fd < 0) return false;
+    if (p->fd < 0) {
+        return false;
+    }
     p->ssl = session(a);
     BIO *bio = BIO_new_dgram(p->fd, BIO_NOCLOSE);
     struct sockaddr_in server = a->servers[p->server];
@@ -116,7 +126,9 @@ bool peer_begin(attack *a, peer *p)
 
 void peer_end(peer *p)
 {
-    if (p->state == PEER_NONE) return;
+    if (p->state == PEER_NONE) {
+        return;
+    }
     SSL_free(p->ssl);
     close(p->fd);
     *p = (peer){.state = PEER_NONE, .server = p->server, .receive = p->receive, .user = p->user};
@@ -144,9 +156,15 @@ peer_state peer_step(attack *a, peer *p)
     }
     while (p->state == PEER_OPEN) {
         int result = SSL_read(p->ssl, data, sizeof data);
-        if (result > 0 && p->receive) p->receive(p->user, data, (size_t)result);
-        if (result > 0) continue;
-        if (!is_over(p->ssl, result)) break;
+        if (result > 0 && p->receive) {
+            p->receive(p->user, data, (size_t)result);
+        }
+        if (result > 0) {
+            continue;
+        }
+        if (!is_over(p->ssl, result)) {
+            break;
+        }
         a->closed++;
         enter(p, PEER_CLOSED);
     }
@@ -156,15 +174,22 @@ peer_state peer_step(attack *a, peer *p)
 void peer_send(attack *a, peer *p, const void *data, size_t size)
 {
     int result = SSL_write(p->ssl, data, (int)size);
-    if (result > 0) a->sent++;
-    else if (is_over(p->ssl, result)) enter(p, PEER_CLOSED);
+    if (result > 0) {
+        a->sent++;
+    } else if (is_over(p->ssl, result)) {
+        enter(p, PEER_CLOSED);
+    }
 }
 
 void peers_step(attack *a, peer *peers, int count)
 {
     for (int i = 0; i < count; i++) {
-        if (peers[i].state == PEER_CLOSED) peer_end(&peers[i]);
-        if (peers[i].state == PEER_NONE && !peer_begin(a, &peers[i])) continue;
+        if (peers[i].state == PEER_CLOSED) {
+            peer_end(&peers[i]);
+        }
+        if (peers[i].state == PEER_NONE && !peer_begin(a, &peers[i])) {
+            continue;
+        }
         peer_step(a, &peers[i]);
     }
 }

@@ -15,12 +15,16 @@ void attack_ports(attack *a)
         for (int i = 0; i < PORTS; i++) {
             double now_s = attack_now_s();
             if (ports[i].state == PEER_NONE) {
-                if (!peer_begin(a, &ports[i])) continue;
+                if (!peer_begin(a, &ports[i])) {
+                    continue;
+                }
                 steps[i] = 1;
                 peer_step(a, &ports[i]); // the hello
             } else if (steps[i] == 1 && now_s < ports[i].since_s + ANSWER_WITHIN_S) {
                 char byte;
-                if (recv(ports[i].fd, &byte, 1, MSG_PEEK) <= 0) continue;
+                if (recv(ports[i].fd, &byte, 1, MSG_PEEK) <= 0) {
+                    continue;
+                }
                 steps[i] = 2;
                 peer_step(a, &ports[i]); // the hello with the cookie
                 a->sent++;
@@ -30,5 +34,7 @@ void attack_ports(attack *a)
         }
         usleep(PAUSE_US);
     }
-    for (int i = 0; i < PORTS; i++) peer_end(&ports[i]);
+    for (int i = 0; i < PORTS; i++) {
+        peer_end(&ports[i]);
+    }
 }

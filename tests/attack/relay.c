@@ -4,8 +4,8 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -125,7 +125,10 @@ static void queue_forget(loop *l, int fd)
 
 // ---- the weather ---------------------------------------------------------------------------------------------------
 
-static bool happens(loop *l, int of_a_million) { return (int)(check_random(&l->random) % 1000000) < of_a_million; }
+static bool happens(loop *l, int of_a_million)
+{
+    return (int)(check_random(&l->random) % 1000000) < of_a_million;
+}
 
 static void pass_once(loop *l, waiting *w)
 {
@@ -171,8 +174,8 @@ static void connect_anew(loop *l, client *c, int server)
 static client *client_of(loop *l, int port, const struct sockaddr_in *address)
 {
     client *c = l->clients;
-    while (c < l->clients + l->client_count &&
-           (c->port != port || c->address.sin_port != address->sin_port || c->address.sin_addr.s_addr != address->sin_addr.s_addr)) {
+    while (c < l->clients + l->client_count && (c->port != port || c->address.sin_port != address->sin_port ||
+                                                c->address.sin_addr.s_addr != address->sin_addr.s_addr)) {
         c++;
     }
     if (c == l->clients + l->client_count) {

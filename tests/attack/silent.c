@@ -14,13 +14,17 @@ void attack_silent(attack *a)
     while (peers && sent_s && attack_goes_on(a)) {
         peers_step(a, peers, PEERS);
         for (int i = 0; i < PEERS; i++) {
-            if (peers[i].state != PEER_OPEN || attack_now_s() < sent_s[i] + SEND_EVERY_S) continue;
+            if (peers[i].state != PEER_OPEN || attack_now_s() < sent_s[i] + SEND_EVERY_S) {
+                continue;
+            }
             sent_s[i] = attack_now_s();
             peer_send(a, &peers[i], "\x7f", 1);
         }
         usleep(PAUSE_US);
     }
-    for (int i = 0; peers && i < PEERS; i++) peer_end(&peers[i]);
+    for (int i = 0; peers && i < PEERS; i++) {
+        peer_end(&peers[i]);
+    }
     free(peers);
     free(sent_s);
 }

@@ -1,13 +1,14 @@
-// Three servers on one store, three riders, and bad weather: clocks that jump, drift and leap, networks that lose, delay, reorder,
-// double and cut, addresses that change, servers and riders that stop. What riders see stays right, or is right again within the
-// promised time.
+// Three servers on one store, three riders, and bad weather: clocks that jump, drift and leap, networks that lose,
+// delay, reorder, double and cut, addresses that change, servers and riders that stop. What riders see stays right, or
+// is right again within the promised time.
 //
 //   storm                       some of it, for a few seconds
-//   storm SECONDS [WEATHER...]  20'000 entities; for a quiet machine. Each kind is begun, lasts, and ends. Where commits
+//   storm SECONDS [WEATHER...]  20'000 entities; for a quiet machine. Each kind is begun, lasts, and ends. Where
+//   commits
 //                               took long, some entities may be off meanwhile (lateness.h)
 //
-// Clocks are libfaketime's. beta's wall clock is off alone; all of gamma's clocks are. From the beginning alpha's is 0.4 s ahead of the
-// time, and beta's 0.45 s behind it.
+// Clocks are libfaketime's. beta's wall clock is off alone; all of gamma's clocks are. From the beginning alpha's is
+// 0.4 s ahead of the time, and beta's 0.45 s behind it.
 #include "check.h"
 #include "crowd.h"
 #include "lateness.h"
@@ -22,7 +23,7 @@ enum { ALPHA, BETA, GAMMA, CAROL = 2, ENTITIES_LONG = 20000, MILLION = 1000000, 
 #define ALPHA_OFF_S 0.4
 #define BETA_OFF_S (-0.45)
 #define LOSSY_JOIN_S 60.0 // some 7 s on average, once in a while 30 s
-#define CLOCK_READ_S 1.2 // libfaketime reads its file anew each second
+#define CLOCK_READ_S 1.2  // libfaketime reads its file anew each second
 
 typedef struct storm {
     crowd crowd;
@@ -61,12 +62,27 @@ static void start_server(storm *s, int i)
     }
 }
 
-static void wall_two_ahead(storm *s) { clock_set(s, BETA, BETA_OFF_S + 2, 1); }
-static void wall_ten_back(storm *s) { clock_set(s, BETA, BETA_OFF_S - 10, 1); }
-static void wall_two_minutes_ahead(storm *s) { clock_set(s, BETA, BETA_OFF_S + 120, 1); }
-static void wall_right(storm *s) { clock_set(s, BETA, BETA_OFF_S, 1); }
+static void wall_two_ahead(storm *s)
+{
+    clock_set(s, BETA, BETA_OFF_S + 2, 1);
+}
+static void wall_ten_back(storm *s)
+{
+    clock_set(s, BETA, BETA_OFF_S - 10, 1);
+}
+static void wall_two_minutes_ahead(storm *s)
+{
+    clock_set(s, BETA, BETA_OFF_S + 120, 1);
+}
+static void wall_right(storm *s)
+{
+    clock_set(s, BETA, BETA_OFF_S, 1);
+}
 // A monotonic clock never goes back: what it has leapt stays.
-static void all_leap(storm *s) { clock_set(s, GAMMA, s->gamma_off_s += 30, 1); }
+static void all_leap(storm *s)
+{
+    clock_set(s, GAMMA, s->gamma_off_s += 30, 1);
+}
 
 // A speed counts from the program's start.
 static void gamma_with_speed(storm *s, double speed)
@@ -76,13 +92,25 @@ static void gamma_with_speed(storm *s, double speed)
     start_server(s, GAMMA);
 }
 
-static void all_fast(storm *s) { gamma_with_speed(s, 1.005); }
-static void all_as_fast(storm *s) { gamma_with_speed(s, 1); }
+static void all_fast(storm *s)
+{
+    gamma_with_speed(s, 1.005);
+}
+static void all_as_fast(storm *s)
+{
+    gamma_with_speed(s, 1);
+}
 
 // ---- servers and riders --------------------------------------------------------------------------------------------
 
-static void sleep_begins(storm *s) { CHECK_EQUAL(kill(s->crowd.servers[GAMMA], SIGSTOP), 0); }
-static void sleep_ends(storm *s) { CHECK_EQUAL(kill(s->crowd.servers[GAMMA], SIGCONT), 0); }
+static void sleep_begins(storm *s)
+{
+    CHECK_EQUAL(kill(s->crowd.servers[GAMMA], SIGSTOP), 0);
+}
+static void sleep_ends(storm *s)
+{
+    CHECK_EQUAL(kill(s->crowd.servers[GAMMA], SIGCONT), 0);
+}
 
 static void alpha_is_killed(storm *s)
 {
@@ -91,8 +119,14 @@ static void alpha_is_killed(storm *s)
     crowd_wait_for_owners(&s->crowd, 1 << BETA | 1 << GAMMA, OWNER_WITHIN_S + LINE_EVERY_S);
 }
 
-static void alpha_leaves(storm *s) { CHECK_EQUAL(program_stop(s->crowd.servers[ALPHA], SIGTERM), 0); }
-static void alpha_starts(storm *s) { start_server(s, ALPHA); }
+static void alpha_leaves(storm *s)
+{
+    CHECK_EQUAL(program_stop(s->crowd.servers[ALPHA], SIGTERM), 0);
+}
+static void alpha_starts(storm *s)
+{
+    start_server(s, ALPHA);
+}
 
 // A tenth of a processor's time is what is left to it.
 static void carol_is_slow(storm *s, double at_s)
@@ -104,9 +138,18 @@ static void carol_is_slow(storm *s, double at_s)
 
 // ---- the network ---------------------------------------------------------------------------------------------------
 
-static void loses_two(storm *s) { s->relay.weather->lost = MILLION / 50; }
-static void loses_ten(storm *s) { s->relay.weather->lost = MILLION / 10; }
-static void doubles(storm *s) { s->relay.weather->doubled = MILLION / 5; }
+static void loses_two(storm *s)
+{
+    s->relay.weather->lost = MILLION / 50;
+}
+static void loses_ten(storm *s)
+{
+    s->relay.weather->lost = MILLION / 10;
+}
+static void doubles(storm *s)
+{
+    s->relay.weather->doubled = MILLION / 5;
+}
 
 static void reorders(storm *s)
 {
@@ -120,12 +163,24 @@ static void far_and_lossy(storm *s)
     s->relay.weather->lost = MILLION * 3 / 100;
 }
 
-static void is_calm(storm *s) { relay_calm(&s->relay); }
+static void is_calm(storm *s)
+{
+    relay_calm(&s->relay);
+}
 
-static bool once_in(double at_s, double seconds) { return (int)(at_s / seconds) != (int)((at_s - 0.1) / seconds); }
+static bool once_in(double at_s, double seconds)
+{
+    return (int)(at_s / seconds) != (int)((at_s - 0.1) / seconds);
+}
 
-static void moves(storm *s, double at_s) { s->relay.weather->moves += once_in(at_s, 6); }
-static void uplink_is_silent(storm *s, double at_s) { s->relay.weather->no_uplink = at_s - 4 * (int)(at_s / 4) < 1.35; }
+static void moves(storm *s, double at_s)
+{
+    s->relay.weather->moves += once_in(at_s, 6);
+}
+static void uplink_is_silent(storm *s, double at_s)
+{
+    s->relay.weather->no_uplink = at_s - 4 * (int)(at_s / 4) < 1.35;
+}
 static void is_cut(storm *s, double at_s)
 {
     s->relay.weather->no_uplink = s->relay.weather->no_downlink = at_s - 10 * (int)(at_s / 10) < 3;
@@ -146,8 +201,8 @@ static void loses_sixty(storm *s)
 
 // ---- all of it -----------------------------------------------------------------------------------------------------
 
-// What may be off meanwhile: shares of all places, once and twice; and carriers. What is overtaken or lost comes later, and until
-// then the newest frame does not cover its tick (it is not settled, PROTOCOL.md 11.2).
+// What may be off meanwhile: shares of all places, once and twice; and carriers. What is overtaken or lost comes later,
+// and until then the newest frame does not cover its tick (it is not settled, PROTOCOL.md 11.2).
 typedef struct allowance {
     double over_share, over_twice_share;
     int wrong_carriers;
@@ -273,8 +328,8 @@ static void begin(storm *s)
         for (int n = 0; n < SERVERS; n++) {
             int server = (i + n) % SERVERS;
             size_t length = strlen(c->ways[i]);
-            snprintf(c->ways[i] + length, WAY_BYTES - length, "--server 127.0.0.1:%d --fingerprint %s ", s->relay.ports[server],
-                     c->fingerprints[server]);
+            snprintf(c->ways[i] + length, WAY_BYTES - length, "--server 127.0.0.1:%d --fingerprint %s ",
+                     s->relay.ports[server], c->fingerprints[server]);
         }
     }
     crowd_ride(c);

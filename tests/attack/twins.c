@@ -1,5 +1,5 @@
-// Several connections under one name, on all servers: what the name owns goes to the newest of them, through the store, and
-// the others are told to go, and come again.
+// Several connections under one name, on all servers: what the name owns goes to the newest of them, through the store,
+// and the others are told to go, and come again.
 #include "guest.h"
 
 #include <stdio.h>
@@ -20,17 +20,22 @@ void attack_twins(attack *a)
         guests_step(guests, GUESTS);
         for (int i = 0; i < GUESTS; i++) {
             guest *g = &guests[i];
-            if (!guest_is_live(g) || round % 8 != 0) continue;
+            if (!guest_is_live(g) || round % 8 != 0) {
+                continue;
+            }
             if (g->answers[TL_ERR_EXISTS] >= EXISTS_MAX) { // the newest connection takes it
                 g->answers[TL_ERR_EXISTS] = 0;
                 guest_end(g, 0);
                 continue;
             }
-            if (g->client->owned_count < OWN_EACH) guest_create(g, 0, (tl_vec3){i, 0, (double)g->client->owned_count}, true);
+            if (g->client->owned_count < OWN_EACH) {
+                guest_create(g, 0, (tl_vec3){i, 0, (double)g->client->owned_count}, true);
+            }
             tl_values values = {.mask = 1};
             values.fields[0].position = (tl_vec3){(double)attack_dice(a, 100), 0, (double)attack_dice(a, 100)};
             for (uint32_t k = 0; k < g->client->owned_count; k++) {
-                tl_result set = tl_client_set(g->client, g->client->owned[k].id, (double)g->client->world_tick, 0, &values);
+                tl_result set = tl_client_set(g->client, g->client->owned[k].id, (double)g->client->world_tick, 0,
+                                              &values);
                 a->said += set == TL_OK;
             }
         }

@@ -1,6 +1,6 @@
 // A whole cluster in this process: a memory store, servers that play a scenario, a memory network each, and riders that
-// compare all that they see with the scenario's truth. Time is simulated: one step is a millisecond. The same seed gives
-// the same run.
+// compare all that they see with the scenario's truth. Time is simulated: one step is a millisecond. The same seed
+// gives the same run.
 #ifndef TRAMLINE_TESTS_CLUSTER_H
 #define TRAMLINE_TESTS_CLUSTER_H
 
@@ -12,9 +12,9 @@
 enum { SERVERS_MAX = 4, RIDERS_MAX = 16 };
 
 typedef struct cluster_clock { // of a node; at first both are right
-    int64_t wall_less_us;  // its wall clock less the true time
+    int64_t wall_less_us;      // its wall clock less the true time
     double monotonic_us;
-    double rate;           // of the monotonic clock
+    double rate; // of the monotonic clock
 } cluster_clock;
 
 typedef struct cluster_node {
@@ -24,13 +24,13 @@ typedef struct cluster_node {
     tl_transport *transport;
     char name[16];
     struct cluster *cluster;
-    bool frozen; // SIGSTOP: it is not stepped
+    bool frozen;    // SIGSTOP: it is not stepped
     bool suspended; // nor does its monotonic clock go on
     cluster_clock clock;
-    char said[16384]; // what it has logged, in lines
-    bool *owned;              // by group
-    tl_entity_ref *refs;      // by index
-    uint32_t *generations;    // by index: of what exists, 0xffffffff: nothing does
+    char said[16384];      // what it has logged, in lines
+    bool *owned;           // by group
+    tl_entity_ref *refs;   // by index
+    uint32_t *generations; // by index: of what exists, 0xffffffff: nothing does
     uint32_t *carriers;
     uint64_t link_us_max, records_linked;
     uint32_t fenced_count;
@@ -73,9 +73,9 @@ uint64_t cluster_seed(int argc, char **argv, uint64_t otherwise);
 // A world of a scenario, with its first server running and all entities in it.
 cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64_t seed, uint32_t tick_hz);
 void cluster_destroy(cluster *c);
-void cluster_start_server(cluster *c, int node);  // joins (again)
-void cluster_crash_server(cluster *c, int node);  // nothing is said to anybody
-void cluster_leave_server(cluster *c, int node);  // in order: its groups go to the others first, if there are any
+void cluster_start_server(cluster *c, int node); // joins (again)
+void cluster_crash_server(cluster *c, int node); // nothing is said to anybody
+void cluster_leave_server(cluster *c, int node); // in order: its groups go to the others first, if there are any
 void cluster_freeze_server(cluster *c, int node, bool frozen);
 // Its machine sleeps: its monotonic clock stands still, its wall clock is right when it wakes.
 void cluster_suspend_server(cluster *c, int node, bool suspended);
@@ -85,7 +85,7 @@ void cluster_step_monotonic(cluster *c, int node, double seconds); // forward on
 void cluster_drift(cluster *c, int node, double ppm);              // of the monotonic one
 tl_time cluster_time(const cluster *c, int node);
 uint32_t cluster_said(const cluster *c, int node, const char *text); // how many times it has logged that
-void cluster_faults(cluster *c, tl_link_faults faults); // of all networks
+void cluster_faults(cluster *c, tl_link_faults faults);              // of all networks
 void cluster_cut(cluster *c, bool cut);
 void cluster_run(cluster *c, double seconds);
 // Runs, and checks at every half second that every rider sees all as it is.

@@ -7,7 +7,8 @@ static void make_kinds(void)
     static const char *const names[] = {"box", "cabin", "avatar", "note", "ferry"};
     for (int i = 0; i < CROWD_KINDS; i++) {
         kinds[i] = tl_kind_def_default(names[i]);
-        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION, TL_PREDICT_LINEAR);
+        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION,
+                                                                       TL_PREDICT_LINEAR);
         kinds[i].create = TL_POLICY_ALLOW;
         kinds[i].update = kinds[i].remove = TL_POLICY_ALLOW;
     }
@@ -30,12 +31,18 @@ static tl_result on_authorize(void *user, const void *token, size_t size, tl_gra
 {
     crowd_server *s = user;
     *out = tl_grant_default();
-    if (s->crowd->grant_created_max) out->created_max = s->crowd->grant_created_max;
+    if (s->crowd->grant_created_max) {
+        out->created_max = s->crowd->grant_created_max;
+    }
     CHECK(size > 0 && size <= TL_NAME_BYTES_MAX);
-    if (size == strlen(CROWD_INTRUDER) && memcmp(token, CROWD_INTRUDER, size) == 0) return TL_ERR_DENIED;
+    if (size == strlen(CROWD_INTRUDER) && memcmp(token, CROWD_INTRUDER, size) == 0) {
+        return TL_ERR_DENIED;
+    }
     memcpy(out->name, token, size);
     out->proven = s->crowd->names_proven;
-    if (s->crowd->on_grant) s->crowd->on_grant(out);
+    if (s->crowd->on_grant) {
+        s->crowd->on_grant(out);
+    }
     return TL_OK;
 }
 
@@ -59,18 +66,25 @@ void crowd_start(crowd *c, int server)
     crowd_server *s = &c->servers[server];
     s->crowd = c;
     snprintf(s->name, sizeof s->name, "server-%d", server);
-    if (s->network == NULL) CHECK(s->network = tl_memory_network_create(7 + (uint64_t)server));
+    if (s->network == NULL) {
+        CHECK(s->network = tl_memory_network_create(7 + (uint64_t)server));
+    }
     CHECK_EQUAL(tl_memory_network_server(s->network, &s->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(c->world, &s->store), TL_OK);
     tl_server_def def = c->def;
-    def.name = s->name, def.kinds = kinds, def.kind_count = CROWD_KINDS, def.store = s->store, def.transport = s->transport;
+    def.name = s->name, def.kinds = kinds, def.kind_count = CROWD_KINDS, def.store = s->store,
+    def.transport = s->transport;
     def.callbacks.user = s;
     def.callbacks.authorize = on_authorize, def.callbacks.log = on_log, def.callbacks.set_down = on_set_down;
     char text[256] = "";
     tl_result result = tl_server_create(&def, &s->server, text, sizeof text);
-    if (result != TL_OK) printf("%s\n", text);
+    if (result != TL_OK) {
+        printf("%s\n", text);
+    }
     CHECK_EQUAL(result, TL_OK);
-    for (int i = 0; i < 500 && tl_server_get_state(s->server) == TL_SERVER_JOINING && !c->slow_start_us; i++) crowd_run(c, 0.01);
+    for (int i = 0; i < 500 && tl_server_get_state(s->server) == TL_SERVER_JOINING && !c->slow_start_us; i++) {
+        crowd_run(c, 0.01);
+    }
 }
 
 static void close_server(crowd_server *s, bool leave)
@@ -115,10 +129,16 @@ crowd *crowd_create(uint64_t seed)
 
 void crowd_destroy(crowd *c)
 {
-    for (int i = 0; i < CROWD_CLIENTS_MAX; i++) crowd_disconnect(c, i);
+    for (int i = 0; i < CROWD_CLIENTS_MAX; i++) {
+        crowd_disconnect(c, i);
+    }
     for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
-        if (c->servers[i].server) close_server(&c->servers[i], false);
-        if (c->servers[i].network) tl_memory_network_destroy(c->servers[i].network);
+        if (c->servers[i].server) {
+            close_server(&c->servers[i], false);
+        }
+        if (c->servers[i].network) {
+            tl_memory_network_destroy(c->servers[i].network);
+        }
     }
     tl_memory_world_destroy(c->world);
     free(c);
@@ -128,10 +148,14 @@ static void take_events(crowd *c, crowd_client *client)
 {
     tl_client_event event;
     while (tl_client_next_event(client->client, &event)) {
-        if (c->on_event) c->on_event(c, (int)(client - c->clients), &event);
+        if (c->on_event) {
+            c->on_event(c, (int)(client - c->clients), &event);
+        }
         client->left += event.type == TL_CLIENT_ENTITY_LEFT;
         client->lost += event.type == TL_CLIENT_OWN_LOST;
-        if (event.type != TL_CLIENT_ANSWER) continue;
+        if (event.type != TL_CLIENT_ANSWER) {
+            continue;
+        }
         if (event.request == 0) {
             client->told++;
             client->notice = event;
@@ -141,7 +165,9 @@ static void take_events(crowd *c, crowd_client *client)
         client->accepted += event.result == TL_OK;
         client->refused += event.result != TL_OK;
         client->refused_full += event.result == TL_ERR_FULL;
-        if (event.result == TL_OK) client->last_made = event.entity;
+        if (event.result == TL_OK) {
+            client->last_made = event.entity;
+        }
     }
 }
 
@@ -151,12 +177,20 @@ void crowd_run(crowd *c, double seconds)
     while (c->now_us < end_us) {
         c->now_us += CROWD_STEP_US;
         tl_memory_world_advance(c->world, c->now_us);
-        for (int i = 0; i < CROWD_SERVERS_MAX; i++)
-            if (c->servers[i].network && c->servers[i].ahead_us) tl_memory_network_advance(c->servers[i].network, c->now_us);
-        for (int i = 0; i < CROWD_SERVERS_MAX; i++)
-            if (c->servers[i].server) tl_server_step(c->servers[i].server, (tl_time){c->now_us, c->now_us + c->servers[i].ahead_us});
+        for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
+            if (c->servers[i].network && c->servers[i].ahead_us) {
+                tl_memory_network_advance(c->servers[i].network, c->now_us);
+            }
+        }
+        for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
+            if (c->servers[i].server) {
+                tl_server_step(c->servers[i].server, (tl_time){c->now_us, c->now_us + c->servers[i].ahead_us});
+            }
+        }
         for (int i = 0; i < CROWD_CLIENTS_MAX; i++) {
-            if (c->clients[i].client == NULL) continue;
+            if (c->clients[i].client == NULL) {
+                continue;
+            }
             tl_client_step(c->clients[i].client, c->now_us);
             take_events(c, &c->clients[i]);
         }
@@ -192,7 +226,9 @@ void crowd_connect(crowd *c, int client, int server, const char *name)
 void crowd_disconnect(crowd *c, int client)
 {
     crowd_client *k = &c->clients[client];
-    if (k->client == NULL) return;
+    if (k->client == NULL) {
+        return;
+    }
     tl_client_destroy(k->client);
     k->transport->ops->close(k->transport);
     k->client = NULL;
@@ -208,11 +244,16 @@ bool crowd_mirrors_equal(const crowd *c)
     int first = -1;
     for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
         const tl_server *server = c->servers[i].server;
-        if (server == NULL) continue;
+        if (server == NULL) {
+            continue;
+        }
         tl_server_validate(server);
-        if (first < 0) first = i;
+        if (first < 0) {
+            first = i;
+        }
         if (crowd_entities(c, i) != crowd_entities(c, first)) {
-            printf("  %s has %u entities, %s %u\n", c->servers[first].name, crowd_entities(c, first), c->servers[i].name, crowd_entities(c, i));
+            printf("  %s has %u entities, %s %u\n", c->servers[first].name, crowd_entities(c, first),
+                   c->servers[i].name, crowd_entities(c, i));
             return false;
         }
     }
@@ -222,8 +263,9 @@ bool crowd_mirrors_equal(const crowd *c)
     for (uint32_t k = 0; k < count && equal; k++) {
         tl_entity_info info;
         CHECK_EQUAL(tl_server_info(c->servers[first].server, all[k], &info), TL_OK);
-        for (int i = first + 1; i < CROWD_SERVERS_MAX && equal; i++)
+        for (int i = first + 1; i < CROWD_SERVERS_MAX && equal; i++) {
             equal = c->servers[i].server == NULL || tl_server_find(c->servers[i].server, info.id) != TL_REF_NONE;
+        }
     }
     free(all);
     return equal;

@@ -9,7 +9,7 @@
 
 enum { CROWD_SERVERS_MAX = 4, CROWD_CLIENTS_MAX = 32, CROWD_HZ = 20, CROWD_STEP_US = 2000, CROWD_GROUPS_MAX = 64 };
 enum { CROWD_BOX, CROWD_CABIN, CROWD_AVATAR, CROWD_NOTE, CROWD_FERRY, CROWD_KINDS }; // anybody may create any of them
-#define CROWD_INTRUDER "intruder" // whose name is refused
+#define CROWD_INTRUDER "intruder"                                                    // whose name is refused
 
 typedef struct crowd_server {
     struct crowd *crowd;
@@ -18,10 +18,10 @@ typedef struct crowd_server {
     tl_memory_network *network;
     tl_transport *transport;
     char name[16];
-    char said[512];        // by its log, last
-    uint32_t said_count;   // lines with the word DEGRADED
-    uint64_t ahead_us;     // of its monotonic clock
-    uint32_t set_down;     // of its entities, as it is told
+    char said[512];      // by its log, last
+    uint32_t said_count; // lines with the word DEGRADED
+    uint64_t ahead_us;   // of its monotonic clock
+    uint32_t set_down;   // of its entities, as it is told
     tl_entity_id set_down_last, set_down_carrier;
 } crowd_server;
 
@@ -30,22 +30,22 @@ typedef struct crowd_client {
     tl_transport *transport;
     // told: answers to nothing that was asked; lost: own entities
     uint32_t asked, accepted, refused_full, refused, told, lost;
-    tl_client_event answer, notice;                        // the last answer; the last notice
+    tl_client_event answer, notice; // the last answer; the last notice
     tl_entity_id last_made;
-    uint32_t left;                                         // entities that left its view
+    uint32_t left; // entities that left its view
 } crowd_client;
 
 typedef struct crowd {
     uint64_t now_us;
     tl_memory_world *world;
-    tl_server_def def;          // of servers that are started; callbacks and names are filled in
-    uint32_t grant_created_max; // 0: the default
-    bool names_proven;          // as by tokens
+    tl_server_def def;               // of servers that are started; callbacks and names are filled in
+    uint32_t grant_created_max;      // 0: the default
+    bool names_proven;               // as by tokens
     void (*on_grant)(tl_grant *out); // what else they say; may be NULL
     crowd_server servers[CROWD_SERVERS_MAX];
     crowd_client clients[CROWD_CLIENTS_MAX];
-    uint64_t slow_start_us;     // a server that starts is stepped so often; 0: as always
-    uint32_t game_count;        // entities that the game made
+    uint64_t slow_start_us; // a server that starts is stepped so often; 0: as always
+    uint32_t game_count;    // entities that the game made
     // each that a client hears; may be NULL
     void (*on_event)(struct crowd *c, int client, const tl_client_event *event);
 } crowd;

@@ -7,7 +7,8 @@ enum { KIND_WALKER, KIND_CABIN, KIND_COUNT };
 #define TWO_PI (2 * 3.14159265358979323846)
 static const uint64_t START_US = 1000000;
 static const double CORNER_SIDE_M = 3, CORNER_MPS = 1.5;
-static const double STOPPER_MPS = 8, STOPPER_UP_MPS2 = 2, STOPPER_DOWN_MPS2 = 3, STOPPER_CRUISE_S = 1, STOPPER_STAND_S = 1.5;
+static const double STOPPER_MPS = 8, STOPPER_UP_MPS2 = 2, STOPPER_DOWN_MPS2 = 3, STOPPER_CRUISE_S = 1,
+                    STOPPER_STAND_S = 1.5;
 static const double JUMPER_EVERY_S = 1.3, JUMPER_FAR_M = 10, JUMPER_MPS = 1;
 static const double BOARDER_S = 2, BOARDER_SEAT_M = 3;
 
@@ -47,7 +48,9 @@ static void corner(const lab_mover *m, double time_s, lab_truth *t)
     static const double directions[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
     double way = fmod(CORNER_MPS * (time_s + m->phase_s), 4 * CORNER_SIDE_M), x = 0, z = 0;
     int side = 0;
-    for (; way > CORNER_SIDE_M; way -= CORNER_SIDE_M, side++) x += directions[side][0] * CORNER_SIDE_M, z += directions[side][1] * CORNER_SIDE_M;
+    for (; way > CORNER_SIDE_M; way -= CORNER_SIDE_M, side++) {
+        x += directions[side][0] * CORNER_SIDE_M, z += directions[side][1] * CORNER_SIDE_M;
+    }
     t->position = added(m->centre, (tl_vec3){x + directions[side][0] * way, 0, z + directions[side][1] * way});
     t->velocity = (tl_vec3){CORNER_MPS * directions[side][0], 0, CORNER_MPS * directions[side][1]};
     t->rotation = facing(t->velocity);
@@ -55,19 +58,25 @@ static void corner(const lab_mover *m, double time_s, lab_truth *t)
 
 static void stopper(const lab_mover *m, double time_s, lab_truth *t)
 {
-    double up_s = STOPPER_MPS / STOPPER_UP_MPS2, down_s = STOPPER_MPS / STOPPER_DOWN_MPS2, period_s = up_s + STOPPER_CRUISE_S + down_s + STOPPER_STAND_S;
-    double whole_m = STOPPER_MPS * (up_s / 2 + STOPPER_CRUISE_S + down_s / 2), s = fmod(time_s + m->phase_s, 2 * period_s);
+    double up_s = STOPPER_MPS / STOPPER_UP_MPS2, down_s = STOPPER_MPS / STOPPER_DOWN_MPS2,
+           period_s = up_s + STOPPER_CRUISE_S + down_s + STOPPER_STAND_S;
+    double whole_m = STOPPER_MPS * (up_s / 2 + STOPPER_CRUISE_S + down_s / 2),
+           s = fmod(time_s + m->phase_s, 2 * period_s);
     bool back = s >= period_s;
-    if (back) s -= period_s;
+    if (back) {
+        s -= period_s;
+    }
     double way, speed;
-    if (s < up_s)
+    if (s < up_s) {
         way = STOPPER_UP_MPS2 * s * s / 2, speed = STOPPER_UP_MPS2 * s;
-    else if (s < up_s + STOPPER_CRUISE_S)
+    } else if (s < up_s + STOPPER_CRUISE_S) {
         way = STOPPER_MPS * (s - up_s / 2), speed = STOPPER_MPS;
-    else if (s < up_s + STOPPER_CRUISE_S + down_s)
-        speed = STOPPER_MPS - STOPPER_DOWN_MPS2 * (s - up_s - STOPPER_CRUISE_S), way = whole_m - speed * speed / (2 * STOPPER_DOWN_MPS2);
-    else
+    } else if (s < up_s + STOPPER_CRUISE_S + down_s) {
+        speed = STOPPER_MPS - STOPPER_DOWN_MPS2 * (s - up_s - STOPPER_CRUISE_S),
+        way = whole_m - speed * speed / (2 * STOPPER_DOWN_MPS2);
+    } else {
         way = whole_m, speed = 0;
+    }
     t->position = added(m->centre, (tl_vec3){(back ? whole_m - way : way) - whole_m / 2, 0, 0});
     t->velocity = (tl_vec3){back ? -speed : speed, 0, 0};
     t->rotation = facing((tl_vec3){back ? -1 : 1, 0, 0});
@@ -92,13 +101,16 @@ static tl_vec3 in_cabin(const lab *l, double time_s, tl_vec3 seat)
 // Outside it goes straight from where the cabin was to where it will be.
 static void boarder(const lab *l, const lab_mover *m, double time_s, lab_truth *t)
 {
-    double turns = floor((time_s + m->phase_s) / BOARDER_S), begun_s = turns * BOARDER_S - m->phase_s, share = (time_s - begun_s) / BOARDER_S;
+    double turns = floor((time_s + m->phase_s) / BOARDER_S), begun_s = turns * BOARDER_S - m->phase_s,
+           share = (time_s - begun_s) / BOARDER_S;
     tl_vec3 seat = {1, 0, BOARDER_SEAT_M};
     t->carried = fmod(turns, 2) == 0;
     t->position = seat;
     t->world = in_cabin(l, time_s, seat);
     t->rotation = about_y(0);
-    if (t->carried) return;
+    if (t->carried) {
+        return;
+    }
     tl_vec3 from = in_cabin(l, begun_s, seat), to = in_cabin(l, begun_s + BOARDER_S, seat);
     t->velocity = (tl_vec3){(to.x - from.x) / BOARDER_S, 0, (to.z - from.z) / BOARDER_S};
     t->position = t->world = added(from, (tl_vec3){(to.x - from.x) * share, 0, (to.z - from.z) * share});
@@ -123,8 +135,12 @@ lab_truth lab_truth_at(const lab *l, int mover, double tick)
         break;
     default: circle(m, time_s, &t); break;
     }
-    if (m->type == LAB_PASSENGER) t.world = in_cabin(l, time_s, m->centre);
-    if (!t.carried) t.world = t.position;
+    if (m->type == LAB_PASSENGER) {
+        t.world = in_cabin(l, time_s, m->centre);
+    }
+    if (!t.carried) {
+        t.world = t.position;
+    }
     return t;
 }
 
@@ -136,7 +152,8 @@ static tl_values values_of(const lab_mover *m, const lab_truth *t)
     v.fields[0].position = t->position;
     v.fields[0].velocity = t->velocity;
     v.fields[1].rotation = t->rotation;
-    v.fields[1].spin = m->type == LAB_CABIN ? (tl_vec3){0, -sqrt(m->acceleration_mps2 / m->radius_m), 0} : (tl_vec3){0, 0, 0};
+    v.fields[1].spin = m->type == LAB_CABIN ? (tl_vec3){0, -sqrt(m->acceleration_mps2 / m->radius_m), 0}
+                                            : (tl_vec3){0, 0, 0};
     v.fields[2].integer = t->state;
     return v;
 }
@@ -151,9 +168,14 @@ static void publish(lab *l, lab_mover *m, int64_t tick)
         CHECK_EQUAL(tl_server_delete_entity(l->server, m->ref), TL_OK);
         m->id = 0;
     }
-    if (!t.present) return;
+    if (!t.present) {
+        return;
+    }
     if (m->id == 0) {
-        tl_entity_def def = {.group = l->group, .kind = m->type == LAB_CABIN ? KIND_CABIN : KIND_WALKER, .carrier = carrier, .values = v};
+        tl_entity_def def = {.group = l->group,
+                             .kind = m->type == LAB_CABIN ? KIND_CABIN : KIND_WALKER,
+                             .carrier = carrier,
+                             .values = v};
         CHECK_EQUAL(tl_server_create_entity(l->server, &def, &m->ref), TL_OK);
         CHECK_EQUAL(tl_server_info(l->server, m->ref, &info), TL_OK);
         m->id = info.id;
@@ -177,8 +199,12 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     lab *l = user;
     (void)time_s;
-    if (l->group == 0) CHECK_EQUAL(tl_server_create_group(server, 0, &l->group), TL_OK);
-    for (int i = 0; i < l->mover_count; i++) publish(l, &l->movers[i], tick);
+    if (l->group == 0) {
+        CHECK_EQUAL(tl_server_create_group(server, 0, &l->group), TL_OK);
+    }
+    for (int i = 0; i < l->mover_count; i++) {
+        publish(l, &l->movers[i], tick);
+    }
 }
 
 static void add(lab *l, lab_mover mover)
@@ -193,16 +219,35 @@ static void add_movers(lab *l)
     static const double radii_m[] = {1, 2, 5, 10, 20}, accelerations[] = {1, 2, 5, 10};
     l->cabin = 0;
     add(l, (lab_mover){.type = LAB_CABIN, .radius_m = 15, .acceleration_mps2 = 2.4, .gives_velocity = true});
-    for (int r = 0; r < 5; r++)
-        for (int a = 0; a < 4; a++)
-            for (int both = 0; both < 2; both++)
-                add(l, (lab_mover){.type = LAB_CIRCLE, .centre = {3 * a - 6, 0, 2 * r - 4}, .radius_m = radii_m[r], .acceleration_mps2 = accelerations[a], .phase_s = r + a + 0.37 * both});
-    for (int i = 0; i < 3; i++) add(l, (lab_mover){.type = LAB_CORNER, .centre = {2 * i, 0, 4}, .phase_s = 0.61 * i});
-    for (int i = 0; i < 3; i++) add(l, (lab_mover){.type = LAB_STOPPER, .centre = {0, 0, 2 * i - 2}, .phase_s = 1.234 * i});
-    for (int i = 0; i < 2; i++) add(l, (lab_mover){.type = LAB_JUMPER, .centre = {-5, 0, 3 * i}, .phase_s = 0.377 * i, .gives_velocity = true});
-    for (int i = 0; i < 4; i++) add(l, (lab_mover){.type = LAB_PASSENGER, .centre = {i % 2 - 0.5, 0, 2 * i - 3}});
-    for (int i = 0; i < 3; i++) add(l, (lab_mover){.type = LAB_BOARDER, .phase_s = 0.81 * i, .gives_velocity = true});
-    for (int i = 0; i < 2; i++) add(l, (lab_mover){.type = LAB_FLASH, .centre = {-3, 0, 5 * i}, .phase_s = 0.77 * i, .gives_velocity = true});
+    for (int r = 0; r < 5; r++) {
+        for (int a = 0; a < 4; a++) {
+            for (int both = 0; both < 2; both++) {
+                add(l, (lab_mover){.type = LAB_CIRCLE,
+                                   .centre = {3 * a - 6, 0, 2 * r - 4},
+                                   .radius_m = radii_m[r],
+                                   .acceleration_mps2 = accelerations[a],
+                                   .phase_s = r + a + 0.37 * both});
+            }
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        add(l, (lab_mover){.type = LAB_CORNER, .centre = {2 * i, 0, 4}, .phase_s = 0.61 * i});
+    }
+    for (int i = 0; i < 3; i++) {
+        add(l, (lab_mover){.type = LAB_STOPPER, .centre = {0, 0, 2 * i - 2}, .phase_s = 1.234 * i});
+    }
+    for (int i = 0; i < 2; i++) {
+        add(l, (lab_mover){.type = LAB_JUMPER, .centre = {-5, 0, 3 * i}, .phase_s = 0.377 * i, .gives_velocity = true});
+    }
+    for (int i = 0; i < 4; i++) {
+        add(l, (lab_mover){.type = LAB_PASSENGER, .centre = {i % 2 - 0.5, 0, 2 * i - 3}});
+    }
+    for (int i = 0; i < 3; i++) {
+        add(l, (lab_mover){.type = LAB_BOARDER, .phase_s = 0.81 * i, .gives_velocity = true});
+    }
+    for (int i = 0; i < 2; i++) {
+        add(l, (lab_mover){.type = LAB_FLASH, .centre = {-3, 0, 5 * i}, .phase_s = 0.77 * i, .gives_velocity = true});
+    }
 }
 
 static void start_server(lab *l)
@@ -212,7 +257,8 @@ static void start_server(lab *l)
     kinds[KIND_CABIN] = tl_kind_def_default("cabin");
     kinds[KIND_CABIN].carrier_reach_m = 8;
     for (int i = 0; i < KIND_COUNT; i++) {
-        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION, i == KIND_CABIN ? TL_PREDICT_LINEAR : TL_PREDICT_HEADING);
+        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default(
+            "rotation", TL_FIELD_ROTATION, i == KIND_CABIN ? TL_PREDICT_LINEAR : TL_PREDICT_HEADING);
         kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("state", TL_FIELD_INTEGER, TL_PREDICT_HOLD);
     }
     CHECK(l->network = tl_memory_network_create(l->seed));
@@ -228,7 +274,9 @@ static void start_server(lab *l)
     def.callbacks = (tl_server_callbacks){.user = l, .tick = on_tick};
     char text[256] = "";
     tl_result result = tl_server_create(&def, &l->server, text, sizeof text);
-    if (result != TL_OK) printf("%s\n", text);
+    if (result != TL_OK) {
+        printf("%s\n", text);
+    }
     CHECK_EQUAL(result, TL_OK);
 }
 
@@ -274,15 +322,20 @@ void lab_step(lab *l)
     l->now_us += 1000;
     tl_memory_world_advance(l->world, l->now_us);
     tl_server_step(l->server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
-    if (l->client == NULL) return;
+    if (l->client == NULL) {
+        return;
+    }
     tl_client_step(l->client, l->now_us);
     tl_client_event event;
-    while (tl_client_next_event(l->client, &event)) {}
+    while (tl_client_next_event(l->client, &event)) {
+    }
 }
 
 void lab_run(lab *l, double seconds)
 {
-    for (int i = 0; i < (int)(seconds * 1000); i++) lab_step(l);
+    for (int i = 0; i < (int)(seconds * 1000); i++) {
+        lab_step(l);
+    }
 }
 
 double lab_display(lab *l)

@@ -1,6 +1,6 @@
-// A small world of things that are hard to show: circles, corners, stops, jumps, a cabin with passengers, somebody who boards
-// and alights. One server, one client in the middle, both in this process and in simulated time; what the client shows is
-// compared with where things truly are at the very time that is shown.
+// A small world of things that are hard to show: circles, corners, stops, jumps, a cabin with passengers, somebody who
+// boards and alights. One server, one client in the middle, both in this process and in simulated time; what the client
+// shows is compared with where things truly are at the very time that is shown.
 #ifndef TRAMLINE_TESTS_MOTION_LAB_H
 #define TRAMLINE_TESTS_MOTION_LAB_H
 
@@ -33,11 +33,11 @@ typedef struct lab_mover {
 
 typedef struct lab_truth {
     bool present;
-    tl_vec3 world;    // position in the world
+    tl_vec3 world;              // position in the world
     tl_vec3 position, velocity; // in the frame of its carrier
     tl_quat rotation;
-    bool carried;     // by the cabin
-    int64_t state;    // of its integer
+    bool carried;  // by the cabin
+    int64_t state; // of its integer
 } lab_truth;
 
 typedef struct lab {

@@ -8,7 +8,9 @@ void raw_open(raw *r, tl_memory_network *network)
 
 void raw_close(raw *r)
 {
-    if (r->transport) r->transport->ops->close(r->transport);
+    if (r->transport) {
+        r->transport->ops->close(r->transport);
+    }
     r->transport = NULL;
 }
 
@@ -29,21 +31,27 @@ void raw_hello(raw *r, const char *name, const unsigned char *secret)
     tl_write_varint(&w, strlen(name));
     tl_write_bytes(&w, name, strlen(name));
     tl_write_varint(&w, secret ? 16 : 0);
-    if (secret) tl_write_bytes(&w, secret, 16);
+    if (secret) {
+        tl_write_bytes(&w, secret, 16);
+    }
     send_all(r, &w);
 }
 
 static bool take(void *user, int type, const void *data, size_t size)
 {
     raw *k = user;
-    if (type != TL_MESSAGE_ANSWER) return true;
+    if (type != TL_MESSAGE_ANSWER) {
+        return true;
+    }
     tl_reader r = tl_reader_make(data, size);
     uint32_t number = (uint32_t)tl_read_fixed(&r, 4);
     k->answer = (tl_result)tl_read_fixed(&r, 1);
     tl_entity_id id = tl_read_varint(&r);
     k->answers++;
     k->answers_ok += k->answer == TL_OK;
-    if (k->answer == TL_OK && number && k->made_count < 64) k->made[k->made_count++] = id;
+    if (k->answer == TL_OK && number && k->made_count < 64) {
+        k->made[k->made_count++] = id;
+    }
     return true;
 }
 
@@ -53,7 +61,9 @@ static void on_frame(raw *k, const void *data, size_t size)
     tl_frame_head head;
     tl_read_fixed(&r, 1);
     tl_frame_head_read(&r, &head);
-    if (r.bad) return;
+    if (r.bad) {
+        return;
+    }
     int16_t news = (int16_t)(head.sequence - k->ack);
     if (news > 0) {
         for (int i = TL_ACK_BITS - 1; i >= 0; i--) {
@@ -64,41 +74,65 @@ static void on_frame(raw *k, const void *data, size_t size)
         k->ack = head.sequence;
         news = 0;
     }
-    if (-news < TL_ACK_BITS) k->bits[-news / 8] |= (unsigned char)(1 << (-news % 8));
+    if (-news < TL_ACK_BITS) {
+        k->bits[-news / 8] |= (unsigned char)(1 << (-news % 8));
+    }
     k->tick = head.tick;
-    if (head.flags & TL_FRAME_CHANNEL_ACK) k->acked_message = (uint16_t)tl_read_fixed(&r, 2);
-    if (head.flags & TL_FRAME_CLOSES)
-        for (int count = (int)tl_read_fixed(&r, 1); count; count--) tl_read_varint(&r);
-    if (!(head.flags & TL_FRAME_MESSAGES)) return;
+    if (head.flags & TL_FRAME_CHANNEL_ACK) {
+        k->acked_message = (uint16_t)tl_read_fixed(&r, 2);
+    }
+    if (head.flags & TL_FRAME_CLOSES) {
+        for (int count = (int)tl_read_fixed(&r, 1); count; count--) {
+            tl_read_varint(&r);
+        }
+    }
+    if (!(head.flags & TL_FRAME_MESSAGES)) {
+        return;
+    }
     tl_channel_section section;
     tl_channel_read(&r, &section);
     tl_channel c = {.expected = k->expected};
     tl_channel_take(&c, &section, take, k);
-    if (!k->never_acks) k->expected = c.expected;
+    if (!k->never_acks) {
+        k->expected = c.expected;
+    }
 }
 
 void raw_poll(raw *r, uint64_t now_us)
 {
     tl_transport_event event;
     while (r->transport && r->transport->ops->poll(r->transport, now_us, &event) == TL_OK) {
-        if (event.type == TL_TRANSPORT_CONNECTED) r->connected = true;
-        if (event.type == TL_TRANSPORT_CLOSED) r->closed = true;
-        if (event.type != TL_TRANSPORT_DATAGRAM) continue;
+        if (event.type == TL_TRANSPORT_CONNECTED) {
+            r->connected = true;
+        }
+        if (event.type == TL_TRANSPORT_CLOSED) {
+            r->closed = true;
+        }
+        if (event.type != TL_TRANSPORT_DATAGRAM) {
+            continue;
+        }
         const unsigned char *data = event.data;
         r->datagrams++;
         r->bytes += event.size;
-        if (data[0] == TL_WIRE_REFUSE) r->refused = data[1];
+        if (data[0] == TL_WIRE_REFUSE) {
+            r->refused = data[1];
+        }
         if (data[0] == TL_WIRE_WELCOME) {
             r->welcomed = true;
-            if (event.size >= 16) memcpy(r->secret, data + event.size - 16, 16);
+            if (event.size >= 16) {
+                memcpy(r->secret, data + event.size - 16, 16);
+            }
         }
-        if (data[0] == TL_WIRE_FRAME) on_frame(r, event.data, event.size);
+        if (data[0] == TL_WIRE_FRAME) {
+            on_frame(r, event.data, event.size);
+        }
     }
 }
 
 tl_writer *raw_begin(raw *r, int flags)
 {
-    tl_report_head head = {.sequence = r->next_report++, .ack = r->ack, .flags = (uint8_t)(flags | TL_REPORT_CHANNEL_ACK)};
+    tl_report_head head = {
+        .sequence = r->next_report++, .ack = r->ack, .flags = (uint8_t)(flags | TL_REPORT_CHANNEL_ACK)};
     memcpy(head.bits, r->bits, sizeof head.bits);
     r->w = tl_writer_make(r->data, sizeof r->data);
     tl_report_head_write(&r->w, &head);
@@ -131,9 +165,13 @@ void raw_fields(tl_writer *w, int64_t x, int64_t y, int64_t z)
 {
     tl_write_varint(w, 0);
     tl_write_signed(w, x), tl_write_signed(w, y), tl_write_signed(w, z);
-    for (int i = 0; i < 3; i++) tl_write_signed(w, 0);
+    for (int i = 0; i < 3; i++) {
+        tl_write_signed(w, 0);
+    }
     tl_write_varint(w, 0);
-    for (int i = 0; i < 6; i++) tl_write_signed(w, 0);
+    for (int i = 0; i < 6; i++) {
+        tl_write_signed(w, 0);
+    }
 }
 
 void raw_create(raw *r, int kind, tl_entity_id carrier, bool own, int64_t x, int64_t y, int64_t z)
@@ -153,7 +191,9 @@ void raw_create(raw *r, int kind, tl_entity_id carrier, bool own, int64_t x, int
 
 void raw_poll_all(raw *all, int count, uint64_t now_us)
 {
-    for (int i = 0; i < count; i++) raw_poll(&all[i], now_us);
+    for (int i = 0; i < count; i++) {
+        raw_poll(&all[i], now_us);
+    }
 }
 
 void raw_keep_all(raw *all, int count, uint64_t now_us)
@@ -162,7 +202,11 @@ void raw_keep_all(raw *all, int count, uint64_t now_us)
     for (int i = 0; i < count; i++) {
         char name[24];
         snprintf(name, sizeof name, "hostile-%d", i);
-        if (all[i].connected && !all[i].welcomed) raw_hello(&all[i], name, NULL);
-        if (all[i].welcomed) raw_plain(&all[i]);
+        if (all[i].connected && !all[i].welcomed) {
+            raw_hello(&all[i], name, NULL);
+        }
+        if (all[i].welcomed) {
+            raw_plain(&all[i]);
+        }
     }
 }

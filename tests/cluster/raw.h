@@ -2,9 +2,9 @@
 #ifndef TRAMLINE_TESTS_RAW_H
 #define TRAMLINE_TESTS_RAW_H
 
-#include "wire/channel.h"
 #include "check.h"
 #include "tramline/server.h"
+#include "wire/channel.h"
 #include "wire/datagram.h"
 
 typedef struct raw {

@@ -64,7 +64,9 @@ void lab_start_server(lab *l, int which)
     static const char *const names[] = {"alpha", "beta", "gamma"};
     node *n = &l->nodes[which];
     n->lab = l;
-    if (n->network == NULL) CHECK(n->network = tl_memory_network_create(lab_seed * 8 + (uint64_t)which));
+    if (n->network == NULL) {
+        CHECK(n->network = tl_memory_network_create(lab_seed * 8 + (uint64_t)which));
+    }
     CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
@@ -72,11 +74,15 @@ void lab_start_server(lab *l, int which)
     def.kinds = kinds, def.kind_count = KIND_COUNT;
     def.store = n->store, def.transport = n->transport;
     def.entities_max = 1000, def.groups_max = 64, def.clients_max = 8;
-    for (int i = 0; i < SECRET_BYTES; i++) def.secret_seed[i] = (unsigned char)(lab_seed * 31 + (uint64_t)which * 7 + (uint64_t)i + l->now_us / 1000);
+    for (int i = 0; i < SECRET_BYTES; i++) {
+        def.secret_seed[i] = (unsigned char)(lab_seed * 31 + (uint64_t)which * 7 + (uint64_t)i + l->now_us / 1000);
+    }
     def.callbacks = (tl_server_callbacks){.user = n, .authorize = on_authorize, .tick = on_tick, .client = on_client};
     char text[256] = "";
     tl_result result = tl_server_create(&def, &n->server, text, sizeof text);
-    if (result != TL_OK) printf("%s\n", text);
+    if (result != TL_OK) {
+        printf("%s\n", text);
+    }
     CHECK_EQUAL(result, TL_OK);
 }
 
@@ -103,8 +109,11 @@ static tl_result path_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
 {
     path *p = (path *)self;
     tl_result result;
-    while ((result = p->inner->ops->poll(p->inner, now_us, out)) == TL_OK && p->dead) continue;
-    if (result == TL_OK && out->type == TL_TRANSPORT_DATAGRAM && ((const unsigned char *)out->data)[0] == 0x81 && out->size > SECRET_BYTES) {
+    while ((result = p->inner->ops->poll(p->inner, now_us, out)) == TL_OK && p->dead) {
+        continue;
+    }
+    if (result == TL_OK && out->type == TL_TRANSPORT_DATAGRAM && ((const unsigned char *)out->data)[0] == 0x81 &&
+        out->size > SECRET_BYTES) {
         memcpy(p->friend->secret, (const unsigned char *)out->data + out->size - SECRET_BYTES, SECRET_BYTES);
         p->friend->has_secret = true;
     }
@@ -125,7 +134,9 @@ static void path_flush(tl_transport *self)
 static void path_drop(tl_transport *self, tl_peer peer)
 {
     path *p = (path *)self;
-    if (!p->dead) p->inner->ops->drop(p->inner, peer);
+    if (!p->dead) {
+        p->inner->ops->drop(p->inner, peer);
+    }
 }
 
 static int path_wait_fd(tl_transport *self)
@@ -139,12 +150,19 @@ static void path_close(tl_transport *self)
     path *p = (path *)self;
     friend *f = p->friend;
     if (p->dead) { // its goodbye does not arrive
-        for (int i = 0; i < SERVERS; i++) tl_memory_network_cut(f->lab->nodes[i].network, true);
+        for (int i = 0; i < SERVERS; i++) {
+            tl_memory_network_cut(f->lab->nodes[i].network, true);
+        }
     }
     p->inner->ops->close(p->inner);
-    for (int i = 0; i < SERVERS; i++) tl_memory_network_cut(f->lab->nodes[i].network, false);
-    for (uint32_t i = 0; i < f->path_count; i++)
-        if (f->paths[i] == p) f->paths[i] = f->paths[--f->path_count];
+    for (int i = 0; i < SERVERS; i++) {
+        tl_memory_network_cut(f->lab->nodes[i].network, false);
+    }
+    for (uint32_t i = 0; i < f->path_count; i++) {
+        if (f->paths[i] == p) {
+            f->paths[i] = f->paths[--f->path_count];
+        }
+    }
     free(p);
 }
 
@@ -168,7 +186,9 @@ static tl_result open_path(void *user, uint32_t server, tl_transport **out, char
 // The client's address changes: what went over the old one is lost from now on, both ways.
 void lab_change_address(friend *f)
 {
-    for (uint32_t i = 0; i < f->path_count; i++) f->paths[i]->dead = true;
+    for (uint32_t i = 0; i < f->path_count; i++) {
+        f->paths[i]->dead = true;
+    }
 }
 
 void lab_connect(lab *l, int which, int server, uint32_t server_count, const char *token)
@@ -191,8 +211,12 @@ void lab_connect(lab *l, int which, int server, uint32_t server_count, const cha
 void lab_disconnect(lab *l, int which, bool says)
 {
     friend *f = &l->friends[which];
-    if (f->client == NULL) return;
-    if (!says) lab_change_address(f);
+    if (f->client == NULL) {
+        return;
+    }
+    if (!says) {
+        lab_change_address(f);
+    }
     tl_client_destroy(f->client);
     f->transport->ops->close(f->transport);
     f->client = NULL;
@@ -206,9 +230,15 @@ static void take_events(friend *f)
     while (tl_client_next_event(f->client, &event)) {
         f->entered += event.type == TL_CLIENT_ENTITY_ENTERED;
         f->left += event.type == TL_CLIENT_ENTITY_LEFT;
-        if (event.type == TL_CLIENT_OWN_GIVEN_BACK) f->given_back++, f->back = event;
-        if (event.type == TL_CLIENT_OWN_LOST) f->lost++;
-        if (event.type == TL_CLIENT_ANSWER) f->answers++, f->answer = event;
+        if (event.type == TL_CLIENT_OWN_GIVEN_BACK) {
+            f->given_back++, f->back = event;
+        }
+        if (event.type == TL_CLIENT_OWN_LOST) {
+            f->lost++;
+        }
+        if (event.type == TL_CLIENT_ANSWER) {
+            f->answers++, f->answer = event;
+        }
     }
 }
 
@@ -223,22 +253,30 @@ tl_values lab_avatar_values(double time_s)
 
 static void step_friend(lab *l, friend *f)
 {
-    if (f->client == NULL) return;
+    if (f->client == NULL) {
+        return;
+    }
     tl_client_step(f->client, l->now_us);
     take_events(f);
-    if (l->now_us % 16000) return;
+    if (l->now_us % 16000) {
+        return;
+    }
     if (f->avatar) {
         double tick = tl_client_server_tick(f->client, l->now_us);
         tl_values v = lab_avatar_values(tick / TICK_HZ);
         tl_client_set(f->client, f->avatar, tick, 0, &v);
     }
-    if (f->watched) CHECK_EQUAL(tl_client_poses(f->client, tl_client_server_tick(f->client, l->now_us) - 2, true, NULL, 0), f->in_view);
+    if (f->watched) {
+        CHECK_EQUAL(tl_client_poses(f->client, tl_client_server_tick(f->client, l->now_us) - 2, true, NULL, 0),
+                    f->in_view);
+    }
 }
 
 // Monotonic clocks begin anywhere.
 static tl_time server_time(const lab *l, int which)
 {
-    return (tl_time){.wall_us = (uint64_t)((int64_t)l->now_us + l->wall_less_us[which]), .monotonic_us = l->now_us + (uint64_t)which * 1000000000};
+    return (tl_time){.wall_us = (uint64_t)((int64_t)l->now_us + l->wall_less_us[which]),
+                     .monotonic_us = l->now_us + (uint64_t)which * 1000000000};
 }
 
 void lab_run(lab *l, double seconds)
@@ -247,11 +285,19 @@ void lab_run(lab *l, double seconds)
     while (l->now_us < end_us) {
         l->now_us += 1000;
         tl_memory_world_advance(l->world, l->now_us);
-        for (int i = 0; i < SERVERS; i++)
-            if (l->nodes[i].network) tl_memory_network_advance(l->nodes[i].network, l->now_us);
-        for (int i = 0; i < SERVERS; i++)
-            if (l->nodes[i].server) tl_server_step(l->nodes[i].server, server_time(l, i));
-        for (int i = 0; i < CLIENTS_MAX; i++) step_friend(l, &l->friends[i]);
+        for (int i = 0; i < SERVERS; i++) {
+            if (l->nodes[i].network) {
+                tl_memory_network_advance(l->nodes[i].network, l->now_us);
+            }
+        }
+        for (int i = 0; i < SERVERS; i++) {
+            if (l->nodes[i].server) {
+                tl_server_step(l->nodes[i].server, server_time(l, i));
+            }
+        }
+        for (int i = 0; i < CLIENTS_MAX; i++) {
+            step_friend(l, &l->friends[i]);
+        }
     }
 }
 
@@ -285,14 +331,21 @@ lab *lab_create(const lab_def *def)
 
 void lab_destroy(lab *l)
 {
-    for (int i = 0; i < SERVERS; i++)
-        if (l->nodes[i].server) tl_server_validate(l->nodes[i].server);
+    for (int i = 0; i < SERVERS; i++) {
+        if (l->nodes[i].server) {
+            tl_server_validate(l->nodes[i].server);
+        }
+    }
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        if (l->friends[i].client) tl_client_validate(l->friends[i].client);
+        if (l->friends[i].client) {
+            tl_client_validate(l->friends[i].client);
+        }
         lab_disconnect(l, i, true);
     }
     for (int i = 0; i < SERVERS; i++) {
-        if (l->nodes[i].server) close_server(&l->nodes[i]);
+        if (l->nodes[i].server) {
+            close_server(&l->nodes[i]);
+        }
         tl_memory_network_destroy(l->nodes[i].network);
     }
     tl_memory_world_destroy(l->world);
@@ -321,7 +374,9 @@ void lab_create_avatar(lab *l, int which)
     tl_values v = lab_avatar_values(0);
     uint32_t request, before = f->answers;
     CHECK_EQUAL(tl_client_request_create(f->client, KIND_AVATAR, 0, &v, true, &request), TL_OK);
-    for (int i = 0; i < 200 && f->answers == before; i++) lab_run(l, 0.01);
+    for (int i = 0; i < 200 && f->answers == before; i++) {
+        lab_run(l, 0.01);
+    }
     CHECK_EQUAL(f->answers, before + 1);
     CHECK_EQUAL(f->answer.result, TL_OK);
     f->avatar = f->answer.entity;
@@ -340,19 +395,29 @@ double lab_until_live_s(lab *l, friend *f)
 {
     uint64_t begun_us = l->now_us;
     uint64_t before = tl_client_get_stats(f->client).reconnects;
-    for (int i = 0; i < 5000 && tl_client_get_state(f->client) == TL_CLIENT_LIVE && tl_client_get_stats(f->client).reconnects == before; i++) lab_run(l, 0.001);
-    CHECK(tl_client_get_state(f->client) == TL_CLIENT_RECONNECTING || tl_client_get_stats(f->client).reconnects == before + 1);
-    for (int i = 0; i < 1500 && tl_client_get_state(f->client) != TL_CLIENT_LIVE; i++) lab_run(l, 0.01);
+    for (int i = 0; i < 5000 && tl_client_get_state(f->client) == TL_CLIENT_LIVE &&
+                    tl_client_get_stats(f->client).reconnects == before;
+         i++) {
+        lab_run(l, 0.001);
+    }
+    CHECK(tl_client_get_state(f->client) == TL_CLIENT_RECONNECTING ||
+          tl_client_get_stats(f->client).reconnects == before + 1);
+    for (int i = 0; i < 1500 && tl_client_get_state(f->client) != TL_CLIENT_LIVE; i++) {
+        lab_run(l, 0.01);
+    }
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
     return (double)(l->now_us - begun_us) * 1e-6;
 }
 
-// By how many servers, according to the mirrors of those that live, an entity is owned; each must be alone in thinking so.
+// By how many servers, according to the mirrors of those that live, an entity is owned; each must be alone in thinking
+// so.
 int lab_owners(const lab *l, tl_entity_id id)
 {
     int count = 0;
     for (int i = 0; i < SERVERS; i++) {
-        if (l->nodes[i].server == NULL) continue;
+        if (l->nodes[i].server == NULL) {
+            continue;
+        }
         tl_entity_info info;
         tl_entity_ref ref = tl_server_find(l->nodes[i].server, id);
         count += ref != TL_REF_NONE && tl_server_info(l->nodes[i].server, ref, &info) == TL_OK && info.owned;
@@ -362,8 +427,11 @@ int lab_owners(const lab *l, tl_entity_id id)
 
 bool lab_exists(const lab *l, tl_entity_id id)
 {
-    for (int i = 0; i < SERVERS; i++)
-        if (l->nodes[i].server && tl_server_find(l->nodes[i].server, id) != TL_REF_NONE) return true;
+    for (int i = 0; i < SERVERS; i++) {
+        if (l->nodes[i].server && tl_server_find(l->nodes[i].server, id) != TL_REF_NONE) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -378,7 +446,9 @@ lab *lab_create_scene(const char *token)
     lab_create_avatar(l, 0);
     lab_run(l, 1);
     CHECK_EQUAL(tl_client_get_stats(l->friends[0].client).entities, SERVERS * BODIES + 1);
-    for (int i = 0; i < 2; i++) lab_watch(&l->friends[i], true);
+    for (int i = 0; i < 2; i++) {
+        lab_watch(&l->friends[i], true);
+    }
     return l;
 }
 
@@ -404,7 +474,9 @@ void lab_check_whole(lab *l)
 double lab_until_gone_s(lab *l, tl_entity_id id)
 {
     uint64_t begun_us = l->now_us;
-    for (int i = 0; i < 6000 && lab_exists(l, id); i++) lab_run(l, 0.01);
+    for (int i = 0; i < 6000 && lab_exists(l, id); i++) {
+        lab_run(l, 0.01);
+    }
     CHECK(!lab_exists(l, id));
     return (double)(l->now_us - begun_us) * 1e-6;
 }

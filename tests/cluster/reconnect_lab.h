@@ -1,5 +1,5 @@
-// A lab for clients that connect anew, to the same server from another address or to another one: three servers, 120 entities that
-// go straight, clients that fail over. Virtual time; the same seed gives the same run.
+// A lab for clients that connect anew, to the same server from another address or to another one: three servers, 120
+// entities that go straight, clients that fail over. Virtual time; the same seed gives the same run.
 #ifndef TRAMLINE_TESTS_RECONNECT_LAB_H
 #define TRAMLINE_TESTS_RECONNECT_LAB_H
 
@@ -10,8 +10,8 @@
 enum { SERVERS = 3, CLIENTS_MAX = 4, PATHS_MAX = 64, TICK_HZ = 20, BODIES = 40, START_US = 1000000, SECRET_BYTES = 16 };
 enum { KIND_BODY, KIND_AVATAR, KIND_COUNT };
 #define GRACE_S 10.0
-// What an owned entity may outlive its client's time of grace by, whatever crashes: two seconds of silence that are not in the
-// log yet, three until a server is found dead and replaced, and grace is looked at four times a second.
+// What an owned entity may outlive its client's time of grace by, whatever crashes: two seconds of silence that are not
+// in the log yet, three until a server is found dead and replaced, and grace is looked at four times a second.
 #define GRACE_SLACK_S 5.5
 
 typedef struct node {
@@ -33,7 +33,8 @@ typedef struct path {
     bool dead;
 } path;
 
-typedef struct friend {
+typedef struct friend
+{
     struct lab *lab;
     tl_client *client;
     tl_transport *transport;
@@ -47,7 +48,8 @@ typedef struct friend {
     bool watched;        // the number of entities in its view must not change
     uint32_t in_view;
     char token[32];
-} friend;
+}
+friend;
 
 typedef struct lab {
     uint64_t now_us;
@@ -58,17 +60,17 @@ typedef struct lab {
 } lab;
 
 typedef struct lab_def {
-    tl_memory_world_def world;     // its seed is the lab's
+    tl_memory_world_def world; // its seed is the lab's
     int64_t wall_less_us[SERVERS];
-    double apart_s;                // between the servers' starts
-    double settle_s;               // after them
+    double apart_s;  // between the servers' starts
+    double settle_s; // after them
 } lab_def;
 
 extern uint64_t lab_seed;
 
 void lab_start_server(lab *l, int which);
 void lab_kill_server(lab *l, int which); // dies: nothing is said to anybody
-void lab_change_address(friend *f); // what went over the old one is lost from now on, both ways
+void lab_change_address(friend *f);      // what went over the old one is lost from now on, both ways
 void lab_connect(lab *l, int which, int server, uint32_t server_count, const char *token);
 void lab_disconnect(lab *l, int which, bool says); // `says`: goodbye; else it is just gone
 tl_values lab_avatar_values(double time_s);
@@ -79,12 +81,12 @@ void lab_destroy(lab *l);
 bool lab_sees(const friend *f, tl_entity_id id);
 double lab_off_m(const friend *f, tl_entity_id id, tl_vec3 truth);
 void lab_create_avatar(lab *l, int which);
-void lab_watch(friend *f, bool watched); // from now on nothing may blink
-double lab_until_live_s(lab *l, friend *f); // having seen that it was not
+void lab_watch(friend *f, bool watched);       // from now on nothing may blink
+double lab_until_live_s(lab *l, friend *f);    // having seen that it was not
 int lab_owners(const lab *l, tl_entity_id id); // by how many living servers it is owned
 bool lab_exists(const lab *l, tl_entity_id id);
 lab *lab_create_scene(const char *token); // a client with an avatar at alpha, and one that looks on at gamma
-void lab_check_whole(lab *l); // of the scene: nothing came or left, and all is where it should be
+void lab_check_whole(lab *l);             // of the scene: nothing came or left, and all is where it should be
 double lab_until_gone_s(lab *l, tl_entity_id id);
 
 #endif

@@ -1,5 +1,5 @@
-// Whom a server listens to, and for how long: peers that send junk, that say hello again and again, or never; and a step
-// that ends although more is waiting.
+// Whom a server listens to, and for how long: peers that send junk, that say hello again and again, or never; and a
+// step that ends although more is waiting.
 #include "crowd.h"
 
 enum { STRANGERS_MAX = 40, HELLO_BYTES_MAX = 128 };
@@ -35,7 +35,9 @@ static void strangers_run(strangers *s, double seconds)
 static strangers strangers_connect(crowd *c, int count)
 {
     strangers s = {.c = c, .count = count};
-    for (int i = 0; i < count; i++) CHECK_EQUAL(tl_memory_network_client(c->servers[0].network, &s.ends[i]), TL_OK);
+    for (int i = 0; i < count; i++) {
+        CHECK_EQUAL(tl_memory_network_client(c->servers[0].network, &s.ends[i]), TL_OK);
+    }
     strangers_run(&s, 0.1);
     return s;
 }
@@ -48,13 +50,17 @@ static void strangers_send(const strangers *s, int i, const void *data, size_t s
 static int strangers_closed(const strangers *s)
 {
     int closed = 0;
-    for (int i = 0; i < s->count; i++) closed += s->closed[i];
+    for (int i = 0; i < s->count; i++) {
+        closed += s->closed[i];
+    }
     return closed;
 }
 
 static void strangers_end(strangers *s)
 {
-    for (int i = 0; i < s->count; i++) s->ends[i]->ops->close(s->ends[i]);
+    for (int i = 0; i < s->count; i++) {
+        s->ends[i]->ops->close(s->ends[i]);
+    }
 }
 
 static crowd *create(void)
@@ -99,7 +105,9 @@ TEST(who_sends_junk_is_closed)
     begin(c);
     strangers s = strangers_connect(c, 4);
     for (int round = 0; round < 100; round++) {
-        for (int i = 0; i < 400; i++) strangers_send(&s, i % 4, "\x7fjunk", 5);
+        for (int i = 0; i < 400; i++) {
+            strangers_send(&s, i % 4, "\x7fjunk", 5);
+        }
         strangers_run(&s, 0.002);
     }
     CHECK_EQUAL(strangers_closed(&s), 4);
@@ -118,7 +126,9 @@ TEST(who_sends_too_much_is_not_listened_to)
     strangers s = strangers_connect(c, 1);
     uint64_t sent = 0;
     for (int round = 0; round < 500; round++, sent += 20) {
-        for (int i = 0; i < 20; i++) strangers_send(&s, 0, "\x7fjunk", 5);
+        for (int i = 0; i < 20; i++) {
+            strangers_send(&s, 0, "\x7fjunk", 5);
+        }
         strangers_run(&s, 0.002);
     }
     uint32_t rate = c->def.peer_datagrams_per_s; // a burst of as many, and a second's
@@ -131,7 +141,9 @@ TEST(who_sends_too_much_is_not_listened_to)
 static void take_hello(void *user, const void *data, size_t size)
 {
     uint8_t *hello = user;
-    if (hello[0] || size >= HELLO_BYTES_MAX) return;
+    if (hello[0] || size >= HELLO_BYTES_MAX) {
+        return;
+    }
     hello[0] = (uint8_t)size;
     memcpy(hello + 1, data, size);
 }
@@ -159,7 +171,9 @@ TEST(who_is_refused_is_closed)
     strangers s = strangers_connect(c, 2);
     uint8_t hello[HELLO_BYTES_MAX];
     make_hello(hello, CROWD_INTRUDER);
-    for (int i = 0; i < 1000; i++) strangers_send(&s, i % 2, hello + 1, hello[0]);
+    for (int i = 0; i < 1000; i++) {
+        strangers_send(&s, i % 2, hello + 1, hello[0]);
+    }
     strangers_run(&s, 0.5);
     CHECK_EQUAL(strangers_closed(&s), 2);
     CHECK_EQUAL(stats(c).hellos_refused, 2); // each token was looked at once
@@ -191,7 +205,9 @@ TEST(who_never_says_hello_is_closed)
     begin(c);
     strangers s = strangers_connect(c, STRANGERS_MAX);
     for (int round = 0; round < 28; round++) {
-        for (int i = 0; i < STRANGERS_MAX / 2; i++) strangers_send(&s, i, "\x02\x01\x00\x00\x00\x00\x00", 7); // reports
+        for (int i = 0; i < STRANGERS_MAX / 2; i++) {
+            strangers_send(&s, i, "\x02\x01\x00\x00\x00\x00\x00", 7); // reports
+        }
         strangers_run(&s, 0.1);
     }
     CHECK_EQUAL(strangers_closed(&s), 0);
@@ -229,7 +245,9 @@ TEST(a_step_ends_although_more_is_waiting)
     begin(c);
     strangers s = strangers_connect(c, 4);
     uint64_t malformed = stats(c).malformed, cut = stats(c).steps_cut_short;
-    for (int i = 0; i < 2000; i++) strangers_send(&s, i % 4, "\x7fjunk", 5);
+    for (int i = 0; i < 2000; i++) {
+        strangers_send(&s, i % 4, "\x7fjunk", 5);
+    }
     crowd_run(c, 0.02); // ten steps
     CHECK(stats(c).malformed - malformed <= 11 * 50);
     CHECK(stats(c).steps_cut_short - cut >= 9);
@@ -248,7 +266,9 @@ TEST(clients_cannot_fill_the_log)
     make_hello(hello, CROWD_INTRUDER);
     for (int round = 0; round < 10; round++) {
         strangers s = strangers_connect(c, 20);
-        for (int i = 0; i < 20; i++) strangers_send(&s, i, hello + 1, hello[0]);
+        for (int i = 0; i < 20; i++) {
+            strangers_send(&s, i, hello + 1, hello[0]);
+        }
         strangers_run(&s, 0.1);
         CHECK_EQUAL(strangers_closed(&s), 20);
         strangers_end(&s);

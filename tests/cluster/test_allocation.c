@@ -1,5 +1,6 @@
-// After creation neither a server nor a client allocates: every malloc, calloc and realloc is counted while one of their
-// steps runs, but for what the simulated store and network do for it. (The linker wraps these functions, see CMakeLists.txt.)
+// After creation neither a server nor a client allocates: every malloc, calloc and realloc is counted while one of
+// their steps runs, but for what the simulated store and network do for it. (The linker wraps these functions, see
+// CMakeLists.txt.)
 #include "cluster.h"
 
 static volatile bool inside; // volatile: compilers do not expect that malloc reads and writes these
@@ -55,11 +56,11 @@ void __wrap_tl_client_step(tl_client *client, uint64_t now_us)
 }
 
 // Runs something of the store's or the network's.
-#define OUTSIDE(type, call)                                                                                            \
-    bool was_inside = inside;                                                                                          \
-    inside = false;                                                                                                    \
-    type result = call;                                                                                                \
-    inside = was_inside;                                                                                               \
+#define OUTSIDE(type, call)   \
+    bool was_inside = inside; \
+    inside = false;           \
+    type result = call;       \
+    inside = was_inside;      \
     return result
 
 static tl_result store_submit(tl_store *self, int64_t tick, const void *data, size_t size, uint64_t now_us)
@@ -111,7 +112,9 @@ static void stand_between(cluster *c)
 {
     for (int i = 0; i < c->node_count; i++) {
         cluster_node *n = &c->nodes[i];
-        if (n->server == NULL || n->store->ops == &store_ops) continue;
+        if (n->server == NULL || n->store->ops == &store_ops) {
+            continue;
+        }
         real_store = store_ops = *n->store->ops;
         store_ops.submit = store_submit, store_ops.checkpoint = store_checkpoint, store_ops.cut = store_cut;
         store_ops.fence = store_fence, store_ops.poll = store_poll;
@@ -123,7 +126,9 @@ static void stand_between(cluster *c)
     }
     for (int i = 0; i < c->rider_count; i++) {
         cluster_rider *r = &c->riders[i];
-        if (r->client == NULL || r->transport->ops == &transport_ops[1]) continue;
+        if (r->client == NULL || r->transport->ops == &transport_ops[1]) {
+            continue;
+        }
         real_transport[1] = r->transport->ops;
         transport_ops[1] = *r->transport->ops;
         transport_ops[1].poll = client_poll, transport_ops[1].send = client_send;

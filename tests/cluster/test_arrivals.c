@@ -86,13 +86,18 @@ static void make_own(crowd *c, int client, const char *name)
 {
     tl_values v = crowd_at(1, 2, 3);
     crowd_connect(c, client, 0, name);
-    for (int t = 0; t < 100 && tl_client_get_state(c->clients[client].client) != TL_CLIENT_LIVE; t++) crowd_run(c, 0.02);
+    for (int t = 0; t < 100 && tl_client_get_state(c->clients[client].client) != TL_CLIENT_LIVE; t++) {
+        crowd_run(c, 0.02);
+    }
     CHECK_EQUAL(tl_client_request_create(c->clients[client].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);
-    for (int t = 0; t < 100 && c->clients[client].accepted + c->clients[client].refused == 0; t++) crowd_run(c, 0.02);
+    for (int t = 0; t < 100 && c->clients[client].accepted + c->clients[client].refused == 0; t++) {
+        crowd_run(c, 0.02);
+    }
     CHECK_EQUAL(c->clients[client].accepted, 1);
 }
 
-// That a group was deleted stays in the store for ever; so groups go from one client to the next, be it under another server.
+// That a group was deleted stays in the store for ever; so groups go from one client to the next, be it under another
+// server.
 TEST(who_comes_and_goes_leaves_no_deleted_groups)
 {
     enum { TIMES = 100, GRACE_MS = 1000, GROUPS_AT_ONCE = 12 }; // in the time of grace some five come
@@ -124,8 +129,8 @@ TEST(who_comes_and_goes_leaves_no_deleted_groups)
     crowd_destroy(c);
 }
 
-// While a server is silent, until its lease ends, what one makes waits to come into its group. It may have left by then, and
-// somebody else want a group.
+// While a server is silent, until its lease ends, what one makes waits to come into its group. It may have left by
+// then, and somebody else want a group.
 TEST(nobody_inherits_what_comes_late_into_a_group)
 {
     const tl_values v = crowd_at(4, 5, 6);

@@ -1,5 +1,5 @@
-// A server commits records that nobody can read. The others set them aside and go on; whoever loads the world later comes
-// to the same one.
+// A server commits records that nobody can read. The others set them aside and go on; whoever loads the world later
+// comes to the same one.
 #include "cluster.h"
 
 static uint64_t seed;
@@ -13,12 +13,16 @@ static bool other_format;
 
 static tl_result spoil(tl_store *self, int64_t tick, const void *data, size_t size, uint64_t now_us)
 {
-    if (to_spoil == 0) return real_ops->submit(self, tick, data, size, now_us);
+    if (to_spoil == 0) {
+        return real_ops->submit(self, tick, data, size, now_us);
+    }
     unsigned char *copy = malloc(size + 1);
     CHECK(copy);
     memcpy(copy, data, size);
     copy[size] = 0xff; // no op begins like that
-    if (other_format) copy[0]++;
+    if (other_format) {
+        copy[0]++;
+    }
     tl_result result = real_ops->submit(self, tick, copy, size + 1, now_us);
     free(copy);
     if (result == TL_OK) {
@@ -44,7 +48,9 @@ static void spoil_next(cluster *c, int node, uint32_t count)
 static cluster *servers(int count)
 {
     cluster *c = cluster_create("city", 1000, seed, 20);
-    for (int i = 1; i < count; i++) cluster_start_server(c, i);
+    for (int i = 1; i < count; i++) {
+        cluster_start_server(c, i);
+    }
     cluster_add_rider(c, 0);
     cluster_run(c, 3);
     cluster_settle(c, 6);
@@ -54,15 +60,20 @@ static cluster *servers(int count)
 static uint64_t set_aside(const cluster *c)
 {
     uint64_t count = 0;
-    for (int i = 0; i < c->node_count; i++)
-        if (c->nodes[i].server) count += tl_server_get_stats(c->nodes[i].server).records_set_aside;
+    for (int i = 0; i < c->node_count; i++) {
+        if (c->nodes[i].server) {
+            count += tl_server_get_stats(c->nodes[i].server).records_set_aside;
+        }
+    }
     return count;
 }
 
 static void check_all(cluster *c)
 {
     for (int i = 0; i < c->node_count; i++) {
-        if (c->nodes[i].server == NULL) continue;
+        if (c->nodes[i].server == NULL) {
+            continue;
+        }
         CHECK_EQUAL(tl_server_get_state(c->nodes[i].server), TL_SERVER_RUNNING);
         cluster_check_entities(c, i);
     }
@@ -208,9 +219,13 @@ static void check_owners(int restarted)
     cluster_run(c, 16);
     CHECK_EQUAL(spoilt, 1);
     cluster_start_server(c, 1);
-    for (int i = 0; i < 300 && c->nodes[0].fenced_count == 0; i++) cluster_run(c, 0.01);
+    for (int i = 0; i < 300 && c->nodes[0].fenced_count == 0; i++) {
+        cluster_run(c, 0.01);
+    }
     CHECK_EQUAL(c->nodes[0].fenced_count, 1); // it is back, or about to be
-    if (restarted) cluster_start_server(c, 2);
+    if (restarted) {
+        cluster_start_server(c, 2);
+    }
     cluster_run(c, 0.5);
     CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
     cluster_run(c, 5);
@@ -224,7 +239,9 @@ static void check_owners(int restarted)
 
 TEST(checkpoints_of_what_was_set_aside_name_no_owner)
 {
-    for (int restarted = 0; restarted < 2; restarted++) check_owners(restarted);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        check_owners(restarted);
+    }
 }
 
 int main(int argc, char **argv)

@@ -38,8 +38,9 @@ static flight begin(int others)
 static void board(flight *f, int place, bool own, double seconds)
 {
     tl_values p = crowd_at(PLACE_M * (place % 8), 0, PLACE_M * (place / 8));
-    for (int i = 1; i <= f->others; i++)
+    for (int i = 1; i <= f->others; i++) {
         CHECK_EQUAL(tl_client_request_create(f->c->clients[i].client, CROWD_AVATAR, f->plane, &p, own, NULL), TL_OK);
+    }
     crowd_run(f->c, seconds);
 }
 
@@ -63,7 +64,9 @@ static double fly(int hostiles, double speed_mps)
 {
     flight f = begin(hostiles);
     tl_server *s = f.c->servers[0].server;
-    for (int k = 0; k < EACH; k++) board(&f, k, false, 0.05);
+    for (int k = 0; k < EACH; k++) {
+        board(&f, k, false, 0.05);
+    }
     crowd_run(f.c, 1);
     double x = 0, worst_m = 0;
     uint64_t refused_before = stats_of(&f).states_refused;
@@ -72,11 +75,14 @@ static double fly(int hostiles, double speed_mps)
         tl_quat rotation;
         x += speed_mps / CROWD_HZ;
         set_plane(&f, x, tick, speed_mps);
-        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, f.plane), (double)stats_of(&f).world_tick, &position, &rotation), TL_OK);
+        CHECK_EQUAL(
+            tl_server_pose(s, tl_server_find(s, f.plane), (double)stats_of(&f).world_tick, &position, &rotation),
+            TL_OK);
         worst_m = x - position.x > worst_m ? x - position.x : worst_m;
     }
-    printf("  %d hostile clients with %u entities aboard, %g m/s: off by %.0f m at the worst; %u states refused\n", hostiles,
-           stats_of(&f).entities - 1, speed_mps, worst_m, (uint32_t)(stats_of(&f).states_refused - refused_before));
+    printf("  %d hostile clients with %u entities aboard, %g m/s: off by %.0f m at the worst; %u states refused\n",
+           hostiles, stats_of(&f).entities - 1, speed_mps, worst_m,
+           (uint32_t)(stats_of(&f).states_refused - refused_before));
     crowd_destroy(f.c);
     return worst_m;
 }
@@ -127,10 +133,15 @@ static int ride(int each, double speed_mps)
         CHECK(is_aboard(&f, own[k]));
     }
     uint64_t refused = stats_of(&f).states_refused;
-    for (int tick = 0; tick < 20 * CROWD_HZ; tick++) set_plane(&f, speed_mps / CROWD_HZ * tick, tick, speed_mps);
-    for (int k = 0; k < each; k++) off += !is_aboard(&f, own[k]);
+    for (int tick = 0; tick < 20 * CROWD_HZ; tick++) {
+        set_plane(&f, speed_mps / CROWD_HZ * tick, tick, speed_mps);
+    }
+    for (int k = 0; k < each; k++) {
+        off += !is_aboard(&f, own[k]);
+    }
     refused = stats_of(&f).states_refused - refused;
-    printf("  %d aboard at %g m/s: %d of %d of one client have got off, %u states refused\n", PASSENGERS * each, speed_mps, off, each, (uint32_t)refused);
+    printf("  %d aboard at %g m/s: %d of %d of one client have got off, %u states refused\n", PASSENGERS * each,
+           speed_mps, off, each, (uint32_t)refused);
     CHECK_EQUAL(refused, off * PASSENGERS); // none of the pilot's
     crowd_destroy(f.c);
     return off;

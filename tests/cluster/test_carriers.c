@@ -31,13 +31,17 @@ static stage begin(void)
 {
     stage t = {.c = crowd_create(seed)};
     t.c->def.entities_max = 1000;
-    for (int i = 0; i < 2; i++) crowd_start(t.c, i);
+    for (int i = 0; i < 2; i++) {
+        crowd_start(t.c, i);
+    }
     crowd_run(t.c, 1);
     for (int i = 0; i < 2; i++) {
         CHECK_EQUAL(tl_server_create_group(t.c->servers[i].server, 0, &t.groups[i]), TL_OK);
         CHECK_EQUAL(tl_server_keep_group(t.c->servers[i].server, t.groups[i], true), TL_OK);
         t.boxes[i] = make(&t, i, CROWD_BOX, 0, 10 * (i + 1));
-        for (int k = 0; k < 2; k++) t.cabins[i][k] = make(&t, i, CROWD_CABIN, 0, 100 * (k + 1) + 10 * i);
+        for (int k = 0; k < 2; k++) {
+            t.cabins[i][k] = make(&t, i, CROWD_CABIN, 0, 100 * (k + 1) + 10 * i);
+        }
     }
     crowd_run(t.c, 1);
     return t;
@@ -48,7 +52,9 @@ static tl_vec3 place_on(const stage *t, int server, tl_entity_id id)
     const tl_server *s = t->c->servers[server].server;
     tl_vec3 position = {0};
     tl_quat rotation;
-    CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &position, &rotation), TL_OK);
+    CHECK_EQUAL(
+        tl_server_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &position, &rotation),
+        TL_OK);
     return position;
 }
 
@@ -80,10 +86,12 @@ TEST(games_are_answered)
     tl_server *s = t.c->servers[0].server;
     char text[200];
     CHECK_EQUAL(board(&t, 0, t.boxes[0], t.boxes[1].id, 1), TL_ERR_INVALID); // a box carries nothing
-    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.boxes[1].id, (tl_vec3){1, 0, 0}, text, sizeof text), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.boxes[1].id, (tl_vec3){1, 0, 0}, text, sizeof text),
+                TL_ERR_INVALID);
     CHECK(strstr(text, "'box'") && strstr(text, "carrier_reach_m"));
     CHECK_EQUAL(board(&t, 0, t.boxes[0], t.cabins[1][0].id, 500), TL_ERR_INVALID);
-    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.cabins[1][0].id, (tl_vec3){500, 0, 0}, text, sizeof text), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.cabins[1][0].id, (tl_vec3){500, 0, 0}, text, sizeof text),
+                TL_ERR_INVALID);
     CHECK(strstr(text, "500.00 m") && strstr(text, "8 m"));
     CHECK_EQUAL(board(&t, 0, t.boxes[0], 12345, 1), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(board(&t, 0, t.boxes[0], t.cabins[1][0].id, 8), TL_OK);
@@ -92,7 +100,9 @@ TEST(games_are_answered)
     // not mirrored yet, and known all the same
     CHECK_EQUAL(board(&t, 0, t.cabins[0][1], t.cabins[0][0].id, 1), TL_ERR_INVALID);
     tl_entity_id below = t.cabins[0][0].id;
-    for (int depth = 3; depth <= TL_CARRIER_DEPTH_MAX; depth++) below = make(&t, 0, CROWD_CABIN, below, 1).id;
+    for (int depth = 3; depth <= TL_CARRIER_DEPTH_MAX; depth++) {
+        below = make(&t, 0, CROWD_CABIN, below, 1).id;
+    }
     tl_entity_def def = {.group = t.groups[0], .kind = CROWD_BOX, .carrier = below, .values = crowd_at(0, 0, 0)};
     CHECK_EQUAL(tl_server_create_entity(s, &def, NULL), TL_ERR_INVALID);
     CHECK_EQUAL(tl_server_check_carrier(s, TL_REF_NONE, below, (tl_vec3){0, 0, 0}, text, sizeof text), TL_ERR_INVALID);
@@ -101,7 +111,8 @@ TEST(games_are_answered)
     CHECK_EQUAL(tl_server_set(s, t.boxes[0].ref, &far), TL_ERR_INVALID);
     CHECK_EQUAL(tl_server_set_poses(s, &t.boxes[0].ref, 1, &far.fields[0].position, NULL, NULL), 0);
     CHECK_EQUAL(tl_server_delete_entity(s, t.cabins[0][1].ref), TL_OK);
-    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.cabins[0][1].id, (tl_vec3){0, 0, 0}, text, sizeof text), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.cabins[0][1].id, (tl_vec3){0, 0, 0}, text, sizeof text),
+                TL_ERR_NOT_FOUND);
     crowd_run(t.c, 0.5);
     CHECK_NEAR(place_of(&t, t.boxes[0].id).x, 118, 0.01);
     CHECK_EQUAL(t.c->servers[1].set_down, 0);
@@ -160,8 +171,11 @@ TEST(clients_are_answered)
         tl_entity_id carrier;
         double x, speed_mps;
         tl_result result;
-    } bad[] = {{t.boxes[1].id, 1, 0, TL_ERR_INVALID}, {t.cabins[1][0].id, 500, 0, TL_ERR_INVALID}, {31337, 1, 0, TL_ERR_NOT_FOUND},
-               {own, 1, 0, TL_ERR_INVALID}, {t.cabins[1][0].id, 3, 300, TL_ERR_INVALID}};
+    } bad[] = {{t.boxes[1].id, 1, 0, TL_ERR_INVALID},
+               {t.cabins[1][0].id, 500, 0, TL_ERR_INVALID},
+               {31337, 1, 0, TL_ERR_NOT_FOUND},
+               {own, 1, 0, TL_ERR_INVALID},
+               {t.cabins[1][0].id, 3, 300, TL_ERR_INVALID}};
     for (int i = 0; i < 5; i++) {
         uint32_t told = t.c->clients[0].told;
         say(&t, own, bad[i].carrier, bad[i].x, bad[i].speed_mps);
@@ -170,7 +184,9 @@ TEST(clients_are_answered)
         CHECK_EQUAL(t.c->clients[0].notice.entity, own);
         CHECK_NEAR(place_of(&t, own).x, 112, 0.03);
         tl_pose pose;
-        CHECK_EQUAL(tl_client_pose(t.c->clients[1].client, own, (double)tl_client_frame_tick(t.c->clients[1].client), false, &pose), TL_OK);
+        CHECK_EQUAL(tl_client_pose(t.c->clients[1].client, own, (double)tl_client_frame_tick(t.c->clients[1].client),
+                                   false, &pose),
+                    TL_OK);
     }
     CHECK(tl_server_get_stats(t.c->servers[0].server).states_refused >= 5);
     // One that drifts off, and is silent about it, stops at the edge.
@@ -187,7 +203,8 @@ TEST(clients_are_answered)
     crowd_destroy(t.c);
 }
 
-// Of two servers one deletes what the other's entity boards, in every order of a few ticks: it stands where the carrier was.
+// Of two servers one deletes what the other's entity boards, in every order of a few ticks: it stands where the carrier
+// was.
 TEST(a_carrier_that_goes)
 {
     for (int apart = -3; apart <= 3; apart++) {
@@ -195,10 +212,16 @@ TEST(a_carrier_that_goes)
         crowd_connect(t.c, 0, 0, "anna");
         crowd_run(t.c, 1.5);
         tl_entity_id cabin = t.cabins[1][0].id;
-        if (apart < 0) CHECK_EQUAL(board(&t, 0, t.boxes[0], cabin, 2), TL_OK);
-        if (apart < 0) crowd_run(t.c, -apart * 0.02);
+        if (apart < 0) {
+            CHECK_EQUAL(board(&t, 0, t.boxes[0], cabin, 2), TL_OK);
+        }
+        if (apart < 0) {
+            crowd_run(t.c, -apart * 0.02);
+        }
         CHECK_EQUAL(tl_server_delete_entity(t.c->servers[1].server, t.cabins[1][0].ref), TL_OK);
-        if (apart > 0) crowd_run(t.c, apart * 0.02);
+        if (apart > 0) {
+            crowd_run(t.c, apart * 0.02);
+        }
         tl_result result = apart < 0 ? TL_OK : board(&t, 0, t.boxes[0], cabin, 2);
         CHECK(result == TL_OK || result == TL_ERR_NOT_FOUND);
         for (int i = 0; i < 40; i++) { // at no time it is nowhere
@@ -209,9 +232,13 @@ TEST(a_carrier_that_goes)
             }
         }
         CHECK_NEAR(place_of(&t, t.boxes[0].id).x, result == TL_OK ? 112 : 10, 0.01);
-        for (int s = 0; s < 2; s++) CHECK_EQUAL(carrier_on(&t, s, t.boxes[0].id), 0);
+        for (int s = 0; s < 2; s++) {
+            CHECK_EQUAL(carrier_on(&t, s, t.boxes[0].id), 0);
+        }
         CHECK_EQUAL(t.c->servers[0].set_down, result == TL_OK ? 1u : 0u);
-        if (result == TL_OK) CHECK(t.c->servers[0].set_down_last == t.boxes[0].id && t.c->servers[0].set_down_carrier == cabin);
+        if (result == TL_OK) {
+            CHECK(t.c->servers[0].set_down_last == t.boxes[0].id && t.c->servers[0].set_down_carrier == cabin);
+        }
         tl_pose pose;
         tl_client *client = t.c->clients[0].client;
         CHECK_EQUAL(tl_client_pose(client, t.boxes[0].id, (double)tl_client_frame_tick(client), false, &pose), TL_OK);
@@ -221,8 +248,8 @@ TEST(a_carrier_that_goes)
     }
 }
 
-// Each of two servers lets its cabin board the other's, at the same tick or a little later: one of them stands, the same one
-// everywhere, and its owner hears of it.
+// Each of two servers lets its cabin board the other's, at the same tick or a little later: one of them stands, the
+// same one everywhere, and its owner hears of it.
 TEST(a_loop_over_two_servers)
 {
     for (int apart = 0; apart <= 2; apart++) {
@@ -236,11 +263,15 @@ TEST(a_loop_over_two_servers)
                 tl_result result = server ? board(&t, 1, b, a.id, 5) : board(&t, 0, a, b.id, -5);
                 // or it has heard of the other by then
                 CHECK(result == TL_OK || (i && apart && result == TL_ERR_INVALID));
-                if (apart && i == 0) crowd_run(t.c, apart * 0.02);
+                if (apart && i == 0) {
+                    crowd_run(t.c, apart * 0.02);
+                }
             }
             for (int i = 0; i < 40; i++) {
                 crowd_run(t.c, 0.02);
-                for (int s = 0; s < 2; s++) place_on(&t, s, a.id), place_on(&t, s, b.id);
+                for (int s = 0; s < 2; s++) {
+                    place_on(&t, s, a.id), place_on(&t, s, b.id);
+                }
             }
             tl_vec3 at_a = place_of(&t, a.id), at_b = place_of(&t, b.id);
             bool a_stands = carrier_on(&t, 0, a.id) == 0, b_stands = carrier_on(&t, 0, b.id) == 0;
@@ -250,7 +281,10 @@ TEST(a_loop_over_two_servers)
             CHECK(t.c->servers[0].set_down + t.c->servers[1].set_down <= 1);
             tl_pose pose;
             tl_client *client = t.c->clients[0].client;
-            for (int i = 0; i < 2; i++) CHECK_EQUAL(tl_client_pose(client, i ? a.id : b.id, (double)tl_client_frame_tick(client), false, &pose), TL_OK);
+            for (int i = 0; i < 2; i++) {
+                CHECK_EQUAL(tl_client_pose(client, i ? a.id : b.id, (double)tl_client_frame_tick(client), false, &pose),
+                            TL_OK);
+            }
             CHECK(crowd_mirrors_equal(t.c));
             crowd_destroy(t.c);
         }
@@ -277,7 +311,9 @@ TEST(an_owner_that_dies)
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc > 1) seed = strtoull(argv[1], NULL, 10);
+    if (argc > 1) {
+        seed = strtoull(argv[1], NULL, 10);
+    }
     RUN(games_are_answered);
     RUN(a_carrier_that_is_being_given_away);
     RUN(clients_are_answered);

@@ -1,5 +1,5 @@
-// Clients that jump about make the server open tiles and code them whole, each tick anew. What that may cost is bounded, for
-// each of them and for all, in units of slots; who only rides does not notice.
+// Clients that jump about make the server open tiles and code them whole, each tick anew. What that may cost is
+// bounded, for each of them and for all, in units of slots; who only rides does not notice.
 #include "cluster.h"
 
 #include <math.h>
@@ -16,8 +16,8 @@ static double cpu_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-// A client's transport that makes of each report one that acknowledges nothing: what it was sent never arrives for certain,
-// so that no stream is ever closed.
+// A client's transport that makes of each report one that acknowledges nothing: what it was sent never arrives for
+// certain, so that no stream is ever closed.
 typedef struct mute {
     tl_transport base;
     tl_transport *inner;
@@ -35,7 +35,9 @@ static tl_result mute_send(tl_transport *self, tl_peer peer, const void *data, s
     mute *m = (mute *)self;
     unsigned char copy[TL_DATAGRAM_BYTES_MAX];
     memcpy(copy, data, size);
-    if (copy[0] == REPORT && size >= BITS_AT + BITS) memset(copy + BITS_AT, 0, BITS);
+    if (copy[0] == REPORT && size >= BITS_AT + BITS) {
+        memset(copy + BITS_AT, 0, BITS);
+    }
     return m->inner->ops->send(m->inner, peer, copy, size);
 }
 
@@ -62,8 +64,12 @@ static void mute_close(tl_transport *self)
     m->inner->ops->close(m->inner);
 }
 
-static const tl_transport_ops mute_ops = {
-    .poll = mute_poll, .send = mute_send, .flush = mute_flush, .drop = mute_drop, .wait_fd = mute_wait_fd, .close = mute_close};
+static const tl_transport_ops mute_ops = {.poll = mute_poll,
+                                          .send = mute_send,
+                                          .flush = mute_flush,
+                                          .drop = mute_drop,
+                                          .wait_fd = mute_wait_fd,
+                                          .close = mute_close};
 
 typedef struct churn {
     cluster *c;
@@ -71,7 +77,7 @@ typedef struct churn {
     tl_transport *transports[JUMPERS];
     mute mutes[JUMPERS];
     uint64_t random;
-    double server_ms;      // of the server's steps alone
+    double server_ms;          // of the server's steps alone
     uint64_t units, units_max; // in a tick
     uint64_t jump_us;
     uint32_t ticks, streams_max;
@@ -79,9 +85,12 @@ typedef struct churn {
 
 static void jump_all(churn *h)
 {
-    for (int i = 0; i < JUMPERS; i++)
-        if (h->jumpers[i])
-            tl_client_observe_point(h->jumpers[i], (tl_vec3){check_random_between(&h->random, -4000, 4000), 2, check_random_between(&h->random, -4000, 4000)});
+    for (int i = 0; i < JUMPERS; i++) {
+        if (h->jumpers[i]) {
+            tl_client_observe_point(h->jumpers[i], (tl_vec3){check_random_between(&h->random, -4000, 4000), 2,
+                                                             check_random_between(&h->random, -4000, 4000)});
+        }
+    }
 }
 
 static void run(churn *h, double seconds)
@@ -101,15 +110,27 @@ static void run(churn *h, double seconds)
         h->server_ms += cpu_ms() - before;
         units = tl_server_get_stats(server).work_slots - units;
         h->units += units;
-        if (units > h->units_max) h->units_max = units;
+        if (units > h->units_max) {
+            h->units_max = units;
+        }
         uint32_t streams = tl_server_get_stats(server).streams;
-        if (streams > h->streams_max) h->streams_max = streams;
-        if (c->now_us % h->jump_us == 0) jump_all(h);
+        if (streams > h->streams_max) {
+            h->streams_max = streams;
+        }
+        if (c->now_us % h->jump_us == 0) {
+            jump_all(h);
+        }
         h->ticks += c->now_us % 50000 == 0;
-        for (int i = 0; i < c->rider_count; i++)
-            if (c->riders[i].client) tl_client_step(c->riders[i].client, c->now_us);
-        for (int i = 0; i < JUMPERS; i++)
-            if (h->jumpers[i]) tl_client_step(h->jumpers[i], c->now_us);
+        for (int i = 0; i < c->rider_count; i++) {
+            if (c->riders[i].client) {
+                tl_client_step(c->riders[i].client, c->now_us);
+            }
+        }
+        for (int i = 0; i < JUMPERS; i++) {
+            if (h->jumpers[i]) {
+                tl_client_step(h->jumpers[i], c->now_us);
+            }
+        }
     }
 }
 
@@ -118,7 +139,9 @@ static void add_jumpers(churn *h, int count, bool never_acknowledge)
     for (int i = 0; i < count; i++) {
         CHECK_EQUAL(tl_memory_network_client(h->c->nodes[0].network, &h->transports[i]), TL_OK);
         h->mutes[i] = (mute){.base.ops = &mute_ops, .inner = h->transports[i]};
-        if (never_acknowledge) h->transports[i] = &h->mutes[i].base;
+        if (never_acknowledge) {
+            h->transports[i] = &h->mutes[i].base;
+        }
         tl_client_def def = tl_client_def_default();
         def.transport = h->transports[i];
         def.entities_max = ENTITIES * 2;
@@ -142,15 +165,17 @@ static void check_riders(churn *h)
 {
     for (int i = 0; i < h->c->rider_count; i++) {
         cluster_errors e = cluster_compare(h->c, i);
-        if (!cluster_errors_none(&e)) cluster_print("rider", &e);
+        if (!cluster_errors_none(&e)) {
+            cluster_print("rider", &e);
+        }
         CHECK(cluster_errors_none(&e));
     }
 }
 
 static void print(const churn *h, const char *what)
 {
-    printf("  %s: %.0f slots a tick, %.0f at most; %u streams at most; %.1f ms a tick\n", what, (double)h->units / h->ticks,
-           (double)h->units_max, h->streams_max, h->server_ms / h->ticks);
+    printf("  %s: %.0f slots a tick, %.0f at most; %u streams at most; %.1f ms a tick\n", what,
+           (double)h->units / h->ticks, (double)h->units_max, h->streams_max, h->server_ms / h->ticks);
 }
 
 // What a ride takes is free in a city of any size, and there is nobody to share it with.
@@ -174,7 +199,9 @@ TEST(who_jumps_about_waits)
 {
     churn h = {.c = cluster_create("city", ENTITIES, seed, 20), .random = seed, .jump_us = 50000};
     const uint64_t all = tl_server_def_default().work_slots, each = 100 + ENTITIES / 256, tile_max = ENTITIES;
-    for (int i = 0; i < 2; i++) cluster_add_rider(h.c, 0);
+    for (int i = 0; i < 2; i++) {
+        cluster_add_rider(h.c, 0);
+    }
     cluster_settle(h.c, 5);
     run(&h, 1);
     print(&h, "riders alone");
@@ -195,7 +222,9 @@ TEST(who_jumps_about_waits)
     double waited_s = 0;
     for (;; waited_s += 0.1) {
         cluster_errors e = cluster_compare(h.c, rider);
-        if (e.compared > 0 && cluster_errors_none(&e)) break;
+        if (e.compared > 0 && cluster_errors_none(&e)) {
+            break;
+        }
         CHECK(waited_s < 2);
         run(&h, 0.1);
     }
@@ -211,8 +240,8 @@ static tl_server_stats jump_alone(churn *h, double seconds, uint64_t jump_us, bo
     add_jumpers(h, 1, never_acknowledges);
     run(h, seconds);
     tl_server_stats stats = tl_server_get_stats(h->c->nodes[0].server);
-    printf("  one that %s: %u streams at most, of %u cells; it stayed where it was for %llu ticks\n", what, h->streams_max, stats.cells,
-           (unsigned long long)stats.streams_kept_waits);
+    printf("  one that %s: %u streams at most, of %u cells; it stayed where it was for %llu ticks\n", what,
+           h->streams_max, stats.cells, (unsigned long long)stats.streams_kept_waits);
     fflush(stdout);
     destroy(h);
     return stats;

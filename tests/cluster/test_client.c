@@ -25,13 +25,15 @@ typedef struct node {
     tl_client_number last_client;
 } node;
 
-typedef struct friend {
+typedef struct friend
+{
     tl_client *client;
     tl_transport *transport;
     uint32_t answers, messages;
     tl_client_event answer; // the last
     uint8_t heard[MESSAGES_MAX];
-} friend;
+}
+friend;
 
 typedef struct lab {
     uint64_t now_us;
@@ -48,10 +50,12 @@ static tl_kind_def kinds[KIND_COUNT];
 static void make_kinds(void)
 {
     static const char *const names[] = {"box-deny", "box-ask", "box-allow", "cabin", "avatar"};
-    static const tl_policy policies[] = {TL_POLICY_DENY, TL_POLICY_ASK, TL_POLICY_ALLOW, TL_POLICY_DENY, TL_POLICY_DENY};
+    static const tl_policy policies[] = {TL_POLICY_DENY, TL_POLICY_ASK, TL_POLICY_ALLOW, TL_POLICY_DENY,
+                                         TL_POLICY_DENY};
     for (int i = 0; i < KIND_COUNT; i++) {
         kinds[i] = tl_kind_def_default(names[i]);
-        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION, TL_PREDICT_LINEAR);
+        kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("rotation", TL_FIELD_ROTATION,
+                                                                       TL_PREDICT_LINEAR);
         kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("state", TL_FIELD_INTEGER, TL_PREDICT_HOLD);
         kinds[i].update = kinds[i].remove = kinds[i].create = policies[i];
     }
@@ -122,7 +126,9 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     node *n = user;
     (void)server;
     n->requests++;
-    if (strncmp(request->client_name, "friend", 6) != 0) return TL_ERR_DENIED;
+    if (strncmp(request->client_name, "friend", 6) != 0) {
+        return TL_ERR_DENIED;
+    }
     return request->type == TL_REQUEST_UPDATE && request->values.fields[2].integer == 13 ? TL_ERR_DENIED : TL_OK;
 }
 
@@ -130,7 +136,9 @@ static tl_result on_authorize(void *user, const void *token, size_t size, tl_gra
 {
     node *n = user;
     *out = tl_grant_default();
-    if (n->lab->refuse || size < 6 || memcmp(token, "friend", 6) != 0) return TL_ERR_DENIED;
+    if (n->lab->refuse || size < 6 || memcmp(token, "friend", 6) != 0) {
+        return TL_ERR_DENIED;
+    }
     memcpy(out->name, token, size);
     return TL_OK;
 }
@@ -140,7 +148,9 @@ static void on_client(void *user, tl_server *server, tl_client_number client, co
     node *n = user;
     (void)server, (void)name;
     n->joins += joined, n->leaves += !joined;
-    if (joined) n->last_client = client;
+    if (joined) {
+        n->last_client = client;
+    }
 }
 
 static void on_message(void *user, tl_server *server, tl_client_number client, const void *data, size_t size)
@@ -155,7 +165,9 @@ static void start_server(lab *l, int which)
 {
     node *n = &l->nodes[which];
     n->lab = l;
-    if (n->network == NULL) CHECK(n->network = tl_memory_network_create(seed * 2 + (uint64_t)which));
+    if (n->network == NULL) {
+        CHECK(n->network = tl_memory_network_create(seed * 2 + (uint64_t)which));
+    }
     CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
@@ -165,16 +177,25 @@ static void start_server(lab *l, int which)
     def.entities_max = 1000, def.groups_max = 64, def.clients_max = 8;
     // Here decoders are tried; what is limited before them has tests of its own.
     def.malformed_max = def.peer_datagrams_per_s = 1000000, def.hello_ms_max = 3600 * 1000;
-    def.callbacks = (tl_server_callbacks){.user = n, .authorize = on_authorize, .tick = on_tick, .request = on_request, .client = on_client, .message = on_message};
+    def.callbacks = (tl_server_callbacks){.user = n,
+                                          .authorize = on_authorize,
+                                          .tick = on_tick,
+                                          .request = on_request,
+                                          .client = on_client,
+                                          .message = on_message};
     char text[256] = "";
     tl_result result = tl_server_create(&def, &n->server, text, sizeof text);
-    if (result != TL_OK) printf("%s\n", text);
+    if (result != TL_OK) {
+        printf("%s\n", text);
+    }
     CHECK_EQUAL(result, TL_OK);
 }
 
 static void stop_server(node *n)
 {
-    if (n->server == NULL) return;
+    if (n->server == NULL) {
+        return;
+    }
     tl_server_destroy(n->server);
     n->store->ops->close(n->store, false);
     n->transport->ops->close(n->transport);
@@ -185,7 +206,9 @@ static void take_events(friend *f)
 {
     tl_client_event event;
     while (tl_client_next_event(f->client, &event)) {
-        if (event.type == TL_CLIENT_ANSWER) f->answers++, f->answer = event;
+        if (event.type == TL_CLIENT_ANSWER) {
+            f->answers++, f->answer = event;
+        }
         if (event.type == TL_CLIENT_MESSAGE) {
             CHECK(event.size > 0 && f->messages < MESSAGES_MAX);
             f->heard[f->messages++] = *(const uint8_t *)event.data;
@@ -199,11 +222,18 @@ static void run(lab *l, double seconds)
     while (l->now_us < end_us) {
         l->now_us += 1000;
         tl_memory_world_advance(l->world, l->now_us);
-        for (int i = 0; i < 2; i++)
-            if (l->nodes[i].server) tl_server_step(l->nodes[i].server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
-        if (l->each) l->each(l);
+        for (int i = 0; i < 2; i++) {
+            if (l->nodes[i].server) {
+                tl_server_step(l->nodes[i].server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
+            }
+        }
+        if (l->each) {
+            l->each(l);
+        }
         for (int i = 0; i < CLIENTS_MAX; i++) {
-            if (l->friends[i].client == NULL) continue;
+            if (l->friends[i].client == NULL) {
+                continue;
+            }
             tl_client_step(l->friends[i].client, l->now_us);
             take_events(&l->friends[i]);
         }
@@ -246,7 +276,9 @@ static void connect_friend(lab *l, int which, int server, const char *token)
 static void disconnect_friend(lab *l, int which)
 {
     friend *f = &l->friends[which];
-    if (f->client == NULL) return;
+    if (f->client == NULL) {
+        return;
+    }
     tl_client_destroy(f->client);
     f->transport->ops->close(f->transport);
     f->client = NULL;
@@ -254,7 +286,9 @@ static void disconnect_friend(lab *l, int which)
 
 static void destroy_lab(lab *l)
 {
-    for (int i = 0; i < CLIENTS_MAX; i++) disconnect_friend(l, i);
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        disconnect_friend(l, i);
+    }
     for (int i = 0; i < 2; i++) {
         stop_server(&l->nodes[i]);
         tl_memory_network_destroy(l->nodes[i].network);
@@ -265,17 +299,25 @@ static void destroy_lab(lab *l)
 
 static void validate(lab *l)
 {
-    for (int i = 0; i < 2; i++)
-        if (l->nodes[i].server) tl_server_validate(l->nodes[i].server);
-    for (int i = 0; i < CLIENTS_MAX; i++)
-        if (l->friends[i].client) tl_client_validate(l->friends[i].client);
+    for (int i = 0; i < 2; i++) {
+        if (l->nodes[i].server) {
+            tl_server_validate(l->nodes[i].server);
+        }
+    }
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        if (l->friends[i].client) {
+            tl_client_validate(l->friends[i].client);
+        }
+    }
 }
 
 static tl_result answered(lab *l, int which, uint32_t request)
 {
     friend *f = &l->friends[which];
     uint32_t before = f->answers;
-    for (int i = 0; i < 200 && f->answers == before; i++) run(l, 0.01);
+    for (int i = 0; i < 200 && f->answers == before; i++) {
+        run(l, 0.01);
+    }
     CHECK_EQUAL(f->answers, before + 1);
     CHECK_EQUAL(f->answer.request, request);
     return f->answer.result;
@@ -317,7 +359,7 @@ TEST(policies)
     for (int owner = 0; owner < 2; owner++) {
         node *n = &l->nodes[owner];
         CHECK_EQUAL(update(l, 0, n->box_ids[KIND_DENY], 7, 1), TL_ERR_DENIED);
-        CHECK_EQUAL(delete(l, 0, n->box_ids[KIND_DENY]), TL_ERR_DENIED);
+        CHECK_EQUAL(delete (l, 0, n->box_ids[KIND_DENY]), TL_ERR_DENIED);
         CHECK_EQUAL(n->requests, 0);
         CHECK_EQUAL(update(l, 0, n->box_ids[KIND_ASK], 8, 13), TL_ERR_DENIED);
         CHECK_EQUAL(update(l, 0, n->box_ids[KIND_ASK], 8, 2), TL_OK);
@@ -330,10 +372,13 @@ TEST(policies)
             check_seen(l, f, n->box_ids[KIND_ASK], 8, 2);
             check_seen(l, f, n->box_ids[KIND_ALLOW], 9, 3);
         }
-        CHECK_EQUAL(delete(l, 0, n->box_ids[KIND_ALLOW]), TL_OK);
+        CHECK_EQUAL(delete (l, 0, n->box_ids[KIND_ALLOW]), TL_OK);
         run(l, 0.5);
         tl_pose pose;
-        for (int f = 0; f < 2; f++) CHECK_EQUAL(tl_client_pose(l->friends[f].client, n->box_ids[KIND_ALLOW], 0, false, &pose), TL_ERR_NOT_FOUND);
+        for (int f = 0; f < 2; f++) {
+            CHECK_EQUAL(tl_client_pose(l->friends[f].client, n->box_ids[KIND_ALLOW], 0, false, &pose),
+                        TL_ERR_NOT_FOUND);
+        }
     }
     // Creating: allowed, asked, denied.
     uint32_t request;
@@ -347,9 +392,9 @@ TEST(policies)
     CHECK_EQUAL(answered(l, 0, request), TL_ERR_DENIED);
     run(l, 0.5);
     check_seen(l, 1, made, 1, 0);
-    CHECK_EQUAL(delete(l, 1, made), TL_OK);
+    CHECK_EQUAL(delete (l, 1, made), TL_OK);
     run(l, 0.5);
-    CHECK_EQUAL(delete(l, 1, made), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(delete (l, 1, made), TL_ERR_NOT_FOUND);
     validate(l);
     destroy_lab(l);
 }
@@ -389,7 +434,9 @@ static tl_values avatar_values(double time_s)
 static void walk_avatar(lab *l)
 {
     tl_client *c = l->friends[0].client;
-    if (avatar == 0 || l->now_us % 16000 != 0) return;
+    if (avatar == 0 || l->now_us % 16000 != 0) {
+        return;
+    }
     double tick = tl_client_server_tick(c, l->now_us);
     tl_values v = avatar_values(tick / TICK_HZ);
     tl_client_set(c, avatar, tick, l->nodes[1].cabin_id, &v);
@@ -418,13 +465,18 @@ static double avatar_error_m(lab *l, int which)
     return hypot(hypot(is.x - truth.x, is.y - truth.y), is.z - truth.z);
 }
 
-// An avatar in a cabin of the other server's: seen by all in the cabin's frame, as near as its way over the network lets it.
+// An avatar in a cabin of the other server's: seen by all in the cabin's frame, as near as its way over the network
+// lets it.
 TEST(an_own_entity)
 {
     for (int bad = 0; bad < 2; bad++) {
         lab *l = create_lab();
-        if (bad)
-            for (int i = 0; i < 2; i++) tl_memory_network_faults(l->nodes[i].network, (tl_link_faults){.loss = 0.05, .delay_us = 15000, .jitter_us = 10000});
+        if (bad) {
+            for (int i = 0; i < 2; i++) {
+                tl_memory_network_faults(l->nodes[i].network,
+                                         (tl_link_faults){.loss = 0.05, .delay_us = 15000, .jitter_us = 10000});
+            }
+        }
         for (int i = 0; i < 3; i++) {
             connect_friend(l, i, i % 2, "friend");
             tl_client_observe_entity(l->friends[i].client, l->nodes[1].cabin_id);
@@ -448,7 +500,7 @@ TEST(an_own_entity)
         CHECK(max < (bad ? 0.5 : 0.1));
         // Others may not move it, nor what it rides in.
         CHECK_EQUAL(update(l, 1, avatar, 0, 0), TL_ERR_DENIED);
-        CHECK_EQUAL(delete(l, 2, avatar), TL_ERR_DENIED);
+        CHECK_EQUAL(delete (l, 2, avatar), TL_ERR_DENIED);
         tl_values v = at(0, 0, 0);
         CHECK_EQUAL(tl_client_set(l->friends[1].client, avatar, 1, 0, &v), TL_ERR_NOT_FOUND);
         validate(l);
@@ -457,8 +509,12 @@ TEST(an_own_entity)
         disconnect_friend(l, 0);
         run(l, bad ? 12 : 1); // the goodbye may get lost
         tl_pose pose;
-        for (int f = 1; f < 3; f++) CHECK_EQUAL(tl_client_pose(l->friends[f].client, avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
-        for (int i = 0; i < 2; i++) CHECK_EQUAL(tl_server_find(l->nodes[i].server, avatar), TL_REF_NONE);
+        for (int f = 1; f < 3; f++) {
+            CHECK_EQUAL(tl_client_pose(l->friends[f].client, avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
+        }
+        for (int i = 0; i < 2; i++) {
+            CHECK_EQUAL(tl_server_find(l->nodes[i].server, avatar), TL_REF_NONE);
+        }
         avatar = 0;
         destroy_lab(l);
     }
@@ -478,7 +534,9 @@ TEST(the_last_word_arrives)
     for (int i = 1; i <= 30; i++) {
         tl_values v = at(i, 0, 0);
         v.fields[2].integer = i;
-        CHECK_EQUAL(tl_client_set(l->friends[0].client, id, tl_client_server_tick(l->friends[0].client, l->now_us), 0, &v), TL_OK);
+        CHECK_EQUAL(
+            tl_client_set(l->friends[0].client, id, tl_client_server_tick(l->friends[0].client, l->now_us), 0, &v),
+            TL_OK);
         for (int k = 0; k < 10; k++) {
             tl_client_send(l->friends[0].client, message, sizeof message);
             run(l, check_random_between(&random, 0, 0.1));
@@ -489,8 +547,8 @@ TEST(the_last_word_arrives)
     destroy_lab(l);
 }
 
-// What clients of a crashed server owned is kept by its heir for the time of grace, and then goes; their ids are never made
-// again.
+// What clients of a crashed server owned is kept by its heir for the time of grace, and then goes; their ids are never
+// made again.
 TEST(own_entities_of_a_dead_server)
 {
     lab *l = create_lab();
@@ -542,17 +600,21 @@ TEST(what_there_is)
     run(l, 1);
     tl_client *c = l->friends[0].client;
     CHECK_EQUAL(tl_client_kind(c, KIND_CABIN, &kind), TL_OK);
-    CHECK(strcmp(kind.name, "cabin") == 0 && kind.carrier_reach_m == 8 && kind.field_count == 3 && kind.fields[2].type == TL_FIELD_INTEGER);
+    CHECK(strcmp(kind.name, "cabin") == 0 && kind.carrier_reach_m == 8 && kind.field_count == 3 &&
+          kind.fields[2].type == TL_FIELD_INTEGER);
     CHECK_EQUAL(tl_client_kind(c, KIND_COUNT, &kind), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(tl_client_kind(c, -1, &kind), TL_ERR_NOT_FOUND);
     tl_server *server = l->nodes[0].server; // has what beta made, too
     tl_entity_ref all[16], refs[5] = {TL_REF_NONE, TL_REF_NONE, 1u << 30, TL_REF_NONE, 0};
     CHECK_EQUAL(tl_server_entities(server, NULL, 0), 7);
     CHECK_EQUAL(tl_server_entities(server, all, 16), 7);
-    const tl_entity_id ids[5] = {l->nodes[0].box_ids[2], l->nodes[1].cabin_id, l->nodes[1].box_ids[0], 12345, l->nodes[0].box_ids[1]};
+    const tl_entity_id ids[5] = {l->nodes[0].box_ids[2], l->nodes[1].cabin_id, l->nodes[1].box_ids[0], 12345,
+                                 l->nodes[0].box_ids[1]};
     for (int pass = 0; pass < 2; pass++) { // with nothing known, with something wrong, and with what was found
         CHECK_EQUAL(tl_server_find_all(server, ids, 5, refs), 4);
-        for (int i = 0; i < 5; i++) CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
+        for (int i = 0; i < 5; i++) {
+            CHECK(refs[i] == tl_server_find(server, ids[i]) && (refs[i] == TL_REF_NONE) == (i == 3));
+        }
     }
     uint32_t hint = 0;
     tl_pose pose;
@@ -560,8 +622,10 @@ TEST(what_there_is)
     for (int i = 0; i < 3; i++) { // with a wrong hint, and with the right one
         tl_entity_id id = i ? l->nodes[1].cabin_id : l->nodes[0].box_ids[1];
         double tick = (double)tl_client_frame_tick(c);
-        CHECK(tl_client_placed(c, id, &hint, tick, &placed) == TL_OK && tl_client_pose(c, id, tick, true, &pose) == TL_OK);
-        CHECK(placed.kind == pose.kind && fabs(placed.position.x - pose.position.x) < 1e-3 && fabs(placed.position.z - pose.position.z) < 1e-3);
+        CHECK(tl_client_placed(c, id, &hint, tick, &placed) == TL_OK &&
+              tl_client_pose(c, id, tick, true, &pose) == TL_OK);
+        CHECK(placed.kind == pose.kind && fabs(placed.position.x - pose.position.x) < 1e-3 &&
+              fabs(placed.position.z - pose.position.z) < 1e-3);
     }
     CHECK_EQUAL(tl_client_placed(c, 12345, &hint, 0, &placed), TL_ERR_NOT_FOUND);
     uint64_t releases = tl_server_releases(server);
@@ -576,22 +640,37 @@ TEST(groups_that_are_kept_stay)
     lab *l = create_lab();
     tl_server *alpha = l->nodes[0].server, *beta = l->nodes[1].server;
     tl_group_id groups[6];
-    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_create_group(alpha, 0, &groups[i]), TL_OK);
-    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQUAL(tl_server_create_group(alpha, 0, &groups[i]), TL_OK);
+    }
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    }
     CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_NOT_FOUND); // not told yet
     run(l, 1);
     CHECK_EQUAL(tl_server_keep_group(beta, groups[0], true), TL_ERR_DENIED);
-    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(alpha, groups[i]));
-    for (int i = 0; i < 6; i++) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], false), TL_OK);
+    for (int i = 0; i < 6; i++) {
+        CHECK(tl_server_owns_group(alpha, groups[i]));
+    }
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], false), TL_OK);
+    }
     run(l, 1);
     int owned = 0;
-    for (int i = 0; i < 6; i++) owned += tl_server_owns_group(alpha, groups[i]);
+    for (int i = 0; i < 6; i++) {
+        owned += tl_server_owns_group(alpha, groups[i]);
+    }
     CHECK(owned == 3 || owned == 4); // of eight, with those that both had before
-    for (int i = 0; i < 6; i++)
-        if (tl_server_owns_group(alpha, groups[i])) CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+    for (int i = 0; i < 6; i++) {
+        if (tl_server_owns_group(alpha, groups[i])) {
+            CHECK_EQUAL(tl_server_keep_group(alpha, groups[i], true), TL_OK);
+        }
+    }
     tl_server_leave(alpha);
     run(l, 2);
-    for (int i = 0; i < 6; i++) CHECK(tl_server_owns_group(beta, groups[i]));
+    for (int i = 0; i < 6; i++) {
+        CHECK(tl_server_owns_group(beta, groups[i]));
+    }
     destroy_lab(l);
 }
 
@@ -614,7 +693,8 @@ TEST(turns_are_worked_out)
         double half = (double)tl_server_get_stats(server).world_tick + 0.5;
         CHECK_EQUAL(tl_server_pose(server, n->turner, half, &at, &rotation), TL_OK);
         cabin_truth(half / TICK_HZ, &truth, &velocity, &turned, &spin);
-        double cosine = fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w);
+        double cosine = fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z +
+                             rotation.w * turned.w);
         CHECK_NEAR(at.x, truth.x, 0.02);
         CHECK_NEAR(at.z, truth.z, 0.02);
         CHECK(2 * acos(fmin(cosine, 1)) < 0.003); // half a tick without a spin is 0.005
@@ -625,10 +705,12 @@ TEST(turns_are_worked_out)
     n->turner_id = 0; // and it is not set any more: it stands still
     run(l, 0.5);
     for (int i = 0; i < 2; i++) {
-        CHECK_EQUAL(tl_server_pose(server, n->turner, (double)tl_server_get_stats(server).world_tick, &at, &rotation), TL_OK);
+        CHECK_EQUAL(tl_server_pose(server, n->turner, (double)tl_server_get_stats(server).world_tick, &at, &rotation),
+                    TL_OK);
         CHECK_NEAR(at.x, last.x, 0.005);
         CHECK_NEAR(at.z, last.z, 0.005);
-        CHECK(fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w) > 1 - 1e-6);
+        CHECK(fabs(rotation.x * turned.x + rotation.y * turned.y + rotation.z * turned.z + rotation.w * turned.w) >
+              1 - 1e-6);
         run(l, 2);
     }
     destroy_lab(l);
@@ -656,13 +738,17 @@ TEST(what_the_game_says_last_holds)
             tl_quat rotation;
             tl_values values = {.mask = 1};
             values.fields[0] = (tl_value){.position = place, .velocity = velocity};
-            if (way == 0)
+            if (way == 0) {
                 CHECK_EQUAL(tl_server_set(server, ref, &values), TL_OK);
-            else
+            } else {
                 CHECK_EQUAL(tl_server_set_poses(server, &ref, 1, &place, &velocity, NULL), 1);
+            }
             run(l, 1.0 / TICK_HZ);
-            CHECK_EQUAL(tl_server_pose(server, ref, (double)tl_server_get_stats(server).world_tick, &shown, &rotation), TL_OK);
-            if (i > 0) CHECK_NEAR(shown.x, x_m, 1.1); // a tick or two behind, not 400 m
+            CHECK_EQUAL(tl_server_pose(server, ref, (double)tl_server_get_stats(server).world_tick, &shown, &rotation),
+                        TL_OK);
+            if (i > 0) {
+                CHECK_NEAR(shown.x, x_m, 1.1); // a tick or two behind, not 400 m
+            }
         }
     }
     destroy_lab(l);
@@ -673,19 +759,29 @@ TEST(messages_both_ways)
     lab *l = create_lab();
     connect_friend(l, 0, 0, "friend-0");
     run(l, 1);
-    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 0.2, .copy = 0.1, .reorder = 0.2, .delay_us = 10000, .jitter_us = 20000});
+    tl_memory_network_faults(
+        l->nodes[0].network,
+        (tl_link_faults){.loss = 0.2, .copy = 0.1, .reorder = 0.2, .delay_us = 10000, .jitter_us = 20000});
     node *n = &l->nodes[0];
     uint8_t data[TL_MESSAGE_BYTES_MAX] = {0};
     int sent[2] = {0, 0};
     while (sent[0] < 200 || sent[1] < 200) {
         data[0] = (uint8_t)sent[0];
-        if (sent[0] < 200 && tl_client_send(l->friends[0].client, data, sent[0] % 10 == 0 ? sizeof data : 20) == TL_OK) sent[0]++;
+        if (sent[0] < 200 &&
+            tl_client_send(l->friends[0].client, data, sent[0] % 10 == 0 ? sizeof data : 20) == TL_OK) {
+            sent[0]++;
+        }
         data[0] = (uint8_t)sent[1];
-        if (sent[1] < 200 && tl_server_send(n->server, n->last_client, data, sent[1] % 10 == 0 ? sizeof data : 20) == TL_OK) sent[1]++;
+        if (sent[1] < 200 &&
+            tl_server_send(n->server, n->last_client, data, sent[1] % 10 == 0 ? sizeof data : 20) == TL_OK) {
+            sent[1]++;
+        }
         run(l, 0.01);
         CHECK(l->now_us < START_US + 120 * 1000000u);
     }
-    for (int i = 0; i < 600 && (n->messages < 200 || l->friends[0].messages < 200); i++) run(l, 0.1);
+    for (int i = 0; i < 600 && (n->messages < 200 || l->friends[0].messages < 200); i++) {
+        run(l, 0.1);
+    }
     CHECK_EQUAL(n->messages, 200);
     CHECK_EQUAL(l->friends[0].messages, 200);
     for (int i = 0; i < 200; i++) {
@@ -718,16 +814,22 @@ TEST(limits_of_rate)
     uint64_t first_us = l->now_us;
     for (int i = 0; sent < 300; i++) {
         uint8_t byte = (uint8_t)sent;
-        if (tl_client_send(f->client, &byte, 1) == TL_OK) sent++;
+        if (tl_client_send(f->client, &byte, 1) == TL_OK) {
+            sent++;
+        }
         run(l, 0.001);
         CHECK(i < 60000);
     }
     uint64_t began_us = l->now_us;
-    for (int i = 0; i < 200 && l->nodes[0].messages < 300; i++) run(l, 0.1);
+    for (int i = 0; i < 200 && l->nodes[0].messages < 300; i++) {
+        run(l, 0.1);
+    }
     CHECK_EQUAL(l->nodes[0].messages, 300);
     // 64 at once and 64 a second, and at the end as many as a datagram has.
     CHECK(l->now_us - first_us > 5 * 1000000 / 2);
-    for (int i = 0; i < 300; i++) CHECK_EQUAL(l->nodes[0].heard[i], (uint8_t)i);
+    for (int i = 0; i < 300; i++) {
+        CHECK_EQUAL(l->nodes[0].heard[i], (uint8_t)i);
+    }
     CHECK(l->now_us - began_us < 10000000);
     CHECK_EQUAL(update(l, 1, l->nodes[0].box_ids[KIND_ALLOW], 3, 3), TL_OK);
     // Own entities, too.
@@ -814,16 +916,24 @@ static size_t mutate(uint64_t *random, const tape *t, uint8_t out[TL_DATAGRAM_BY
     if (check_random(random) % 4 == 0 || t->count == 0) {
         size_t size = 1 + check_random(random) % 200;
         static const uint8_t types[] = {1, 2, 3, 0x81, 0x82, 0x83};
-        for (size_t i = 0; i < size; i++) out[i] = (uint8_t)check_random(random);
-        if (check_random(random) % 4) out[0] = types[check_random(random) % 6];
+        for (size_t i = 0; i < size; i++) {
+            out[i] = (uint8_t)check_random(random);
+        }
+        if (check_random(random) % 4) {
+            out[0] = types[check_random(random) % 6];
+        }
         return size;
     }
     int which = (int)(check_random(random) % (uint64_t)t->count);
     size_t size = t->sizes[which];
     memcpy(out, t->data[which], size);
     int changes = 1 + (int)(check_random(random) % 4);
-    for (int i = 0; i < changes; i++) out[check_random(random) % size] ^= (uint8_t)(1u << check_random(random) % 8);
-    if (check_random(random) % 3 == 0) size = 1 + check_random(random) % size;
+    for (int i = 0; i < changes; i++) {
+        out[check_random(random) % size] ^= (uint8_t)(1u << check_random(random) % 8);
+    }
+    if (check_random(random) % 3 == 0) {
+        size = 1 + check_random(random) % size;
+    }
     return size;
 }
 
@@ -859,9 +969,15 @@ TEST(malformed_to_the_server)
         size_t size = mutate(&random, t, data);
         // A goodbye or an old client's report from a stranger's peer is nothing to anybody else.
         stranger->ops->send(stranger, 1, data, size);
-        if (data[0] != 3) l->friends[0].transport->ops->send(l->friends[0].transport, 1, data, size);
-        while (stranger->ops->poll(stranger, l->now_us, &event) == TL_OK) continue;
-        if (i % 10 == 0) run(l, 0.002);
+        if (data[0] != 3) {
+            l->friends[0].transport->ops->send(l->friends[0].transport, 1, data, size);
+        }
+        while (stranger->ops->poll(stranger, l->now_us, &event) == TL_OK) {
+            continue;
+        }
+        if (i % 10 == 0) {
+            run(l, 0.002);
+        }
     }
     run(l, 1);
     validate(l);
@@ -905,16 +1021,22 @@ TEST(malformed_to_the_client)
     uint32_t refused = 0;
     for (int i = 0; i < 20000; i++) {
         size_t size = mutate(&random, t, data);
-        if (data[0] == 3 || data[0] == 0x83) continue; // a goodbye is well-formed
+        if (data[0] == 3 || data[0] == 0x83) {
+            continue; // a goodbye is well-formed
+        }
         double tick = (double)tl_client_frame_tick(c);
         uint32_t count = tl_client_poses(c, tick, false, before, 1000);
         uint64_t malformed = tl_client_get_stats(c).malformed;
-        if (tl_client_receive(c, data, size, l->now_us) != TL_ERR_MALFORMED) continue;
+        if (tl_client_receive(c, data, size, l->now_us) != TL_ERR_MALFORMED) {
+            continue;
+        }
         refused++;
         CHECK_EQUAL(tl_client_get_stats(c).malformed, malformed + 1);
         CHECK_EQUAL(tl_client_poses(c, tick, false, after, 1000), count);
         CHECK(memcmp(before, after, count * sizeof *before) == 0);
-        if (i % 100 == 0) tl_client_validate(c);
+        if (i % 100 == 0) {
+            tl_client_validate(c);
+        }
     }
     printf("  refused %u\n", refused);
     CHECK(refused > 5000);
@@ -930,12 +1052,14 @@ TEST(clock_under_jitter)
 {
     lab *l = create_lab();
     connect_friend(l, 0, 0, "friend-0");
-    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 0.02, .delay_us = 20000, .jitter_us = 30000});
+    tl_memory_network_faults(l->nodes[0].network,
+                             (tl_link_faults){.loss = 0.02, .delay_us = 20000, .jitter_us = 30000});
     run(l, 3);
     double worst_ms = 0, last = 0;
     for (int i = 0; i < 500; i++) {
         run(l, 0.02);
-        double truth = tl_server_tick_at(l->nodes[0].server, l->now_us), is = tl_client_server_tick(l->friends[0].client, l->now_us);
+        double truth = tl_server_tick_at(l->nodes[0].server, l->now_us),
+               is = tl_client_server_tick(l->friends[0].client, l->now_us);
         CHECK(is > last); // never back
         last = is;
         worst_ms = fmax(worst_ms, fabs(is - truth) * 1000 / TICK_HZ);

@@ -20,8 +20,11 @@ static cluster *three_servers(uint32_t entity_count)
 
 static void check_all(cluster *c)
 {
-    for (int i = 0; i < c->node_count; i++)
-        if (c->nodes[i].server) cluster_check_entities(c, i);
+    for (int i = 0; i < c->node_count; i++) {
+        if (c->nodes[i].server) {
+            cluster_check_entities(c, i);
+        }
+    }
     CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
     cluster_validate(c);
 }
@@ -30,7 +33,9 @@ static void check_all(cluster *c)
 static double wait_owned(cluster *c, double seconds_max)
 {
     double waited = 0;
-    for (; cluster_owned_groups(c) < c->group_count && waited < seconds_max; waited += 0.05) cluster_run(c, 0.05);
+    for (; cluster_owned_groups(c) < c->group_count && waited < seconds_max; waited += 0.05) {
+        cluster_run(c, 0.05);
+    }
     printf("  owned again after %.2f s\n", waited);
     CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
     return waited;
@@ -90,17 +95,30 @@ TEST(gives_to_the_dead)
         cluster_crash_server(c, 1);
         cluster_run(c, dead_s[i % 3]);
         uint32_t given = 0;
-        for (uint32_t g = 0; g < c->group_count; g++) given += tl_server_give_group(c->nodes[0].server, cluster_group_id(g), beta) == TL_OK;
+        for (uint32_t g = 0; g < c->group_count; g++) {
+            given += tl_server_give_group(c->nodes[0].server, cluster_group_id(g), beta) == TL_OK;
+        }
         CHECK(given > 0);
-        if (i % 4 == 0) cluster_start_server(c, 1);
+        if (i % 4 == 0) {
+            cluster_start_server(c, 1);
+        }
         cluster_run(c, 0.2 + back_s[i / 3]);
-        if (i % 4 == 1) cluster_start_server(c, 1);
-        if (i % 4 == 2) cluster_crash_server(c, 2); // the heir, perhaps
-        if (i % 4 == 3) cluster_crash_server(c, 0); // the giver
+        if (i % 4 == 1) {
+            cluster_start_server(c, 1);
+        }
+        if (i % 4 == 2) {
+            cluster_crash_server(c, 2); // the heir, perhaps
+        }
+        if (i % 4 == 3) {
+            cluster_crash_server(c, 0); // the giver
+        }
         wait_owned(c, 4);
         cluster_run(c, 3);
-        for (int n = 0; n < 3; n++)
-            if (c->nodes[n].server == NULL) cluster_start_server(c, n);
+        for (int n = 0; n < 3; n++) {
+            if (c->nodes[n].server == NULL) {
+                cluster_start_server(c, n);
+            }
+        }
         cluster_run(c, 1);
         CHECK_EQUAL(cluster_owned_groups(c), c->group_count);
         check_all(c);
@@ -146,9 +164,13 @@ TEST(all_crash)
     cluster *c = three_servers(2000);
     cluster_run(c, 20); // checkpoints, too
     cluster_remove_rider(c, 0);
-    for (int i = 0; i < 3; i++) cluster_crash_server(c, i);
+    for (int i = 0; i < 3; i++) {
+        cluster_crash_server(c, i);
+    }
     cluster_run(c, 7);
-    for (int i = 2; i >= 0; i--) cluster_start_server(c, i);
+    for (int i = 2; i >= 0; i--) {
+        cluster_start_server(c, i);
+    }
     wait_owned(c, 3);
     cluster_add_rider(c, 0);
     cluster_settle(c, 3);
@@ -156,7 +178,9 @@ TEST(all_crash)
     check_all(c);
     // One alone finds it all, too.
     cluster_remove_rider(c, 1);
-    for (int i = 0; i < 3; i++) cluster_crash_server(c, i);
+    for (int i = 0; i < 3; i++) {
+        cluster_crash_server(c, i);
+    }
     cluster_start_server(c, 2);
     wait_owned(c, 4);
     check_all(c);
@@ -177,8 +201,12 @@ TEST(crash_after_cuts)
         check_all(c);
     }
     cluster_remove_rider(c, 0);
-    for (int i = 0; i < 3; i++) cluster_crash_server(c, i);
-    for (int i = 0; i < 3; i++) cluster_start_server(c, i);
+    for (int i = 0; i < 3; i++) {
+        cluster_crash_server(c, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        cluster_start_server(c, i);
+    }
     wait_owned(c, 3);
     cluster_run(c, 1);
     check_all(c);
@@ -194,7 +222,9 @@ TEST(the_store_stalls)
         cluster_add_rider(c, 1);
         cluster_settle(c, 3);
         uint32_t groups[3];
-        for (int n = 0; n < 3; n++) groups[n] = cluster_groups_of(c, n);
+        for (int n = 0; n < 3; n++) {
+            groups[n] = cluster_groups_of(c, n);
+        }
         tl_memory_world_stall(c->world, true);
         for (double done = 0; done < seconds[i]; done += 0.5) {
             cluster_run(c, 0.5);
@@ -231,7 +261,9 @@ TEST(an_orderly_leave)
     CHECK(cluster_groups_of(c, 1) > 0);
     // All leave, one after the other; the last one's groups wait for whoever comes.
     cluster_remove_rider(c, 0);
-    for (int i = 0; i < 3; i++) cluster_leave_server(c, i);
+    for (int i = 0; i < 3; i++) {
+        cluster_leave_server(c, i);
+    }
     cluster_run(c, 1);
     cluster_start_server(c, 0);
     wait_owned(c, 3);
@@ -248,36 +280,56 @@ TEST(an_orderly_leave)
 static void trouble(cluster *c, int node, uint64_t what, bool *stalled)
 {
     cluster_node *n = &c->nodes[node];
-    if (what <= 1 && n->server) cluster_crash_server(c, node);
-    if (what == 2 && n->server) cluster_freeze_server(c, node, true);
-    if (what == 3 && n->server) cluster_freeze_server(c, node, false);
-    if (what == 4) tl_memory_world_stall(c->world, *stalled = !*stalled);
-    if (what >= 5 && what <= 7 && n->server == NULL) cluster_start_server(c, node);
-    if (what == 8 && n->server && !n->frozen && !*stalled && tl_server_get_state(n->server) == TL_SERVER_RUNNING) cluster_leave_server(c, node);
+    if (what <= 1 && n->server) {
+        cluster_crash_server(c, node);
+    }
+    if (what == 2 && n->server) {
+        cluster_freeze_server(c, node, true);
+    }
+    if (what == 3 && n->server) {
+        cluster_freeze_server(c, node, false);
+    }
+    if (what == 4) {
+        tl_memory_world_stall(c->world, *stalled = !*stalled);
+    }
+    if (what >= 5 && what <= 7 && n->server == NULL) {
+        cluster_start_server(c, node);
+    }
+    if (what == 8 && n->server && !n->frozen && !*stalled && tl_server_get_state(n->server) == TL_SERVER_RUNNING) {
+        cluster_leave_server(c, node);
+    }
 }
 
-// Crashes, freezes, leaves and stalls at random, one after another. With odd seeds alpha is spared, and its rider misses
-// nothing all the while.
+// Crashes, freezes, leaves and stalls at random, one after another. With odd seeds alpha is spared, and its rider
+// misses nothing all the while.
 TEST(random_trouble)
 {
     cluster *c = three_servers(800);
     bool spared = seed & 1, stalled = false;
-    if (!spared) cluster_remove_rider(c, 0);
+    if (!spared) {
+        cluster_remove_rider(c, 0);
+    }
     uint64_t random = seed;
     for (int round = 0; round < 30; round++) {
         int node = spared ? 1 + (int)(check_random(&random) % 2) : (int)(check_random(&random) % 3);
         trouble(c, node, check_random(&random) % 9, &stalled);
         cluster_run(c, check_random_between(&random, 0, 1) * check_random_between(&random, 0, 3));
         cluster_validate(c);
-        if (!spared) continue;
+        if (!spared) {
+            continue;
+        }
         cluster_errors e = cluster_compare(c, 0);
-        if (e.missing + e.doubled + e.unknown) cluster_print("rider", &e);
+        if (e.missing + e.doubled + e.unknown) {
+            cluster_print("rider", &e);
+        }
         CHECK_EQUAL(e.missing + e.doubled + e.unknown, 0);
     }
     tl_memory_world_stall(c->world, false);
     for (int i = 0; i < 3; i++) {
         cluster_freeze_server(c, i, false);
-        if (c->nodes[i].server == NULL) cluster_start_server(c, i);
+        if (c->nodes[i].server == NULL) {
+            cluster_start_server(c, i);
+        }
     }
     double owned_s = wait_owned(c, 4);
     cluster_run(c, 0.5);

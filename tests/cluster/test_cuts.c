@@ -1,5 +1,5 @@
-// A log is cut only where checkpoints say all that is cut: whatever crashes, leaves and comes back, whoever joins then has
-// the same world as those that were there. Logs are kept for a second only, and groups stay where they are.
+// A log is cut only where checkpoints say all that is cut: whatever crashes, leaves and comes back, whoever joins then
+// has the same world as those that were there. Logs are kept for a second only, and groups stay where they are.
 #include "crowd.h"
 #include "server/internal.h"
 
@@ -18,7 +18,9 @@ static void add_to_each(crowd *c, int server, double x)
 
 static void keep_all(crowd *c, int server)
 {
-    for (int i = 0; i < GROUPS; i++) CHECK_EQUAL(tl_server_keep_group(c->servers[server].server, groups[i], true), TL_OK);
+    for (int i = 0; i < GROUPS; i++) {
+        CHECK_EQUAL(tl_server_keep_group(c->servers[server].server, groups[i], true), TL_OK);
+    }
 }
 
 // All groups are server 1's, and checkpointed.
@@ -28,7 +30,9 @@ static crowd *begin(void)
     c->def.groups_max = 1024, c->def.log_keep_s = KEEP_S;
     crowd_start(c, 0);
     crowd_start(c, 1);
-    for (int i = 0; i < GROUPS; i++) CHECK_EQUAL(tl_server_create_group(c->servers[1].server, 0, &groups[i]), TL_OK);
+    for (int i = 0; i < GROUPS; i++) {
+        CHECK_EQUAL(tl_server_create_group(c->servers[1].server, 0, &groups[i]), TL_OK);
+    }
     keep_all(c, 1);
     add_to_each(c, 1, 0);
     crowd_run(c, STORED_S);
@@ -66,9 +70,13 @@ TEST(a_giver_that_crashes_before_its_checkpoints)
 {
     crowd *c = begin();
     add_to_each(c, 1, 5);
-    for (int i = 0; i < GROUPS; i++)
-        CHECK_EQUAL(tl_server_give_group(c->servers[1].server, groups[i], tl_server_get_number(c->servers[0].server)), TL_OK);
-    for (int i = 0; i < 200 && !tl_server_owns_group(c->servers[0].server, groups[GROUPS - 1]); i++) crowd_run(c, 0.01);
+    for (int i = 0; i < GROUPS; i++) {
+        CHECK_EQUAL(tl_server_give_group(c->servers[1].server, groups[i], tl_server_get_number(c->servers[0].server)),
+                    TL_OK);
+    }
+    for (int i = 0; i < 200 && !tl_server_owns_group(c->servers[0].server, groups[GROUPS - 1]); i++) {
+        crowd_run(c, 0.01);
+    }
     keep_all(c, 0);
     int64_t said_tick = c->servers[1].server->tick;
     crowd_crash(c, 1);
@@ -94,7 +102,9 @@ TEST(one_that_leaves_and_comes_back)
 TEST(one_that_crashes_before_it_has_stored_that_groups_are_deleted)
 {
     crowd *c = begin();
-    for (int i = 0; i < GROUPS; i += 2) CHECK_EQUAL(tl_server_delete_group(c->servers[1].server, groups[i]), TL_OK);
+    for (int i = 0; i < GROUPS; i += 2) {
+        CHECK_EQUAL(tl_server_delete_group(c->servers[1].server, groups[i]), TL_OK);
+    }
     crowd_run(c, 0.5);
     int64_t said_tick = c->servers[1].server->tick;
     crowd_crash(c, 1);
@@ -109,7 +119,9 @@ static uint32_t failed, cuts;
 
 static tl_result fail_checkpoint(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size)
 {
-    if (group != failing) return real_ops->checkpoint(self, group, tick, data, size);
+    if (group != failing) {
+        return real_ops->checkpoint(self, group, tick, data, size);
+    }
     failed++;
     return TL_ERR_MEMORY;
 }
@@ -131,7 +143,9 @@ TEST(a_checkpoint_that_the_store_does_not_take_keeps_the_log)
     CHECK(cuts > 0);
     failing = groups[GROUPS / 2];
     add_to_each(c, 1, 5);
-    for (int i = 0; i < 600 && !failed; i++) crowd_run(c, 0.1);
+    for (int i = 0; i < 600 && !failed; i++) {
+        crowd_run(c, 0.1);
+    }
     CHECK(failed && strstr(c->servers[1].said, "does not take the checkpoint"));
     cuts = 0;
     crowd_run(c, 30);

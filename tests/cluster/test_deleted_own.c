@@ -1,5 +1,5 @@
-// What a client owns is deleted by somebody else: by the game, or by another client that may. Its owner hears of it, and has
-// its places back, at the server and in its own list.
+// What a client owns is deleted by somebody else: by the game, or by another client that may. Its owner hears of it,
+// and has its places back, at the server and in its own list.
 #include "crowd.h"
 
 enum { ROUNDS = 70 }; // more than a client may own, TL_OWNED_MAX
@@ -85,7 +85,9 @@ TEST(places_are_free_at_once)
         make_own(c);
         own[i] = c->clients[0].last_made;
     }
-    for (int i = 0; i < 16; i++) CHECK_EQUAL(tl_server_delete_entity(s, tl_server_find(s, own[i])), TL_OK);
+    for (int i = 0; i < 16; i++) {
+        CHECK_EQUAL(tl_server_delete_entity(s, tl_server_find(s, own[i])), TL_OK);
+    }
     crowd_run(c, 0.1);
     make_own(c);
     CHECK_EQUAL(c->clients[0].lost, 16);

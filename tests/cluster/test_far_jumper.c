@@ -1,5 +1,5 @@
-// One thing that jumps to where nobody was, in each tick, within its budget of speed and distance: the streams that it makes servers
-// open are sent at once, or nobody's view would settle as long as it goes on.
+// One thing that jumps to where nobody was, in each tick, within its budget of speed and distance: the streams that it
+// makes servers open are sent at once, or nobody's view would settle as long as it goes on.
 #include "crowd.h"
 
 #include <math.h>
@@ -9,7 +9,8 @@ static const double WIDE_M = 3e7, UNSETTLED_S_MAX = 1;
 
 static tl_values anywhere(uint64_t *random)
 {
-    return crowd_at(check_random_between(random, -WIDE_M, WIDE_M), check_random_between(random, 0, WIDE_M), check_random_between(random, -WIDE_M, WIDE_M));
+    return crowd_at(check_random_between(random, -WIDE_M, WIDE_M), check_random_between(random, 0, WIDE_M),
+                    check_random_between(random, -WIDE_M, WIDE_M));
 }
 
 TEST(one_that_jumps_far_away)
@@ -29,7 +30,9 @@ TEST(one_that_jumps_far_away)
     double unsettled_s = 0;
     for (int tick = 0; tick < SECONDS * CROWD_HZ; tick++) {
         v = anywhere(&random);
-        CHECK_EQUAL(tl_client_set(jumper->client, jumper->last_made, tl_client_server_tick(jumper->client, c->now_us), 0, &v), TL_OK);
+        CHECK_EQUAL(
+            tl_client_set(jumper->client, jumper->last_made, tl_client_server_tick(jumper->client, c->now_us), 0, &v),
+            TL_OK);
         crowd_run(c, 1.0 / CROWD_HZ);
         tl_client_stats stats = tl_client_get_stats(rider->client);
         unsettled_s = fmax(unsettled_s, (double)(stats.tick - stats.settled_tick) / CROWD_HZ);

@@ -1,5 +1,5 @@
-// The network between servers and riders loses, delays, copies and re-orders, or is cut. Nothing is ever doubled or gone;
-// when the faults stop, all is right again within two seconds.
+// The network between servers and riders loses, delays, copies and re-orders, or is cut. Nothing is ever doubled or
+// gone; when the faults stop, all is right again within two seconds.
 #include "cluster.h"
 
 #include <math.h>
@@ -24,7 +24,9 @@ static void run_whole(cluster *c, double seconds)
         cluster_run(c, 0.25);
         for (int i = 0; i < c->rider_count; i++) {
             cluster_errors e = cluster_compare(c, i);
-            if (e.missing + e.doubled + e.unknown + e.wrong_kind) cluster_print("rider", &e);
+            if (e.missing + e.doubled + e.unknown + e.wrong_kind) {
+                cluster_print("rider", &e);
+            }
             CHECK_EQUAL(e.missing + e.doubled + e.unknown + e.wrong_kind, 0);
             CHECK_EQUAL(tl_client_get_stats(c->riders[i].client).malformed, 0);
         }
@@ -53,7 +55,8 @@ TEST(each_fault)
     with_faults("delay", (tl_link_faults){.delay_us = 75000, .jitter_us = 25000}, 8);
     with_faults("copies", (tl_link_faults){.copy = 0.3, .delay_us = 1000, .jitter_us = 5000}, 8);
     with_faults("re-ordering", (tl_link_faults){.reorder = 0.3, .delay_us = 30000, .jitter_us = 5000}, 8);
-    with_faults("all at once", (tl_link_faults){.loss = 0.1, .copy = 0.1, .reorder = 0.2, .delay_us = 50000, .jitter_us = 50000}, 20);
+    with_faults("all at once",
+                (tl_link_faults){.loss = 0.1, .copy = 0.1, .reorder = 0.2, .delay_us = 50000, .jitter_us = 50000}, 20);
 }
 
 // Under loss alone the picture stays good: little is off, and not for long.
@@ -85,7 +88,9 @@ TEST(cuts)
         cluster_settle(c, 2);
         cluster_run_right(c, 1);
     }
-    for (int i = 0; i < c->rider_count; i++) CHECK_EQUAL(tl_client_get_state(c->riders[i].client), TL_CLIENT_LIVE);
+    for (int i = 0; i < c->rider_count; i++) {
+        CHECK_EQUAL(tl_client_get_state(c->riders[i].client), TL_CLIENT_LIVE);
+    }
     cluster_destroy(c);
 }
 
@@ -116,7 +121,9 @@ TEST(small_budget)
     double near = 0, far = 0, near_lead = 0;
     for (int i = 0; i < 20; i++) {
         cluster_run(c, 0.25);
-        if (tl_client_frame_tick(c->riders[0].client) < 0) continue;
+        if (tl_client_frame_tick(c->riders[0].client) < 0) {
+            continue;
+        }
         shares_seen(c, 0, 200, &near, &far);
         near_lead = fmax(near_lead, near - far);
         CHECK(near + 0.2 >= far);
@@ -138,7 +145,9 @@ TEST(random_faults)
     cluster *c = two_servers_three_riders();
     uint64_t random = seed;
     for (int round = 0; round < 4; round++) {
-        tl_link_faults faults = {.loss = check_random_between(&random, 0, 0.5), .copy = check_random_between(&random, 0, 0.5), .reorder = check_random_between(&random, 0, 0.5)};
+        tl_link_faults faults = {.loss = check_random_between(&random, 0, 0.5),
+                                 .copy = check_random_between(&random, 0, 0.5),
+                                 .reorder = check_random_between(&random, 0, 0.5)};
         faults.delay_us = (uint32_t)check_random_between(&random, 0, 150000);
         faults.jitter_us = (uint32_t)check_random_between(&random, 0, 100000);
         cluster_faults(c, faults);

@@ -36,7 +36,9 @@ static double way_mps(crowd *c, const tl_entity_id own[OWN])
 {
     tl_vec3 from[OWN];
     double way_m = 0;
-    for (int i = 0; i < OWN; i++) from[i] = place_of(c, own[i]);
+    for (int i = 0; i < OWN; i++) {
+        from[i] = place_of(c, own[i]);
+    }
     for (int tick = 0; tick < FLIGHT_S * CROWD_HZ; tick++) {
         crowd_run(c, 1.0 / CROWD_HZ);
         for (int i = 0; i < OWN; i++) {
@@ -76,7 +78,8 @@ TEST(requests_count)
     for (int tick = 0; tick < FLIGHT_S * CROWD_HZ; tick++) {
         for (int i = 0; i < 2; i++) {
             tl_client *client = c->clients[0].client;
-            tl_values v = crowd_at(check_random_between(&random, -3e7, 3e7), 0, check_random_between(&random, -3e7, 3e7));
+            tl_values v = crowd_at(check_random_between(&random, -3e7, 3e7), 0,
+                                   check_random_between(&random, -3e7, 3e7));
             (void)tl_client_request_update(client, own[(2 * tick + i) % OWN], &v, NULL);
             v = crowd_at(check_random_between(&random, -3e7, 3e7), 0, check_random_between(&random, -3e7, 3e7));
             (void)tl_client_set(client, own[(2 * tick + i) % OWN], tl_client_server_tick(client, c->now_us), 0, &v);

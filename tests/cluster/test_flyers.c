@@ -1,4 +1,5 @@
-// Entities that fly about and jump: each tick they are in tiles where nobody was. Whoever owns them, what others see stays right.
+// Entities that fly about and jump: each tick they are in tiles where nobody was. Whoever owns them, what others see
+// stays right.
 #include "cluster.h"
 
 #include <math.h>
@@ -58,7 +59,8 @@ static void end(flight *f)
 static tl_values anywhere(flight *f, double speed_mps)
 {
     tl_values v = {.mask = 1};
-    v.fields[0].position = (tl_vec3){check_random_between(&f->random, -WIDE_M, WIDE_M), check_random_between(&f->random, 0, 1000),
+    v.fields[0].position = (tl_vec3){check_random_between(&f->random, -WIDE_M, WIDE_M),
+                                     check_random_between(&f->random, 0, 1000),
                                      check_random_between(&f->random, -WIDE_M, WIDE_M)};
     v.fields[0].velocity = (tl_vec3){check_random_between(&f->random, -speed_mps, speed_mps), 0, speed_mps / 2};
     return v;
@@ -95,7 +97,8 @@ TEST(what_the_game_lets_fly_costs_no_client_its_work)
             check_riders(&f);
         }
     }
-    printf("  %d that jump each tick: riders waited in %llu ticks\n", FLYERS, (unsigned long long)tl_server_get_stats(server).work_waits);
+    printf("  %d that jump each tick: riders waited in %llu ticks\n", FLYERS,
+           (unsigned long long)tl_server_get_stats(server).work_waits);
     CHECK_EQUAL(tl_server_get_stats(server).work_waits, 0);
     end(&f);
 }
@@ -154,12 +157,16 @@ static void check_rest(flight *f)
     for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
         tl_client *client = f->clients[i % CLIENTS];
         tl_values at = {.mask = 1, .fields[0].position = place};
-        CHECK_EQUAL(tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us), 0, &at), TL_OK);
+        CHECK_EQUAL(tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us),
+                                  0, &at),
+                    TL_OK);
     }
     run_clients(f, 8);
     for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
         tl_values seen;
-        CHECK_EQUAL(tl_client_get(f->clients[0], f->own[i % CLIENTS][i / CLIENTS], (double)tl_client_frame_tick(f->clients[0]), &seen), TL_OK);
+        CHECK_EQUAL(tl_client_get(f->clients[0], f->own[i % CLIENTS][i / CLIENTS],
+                                  (double)tl_client_frame_tick(f->clients[0]), &seen),
+                    TL_OK);
         CHECK(fabs(seen.fields[0].position.x - place.x) < 1 && fabs(seen.fields[0].position.z - place.z) < 1);
     }
 }
@@ -173,7 +180,8 @@ static uint64_t fly(flight *f, double speed_mps)
         for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
             tl_client *client = f->clients[i % CLIENTS];
             tl_values to = anywhere(f, speed_mps);
-            (void)tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us), 0, &to);
+            (void)tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us),
+                                0, &to);
         }
         run_clients(f, 0.05);
         if (tick % 10 == 9) {

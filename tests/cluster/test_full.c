@@ -1,5 +1,5 @@
-// A client that has too little room for what it is to see: what it shows is right, it settles, it says once that it is full, and it
-// does not ask for the same again and again.
+// A client that has too little room for what it is to see: what it shows is right, it settles, it says once that it is
+// full, and it does not ask for the same again and again.
 #include "check.h"
 #include "tramline/client.h"
 #include "tramline/server.h"
@@ -58,9 +58,13 @@ static void run(lab *l, int steps)
         l->now_us += STEP_US;
         tl_memory_world_advance(l->world, l->now_us);
         tl_server_step(l->server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
-        if (l->client == NULL) continue;
+        if (l->client == NULL) {
+            continue;
+        }
         tl_client_step(l->client, l->now_us);
-        while (tl_client_next_event(l->client, &event)) l->full += event.type == TL_CLIENT_FULL;
+        while (tl_client_next_event(l->client, &event)) {
+            l->full += event.type == TL_CLIENT_FULL;
+        }
     }
 }
 
@@ -107,10 +111,15 @@ static void connect_client(lab *l, uint32_t entities_max, size_t spare_bytes)
     CHECK_EQUAL(tl_memory_network_client(l->network, &l->client_end), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = l->client_end, def.kbit_s = 20000, def.entities_max = entities_max;
-    if (spare_bytes)
-        for (def.memory_bytes = STEP_BYTES; tl_client_create(&def, &l->client) != TL_OK;) def.memory_bytes += STEP_BYTES;
+    if (spare_bytes) {
+        for (def.memory_bytes = STEP_BYTES; tl_client_create(&def, &l->client) != TL_OK;) {
+            def.memory_bytes += STEP_BYTES;
+        }
+    }
     tl_client_destroy(l->client);
-    if (spare_bytes) def.memory_bytes += spare_bytes;
+    if (spare_bytes) {
+        def.memory_bytes += spare_bytes;
+    }
     CHECK_EQUAL(tl_client_create(&def, &l->client), TL_OK);
     CHECK_EQUAL(tl_client_observe_point(l->client, (tl_vec3){0, 0, 0}), TL_OK);
 }
@@ -127,7 +136,8 @@ static uint32_t check_shown(lab *l)
         tl_vec3 p;
         tl_quat q;
         tl_server_pose(l->server, ref, (double)tick, &p, &q);
-        double off_m = hypot(p.x - poses[i].position.x, p.z - poses[i].position.z), tolerance_m = 0.032 * (double)(1 << poses[i].level);
+        double off_m = hypot(p.x - poses[i].position.x, p.z - poses[i].position.z),
+               tolerance_m = 0.032 * (double)(1 << poses[i].level);
         CHECK_NEAR(off_m, 0, tolerance_m * 2 + 0.05); // the server's own is half a tick newer
     }
     return count;
@@ -149,8 +159,9 @@ static void try_room(uint32_t entities_max, size_t spare_bytes, uint32_t least, 
         bytes = tl_client_get_stats(l->client).bytes - before;
     }
     tl_client_stats stats = tl_client_get_stats(l->client);
-    printf("  entities_max %u, %zu bytes to spare: %u shown, %u streams left out, %.0f kB/s, settled %lld of %lld\n", entities_max, spare_bytes,
-           shown, stats.streams_left_out, (double)bytes * 1e-3, (long long)stats.settled_tick, (long long)stats.tick);
+    printf("  entities_max %u, %zu bytes to spare: %u shown, %u streams left out, %.0f kB/s, settled %lld of %lld\n",
+           entities_max, spare_bytes, shown, stats.streams_left_out, (double)bytes * 1e-3,
+           (long long)stats.settled_tick, (long long)stats.tick);
     CHECK_EQUAL(tl_client_get_state(l->client), TL_CLIENT_LIVE);
     CHECK_EQUAL(stats.malformed, 0);
     CHECK(stats.settled_tick > stats.tick - TICK_HZ);
@@ -174,7 +185,9 @@ TEST(too_few_places)
 TEST(too_little_memory)
 {
     static const size_t spare_kb[] = {64, 256, 512, 768, 1024, 1536};
-    for (int i = 0; i < 6; i++) try_room(i % 2 ? 2 * BODIES : 2000, spare_kb[i] << 10, 1, BODIES - 1);
+    for (int i = 0; i < 6; i++) {
+        try_room(i % 2 ? 2 * BODIES : 2000, spare_kb[i] << 10, 1, BODIES - 1);
+    }
 }
 
 int main(void)

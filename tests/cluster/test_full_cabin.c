@@ -1,5 +1,5 @@
-// Crowds that move in and out: a client's cabin that is full, and jumps in each tick as far as its budget goes; and a game's crowd
-// that was here. Whoever walks by sees what is there as it is, and newcomers get in as before.
+// Crowds that move in and out: a client's cabin that is full, and jumps in each tick as far as its budget goes; and a
+// game's crowd that was here. Whoever walks by sees what is there as it is, and newcomers get in as before.
 #include "crowd.h"
 #include "server/internal.h"
 
@@ -18,7 +18,9 @@ static tl_vec3 box_at(int box, double tick, tl_vec3 *velocity)
 {
     double angle = box + tick / CROWD_HZ;
     tl_vec3 c = places[box];
-    if (tick >= (double)leave_tick && box >= EACH) c.z += AWAY_M;
+    if (tick >= (double)leave_tick && box >= EACH) {
+        c.z += AWAY_M;
+    }
     *velocity = (tl_vec3){-sin(angle) * 5, 0, cos(angle) * 5};
     return (tl_vec3){c.x + cos(angle) * 5, c.y, c.z + sin(angle) * 5};
 }
@@ -27,8 +29,12 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     static tl_vec3 positions[BOXES], velocities[BOXES];
     (void)user, (void)time_s;
-    if (refs[BOXES - 1] == TL_REF_NONE) return;
-    for (int i = 0; i < BOXES; i++) positions[i] = box_at(i, (double)tick, &velocities[i]);
+    if (refs[BOXES - 1] == TL_REF_NONE) {
+        return;
+    }
+    for (int i = 0; i < BOXES; i++) {
+        positions[i] = box_at(i, (double)tick, &velocities[i]);
+    }
     CHECK_EQUAL(tl_server_set_poses(server, refs, BOXES, positions, velocities, NULL), BOXES);
 }
 
@@ -41,7 +47,8 @@ static uint32_t count_wrong(tl_client *client, tl_vec3 at)
         tl_vec3 velocity, p = box_at(i, tick, &velocity);
         double away_m = hypot(hypot(p.x - at.x, p.y - at.y), p.z - at.z);
         bool seen = tl_client_pose(client, boxes[i], tick, false, &pose) == TL_OK;
-        double off_m = seen ? hypot(hypot(p.x - pose.position.x, p.y - pose.position.y), p.z - pose.position.z) : INFINITY;
+        double off_m = seen ? hypot(hypot(p.x - pose.position.x, p.y - pose.position.y), p.z - pose.position.z)
+                            : INFINITY;
         wrong += off_m > 2 * fmax(0.02, 0.001 * away_m);
     }
     return wrong;
@@ -49,7 +56,8 @@ static uint32_t count_wrong(tl_client *client, tl_vec3 at)
 
 static tl_values anywhere(double wide_m)
 {
-    return crowd_at(check_random_between(&random_state, -wide_m, wide_m), check_random_between(&random_state, 0, wide_m),
+    return crowd_at(check_random_between(&random_state, -wide_m, wide_m),
+                    check_random_between(&random_state, 0, wide_m),
                     check_random_between(&random_state, -wide_m, wide_m));
 }
 
@@ -62,9 +70,13 @@ static uint32_t walk(crowd *c, double seconds, tl_entity_id bus, double wide_m)
         tl_vec3 at = {WALK_MPS * (double)c->now_us * 1e-6, 2, 0};
         tl_client_observe_point(walker, at);
         tl_values v = anywhere(wide_m);
-        if (bus) (void)tl_client_set(driver, bus, tl_client_server_tick(driver, c->now_us), 0, &v);
+        if (bus) {
+            (void)tl_client_set(driver, bus, tl_client_server_tick(driver, c->now_us), 0, &v);
+        }
         crowd_run(c, 1.0 / CROWD_HZ);
-        if (tick % LOOK_TICKS == LOOK_TICKS - 1) wrong += count_wrong(walker, at);
+        if (tick % LOOK_TICKS == LOOK_TICKS - 1) {
+            wrong += count_wrong(walker, at);
+        }
     }
     return wrong;
 }
@@ -85,8 +97,10 @@ static crowd *begin(double wide_m)
         CHECK_EQUAL(tl_server_create_group(s, 0, &group), TL_OK);
         for (int k = g * EACH; k < (g + 1) * EACH; k++) {
             tl_entity_info info;
-            places[k] = (tl_vec3){check_random_between(&random_state, -wide_m, wide_m), 0, check_random_between(&random_state, -wide_m, wide_m)};
-            tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at(places[k].x, places[k].y, places[k].z)};
+            places[k] = (tl_vec3){check_random_between(&random_state, -wide_m, wide_m), 0,
+                                  check_random_between(&random_state, -wide_m, wide_m)};
+            tl_entity_def def = {
+                .group = group, .kind = CROWD_BOX, .values = crowd_at(places[k].x, places[k].y, places[k].z)};
             CHECK_EQUAL(tl_server_create_entity(s, &def, &refs[k]), TL_OK);
             CHECK_EQUAL(tl_server_info(s, refs[k], &info), TL_OK);
             boxes[k] = info.id;
@@ -124,8 +138,10 @@ static int join_ticks(crowd *c, int client)
 {
     crowd_connect(c, client, 0, "newcomer");
     int tick = 0;
-    do crowd_run(c, 1.0 / CROWD_HZ);
-    while (++tick < 60 * CROWD_HZ && (tl_client_get_state(c->clients[client].client) != TL_CLIENT_LIVE || count_wrong(c->clients[client].client, (tl_vec3){0, 0, 0})));
+    do {
+        crowd_run(c, 1.0 / CROWD_HZ);
+    } while (++tick < 60 * CROWD_HZ && (tl_client_get_state(c->clients[client].client) != TL_CLIENT_LIVE ||
+                                        count_wrong(c->clients[client].client, (tl_vec3){0, 0, 0})));
     return tick;
 }
 
@@ -158,7 +174,9 @@ static uint32_t slots_max(const tl_server *s)
     for (uint32_t i = 0; i < s->pyramid.stream_top; i++) {
         const tl_stream *stream = &s->pyramid.streams[i];
         uint32_t used = stream->slot_top - stream->slot_free_count;
-        if (stream->used && stream->subscriber_count && stream->slot_top > 4 * used && stream->slot_top > most) most = stream->slot_top;
+        if (stream->used && stream->subscriber_count && stream->slot_top > 4 * used && stream->slot_top > most) {
+            most = stream->slot_top;
+        }
     }
     return most;
 }

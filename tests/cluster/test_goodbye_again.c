@@ -1,12 +1,14 @@
-// Somebody says goodbye and is back at once, at the same server; what is made then is as good as anything. Later the connection moves
-// to another server, which claims what is owned.
+// Somebody says goodbye and is back at once, at the same server; what is made then is as good as anything. Later the
+// connection moves to another server, which claims what is owned.
 #include "crowd.h"
 
 static crowd *begin(void)
 {
     crowd *c = crowd_create(1);
     c->names_proven = true;
-    for (int i = 0; i < 2; i++) crowd_start(c, i);
+    for (int i = 0; i < 2; i++) {
+        crowd_start(c, i);
+    }
     crowd_fill(c, 0, 2, 4);
     crowd_connect(c, 2, 1, "onlooker");
     crowd_run(c, 2);
@@ -20,7 +22,9 @@ static tl_entity_id make_own(crowd *c, int client)
         uint32_t accepted = c->clients[client].accepted;
         CHECK_EQUAL(tl_client_request_create(c->clients[client].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);
         crowd_run(c, 0.3);
-        if (c->clients[client].accepted > accepted) return c->clients[client].last_made;
+        if (c->clients[client].accepted > accepted) {
+            return c->clients[client].last_made;
+        }
     }
     CHECK(false);
     return 0;

@@ -1,4 +1,5 @@
-// One client that has a server keep things for it, or takes places from the others: in virtual time, from inside of the server.
+// One client that has a server keep things for it, or takes places from the others: in virtual time, from inside of the
+// server.
 #include "check.h"
 #include "crowd.h"
 #include "server/internal.h"
@@ -8,8 +9,11 @@ static const double TICK_S = 1.0 / CROWD_HZ;
 
 static tl_session *session_of(tl_server *s)
 {
-    for (uint32_t i = 0; i < s->def.clients_max; i++)
-        if (s->clients[i].used) return s->clients[i].session;
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        if (s->clients[i].used) {
+            return s->clients[i].session;
+        }
+    }
     return NULL;
 }
 
@@ -42,11 +46,16 @@ static void nack_at_random(tl_session *session, uint64_t *random)
     tl_pyramid *p = session->pyramid;
     for (int said = 0; said < NACKS_A_TICK; said++) {
         uint32_t handle = (uint32_t)(check_random(random) % session->handle_top);
-        if (session->by_handle[handle] == TL_NONE) continue;
+        if (session->by_handle[handle] == TL_NONE) {
+            continue;
+        }
         const tl_subscription *sub = &session->subscriptions[session->by_handle[handle]];
         const tl_stream *t = sub->closing ? NULL : &p->streams[sub->stream];
-        if (t == NULL || t->version == t->version_oldest) continue;
-        uint32_t begin = (uint32_t)(check_random(random) % t->slot_top), end = begin + 1 + (uint32_t)(check_random(random) % 16);
+        if (t == NULL || t->version == t->version_oldest) {
+            continue;
+        }
+        uint32_t begin = (uint32_t)(check_random(random) % t->slot_top),
+                 end = begin + 1 + (uint32_t)(check_random(random) % 16);
         uint32_t held = t->version_oldest + (uint32_t)(check_random(random) % (t->version - t->version_oldest));
         tl_session_nack(session, (uint16_t)(session->next_sequence - 1), handle, begin, end, held);
     }
@@ -57,7 +66,9 @@ static uint32_t longest_list(const tl_pyramid *p)
     uint32_t longest = 0;
     for (uint32_t i = 0; i < p->stream_top; i++) {
         uint32_t count = 0;
-        for (const tl_chunk_bytes *chunk = p->streams[i].chunks; chunk; chunk = chunk->next) count++;
+        for (const tl_chunk_bytes *chunk = p->streams[i].chunks; chunk; chunk = chunk->next) {
+            count++;
+        }
         CHECK_EQUAL(count, p->streams[i].chunk_count);
         longest = count > longest ? count : longest;
     }
@@ -75,7 +86,9 @@ TEST(nacks_make_no_endless_list_of_chunks)
         nack_at_random(session, &random);
         crowd_run(c, TICK_S);
         CHECK(longest_list(&s->pyramid) <= TL_CHUNKS_KEPT + TL_CURSOR_RUNS_MAX);
-        if (tick == TICKS / 2) live_half = s->heap.live_bytes;
+        if (tick == TICKS / 2) {
+            live_half = s->heap.live_bytes;
+        }
     }
     CHECK(s->heap.live_bytes < live_half + (1 << 18));
     crowd_run(c, 3);
@@ -92,24 +105,31 @@ TEST(who_has_chunks_made_pays_for_them)
     const tl_subscription *sub = NULL;
     for (uint32_t i = 0; i < session->subscription_top; i++) {
         const tl_subscription *each = &session->subscriptions[i];
-        if (each->used && !each->closing && (sub == NULL || s->pyramid.streams[each->stream].slot_top > s->pyramid.streams[sub->stream].slot_top)) sub = each;
+        if (each->used && !each->closing &&
+            (sub == NULL || s->pyramid.streams[each->stream].slot_top > s->pyramid.streams[sub->stream].slot_top)) {
+            sub = each;
+        }
     }
     const tl_stream *t = &s->pyramid.streams[sub->stream];
     int64_t cost = 1 + t->slot_top / TL_CHUNK_SLOTS_A_UNIT, full = session->work.own.left;
     CHECK(cost > 1 && full > 0);
     for (int again = 0; again < 2; again++) { // the second time it is there already
         uint64_t made = s->pyramid.work_count;
-        tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1, t->version_oldest);
+        tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1,
+                        t->version_oldest);
         tl_work_refill(&session->work, s->mirror.tick, s->mirror.live_count);
         int64_t before = session->work.own.left;
-        CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX) > 0);
+        CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
+                             TL_FRAME_BYTES_MAX) > 0);
         CHECK_EQUAL(before - session->work.own.left, again ? 0 : cost);
         CHECK_EQUAL(s->pyramid.work_count - made, again ? 0 : cost);
     }
     // Who has used up what it may waits for more.
     session->work.own.left = -TL_WORK_SLOTS_A_TICK;
-    tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1, t->version_oldest + 1);
-    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX) > 0);
+    tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1,
+                    t->version_oldest + 1);
+    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
+                         TL_FRAME_BYTES_MAX) > 0);
     CHECK(!tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->version));
     crowd_run(c, 1);
     CHECK(tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->version));
@@ -140,7 +160,8 @@ TEST(what_cannot_be_noted_is_sent_anew)
     memset(s->heap.free, 0, sizeof s->heap.free);
     uint64_t before = session->datagrams_sent;
     session->candidate_tick = -1;
-    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame, TL_FRAME_BYTES_MAX) > 0);
+    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
+                         TL_FRAME_BYTES_MAX) > 0);
     s->heap.bytes = heap.bytes;
     memcpy(s->heap.free, heap.free, sizeof heap.free);
     CHECK(session->datagrams_sent > before && closing->close_due && session->candidate_tick < 0);
@@ -151,7 +172,8 @@ TEST(what_cannot_be_noted_is_sent_anew)
     crowd_run(c, 3);
     for (uint32_t i = 1; i < session->subscription_top; i++) {
         const tl_subscription *sub = &session->subscriptions[i];
-        CHECK(!sub->used || sub->closing || tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid.streams[sub->stream].version));
+        CHECK(!sub->used || sub->closing ||
+              tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid.streams[sub->stream].version));
     }
     CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, GROUPS * EACH);
     crowd_destroy(c);
@@ -171,10 +193,17 @@ TEST(a_game_may_delete_what_it_is_asked_about)
     for (int by_delete = 0; by_delete < 2; by_delete++) {
         crowd *c = crowd_create(1);
         c->def.callbacks.request = on_request;
-        for (int i = 0; i < 2; i++) crowd_start(c, i);
+        for (int i = 0; i < 2; i++) {
+            crowd_start(c, i);
+        }
         crowd_fill(c, 0, 1, 2);
-        for (int i = 0; i < 2; i++) c->servers[i].server->kinds.kinds[CROWD_BOX].update = c->servers[i].server->kinds.kinds[CROWD_BOX].remove = TL_POLICY_ASK;
-        for (int i = 0; i < 2; i++) crowd_connect(c, i, i, i ? "here" : "there");
+        for (int i = 0; i < 2; i++) {
+            c->servers[i].server->kinds.kinds[CROWD_BOX].update = c->servers[i].server->kinds.kinds[CROWD_BOX].remove =
+                TL_POLICY_ASK;
+        }
+        for (int i = 0; i < 2; i++) {
+            crowd_connect(c, i, i, i ? "here" : "there");
+        }
         crowd_run(c, 2);
         tl_entity_ref all[2];
         CHECK_EQUAL(tl_server_entities(c->servers[0].server, all, 2), 2);
@@ -183,7 +212,9 @@ TEST(a_game_may_delete_what_it_is_asked_about)
             CHECK_EQUAL(tl_server_info(c->servers[0].server, all[i], &info), TL_OK);
             tl_values v = crowd_at(1, 2, 3);
             tl_client *client = c->clients[i].client;
-            CHECK_EQUAL(by_delete ? tl_client_request_delete(client, info.id, NULL) : tl_client_request_update(client, info.id, &v, NULL), TL_OK);
+            CHECK_EQUAL(by_delete ? tl_client_request_delete(client, info.id, NULL)
+                                  : tl_client_request_update(client, info.id, &v, NULL),
+                        TL_OK);
             crowd_run(c, 1);
             CHECK_EQUAL(c->clients[i].answer.result, TL_ERR_NOT_FOUND);
         }
@@ -201,7 +232,9 @@ static void make_far(crowd *c, int count, tl_entity_ref *refs)
     tl_group_id group;
     CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
     for (int i = 0; i < count; i++) {
-        tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at((i % 47 - 23) * 20000.0 + 7000, 0, (i / 47 - 23) * 20000.0 + 5000)};
+        tl_entity_def def = {.group = group,
+                             .kind = CROWD_BOX,
+                             .values = crowd_at((i % 47 - 23) * 20000.0 + 7000, 0, (i / 47 - 23) * 20000.0 + 5000)};
         CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, &refs[i]), TL_OK);
     }
 }
@@ -221,7 +254,8 @@ static tl_entity_id make_near(crowd *c)
 static bool is_seen(const crowd *c, tl_entity_id id)
 {
     tl_pose pose;
-    return tl_client_pose(c->clients[0].client, id, (double)tl_client_frame_tick(c->clients[0].client), false, &pose) == TL_OK;
+    return tl_client_pose(c->clients[0].client, id, (double)tl_client_frame_tick(c->clients[0].client), false, &pose) ==
+           TL_OK;
 }
 
 enum { FAR = 2200, FAR_LEFT = 1200 };
@@ -245,13 +279,16 @@ TEST(things_far_away_leave_handles_for_what_is_near)
     CHECK(tl_client_get_stats(c->clients[0].client).entities < FAR && tl_server_get_stats(s).limits_reached > 0);
     CHECK(session->settled_tick < s->mirror.tick - CROWD_HZ);
     // It goes elsewhere: what it no longer wants gives its handles to what it does.
-    CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){23 * 20000.0 + 7000, 0, 23 * 20000.0 + 5000}), TL_OK);
+    CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){23 * 20000.0 + 7000, 0, 23 * 20000.0 + 5000}),
+                TL_OK);
     crowd_run(c, 5);
     CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){0, 0, 0}), TL_OK);
     crowd_run(c, 5);
     CHECK(is_seen(c, near));
     // With fewer things there is room for all.
-    for (int i = FAR_LEFT; i < FAR; i++) CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    for (int i = FAR_LEFT; i < FAR; i++) {
+        CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    }
     crowd_run(c, 20);
     CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, FAR_LEFT + 1);
     CHECK(session->settled_tick >= s->mirror.tick - CROWD_HZ);
@@ -276,9 +313,13 @@ TEST(what_found_no_cell_gets_one_when_there_are_some)
     const tl_pyramid *p = &s->pyramid;
     CHECK(p->placeless && !is_seen(c, near) && tl_server_get_stats(s).limits_reached > 0);
     // A cell that there is for nothing is none.
-    for (uint32_t i = 0; i < p->cell_top; i++)
-        CHECK(!p->cells[i].used || p->cells[i].entity_count || p->cells[i].streams[0] != TL_NONE || p->cells[i].streams[1] != TL_NONE);
-    for (int i = 0; i < GONE; i++) CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    for (uint32_t i = 0; i < p->cell_top; i++) {
+        CHECK(!p->cells[i].used || p->cells[i].entity_count || p->cells[i].streams[0] != TL_NONE ||
+              p->cells[i].streams[1] != TL_NONE);
+    }
+    for (int i = 0; i < GONE; i++) {
+        CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
+    }
     crowd_run(c, 10);
     CHECK(is_seen(c, near) && !p->placeless);
     CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, FAR_CELLS - GONE + 1);
@@ -309,7 +350,9 @@ TEST(a_tile_with_more_than_a_stream_takes_is_shown_in_parts)
 TEST(requests_to_other_servers_leave_room_for_what_servers_need)
 {
     crowd *c = crowd_create(1);
-    for (int i = 0; i < 2; i++) crowd_start(c, i);
+    for (int i = 0; i < 2; i++) {
+        crowd_start(c, i);
+    }
     crowd_fill(c, 0, 1, 1);
     crowd_connect(c, 0, 1, "asks");
     crowd_run(c, 2);
@@ -321,16 +364,24 @@ TEST(requests_to_other_servers_leave_room_for_what_servers_need)
     CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     for (int i = 0; i < 100; i++) {
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) continue;
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) continue;
+        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+            continue;
+        }
+        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) {
+            continue;
+        }
         CHECK(s->posts_bytes + 16 > TL_POSTS_BYTES_MAX / 2 && s->posts_bytes <= TL_POSTS_BYTES_MAX / 2);
         crowd_run(c, 0.002);
     }
     CHECK_EQUAL(c->clients[0].answer.result, TL_AGAIN);
     CHECK_EQUAL(crowd_entities(c, 1), 1);
-    while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) continue;
+    while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+        continue;
+    }
     CHECK(tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
-    while (tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) continue;
+    while (tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) {
+        continue;
+    }
     CHECK(tl_own_post(s, TL_OP_RETELL, 0, post, 10));
     CHECK(!tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
     crowd_run(c, 1);

@@ -1,5 +1,5 @@
-// Servers without tokens. Guests connect, make one thing of their own, say goodbye, and do it again. What they made is gone at once,
-// and so is their place among the groups of what clients own.
+// Servers without tokens. Guests connect, make one thing of their own, say goodbye, and do it again. What they made is
+// gone at once, and so is their place among the groups of what clients own.
 #include "crowd.h"
 
 static crowd *begin(void)
@@ -11,7 +11,8 @@ static crowd *begin(void)
     return c;
 }
 
-// With a 20th of the default's groups, at 18 guests a second: 32 a second of one address, or 360 of twelve for the default's.
+// With a 20th of the default's groups, at 18 guests a second: 32 a second of one address, or 360 of twelve for the
+// default's.
 TEST(who_comes_and_goes_leaves_groups_for_others)
 {
     enum { GUESTS = 16, ROUNDS = 24, ALICE = 30, WARM_UP = 12 };
@@ -20,10 +21,14 @@ TEST(who_comes_and_goes_leaves_groups_for_others)
     crowd_connect(c, ALICE, 0, "alice");
     crowd_run(c, 1);
     for (int round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < GUESTS; i++) crowd_connect(c, i, 0, "guest");
+        for (int i = 0; i < GUESTS; i++) {
+            crowd_connect(c, i, 0, "guest");
+        }
         crowd_run(c, 0.6);
         tl_values v = crowd_at(1, 2, 3);
-        for (int i = 0; i < GUESTS; i++) tl_client_request_create(c->clients[i].client, CROWD_AVATAR, 0, &v, true, NULL);
+        for (int i = 0; i < GUESTS; i++) {
+            tl_client_request_create(c->clients[i].client, CROWD_AVATAR, 0, &v, true, NULL);
+        }
         crowd_run(c, 0.25);
         for (int i = 0; i < GUESTS; i++) {
             times += (int)c->clients[i].accepted;
@@ -34,13 +39,15 @@ TEST(who_comes_and_goes_leaves_groups_for_others)
             tl_client_request_create(c->clients[ALICE].client, CROWD_AVATAR, 0, &v, true, NULL);
             crowd_run(c, 0.05);
             refused += c->clients[ALICE].accepted == 0;
-            if (c->clients[ALICE].accepted) break;
+            if (c->clients[ALICE].accepted) {
+                break;
+            }
         }
         crowd_run(c, 0.05);
     }
     tl_server_stats stats = tl_server_get_stats(c->servers[0].server);
-    printf("  %d times; %u groups of %u, %u entities; alice was refused %d times (%s)\n", times, stats.groups, c->def.groups_max, stats.entities, refused,
-           tl_result_name(c->clients[ALICE].answer.result));
+    printf("  %d times; %u groups of %u, %u entities; alice was refused %d times (%s)\n", times, stats.groups,
+           c->def.groups_max, stats.entities, refused, tl_result_name(c->clients[ALICE].answer.result));
     CHECK_EQUAL(refused, 0);
     crowd_destroy(c);
 }

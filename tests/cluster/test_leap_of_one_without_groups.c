@@ -1,5 +1,5 @@
-// A server that owns nothing, for its game's things are all another's, and whose monotonic clock leaps ahead: nobody fences it, since there is
-// nothing to take over. It goes on within some seconds all the same, by the others' time.
+// A server that owns nothing, for its game's things are all another's, and whose monotonic clock leaps ahead: nobody
+// fences it, since there is nothing to take over. It goes on within some seconds all the same, by the others' time.
 #include "crowd.h"
 
 static void leap(double seconds)
@@ -21,10 +21,13 @@ static void leap(double seconds)
     int64_t before = tl_server_get_stats(s->server).tick;
     for (; stood_s < 60; stood_s += 0.1) {
         crowd_run(c, 0.1);
-        if (tl_server_get_state(s->server) != TL_SERVER_RUNNING || tl_server_get_stats(s->server).tick > before) break;
+        if (tl_server_get_state(s->server) != TL_SERVER_RUNNING || tl_server_get_stats(s->server).tick > before) {
+            break;
+        }
     }
     int64_t apart = tl_server_get_stats(s->server).tick - tl_server_get_stats(first).tick;
-    printf("  a leap of %g s: it stood still for %.1f s, state %d, then %lld ticks from the other\n", seconds, stood_s, tl_server_get_state(s->server), (long long)apart);
+    printf("  a leap of %g s: it stood still for %.1f s, state %d, then %lld ticks from the other\n", seconds, stood_s,
+           tl_server_get_state(s->server), (long long)apart);
     CHECK(stood_s < 6);
     CHECK(apart <= 12); // half a second, and a little
     if (tl_server_get_state(s->server) == TL_SERVER_RUNNING) {

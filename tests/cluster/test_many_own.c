@@ -1,19 +1,24 @@
-// Nobody hostile: a client that owns as many as it may, all of which walk in circles. What it says is more than its budget of bytes;
-// then each is told a little later, and none is put off for ever.
+// Nobody hostile: a client that owns as many as it may, all of which walk in circles. What it says is more than its
+// budget of bytes; then each is told a little later, and none is put off for ever.
 #include "crowd.h"
 
 #include <math.h>
 
 enum { SECONDS = 40 };
 
-static void on_client_grant(tl_grant *out) { out->entities_max = 64; }
+static void on_client_grant(tl_grant *out)
+{
+    out->entities_max = 64;
+}
 
 static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
 {
     crowd *c = crowd_create(1);
     c->names_proven = true;
     c->on_grant = on_client_grant;
-    if (bytes_s) c->def.client_bytes_s_max = bytes_s;
+    if (bytes_s) {
+        c->def.client_bytes_s_max = bytes_s;
+    }
     crowd_start(c, 0);
     crowd_connect(c, 0, 0, "honest");
     crowd_run(c, 1);
@@ -47,9 +52,13 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
             CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, all[i]), now, &p, &r), TL_OK);
             double a = now / CROWD_HZ * 2 + i;
             double off = hypot(p.x - i * 3.0 - radius_m * cos(a), p.z - radius_m * sin(a));
-            if (tick > 40 && off > worst_m) worst_m = off;
+            if (tick > 40 && off > worst_m) {
+                worst_m = off;
+            }
             late_s[i] = off > 0.3 ? late_s[i] + 1.0 / CROWD_HZ : 0;
-            if (late_s[i] > latest_s[i]) latest_s[i] = late_s[i];
+            if (late_s[i] > latest_s[i]) {
+                latest_s[i] = late_s[i];
+            }
         }
     }
     for (int again = 0; again < 2; again++) { // they stand still at last
@@ -66,16 +75,22 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
         tl_vec3 p;
         tl_quat r;
         tl_server *s = c->servers[0].server;
-        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, all[i]), (double)tl_server_get_stats(s).world_tick, &p, &r), TL_OK);
+        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, all[i]), (double)tl_server_get_stats(s).world_tick, &p, &r),
+                    TL_OK);
         elsewhere += hypot(hypot(p.x - i * 3.0, p.y - 6), p.z) > 0.05;
     }
     printf("  %u stand elsewhere in the end\n", elsewhere);
     CHECK_EQUAL(elsewhere, 0);
     double longest_s = 0;
-    for (uint32_t i = 0; i < own; i++) longest_s = fmax(longest_s, latest_s[i]);
+    for (uint32_t i = 0; i < own; i++) {
+        longest_s = fmax(longest_s, latest_s[i]);
+    }
     tl_server_stats stats = tl_server_get_stats(c->servers[0].server);
-    printf("  %u own: off by %.2f m at the worst, %.1f s long by more than 0.3 m; put off %llu times\n", own, worst_m, longest_s, (unsigned long long)stats.client_bytes_waits);
-    for (uint32_t i = 0; own > 40 && i < own; i++) printf(" %.1f", latest_s[i]);
+    printf("  %u own: off by %.2f m at the worst, %.1f s long by more than 0.3 m; put off %llu times\n", own, worst_m,
+           longest_s, (unsigned long long)stats.client_bytes_waits);
+    for (uint32_t i = 0; own > 40 && i < own; i++) {
+        printf(" %.1f", latest_s[i]);
+    }
     printf("\n");
     crowd_destroy(c);
     return longest_s;

@@ -1,5 +1,5 @@
-// What clients' history and chunks take of a server's memory is not missing for records: with none left for them the world
-// goes on. And what waits for a store that stalls is bounded: beyond that, changes are gathered.
+// What clients' history and chunks take of a server's memory is not missing for records: with none left for them the
+// world goes on. And what waits for a store that stalls is bounded: beyond that, changes are gathered.
 #include "crowd.h"
 #include "server/internal.h"
 
@@ -32,7 +32,9 @@ static crowd *begin(size_t memory_bytes)
 static void check_running(crowd *c)
 {
     for (int i = 0; i < 2; i++) {
-        if (tl_server_get_state(c->servers[i].server) != TL_SERVER_RUNNING) printf("  %s\n", tl_server_text(c->servers[i].server));
+        if (tl_server_get_state(c->servers[i].server) != TL_SERVER_RUNNING) {
+            printf("  %s\n", tl_server_text(c->servers[i].server));
+        }
         CHECK_EQUAL(tl_server_get_state(c->servers[i].server), TL_SERVER_RUNNING);
     }
     CHECK(crowd_mirrors_equal(c));
@@ -40,15 +42,19 @@ static void check_running(crowd *c)
 
 static void take_all(tl_heap *heap)
 {
-    for (size_t bytes = 1 << 24; bytes >= 16; bytes = bytes * 3 / 4)
-        while (tl_heap_alloc(heap, bytes)) {}
+    for (size_t bytes = 1 << 24; bytes >= 16; bytes = bytes * 3 / 4) {
+        while (tl_heap_alloc(heap, bytes)) {
+        }
+    }
 }
 
 TEST(records_have_memory_of_their_own)
 {
     crowd *c = begin(0);
     crowd_run(c, 1);
-    for (int i = 0; i < 2; i++) take_all(&c->servers[i].server->heap);
+    for (int i = 0; i < 2; i++) {
+        take_all(&c->servers[i].server->heap);
+    }
     move_all(c, 2);
     check_running(c);
     crowd_destroy(c);

@@ -1,5 +1,5 @@
-// Clients that own notes of 800 bytes, and write all of them anew in each tick, within the datagrams that a peer may send. Who
-// walks by sees everything else as it is. And what it means for honest ones: what they said last arrives.
+// Clients that own notes of 800 bytes, and write all of them anew in each tick, within the datagrams that a peer may
+// send. Who walks by sees everything else as it is. And what it means for honest ones: what they said last arrives.
 #include "crowd.h"
 #include "raw.h"
 
@@ -26,8 +26,12 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     static tl_vec3 positions[BOXES], velocities[BOXES];
     (void)user, (void)tick;
-    if (refs[BOXES - 1] == TL_REF_NONE) return;
-    for (int i = 0; i < BOXES; i++) positions[i] = box_at(i, time_s, &velocities[i]);
+    if (refs[BOXES - 1] == TL_REF_NONE) {
+        return;
+    }
+    for (int i = 0; i < BOXES; i++) {
+        positions[i] = box_at(i, time_s, &velocities[i]);
+    }
     CHECK_EQUAL(tl_server_set_poses(server, refs, BOXES, positions, velocities, NULL), BOXES);
 }
 
@@ -41,7 +45,9 @@ static void write_fields(tl_writer *w, int64_t x, int64_t z)
 {
     raw_fields(w, x, 256, z);
     tl_write_varint(w, NOTE_BYTES);
-    for (size_t i = 0; i < NOTE_BYTES; i++) tl_write_fixed(w, check_random(&random_state) & 0xff, 1);
+    for (size_t i = 0; i < NOTE_BYTES; i++) {
+        tl_write_fixed(w, check_random(&random_state) & 0xff, 1);
+    }
 }
 
 static void say(raw *r, int note)
@@ -74,17 +80,23 @@ static void make(raw *r)
 
 static void let_in(crowd *c)
 {
-    for (int i = 0; i < hostile_count; i++) raw_open(&hostile[i], c->servers[0].network);
+    for (int i = 0; i < hostile_count; i++) {
+        raw_open(&hostile[i], c->servers[0].network);
+    }
     for (int t = 0; t < 40; t++) {
         crowd_run(c, 0.05);
         raw_keep_all(hostile, hostile_count, c->now_us);
     }
     for (int k = 0; k < NOTES; k++) {
-        for (int i = 0; i < hostile_count; i++) make(&hostile[i]);
+        for (int i = 0; i < hostile_count; i++) {
+            make(&hostile[i]);
+        }
         crowd_run(c, 0.15);
         raw_poll_all(hostile, hostile_count, c->now_us);
     }
-    for (int i = 0; i < hostile_count; i++) CHECK_EQUAL(hostile[i].made_count, NOTES);
+    for (int i = 0; i < hostile_count; i++) {
+        CHECK_EQUAL(hostile[i].made_count, NOTES);
+    }
 }
 
 // ---- who walks by ----
@@ -125,12 +137,16 @@ static walk walk_on(crowd *c, double seconds, bool writing)
         raw_poll_all(hostile, hostile_count, c->now_us);
         for (int i = 0; i < hostile_count; i++) {
             raw_plain(&hostile[i]);
-            for (int k = 0; writing && k < NOTES; k++) say(&hostile[i], k);
+            for (int k = 0; writing && k < NOTES; k++) {
+                say(&hostile[i], k);
+            }
         }
         crowd_run(c, 1.0 / CROWD_HZ);
         tl_client_stats stats = tl_client_get_stats(walker);
         seen.unsettled_s = fmax(seen.unsettled_s, (double)(stats.tick - stats.settled_tick) / CROWD_HZ);
-        if (tick % LOOK_TICKS != LOOK_TICKS - 1) continue;
+        if (tick % LOOK_TICKS != LOOK_TICKS - 1) {
+            continue;
+        }
         seen.wrong += count_wrong(walker, at);
         seen.of += BOXES;
     }
@@ -148,13 +164,17 @@ static crowd *begin_walk(int count, uint32_t bytes_s_max)
     c->def.callbacks.tick = on_tick;
     c->def.entities_max = 20000;
     c->names_proven = true;
-    if (bytes_s_max) c->def.client_bytes_s_max = bytes_s_max;
+    if (bytes_s_max) {
+        c->def.client_bytes_s_max = bytes_s_max;
+    }
     crowd_start(c, 0);
     tl_server *server = c->servers[0].server;
     for (int k = 0; k < BOXES; k++) {
         static tl_group_id group;
         tl_entity_info info;
-        if (k % EACH == 0) CHECK_EQUAL(tl_server_create_group(server, 0, &group), TL_OK);
+        if (k % EACH == 0) {
+            CHECK_EQUAL(tl_server_create_group(server, 0, &group), TL_OK);
+        }
         tl_vec3 *p = &places[k];
         p->x = check_random_between(&random_state, -100, LONG_M);
         p->y = check_random_between(&random_state, 0, 9), p->z = check_random_between(&random_state, -200, 200);
@@ -173,7 +193,9 @@ static crowd *begin_walk(int count, uint32_t bytes_s_max)
 static void end_walk(crowd *c)
 {
     tl_server_validate(c->servers[0].server);
-    for (int i = 0; i < hostile_count; i++) raw_close(&hostile[i]);
+    for (int i = 0; i < hostile_count; i++) {
+        raw_close(&hostile[i]);
+    }
     crowd_destroy(c);
 }
 
@@ -209,7 +231,9 @@ TEST(what_does_not_fit_holds_up_nothing_else)
 static tl_values note_of(unsigned char *text, int number)
 {
     tl_values v = crowd_at(number, 0, 0);
-    for (size_t i = 0; i < NOTE_BYTES; i++) text[i] = (unsigned char)check_random(&random_state);
+    for (size_t i = 0; i < NOTE_BYTES; i++) {
+        text[i] = (unsigned char)check_random(&random_state);
+    }
     text[0] = (unsigned char)number;
     v.mask |= 4;
     v.fields[2].bytes = text, v.fields[2].size = NOTE_BYTES;
@@ -238,7 +262,9 @@ static crowd *begin_honest(bool proven, uint32_t bytes_s_max)
     crowd *c = crowd_create(1);
     random_state = 1;
     c->names_proven = proven;
-    if (bytes_s_max) c->def.client_bytes_s_max = bytes_s_max;
+    if (bytes_s_max) {
+        c->def.client_bytes_s_max = bytes_s_max;
+    }
     c->grant_created_max = 1000;
     crowd_start(c, 0);
     crowd_connect(c, 0, 0, "honest");
@@ -267,7 +293,9 @@ TEST(what_was_said_last_arrives)
     printf("  put off %llu times\n", (unsigned long long)waits);
     CHECK(waits > 20);
     crowd_run(c, 3);
-    for (int i = 0; i < 8; i++) CHECK_EQUAL(text_at(c, own[i]), (unsigned char)(100 + 5 * CROWD_HZ - 1 + i));
+    for (int i = 0; i < 8; i++) {
+        CHECK_EQUAL(text_at(c, own[i]), (unsigned char)(100 + 5 * CROWD_HZ - 1 + i));
+    }
     crowd_destroy(c);
 }
 
@@ -282,7 +310,9 @@ TEST(requests_count)
     uint32_t taken = c->clients[0].accepted;
     for (int tick = 0; tick < 10 * CROWD_HZ; tick++) {
         v = note_of(text, tick);
-        for (int i = 0; i < 2; i++) (void)tl_client_request_update(c->clients[0].client, theirs, &v, NULL);
+        for (int i = 0; i < 2; i++) {
+            (void)tl_client_request_update(c->clients[0].client, theirs, &v, NULL);
+        }
         crowd_run(c, 1.0 / CROWD_HZ);
     }
     taken = c->clients[0].accepted - taken;

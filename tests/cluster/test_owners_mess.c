@@ -1,6 +1,6 @@
-// Clients of a few names come and go, say goodbye or are just gone, are several of one name at once, make and delete things of
-// their own and of others, while servers crash, leave and come back. Nobody is ever given what another name has made; and in the
-// end nothing is left.
+// Clients of a few names come and go, say goodbye or are just gone, are several of one name at once, make and delete
+// things of their own and of others, while servers crash, leave and come back. Nobody is ever given what another name
+// has made; and in the end nothing is left.
 #include "crowd.h"
 
 #include <inttypes.h>
@@ -21,16 +21,24 @@ static uint64_t state;
 static void on_event(crowd *c, int client, const tl_client_event *event)
 {
     if (event->type == TL_CLIENT_ANSWER && event->request && event->result == TL_OK && event->entity) {
-        for (int i = 0; i < made_count; i++)
-            if (all_made[i].id == event->entity) return; // a delete or an update
+        for (int i = 0; i < made_count; i++) {
+            if (all_made[i].id == event->entity) {
+                return; // a delete or an update
+            }
+        }
         CHECK(made_count < MADE_MAX);
         all_made[made_count++] = (made){event->entity, name_of[client], true};
     }
-    if (event->type != TL_CLIENT_OWN_GIVEN_BACK) return;
+    if (event->type != TL_CLIENT_OWN_GIVEN_BACK) {
+        return;
+    }
     given_back++;
     for (int i = 0; i < made_count; i++) {
-        if (all_made[i].id != event->entity || all_made[i].name == name_of[client]) continue;
-        printf("  at %.2f s name-%d is given %" PRIx64 " of name-%d\n", (double)c->now_us * 1e-6, name_of[client], event->entity, all_made[i].name);
+        if (all_made[i].id != event->entity || all_made[i].name == name_of[client]) {
+            continue;
+        }
+        printf("  at %.2f s name-%d is given %" PRIx64 " of name-%d\n", (double)c->now_us * 1e-6, name_of[client],
+               event->entity, all_made[i].name);
         wrong++;
     }
 }
@@ -43,7 +51,9 @@ static bool lives(const crowd *c, int s)
 static int living(const crowd *c)
 {
     int count = 0;
-    for (int i = 0; i < SERVERS; i++) count += lives(c, i);
+    for (int i = 0; i < SERVERS; i++) {
+        count += lives(c, i);
+    }
     return count;
 }
 
@@ -51,7 +61,9 @@ static void connect_one(crowd *c, int client)
 {
     static char names[CROWD_CLIENTS_MAX][16];
     int server = (int)check_random_below(&state, SERVERS);
-    if (!lives(c, server)) return;
+    if (!lives(c, server)) {
+        return;
+    }
     name_of[client] = (int)check_random_below(&state, NAMES);
     snprintf(names[client], sizeof names[client], "name-%d", name_of[client]);
     crowd_connect(c, client, server, names[client]);
@@ -60,15 +72,22 @@ static void connect_one(crowd *c, int client)
 
 static void cut(crowd *c, bool is_cut)
 {
-    for (int i = 0; i < SERVERS; i++)
-        if (c->servers[i].network) tl_memory_network_cut(c->servers[i].network, is_cut);
+    for (int i = 0; i < SERVERS; i++) {
+        if (c->servers[i].network) {
+            tl_memory_network_cut(c->servers[i].network, is_cut);
+        }
+    }
 }
 
 static void disconnect_one(crowd *c, int client, bool says)
 {
-    if (!says) cut(c, true);
+    if (!says) {
+        cut(c, true);
+    }
     crowd_disconnect(c, client);
-    if (!says) cut(c, false);
+    if (!says) {
+        cut(c, false);
+    }
     connected[client] = false;
 }
 
@@ -76,8 +95,12 @@ static void leave(crowd *c, int server)
 {
     tl_server *s = c->servers[server].server;
     tl_server_leave(s);
-    for (int i = 0; i < 300 && tl_server_get_state(s) == TL_SERVER_LEAVING; i++) crowd_run(c, 0.02);
-    if (tl_server_get_state(s) != TL_SERVER_LEFT) printf("  %d has not left: %s\n", server, c->servers[server].said);
+    for (int i = 0; i < 300 && tl_server_get_state(s) == TL_SERVER_LEAVING; i++) {
+        crowd_run(c, 0.02);
+    }
+    if (tl_server_get_state(s) != TL_SERVER_LEFT) {
+        printf("  %d has not left: %s\n", server, c->servers[server].said);
+    }
     crowd_leave(c, server);
 }
 
@@ -87,12 +110,16 @@ static void disturb_servers(crowd *c)
     if (!c->servers[server].server) {
         crowd_start(c, server);
     } else if (lives(c, server) && living(c) > 1) {
-        if (check_random_below(&state, 2))
+        if (check_random_below(&state, 2)) {
             crowd_crash(c, server);
-        else
+        } else {
             leave(c, server);
-        for (int i = 0; i < CLIENTS; i++)
-            if (connected[i] && tl_client_get_state(c->clients[i].client) == TL_CLIENT_CLOSED) disconnect_one(c, i, true);
+        }
+        for (int i = 0; i < CLIENTS; i++) {
+            if (connected[i] && tl_client_get_state(c->clients[i].client) == TL_CLIENT_CLOSED) {
+                disconnect_one(c, i, true);
+            }
+        }
     } else if (!lives(c, server)) {
         crowd_crash(c, server);
     }
@@ -117,14 +144,15 @@ static void act(crowd *c)
     }
     uint32_t what = check_random_below(&state, 100);
     tl_values v = crowd_at(check_random_below(&state, 20), 0, check_random_below(&state, 20));
-    if (what < 20)
+    if (what < 20) {
         disconnect_one(c, client, what < 12);
-    else if (what < 60)
+    } else if (what < 60) {
         (void)tl_client_request_create(k, CROWD_AVATAR, 0, &v, true, NULL);
-    else if (what < 85 && made_count)
+    } else if (what < 85 && made_count) {
         (void)tl_client_request_delete(k, one_made_lately(), NULL);
-    else if (made_count)
+    } else if (made_count) {
         (void)tl_client_set(k, one_made_lately(), tl_client_server_tick(k, c->now_us), 0, &v);
+    }
 }
 
 // Each name has all its places again, at each server.
@@ -142,7 +170,9 @@ static void check_places(crowd *c)
             CHECK_EQUAL(tl_client_request_create(c->clients[0].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);
             crowd_run(c, 0.2);
         }
-        if (c->clients[0].accepted != PLACES) printf("  server %d: the last was answered %s\n", s, tl_result_name(c->clients[0].answer.result));
+        if (c->clients[0].accepted != PLACES) {
+            printf("  server %d: the last was answered %s\n", s, tl_result_name(c->clients[0].answer.result));
+        }
         CHECK_EQUAL(c->clients[0].accepted, PLACES);
         crowd_disconnect(c, 0);
     }
@@ -158,27 +188,38 @@ static void mess(uint64_t seed)
     c->names_proven = true;
     c->def.grace_ms = 3000;
     c->on_event = on_event;
-    for (int i = 0; i < SERVERS; i++) crowd_start(c, i);
+    for (int i = 0; i < SERVERS; i++) {
+        crowd_start(c, i);
+    }
     crowd_fill(c, 0, 6, 3);
     crowd_run(c, 2);
     for (int i = 0; i < 1500; i++) {
         crowd_run(c, 0.002 * (1 + check_random_below(&state, 60)));
         act(c);
-        if (check_random_below(&state, 60) == 0) disturb_servers(c);
+        if (check_random_below(&state, 60) == 0) {
+            disturb_servers(c);
+        }
     }
-    for (int i = 0; i < CLIENTS; i++)
-        if (connected[i]) disconnect_one(c, i, check_random_below(&state, 2));
+    for (int i = 0; i < CLIENTS; i++) {
+        if (connected[i]) {
+            disconnect_one(c, i, check_random_below(&state, 2));
+        }
+    }
     for (int i = 0; i < SERVERS; i++) {
-        if (lives(c, i)) continue;
-        if (c->servers[i].server) crowd_crash(c, i);
+        if (lives(c, i)) {
+            continue;
+        }
+        if (c->servers[i].server) {
+            crowd_crash(c, i);
+        }
         crowd_start(c, i);
     }
     crowd_run(c, 25);
     CHECK(crowd_mirrors_equal(c));
     uint32_t left = crowd_entities(c, 0);
     tl_server_stats stats = tl_server_get_stats(c->servers[0].server);
-    printf("  seed %" PRIu64 ": %d made, %d given back, %d wrong; %u entities left of %d, %u created, %u groups\n", seed, made_count, given_back, wrong, left,
-           BOXES, stats.created, stats.groups);
+    printf("  seed %" PRIu64 ": %d made, %d given back, %d wrong; %u entities left of %d, %u created, %u groups\n",
+           seed, made_count, given_back, wrong, left, BOXES, stats.created, stats.groups);
     CHECK_EQUAL(wrong, 0);
     CHECK_EQUAL(left, BOXES);
     CHECK_EQUAL(stats.created, 0);
@@ -190,13 +231,19 @@ static uint64_t first = 1, last = 6;
 
 TEST(nobody_is_given_what_another_has_made)
 {
-    for (uint64_t seed = first; seed <= last; seed++) mess(seed);
+    for (uint64_t seed = first; seed <= last; seed++) {
+        mess(seed);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1) first = strtoull(argv[1], NULL, 10), last = first;
-    if (argc > 2) last = strtoull(argv[2], NULL, 10);
+    if (argc > 1) {
+        first = strtoull(argv[1], NULL, 10), last = first;
+    }
+    if (argc > 2) {
+        last = strtoull(argv[2], NULL, 10);
+    }
     RUN(nobody_is_given_what_another_has_made);
     return 0;
 }

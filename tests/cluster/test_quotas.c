@@ -1,4 +1,5 @@
-// What clients may create: a quota for each, a limit for all of them, and servers that have less room than the world needs.
+// What clients may create: a quota for each, a limit for all of them, and servers that have less room than the world
+// needs.
 #include "crowd.h"
 
 enum { SERVERS = 3, CLIENTS = 24, GAME_GROUPS = 20, GAME_EACH = 25, SPARE = 8192 };
@@ -11,7 +12,9 @@ static crowd *create(uint32_t created_max, uint32_t grant_created_max)
     c->def.entities_max = GAME_GROUPS * GAME_EACH + SPARE;
     c->def.created_max = created_max;
     c->grant_created_max = grant_created_max;
-    for (int i = 0; i < SERVERS; i++) crowd_start(c, i);
+    for (int i = 0; i < SERVERS; i++) {
+        crowd_start(c, i);
+    }
     crowd_fill(c, 0, GAME_GROUPS, GAME_EACH);
     return c;
 }
@@ -29,7 +32,9 @@ static void connect_all(crowd *c)
 static void ask_for_one(crowd *c, int client)
 {
     tl_values v = crowd_at(client * 7.0, 0, c->clients[client].asked * 0.1);
-    if (tl_client_request_create(c->clients[client].client, CROWD_BOX, 0, &v, false, NULL) == TL_OK) c->clients[client].asked++;
+    if (tl_client_request_create(c->clients[client].client, CROWD_BOX, 0, &v, false, NULL) == TL_OK) {
+        c->clients[client].asked++;
+    }
 }
 
 // Everybody asks for more as fast as it goes, for so long.
@@ -37,8 +42,11 @@ static void flood(crowd *c, double seconds)
 {
     uint64_t end_us = c->now_us + (uint64_t)(seconds * 1e6);
     while (c->now_us < end_us) {
-        for (int i = 0; i < CLIENTS; i++)
-            if (c->clients[i].client) ask_for_one(c, i);
+        for (int i = 0; i < CLIENTS; i++) {
+            if (c->clients[i].client) {
+                ask_for_one(c, i);
+            }
+        }
         crowd_run(c, 0.026);
     }
     crowd_run(c, 1);
@@ -47,7 +55,9 @@ static void flood(crowd *c, double seconds)
 static uint32_t accepted(const crowd *c)
 {
     uint32_t sum = 0;
-    for (int i = 0; i < CLIENTS; i++) sum += c->clients[i].accepted;
+    for (int i = 0; i < CLIENTS; i++) {
+        sum += c->clients[i].accepted;
+    }
     return sum;
 }
 
@@ -148,7 +158,9 @@ TEST(all_of_them_have_a_limit)
     crowd_run(c, 4);
     uint32_t left = crowd_entities(c, 1) - c->game_count;
     CHECK_EQUAL(left, before);
-    for (int i = 0; i < CLIENTS; i += SERVERS) crowd_disconnect(c, i);
+    for (int i = 0; i < CLIENTS; i += SERVERS) {
+        crowd_disconnect(c, i);
+    }
     flood(c, 12);
     CHECK(crowd_entities(c, 1) - c->game_count <= 1000 && crowd_entities(c, 1) - c->game_count > 990);
     CHECK(crowd_mirrors_equal(c));
@@ -176,7 +188,9 @@ TEST(a_full_world_is_a_whole_one)
     crowd_run(c, 3);
     CHECK(crowd_mirrors_equal(c));
     CHECK(tl_server_get_stats(c->servers[2].server).groups_owned > 0);
-    for (int i = 0; i < SERVERS; i++) CHECK_EQUAL(tl_server_get_stats(c->servers[i].server).entities_lacking, 0);
+    for (int i = 0; i < SERVERS; i++) {
+        CHECK_EQUAL(tl_server_get_stats(c->servers[i].server).entities_lacking, 0);
+    }
     crowd_destroy(c);
 }
 
@@ -188,7 +202,9 @@ static void check_owned_groups_are_whole(const crowd *c, int server)
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_info info;
         CHECK_EQUAL(tl_server_info(s, all[i], &info), TL_OK);
-        if (info.owned) CHECK_EQUAL(tl_server_group_entities(s, info.group, NULL, 0), GAME_EACH);
+        if (info.owned) {
+            CHECK_EQUAL(tl_server_group_entities(s, info.group, NULL, 0), GAME_EACH);
+        }
     }
 }
 
@@ -216,7 +232,9 @@ TEST(a_server_that_is_too_small)
         for (uint32_t k = 0; k < count && gone < excess + 20; k++) {
             tl_entity_info info;
             CHECK_EQUAL(tl_server_info(c->servers[i].server, all[k], &info), TL_OK);
-            if (tl_server_find(c->servers[3].server, info.id) == TL_REF_NONE) continue; // only what it has
+            if (tl_server_find(c->servers[3].server, info.id) == TL_REF_NONE) {
+                continue; // only what it has
+            }
             gone += tl_server_delete_entity(c->servers[i].server, all[k]) == TL_OK;
         }
         crowd_run(c, 0.5);
@@ -288,7 +306,9 @@ TEST(one_that_leaves_makes_nothing_for_clients)
         for (int k = 0; k < CLIENTS; k += SERVERS) {
             tl_values v = crowd_at(k, 0, 0);
             tl_client_request_create(c->clients[k].client, CROWD_BOX, 0, &v, k % 2, NULL);
-            if (c->clients[k].last_made) tl_client_request_delete(c->clients[k].client, c->clients[k].last_made, NULL);
+            if (c->clients[k].last_made) {
+                tl_client_request_delete(c->clients[k].client, c->clients[k].last_made, NULL);
+            }
         }
         crowd_run(c, 0.06);
     }
@@ -299,7 +319,9 @@ TEST(one_that_leaves_makes_nothing_for_clients)
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc > 1) seed = strtoull(argv[1], NULL, 10);
+    if (argc > 1) {
+        seed = strtoull(argv[1], NULL, 10);
+    }
     RUN(each_has_its_quota);
     RUN(nobody_uses_up_the_quota_of_a_namesake);
     RUN(who_comes_again_and_again_leaves_room_for_others);

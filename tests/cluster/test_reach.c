@@ -48,7 +48,9 @@ TEST(what_nobody_owns_does_not_fly_out_of_its_carrier)
     crowd *c = begin(&cabin);
     tl_entity_id made = create(c, cabin, FAST_MPS, false);
     crowd_run(c, 2);
-    if (made) printf("  %.0f m away\n", away_m(c, made));
+    if (made) {
+        printf("  %.0f m away\n", away_m(c, made));
+    }
     CHECK(made == 0 || away_m(c, made) < REACH_M + 1);
     made = create(c, cabin, 0, false);
     CHECK(made);
@@ -67,7 +69,9 @@ TEST(what_a_client_owns_does_not_fly_out_of_its_carrier)
     crowd *c = begin(&cabin);
     double most_m = 0;
     tl_entity_id made = create(c, cabin, FAST_MPS, true);
-    if (made) most_m = away_m(c, made);
+    if (made) {
+        most_m = away_m(c, made);
+    }
     for (int i = 0; i < 20 && made; i++) {
         crowd_run(c, 0.05);
         most_m = fmax(most_m, away_m(c, made));

@@ -1,5 +1,5 @@
-// Clients that connect anew: to the same server from another address, or to another one. Their view stays whole, what they own
-// is kept for them, and nobody else gets it.
+// Clients that connect anew: to the same server from another address, or to another one. Their view stays whole, what
+// they own is kept for them, and nobody else gets it.
 #include "reconnect_lab.h"
 
 // ---- the view and own entities go on ----
@@ -21,7 +21,7 @@ TEST(address_change)
         lab_check_whole(l);
         CHECK_EQUAL(tl_client_get_stats(f->client).reconnects, 1);
         CHECK_EQUAL(l->nodes[0].joins, 2); // the same server
-        lab_run(l, 12); // the former connection is gone for long, and took nothing with it
+        lab_run(l, 12);                    // the former connection is gone for long, and took nothing with it
         lab_check_whole(l);
         CHECK_EQUAL(l->nodes[0].joins - l->nodes[0].leaves, 1);
         lab_destroy(l);
@@ -55,7 +55,9 @@ TEST(its_server_leaves)
     lab *l = lab_create_scene("anna");
     friend *f = &l->friends[0];
     tl_server_leave(l->nodes[0].server);
-    for (int i = 0; i < 500 && tl_server_get_state(l->nodes[0].server) == TL_SERVER_LEAVING; i++) lab_run(l, 0.01);
+    for (int i = 0; i < 500 && tl_server_get_state(l->nodes[0].server) == TL_SERVER_LEAVING; i++) {
+        lab_run(l, 0.01);
+    }
     CHECK_EQUAL(tl_server_get_state(l->nodes[0].server), TL_SERVER_LEFT);
     lab_run(l, 3);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
@@ -70,10 +72,14 @@ TEST(it_was_only_silent)
     lab *l = lab_create_scene("anna");
     friend *f = &l->friends[0];
     f->first_server = 0;
-    for (int i = 0; i < SERVERS; i++) tl_memory_network_cut(l->nodes[i].network, true);
+    for (int i = 0; i < SERVERS; i++) {
+        tl_memory_network_cut(l->nodes[i].network, true);
+    }
     lab_run(l, 1.5);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_RECONNECTING);
-    for (int i = 0; i < SERVERS; i++) tl_memory_network_cut(l->nodes[i].network, false);
+    for (int i = 0; i < SERVERS; i++) {
+        tl_memory_network_cut(l->nodes[i].network, false);
+    }
     lab_run(l, 3);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
     lab_check_whole(l);
@@ -125,7 +131,8 @@ TEST(goodbye_ends_it)
     lab_destroy(l);
 }
 
-// Servers die during it, one after another: each heir counts from the client's last datagram, not from its own beginning.
+// Servers die during it, one after another: each heir counts from the client's last datagram, not from its own
+// beginning.
 TEST(servers_die_during_grace)
 {
     for (int deaths = 1; deaths <= 2; deaths++) {
@@ -141,7 +148,9 @@ TEST(servers_die_during_grace)
             for (int n = 0; n < SERVERS; n++) {
                 tl_entity_info info;
                 tl_entity_ref ref = l->nodes[n].server ? tl_server_find(l->nodes[n].server, avatar) : TL_REF_NONE;
-                if (ref != TL_REF_NONE && tl_server_info(l->nodes[n].server, ref, &info) == TL_OK && info.owned) owner = n;
+                if (ref != TL_REF_NONE && tl_server_info(l->nodes[n].server, ref, &info) == TL_OK && info.owned) {
+                    owner = n;
+                }
             }
             CHECK(owner >= 0);
             lab_kill_server(l, owner);
@@ -161,9 +170,13 @@ TEST(all_servers_restart_during_grace)
     friend *f = &l->friends[0];
     l->friends[1].watched = false;
     lab_disconnect(l, 1, true);
-    for (int i = 0; i < SERVERS; i++) lab_kill_server(l, i);
+    for (int i = 0; i < SERVERS; i++) {
+        lab_kill_server(l, i);
+    }
     lab_run(l, 1);
-    for (int i = 0; i < SERVERS; i++) lab_start_server(l, i);
+    for (int i = 0; i < SERVERS; i++) {
+        lab_start_server(l, i);
+    }
     lab_run(l, 6);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
     CHECK_EQUAL(f->given_back, 1);
@@ -173,9 +186,13 @@ TEST(all_servers_restart_during_grace)
     uint64_t begun_us = l->now_us;
     lab_disconnect(l, 0, false);
     lab_run(l, 2);
-    for (int i = 0; i < SERVERS; i++) lab_kill_server(l, i);
+    for (int i = 0; i < SERVERS; i++) {
+        lab_kill_server(l, i);
+    }
     lab_run(l, 1);
-    for (int i = 0; i < SERVERS; i++) lab_start_server(l, i);
+    for (int i = 0; i < SERVERS; i++) {
+        lab_start_server(l, i);
+    }
     lab_run(l, 2);
     CHECK(lab_exists(l, avatar));
     lab_until_gone_s(l, avatar);
@@ -214,7 +231,9 @@ TEST(values_are_kept)
     lab_disconnect(l, 0, false);
     lab_connect(l, 2, 1, 1, "id-anna");
     friend *f = &l->friends[2];
-    for (int i = 0; i < 400 && f->given_back == 0; i++) lab_run(l, 0.005);
+    for (int i = 0; i < 400 && f->given_back == 0; i++) {
+        lab_run(l, 0.005);
+    }
     tl_values place = {.mask = 1, .fields[0].position = {1, 2, 3}}, seen;
     tl_result result = TL_AGAIN;
     for (int i = 0; i < 400 && result == TL_AGAIN; i++) {
@@ -224,7 +243,8 @@ TEST(values_are_kept)
     CHECK_EQUAL(result, TL_OK);
     lab_run(l, 1);
     CHECK(lab_off_m(&l->friends[1], avatar, place.fields[0].position) < 0.1);
-    CHECK_EQUAL(tl_client_get(l->friends[1].client, avatar, (double)tl_client_frame_tick(l->friends[1].client), &seen), TL_OK);
+    CHECK_EQUAL(tl_client_get(l->friends[1].client, avatar, (double)tl_client_frame_tick(l->friends[1].client), &seen),
+                TL_OK);
     CHECK_EQUAL(seen.fields[1].integer, lab_avatar_values(0).fields[1].integer);
     lab_destroy(l);
 }
@@ -264,13 +284,17 @@ TEST(theft)
         lab *l = lab_create_scene(victims[v]);
         friend *f = &l->friends[0];
         unsigned char secret[SECRET_BYTES] = {0};
-        if (v == 0) memcpy(secret, f->secret, sizeof secret);
+        if (v == 0) {
+            memcpy(secret, f->secret, sizeof secret);
+        }
         for (int i = 0; i < 40; i++) {
             tl_transport *thief;
             tl_transport_event event;
             CHECK_EQUAL(tl_memory_network_client(l->nodes[i % SERVERS].network, &thief), TL_OK);
             for (int k = 0; k < 20; k++) {
-                while (thief->ops->poll(thief, l->now_us, &event) == TL_OK) continue;
+                while (thief->ops->poll(thief, l->now_us, &event) == TL_OK) {
+                    continue;
+                }
                 lab_run(l, 0.01);
             }
             secret[i % SECRET_BYTES] ^= (unsigned char)(1 << i % 8);
@@ -297,11 +321,16 @@ TEST(sixty_percent_are_lost)
         lab_seed = lab_seed * 100 + i;
         const lab_def def = lab_def_default();
         lab *l = lab_create(&def);
-        for (int n = 0; n < SERVERS; n++) tl_memory_network_faults(l->nodes[n].network, (tl_link_faults){.loss = 0.6, .delay_us = 20000, .jitter_us = 20000});
+        for (int n = 0; n < SERVERS; n++) {
+            tl_memory_network_faults(l->nodes[n].network,
+                                     (tl_link_faults){.loss = 0.6, .delay_us = 20000, .jitter_us = 20000});
+        }
         lab_connect(l, 0, 0, SERVERS, "anna");
         friend *f = &l->friends[0];
         uint64_t begun_us = l->now_us;
-        for (int k = 0; k < 2000 && tl_client_get_stats(f->client).entities < SERVERS * BODIES; k++) lab_run(l, 0.01);
+        for (int k = 0; k < 2000 && tl_client_get_stats(f->client).entities < SERVERS * BODIES; k++) {
+            lab_run(l, 0.01);
+        }
         printf("  all in view after %.2f s\n", (double)(l->now_us - begun_us) * 1e-6);
         CHECK_EQUAL(tl_client_get_stats(f->client).entities, SERVERS * BODIES);
         lab_watch(f, true);
@@ -320,11 +349,14 @@ static lab *join(void)
     const lab_def def = lab_def_default();
     lab *l = lab_create(&def);
     lab_connect(l, 0, 0, 1, "anna");
-    while (tl_client_get_state(l->friends[0].client) != TL_CLIENT_JOINING) lab_run(l, 0.002);
+    while (tl_client_get_state(l->friends[0].client) != TL_CLIENT_JOINING) {
+        lab_run(l, 0.002);
+    }
     return l;
 }
 
-// A server closes who has said nothing for three seconds. If that is lost, too, nobody answers on that connection any more.
+// A server closes who has said nothing for three seconds. If that is lost, too, nobody answers on that connection any
+// more.
 TEST(a_first_connection_that_nobody_knows_of)
 {
     lab *l = join();
@@ -363,20 +395,34 @@ TEST(at_random)
     for (int i = 0; i < 12; i++) {
         int which = (int)check_random_between(&random, 0, SERVERS), down = -1;
         for (int n = 0; n < SERVERS; n++) {
-            tl_memory_network_faults(l->nodes[n].network, (tl_link_faults){.loss = check_random_between(&random, 0, 0.3), .copy = 0.05, .reorder = 0.1,
-                                                                          .delay_us = 10000, .jitter_us = 20000});
-            if (l->nodes[n].server == NULL) down = n;
+            tl_memory_network_faults(l->nodes[n].network,
+                                     (tl_link_faults){.loss = check_random_between(&random, 0, 0.3),
+                                                      .copy = 0.05,
+                                                      .reorder = 0.1,
+                                                      .delay_us = 10000,
+                                                      .jitter_us = 20000});
+            if (l->nodes[n].server == NULL) {
+                down = n;
+            }
         }
         double what = check_random_between(&random, 0, 1);
-        if (what < 0.4) lab_change_address(f);
-        if (what >= 0.4 && what < 0.7 && down < 0 && which < SERVERS) lab_kill_server(l, which);
+        if (what < 0.4) {
+            lab_change_address(f);
+        }
+        if (what >= 0.4 && what < 0.7 && down < 0 && which < SERVERS) {
+            lab_kill_server(l, which);
+        }
         lab_run(l, check_random_between(&random, 0.2, 3));
-        if (down >= 0) lab_start_server(l, down);
+        if (down >= 0) {
+            lab_start_server(l, down);
+        }
         lab_run(l, check_random_between(&random, 2, 5));
     }
     for (int n = 0; n < SERVERS; n++) {
         tl_memory_network_faults(l->nodes[n].network, (tl_link_faults){0});
-        if (l->nodes[n].server == NULL) lab_start_server(l, n);
+        if (l->nodes[n].server == NULL) {
+            lab_start_server(l, n);
+        }
     }
     lab_run(l, 8);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
@@ -385,7 +431,8 @@ TEST(at_random)
     CHECK_EQUAL(lab_owners(l, f->avatar), 1);
     double time_s = (double)tl_client_frame_tick(f->client) / TICK_HZ;
     CHECK(lab_off_m(f, f->avatar, lab_avatar_values(time_s).fields[0].position) < 0.5);
-    printf("  %llu reconnects, %u times given back\n", (unsigned long long)tl_client_get_stats(f->client).reconnects, f->given_back);
+    printf("  %llu reconnects, %u times given back\n", (unsigned long long)tl_client_get_stats(f->client).reconnects,
+           f->given_back);
     tl_entity_id avatar = f->avatar;
     lab_disconnect(l, 0, false);
     double took_s = lab_until_gone_s(l, avatar);

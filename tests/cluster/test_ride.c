@@ -25,7 +25,9 @@ TEST(servers_that_join_get_their_share)
     cluster_add_rider(c, 2);
     cluster_add_rider(c, 2);
     cluster_settle(c, 5);
-    for (int i = 0; i < 3; i++) c->nodes[i].link_us_max = 0;
+    for (int i = 0; i < 3; i++) {
+        c->nodes[i].link_us_max = 0;
+    }
     cluster_run_right(c, 20);
     for (int i = 0; i < 3; i++) {
         printf("  %s: link %.1f ms at most\n", c->nodes[i].name, (double)c->nodes[i].link_us_max * 1e-3);
@@ -48,7 +50,9 @@ static void ride_in(const char *name, uint32_t entity_count, double seconds)
     cluster_add_rider(c, 1);
     cluster_settle(c, 6);
     cluster_run_right(c, seconds);
-    for (int i = 0; i < 2; i++) cluster_check_entities(c, i);
+    for (int i = 0; i < 2; i++) {
+        cluster_check_entities(c, i);
+    }
     cluster_destroy(c);
 }
 

@@ -1,5 +1,5 @@
-// Groups that find no room on a server: it says so and asks for them, does not keep what it is given of them, and is whole
-// again once there is room. What clients own leaves room for the game's groups.
+// Groups that find no room on a server: it says so and asks for them, does not keep what it is given of them, and is
+// whole again once there is room. What clients own leaves room for the game's groups.
 #include "crowd.h"
 #include "server/internal.h"
 
@@ -22,7 +22,9 @@ static crowd *begin(void)
         CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &groups[i]), TL_OK);
         CHECK_EQUAL(tl_server_keep_group(c->servers[0].server, groups[i], true), TL_OK);
         tl_entity_def def = {.group = groups[i], .kind = CROWD_BOX, .values = crowd_at(i, 0, 0)};
-        for (int k = 0; k < EACH; k++) CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, NULL), TL_OK);
+        for (int k = 0; k < EACH; k++) {
+            CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, NULL), TL_OK);
+        }
     }
     crowd_run(c, 0.5);
     start(c, 1, SMALL);
@@ -40,7 +42,9 @@ static bool lacks(const crowd *c, int server, tl_group_id group)
 static int owners(const crowd *c, tl_group_id group)
 {
     int count = 0;
-    for (int i = 0; i < CROWD_SERVERS_MAX; i++) count += c->servers[i].server && tl_server_owns_group(c->servers[i].server, group);
+    for (int i = 0; i < CROWD_SERVERS_MAX; i++) {
+        count += c->servers[i].server && tl_server_owns_group(c->servers[i].server, group);
+    }
     return count;
 }
 
@@ -48,7 +52,9 @@ TEST(once_there_is_room_all_groups_are_told_anew)
 {
     crowd *c = begin();
     for (int i = 0, deleted = 0; i < GROUPS && deleted < DELETED; i++) {
-        if (lacks(c, 1, groups[i])) continue;
+        if (lacks(c, 1, groups[i])) {
+            continue;
+        }
         CHECK_EQUAL(tl_server_delete_group(c->servers[0].server, groups[i]), TL_OK);
         deleted++;
     }
@@ -58,7 +64,9 @@ TEST(once_there_is_room_all_groups_are_told_anew)
     CHECK(crowd_mirrors_equal(c));
     CHECK(strstr(c->servers[1].said, "no longer degraded"));
     tl_group_id group; // it is given something again
-    for (int i = 0; i < 4; i++) CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
+    }
     crowd_run(c, 7);
     CHECK(tl_server_get_stats(c->servers[1].server).groups_owned > 0);
     crowd_destroy(c);
@@ -67,7 +75,9 @@ TEST(once_there_is_room_all_groups_are_told_anew)
 TEST(what_is_deleted_is_not_lacking)
 {
     crowd *c = begin();
-    for (int i = 0; i < GROUPS; i++) CHECK(!lacks(c, 1, groups[i]) || tl_server_delete_group(c->servers[0].server, groups[i]) == TL_OK);
+    for (int i = 0; i < GROUPS; i++) {
+        CHECK(!lacks(c, 1, groups[i]) || tl_server_delete_group(c->servers[0].server, groups[i]) == TL_OK);
+    }
     crowd_run(c, 2);
     CHECK_EQUAL(tl_server_get_stats(c->servers[1].server).groups_lacking, 0);
     CHECK(crowd_mirrors_equal(c));
@@ -78,8 +88,11 @@ TEST(a_group_that_is_given_to_a_server_without_room_goes_on)
 {
     crowd *c = begin();
     int given = 0;
-    while (!lacks(c, 1, groups[given])) given++;
-    CHECK_EQUAL(tl_server_give_group(c->servers[0].server, groups[given], tl_server_get_number(c->servers[1].server)), TL_OK);
+    while (!lacks(c, 1, groups[given])) {
+        given++;
+    }
+    CHECK_EQUAL(tl_server_give_group(c->servers[0].server, groups[given], tl_server_get_number(c->servers[1].server)),
+                TL_OK);
     crowd_run(c, 2);
     CHECK(lacks(c, 1, groups[given]));
     CHECK_EQUAL(owners(c, groups[given]), 1);
@@ -95,7 +108,9 @@ TEST(what_an_heir_has_no_room_for_goes_on)
     start(c, 2, LARGE);
     crowd_run(c, 3);
     CHECK_EQUAL(crowd_entities(c, 2), GROUPS * EACH);
-    for (int i = 0; i < GROUPS; i++) CHECK_EQUAL(owners(c, groups[i]), 1);
+    for (int i = 0; i < GROUPS; i++) {
+        CHECK_EQUAL(owners(c, groups[i]), 1);
+    }
     crowd_destroy(c);
 }
 
@@ -120,9 +135,13 @@ TEST(what_clients_own_leaves_room_for_the_game)
     crowd_run(c, 1.5);
     tl_values v = crowd_at(1, 0, 0);
     uint32_t accepted = 0, full = 0;
-    for (int i = 0; i < CLIENTS; i++) CHECK_EQUAL(tl_client_request_create(c->clients[i].client, CROWD_BOX, 0, &v, true, NULL), TL_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK_EQUAL(tl_client_request_create(c->clients[i].client, CROWD_BOX, 0, &v, true, NULL), TL_OK);
+    }
     crowd_run(c, 1);
-    for (int i = 0; i < CLIENTS; i++) accepted += c->clients[i].accepted, full += c->clients[i].refused_full;
+    for (int i = 0; i < CLIENTS; i++) {
+        accepted += c->clients[i].accepted, full += c->clients[i].refused_full;
+    }
     CHECK_EQUAL(accepted, FEW / 2);
     CHECK_EQUAL(full, CLIENTS - FEW / 2);
     for (int i = 0; i < FEW / 2; i++) {

@@ -1,5 +1,5 @@
-// A client with little CPU: what it is sent waits before it, in a queue of limited size, and it takes so many bytes a tick.
-// It comes to see all as it is, at a rate that it can take; and nobody else notices.
+// A client with little CPU: what it is sent waits before it, in a queue of limited size, and it takes so many bytes a
+// tick. It comes to see all as it is, at a rate that it can take; and nobody else notices.
 #include "cluster.h"
 
 #include <math.h>
@@ -29,8 +29,12 @@ static tl_result slow_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
     slow *s = (slow *)self;
     for (;;) { // into the queue, as a kernel does
         tl_result result = s->inner->ops->poll(s->inner, now_us, out);
-        if (result != TL_OK) break;
-        if (out->type != TL_TRANSPORT_DATAGRAM) return TL_OK;
+        if (result != TL_OK) {
+            break;
+        }
+        if (out->type != TL_TRANSPORT_DATAGRAM) {
+            return TL_OK;
+        }
         if (s->count == QUEUE_MAX || s->queue_bytes + out->size > s->queue_bytes_max) {
             s->dropped++;
             continue;
@@ -41,9 +45,13 @@ static tl_result slow_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
         memcpy(s->queue[at].data, out->data, out->size);
     }
     uint64_t tick = now_us / TICK_US;
-    if (tick != s->tick) s->left_bytes = fmin(s->left_bytes + s->bytes_a_tick, s->bytes_a_tick);
+    if (tick != s->tick) {
+        s->left_bytes = fmin(s->left_bytes + s->bytes_a_tick, s->bytes_a_tick);
+    }
     s->tick = tick;
-    if (s->count == 0 || s->left_bytes <= 0) return TL_AGAIN;
+    if (s->count == 0 || s->left_bytes <= 0) {
+        return TL_AGAIN;
+    }
     size_t size = s->queue[s->first].size;
     memcpy(s->out, s->queue[s->first].data, size);
     s->first = (s->first + 1) % QUEUE_MAX;
@@ -84,8 +92,12 @@ static void slow_close(tl_transport *self)
     free(s);
 }
 
-static const tl_transport_ops slow_ops = {
-    .poll = slow_poll, .send = slow_send, .flush = slow_flush, .drop = slow_drop, .wait_fd = slow_wait_fd, .close = slow_close};
+static const tl_transport_ops slow_ops = {.poll = slow_poll,
+                                          .send = slow_send,
+                                          .flush = slow_flush,
+                                          .drop = slow_drop,
+                                          .wait_fd = slow_wait_fd,
+                                          .close = slow_close};
 
 // A rider behind a queue.
 static int add_slow(cluster *c, double bytes_a_tick, uint32_t queue_bytes)
@@ -131,7 +143,9 @@ static double passes_bytes(const line *l)
 static double run_until_right(cluster *c, double seconds_max)
 {
     for (double seconds = 0; seconds < seconds_max; seconds += 0.25) {
-        if (sees_all(c, SLOW)) return seconds;
+        if (sees_all(c, SLOW)) {
+            return seconds;
+        }
         cluster_run(c, 0.25);
         CHECK(sees_all(c, QUICK));
     }
@@ -160,15 +174,16 @@ static void check_settled(cluster *c, const line *l)
         right += sees_all(c, SLOW);
     }
     cost slow_after = cost_of(c, SLOW), quick_after = cost_of(c, QUICK);
-    double bytes = (double)(slow_after.bytes - slow_before.bytes), quick_bytes = (double)(quick_after.bytes - quick_before.bytes);
+    double bytes = (double)(slow_after.bytes - slow_before.bytes),
+           quick_bytes = (double)(quick_after.bytes - quick_before.bytes);
     CHECK_EQUAL(right, SECONDS);
     CHECK(bytes <= quick_bytes * 1.25 + 4 * TL_DATAGRAM_BYTES_MAX);
     CHECK(bytes <= SECONDS * TICK_HZ * l->bytes_a_tick + l->queue_bytes);
     CHECK((slow_after.dropped - slow_before.dropped) * TL_DATAGRAM_BYTES_MAX <= 0.1 * bytes + TL_DATAGRAM_BYTES_MAX);
 }
 
-// The city's bytes at what the line takes are the least that it can last. What changes meanwhile, and finding out what the
-// line takes, may cost as much again.
+// The city's bytes at what the line takes are the least that it can last. What changes meanwhile, and finding out what
+// the line takes, may cost as much again.
 static void settles(uint32_t entities, line l)
 {
     cluster *c = cluster_create("city", entities, seed, TICK_HZ);
@@ -181,8 +196,10 @@ static void settles(uint32_t entities, line l)
     CHECK_EQUAL(add_slow(c, l.bytes_a_tick, l.queue_bytes), SLOW);
     double seconds = run_until_right(c, limit_s);
     cost until = cost_of(c, SLOW);
-    printf("  %u entities, %.0f bytes a tick, queue of %u: right after %.2f s of %.2f (at best %.2f); %.0f kB, %llu dropped\n", entities,
-           l.bytes_a_tick, l.queue_bytes, seconds, limit_s, ideal_s, (double)until.bytes * 1e-3, (unsigned long long)until.dropped);
+    printf("  %u entities, %.0f bytes a tick, queue of %u: right after %.2f s of %.2f (at best %.2f); %.0f kB, %llu "
+           "dropped\n",
+           entities, l.bytes_a_tick, l.queue_bytes, seconds, limit_s, ideal_s, (double)until.bytes * 1e-3,
+           (unsigned long long)until.dropped);
     fflush(stdout);
     CHECK(seconds < limit_s);
     check_settled(c, &l);
@@ -194,8 +211,11 @@ static const uint32_t queues[] = {3000, 12000, 64000, 200000};
 
 static void settles_on_all_lines(uint32_t entities)
 {
-    for (int r = 0; r < 3; r++)
-        for (int q = 0; q < 4; q++) settles(entities, (line){rates[r], queues[q]});
+    for (int r = 0; r < 3; r++) {
+        for (int q = 0; q < 4; q++) {
+            settles(entities, (line){rates[r], queues[q]});
+        }
+    }
 }
 
 TEST(a_small_world_settles_on_all_lines)
@@ -223,6 +243,8 @@ int main(int argc, char **argv)
     seed = cluster_seed(argc, argv, 1);
     RUN(a_small_world_settles_on_all_lines);
     RUN(a_larger_world_settles_on_the_worst_lines);
-    if (argc > 2 && strcmp(argv[2], "all") == 0) settles_everywhere();
+    if (argc > 2 && strcmp(argv[2], "all") == 0) {
+        settles_everywhere();
+    }
     return 0;
 }

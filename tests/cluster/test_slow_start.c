@@ -1,5 +1,5 @@
-// A machine so loaded that its server is stepped a few times a second. The only other server has crashed; it starts all the same, and has
-// what that one had.
+// A machine so loaded that its server is stepped a few times a second. The only other server has crashed; it starts all
+// the same, and has what that one had.
 #include "crowd.h"
 
 static void run_at(crowd *c, int server, double seconds, uint64_t every_us)
@@ -24,10 +24,13 @@ static double start_s(uint64_t every_us)
     uint64_t begun_us = c->now_us;
     c->slow_start_us = every_us;
     crowd_start(c, 1);
-    while (tl_server_get_state(s->server) == TL_SERVER_JOINING && c->now_us - begun_us < 60000000) run_at(c, 1, 0.1, every_us);
+    while (tl_server_get_state(s->server) == TL_SERVER_JOINING && c->now_us - begun_us < 60000000) {
+        run_at(c, 1, 0.1, every_us);
+    }
     double took_s = (double)(c->now_us - begun_us) * 1e-6;
     run_at(c, 1, 10, every_us);
-    printf("  stepped each %u ms: joined after %.1f s; state %d, %u groups owned\n", (unsigned)(every_us / 1000), took_s, tl_server_get_state(s->server), tl_server_get_stats(s->server).groups_owned);
+    printf("  stepped each %u ms: joined after %.1f s; state %d, %u groups owned\n", (unsigned)(every_us / 1000),
+           took_s, tl_server_get_state(s->server), tl_server_get_stats(s->server).groups_owned);
     crowd_destroy(c);
     return took_s;
 }

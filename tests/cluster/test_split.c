@@ -1,10 +1,20 @@
-// More changes in one tick than a record has room for: they are spread over ticks, and the other server has all of them.
+// More changes in one tick than a record has room for: they are spread over ticks, and the other server has all of
+// them.
 #include "check.h"
 #include "server/internal.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { HZ = 20, START_US = 1000000, STEP_US = 10000, CREATIONS = 18500, DELETIONS = 9000, BYTES = 900, GROUPS = 40, ROUNDS = 8 };
+enum {
+    HZ = 20,
+    START_US = 1000000,
+    STEP_US = 10000,
+    CREATIONS = 18500,
+    DELETIONS = 9000,
+    BYTES = 900,
+    GROUPS = 40,
+    ROUNDS = 8
+};
 
 static tl_memory_world *world;
 static tl_store *stores[2];
@@ -33,7 +43,9 @@ static void run(double seconds)
         now_us += STEP_US;
         tl_memory_world_advance(world, now_us);
         for (int i = 0; i < 2; i++) {
-            if (servers[i] == NULL) continue;
+            if (servers[i] == NULL) {
+                continue;
+            }
             tl_server_step(servers[i], (tl_time){.wall_us = now_us, .monotonic_us = now_us});
             CHECK(tl_server_get_state(servers[i]) <= TL_SERVER_RUNNING);
         }
@@ -80,7 +92,9 @@ static void change_all(void)
         v.fields[0].position = (tl_vec3){(double)(i % 100), (double)(now_us % 7), (double)(i / 100)};
         v.fields[1].bytes = text, v.fields[1].size = sizeof text;
         tl_server_set(servers[0], all[i], &v);
-        if (i % 10 == 0) deleted += tl_server_delete_entity(servers[0], all[i]) == TL_OK;
+        if (i % 10 == 0) {
+            deleted += tl_server_delete_entity(servers[0], all[i]) == TL_OK;
+        }
     }
     run(0.05);
     for (; deleted; deleted--) {
@@ -109,23 +123,34 @@ TEST(a_tick_with_more_than_a_record_holds_is_split)
     store->ops->close(store, false);
     start(0);
     start(1);
-    while (tl_server_get_state(servers[0]) == TL_SERVER_JOINING || tl_server_get_state(servers[1]) == TL_SERVER_JOINING) run(0.1);
+    while (tl_server_get_state(servers[0]) == TL_SERVER_JOINING ||
+           tl_server_get_state(servers[1]) == TL_SERVER_JOINING) {
+        run(0.1);
+    }
     create_all();
     run(1.5);
     CHECK(tl_server_get_stats(servers[0]).records_split >= 1);
     CHECK_EQUAL(entities(0), CREATIONS);
     CHECK_EQUAL(entities(1), CREATIONS);
     // Deletions, groups that go with what is left in them, and as many creations again, all in a tick.
-    for (int i = 0; i < DELETIONS; i++) CHECK_EQUAL(tl_server_delete_entity(servers[0], refs[i]), TL_OK);
+    for (int i = 0; i < DELETIONS; i++) {
+        CHECK_EQUAL(tl_server_delete_entity(servers[0], refs[i]), TL_OK);
+    }
     uint32_t gone = DELETIONS;
-    for (int i = DELETIONS; i < CREATIONS; i++) gone += i % GROUPS == 0;
+    for (int i = DELETIONS; i < CREATIONS; i++) {
+        gone += i % GROUPS == 0;
+    }
     CHECK_EQUAL(tl_server_delete_group(servers[0], groups[0]), TL_OK);
     run(2);
     CHECK_EQUAL(entities(0), CREATIONS - gone);
     CHECK_EQUAL(entities(1), CREATIONS - gone);
-    for (int i = 0; i < 2; i++) tl_server_validate(servers[i]);
+    for (int i = 0; i < 2; i++) {
+        tl_server_validate(servers[i]);
+    }
     // For some ticks more than fits, with entities that are deleted while they wait, and others in their places.
-    for (int round = 0; round < ROUNDS; round++) change_all();
+    for (int round = 0; round < ROUNDS; round++) {
+        change_all();
+    }
     run(3);
     CHECK_EQUAL(entities(0), CREATIONS - gone);
     CHECK_EQUAL(entities(1), CREATIONS - gone);

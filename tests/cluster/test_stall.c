@@ -1,12 +1,12 @@
-// A store that stalls for longer than a server's patience: the others' world goes on without the records that are late, so
-// their frames show who boards or alights late. The views must show exactly what their server's mirror has, and all must
-// be right once the records have come.
+// A store that stalls for longer than a server's patience: the others' world goes on without the records that are late,
+// so their frames show who boards or alights late. The views must show exactly what their server's mirror has, and all
+// must be right once the records have come.
 #include "cluster.h"
 
 enum {
     SECONDS = 20,
     STALL_EVERY_FRAMES = 20,
-    STALL_FRAMES = 8,           // 0.4 s at 20 Hz; the patience is 0.15 s
+    STALL_FRAMES = 8,                  // 0.4 s at 20 Hz; the patience is 0.15 s
     LATE_TICKS_MAX = STALL_FRAMES + 4, // the stall, and the commits that follow it
 };
 
@@ -17,14 +17,15 @@ typedef struct boarding {
     int64_t *changed_tick;  // since when
     uint32_t changes, late; // late: frames in which an entity was still shown as before
     int64_t late_ticks_max;
-    uint32_t view_differs;  // frames in which the view showed another carrier than the mirror that it was made from
+    uint32_t view_differs; // frames in which the view showed another carrier than the mirror that it was made from
 } boarding;
 
 static int64_t next_frame(cluster *c, int64_t last)
 {
     int64_t tick;
-    do cluster_run(c, 0.001);
-    while ((tick = tl_client_frame_tick(c->riders[0].client)) == last);
+    do {
+        cluster_run(c, 0.001);
+    } while ((tick = tl_client_frame_tick(c->riders[0].client)) == last);
     return tick;
 }
 
@@ -32,7 +33,9 @@ static void note_changes(cluster *c, int64_t tick, bool first, boarding *b)
 {
     scenario_evaluate(c->scene, (double)tick / c->tick_hz, 0, c->entity_count, c->truth);
     for (uint32_t i = 0; i < c->entity_count; i++) {
-        if (!first && b->carriers[i] != c->truth[i].carrier) b->changed_tick[i] = tick, b->changes++;
+        if (!first && b->carriers[i] != c->truth[i].carrier) {
+            b->changed_tick[i] = tick, b->changes++;
+        }
         b->carriers[i] = c->truth[i].carrier;
     }
 }
@@ -44,15 +47,22 @@ static void compare_carriers(cluster *c, int64_t tick, boarding *b)
     uint32_t count = tl_client_poses(c->riders[0].client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index, generation;
-        if (!scenario_entity_index(c->scene, c->poses[i].entity, &index, &generation)) continue;
+        if (!scenario_entity_index(c->scene, c->poses[i].entity, &index, &generation)) {
+            continue;
+        }
         tl_entity_info info;
         CHECK_EQUAL(tl_server_info(server, tl_server_find(server, c->poses[i].entity), &info), TL_OK);
         b->view_differs += info.carrier != c->poses[i].carrier;
         uint32_t carrier = c->truth[index].carrier;
-        tl_entity_id truth = carrier == SCENARIO_NONE ? 0 : scenario_entity_id(c->scene, carrier, c->truth[carrier].generation);
-        if (c->poses[i].carrier == truth) continue;
+        tl_entity_id truth = carrier == SCENARIO_NONE
+                                 ? 0
+                                 : scenario_entity_id(c->scene, carrier, c->truth[carrier].generation);
+        if (c->poses[i].carrier == truth) {
+            continue;
+        }
         b->late++;
-        b->late_ticks_max = tick - b->changed_tick[index] > b->late_ticks_max ? tick - b->changed_tick[index] : b->late_ticks_max;
+        b->late_ticks_max = tick - b->changed_tick[index] > b->late_ticks_max ? tick - b->changed_tick[index]
+                                                                              : b->late_ticks_max;
     }
 }
 
@@ -78,7 +88,8 @@ TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
     c->quiet = true; // the stalls are meant
     run_complete(c, 2);
     uint64_t incomplete = ticks_incomplete(c);
-    boarding b = {.carriers = calloc(c->entity_count, sizeof *b.carriers), .changed_tick = calloc(c->entity_count, sizeof *b.changed_tick)};
+    boarding b = {.carriers = calloc(c->entity_count, sizeof *b.carriers),
+                  .changed_tick = calloc(c->entity_count, sizeof *b.changed_tick)};
     int64_t tick = 0;
     for (int frame = 0; frame < SECONDS * 20; frame++) {
         tick = next_frame(c, tick);
@@ -86,7 +97,8 @@ TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
         compare_carriers(c, tick, &b);
         tl_memory_world_stall(c->world, frame % STALL_EVERY_FRAMES < STALL_FRAMES);
     }
-    printf("  %u boarded or alighted, %u times shown late, by %lld ticks at most\n", b.changes, b.late, (long long)b.late_ticks_max);
+    printf("  %u boarded or alighted, %u times shown late, by %lld ticks at most\n", b.changes, b.late,
+           (long long)b.late_ticks_max);
     CHECK_EQUAL(b.view_differs, 0);
     CHECK(b.changes > 0 || seed != 1);
     CHECK(b.late > 0 || seed != 1); // or this test shows nothing
@@ -94,7 +106,8 @@ TEST(who_boards_during_a_stall_is_shown_late_and_never_otherwise)
     tl_memory_world_stall(c->world, false);
     cluster_run(c, 2);
     incomplete = ticks_incomplete(c) - incomplete;
-    printf("  the world went on to %llu of %d ticks without all records\n", (unsigned long long)incomplete, SECONDS * 20);
+    printf("  the world went on to %llu of %d ticks without all records\n", (unsigned long long)incomplete,
+           SECONDS * 20);
     CHECK(incomplete >= SECONDS * 20 / STALL_EVERY_FRAMES && incomplete < SECONDS * 20);
     run_complete(c, 5);
     free(b.carriers), free(b.changed_tick);

@@ -11,9 +11,9 @@ typedef struct flood {
     raw strangers[PER_SECOND]; // each stays for a second
     int asked[PER_SECOND];
     uint64_t opened_us[PER_SECOND];
-    int begun;     // connections
+    int begun; // connections
     int own_each;
-    raw member;    // his name was proven
+    raw member;      // his name was proven
     int tries, full; // the guest's
 } flood;
 
@@ -36,7 +36,9 @@ static flood *begin(int own_each, uint32_t groups_max, uint32_t created_max)
 
 static void end(flood *f)
 {
-    for (int i = 0; i < PER_SECOND; i++) raw_close(&f->strangers[i]);
+    for (int i = 0; i < PER_SECOND; i++) {
+        raw_close(&f->strangers[i]);
+    }
     raw_close(&f->member);
     crowd_destroy(f->c);
 }
@@ -49,14 +51,19 @@ static tl_server_stats stats_of(const flood *f)
 static void step_stranger(flood *f, int i, int step)
 {
     raw *r = &f->strangers[i];
-    if (r->transport == NULL) return;
+    if (r->transport == NULL) {
+        return;
+    }
     raw_poll(r, f->c->now_us);
-    if (r->connected && !r->welcomed && step % 5 == 0) raw_hello(r, "stranger", NULL);
+    if (r->connected && !r->welcomed && step % 5 == 0) {
+        raw_hello(r, "stranger", NULL);
+    }
     bool makes = f->c->now_us - f->opened_us[i] > 100000 && (int)r->made_count < f->own_each && step % 4 == i % 4;
-    if (r->welcomed && makes)
+    if (r->welcomed && makes) {
         raw_create(r, CROWD_AVATAR, 0, true, i * 1000, 0, f->asked[i]++ * 1000);
-    else if (r->welcomed && step % 10 == 0)
+    } else if (r->welcomed && step % 10 == 0) {
         raw_plain(r);
+    }
 }
 
 // A hundredth of a second; one more stranger comes when it is time.
@@ -70,7 +77,9 @@ static void step_all(flood *f, int step)
         f->asked[i] = 0;
         f->opened_us[i] = f->c->now_us;
     }
-    for (int i = 0; i < PER_SECOND; i++) step_stranger(f, i, step);
+    for (int i = 0; i < PER_SECOND; i++) {
+        step_stranger(f, i, step);
+    }
 }
 
 static void guest_tries(flood *f)
@@ -88,8 +97,12 @@ static void guest_tries(flood *f)
 static void step_member(flood *f, int step)
 {
     raw *r = &f->member;
-    if (step == MEMBER_S * 100) raw_open(r, f->c->servers[0].network);
-    if (r->transport == NULL) return;
+    if (step == MEMBER_S * 100) {
+        raw_open(r, f->c->servers[0].network);
+    }
+    if (r->transport == NULL) {
+        return;
+    }
     raw_poll(r, f->c->now_us);
     f->c->names_proven = r->connected && !r->welcomed && step % 10 == 0;
     if (f->c->names_proven) {
@@ -101,7 +114,9 @@ static void step_member(flood *f, int step)
     } else if (r->welcomed && step % 10 == 0) {
         raw_plain(r);
     }
-    if (r->made_count) raw_close(r);
+    if (r->made_count) {
+        raw_close(r);
+    }
 }
 
 static void flood_for_long(flood *f)
@@ -109,10 +124,15 @@ static void flood_for_long(flood *f)
     for (int step = 0; step < SECONDS * 100; step++) {
         step_all(f, step);
         step_member(f, step);
-        if (step == (MEMBER_S + LATER_S) * 100)
+        if (step == (MEMBER_S + LATER_S) * 100) {
             CHECK(tl_server_find(f->c->servers[0].server, f->member.made[0]) != TL_REF_NONE);
-        if (step % 100 == 99 && step > SECONDS * 50) guest_tries(f);
-        if (step % 500 != 499) continue;
+        }
+        if (step % 100 == 99 && step > SECONDS * 50) {
+            guest_tries(f);
+        }
+        if (step % 500 != 499) {
+            continue;
+        }
         tl_server_stats s = stats_of(f);
         printf("  %2d s: %u clients, %u created of %u, %u groups of %u; the guest was refused %d of %d times; "
                "%d graces were cut short\n",
@@ -146,8 +166,12 @@ TEST(who_lost_his_connection_keeps_what_he_owns_while_there_is_room)
 {
     enum { COME_S = 5, AWAY_S = 3 };
     flood *f = begin(16, 2048 + 100, 4096);
-    for (int step = 0; step < COME_S * 100; step++) step_all(f, step);
-    for (int i = 0; i < PER_SECOND; i++) raw_close(&f->strangers[i]);
+    for (int step = 0; step < COME_S * 100; step++) {
+        step_all(f, step);
+    }
+    for (int i = 0; i < PER_SECOND; i++) {
+        raw_close(&f->strangers[i]);
+    }
     crowd_run(f->c, 0.5); // what they asked for last
     uint32_t created = stats_of(f).created;
     crowd_run(f->c, AWAY_S);

@@ -1,5 +1,5 @@
-// Many clients whose things jump about in the sky, each as far as it may; one who only walks through a field of boxes, on a
-// line of ordinary delay, sees each of them as it is; and so does who watches from one place.
+// Many clients whose things jump about in the sky, each as far as it may; one who only walks through a field of boxes,
+// on a line of ordinary delay, sees each of them as it is; and so does who watches from one place.
 #include "crowd.h"
 #include "server/internal.h"
 
@@ -53,8 +53,12 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     static tl_vec3 positions[BOXES], velocities[BOXES];
     (void)user, (void)tick;
-    if (running->refs[BOXES - 1] == TL_REF_NONE) return;
-    for (int i = 0; i < BOXES; i++) positions[i] = box_at(running, i, time_s, &velocities[i]);
+    if (running->refs[BOXES - 1] == TL_REF_NONE) {
+        return;
+    }
+    for (int i = 0; i < BOXES; i++) {
+        positions[i] = box_at(running, i, time_s, &velocities[i]);
+    }
     CHECK_EQUAL(tl_server_set_poses(server, running->refs, BOXES, positions, velocities, NULL), BOXES);
 }
 
@@ -67,9 +71,11 @@ static void make_field(swarm *w)
         for (int i = 0; i < EACH; i++) {
             int k = g * EACH + i;
             tl_entity_info info;
-            w->places[k] = (tl_vec3){check_random_between(&w->random, -100, 900), check_random_between(&w->random, 0, 9),
+            w->places[k] = (tl_vec3){check_random_between(&w->random, -100, 900),
+                                     check_random_between(&w->random, 0, 9),
                                      check_random_between(&w->random, -200, 200)};
-            tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at(w->places[k].x, w->places[k].y, w->places[k].z)};
+            tl_entity_def def = {
+                .group = group, .kind = CROWD_BOX, .values = crowd_at(w->places[k].x, w->places[k].y, w->places[k].z)};
             CHECK_EQUAL(tl_server_create_entity(s, &def, &w->refs[k]), TL_OK);
             CHECK_EQUAL(tl_server_info(s, w->refs[k], &info), TL_OK);
             w->boxes[k] = info.id;
@@ -82,13 +88,16 @@ static void run(swarm *w, double seconds)
     uint64_t end_us = w->c->now_us + (uint64_t)(seconds * 1e6);
     while (w->c->now_us < end_us) {
         crowd_run(w->c, CROWD_STEP_US * 1e-6);
-        for (int i = 0; i < w->watchers; i++) tl_client_step(w->watching[i], w->c->now_us);
+        for (int i = 0; i < w->watchers; i++) {
+            tl_client_step(w->watching[i], w->c->now_us);
+        }
     }
 }
 
 static tl_values anywhere(swarm *w)
 {
-    tl_values v = crowd_at(check_random_between(&w->random, -WIDE_M, WIDE_M), check_random_between(&w->random, 0, WIDE_M),
+    tl_values v = crowd_at(check_random_between(&w->random, -WIDE_M, WIDE_M),
+                           check_random_between(&w->random, 0, WIDE_M),
                            check_random_between(&w->random, -WIDE_M, WIDE_M));
     v.mask = 1;
     return v;
@@ -118,7 +127,9 @@ static swarm *begin(int jumpers, int watchers, double delay_ms)
         CHECK_EQUAL(tl_client_create(&def, &w->watching[i]), TL_OK);
         tl_client_observe_point(w->watching[i], (tl_vec3){0, 0, 0});
         w->watchers++;
-        if (i % 4 == 3) run(w, 0.1);
+        if (i % 4 == 3) {
+            run(w, 0.1);
+        }
     }
     crowd_connect(w->c, WALKER, 0, "walker");
     for (int i = 0; i < jumpers; i++) {
@@ -131,8 +142,13 @@ static swarm *begin(int jumpers, int watchers, double delay_ms)
         tl_values v = anywhere(w);
         crowd_client *k = &w->c->clients[i % jumpers];
         k->last_made = 0;
-        CHECK_EQUAL(tl_client_request_create(k->client, CROWD_AVATAR, 0, &(tl_values){.mask = 3, .fields = {v.fields[0], {.rotation = {0, 0, 0, 1}}}}, true, NULL), TL_OK);
-        for (int t = 0; t < 100 && k->last_made == 0; t++) run(w, 0.01);
+        CHECK_EQUAL(tl_client_request_create(
+                        k->client, CROWD_AVATAR, 0,
+                        &(tl_values){.mask = 3, .fields = {v.fields[0], {.rotation = {0, 0, 0, 1}}}}, true, NULL),
+                    TL_OK);
+        for (int t = 0; t < 100 && k->last_made == 0; t++) {
+            run(w, 0.01);
+        }
         CHECK(k->last_made);
         w->own[i % jumpers][i / jumpers] = k->last_made;
     }
@@ -158,12 +174,14 @@ static void jump(swarm *w)
         tl_client *client = w->c->clients[i].client;
         for (int k = 0; k < 2; k++) {
             tl_values v = anywhere(w);
-            (void)tl_client_set(client, w->own[i][(2 * w->turn + k) % OWN_EACH], tl_client_server_tick(client, w->c->now_us), 0, &v);
+            (void)tl_client_set(client, w->own[i][(2 * w->turn + k) % OWN_EACH],
+                                tl_client_server_tick(client, w->c->now_us), 0, &v);
         }
     }
 }
 
-// How many of the boxes are not as they should be for who is there: not there at all, or more than twice what is allowed off.
+// How many of the boxes are not as they should be for who is there: not there at all, or more than twice what is
+// allowed off.
 static uint32_t count_wrong(const swarm *w, tl_client *client, tl_vec3 at)
 {
     uint32_t wrong = 0;
@@ -187,7 +205,9 @@ static double held_back_m(const swarm *w)
     const tl_server *s = w->c->servers[0].server;
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         const tl_server_client *client = &s->clients[i];
-        if (!client->used || strcmp(client->grant.name, "walker") != 0) continue;
+        if (!client->used || strcmp(client->grant.name, "walker") != 0) {
+            continue;
+        }
         tl_vec3 a = client->session->anchors[0], b = client->session->observer;
         return hypot(hypot(a.x - b.x, a.y - b.y), a.z - b.z);
     }
@@ -206,18 +226,27 @@ static void walk(swarm *w, double seconds, bool jumping)
         w->walked_m += WALK_MPS / CROWD_HZ;
         tl_vec3 at = {w->walked_m, 2, 0};
         CHECK_EQUAL(tl_client_observe_point(walker, at), TL_OK);
-        if (jumping) jump(w);
+        if (jumping) {
+            jump(w);
+        }
         run(w, 1.0 / CROWD_HZ);
         least = tl_min_i64(least, s->work_left);
         back_m = fmax(back_m, held_back_m(w));
-        if (tick % 10 != 9) continue;
+        if (tick % 10 != 9) {
+            continue;
+        }
         walker_wrong += count_wrong(w, walker, at);
-        if (w->watchers) watcher_wrong += count_wrong(w, w->watching[0], (tl_vec3){0, 0, 0});
+        if (w->watchers) {
+            watcher_wrong += count_wrong(w, w->watching[0], (tl_vec3){0, 0, 0});
+        }
     }
     tl_server_stats stats = tl_server_get_stats(s);
-    printf("  %d jumpers%s: the walker is held back by up to %.1f m, %u wrong for it, %u for a watcher; %llu waits for work, %llu for streams; %u streams, %u cells; %lld slots left at least;"
-           " %llu refused\n", w->jumpers, jumping ? "" : " at rest", back_m, walker_wrong, watcher_wrong, (unsigned long long)(stats.work_waits - waits),
-           (unsigned long long)(stats.streams_kept_waits - kept), stats.streams, stats.cells, (long long)least, (unsigned long long)stats.states_refused);
+    printf("  %d jumpers%s: the walker is held back by up to %.1f m, %u wrong for it, %u for a watcher; %llu waits for "
+           "work, %llu for streams; %u streams, %u cells; %lld slots left at least;"
+           " %llu refused\n",
+           w->jumpers, jumping ? "" : " at rest", back_m, walker_wrong, watcher_wrong,
+           (unsigned long long)(stats.work_waits - waits), (unsigned long long)(stats.streams_kept_waits - kept),
+           stats.streams, stats.cells, (long long)least, (unsigned long long)stats.states_refused);
     w->least_left = least;
     CHECK_EQUAL(walker_wrong, 0);
     CHECK_EQUAL(watcher_wrong, 0);
@@ -255,7 +284,9 @@ TEST(many_watchers_have_their_work_and_who_joins_gets_in)
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc > 1) seed = strtoull(argv[1], NULL, 10);
+    if (argc > 1) {
+        seed = strtoull(argv[1], NULL, 10);
+    }
     RUN(a_walker_on_a_long_line_is_not_held_back);
     RUN(many_watchers_have_their_work_and_who_joins_gets_in);
     return 0;

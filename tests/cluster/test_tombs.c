@@ -1,4 +1,5 @@
-// Groups that were deleted, far more of them than a server has room for groups: whoever loads the world has all that lives.
+// Groups that were deleted, far more of them than a server has room for groups: whoever loads the world has all that
+// lives.
 #include "crowd.h"
 
 enum { ROUNDS = 6, GROUPS_A_ROUND = 100, LIVING = 20, ENTITIES_EACH = 10 };
@@ -14,7 +15,9 @@ static void delete_many(crowd *c, int server)
         CHECK_EQUAL(tl_server_create_entity(c->servers[server].server, &def, NULL), TL_OK);
     }
     crowd_run(c, 0.5);
-    for (int i = 0; i < GROUPS_A_ROUND; i++) CHECK_EQUAL(tl_server_delete_group(c->servers[server].server, groups[i]), TL_OK);
+    for (int i = 0; i < GROUPS_A_ROUND; i++) {
+        CHECK_EQUAL(tl_server_delete_group(c->servers[server].server, groups[i]), TL_OK);
+    }
     crowd_run(c, 0.5);
 }
 
@@ -32,19 +35,29 @@ TEST(a_world_with_many_deleted_groups_is_loaded_whole)
     c->def.groups_max = 128;
     crowd_start(c, 0);
     crowd_start(c, 1);
-    for (int round = 0; round < ROUNDS; round++) delete_many(c, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        delete_many(c, 0);
+    }
     crowd_fill(c, 1, LIVING, ENTITIES_EACH); // their ids are the highest
-    crowd_run(c, 5); // checkpoints wait
+    crowd_run(c, 5);                         // checkpoints wait
     const uint32_t living = LIVING * ENTITIES_EACH;
     crowd_start(c, 2);
     crowd_run(c, 1);
     check_whole(c, 2, living);
     CHECK(crowd_mirrors_equal(c));
-    for (int i = 0; i < 3; i++) crowd_crash(c, i);
-    for (int i = 0; i < 2; i++) crowd_start(c, i);
+    for (int i = 0; i < 3; i++) {
+        crowd_crash(c, i);
+    }
+    for (int i = 0; i < 2; i++) {
+        crowd_start(c, i);
+    }
     crowd_run(c, 4);
-    for (int i = 0; i < 2; i++) check_whole(c, i, living);
-    CHECK_EQUAL(tl_server_get_stats(c->servers[0].server).groups_owned + tl_server_get_stats(c->servers[1].server).groups_owned, LIVING);
+    for (int i = 0; i < 2; i++) {
+        check_whole(c, i, living);
+    }
+    CHECK_EQUAL(tl_server_get_stats(c->servers[0].server).groups_owned +
+                    tl_server_get_stats(c->servers[1].server).groups_owned,
+                LIVING);
     crowd_destroy(c);
 }
 

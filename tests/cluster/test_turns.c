@@ -1,4 +1,5 @@
-// Nobody hostile: a client that owns three notes, and writes each anew again and again. Two of them fill a datagram; the third has its turn as well.
+// Nobody hostile: a client that owns three notes, and writes each anew again and again. Two of them fill a datagram;
+// the third has its turn as well.
 #include "crowd.h"
 
 enum { NOTES = 3, TEXT_BYTES = 540, SECONDS = 20 };
@@ -6,7 +7,9 @@ enum { NOTES = 3, TEXT_BYTES = 540, SECONDS = 20 };
 static tl_values note_of(uint32_t value, unsigned char *text)
 {
     uint32_t random = value * 2654435761u + 1;
-    for (int i = 0; i < TEXT_BYTES; i++) random = random * 1664525u + 1013904223u, text[i] = (unsigned char)(random >> 24);
+    for (int i = 0; i < TEXT_BYTES; i++) {
+        random = random * 1664525u + 1013904223u, text[i] = (unsigned char)(random >> 24);
+    }
     memcpy(text, &value, sizeof value);
     tl_values v = crowd_at(1, 2, 3);
     v.mask |= 4;
@@ -45,11 +48,17 @@ TEST(each_has_its_turn)
             uint32_t value;
             CHECK_EQUAL(tl_server_get(s, tl_server_find(s, notes[i]), &got), TL_OK);
             memcpy(&value, got.fields[2].bytes, sizeof value);
-            if (tick - value > oldest[i]) oldest[i] = tick - value;
+            if (tick - value > oldest[i]) {
+                oldest[i] = tick - value;
+            }
         }
     }
-    for (int i = 0; i < NOTES; i++) printf("  note %d was %u ticks old at the most\n", i, oldest[i]);
-    for (int i = 0; i < NOTES; i++) CHECK(oldest[i] < 10);
+    for (int i = 0; i < NOTES; i++) {
+        printf("  note %d was %u ticks old at the most\n", i, oldest[i]);
+    }
+    for (int i = 0; i < NOTES; i++) {
+        CHECK(oldest[i] < 10);
+    }
     crowd_destroy(c);
 }
 

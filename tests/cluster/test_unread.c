@@ -1,5 +1,6 @@
-// Checkpoints that nobody can read, under a right sum. Whoever loads the world goes on without them, says so, and has their
-// groups told anew; servers that run do not notice; nobody writes over what somebody else could perhaps still read.
+// Checkpoints that nobody can read, under a right sum. Whoever loads the world goes on without them, says so, and has
+// their groups told anew; servers that run do not notice; nobody writes over what somebody else could perhaps still
+// read.
 #include "cluster.h"
 
 static uint64_t seed;
@@ -10,29 +11,37 @@ typedef enum spoiling { SPOIL_NOTHING, SPOIL_LAST_OP, SPOIL_ALL } spoiling;
 static const tl_store_ops *real_ops;
 static tl_store_ops spoiling_ops;
 static spoiling how;
-static uint32_t spoilt, group_stored; // checkpoints; of the group that was spoilt first, whole ones after that
+static uint32_t spoilt, group_stored;       // checkpoints; of the group that was spoilt first, whole ones after that
 static tl_group_id first_group, only_group; // only: 0, all
 
 static tl_result spoil(tl_store *self, tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     group_stored += group == first_group;
-    if (how == SPOIL_NOTHING || size == 0 || (only_group && group != only_group)) return real_ops->checkpoint(self, group, tick, data, size);
+    if (how == SPOIL_NOTHING || size == 0 || (only_group && group != only_group)) {
+        return real_ops->checkpoint(self, group, tick, data, size);
+    }
     unsigned char *copy = malloc(size + 1);
     CHECK(copy);
     memcpy(copy, data, size);
     copy[size] = 0xff; // no op begins like that
     // Without its first op it is not known whose the group is.
-    if (how == SPOIL_ALL) memset(copy + 1, 0xff, size);
+    if (how == SPOIL_ALL) {
+        memset(copy + 1, 0xff, size);
+    }
     tl_result result = real_ops->checkpoint(self, group, tick, copy, size + 1);
     free(copy);
-    if (result == TL_OK && spoilt++ == 0) first_group = group, group_stored = 0;
+    if (result == TL_OK && spoilt++ == 0) {
+        first_group = group, group_stored = 0;
+    }
     return result;
 }
 
 static void watch_node(cluster *c, int node)
 {
     tl_store *store = c->nodes[node].store;
-    if (store->ops == &spoiling_ops) return;
+    if (store->ops == &spoiling_ops) {
+        return;
+    }
     real_ops = store->ops;
     spoiling_ops = *real_ops;
     spoiling_ops.checkpoint = spoil;
@@ -43,8 +52,12 @@ static void watch_node(cluster *c, int node)
 static cluster *servers(int count, spoiling spoil_how)
 {
     cluster *c = cluster_create("city", 1000, seed, 20);
-    for (int i = 1; i < count; i++) cluster_start_server(c, i);
-    for (int i = 0; i < count; i++) watch_node(c, i);
+    for (int i = 1; i < count; i++) {
+        cluster_start_server(c, i);
+    }
+    for (int i = 0; i < count; i++) {
+        watch_node(c, i);
+    }
     spoilt = group_stored = 0;
     first_group = only_group = 0;
     how = spoil_how;
@@ -65,7 +78,9 @@ static tl_server_stats stats_of(const cluster *c, int node)
 static void check_all(cluster *c)
 {
     for (int i = 0; i < c->node_count; i++) {
-        if (c->nodes[i].server == NULL) continue;
+        if (c->nodes[i].server == NULL) {
+            continue;
+        }
         CHECK_EQUAL(tl_server_get_state(c->nodes[i].server), TL_SERVER_RUNNING);
         CHECK_EQUAL(stats_of(c, i).groups_unread, 0);
         cluster_check_entities(c, i);
@@ -78,7 +93,9 @@ static void check_all(cluster *c)
 static void check_newcomer(spoiling spoil_how)
 {
     cluster *c = servers(3, spoil_how);
-    for (int i = 0; i < 3; i++) CHECK_EQUAL(stats_of(c, i).groups_unread + c->nodes[i].fenced_count, 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQUAL(stats_of(c, i).groups_unread + c->nodes[i].fenced_count, 0);
+    }
     cluster_start_server(c, 3);
     watch_node(c, 3);
     cluster_run(c, 1);

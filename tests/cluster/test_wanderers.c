@@ -1,5 +1,5 @@
-// Four clients, guests and named ones, whose addresses change and whose servers die and come back, at random, and never for long:
-// what they have made stays theirs, each thing once, and nobody is given what another has made.
+// Four clients, guests and named ones, whose addresses change and whose servers die and come back, at random, and never
+// for long: what they have made stays theirs, each thing once, and nobody is given what another has made.
 #include "reconnect_lab.h"
 
 #include <inttypes.h>
@@ -20,12 +20,23 @@ static void make_one(lab *l, int which)
     friend *f = &l->friends[which];
     tl_values v = lab_avatar_values(0);
     uint32_t before = f->answers;
-    if (tl_client_get_state(f->client) != TL_CLIENT_LIVE || made_count == MADE_MAX) return;
-    if (tl_client_request_create(f->client, KIND_AVATAR, 0, &v, true, NULL) != TL_OK) return;
-    for (int i = 0; i < 60 && f->answers == before; i++) lab_run(l, 0.01);
-    if (f->answers == before || f->answer.result != TL_OK || f->answer.request == 0) return;
-    for (int i = 0; i < made_count; i++)
-        if (all[i].id == f->answer.entity) return;
+    if (tl_client_get_state(f->client) != TL_CLIENT_LIVE || made_count == MADE_MAX) {
+        return;
+    }
+    if (tl_client_request_create(f->client, KIND_AVATAR, 0, &v, true, NULL) != TL_OK) {
+        return;
+    }
+    for (int i = 0; i < 60 && f->answers == before; i++) {
+        lab_run(l, 0.01);
+    }
+    if (f->answers == before || f->answer.result != TL_OK || f->answer.request == 0) {
+        return;
+    }
+    for (int i = 0; i < made_count; i++) {
+        if (all[i].id == f->answer.entity) {
+            return;
+        }
+    }
     all[made_count++] = (made){f->answer.entity, which};
 }
 
@@ -59,15 +70,22 @@ static int count_bad(lab *l)
 {
     int bad = 0;
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        if (tl_client_get_state(l->friends[i].client) == TL_CLIENT_LIVE) continue;
+        if (tl_client_get_state(l->friends[i].client) == TL_CLIENT_LIVE) {
+            continue;
+        }
         printf("  client %d is not live: %s\n", i, tl_client_text(l->friends[i].client));
         bad++;
     }
     for (int k = 0; k < made_count; k++) {
         int owners = lab_owners(l, all[k].id), who = all[k].who;
         bool good = owners == 1;
-        for (int i = 0; i < CLIENTS_MAX; i++) good &= owns(l, i, all[k].id) == (i == who);
-        if (!good) printf("  %" PRIx64 " of client %d has %d owners; the client lost %u\n", all[k].id, who, owners, l->friends[who].lost);
+        for (int i = 0; i < CLIENTS_MAX; i++) {
+            good &= owns(l, i, all[k].id) == (i == who);
+        }
+        if (!good) {
+            printf("  %" PRIx64 " of client %d has %d owners; the client lost %u\n", all[k].id, who, owners,
+                   l->friends[who].lost);
+        }
         bad += !good;
     }
     return bad;
@@ -81,14 +99,18 @@ static int wander(uint64_t seed)
     state = seed * 91 + 3;
     made_count = 0;
     lab *l = lab_create(&def);
-    for (int i = 0; i < CLIENTS_MAX; i++) lab_connect(l, i, (int)check_random_below(&state, SERVERS), SERVERS, tokens[i]);
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        lab_connect(l, i, (int)check_random_below(&state, SERVERS), SERVERS, tokens[i]);
+    }
     lab_run(l, 1.5);
     int dead = -1;
     for (int step = 0; step < STEPS; step++) {
         lab_run(l, 0.05 + 0.01 * check_random_below(&state, 60));
         disturb(l, &dead);
     }
-    if (dead >= 0) lab_start_server(l, dead);
+    if (dead >= 0) {
+        lab_start_server(l, dead);
+    }
     lab_run(l, 8);
     int bad = count_bad(l);
     printf("  seed %" PRIu64 ": %d made, %d bad\n", seed, made_count, bad);
@@ -101,14 +123,20 @@ static uint64_t first = 1, last = 8;
 TEST(what_they_have_made_stays_theirs)
 {
     int bad = 0;
-    for (uint64_t seed = first; seed <= last; seed++) bad += wander(seed);
+    for (uint64_t seed = first; seed <= last; seed++) {
+        bad += wander(seed);
+    }
     CHECK_EQUAL(bad, 0);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1) first = last = strtoull(argv[1], NULL, 10);
-    if (argc > 2) last = strtoull(argv[2], NULL, 10);
+    if (argc > 1) {
+        first = last = strtoull(argv[1], NULL, 10);
+    }
+    if (argc > 2) {
+        last = strtoull(argv[2], NULL, 10);
+    }
     RUN(what_they_have_made_stays_theirs);
     return 0;
 }

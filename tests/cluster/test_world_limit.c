@@ -1,5 +1,5 @@
-// The world ends at TL_WORLD_LIMIT_M. Up to there all is as exact as anywhere; beyond it nothing is taken, by servers or by
-// clients, and what goes on moving by itself is still shown where it is.
+// The world ends at TL_WORLD_LIMIT_M. Up to there all is as exact as anywhere; beyond it nothing is taken, by servers
+// or by clients, and what goes on moving by itself is still shown where it is.
 #include "check.h"
 #include "tramline/client.h"
 #include "tramline/server.h"
@@ -46,7 +46,9 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     lab *l = user;
     (void)time_s;
-    if (l->group) return;
+    if (l->group) {
+        return;
+    }
     CHECK_EQUAL(tl_server_create_group(server, 0, &l->group), TL_OK);
     tl_values corner = at(LIMIT, 0.3, -LIMIT), flyer = at(LIMIT - 101.37, 0, 701.3);
     flyer.fields[0].velocity = (tl_vec3){20000, 0, 0};
@@ -63,10 +65,15 @@ static void run(lab *l, double seconds)
         l->now_us += 1000;
         tl_memory_world_advance(l->world, l->now_us);
         tl_server_step(l->server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
-        if (l->client == NULL) continue;
+        if (l->client == NULL) {
+            continue;
+        }
         tl_client_step(l->client, l->now_us);
-        while (tl_client_next_event(l->client, &event))
-            if (event.type == TL_CLIENT_ANSWER) l->answer = event.result, l->answers++;
+        while (tl_client_next_event(l->client, &event)) {
+            if (event.type == TL_CLIENT_ANSWER) {
+                l->answer = event.result, l->answers++;
+            }
+        }
     }
 }
 
@@ -140,7 +147,7 @@ TEST(beyond_the_limit_nothing_is_taken)
     lab *l = begin();
     double beyond = nextafter(LIMIT, 1e9);
     run(l, 1);
-    for (int axis = 0; axis < 3; axis++)
+    for (int axis = 0; axis < 3; axis++) {
         for (int sign = -1; sign <= 1; sign += 2) {
             double p[3] = {0};
             p[axis] = sign * beyond;
@@ -155,7 +162,9 @@ TEST(beyond_the_limit_nothing_is_taken)
             CHECK_EQUAL(tl_client_observe_point(l->client, v.fields[0].position), TL_ERR_OUTSIDE);
             CHECK_EQUAL(tl_client_request_create(l->client, 0, 0, &v, true, &request), TL_ERR_OUTSIDE);
         }
-    CHECK(strstr(tl_result_text(TL_ERR_OUTSIDE), "33'554'432 m") && strstr(tl_result_text(TL_ERR_OUTSIDE), "TL_WORLD_LIMIT_M"));
+    }
+    CHECK(strstr(tl_result_text(TL_ERR_OUTSIDE), "33'554'432 m") &&
+          strstr(tl_result_text(TL_ERR_OUTSIDE), "TL_WORLD_LIMIT_M"));
     tl_values nothing = at(NAN, 0, 0);
     CHECK_EQUAL(tl_server_set(l->server, l->corner, &nothing), TL_ERR_INVALID);
     end(l);
@@ -169,7 +178,9 @@ TEST(what_flies_on_beyond_the_limit_is_shown_where_it_is)
         tl_client_observe_entity(l->client, l->flyer_id);
         run(l, 0.5);
         double tick = (double)tl_client_frame_tick(l->client);
-        if (i < 2) continue;
+        if (i < 2) {
+            continue;
+        }
         tl_vec3 p = seen(l, l->flyer_id, tick);
         // it is looked at from itself
         double truth = l->start_x + (tick - (double)l->start_tick) * 20000 / TICK_HZ, allowed = 0.02;

@@ -51,16 +51,22 @@ TEST(varints_past_64_bits_are_refused)
 TEST(signed_numbers_round_trip)
 {
     const int64_t extremes[] = {0, 1, -1, 63, -64, 64, -65, INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_MIN + 1};
-    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) CHECK(tl_unzigzag(tl_zigzag(extremes[i])) == extremes[i]);
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
+        CHECK(tl_unzigzag(tl_zigzag(extremes[i])) == extremes[i]);
+    }
     unsigned char data[16];
     uint64_t random = 5;
     for (int i = 0; i < 10000; i++) {
-        int64_t value = (int64_t)(i < 11 ? (uint64_t)extremes[i] : check_random(&random) % 2 ? random_number(&random) : ~random_number(&random));
+        int64_t value = (int64_t)(i < 11                      ? (uint64_t)extremes[i]
+                                  : check_random(&random) % 2 ? random_number(&random)
+                                                              : ~random_number(&random));
         tl_writer w = tl_writer_make(data, sizeof data);
         tl_write_signed(&w, value);
         tl_reader r = tl_reader_make(data, w.size);
         CHECK(tl_read_signed(&r) == value && !r.bad);
-        if (value >= -64 && value < 64) CHECK_EQUAL(w.size, 1);
+        if (value >= -64 && value < 64) {
+            CHECK_EQUAL(w.size, 1);
+        }
     }
 }
 
@@ -97,7 +103,8 @@ TEST(bad_stays_bad_and_reads_nothing)
     const unsigned char data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     tl_reader r = tl_reader_make(data, sizeof data);
     CHECK(tl_read_bytes(&r, 9) == NULL && r.bad && r.at == 0);
-    CHECK(tl_read_fixed(&r, 1) == 0 && tl_read_varint(&r) == 0 && tl_read_bytes(&r, 0) == NULL && tl_reader_left(&r) == 0);
+    CHECK(tl_read_fixed(&r, 1) == 0 && tl_read_varint(&r) == 0 && tl_read_bytes(&r, 0) == NULL &&
+          tl_reader_left(&r) == 0);
     r = tl_reader_make(data, sizeof data);
     CHECK(tl_read_fixed(&r, 4) == 0x04030201 && tl_read_bytes(&r, SIZE_MAX) == NULL && r.bad); // no overflow
     unsigned char out[4];
@@ -124,7 +131,8 @@ TEST(limits_are_kept)
 TEST(names_from_outside_are_checked)
 {
     char name[TL_NAME_BYTES_MAX + 1];
-    const unsigned char too_long[40] = {TL_NAME_BYTES_MAX + 1, 'a'}, empty[] = {0}, zero[] = {3, 'a', 0, 'b'}, dot[] = {2, '.', 'a'}, cut[] = {4, 'a', 'b'};
+    const unsigned char too_long[40] = {TL_NAME_BYTES_MAX + 1, 'a'}, empty[] = {0}, zero[] = {3, 'a', 0, 'b'},
+                        dot[] = {2, '.', 'a'}, cut[] = {4, 'a', 'b'};
     const struct {
         const unsigned char *data;
         size_t size;

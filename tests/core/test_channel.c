@@ -1,6 +1,6 @@
 // The channel over a lossy path: every message arrives, once, in order; and nobody's bytes can break it.
-#include "wire/channel.h"
 #include "check.h"
+#include "wire/channel.h"
 #include "world.h"
 
 enum { FLIGHT = 64 };
@@ -60,9 +60,13 @@ static size_t write(side *s, unsigned char *out, uint64_t now_us)
     tl_writer w = tl_writer_make(out, TL_DATAGRAM_BYTES_MAX);
     bool due = tl_channel_due(&s->channel, now_us);
     tl_write_fixed(&w, (s->channel.ack_due ? 1 : 0) | (due ? 2 : 0), 1);
-    if (s->channel.ack_due) tl_write_fixed(&w, s->channel.expected, 2);
+    if (s->channel.ack_due) {
+        tl_write_fixed(&w, s->channel.expected, 2);
+    }
     s->channel.ack_due = false;
-    if (due) tl_channel_write(&s->channel, &w, now_us);
+    if (due) {
+        tl_channel_write(&s->channel, &w, now_us);
+    }
     CHECK(!w.bad);
     return w.size;
 }
@@ -73,27 +77,40 @@ static void take(side *s, const datagram *d)
     int flags = (int)tl_read_fixed(&r, 1);
     uint16_t ack = flags & 1 ? (uint16_t)tl_read_fixed(&r, 2) : 0;
     tl_channel_section section = {0};
-    if (flags & 2) tl_channel_read(&r, &section);
+    if (flags & 2) {
+        tl_channel_read(&r, &section);
+    }
     CHECK(!r.bad && r.at == r.size);
-    if (flags & 1) tl_channel_acknowledge(&s->channel, ack);
-    if (flags & 2) tl_channel_take(&s->channel, &section, on_message, s);
+    if (flags & 1) {
+        tl_channel_acknowledge(&s->channel, ack);
+    }
+    if (flags & 2) {
+        tl_channel_take(&s->channel, &section, on_message, s);
+    }
 }
 
 static void deliver(side *sides, datagram *flight, uint64_t now_us)
 {
     for (int i = 0; i < FLIGHT; i++) {
-        if (flight[i].at_us == 0 || flight[i].at_us > now_us) continue;
+        if (flight[i].at_us == 0 || flight[i].at_us > now_us) {
+            continue;
+        }
         take(&sides[flight[i].to], &flight[i]);
         flight[i].at_us = 0;
     }
 }
 
-static void post(datagram *flight, uint64_t *random, double loss, int to, const unsigned char *data, size_t size, uint64_t now_us)
+static void post(datagram *flight, uint64_t *random, double loss, int to, const unsigned char *data, size_t size,
+                 uint64_t now_us)
 {
     for (int copy = 0; copy < 2; copy++) {
-        if (check_random_between(random, 0, 1) < loss || (copy && check_random(random) % 10)) continue;
+        if (check_random_between(random, 0, 1) < loss || (copy && check_random(random) % 10)) {
+            continue;
+        }
         for (int i = 0; i < FLIGHT; i++) {
-            if (flight[i].at_us) continue;
+            if (flight[i].at_us) {
+                continue;
+            }
             memcpy(flight[i].data, data, flight[i].size = size);
             flight[i].to = to;
             flight[i].at_us = now_us + 20000 + check_random(random) % 150000; // out of order
@@ -120,7 +137,9 @@ static void talk(double loss, uint32_t count, uint64_t seed)
                 size_t size = make_message(sides[i].sent, message);
                 tl_result result = tl_channel_send(&sides[i].channel, (int)(sides[i].sent % 5), message, size);
                 CHECK(result == TL_OK || (result == TL_AGAIN && sides[i].channel.count == TL_CHANNEL_MESSAGES_MAX));
-                if (result == TL_AGAIN) break;
+                if (result == TL_AGAIN) {
+                    break;
+                }
                 sides[i].sent++;
             }
             size_t size = write(&sides[i], data, now_us);
@@ -134,7 +153,9 @@ static void talk(double loss, uint32_t count, uint64_t seed)
 TEST(all_arrive_once_in_order)
 {
     talk(0, 3000, 1);
-    for (uint64_t seed = 1; seed <= 5; seed++) talk(0.3, 800, seed);
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        talk(0.3, 800, seed);
+    }
     talk(0.8, 100, 9);
 }
 
@@ -149,11 +170,16 @@ TEST(the_window_is_kept)
     begin(&s);
     unsigned char message[TL_MESSAGE_BYTES_MAX + 1] = {0}, data[TL_DATAGRAM_BYTES_MAX];
     CHECK_EQUAL(tl_channel_send(&s.channel, 0, message, TL_MESSAGE_BYTES_MAX + 1), TL_ERR_INVALID);
-    for (int i = 0; i < TL_CHANNEL_MESSAGES_MAX; i++) CHECK_EQUAL(tl_channel_send(&s.channel, 0, message, (size_t)i), TL_OK);
+    for (int i = 0; i < TL_CHANNEL_MESSAGES_MAX; i++) {
+        CHECK_EQUAL(tl_channel_send(&s.channel, 0, message, (size_t)i), TL_OK);
+    }
     CHECK_EQUAL(tl_channel_send(&s.channel, 0, message, 1), TL_AGAIN);
     CHECK(tl_channel_due(&s.channel, 5));
-    while (tl_channel_due(&s.channel, 5)) write(&s, data, 5);
-    CHECK(!tl_channel_due(&s.channel, 5 + TL_CHANNEL_RESEND_US - 1) && tl_channel_due(&s.channel, 5 + TL_CHANNEL_RESEND_US));
+    while (tl_channel_due(&s.channel, 5)) {
+        write(&s, data, 5);
+    }
+    CHECK(!tl_channel_due(&s.channel, 5 + TL_CHANNEL_RESEND_US - 1) &&
+          tl_channel_due(&s.channel, 5 + TL_CHANNEL_RESEND_US));
     tl_channel_acknowledge(&s.channel, TL_CHANNEL_MESSAGES_MAX + 1); // more than was sent: made up
     tl_channel_acknowledge(&s.channel, (uint16_t)-1);
     CHECK_EQUAL(s.channel.count, TL_CHANNEL_MESSAGES_MAX);
@@ -179,7 +205,9 @@ TEST(damaged_sections_are_refused_or_harmless)
     begin(&t);
     uint64_t random = 3;
     unsigned char message[TL_MESSAGE_BYTES_MAX], data[2048];
-    for (uint32_t i = 0; i < 8; i++) tl_channel_send(&s.channel, 1, message, make_message(i, message));
+    for (uint32_t i = 0; i < 8; i++) {
+        tl_channel_send(&s.channel, 1, message, make_message(i, message));
+    }
     tl_writer w = tl_writer_make(data, TL_DATAGRAM_BYTES_MAX);
     tl_channel_write(&s.channel, &w, 1);
     int refused = 0, delivered = 0;
@@ -193,7 +221,9 @@ TEST(damaged_sections_are_refused_or_harmless)
         tl_channel_section section;
         tl_channel_read(&r, &section);
         refused += r.bad;
-        if (!r.bad) tl_channel_take(&t.channel, &section, count_message, &delivered);
+        if (!r.bad) {
+            tl_channel_take(&t.channel, &section, count_message, &delivered);
+        }
         free(exact);
     }
     CHECK(refused > 1000 && delivered > 7);

@@ -1,7 +1,7 @@
 // Chunks: from any version in the history to now, split as the size asks for, into a model of the stream's slots.
 #include "check.h"
-#include "world/chunk_cache.h"
 #include "world.h"
+#include "world/chunk_cache.h"
 
 enum { SLOTS_MAX = 2048, KEPT = 64 };
 
@@ -29,7 +29,9 @@ static void copy_stream(const tl_stream *s, const tl_kinds *kinds, model *out)
     for (uint32_t i = 0; i < s->slot_top; i++) {
         const tl_slot *slot = &s->slots[i];
         out->slots[i].used = slot->used;
-        if (!slot->used) continue;
+        if (!slot->used) {
+            continue;
+        }
         CHECK(kinds->kinds[slot->kind].word_count <= 40);
         out->slots[i].id = slot->id, out->slots[i].carrier = slot->carrier_id, out->slots[i].kind = slot->kind;
         memcpy(out->slots[i].words, slot->state, (size_t)kinds->kinds[slot->kind].word_count * 8);
@@ -52,13 +54,18 @@ static void apply_op(model *m, const tl_chunk_op *op, const int64_t *words, bool
 
 static bool changed(const tl_kinds *kinds, int level, const int64_t *base, int kind)
 {
-    return tl_chunk_changed(&coder, false, base ? tl_motion_of(&kinds->kinds[kind], kinds, level, base) : TL_MOTION_EMPTY, base ? base[0] : 0);
+    return tl_chunk_changed(&coder, false,
+                            base ? tl_motion_of(&kinds->kinds[kind], kinds, level, base) : TL_MOTION_EMPTY,
+                            base ? base[0] : 0);
 }
 
 static tl_entity_id near_id(const model *m, const tl_chunk_bytes *chunk)
 {
-    for (uint32_t i = chunk->begin; chunk->from && i < m->top && i < chunk->end; i++)
-        if (m->slots[i].used) return m->slots[i].id;
+    for (uint32_t i = chunk->begin; chunk->from && i < m->top && i < chunk->end; i++) {
+        if (m->slots[i].used) {
+            return m->slots[i].id;
+        }
+    }
     return 0;
 }
 
@@ -70,16 +77,24 @@ static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, 
     uint32_t ops = 0;
     unsigned char *exact = malloc(chunk->size ? chunk->size : 1);
     memcpy(exact, chunk->data, chunk->size);
-    tl_chunk_decoder(&coder, &w->kinds, s->level, s->version - chunk->from, whole, s->version_tick, near_id(m, chunk), exact, chunk->size);
+    tl_chunk_decoder(&coder, &w->kinds, s->level, s->version - chunk->from, whole, s->version_tick, near_id(m, chunk),
+                     exact, chunk->size);
     uint32_t end = chunk->end;
-    if (end == TL_SLOT_END) end = (whole ? chunk->begin : m->top) + tl_chunk_added(&coder, 0);
+    if (end == TL_SLOT_END) {
+        end = (whole ? chunk->begin : m->top) + tl_chunk_added(&coder, 0);
+    }
     CHECK(!coder.codec.bad && end <= SLOTS_MAX);
-    if (whole)
-        for (uint32_t i = chunk->begin; i < end; i++) m->slots[i] = (model_slot){.used = false};
+    if (whole) {
+        for (uint32_t i = chunk->begin; i < end; i++) {
+            m->slots[i] = (model_slot){.used = false};
+        }
+    }
     for (uint32_t i = chunk->begin; i < end; i++) {
         const model_slot *slot = &m->slots[i];
         const int64_t *base = slot->used ? slot->words : NULL;
-        if (!changed(&w->kinds, s->level, base, slot->kind)) continue;
+        if (!changed(&w->kinds, s->level, base, slot->kind)) {
+            continue;
+        }
         memset(words, 0, sizeof words);
         tl_chunk_op op = {.slot = i, .words = words};
         tl_chunk_code(&coder, &op, base, slot->kind);
@@ -100,7 +115,8 @@ static int take_all(world *w, int32_t stream, uint32_t from, model *m, uint32_t 
     for (; begin < TL_SLOT_END && count < 1000; count++) {
         uint32_t limit = split && begin + split < s->slot_top ? begin + split : TL_SLOT_END;
         const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid, stream, from, begin, limit);
-        CHECK(chunk && chunk->begin == begin && chunk->end > begin && chunk->end <= limit && chunk->size <= TL_CHUNK_BYTES_MAX + 64);
+        CHECK(chunk && chunk->begin == begin && chunk->end > begin && chunk->end <= limit &&
+              chunk->size <= TL_CHUNK_BYTES_MAX + 64);
         CHECK(chunk->ops <= TL_CHUNK_OPS_MAX && chunk->words <= TL_CHUNK_WORDS_MAX);
         CHECK(tl_chunk_get(&w->pyramid, stream, from, begin, limit) == chunk); // kept
         end = take(w, s, chunk, m);
@@ -118,7 +134,9 @@ static void check_same(const world *w, int32_t stream, const model *m)
         const model_slot *a = &m->slots[i];
         bool used = i < s->slot_top && s->slots[i].used;
         CHECK(a->used == used);
-        if (!used) continue;
+        if (!used) {
+            continue;
+        }
         const tl_slot *b = &s->slots[i];
         const tl_kind *kind = &w->kinds.kinds[b->kind];
         CHECK(a->id == b->id && a->carrier == b->carrier_id && a->kind == b->kind);
@@ -131,7 +149,10 @@ static int32_t find_cell(const world *w, int size)
     int32_t best = TL_NONE;
     for (uint32_t i = 0; i < w->pyramid.cell_top; i++) {
         const tl_cell *cell = &w->pyramid.cells[i];
-        if (cell->used && cell->size == size && (best == TL_NONE || cell->entity_count > w->pyramid.cells[best].entity_count)) best = (int32_t)i;
+        if (cell->used && cell->size == size &&
+            (best == TL_NONE || cell->entity_count > w->pyramid.cells[best].entity_count)) {
+            best = (int32_t)i;
+        }
     }
     return best;
 }
@@ -141,7 +162,9 @@ static void follow(uint64_t seed, int size, int coarser, double width_m)
     world *w = world_create(1200, 6, seed);
     w->width_m = width_m;
     w->change = 0.04;
-    for (int i = 0; i < 10; i++) world_step(w);
+    for (int i = 0; i < 10; i++) {
+        world_step(w);
+    }
     int32_t cell = find_cell(w, size), stream = tl_pyramid_acquire(&w->pyramid, cell, coarser);
     CHECK(stream != TL_NONE);
     const tl_stream *s = &w->pyramid.streams[stream];
@@ -153,10 +176,11 @@ static void follow(uint64_t seed, int size, int coarser, double width_m)
             const model *from = &kept[check_random(&w->random) % KEPT];
             bool can = from->version && tl_stream_can_continue(s, from->version);
             uint32_t split = check_random(&w->random) % 3 ? 0 : 1 + (uint32_t)check_random(&w->random) % 200;
-            if (can)
+            if (can) {
                 work = *from;
-            else
+            } else {
                 memset(&work, 0, sizeof work);
+            }
             split_count += take_all(w, stream, can ? from->version : 0, &work, split) > 1;
             check_same(w, stream, &work);
             steps += can;
@@ -181,7 +205,9 @@ TEST(far_from_the_origin_too)
 {
     world *w = world_create(600, 6, 5);
     w->width_m = 300, w->centre = (tl_vec3){1e7, 100, -1e7};
-    for (int i = 0; i < 5; i++) world_step(w);
+    for (int i = 0; i < 5; i++) {
+        world_step(w);
+    }
     for (int size = 0; size < 6; size++) {
         int32_t stream = tl_pyramid_acquire(&w->pyramid, find_cell(w, size), size % 2);
         memset(&work, 0, sizeof work);
@@ -196,7 +222,9 @@ TEST(damaged_chunks_end)
 {
     world *w = world_create(300, 6, 6);
     w->width_m = 200;
-    for (int i = 0; i < 10; i++) world_step(w);
+    for (int i = 0; i < 10; i++) {
+        world_step(w);
+    }
     int32_t stream = tl_pyramid_acquire(&w->pyramid, find_cell(w, 3), 0);
     const tl_stream *s = &w->pyramid.streams[stream];
     const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid, stream, 0, 0, TL_SLOT_END);
@@ -212,7 +240,9 @@ TEST(damaged_chunks_end)
         uint32_t count = tl_chunk_added(&coder, 0);
         for (uint32_t k = 0; k < count && k < 500 && !coder.codec.bad; k++) {
             const tl_slot *slot = k < s->slot_top && s->slots[k].used && i % 2 == 0 ? &s->slots[k] : NULL;
-            if (!changed(&w->kinds, s->level, slot ? slot->state : NULL, slot ? slot->kind : 0)) continue;
+            if (!changed(&w->kinds, s->level, slot ? slot->state : NULL, slot ? slot->kind : 0)) {
+                continue;
+            }
             tl_chunk_op op = {.slot = k, .words = words};
             tl_chunk_code(&coder, &op, slot ? slot->state : NULL, slot ? slot->kind : 0);
             CHECK(coder.codec.bad || (op.kind >= 0 && op.kind < w->kinds.count));

@@ -1,9 +1,9 @@
 // Whether states fit into chunks: kinds that have larger ones are refused, and one all the same costs nobody else.
 #include "check.h"
-#include "world/chunk_cache.h"
-#include "wire/chunk_fit.h"
 #include "tramline/server.h"
+#include "wire/chunk_fit.h"
 #include "world.h"
+#include "world/chunk_cache.h"
 
 enum { TRIES = 3000, SIZE = 1100 };
 
@@ -38,9 +38,15 @@ static tl_kind_def with_many(tl_field_type type, tl_predictor predictor)
 
 TEST(ordinary_kinds_fit)
 {
-    tl_kind_def defs[] = {with_bytes(64), with_bytes(900), with_many(TL_FIELD_POSITION, TL_PREDICT_LINEAR), with_many(TL_FIELD_ROTATION, TL_PREDICT_LINEAR),
-                          with_many(TL_FIELD_SCALAR, TL_PREDICT_LINEAR), with_many(TL_FIELD_INTEGER, TL_PREDICT_HOLD)};
-    for (size_t i = 0; i < sizeof defs / sizeof *defs; i++) CHECK(bytes_of(&defs[i]) <= TL_CHUNK_BYTES_MAX);
+    tl_kind_def defs[] = {with_bytes(64),
+                          with_bytes(900),
+                          with_many(TL_FIELD_POSITION, TL_PREDICT_LINEAR),
+                          with_many(TL_FIELD_ROTATION, TL_PREDICT_LINEAR),
+                          with_many(TL_FIELD_SCALAR, TL_PREDICT_LINEAR),
+                          with_many(TL_FIELD_INTEGER, TL_PREDICT_HOLD)};
+    for (size_t i = 0; i < sizeof defs / sizeof *defs; i++) {
+        CHECK(bytes_of(&defs[i]) <= TL_CHUNK_BYTES_MAX);
+    }
     tl_kind_def large = with_bytes(1000);
     CHECK(bytes_of(&large) > TL_CHUNK_BYTES_MAX);
 }
@@ -54,10 +60,14 @@ static int64_t any_length(uint64_t *random, int bits)
 // What a client can have committed, at every length of every value.
 static void random_words(uint64_t *random, const tl_kind *kind, int shift, int64_t tick, int64_t *words)
 {
-    for (int i = 1; i < 4; i++) words[i] = any_length(random, 25 + shift), words[3 + i] = any_length(random, 20 + shift);
+    for (int i = 1; i < 4; i++) {
+        words[i] = any_length(random, 25 + shift), words[3 + i] = any_length(random, 20 + shift);
+    }
     words[0] = tick - 500 + (int64_t)(check_random(random) % 1500);
     words[7] = kind->fields[1].bytes_max;
-    for (int i = 8; i < kind->word_count; i++) words[i] = (int64_t)check_random(random);
+    for (int i = 8; i < kind->word_count; i++) {
+        words[i] = (int64_t)check_random(random);
+    }
 }
 
 TEST(no_state_costs_more_than_what_was_tried)
@@ -76,7 +86,10 @@ TEST(no_state_costs_more_than_what_was_tried)
         random_words(&random, &kinds.kinds[0], kinds.kinds[0].fields[0].shift[level], tick, words);
         random_words(&random, &kinds.kinds[0], kinds.kinds[0].fields[0].shift[level], tick, base);
         bool whole = i % 3 == 0;
-        tl_chunk_op op = {.type = i % 3 == 1 ? TL_CHUNK_UPDATE : TL_CHUNK_ENTER, .id = check_random(&random) | 1, .carrier_id = check_random(&random), .words = words};
+        tl_chunk_op op = {.type = i % 3 == 1 ? TL_CHUNK_UPDATE : TL_CHUNK_ENTER,
+                          .id = check_random(&random) | 1,
+                          .carrier_id = check_random(&random),
+                          .words = words};
         tl_chunk_encoder(&coder, &kinds, level, 1, whole, tick, check_random(&random), out, sizeof out);
         tl_chunk_added(&coder, (uint32_t)(check_random(&random) % TL_STREAM_SLOTS_MAX));
         tl_chunk_changed(&coder, true, whole ? TL_MOTION_EMPTY : TL_MOTION_FAST, tick);
@@ -98,7 +111,8 @@ TEST(a_server_takes_no_kind_that_may_not_fit)
     CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
     tl_kind_def kind = with_bytes(TL_FIELD_BYTES_MAX);
     tl_server_def def = tl_server_def_default();
-    def.name = "alpha", def.entities_max = 100, def.groups_max = 8, def.kinds = &kind, def.kind_count = 1, def.store = store;
+    def.name = "alpha", def.entities_max = 100, def.groups_max = 8, def.kinds = &kind, def.kind_count = 1,
+    def.store = store;
     tl_server *server = NULL;
     char text[256] = "";
     CHECK_EQUAL(tl_server_create(&def, &server, text, sizeof text), TL_ERR_INVALID);
@@ -123,14 +137,18 @@ TEST(a_state_that_does_not_fit_is_passed_over)
     world *w = world_create(100, 3, 1);
     tl_kind *kind = &w->kinds.kinds[WORLD_SIGN];
     int more = (SIZE + 7) / 8 + 1 - kind->fields[1].word_count;
-    kind->fields[1].bytes_max = SIZE, kind->fields[1].word_count += more, kind->fields[2].word += more, kind->word_count += more;
+    kind->fields[1].bytes_max = SIZE, kind->fields[1].word_count += more, kind->fields[2].word += more,
+    kind->word_count += more;
     tl_record_writer r;
     tl_record_begin(&r, &w->kinds, 0, w->record, WORLD_RECORD_BYTES_MAX);
     tl_record_group(&r, (uint64_t)1 << 48 | 1, 1);
-    for (int i = 0; i < 3; i++) create(w, &r, i + 1, i == 1 ? SIZE : 5);
+    for (int i = 0; i < 3; i++) {
+        create(w, &r, i + 1, i == 1 ? SIZE : 5);
+    }
     CHECK(!r.w.bad);
     world_apply(w, w->record, r.w.size);
-    int32_t stream = tl_pyramid_acquire(&w->pyramid, w->mirror.entities[tl_mirror_find(&w->mirror, (uint64_t)1 << 48 | 1)].cell, 0);
+    int32_t stream = tl_pyramid_acquire(&w->pyramid,
+                                        w->mirror.entities[tl_mirror_find(&w->mirror, (uint64_t)1 << 48 | 1)].cell, 0);
     CHECK(stream != TL_NONE && w->pyramid.streams[stream].slot_top == 3);
     uint64_t before = w->pyramid.full_count;
     const tl_chunk_bytes *first = tl_chunk_get(&w->pyramid, stream, 0, 0, TL_SLOT_END);

@@ -1,5 +1,5 @@
-// A client whose server is broken or hostile: it says what no sound server would, well-formed. The server is this test; its
-// datagrams are made by hand.
+// A client whose server is broken or hostile: it says what no sound server would, well-formed. The server is this test;
+// its datagrams are made by hand.
 #include "check.h"
 #include "client/client_internal.h"
 #include "world/pyramid.h"
@@ -17,11 +17,11 @@ typedef struct bench {
     uint64_t now_us;
     datagram *inbox;
     uint32_t inbox_read, inbox_count;
-    bool endless;              // the last datagram comes again and again
-    bool connects;             // a CONNECTED event is due
+    bool endless;                  // the last datagram comes again and again
+    bool connects;                 // a CONNECTED event is due
     uint32_t others, sames, stops; // times that the client asked for another connection; that it was content
     uint32_t events[TL_CLIENT_OWN_LOST + 2];
-    bool keeps_events;         // nobody reads them
+    bool keeps_events; // nobody reads them
     uint16_t sequence, message;
     int64_t tick, first_tick;
     tl_kinds kinds;
@@ -38,9 +38,13 @@ static tl_result take(tl_transport *self, uint64_t now_us, tl_transport_event *o
         b->connects = false;
         return TL_OK;
     }
-    if (b->inbox_read == b->inbox_count) return TL_AGAIN;
+    if (b->inbox_read == b->inbox_count) {
+        return TL_AGAIN;
+    }
     const datagram *d = &b->inbox[b->inbox_read];
-    if (!b->endless || b->inbox_read + 1 < b->inbox_count) b->inbox_read++;
+    if (!b->endless || b->inbox_read + 1 < b->inbox_count) {
+        b->inbox_read++;
+    }
     *out = (tl_transport_event){.type = TL_TRANSPORT_DATAGRAM, .peer = 1, .data = d->data, .size = d->size};
     return TL_OK;
 }
@@ -109,7 +113,8 @@ static void say_welcome(bench *b, int64_t tick, size_t table_bytes)
 static tl_writer begin_frame(bench *b, uint16_t sequence, int64_t tick, uint8_t flags)
 {
     tl_writer w = new_datagram(b);
-    tl_frame_head head = {.sequence = sequence, .tick = (uint32_t)tick, .held_units = TL_TIME_UNITS_MAX, .settled = 0, .flags = flags};
+    tl_frame_head head = {
+        .sequence = sequence, .tick = (uint32_t)tick, .held_units = TL_TIME_UNITS_MAX, .settled = 0, .flags = flags};
     tl_frame_head_write(&w, &head);
     return w;
 }
@@ -148,7 +153,9 @@ static void step(bench *b)
     b->now_us += STEP_US;
     b->tick = b->first_tick + (int64_t)(b->now_us / 1000 * TICK_HZ / 1000);
     tl_client_step(b->client, b->now_us);
-    while (!b->keeps_events && tl_client_next_event(b->client, &e)) b->events[e.type]++;
+    while (!b->keeps_events && tl_client_next_event(b->client, &e)) {
+        b->events[e.type]++;
+    }
 }
 
 static void declare(bench *b, const tl_kind_def *kinds, int count)
@@ -215,7 +222,9 @@ static void live_for(bench *b, uint32_t ms)
 {
     int64_t told = b->tick;
     for (uint32_t i = 0; i < ms * 1000 / STEP_US; i++) {
-        if (b->tick > told) say_frame(b);
+        if (b->tick > told) {
+            say_frame(b);
+        }
         told = b->tick;
         step(b);
     }
@@ -279,8 +288,12 @@ static uint32_t steps_until(bench *b, tl_client_state state, uint32_t steps_max)
     uint32_t steps = 0;
     int64_t told = b->tick;
     for (; tl_client_get_state(b->client) != state && steps < steps_max; steps++) {
-        if (b->inbox_count == INBOX_MAX) b->inbox_count = b->inbox_read = 0;
-        if (b->tick > told) say_frame(b);
+        if (b->inbox_count == INBOX_MAX) {
+            b->inbox_count = b->inbox_read = 0;
+        }
+        if (b->tick > told) {
+            say_frame(b);
+        }
         told = b->tick;
         step(b);
     }
@@ -322,7 +335,9 @@ TEST(a_frame_now_and_then_does_not_keep_a_client)
     bench *b = begin_live();
     live_for(b, 500);
     for (int i = 0; i < 6; i++) {
-        for (int k = 0; k < 120; k++) step(b); // 1.2 s
+        for (int k = 0; k < 120; k++) {
+            step(b); // 1.2 s
+        }
         say_frame(b);
         step(b);
     }
@@ -366,7 +381,9 @@ static void write_empty_slots(tl_writer *w, const tl_kinds *kinds, int64_t tick,
     tl_chunk_encoder(&coder, kinds, 0, 1, true, tick, 0, bytes, sizeof bytes);
     tl_chunk_added(&coder, TL_STREAM_SLOTS_MAX);
     tl_chunk_head head = {.handle = handle, .whole = true, .x = (int32_t)handle, .end = TL_SLOT_END, .steps = 1};
-    for (uint32_t i = 0; i < TL_STREAM_SLOTS_MAX; i++) tl_chunk_changed(&coder, false, TL_MOTION_EMPTY, 0);
+    for (uint32_t i = 0; i < TL_STREAM_SLOTS_MAX; i++) {
+        tl_chunk_changed(&coder, false, TL_MOTION_EMPTY, 0);
+    }
     CHECK(!coder.codec.bad);
     head.size = tl_codec_finish(&coder.codec);
     tl_chunk_head_write(w, &head, last);
@@ -414,14 +431,18 @@ TEST(events_that_nobody_reads_keep_messages_out)
     uint32_t unread = b->client->event_count, room = TL_CLIENT_EVENTS_MAX - unread;
     CHECK_EQUAL(unread, TL_OWNED_MAX);
     uint16_t first = b->message;
-    for (uint32_t i = 0; i < room + 3; i++) say_message(b, TL_MESSAGE_USER, "hello", 5);
+    for (uint32_t i = 0; i < room + 3; i++) {
+        say_message(b, TL_MESSAGE_USER, "hello", 5);
+    }
     step(b);
     CHECK_EQUAL(b->client->channel.expected, (uint16_t)(first + room)); // the last three were not taken
     CHECK(stats(b).limits_reached > 0);
     b->keeps_events = false;
     step(b);
     b->message = (uint16_t)(first + room);
-    for (uint32_t i = 0; i < 3; i++) say_message(b, TL_MESSAGE_USER, "hello", 5); // again
+    for (uint32_t i = 0; i < 3; i++) {
+        say_message(b, TL_MESSAGE_USER, "hello", 5); // again
+    }
     step(b);
     CHECK_EQUAL(b->events[TL_CLIENT_MESSAGE], room + 3);
     CHECK_EQUAL(b->events[TL_CLIENT_OWN_GIVEN_BACK], TL_OWNED_MAX);

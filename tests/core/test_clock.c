@@ -36,7 +36,9 @@ static void feed(run *r, double seconds, double ignore_s)
         double shown = tl_clock_server_us(&r->clock, r->now_us);
         r->backwards |= shown < r->last_us;
         r->last_us = shown;
-        if (r->now_us > count_from) r->error_max_us = fmax(r->error_max_us, fabs(shown - true_server_us(r)));
+        if (r->now_us > count_from) {
+            r->error_max_us = fmax(r->error_max_us, fabs(shown - true_server_us(r)));
+        }
     }
 }
 
@@ -114,10 +116,13 @@ TEST(a_server_that_is_set_is_seen_at_once)
     CHECK(r.error_max_us < 6000 && !r.backwards);
 }
 
-// A client that decodes for long, at a join, takes what came meanwhile for as old as its step: late, and with no way at all.
+// A client that decodes for long, at a join, takes what came meanwhile for as old as its step: late, and with no way at
+// all.
 static void decode_for(run *r, int64_t us)
 {
-    for (int i = 0; i < 10; i++) tl_clock_add(&r->clock, r->now_us, (int64_t)true_server_us(r) + us * i / 10, 0);
+    for (int i = 0; i < 10; i++) {
+        tl_clock_add(&r->clock, r->now_us, (int64_t)true_server_us(r) + us * i / 10, 0);
+    }
 }
 
 TEST(what_one_long_step_takes_in_is_no_step_of_the_clock)
@@ -151,10 +156,14 @@ TEST(unknown_round_trips_count_until_a_known_one_comes)
     tl_clock_add(&clock, 1000000, 7000000, -1);
     CHECK_NEAR(tl_clock_server_us(&clock, 1000000), 7000000, 1);
     CHECK_NEAR(clock.rtt_us, 0, 0);
-    for (uint64_t i = 1; i <= 100; i++) tl_clock_add(&clock, 1000000 + i * 50000, 7000000 + (int64_t)i * 50000, 30000);
+    for (uint64_t i = 1; i <= 100; i++) {
+        tl_clock_add(&clock, 1000000 + i * 50000, 7000000 + (int64_t)i * 50000, 30000);
+    }
     CHECK_NEAR(tl_clock_server_us(&clock, 6000000), 12015000, 1);
     CHECK_NEAR(clock.rtt_us, 30000, 0);
-    for (uint64_t i = 1; i <= 10; i++) tl_clock_add(&clock, 6000000 + i * 50000, 1, -1); // worse ones change nothing
+    for (uint64_t i = 1; i <= 10; i++) {
+        tl_clock_add(&clock, 6000000 + i * 50000, 1, -1); // worse ones change nothing
+    }
     CHECK_NEAR(tl_clock_server_us(&clock, 6500000), 12515000, 1);
 }
 

@@ -11,7 +11,9 @@ static unsigned char buffer[BUFFER];
 
 static void even_models(void)
 {
-    for (int i = 0; i < CONTEXTS; i++) models[i] = 32768;
+    for (int i = 0; i < CONTEXTS; i++) {
+        models[i] = 32768;
+    }
 }
 
 static uint64_t wide(uint64_t *random)
@@ -23,7 +25,9 @@ static int64_t wide_signed(uint64_t *random)
 {
     static const int64_t extremes[] = {0, 1, -1, INT64_MAX, INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, 255, -256};
     uint64_t pick = check_random(random) % 40;
-    if (pick < 9) return extremes[pick];
+    if (pick < 9) {
+        return extremes[pick];
+    }
     int64_t value = (int64_t)wide(random);
     return check_random(random) % 2 ? value : (int64_t)(0 - (uint64_t)value);
 }
@@ -34,18 +38,28 @@ static void run_script(tl_codec *c, uint64_t seed, int count)
     uint64_t random = seed;
     enum { BITS = TL_UINT_CONTEXTS + 2 * TL_SIGNED_CONTEXTS };
     for (int i = 0; i < count; i++) {
-        int what = (int)(check_random(&random) % 5), context = (int)(check_random(&random) % 16), lean = (int)(check_random(&random) % 3) - 1;
+        int what = (int)(check_random(&random) % 5), context = (int)(check_random(&random) % 16),
+            lean = (int)(check_random(&random) % 3) - 1;
         uint64_t value = wide(&random);
         int64_t number = wide_signed(&random);
         int bits = (int)(check_random(&random) % 65), bit = (int)(check_random(&random) % 16 > (uint64_t)context);
-        if (what == 0) CHECK_EQUAL(tl_code_bit(c, BITS + context, c->encode ? bit : 0), bit);
-        if (what == 1) CHECK(tl_code_uint(c, 0, c->encode ? value : 0) == value);
-        if (what == 2) CHECK(tl_code_signed(c, TL_UINT_CONTEXTS + (context & 1) * TL_SIGNED_CONTEXTS, lean, c->encode ? number : 0) == number);
+        if (what == 0) {
+            CHECK_EQUAL(tl_code_bit(c, BITS + context, c->encode ? bit : 0), bit);
+        }
+        if (what == 1) {
+            CHECK(tl_code_uint(c, 0, c->encode ? value : 0) == value);
+        }
+        if (what == 2) {
+            CHECK(tl_code_signed(c, TL_UINT_CONTEXTS + (context & 1) * TL_SIGNED_CONTEXTS, lean,
+                                 c->encode ? number : 0) == number);
+        }
         if (what == 3) {
             uint64_t raw = bits == 64 ? value : value & (((uint64_t)1 << bits) - 1);
             CHECK(tl_code_raw(c, bits, c->encode ? raw : 0) == raw);
         }
-        if (what == 4) CHECK_EQUAL(tl_code_bit(c, BITS, c->encode ? 0 : 1), 0); // a long run of what is all but certain
+        if (what == 4) {
+            CHECK_EQUAL(tl_code_bit(c, BITS, c->encode ? 0 : 1), 0); // a long run of what is all but certain
+        }
     }
 }
 
@@ -94,12 +108,20 @@ TEST(carries_run_through)
             tl_codec c;
             even_models();
             tl_codec_encoder(&c, buffer, BUFFER, models);
-            for (int i = 0; i < ones; i++) tl_code_raw(&c, 1, 1);
-            for (int i = 0; i < 40; i++) tl_code_raw(&c, 1, (uint64_t)((i + last) & 1));
+            for (int i = 0; i < ones; i++) {
+                tl_code_raw(&c, 1, 1);
+            }
+            for (int i = 0; i < 40; i++) {
+                tl_code_raw(&c, 1, (uint64_t)((i + last) & 1));
+            }
             size_t size = tl_codec_finish(&c);
             tl_codec_decoder(&c, buffer, size, models);
-            for (int i = 0; i < ones; i++) CHECK_EQUAL(tl_code_raw(&c, 1, 0), 1);
-            for (int i = 0; i < 40; i++) CHECK_EQUAL(tl_code_raw(&c, 1, 0), (i + last) & 1);
+            for (int i = 0; i < ones; i++) {
+                CHECK_EQUAL(tl_code_raw(&c, 1, 0), 1);
+            }
+            for (int i = 0; i < 40; i++) {
+                CHECK_EQUAL(tl_code_raw(&c, 1, 0), (i + last) & 1);
+            }
         }
     }
 }
@@ -145,13 +167,18 @@ TEST(the_size_is_near_the_entropy)
     int count = 100000, histogram[64] = {0};
     for (int i = 0; i < count; i++) {
         int value = 0;
-        while (value < 63 && check_random(&random) % 3) value++; // geometric
+        while (value < 63 && check_random(&random) % 3) {
+            value++; // geometric
+        }
         histogram[value]++;
         tl_code_uint(&c, 0, (uint64_t)value);
     }
     double entropy = 0;
-    for (int i = 0; i < 64; i++)
-        if (histogram[i]) entropy -= histogram[i] * log2((double)histogram[i] / count) / 8;
+    for (int i = 0; i < 64; i++) {
+        if (histogram[i]) {
+            entropy -= histogram[i] * log2((double)histogram[i] / count) / 8;
+        }
+    }
     CHECK((double)tl_codec_finish(&c) < entropy * 1.2);
 }
 
@@ -163,7 +190,9 @@ TEST(any_bytes_decode_to_something)
         size_t size = (size_t)(check_random(&random) % 60);
         unsigned char *exact = malloc(size ? size : 1);
         int style = i % 4;
-        for (size_t b = 0; b < size; b++) exact[b] = style == 0 ? 0xff : style == 1 ? 0 : (unsigned char)check_random(&random);
+        for (size_t b = 0; b < size; b++) {
+            exact[b] = style == 0 ? 0xff : style == 1 ? 0 : (unsigned char)check_random(&random);
+        }
         tl_codec c;
         even_models();
         tl_codec_decoder(&c, exact, size, models);

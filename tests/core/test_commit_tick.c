@@ -1,9 +1,9 @@
-// What a client says of its own is judged at the tick at which it is committed, not at the one that it names: what would be
-// in order there only is refused at the door. The client hears of it, keeps its connection and its former state, and nothing
-// of it comes as far as the record.
+// What a client says of its own is judged at the tick at which it is committed, not at the one that it names: what
+// would be in order there only is refused at the door. The client hears of it, keeps its connection and its former
+// state, and nothing of it comes as far as the record.
 #include "client/client_internal.h"
-#include "world/record.h"
 #include "tramline/server.h"
+#include "world/record.h"
 
 #include "check.h"
 #include <stdlib.h>
@@ -38,9 +38,13 @@ static void run(lab *l, double seconds)
         tl_server_step(l->server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
         tl_client_step(l->client, l->now_us);
         while (tl_client_next_event(l->client, &event)) {
-            if (event.type != TL_CLIENT_ANSWER) continue;
+            if (event.type != TL_CLIENT_ANSWER) {
+                continue;
+            }
             l->answer = event.result, l->answers++;
-            if (event.request && event.result == TL_OK) l->entity = event.entity;
+            if (event.request && event.result == TL_OK) {
+                l->entity = event.entity;
+            }
         }
     }
 }
@@ -109,10 +113,12 @@ static void report(lab *l, int64_t named, int64_t start, double x_m, double metr
     const tl_kind *kind = &c->kinds.kinds[0];
     int64_t words[TL_STATE_WORDS_MAX] = {0};
     unsigned char data[TL_DATAGRAM_BYTES_MAX];
-    tl_position_set(words, kind->fields[0].shift[0], &c->kinds, start, (tl_vec3){x_m, 2, 3}, (tl_vec3){metres_per_tick * HZ, 0, 0}, true);
+    tl_position_set(words, kind->fields[0].shift[0], &c->kinds, start, (tl_vec3){x_m, 2, 3},
+                    (tl_vec3){metres_per_tick * HZ, 0, 0}, true);
     words[0] = start;
     tl_writer w = tl_writer_make(data, sizeof data);
-    tl_report_head head = {.sequence = ++c->report_sequence, .ack = (uint16_t)c->newest_sequence, .flags = TL_REPORT_OWNED};
+    tl_report_head head = {
+        .sequence = ++c->report_sequence, .ack = (uint16_t)c->newest_sequence, .flags = TL_REPORT_OWNED};
     memcpy(head.bits, c->bits, sizeof head.bits);
     tl_report_head_write(&w, &head);
     tl_write_varint(&w, 1);

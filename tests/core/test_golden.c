@@ -1,10 +1,11 @@
-// The bytes of the protocol, held fast: tests/golden/*.hex. A change of the format changes these files in the same commit:
+// The bytes of the protocol, held fast: tests/golden/*.hex. A change of the format changes these files in the same
+// commit:
 //   test_core_golden --write DIR
 // All of it comes from one short session of a server and a client (fuzz/pair.h), and one record and checkpoint.
 #include "check.h"
 #include "pair.h"
-#include "world/record.h"
 #include "wire/datagram.h"
+#include "world/record.h"
 
 typedef struct golden {
     const char *name;
@@ -13,8 +14,9 @@ typedef struct golden {
 } golden;
 
 enum { HELLO, WELCOME, KINDS, REPORT, WHOLE, PLAIN, RECORD, CHECKPOINT, COUNT };
-static golden found[COUNT] = {{.name = "hello"}, {.name = "welcome"}, {.name = "frame-kinds"}, {.name = "report"}, {.name = "frame-whole"},
-                              {.name = "frame-plain"}, {.name = "record"}, {.name = "checkpoint"}};
+static golden found[COUNT] = {{.name = "hello"},  {.name = "welcome"},     {.name = "frame-kinds"},
+                              {.name = "report"}, {.name = "frame-whole"}, {.name = "frame-plain"},
+                              {.name = "record"}, {.name = "checkpoint"}};
 
 static void keep(int which, const void *data, size_t size)
 {
@@ -30,23 +32,37 @@ static void keep_frame(const unsigned char *data, size_t size)
     tl_reader r = tl_reader_make(data + 1, size - 1);
     tl_frame_head_read(&r, &head);
     if (head.flags & TL_FRAME_MESSAGES) {
-        if (found[KINDS].size == 0) keep(KINDS, data, size);
+        if (found[KINDS].size == 0) {
+            keep(KINDS, data, size);
+        }
         return;
     }
-    if (head.flags & (TL_FRAME_CHANNEL_ACK | TL_FRAME_CLOSES) || r.at == r.size) return;
+    if (head.flags & (TL_FRAME_CHANNEL_ACK | TL_FRAME_CLOSES) || r.at == r.size) {
+        return;
+    }
     int32_t last_handle = -1;
     tl_chunk_head_read(&r, &chunk, &last_handle);
     int which = chunk.whole ? WHOLE : PLAIN;
-    if (found[which].size == 0) keep(which, data, size);
+    if (found[which].size == 0) {
+        keep(which, data, size);
+    }
 }
 
 static void on_datagram(void *user, bool to_server, const unsigned char *data, size_t size)
 {
     (void)user, (void)to_server;
-    if (data[0] == TL_WIRE_HELLO && found[HELLO].size == 0) keep(HELLO, data, size);
-    if (data[0] == TL_WIRE_WELCOME && found[WELCOME].size == 0) keep(WELCOME, data, size);
-    if (data[0] == TL_WIRE_REPORT && found[WHOLE].size && found[REPORT].size == 0) keep(REPORT, data, size);
-    if (data[0] == TL_WIRE_FRAME) keep_frame(data, size);
+    if (data[0] == TL_WIRE_HELLO && found[HELLO].size == 0) {
+        keep(HELLO, data, size);
+    }
+    if (data[0] == TL_WIRE_WELCOME && found[WELCOME].size == 0) {
+        keep(WELCOME, data, size);
+    }
+    if (data[0] == TL_WIRE_REPORT && found[WHOLE].size && found[REPORT].size == 0) {
+        keep(REPORT, data, size);
+    }
+    if (data[0] == TL_WIRE_FRAME) {
+        keep_frame(data, size);
+    }
 }
 
 static void gather_session(void)
@@ -92,7 +108,9 @@ static void gather_record(void)
     CHECK_EQUAL(tl_record_apply(&mirror, 1, 1000, data, r.w.size, false, NULL), TL_OK);
     tl_mirror_resolve(&mirror);
     size_t size;
-    CHECK_EQUAL(tl_checkpoint_write(&mirror, tl_mirror_find_group(&mirror, 0x1000000000001), 1000, data, sizeof data, &size), TL_OK);
+    CHECK_EQUAL(
+        tl_checkpoint_write(&mirror, tl_mirror_find_group(&mirror, 0x1000000000001), 1000, data, sizeof data, &size),
+        TL_OK);
     keep(CHECKPOINT, data, size);
 }
 
@@ -107,7 +125,9 @@ static void write_file(const char *directory, int which)
     path_of(path, sizeof path, directory, which);
     FILE *file = fopen(path, "w");
     CHECK(file);
-    for (size_t i = 0; i < found[which].size; i++) fprintf(file, "%02x%c", found[which].data[i], i % 32 == 31 || i + 1 == found[which].size ? '\n' : ' ');
+    for (size_t i = 0; i < found[which].size; i++) {
+        fprintf(file, "%02x%c", found[which].data[i], i % 32 == 31 || i + 1 == found[which].size ? '\n' : ' ');
+    }
     CHECK(fclose(file) == 0);
 }
 
@@ -116,11 +136,15 @@ static void compare_file(const char *directory, int which)
     char path[1024];
     path_of(path, sizeof path, directory, which);
     FILE *file = fopen(path, "r");
-    if (file == NULL) fprintf(stderr, "%s is missing; see the top of test_golden.c\n", path);
+    if (file == NULL) {
+        fprintf(stderr, "%s is missing; see the top of test_golden.c\n", path);
+    }
     CHECK(file);
     size_t size = 0;
     for (unsigned byte; fscanf(file, "%2x", &byte) == 1; size++) {
-        if (size < found[which].size && byte == found[which].data[size]) continue;
+        if (size < found[which].size && byte == found[which].data[size]) {
+            continue;
+        }
         fprintf(stderr, "%s: byte %zu differs; the format has changed\n", path, size);
         abort();
     }
@@ -136,9 +160,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < COUNT; i++) {
         printf("%s: %zu bytes\n", found[i].name, found[i].size);
         CHECK(found[i].size > 0);
-        if (writes)
+        if (writes) {
             write_file(argv[2], i);
-        else
+        } else {
             compare_file(GOLDEN_DIRECTORY, i);
+        }
     }
 }

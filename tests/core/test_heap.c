@@ -1,6 +1,6 @@
 // The heap: aligned, zeroed blocks that never overlap, used again once freed, and NULL when there is no more.
-#include "check.h"
 #include "base/heap.h"
+#include "check.h"
 
 enum { BLOCKS = 400, HEAP_BYTES = 1 << 20 };
 
@@ -17,7 +17,9 @@ static size_t random_size(uint64_t *random)
 
 static void check_content(const block *b)
 {
-    for (size_t i = 0; i < b->bytes; i++) CHECK(b->data[i] == b->mark);
+    for (size_t i = 0; i < b->bytes; i++) {
+        CHECK(b->data[i] == b->mark);
+    }
 }
 
 TEST(blocks_are_zeroed_aligned_and_apart)
@@ -40,16 +42,22 @@ TEST(blocks_are_zeroed_aligned_and_apart)
         b->mark = (unsigned char)check_random(&random);
         b->data = tl_heap_alloc(&heap, b->bytes);
         refused += b->data == NULL;
-        if (b->data == NULL) continue;
+        if (b->data == NULL) {
+            continue;
+        }
         CHECK(((uintptr_t)b->data & 15) == 0);
         CHECK(b->data >= (unsigned char *)memory && b->data + b->bytes <= (unsigned char *)memory + HEAP_BYTES);
-        for (size_t i = 0; i < b->bytes; i++) CHECK(b->data[i] == 0);
+        for (size_t i = 0; i < b->bytes; i++) {
+            CHECK(b->data[i] == 0);
+        }
         memset(b->data, b->mark, b->bytes);
         CHECK(heap.live_bytes <= heap.used_bytes && heap.used_bytes <= HEAP_BYTES);
     }
     CHECK(refused < 20000);
     for (int i = 0; i < BLOCKS; i++) {
-        if (blocks[i].data) check_content(&blocks[i]);
+        if (blocks[i].data) {
+            check_content(&blocks[i]);
+        }
         tl_heap_free(&heap, blocks[i].data, blocks[i].bytes);
     }
     CHECK_EQUAL(heap.live_bytes, 0);
@@ -77,10 +85,13 @@ TEST(a_full_heap_says_so_and_goes_on)
     tl_heap_init(&heap, memory, 4096);
     void *first = tl_heap_alloc(&heap, 1024);
     int count = 1;
-    while (tl_heap_alloc(&heap, 1024)) count++;
+    while (tl_heap_alloc(&heap, 1024)) {
+        count++;
+    }
     CHECK_EQUAL(count, 4);
     CHECK(tl_heap_alloc(&heap, 1) == NULL);
-    CHECK(tl_heap_alloc(&heap, SIZE_MAX) == NULL && tl_heap_alloc(&heap, SIZE_MAX / 2) == NULL && tl_heap_alloc(&heap, (size_t)1 << 40) == NULL);
+    CHECK(tl_heap_alloc(&heap, SIZE_MAX) == NULL && tl_heap_alloc(&heap, SIZE_MAX / 2) == NULL &&
+          tl_heap_alloc(&heap, (size_t)1 << 40) == NULL);
     tl_heap_free(&heap, first, 1024);
     CHECK(tl_heap_alloc(&heap, 1024) == first);
     free(memory);
@@ -96,7 +107,9 @@ TEST(growing_keeps_the_content)
         uint32_t more = count ? count * 2 : 4;
         uint32_t *grown = tl_heap_grow(&heap, array, count, more, sizeof *array);
         CHECK(grown);
-        for (uint32_t i = 0; i < count; i++) CHECK_EQUAL(grown[i], i + 1);
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK_EQUAL(grown[i], i + 1);
+        }
         for (uint32_t i = count; i < more; i++) {
             CHECK_EQUAL(grown[i], 0);
             grown[i] = i + 1;

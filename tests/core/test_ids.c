@@ -36,7 +36,9 @@ static void begin(void)
     server_def.entities_max = 1000, server_def.groups_max = 64, server_def.level_count = 1;
     char why[256] = "";
     CHECK_EQUAL(tl_server_create(&server_def, &server, why, sizeof why), TL_OK);
-    while (tl_server_get_state(server) == TL_SERVER_JOINING) run(1);
+    while (tl_server_get_state(server) == TL_SERVER_JOINING) {
+        run(1);
+    }
 }
 
 static void create(tl_group_id group, int count)
@@ -67,10 +69,15 @@ TEST(ids_begin_again_without_those_in_use)
     CHECK_EQUAL(tl_server_get_stats(server).entities, 2 * ENTITIES);
     tl_server_validate(server);
     // Nor do they run into the next epoch's.
-    for (int32_t i = 0; i < server->mirror.entity_top; i++) CHECK_EQUAL(server->mirror.entities[i].id >> 24, (uint64_t)1 << 24 | server->epoch);
+    for (int32_t i = 0; i < server->mirror.entity_top; i++) {
+        CHECK_EQUAL(server->mirror.entities[i].id >> 24, (uint64_t)1 << 24 | server->epoch);
+    }
     tl_server_destroy(server);
     store->ops->close(store, false);
     tl_memory_world_destroy(world);
 }
 
-int main(void) { RUN(ids_begin_again_without_those_in_use); }
+int main(void)
+{
+    RUN(ids_begin_again_without_those_in_use);
+}

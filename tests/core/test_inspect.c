@@ -1,7 +1,7 @@
 // Inspections: whose groups are whose, what is missing, what is faulty.
 #include "check.h"
-#include "world/record.h"
 #include "tramline/inspect.h"
+#include "world/record.h"
 
 static unsigned char data[4096];
 static tl_record_writer writer;
@@ -28,7 +28,8 @@ static void tell_server(tl_inspect *n, tl_server_number server, uint32_t epoch)
 
 static void tell_end(tl_inspect *n, tl_server_number server, uint32_t epoch, int64_t tick, tl_server_number heir)
 {
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_FENCED, .server = server, .epoch = epoch, .tick = tick, .heir = heir});
+    tl_inspect_event(
+        n, &(tl_store_event){.type = TL_STORE_FENCED, .server = server, .epoch = epoch, .tick = tick, .heir = heir});
 }
 
 static void begin(int64_t tick)
@@ -45,7 +46,12 @@ static void add(tl_entity_id id, int kind, tl_group_id group, tl_entity_id carri
 static void commit(tl_inspect *n, tl_server_number server, uint32_t epoch)
 {
     CHECK(!writer.w.bad);
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_RECORD, .server = server, .epoch = epoch, .tick = writer.tick, .data = data, .size = writer.w.size});
+    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_RECORD,
+                                          .server = server,
+                                          .epoch = epoch,
+                                          .tick = writer.tick,
+                                          .data = data,
+                                          .size = writer.w.size});
 }
 
 static void finish(tl_inspect *n)
@@ -98,7 +104,9 @@ TEST(deleted_groups_take_no_places)
 {
     tl_inspect *n = inspect_create();
     tell_server(n, 1, 1);
-    for (tl_group_id group = 1000; group < 2000; group++) tell_deleted(n, group, 20);
+    for (tl_group_id group = 1000; group < 2000; group++) {
+        tell_deleted(n, group, 20);
+    }
     tell_deleted(n, 1000, 25); // told once more
     begin(20);
     tl_record_group(&writer, 1000, 1); // older than its end
@@ -174,7 +182,8 @@ TEST(faults_are_told_with_server_and_tick)
     begin(11);
     data[writer.w.size++] = 200; // no op
     commit(n, 1, 1);
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = 1});
+    tl_inspect_event(n,
+                     &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = 1});
     finish(n);
     CHECK_EQUAL(report.faults, 2);
     CHECK(report.fault_server == 1 && report.fault_tick == 11);
@@ -192,7 +201,8 @@ TEST(an_unreadable_checkpoint_has_a_stand_in)
     begin(12);
     tl_record_group(&writer, 7, 1);
     data[writer.w.size++] = 200;
-    const tl_store_event checkpoint = {.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size};
+    const tl_store_event checkpoint = {
+        .type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size};
     tl_inspect_event(n, &checkpoint);
     CHECK(tl_inspect_sets_aside(n));
     size_t size = tl_inspect_stand_in(n, &stand_in);
@@ -202,7 +212,8 @@ TEST(an_unreadable_checkpoint_has_a_stand_in)
     CHECK_EQUAL(report.faults, 1);
     CHECK_EQUAL(report.servers[1].groups, 1);
     n = with_a_group();
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = kept, .size = size});
+    tl_inspect_event(
+        n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = kept, .size = size});
     CHECK(!tl_inspect_sets_aside(n));
     CHECK_EQUAL(tl_inspect_stand_in(n, &stand_in), 0);
     finish(n);
@@ -217,7 +228,8 @@ TEST(a_checkpoint_of_another_version_stays)
     tl_inspect *n = with_a_group();
     begin(12);
     data[0]++;
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size});
+    tl_inspect_event(
+        n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size});
     CHECK(!tl_inspect_sets_aside(n));
     finish(n);
     CHECK_EQUAL(report.faults, 1);
@@ -241,11 +253,13 @@ TEST(what_follows_an_unreadable_record_in_its_epoch_is_set_aside)
     CHECK(!tl_inspect_sets_aside(n));
     CHECK_EQUAL(tl_inspect_last_tick(n), 10);
     // It came back, twice, and no record was committed in between: all of that was where its log ends now.
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 2, .tick = 12, .name = "server-1"});
+    tl_inspect_event(
+        n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 2, .tick = 12, .name = "server-1"});
     CHECK_EQUAL(tl_inspect_last_tick(n), 10);
     tell_end(n, 1, 2, 12, 1);
     CHECK_EQUAL(tl_inspect_last_tick(n), 10);
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 3, .tick = 12, .name = "server-1"});
+    tl_inspect_event(
+        n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 3, .tick = 12, .name = "server-1"});
     CHECK_EQUAL(tl_inspect_last_tick(n), 10);
     begin(13);
     commit(n, 1, 3);
@@ -285,7 +299,9 @@ TEST(limits_are_told)
 {
     tl_inspect *n = with_a_group();
     begin(11);
-    for (tl_entity_id id = 1000; id < 1098; id++) add(id, 0, 7, 0);
+    for (tl_entity_id id = 1000; id < 1098; id++) {
+        add(id, 0, 7, 0);
+    }
     commit(n, 1, 1);
     finish(n);
     CHECK_EQUAL(report.entities, 100);

@@ -32,7 +32,9 @@ TEST(fields_lie_one_after_another)
     const tl_kind *kind = &kinds.kinds[0];
     const int words[8] = {7, 7, 4, 3, 1, 1, 3, 7};
     int at = 0;
-    for (int i = 0; i < 8; at += words[i++]) CHECK(kind->fields[i].word == at && kind->fields[i].word_count == words[i]);
+    for (int i = 0; i < 8; at += words[i++]) {
+        CHECK(kind->fields[i].word == at && kind->fields[i].word_count == words[i]);
+    }
     CHECK_EQUAL(kind->word_count, at);
     CHECK_EQUAL(kind->rotation, 1);
     CHECK_EQUAL(tl_fields_mask_at(kind, 2), 0xff);
@@ -43,7 +45,9 @@ TEST(quanta_are_within_a_quarter_of_the_tolerance)
 {
     tl_kind_def def = full_kind("full");
     for (double tolerance = 2e-6; tolerance <= 1e6; tolerance *= 1.7) {
-        for (int i = 0; i < 5; i++) def.fields[i].tolerance = tolerance;
+        for (int i = 0; i < 5; i++) {
+            def.fields[i].tolerance = tolerance;
+        }
         CHECK_EQUAL(tl_kinds_init(&kinds, &def, 1, 60, NULL, 0), TL_OK);
         for (int i = 0; i < 5; i++) {
             const tl_field *field = &kinds.kinds[0].fields[i];
@@ -52,10 +56,15 @@ TEST(quanta_are_within_a_quarter_of_the_tolerance)
                 CHECK(quantum <= field->tolerance[level] / 4 || field->shift[level] == TL_SHIFT_MAX);
                 CHECK(quantum > field->tolerance[level] / 8 || field->shift[level] <= 0);
                 CHECK(field->shift[level] >= -TL_TILE_SHIFT);
-                if (level == 0) continue;
-                CHECK(field->tolerance[level] >= field->tolerance[level - 1] && field->shift[level] <= field->shift[level - 1]);
+                if (level == 0) {
+                    continue;
+                }
+                CHECK(field->tolerance[level] >= field->tolerance[level - 1] &&
+                      field->shift[level] <= field->shift[level - 1]);
             }
-            if (field->type == TL_FIELD_ROTATION) CHECK(field->tolerance[TL_LEVELS_MAX - 1] <= 1.5);
+            if (field->type == TL_FIELD_ROTATION) {
+                CHECK(field->tolerance[TL_LEVELS_MAX - 1] <= 1.5);
+            }
         }
     }
 }
@@ -70,7 +79,9 @@ TEST(tolerances_scale_with_the_level)
     for (int level = 0; level < TL_LEVELS_MAX; level++) {
         CHECK_NEAR(kind->fields[0].tolerance[level], tl_level_tolerance_m(level), 1e-12);
         // At a level's distance its tolerance is a milliradian; a tile is as wide as twice that distance.
-        if (level) CHECK_NEAR(tl_level_tolerance_m(level), 0.001 * tl_level_distance_m(level), 1e-12);
+        if (level) {
+            CHECK_NEAR(tl_level_tolerance_m(level), 0.001 * tl_level_distance_m(level), 1e-12);
+        }
         CHECK_NEAR(kind->fields[3].tolerance[level], level < 2 ? 0.01 : 0.5, 0); // never finer than the level before
         CHECK_NEAR(tl_level_tile_m(level), ldexp(64, level), 0);
     }
@@ -92,16 +103,18 @@ static void check_refused(tl_kind_def def, const char *why)
     tl_kind_def defs[2] = {tl_kind_def_default("fine"), def};
     char text[256] = "";
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 2, 20, text, sizeof text), TL_ERR_INVALID);
-    if (strstr(text, why) == NULL || strstr(text, "kind 1") == NULL) fprintf(stderr, "said: %s; expected: %s\n", text, why);
+    if (strstr(text, why) == NULL || strstr(text, "kind 1") == NULL) {
+        fprintf(stderr, "said: %s; expected: %s\n", text, why);
+    }
     CHECK(strstr(text, why) != NULL && strstr(text, "kind 1") != NULL);
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 2, 20, NULL, 0), TL_ERR_INVALID);
 }
 
-#define REFUSED(change, why)                                                                                           \
-    do {                                                                                                               \
-        tl_kind_def def = full_kind("full");                                                                           \
-        change;                                                                                                        \
-        check_refused(def, why);                                                                                       \
+#define REFUSED(change, why)                 \
+    do {                                     \
+        tl_kind_def def = full_kind("full"); \
+        change;                              \
+        check_refused(def, why);             \
     } while (0)
 
 TEST(invalid_kinds_are_refused)
@@ -164,10 +177,15 @@ TEST(invalid_worlds_are_refused)
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, TL_KINDS_MAX, 20, NULL, 0), TL_OK);
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 1, 0, NULL, 0), TL_ERR_INVALID);
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 1, 241, NULL, 0), TL_ERR_INVALID);
-    for (uint32_t hz = 1; hz <= 240; hz++) CHECK_EQUAL(tl_kinds_init(&kinds, defs, 1, hz, NULL, 0), TL_OK);
+    for (uint32_t hz = 1; hz <= 240; hz++) {
+        CHECK_EQUAL(tl_kinds_init(&kinds, defs, 1, hz, NULL, 0), TL_OK);
+    }
     // More fields than the table of kinds has room for.
     for (int i = 0; i < TL_KINDS_MAX; i++) {
-        for (int f = 1; f < TL_FIELDS_MAX; f++) defs[i].fields[f] = tl_field_def_default("a-field-with-quite-a-long-name", TL_FIELD_SCALAR, TL_PREDICT_HOLD);
+        for (int f = 1; f < TL_FIELDS_MAX; f++) {
+            defs[i].fields[f] = tl_field_def_default("a-field-with-quite-a-long-name", TL_FIELD_SCALAR,
+                                                     TL_PREDICT_HOLD);
+        }
         defs[i].field_count = TL_FIELDS_MAX;
     }
     char text[256] = "";
@@ -193,13 +211,18 @@ TEST(the_table_round_trips)
     tl_reader r = tl_reader_make(table, size);
     CHECK_EQUAL(tl_kinds_read(&copy, &r), TL_OK);
     CHECK_EQUAL(r.at, size);
-    CHECK(copy.hash == kinds.hash && copy.count == 3 && copy.rate_shift == kinds.rate_shift && copy.tick_hz == kinds.tick_hz);
+    CHECK(copy.hash == kinds.hash && copy.count == 3 && copy.rate_shift == kinds.rate_shift &&
+          copy.tick_hz == kinds.tick_hz);
     for (int i = 0; i < 3; i++) {
         const tl_kind *a = &kinds.kinds[i], *b = &copy.kinds[i];
         CHECK_NEAR(b->carrier_reach_m, a->carrier_reach_m, 0.011);
-        CHECK(strcmp(a->name, b->name) == 0 && a->word_count == b->word_count && a->level_last == b->level_last && a->rotation == b->rotation);
+        CHECK(strcmp(a->name, b->name) == 0 && a->word_count == b->word_count && a->level_last == b->level_last &&
+              a->rotation == b->rotation);
         CHECK(a->update == b->update && a->remove == b->remove && a->create == b->create);
-        for (int f = 0; f < a->field_count; f++) CHECK(memcmp(&a->fields[f], &b->fields[f], sizeof a->fields[f]) == 0 || a->fields[f].type >= TL_FIELD_INTEGER);
+        for (int f = 0; f < a->field_count; f++) {
+            CHECK(memcmp(&a->fields[f], &b->fields[f], sizeof a->fields[f]) == 0 ||
+                  a->fields[f].type >= TL_FIELD_INTEGER);
+        }
     }
 }
 
@@ -207,8 +230,11 @@ TEST(a_kind_is_told_as_it_was_declared)
 {
     tl_kind_def defs[2] = {full_kind("full"), full_kind("again")}, told[2];
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 2, 20, NULL, 0), TL_OK);
-    for (int i = 0; i < 2; i++) tl_kinds_def(&kinds.kinds[i], &told[i]);
-    CHECK(strcmp(told[1].name, "again") == 0 && told[1].field_count == 8 && told[1].fields[6].bytes_max == 9 && told[1].update == TL_POLICY_ALLOW);
+    for (int i = 0; i < 2; i++) {
+        tl_kinds_def(&kinds.kinds[i], &told[i]);
+    }
+    CHECK(strcmp(told[1].name, "again") == 0 && told[1].field_count == 8 && told[1].fields[6].bytes_max == 9 &&
+          told[1].update == TL_POLICY_ALLOW);
     CHECK(told[1].fields[2].predictor == TL_PREDICT_HEADING && strcmp(told[1].fields[5].name, "score") == 0);
     CHECK_EQUAL(tl_kinds_init(&copy, told, 2, 20, NULL, 0), TL_OK); // and may be declared again
     CHECK(copy.hash == kinds.hash);
@@ -233,16 +259,22 @@ static void check_sound(const tl_kinds *k)
     CHECK(k->count >= 1 && k->count <= TL_KINDS_MAX && k->tick_hz >= 1 && k->tick_hz <= 240);
     for (int i = 0; i < k->count; i++) {
         const tl_kind *kind = &k->kinds[i];
-        CHECK(tl_name_valid(kind->name) && kind->word_count <= TL_STATE_WORDS_MAX && kind->fields[0].type == TL_FIELD_POSITION);
-        CHECK((unsigned)kind->update < TL_POLICY_COUNT && (unsigned)kind->remove < TL_POLICY_COUNT && (unsigned)kind->create < TL_POLICY_COUNT);
+        CHECK(tl_name_valid(kind->name) && kind->word_count <= TL_STATE_WORDS_MAX &&
+              kind->fields[0].type == TL_FIELD_POSITION);
+        CHECK((unsigned)kind->update < TL_POLICY_COUNT && (unsigned)kind->remove < TL_POLICY_COUNT &&
+              (unsigned)kind->create < TL_POLICY_COUNT);
         CHECK(kind->field_count >= 1 && kind->field_count <= TL_FIELDS_MAX);
         int at = 0;
         for (int f = 0; f < kind->field_count; f++) {
             const tl_field *field = &kind->fields[f];
             CHECK(tl_name_valid(field->name) && field->word == at && (unsigned)field->level_last < TL_LEVELS_MAX);
             at += field->word_count;
-            if (field->type == TL_FIELD_ROTATION) CHECK(field->shift[TL_LEVELS_MAX - 1] > 0);
-            for (int level = 0; level < TL_LEVELS_MAX; level++) CHECK(abs(field->shift[level]) <= TL_SHIFT_MAX);
+            if (field->type == TL_FIELD_ROTATION) {
+                CHECK(field->shift[TL_LEVELS_MAX - 1] > 0);
+            }
+            for (int level = 0; level < TL_LEVELS_MAX; level++) {
+                CHECK(abs(field->shift[level]) <= TL_SHIFT_MAX);
+            }
         }
     }
 }
@@ -259,7 +291,9 @@ TEST(malformed_tables_are_refused)
     int refused = 0;
     for (int i = 0; i < 20000; i++) {
         memcpy(damaged, table, size);
-        for (int times = 0; times < 1 + i % 3; times++) damaged[check_random(&random) % size] = (unsigned char)check_random(&random);
+        for (int times = 0; times < 1 + i % 3; times++) {
+            damaged[check_random(&random) % size] = (unsigned char)check_random(&random);
+        }
         tl_reader r = tl_reader_make(damaged, size);
         if (tl_kinds_read(&copy, &r) != TL_OK) {
             refused++;
@@ -279,7 +313,9 @@ static tl_result read_after(int type, int predictor, int bytes_max)
     write_table();
     tl_field *field = &kinds.kinds[0].fields[1];
     field->type = type, field->predictor = predictor, field->bytes_max = bytes_max;
-    for (int level = 0; level < TL_LEVELS_MAX; level++) field->tolerance[level] = 0.1;
+    for (int level = 0; level < TL_LEVELS_MAX; level++) {
+        field->tolerance[level] = 0.1;
+    }
     tl_writer w = tl_writer_make(table, sizeof table);
     tl_kinds_write(&kinds, &w);
     tl_reader r = tl_reader_make(table, w.size);
@@ -288,12 +324,17 @@ static tl_result read_after(int type, int predictor, int bytes_max)
 
 TEST(each_predictor_has_its_types)
 {
-    static const bool good[TL_FIELD_TYPE_COUNT][TL_PREDICTOR_COUNT] = {
-        [TL_FIELD_POSITION] = {true, true, false}, [TL_FIELD_ROTATION] = {true, true, true}, [TL_FIELD_SCALAR] = {true, true, false},
-        [TL_FIELD_INTEGER] = {true, false, false}, [TL_FIELD_BYTES] = {true, false, false}};
-    for (int type = 0; type < TL_FIELD_TYPE_COUNT; type++)
-        for (int predictor = 0; predictor < TL_PREDICTOR_COUNT; predictor++)
-            CHECK_EQUAL(read_after(type, predictor, type == TL_FIELD_BYTES ? 8 : 0), good[type][predictor] ? TL_OK : TL_ERR_MALFORMED);
+    static const bool good[TL_FIELD_TYPE_COUNT][TL_PREDICTOR_COUNT] = {[TL_FIELD_POSITION] = {true, true, false},
+                                                                       [TL_FIELD_ROTATION] = {true, true, true},
+                                                                       [TL_FIELD_SCALAR] = {true, true, false},
+                                                                       [TL_FIELD_INTEGER] = {true, false, false},
+                                                                       [TL_FIELD_BYTES] = {true, false, false}};
+    for (int type = 0; type < TL_FIELD_TYPE_COUNT; type++) {
+        for (int predictor = 0; predictor < TL_PREDICTOR_COUNT; predictor++) {
+            CHECK_EQUAL(read_after(type, predictor, type == TL_FIELD_BYTES ? 8 : 0),
+                        good[type][predictor] ? TL_OK : TL_ERR_MALFORMED);
+        }
+    }
     CHECK_EQUAL(read_after(TL_FIELD_BYTES, TL_PREDICT_HOLD, 0), TL_ERR_MALFORMED);
     CHECK_EQUAL(read_after(TL_FIELD_INTEGER, TL_PREDICT_HOLD, 1), TL_ERR_MALFORMED);
 }

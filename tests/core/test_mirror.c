@@ -38,7 +38,9 @@ static void end(fixture *f)
 static int32_t group_of(fixture *f, uint64_t id)
 {
     int32_t group = tl_mirror_find_group(&f->m, id);
-    if (group != TL_NONE) return group;
+    if (group != TL_NONE) {
+        return group;
+    }
     CHECK_EQUAL(tl_mirror_reserve_group(&f->m, id, &group), TL_OK);
     f->m.groups[group].live = true;
     f->o.known_group[id] = true;
@@ -49,7 +51,8 @@ static int32_t enter(fixture *f, uint64_t id, uint64_t carrier, uint64_t group, 
 {
     int32_t index;
     CHECK_EQUAL(tl_mirror_reserve(&f->m, id, WORLD_CABIN, &index), TL_OK);
-    tl_position_set(f->m.entities[index].state, f->kinds.kinds[WORLD_CABIN].fields[0].shift[0], &f->kinds, 10, (tl_vec3){x, 0, 0}, (tl_vec3){0, 0, 0}, true);
+    tl_position_set(f->m.entities[index].state, f->kinds.kinds[WORLD_CABIN].fields[0].shift[0], &f->kinds, 10,
+                    (tl_vec3){x, 0, 0}, (tl_vec3){0, 0, 0}, true);
     tl_mirror_enter(&f->m, index, group_of(f, group), carrier);
     f->o.live[id] = true, f->o.carrier[id] = carrier, f->o.group[id] = group;
     return index;
@@ -66,7 +69,9 @@ static bool check_entity(const fixture *f, uint64_t id)
 {
     int32_t index = tl_mirror_find(&f->m, id);
     CHECK((index != TL_NONE && f->m.entities[index].live) == f->o.live[id]);
-    if (!f->o.live[id]) return false;
+    if (!f->o.live[id]) {
+        return false;
+    }
     const tl_entity *e = &f->m.entities[index];
     CHECK_EQUAL(f->m.groups[e->group].id, f->o.group[id]);
     CHECK_EQUAL(e->said ? e->said_carrier : e->carrier_id, f->o.carrier[id]);
@@ -86,10 +91,14 @@ static void settle(fixture *f)
 {
     tl_mirror_resolve(&f->m);
     uint32_t unresolved = 0;
-    for (uint64_t id = 1; id <= IDS; id++) unresolved += check_entity(f, id);
+    for (uint64_t id = 1; id <= IDS; id++) {
+        unresolved += check_entity(f, id);
+    }
     CHECK_EQUAL(unresolved, f->m.unresolved_count);
     tl_mirror_validate(&f->m);
-    for (uint32_t i = 0; i < f->m.changed_count; i++) CHECK(f->m.entities[f->m.changed[i]].changes != 0);
+    for (uint32_t i = 0; i < f->m.changed_count; i++) {
+        CHECK(f->m.entities[f->m.changed[i]].changes != 0);
+    }
     tl_mirror_settle(&f->m);
     CHECK_EQUAL(f->m.changed_count, 0);
     tl_mirror_validate(&f->m);
@@ -97,23 +106,24 @@ static void settle(fixture *f)
 
 static void random_operation(fixture *f)
 {
-    uint64_t id = 1 + check_random(&f->random) % IDS, carrier = check_random(&f->random) % 3 ? 1 + check_random(&f->random) % IDS : 0;
+    uint64_t id = 1 + check_random(&f->random) % IDS,
+             carrier = check_random(&f->random) % 3 ? 1 + check_random(&f->random) % IDS : 0;
     uint64_t group = 1 + check_random(&f->random) % GROUPS;
     int32_t index = tl_mirror_find(&f->m, id);
     if (index == TL_NONE) {
         enter(f, id, carrier, group, (double)id);
         return;
     }
-    if (!f->m.entities[index].live) return; // deleted in this tick
+    if (!f->m.entities[index].live) {
+        return; // deleted in this tick
+    }
     switch (check_random(&f->random) % 4) {
-    case 0: delete(f, id); break;
+    case 0: delete (f, id); break;
     case 1:
         tl_mirror_regroup(&f->m, index, group_of(f, group));
         f->o.group[id] = group;
         break;
-    default:
-        tl_mirror_set_carrier(&f->m, index, carrier);
-        f->o.carrier[id] = carrier;
+    default: tl_mirror_set_carrier(&f->m, index, carrier); f->o.carrier[id] = carrier;
     }
 }
 
@@ -125,13 +135,20 @@ TEST(random_operations_agree_with_a_list)
         for (int tick = 0; tick < 2000; tick++) {
             // at times the same entity many times in a tick
             int count = (int)(check_random(&f.random) % (tick % 50 == 0 ? 400 : 12));
-            for (int i = 0; i < count; i++) random_operation(&f);
+            for (int i = 0; i < count; i++) {
+                random_operation(&f);
+            }
             CHECK(f.m.unresolved_count <= IDS && f.m.changed_count <= IDS);
             if (check_random(&f.random) % 40 == 0) {
                 uint64_t group = 1 + check_random(&f.random) % GROUPS;
-                for (uint64_t id = 1; id <= IDS; id++)
-                    if (f.o.live[id] && f.o.group[id] == group) delete(&f, id);
-                if (f.o.known_group[group]) tl_mirror_delete_group(&f.m, tl_mirror_find_group(&f.m, group));
+                for (uint64_t id = 1; id <= IDS; id++) {
+                    if (f.o.live[id] && f.o.group[id] == group) {
+                        delete (&f, id);
+                    }
+                }
+                if (f.o.known_group[group]) {
+                    tl_mirror_delete_group(&f.m, tl_mirror_find_group(&f.m, group));
+                }
                 f.o.known_group[group] = false;
             }
             settle(&f);
@@ -144,10 +161,14 @@ TEST(loops_and_towers_are_refused)
 {
     fixture f;
     begin(&f, 1);
-    for (uint64_t id = 1; id <= 8; id++) enter(&f, id, 0, 1, 1);
+    for (uint64_t id = 1; id <= 8; id++) {
+        enter(&f, id, 0, 1, 1);
+    }
     settle(&f);
     int32_t index[9];
-    for (uint64_t id = 1; id <= 8; id++) index[id] = tl_mirror_find(&f.m, id);
+    for (uint64_t id = 1; id <= 8; id++) {
+        index[id] = tl_mirror_find(&f.m, id);
+    }
     tl_mirror_set_carrier(&f.m, index[1], 1); // in itself
     CHECK_EQUAL(f.m.entities[index[1]].carrier, TL_NONE);
     tl_mirror_set_carrier(&f.m, index[1], 2);
@@ -181,10 +202,14 @@ TEST(the_order_does_not_matter)
     for (int order = 0; order < 6; order++) {
         fixture f;
         begin(&f, 1);
-        for (uint64_t id = 1; id <= 3; id++) enter(&f, id, 0, 1, (double)(10 * id));
+        for (uint64_t id = 1; id <= 3; id++) {
+            enter(&f, id, 0, 1, (double)(10 * id));
+        }
         settle(&f);
         int32_t index[4];
-        for (uint64_t id = 1; id <= 3; id++) index[id] = tl_mirror_find(&f.m, id);
+        for (uint64_t id = 1; id <= 3; id++) {
+            index[id] = tl_mirror_find(&f.m, id);
+        }
         static const int orders[6][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
         static const int64_t boarded[4] = {0, 7, 9, 8}; // 2 is the last
         f.m.tick = 10;
@@ -206,10 +231,14 @@ TEST(the_order_does_not_matter)
         int32_t rider = enter(&f, 1, 0, 1, 1);
         enter(&f, 7, 0, 1, 100);
         settle(&f);
-        if (order) delete(&f, 7);
+        if (order) {
+            delete (&f, 7);
+        }
         tl_mirror_set_carrier(&f.m, rider, 7);
         f.o.carrier[1] = 7;
-        if (!order) delete(&f, 7);
+        if (!order) {
+            delete (&f, 7);
+        }
         settle(&f);
         tl_vec3 p;
         tl_quat q;
@@ -245,20 +274,24 @@ TEST(riders_of_a_deleted_carrier_are_set_down)
     int32_t carrier = enter(&f, 7, 0, 1, 100), rider = enter(&f, 1, 7, 1, 1), upper = enter(&f, 2, 1, 1, 0.5);
     const tl_kind *kind = &f.kinds.kinds[WORLD_CABIN];
     const tl_field *rotation = &kind->fields[1];
-    tl_position_set(f.m.entities[carrier].state, kind->fields[0].shift[0], &f.kinds, 10, (tl_vec3){100, 0, 0}, (tl_vec3){20, 0, 0}, true);
-    tl_rotation_set(f.m.entities[carrier].state + rotation->word, rotation, &f.kinds, 10, tl_quat_from_vector((tl_vec3){0, 3.14159265 / 2, 0}), (tl_vec3){0, 0, 0}, false);
+    tl_position_set(f.m.entities[carrier].state, kind->fields[0].shift[0], &f.kinds, 10, (tl_vec3){100, 0, 0},
+                    (tl_vec3){20, 0, 0}, true);
+    tl_rotation_set(f.m.entities[carrier].state + rotation->word, rotation, &f.kinds, 10,
+                    tl_quat_from_vector((tl_vec3){0, 3.14159265 / 2, 0}), (tl_vec3){0, 0, 0}, false);
     settle(&f);
     f.m.tick = 30; // a second later, 20 m on
     tl_vec3 before[2], after[2];
     tl_quat q_before[2], q_after[2];
-    CHECK(tl_mirror_pose(&f.m, rider, 30, &before[0], &q_before[0]) && tl_mirror_pose(&f.m, upper, 30, &before[1], &q_before[1]));
-    delete(&f, 7);
+    CHECK(tl_mirror_pose(&f.m, rider, 30, &before[0], &q_before[0]) &&
+          tl_mirror_pose(&f.m, upper, 30, &before[1], &q_before[1]));
+    delete (&f, 7);
     CHECK(f.m.entities[rider].changes & TL_CHANGE_CARRIER);
     CHECK_EQUAL(f.m.entities[rider].carrier_id, 0);
     CHECK_EQUAL(f.m.entities[upper].carrier_id, 1); // it rides in the other still
     settle(&f);
     for (int64_t tick = 30; tick < 100; tick += 60) {
-        CHECK(tl_mirror_pose(&f.m, rider, (double)tick, &after[0], &q_after[0]) && tl_mirror_pose(&f.m, upper, (double)tick, &after[1], &q_after[1]));
+        CHECK(tl_mirror_pose(&f.m, rider, (double)tick, &after[0], &q_after[0]) &&
+              tl_mirror_pose(&f.m, upper, (double)tick, &after[1], &q_after[1]));
         for (int i = 0; i < 2; i++) {
             CHECK(tl_vec3_length(tl_vec3_sub(before[i], after[i])) < 0.01);
             CHECK(tl_quat_angle(q_before[i], q_after[i]) < 0.01);
@@ -274,12 +307,16 @@ TEST(limits_are_kept)
     fixture f;
     begin(&f, 1);
     int32_t index, first;
-    for (uint64_t id = 1; id <= IDS; id++) CHECK_EQUAL(tl_mirror_reserve(&f.m, id, 0, id == 1 ? &first : &index), TL_OK);
+    for (uint64_t id = 1; id <= IDS; id++) {
+        CHECK_EQUAL(tl_mirror_reserve(&f.m, id, 0, id == 1 ? &first : &index), TL_OK);
+    }
     CHECK_EQUAL(tl_mirror_reserve(&f.m, 5, 0, &index), TL_ERR_EXISTS);
     CHECK_EQUAL(tl_mirror_reserve(&f.m, IDS + 1, 0, &index), TL_ERR_FULL);
     tl_mirror_release(&f.m, first);
     CHECK_EQUAL(tl_mirror_reserve(&f.m, IDS + 1, 0, &index), TL_OK);
-    for (uint64_t id = 1; id <= GROUPS; id++) CHECK_EQUAL(tl_mirror_reserve_group(&f.m, id, &index), TL_OK);
+    for (uint64_t id = 1; id <= GROUPS; id++) {
+        CHECK_EQUAL(tl_mirror_reserve_group(&f.m, id, &index), TL_OK);
+    }
     CHECK_EQUAL(tl_mirror_reserve_group(&f.m, 1, &index), TL_ERR_EXISTS);
     CHECK_EQUAL(tl_mirror_reserve_group(&f.m, GROUPS + 1, &index), TL_ERR_FULL);
     CHECK(tl_mirror_find(&f.m, 0) == TL_NONE && tl_mirror_find_group(&f.m, 0) == TL_NONE);

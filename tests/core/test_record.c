@@ -10,7 +10,9 @@ static void check_same(const tl_mirror *a, const tl_mirror *b)
     CHECK_EQUAL(a->live_count, b->live_count);
     for (int32_t i = 0; i < a->entity_top; i++) {
         const tl_entity *e = &a->entities[i];
-        if (!e->used || !e->live) continue;
+        if (!e->used || !e->live) {
+            continue;
+        }
         int32_t other = tl_mirror_find(b, e->id);
         CHECK(other != TL_NONE && b->entities[other].live);
         const tl_entity *o = &b->entities[other];
@@ -28,7 +30,8 @@ static void check_model(const world *w)
         int32_t index = tl_mirror_find(&w->mirror, e->id);
         CHECK(index != TL_NONE);
         const tl_entity *m = &w->mirror.entities[index];
-        CHECK(m->live && m->carrier_id == e->carrier && m->kind == e->kind && w->mirror.groups[m->group].id == e->group);
+        CHECK(m->live && m->carrier_id == e->carrier && m->kind == e->kind &&
+              w->mirror.groups[m->group].id == e->group);
     }
 }
 
@@ -40,7 +43,9 @@ TEST(histories_are_followed)
             world_step(a);
             world_apply(b, a->record, a->record_size);
             check_model(a);
-            if (tick % 10) continue;
+            if (tick % 10) {
+                continue;
+            }
             check_same(&a->mirror, &b->mirror);
             tl_mirror_validate(&a->mirror);
         }
@@ -94,7 +99,8 @@ TEST(every_op_does_what_it_says)
     tl_mirror *m = &w->mirror;
     tl_record_writer r;
     int64_t words[TL_STATE_WORDS_MAX], later[TL_STATE_WORDS_MAX];
-    tl_entity cabin = {.id = 0x1000000000005, .kind = WORLD_CABIN}, body = {.id = 0x1000000000003, .kind = WORLD_BODY}, sign = {.id = UINT64_MAX, .kind = WORLD_SIGN};
+    tl_entity cabin = {.id = 0x1000000000005, .kind = WORLD_CABIN}, body = {.id = 0x1000000000003, .kind = WORLD_BODY},
+              sign = {.id = UINT64_MAX, .kind = WORLD_SIGN};
     world_random_words(w, WORLD_CABIN, false, words);
     tl_record_begin(&r, &w->kinds, 0, data, sizeof data);
     tl_record_group(&r, 11, 1);
@@ -122,13 +128,16 @@ TEST(every_op_does_what_it_says)
     tl_record_need(&r, 3, 4, -1);
     tl_record_post(&r.w, TL_OP_REQUEST, 2, "please", 6);
     heard h = {.given_group = TL_NONE};
-    const tl_record_events events = {.user = &h, .receiver = on_receiver, .group_given = on_given, .leaving = on_leaving, .post = on_post};
+    const tl_record_events events = {
+        .user = &h, .receiver = on_receiver, .group_given = on_given, .leaving = on_leaving, .post = on_post};
     m->tick = w->tick = 1;
     CHECK_EQUAL(tl_record_apply(m, 9, 1, data, r.w.size, false, &events), TL_OK);
-    CHECK(m->entities[b].state[1] == words[1] && m->entities[b].state[15] == -5 && m->entities[b].state[17] == INT64_MIN);
+    CHECK(m->entities[b].state[1] == words[1] && m->entities[b].state[15] == -5 &&
+          m->entities[b].state[17] == INT64_MIN);
     CHECK(m->groups[m->entities[s].group].id == 11 && m->entities[s].carrier == c);
     CHECK(memcmp(m->entities[s].state, other, (size_t)w->kinds.kinds[WORLD_SIGN].word_count * 8) == 0);
-    CHECK(h.given_group == tl_mirror_find_group(m, 12) && h.given_from == 2 && h.given_to == 8 && m->groups[h.given_group].owner == 8);
+    CHECK(h.given_group == tl_mirror_find_group(m, 12) && h.given_from == 2 && h.given_to == 8 &&
+          m->groups[h.given_group].owner == 8);
     CHECK(h.asked_for == 7 && h.asked_epoch == 3 && h.leaving == 9);
     CHECK(h.posts == 1 && h.op == TL_OP_REQUEST && h.post_from == 9 && h.post_to == 2 && strcmp(h.data, "please") == 0);
     tl_mirror_settle(m);
@@ -138,7 +147,8 @@ TEST(every_op_does_what_it_says)
     tl_record_delete(&r, cabin.id);
     tl_record_group_delete(&r, 12);
     world_apply(w, data, r.w.size);
-    CHECK(m->live_count == 2 && m->entities[b].carrier_id == 0 && tl_mirror_find(m, cabin.id) == TL_NONE && tl_mirror_find_group(m, 12) == TL_NONE);
+    CHECK(m->live_count == 2 && m->entities[b].carrier_id == 0 && tl_mirror_find(m, cabin.id) == TL_NONE &&
+          tl_mirror_find_group(m, 12) == TL_NONE);
     tl_record_begin(&r, &w->kinds, 3, data, sizeof data);
     tl_record_group_delete(&r, 11);
     world_apply(w, data, r.w.size);
@@ -153,7 +163,9 @@ TEST(needs_are_found_at_the_front)
     tl_kinds kinds;
     world_kinds(&kinds);
     tl_record_begin(&r, &kinds, 50, data, sizeof data);
-    for (int i = 1; i <= 5; i++) tl_record_need(&r, (tl_server_number)i, 4000000000u + (uint32_t)i, i == 3 ? -1 : i * 100);
+    for (int i = 1; i <= 5; i++) {
+        tl_record_need(&r, (tl_server_number)i, 4000000000u + (uint32_t)i, i == 3 ? -1 : i * 100);
+    }
     tl_record_group(&r, 1, 1);
     tl_record_need(&r, 9, 9, 9);
     tl_need needs[8];
@@ -161,7 +173,9 @@ TEST(needs_are_found_at_the_front)
     CHECK_EQUAL(tl_record_needs(data, r.w.size, needs, 2), 2);
     CHECK_EQUAL(tl_record_needs(data, r.w.size, needs, 8), 5);
     CHECK(needs[0].server == 1 && needs[2].tick == -1 && needs[4].epoch == 4000000005u && needs[4].tick == 500);
-    for (size_t cut = 0; cut < r.w.size; cut++) CHECK(tl_record_needs(data, cut, needs, 8) <= 5);
+    for (size_t cut = 0; cut < r.w.size; cut++) {
+        CHECK(tl_record_needs(data, cut, needs, 8) <= 5);
+    }
 }
 
 // ---- malformed ----
@@ -172,9 +186,15 @@ static tl_result naming_server(world *w, naming how, tl_server_number server)
 {
     tl_record_writer r;
     tl_record_begin(&r, &w->kinds, 5, data, sizeof data);
-    if (how == OWNER) tl_record_group(&r, 7, server);
-    if (how == RECEIVER) tl_record_group_give(&r, 7, server, 1);
-    if (how == NEEDED) tl_record_need(&r, server, 1, 4);
+    if (how == OWNER) {
+        tl_record_group(&r, 7, server);
+    }
+    if (how == RECEIVER) {
+        tl_record_group_give(&r, 7, server, 1);
+    }
+    if (how == NEEDED) {
+        tl_record_need(&r, server, 1, 4);
+    }
     return tl_record_apply(&w->mirror, 1, 5, data, r.w.size, false, NULL);
 }
 
@@ -207,14 +227,18 @@ TEST(another_format_has_no_needs)
 TEST(what_is_malformed_changes_nothing)
 {
     world *w = world_create(300, 0, 8);
-    for (int i = 0; i < 30; i++) world_step(w);
+    for (int i = 0; i < 30; i++) {
+        world_step(w);
+    }
     uint64_t random = 17;
     int malformed = 0, taken = 0;
     heard h = {0};
     const tl_record_events events = {.user = &h, .group_given = on_given};
     w->change = 0.03;
     for (int i = 0; i < 6000; i++) {
-        if (i % 200 == 0) world_step(w);
+        if (i % 200 == 0) {
+            world_step(w);
+        }
         world saved = *w; // what is written below is not applied
         world_write_record(w);
         size_t record_size = w->record_size;
@@ -248,10 +272,14 @@ TEST(what_is_malformed_changes_nothing)
             uint64_t seed = check_random(&random);
             world_destroy(w);
             w = world_create(300, 0, seed);
-            for (int k = 0; k < 5; k++) world_step(w);
+            for (int k = 0; k < 5; k++) {
+                world_step(w);
+            }
         }
     }
-    if (malformed <= 2000 || taken <= 500) fprintf(stderr, "%d malformed, %d taken\n", malformed, taken);
+    if (malformed <= 2000 || taken <= 500) {
+        fprintf(stderr, "%d malformed, %d taken\n", malformed, taken);
+    }
     CHECK(malformed > 2000 && taken > 500);
     world_destroy(w);
 }
@@ -268,8 +296,10 @@ TEST(a_place_outside_of_the_world_is_malformed)
         words[3] = -tl_shift_round(TL_WORLD_LIMIT_M, -w->kinds.kinds[WORLD_WALKER].fields[0].shift[0]) - beyond;
         tl_record_begin(&r, &w->kinds, w->tick + 1, w->record, WORLD_RECORD_BYTES_MAX);
         tl_record_create(&r, &e, (uint64_t)1 << 48 | 1, 0, words);
-        CHECK_EQUAL(tl_record_apply(&w->mirror, 1, w->tick + 1, w->record, r.w.size, false, NULL), beyond ? TL_ERR_MALFORMED : TL_OK);
-        CHECK_EQUAL(tl_state_accept(&w->kinds.kinds[WORLD_WALKER], &w->kinds, words, 1, 5), beyond ? TL_ERR_OUTSIDE : TL_OK);
+        CHECK_EQUAL(tl_record_apply(&w->mirror, 1, w->tick + 1, w->record, r.w.size, false, NULL),
+                    beyond ? TL_ERR_MALFORMED : TL_OK);
+        CHECK_EQUAL(tl_state_accept(&w->kinds.kinds[WORLD_WALKER], &w->kinds, words, 1, 5),
+                    beyond ? TL_ERR_OUTSIDE : TL_OK);
         world_destroy(w);
     }
 }
@@ -305,7 +335,8 @@ TEST(a_full_mirror_says_so)
 static size_t checkpoint(const world *w, tl_group_id group, unsigned char *out, size_t capacity)
 {
     size_t size;
-    CHECK_EQUAL(tl_checkpoint_write(&w->mirror, tl_mirror_find_group(&w->mirror, group), w->tick, out, capacity, &size), TL_OK);
+    CHECK_EQUAL(tl_checkpoint_write(&w->mirror, tl_mirror_find_group(&w->mirror, group), w->tick, out, capacity, &size),
+                TL_OK);
     return size;
 }
 
@@ -316,8 +347,8 @@ static tl_group_id group_id(int number)
 
 enum { LOG_TICKS = 60 };
 
-// A history with checkpoints of its groups at random ticks, each group at another; a mirror that loads the checkpoints, in
-// random order, and then the log, ends up the same.
+// A history with checkpoints of its groups at random ticks, each group at another; a mirror that loads the checkpoints,
+// in random order, and then the log, ends up the same.
 static void load_history(uint64_t seed)
 {
     static unsigned char checkpoints[WORLD_GROUPS][1 << 17], log[LOG_TICKS][1 << 16];
@@ -326,22 +357,31 @@ static void load_history(uint64_t seed)
     world *a = world_create(300, 0, seed), *b = world_create(300, 0, seed + 1);
     uint64_t random = seed + 2;
     a->set_down_told = true;
-    for (int g = 0; g < WORLD_GROUPS; g++) checkpoint_ticks[g] = 5 + (int64_t)(check_random(&random) % 50);
+    for (int g = 0; g < WORLD_GROUPS; g++) {
+        checkpoint_ticks[g] = 5 + (int64_t)(check_random(&random) % 50);
+    }
     for (int tick = 0; tick < LOG_TICKS; tick++) {
         world_step(a);
         CHECK(a->record_size <= sizeof log[0]);
         memcpy(log[tick], a->record, log_sizes[tick] = a->record_size);
-        for (int g = 0; g < WORLD_GROUPS; g++)
-            if (checkpoint_ticks[g] == tick) checkpoint_sizes[g] = checkpoint(a, group_id(g), checkpoints[g], sizeof checkpoints[g]);
+        for (int g = 0; g < WORLD_GROUPS; g++) {
+            if (checkpoint_ticks[g] == tick) {
+                checkpoint_sizes[g] = checkpoint(a, group_id(g), checkpoints[g], sizeof checkpoints[g]);
+            }
+        }
     }
     int64_t oldest = LOG_TICKS;
     int first = (int)(check_random(&random) % WORLD_GROUPS);
     b->mirror.tick = 55;
     for (int i = 0; i < WORLD_GROUPS; i++) {
         int g = (first + i) % WORLD_GROUPS;
-        CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(g), checkpoint_ticks[g], checkpoints[g], checkpoint_sizes[g]), TL_OK);
+        CHECK_EQUAL(
+            tl_checkpoint_apply(&b->mirror, group_id(g), checkpoint_ticks[g], checkpoints[g], checkpoint_sizes[g]),
+            TL_OK);
         tl_mirror_validate(&b->mirror);
-        if (checkpoint_ticks[g] < oldest) oldest = checkpoint_ticks[g];
+        if (checkpoint_ticks[g] < oldest) {
+            oldest = checkpoint_ticks[g];
+        }
     }
     for (int64_t tick = oldest; tick < LOG_TICKS; tick++) {
         b->mirror.tick = tick;
@@ -357,7 +397,9 @@ static void load_history(uint64_t seed)
 
 TEST(checkpoints_and_the_log_give_the_world)
 {
-    for (uint64_t seed = 1; seed <= 30; seed++) load_history(seed * 10);
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        load_history(seed * 10);
+    }
 }
 
 // Its writer reads it back: a state that nobody could read does not get into the store.
@@ -365,7 +407,9 @@ TEST(a_checkpoint_that_cannot_be_read_back_is_not_written)
 {
     world *a = world_create(300, 0, 3);
     size_t size;
-    for (int i = 0; i < 40; i++) world_step(a);
+    for (int i = 0; i < 40; i++) {
+        world_step(a);
+    }
     int32_t group = tl_mirror_find_group(&a->mirror, group_id(0));
     tl_entity *e = &a->mirror.entities[a->mirror.groups[group].entity_first];
     e->state[1] = INT64_MAX / 2; // far outside of the world
@@ -376,10 +420,14 @@ TEST(a_checkpoint_that_cannot_be_read_back_is_not_written)
 TEST(a_checkpoint_round_trips)
 {
     world *a = world_create(300, 0, 3), *b = world_create(300, 0, 4);
-    for (int i = 0; i < 40; i++) world_step(a);
+    for (int i = 0; i < 40; i++) {
+        world_step(a);
+    }
     for (int g = 0; g < WORLD_GROUPS; g++) {
         size_t size = checkpoint(a, group_id(g), data, sizeof data), tight;
-        CHECK_EQUAL(tl_checkpoint_write(&a->mirror, tl_mirror_find_group(&a->mirror, group_id(g)), a->tick, data, size - 1, &tight), TL_ERR_FULL);
+        CHECK_EQUAL(tl_checkpoint_write(&a->mirror, tl_mirror_find_group(&a->mirror, group_id(g)), a->tick, data,
+                                        size - 1, &tight),
+                    TL_ERR_FULL);
         checkpoint(a, group_id(g), data, sizeof data);
         b->mirror.tick = a->tick;
         CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(g), a->tick, data, size), TL_OK);
@@ -400,14 +448,18 @@ TEST(a_newer_checkpoint_replaces_an_older_one)
     static unsigned char newer[1 << 17];
     world *a = world_create(300, 0, 13), *b = world_create(300, 0, 4);
     a->groups_fixed = true;
-    for (int i = 0; i < 40; i++) world_step(a);
+    for (int i = 0; i < 40; i++) {
+        world_step(a);
+    }
     a->change = 0.5;
     for (int g = 0; g < WORLD_GROUPS; g++) {
         size_t size = checkpoint(a, group_id(g), data, sizeof data);
         b->mirror.tick = a->tick;
         CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(g), a->tick, data, size), TL_OK);
     }
-    for (int i = 0; i < 40; i++) world_step(a);
+    for (int i = 0; i < 40; i++) {
+        world_step(a);
+    }
     for (int g = WORLD_GROUPS; g-- > 0;) {
         size_t size = checkpoint(a, group_id(g), newer, sizeof newer);
         b->mirror.tick = a->tick;
@@ -432,7 +484,9 @@ TEST(an_entity_that_moved_is_where_the_newer_checkpoint_says)
         tl_record_writer r;
         world_random_words(a, WORLD_BODY, false, words);
         tl_record_begin(&r, &a->kinds, 0, data, sizeof data);
-        for (int g = 0; g < 2; g++) tl_record_group(&r, group_id(g), 1);
+        for (int g = 0; g < 2; g++) {
+            tl_record_group(&r, group_id(g), 1);
+        }
         tl_record_create(&r, &body, group_id(0), 0, words);
         world_apply(a, data, r.w.size);
         size_t older_size = checkpoint(a, group_id(0), older, sizeof older);
@@ -443,10 +497,11 @@ TEST(an_entity_that_moved_is_where_the_newer_checkpoint_says)
         size_t newer_size = checkpoint(a, group_id(1), newer, sizeof newer);
         b->mirror.tick = 1;
         for (int i = 0; i < 2; i++) {
-            if (i == order)
+            if (i == order) {
                 CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(0), 0, older, older_size), TL_OK);
-            else
+            } else {
                 CHECK_EQUAL(tl_checkpoint_apply(&b->mirror, group_id(1), 1, newer, newer_size), TL_OK);
+            }
         }
         CHECK_EQUAL(tl_record_apply(&b->mirror, 1, 1, data, r.w.size, true, NULL), TL_OK); // passed over
         check_same(&a->mirror, &b->mirror);
@@ -483,7 +538,9 @@ TEST(an_old_record_meets_a_newer_checkpoint)
 TEST(a_malformed_checkpoint_changes_nothing)
 {
     world *a = world_create(300, 0, 3);
-    for (int i = 0; i < 10; i++) world_step(a);
+    for (int i = 0; i < 10; i++) {
+        world_step(a);
+    }
     static unsigned char good[1 << 17];
     size_t size = checkpoint(a, group_id(2), good, sizeof good);
     uint64_t random = 4;
@@ -515,18 +572,24 @@ TEST(what_is_known_of_clocks)
     world *w = world_create(10, 0, 1);
     tl_record_writer r;
     tl_clock_report report = {.settled = true, .wall_lead_us = -123456789, .count = TL_SERVERS_MAX}, read;
-    for (uint32_t i = 0; i < report.count; i++)
-        report.seen[i] = (tl_clock_seen){.server = (tl_server_number)(i + 1), .tick = 1000 + (int64_t)i * 7 - 300, .at_us = 50000000 + i * 12345};
+    for (uint32_t i = 0; i < report.count; i++) {
+        report.seen[i] = (tl_clock_seen){
+            .server = (tl_server_number)(i + 1), .tick = 1000 + (int64_t)i * 7 - 300, .at_us = 50000000 + i * 12345};
+    }
     for (int needs = 0; needs < 2; needs++) {
         tl_record_begin(&r, &w->kinds, 1000, data, sizeof data);
-        if (needs) tl_record_need(&r, 3, 4, -1);
+        if (needs) {
+            tl_record_need(&r, 3, 4, -1);
+        }
         CHECK(!tl_record_clock_read(data, r.w.size, &read)); // none
         tl_record_clock_write(&r, &report);
         tl_record_leaving(&r);
         CHECK(!r.w.bad && tl_record_clock_read(data, r.w.size, &read));
         CHECK(read.settled && read.wall_lead_us == report.wall_lead_us && read.count == report.count);
-        for (uint32_t i = 0; i < read.count; i++)
-            CHECK(read.seen[i].server == i + 1 && read.seen[i].tick == report.seen[i].tick && read.seen[i].at_us == report.seen[i].at_us);
+        for (uint32_t i = 0; i < read.count; i++) {
+            CHECK(read.seen[i].server == i + 1 && read.seen[i].tick == report.seen[i].tick &&
+                  read.seen[i].at_us == report.seen[i].at_us);
+        }
         CHECK_EQUAL(tl_record_apply(&w->mirror, 9, 1000, data, r.w.size, false, NULL), TL_OK); // nothing of the world
         for (size_t size = 0; size < r.w.size - 1; size++) {
             unsigned char *cut = malloc(size ? size : 1);
@@ -538,7 +601,7 @@ TEST(what_is_known_of_clocks)
     report.count = 1;
     tl_record_begin(&r, &w->kinds, 1000, data, sizeof data);
     tl_record_clock_write(&r, &report);
-    for (int byte = 0; byte < 256; byte++) // the count, and what follows it, may be anything
+    for (int byte = 0; byte < 256; byte++) { // the count, and what follows it, may be anything
         for (size_t at = 0; at < r.w.size; at++) {
             unsigned char before = data[at];
             data[at] = (unsigned char)byte;
@@ -546,6 +609,7 @@ TEST(what_is_known_of_clocks)
             tl_record_apply(&w->mirror, 9, 1000, data, r.w.size, false, NULL);
             data[at] = before;
         }
+    }
     world_destroy(w);
 }
 

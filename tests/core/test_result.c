@@ -34,8 +34,12 @@ TEST(names_are_checked)
     CHECK(!tl_name_valid(longest));
     const char *good[] = {"a", "alpha", "Alpha-2", "a.b_c", "0", "-", "_"};
     const char *bad[] = {"", ".", ".hidden", "a b", "a/b", "\xc3\xa9", "a\n", "a:"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) CHECK(tl_name_valid(good[i]));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(!tl_name_valid(bad[i]));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        CHECK(tl_name_valid(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK(!tl_name_valid(bad[i]));
+    }
     CHECK(!tl_name_valid(NULL));
 }
 

@@ -1,6 +1,6 @@
 // The ring: blocks keep what is in them until they are taken out, in whatever sizes they come.
-#include "check.h"
 #include "base/ring.h"
+#include "check.h"
 
 enum { BYTES = 5000, BLOCKS = 200000, WAITING_MAX = 64 };
 
@@ -12,7 +12,9 @@ typedef struct waiting {
 
 static void take_first(tl_ring *ring, waiting *first)
 {
-    for (size_t i = 0; i < first->size; i++) CHECK_EQUAL(first->data[i], first->value);
+    for (size_t i = 0; i < first->size; i++) {
+        CHECK_EQUAL(first->data[i], first->value);
+    }
     tl_ring_pop(ring, first->size);
 }
 
@@ -38,7 +40,9 @@ TEST(blocks_come_out_as_they_went_in)
         memset(w->data, w->value, size);
     }
     CHECK(refused > BLOCKS / 10);
-    for (; count; count--, first = (first + 1) % WAITING_MAX) take_first(&ring, &queue[first]);
+    for (; count; count--, first = (first + 1) % WAITING_MAX) {
+        take_first(&ring, &queue[first]);
+    }
     CHECK_EQUAL(tl_ring_room(&ring), BYTES / 16 * 16);
 }
 

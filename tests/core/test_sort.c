@@ -1,11 +1,13 @@
 // Sorting against the C library's.
-#include "check.h"
 #include "base/sort.h"
+#include "check.h"
 
 static int compare(const void *a, const void *b)
 {
     const tl_sort_pair *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    if (x->key != y->key) {
+        return x->key < y->key ? -1 : 1;
+    }
     return (x->value > y->value) - (x->value < y->value);
 }
 
@@ -13,9 +15,13 @@ static void check_sorts(tl_sort_pair *pairs, uint32_t count)
 {
     tl_sort_pair *expected = malloc((count + 1) * sizeof *expected);
     memcpy(expected, pairs, count * sizeof *pairs);
-    if (count) qsort(expected, count, sizeof *expected, compare);
+    if (count) {
+        qsort(expected, count, sizeof *expected, compare);
+    }
     tl_sort(pairs, count);
-    for (uint32_t i = 0; i < count; i++) CHECK(pairs[i].key == expected[i].key && pairs[i].value == expected[i].value);
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK(pairs[i].key == expected[i].key && pairs[i].value == expected[i].value);
+    }
     free(expected);
 }
 
@@ -25,8 +31,10 @@ TEST(every_length_and_every_crowding)
     uint64_t random = 3;
     for (uint32_t count = 0; count < 3000; count = count < 40 ? count + 1 : count * 2 + 1) {
         for (int bits = 0; bits <= 64; bits += 8) { // few different keys, or many
-            for (uint32_t i = 0; i < count; i++)
-                pairs[i] = (tl_sort_pair){bits ? check_random(&random) >> (64 - bits) : 0, (uint32_t)check_random(&random) % 100};
+            for (uint32_t i = 0; i < count; i++) {
+                pairs[i] = (tl_sort_pair){bits ? check_random(&random) >> (64 - bits) : 0,
+                                          (uint32_t)check_random(&random) % 100};
+            }
             check_sorts(pairs, count);
             check_sorts(pairs, count); // what is sorted stays so
         }

@@ -31,9 +31,14 @@ TEST(rotation_vectors_round_trip)
     uint64_t random = 1;
     for (int i = 0; i < 20000; i++) {
         tl_vec3 axis = random_vector(&random, 1);
-        double length = tl_vec3_length(axis), angle = i % 4 == 0 ? M_PI - ldexp(1, -(i % 50)) : between(&random, 0, M_PI);
-        if (length < 1e-3) continue;
-        if (i % 7 == 0) angle = ldexp(1, -(i % 60));
+        double length = tl_vec3_length(axis),
+               angle = i % 4 == 0 ? M_PI - ldexp(1, -(i % 50)) : between(&random, 0, M_PI);
+        if (length < 1e-3) {
+            continue;
+        }
+        if (i % 7 == 0) {
+            angle = ldexp(1, -(i % 60));
+        }
         tl_vec3 v = tl_vec3_scale(axis, angle / length);
         tl_quat q = tl_quat_from_vector(v);
         CHECK(tl_quat_valid(q));
@@ -62,20 +67,25 @@ TEST(headings_face_the_motion)
 
 TEST(invalid_values_are_refused)
 {
-    const double limit = TL_WORLD_LIMIT_M, bad[] = {NAN, INFINITY, -INFINITY, nextafter(limit, 1e9), -nextafter(limit, 1e9), 1e300};
+    const double limit = TL_WORLD_LIMIT_M,
+                 bad[] = {NAN, INFINITY, -INFINITY, nextafter(limit, 1e9), -nextafter(limit, 1e9), 1e300};
     for (int i = 0; i < 6; i++) {
-        CHECK(!tl_place_valid((tl_vec3){bad[i], 0, 0}) && !tl_place_valid((tl_vec3){0, bad[i], 0}) && !tl_place_valid((tl_vec3){0, 0, bad[i]}));
+        CHECK(!tl_place_valid((tl_vec3){bad[i], 0, 0}) && !tl_place_valid((tl_vec3){0, bad[i], 0}) &&
+              !tl_place_valid((tl_vec3){0, 0, bad[i]}));
         CHECK(!tl_quat_valid((tl_quat){bad[i], 0, 0, 1}) && !tl_quat_valid((tl_quat){0, 0, 0, bad[i]}));
     }
-    CHECK(tl_place_valid((tl_vec3){limit, -limit, 5e-324}) && tl_rate_valid((tl_vec3){limit * 2, 0, 0}) && tl_quat_valid((tl_quat){0, 1, 0, 0}));
-    CHECK(!tl_quat_valid((tl_quat){0, 0, 0, 0}) && !tl_quat_valid((tl_quat){0, 0, 0, 1.01}) && tl_quat_valid((tl_quat){0, 0, 0, 1.0005}));
+    CHECK(tl_place_valid((tl_vec3){limit, -limit, 5e-324}) && tl_rate_valid((tl_vec3){limit * 2, 0, 0}) &&
+          tl_quat_valid((tl_quat){0, 1, 0, 0}));
+    CHECK(!tl_quat_valid((tl_quat){0, 0, 0, 0}) && !tl_quat_valid((tl_quat){0, 0, 0, 1.01}) &&
+          tl_quat_valid((tl_quat){0, 0, 0, 1.0005}));
 }
 
 // ---- words and back ----
 
 static double coordinate(uint64_t *random)
 {
-    static const double extremes[] = {0, -0.0, 5e-324, -5e-324, 1e-310, 1e7, -1e7, 1e7 + 0.001, 33554432, -33554432, 0.005, 64, -64};
+    static const double extremes[] = {0,           -0.0,     5e-324,    -5e-324, 1e-310, 1e7, -1e7,
+                                      1e7 + 0.001, 33554432, -33554432, 0.005,   64,     -64};
     uint64_t pick = check_random(random) % 20;
     return pick < 13 ? extremes[pick] : ldexp(between(random, -1, 1), (int)(check_random(random) % 26));
 }
@@ -93,7 +103,8 @@ TEST(positions_are_within_half_a_quantum)
             double half = ldexp(0.5, -shift) * 1.0001 + 1e-6; // and what a double has at the limit
             for (int i = 0; i < 500; i++) {
                 int64_t words[TL_POSITION_WORDS], tick = (int64_t)(check_random(&random) % 1000000);
-                tl_vec3 p = {coordinate(&random), coordinate(&random), coordinate(&random)}, v = random_vector(&random, i % 2 ? 10 : 1e6);
+                tl_vec3 p = {coordinate(&random), coordinate(&random), coordinate(&random)},
+                        v = random_vector(&random, i % 2 ? 10 : 1e6);
                 CHECK(tl_place_valid(p) && tl_rate_valid(v));
                 tl_position_set(words, shift, &kinds, tick, p, v, i % 3 != 0);
                 CHECK(tl_field_valid(&kinds.kinds[0].fields[0], &kinds, words, 0, tick));
@@ -101,10 +112,12 @@ TEST(positions_are_within_half_a_quantum)
                 CHECK(fabs(p.x - q.x) <= half && fabs(p.y - q.y) <= half && fabs(p.z - q.z) <= half);
                 tl_vec3 w = tl_velocity_of(words, shift, &kinds);
                 double speed_quantum = ldexp(0.5001, -shift - kinds.rate_shift) * hz;
-                if (i % 3 != 0)
-                    CHECK(fabs(v.x - w.x) <= speed_quantum && fabs(v.y - w.y) <= speed_quantum && fabs(v.z - w.z) <= speed_quantum);
-                else
+                if (i % 3 != 0) {
+                    CHECK(fabs(v.x - w.x) <= speed_quantum && fabs(v.y - w.y) <= speed_quantum &&
+                          fabs(v.z - w.z) <= speed_quantum);
+                } else {
                     CHECK(w.x == 0 && w.y == 0 && w.z == 0 && words[0] == 0);
+                }
                 int64_t quanta[3];
                 tl_position_quanta(words, kinds.rate_shift, tick, quanta);
                 CHECK(quanta[0] == words[1] && quanta[1] == words[2] && quanta[2] == words[3]);
@@ -140,7 +153,8 @@ TEST(rotations_are_within_the_tolerance)
         int64_t words[TL_ROTATION_LINEAR_WORDS], tick = (int64_t)(check_random(&random) % 100000);
         tl_rotation_set(words, linear, &kinds, tick, q, spin, false);
         CHECK(tl_field_valid(linear, &kinds, words, 0, tick));
-        CHECK(tl_quat_angle(q, tl_rotation_at(words, linear, 0, &kinds, (double)tick, (tl_vec3){0, 0, 0})) < linear->tolerance[0] / 2);
+        CHECK(tl_quat_angle(q, tl_rotation_at(words, linear, 0, &kinds, (double)tick, (tl_vec3){0, 0, 0})) <
+              linear->tolerance[0] / 2);
         if (i % 5) { // goes on spinning: a second later within what the rounded rate makes of it
             tl_quat turned = tl_quat_multiply(tl_quat_from_vector(spin), q);
             tl_quat shown = tl_rotation_at(words, linear, 0, &kinds, (double)tick + 20, (tl_vec3){0, 0, 0});
@@ -148,12 +162,15 @@ TEST(rotations_are_within_the_tolerance)
         }
         tl_rotation_set(words, held, &kinds, tick, q, spin, false);
         CHECK(tl_field_valid(held, &kinds, words, 0, tick));
-        CHECK(tl_quat_angle(q, tl_rotation_at(words, held, 0, &kinds, (double)tick + 1000, (tl_vec3){9, 0, 0})) < held->tolerance[0]);
+        CHECK(tl_quat_angle(q, tl_rotation_at(words, held, 0, &kinds, (double)tick + 1000, (tl_vec3){9, 0, 0})) <
+              held->tolerance[0]);
     }
     int64_t words[TL_ROTATION_HOLD_WORDS];
     const tl_field *heading = &kinds.kinds[WORLD_WALKER].fields[1];
     tl_rotation_set(words, heading, &kinds, 5, (tl_quat){0, 1, 0, 0}, (tl_vec3){0, 0, 0}, true);
-    CHECK_NEAR(tl_quat_angle(tl_rotation_at(words, heading, 0, &kinds, 9, (tl_vec3){1, 0, 0}), tl_heading((tl_vec3){1, 0, 0})), 0, 1e-9);
+    CHECK_NEAR(
+        tl_quat_angle(tl_rotation_at(words, heading, 0, &kinds, 9, (tl_vec3){1, 0, 0}), tl_heading((tl_vec3){1, 0, 0})),
+        0, 1e-9);
 }
 
 TEST(scalars_are_within_half_a_quantum)
@@ -164,7 +181,8 @@ TEST(scalars_are_within_half_a_quantum)
     double quantum = ldexp(1, -field->shift[0]);
     for (int i = 0; i < 20000; i++) {
         int64_t words[3], tick = (int64_t)(check_random(&random) % 100000);
-        double value = ldexp(between(&random, -1, 1), (int)(check_random(&random) % 40)), rate = between(&random, -50, 50);
+        double value = ldexp(between(&random, -1, 1), (int)(check_random(&random) % 40)),
+               rate = between(&random, -50, 50);
         tl_scalar_set(words, field, &kinds, tick, value, rate);
         CHECK(tl_field_valid(field, &kinds, words, 0, tick));
         CHECK_NEAR(tl_scalar_at(words, field, 0, &kinds, (double)tick), value, quantum * 0.5001);
@@ -189,9 +207,10 @@ TEST(words_from_outside_are_checked)
         int word;
         int64_t value;
         bool good;
-    } cases[] = {{0, -1, false}, {0, 1000, true}, {0, 1001, false}, {1, INT64_MAX, false}, {2, INT64_MIN, false}, {4, INT64_MAX, false}, {6, INT64_MIN, false},
-                 {7, -1, false}, {7, 1001, false}, {8, INT64_MAX, false}, {11, INT64_MIN, false}, {14, 1001, false}, {14, -5, false},
-                 {15, INT64_MAX, false}, {16, INT64_MIN, false}, {17, INT64_MIN, true}};
+    } cases[] = {{0, -1, false},        {0, 1000, true},        {0, 1001, false},       {1, INT64_MAX, false},
+                 {2, INT64_MIN, false}, {4, INT64_MAX, false},  {6, INT64_MIN, false},  {7, -1, false},
+                 {7, 1001, false},      {8, INT64_MAX, false},  {11, INT64_MIN, false}, {14, 1001, false},
+                 {14, -5, false},       {15, INT64_MAX, false}, {16, INT64_MIN, false}, {17, INT64_MIN, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         words[cases[i].word] = cases[i].value;
         CHECK(tl_state_valid(body, &kinds, words, 0, 0) == cases[i].good);
@@ -211,14 +230,19 @@ TEST(any_valid_words_can_be_evaluated)
     world_kinds(&kinds);
     for (int i = 0; i < 100000; i++) {
         const tl_kind *kind = &kinds.kinds[check_random(&random) % WORLD_KINDS];
-        int64_t words[TL_STATE_WORDS_MAX], coarse[TL_STATE_WORDS_MAX], tick = (int64_t)(check_random(&random) >> (8 + check_random(&random) % 56));
+        int64_t words[TL_STATE_WORDS_MAX], coarse[TL_STATE_WORDS_MAX],
+            tick = (int64_t)(check_random(&random) >> (8 + check_random(&random) % 56));
         for (int w = 0; w < kind->word_count; w++) {
             words[w] = (int64_t)check_random(&random) >> (check_random(&random) % 64);
-            if (check_random(&random) % 4 == 0) words[w] = 0;
+            if (check_random(&random) % 4 == 0) {
+                words[w] = 0;
+            }
         }
         for (int f = 0; f < kind->field_count; f++) { // fields that are not valid are emptied
             const tl_field *field = &kind->fields[f];
-            if (!tl_field_valid(field, &kinds, words + field->word, 0, tick)) memset(words + field->word, 0, (size_t)field->word_count * 8);
+            if (!tl_field_valid(field, &kinds, words + field->word, 0, tick)) {
+                memset(words + field->word, 0, (size_t)field->word_count * 8);
+            }
         }
         CHECK(tl_state_valid(kind, &kinds, words, 0, tick));
         int level = (int)(check_random(&random) % TL_LEVELS_MAX);
@@ -234,20 +258,28 @@ TEST(any_valid_words_can_be_evaluated)
 
 // ---- levels ----
 
-static double field_error(const tl_kind *kind, int f, const int64_t *fine, const int64_t *coarse, double tick, int level, tl_origin origin)
+static double field_error(const tl_kind *kind, int f, const int64_t *fine, const int64_t *coarse, double tick,
+                          int level, tl_origin origin)
 {
     const tl_field *field = &kind->fields[f];
     const int64_t *a = fine + field->word, *b = coarse + field->word;
     if (field->type == TL_FIELD_POSITION) {
-        tl_vec3 p = tl_position_at(a, field->shift[0], &kinds, tick), q = tl_position_at(b, field->shift[level], &kinds, tick);
-        if (f == 0) q.x += (double)origin.x_m, q.y += (double)origin.y_m, q.z += (double)origin.z_m;
+        tl_vec3 p = tl_position_at(a, field->shift[0], &kinds, tick),
+                q = tl_position_at(b, field->shift[level], &kinds, tick);
+        if (f == 0) {
+            q.x += (double)origin.x_m, q.y += (double)origin.y_m, q.z += (double)origin.z_m;
+        }
         return distance(p, q);
     }
     if (field->type == TL_FIELD_ROTATION) {
-        tl_vec3 v = tl_velocity_of(fine, kind->fields[0].shift[0], &kinds), w = tl_velocity_of(coarse, kind->fields[0].shift[level], &kinds);
-        return tl_quat_angle(tl_rotation_at(a, field, 0, &kinds, tick, v), tl_rotation_at(b, field, level, &kinds, tick, w));
+        tl_vec3 v = tl_velocity_of(fine, kind->fields[0].shift[0], &kinds),
+                w = tl_velocity_of(coarse, kind->fields[0].shift[level], &kinds);
+        return tl_quat_angle(tl_rotation_at(a, field, 0, &kinds, tick, v),
+                             tl_rotation_at(b, field, level, &kinds, tick, w));
     }
-    if (field->type == TL_FIELD_SCALAR) return fabs(tl_scalar_at(a, field, 0, &kinds, tick) - tl_scalar_at(b, field, level, &kinds, tick));
+    if (field->type == TL_FIELD_SCALAR) {
+        return fabs(tl_scalar_at(a, field, 0, &kinds, tick) - tl_scalar_at(b, field, level, &kinds, tick));
+    }
     return memcmp(a, b, (size_t)field->word_count * sizeof *a) ? 1e9 : 0;
 }
 
@@ -257,16 +289,22 @@ static double field_limit(const tl_field *field, int level)
     return fmax(field->tolerance[level] - field->tolerance[0], ldexp(1, -field->shift[level])) * 1.0001 + 1e-6;
 }
 
-static void check_within(const tl_kind *kind, const int64_t *fine, const int64_t *coarse, double tick, int level, tl_origin origin)
+static void check_within(const tl_kind *kind, const int64_t *fine, const int64_t *coarse, double tick, int level,
+                         tl_origin origin)
 {
-    for (int f = 0; f < kind->field_count; f++)
-        if (tl_field_at(&kind->fields[f], level)) CHECK(field_error(kind, f, fine, coarse, tick, level, origin) <= field_limit(&kind->fields[f], level));
+    for (int f = 0; f < kind->field_count; f++) {
+        if (tl_field_at(&kind->fields[f], level)) {
+            CHECK(field_error(kind, f, fine, coarse, tick, level, origin) <= field_limit(&kind->fields[f], level));
+        }
+    }
 }
 
-// Whether the kind's rotation follows the heading at a level: how fast it goes is rounded there, and with it where it faces.
+// Whether the kind's rotation follows the heading at a level: how fast it goes is rounded there, and with it where it
+// faces.
 static bool follows(const tl_kind *kind, const int64_t *words)
 {
-    return kind->rotation != TL_NONE && kind->fields[kind->rotation].predictor == TL_PREDICT_HEADING && words[kind->fields[kind->rotation].word] == 1;
+    return kind->rotation != TL_NONE && kind->fields[kind->rotation].predictor == TL_PREDICT_HEADING &&
+           words[kind->fields[kind->rotation].word] == 1;
 }
 
 static void check_holds(world *w, int kind_number, double centre_m, double *ticks_sum)
@@ -280,23 +318,38 @@ static void check_holds(world *w, int kind_number, double centre_m, double *tick
     int64_t start = w->tick + 1, tick = start + (int64_t)(check_random(&w->random) % 3000);
     for (int level = 0; level < TL_LEVELS_MAX; level++) {
         int64_t tile = 64ll << level;
-        tl_origin origin = {(int64_t)floor(w->centre.x / (double)tile) * tile, (int64_t)floor(w->centre.y / (double)tile) * tile,
+        tl_origin origin = {(int64_t)floor(w->centre.x / (double)tile) * tile,
+                            (int64_t)floor(w->centre.y / (double)tile) * tile,
                             (int64_t)floor(w->centre.z / (double)tile) * tile};
         tl_state_derive(kind, &kinds, fine, tick, level, origin, coarse);
         CHECK(tl_state_valid(kind, &kinds, coarse, level, tick));
         int64_t ticks = tl_state_holds(kind, &kinds, fine, coarse, tick, level, origin, 1, 1000);
         CHECK(ticks > 0 || follows(kind, fine)); // what was just derived holds
-        if (level) *ticks_sum += (double)ticks;
-        for (int i = 0; i < 40 && ticks; i++) check_within(kind, fine, coarse, (double)(tick + (int64_t)(check_random(&w->random) % (uint64_t)ticks)), level, origin);
-        if (ticks) check_within(kind, fine, coarse, (double)(tick + ticks - 1), level, origin);
+        if (level) {
+            *ticks_sum += (double)ticks;
+        }
+        for (int i = 0; i < 40 && ticks; i++) {
+            check_within(kind, fine, coarse, (double)(tick + (int64_t)(check_random(&w->random) % (uint64_t)ticks)),
+                         level, origin);
+        }
+        if (ticks) {
+            check_within(kind, fine, coarse, (double)(tick + ticks - 1), level, origin);
+        }
         // Against another truth it seldom holds; but where it says so, it does.
         int64_t other = tl_state_holds(kind, &kinds, later, coarse, tick, level, origin, 1, 1000);
-        if (other) check_within(kind, later, coarse, (double)(tick + other - 1), level, origin);
-        if (level == 0) continue;
+        if (other) {
+            check_within(kind, later, coarse, (double)(tick + other - 1), level, origin);
+        }
+        if (level == 0) {
+            continue;
+        }
         // When it has run out, deriving anew mends it.
-        if (ticks == 0 || ticks == 1000) continue;
+        if (ticks == 0 || ticks == 1000) {
+            continue;
+        }
         tl_state_derive(kind, &kinds, fine, tick + ticks, level, origin, again);
-        CHECK(tl_state_holds(kind, &kinds, fine, again, tick + ticks, level, origin, 1, 1000) > 0 || follows(kind, fine));
+        CHECK(tl_state_holds(kind, &kinds, fine, again, tick + ticks, level, origin, 1, 1000) > 0 ||
+              follows(kind, fine));
     }
 }
 
@@ -305,7 +358,9 @@ TEST(coarser_levels_hold_as_long_as_they_say)
     world *w = world_create(4, 0, 21);
     world_kinds(&kinds);
     double ticks_sum = 0;
-    for (int i = 0; i < 3000; i++) check_holds(w, i % WORLD_KINDS, i % 3 == 0 ? 1e7 : i % 3 == 1 ? -123456.7 : 0, &ticks_sum);
+    for (int i = 0; i < 3000; i++) {
+        check_holds(w, i % WORLD_KINDS, i % 3 == 0 ? 1e7 : i % 3 == 1 ? -123456.7 : 0, &ticks_sum);
+    }
     CHECK(ticks_sum / (3000 * (TL_LEVELS_MAX - 1)) > 300); // and for long
     world_destroy(w);
 }
@@ -363,13 +418,17 @@ static int updates_of(const braking *b, int level, bool leads)
     int updates = 0;
     for (int64_t tick = 100; tick < 100 + 20 * 15; tick++) {
         tl_vec3 velocity, truth = place_at(b, (double)(tick - 120) / 20 > 0 ? (double)(tick - 120) / 20 : 0, &velocity);
-        if (tick < 120) truth.z += b->speed * (double)(120 - tick) / 20; // steady before
+        if (tick < 120) {
+            truth.z += b->speed * (double)(120 - tick) / 20; // steady before
+        }
         memcpy(before, fine, sizeof before);
         tl_pose_publish(fine, kind, &kinds, tick, truth, velocity, (tl_vec3){0, 0, 0}, NULL, 1);
         tl_state_acceleration(kind, &kinds, before, fine, acceleration);
         if (tick == 100 || tl_state_holds(kind, &kinds, fine, coarse, tick, level, (tl_origin){0, 0, 0}, 1, 100) == 0) {
             tl_state_derive(kind, &kinds, fine, tick, level, (tl_origin){0, 0, 0}, coarse);
-            if (leads && tl_state_accelerates(kind, &kinds, fine, tick, acceleration)) tl_state_lead(kind, &kinds, level, acceleration, limit_m, coarse);
+            if (leads && tl_state_accelerates(kind, &kinds, fine, tick, acceleration)) {
+                tl_state_lead(kind, &kinds, level, acceleration, limit_m, coarse);
+            }
             updates += tick > 100;
         }
         tl_vec3 shown = tl_position_at(coarse, place->shift[level], &kinds, (double)tick);
@@ -382,13 +441,15 @@ TEST(a_course_that_leads_holds_longer)
 {
     world_kinds(&kinds);
     int plain = 0, leading = 0;
-    for (int level = 2; level <= 6; level++)
-        for (double speed = 4; speed <= 16; speed += 4)
+    for (int level = 2; level <= 6; level++) {
+        for (double speed = 4; speed <= 16; speed += 4) {
             for (double brake_mps2 = 1; brake_mps2 <= 4; brake_mps2 *= 2) {
                 braking b = {speed, brake_mps2};
                 plain += updates_of(&b, level, false);
                 leading += updates_of(&b, level, true);
             }
+        }
+    }
     printf("  %d updates, leading %d\n", plain, leading);
     CHECK(leading * 3 < plain * 2);
 }
@@ -397,7 +458,8 @@ TEST(what_does_not_accelerate_any_more_is_not_led)
 {
     world_kinds(&kinds);
     const tl_kind *kind = &kinds.kinds[WORLD_WALKER];
-    const int64_t slow[7] = {100, 0, 0, 0, 1000, 0, 0}, fast[7] = {104, 0, 0, 0, 1500, 0, 0}, turned[7] = {300, 0, 0, 0, 0, 0, 1500};
+    const int64_t slow[7] = {100, 0, 0, 0, 1000, 0, 0}, fast[7] = {104, 0, 0, 0, 1500, 0, 0},
+                  turned[7] = {300, 0, 0, 0, 0, 0, 1500};
     float a[3] = {0};
     tl_state_acceleration(kind, &kinds, slow, fast, a);
     CHECK(a[0] > 1 && a[2] == 0);

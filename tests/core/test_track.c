@@ -24,11 +24,14 @@ static tl_quat upright(double angle)
 // A pose that is off by about the tolerances, sometimes far off, sometimes turned away from the vertical.
 static tl_values pose_near(const tl_kind *kind, tl_vec3 place, double yaw)
 {
-    double off_m = kind->fields[0].tolerance[0] * between(0, 1.2) / sqrt(3), turn = kind->fields[1].tolerance[0] * between(-1.2, 1.2);
+    double off_m = kind->fields[0].tolerance[0] * between(0, 1.2) / sqrt(3),
+           turn = kind->fields[1].tolerance[0] * between(-1.2, 1.2);
     tl_values values = {.mask = 3};
     values.fields[0].position = (tl_vec3){place.x + off_m, place.y - off_m, place.z + off_m};
     values.fields[1].rotation = upright(yaw + turn);
-    if (check_random(&seed) % 16 == 0) values.fields[1].rotation = tl_quat_from_vector((tl_vec3){between(-1, 1), between(-1, 1), between(-1, 1)});
+    if (check_random(&seed) % 16 == 0) {
+        values.fields[1].rotation = tl_quat_from_vector((tl_vec3){between(-1, 1), between(-1, 1), between(-1, 1)});
+    }
     return values;
 }
 
@@ -40,8 +43,10 @@ static double share_told(int kind_number, double far_m)
     int hold = 0, told = 0;
     for (int i = 0; i < ROUNDS; i++) {
         double yaw = between(-3, 3), speed = between(0, 20), share = i % 3 ? 1 : 0.25;
-        int64_t start = 1000 + (int64_t)(check_random(&seed) % 100000), tick = start + (int64_t)(check_random(&seed) % 400);
-        tl_value place = {.position = {between(-far_m, far_m), between(-9, 9), between(-far_m, far_m)}, .velocity = {-sin(yaw) * speed, 0, -cos(yaw) * speed}};
+        int64_t start = 1000 + (int64_t)(check_random(&seed) % 100000),
+                tick = start + (int64_t)(check_random(&seed) % 400);
+        tl_value place = {.position = {between(-far_m, far_m), between(-9, 9), between(-far_m, far_m)},
+                          .velocity = {-sin(yaw) * speed, 0, -cos(yaw) * speed}};
         tl_value rotation = {.rotation = upright(yaw)};
         tl_value_set(words, kind, 0, &kinds, start, &place);
         tl_value_set(words, kind, 1, &kinds, start, &rotation);

@@ -28,7 +28,8 @@ TEST(invalid_values_are_refused)
     for (int i = 0; i < 3; i++) {
         tl_values v = {.mask = 15};
         v.fields[1].rotation = (tl_quat){0, 0, 0, 1};
-        double *places[] = {&v.fields[0].position.y, &v.fields[0].velocity.x, &v.fields[1].rotation.z, &v.fields[1].spin.x, &v.fields[2].scalar, &v.fields[2].rate};
+        double *places[] = {&v.fields[0].position.y, &v.fields[0].velocity.x, &v.fields[1].rotation.z,
+                            &v.fields[1].spin.x,     &v.fields[2].scalar,     &v.fields[2].rate};
         for (int p = 0; p < 6; p++) {
             double before = *places[p];
             *places[p] = bad[i];
@@ -57,7 +58,9 @@ static void check_shows(const int64_t *words, const tl_kind *kind, int64_t tick,
         const tl_value *a = &truth->fields[i], *b = &shown.fields[i];
         double tolerance = kind->fields[i].tolerance[0];
         switch (kind->fields[i].type) {
-        case TL_FIELD_POSITION: CHECK(tl_vec3_length(tl_vec3_sub(a->position, b->position)) <= tolerance * share + 1e-9); break;
+        case TL_FIELD_POSITION:
+            CHECK(tl_vec3_length(tl_vec3_sub(a->position, b->position)) <= tolerance * share + 1e-9);
+            break;
         case TL_FIELD_ROTATION: CHECK(tl_quat_angle(a->rotation, b->rotation) <= tolerance); break;
         case TL_FIELD_SCALAR: CHECK(fabs(a->scalar - b->scalar) <= tolerance); break;
         case TL_FIELD_INTEGER: CHECK(a->integer == b->integer); break;
@@ -81,10 +84,13 @@ static void ride(uint64_t seed, double centre, double share)
     for (int64_t tick = 1; tick < 4000; tick++) {
         if (tick % 100 == 1) {
             v = (tl_vec3){check_random_between(&random, -20, 20), 0, check_random_between(&random, -20, 20)};
-            truth.fields[1].spin = (tl_vec3){check_random_between(&random, -3, 3), check_random_between(&random, -3, 3), 0};
+            truth.fields[1].spin = (tl_vec3){check_random_between(&random, -3, 3), check_random_between(&random, -3, 3),
+                                             0};
             truth.fields[2].rate = check_random_between(&random, -2, 2);
             truth.fields[3].integer = (int64_t)check_random(&random);
-            if (tick % 500 == 1) p = (tl_vec3){centre + check_random_between(&random, -1e4, 1e4), 2, 3}; // a teleport
+            if (tick % 500 == 1) {
+                p = (tl_vec3){centre + check_random_between(&random, -1e4, 1e4), 2, 3}; // a teleport
+            }
         }
         p = tl_vec3_add(p, tl_vec3_scale(v, 0.05));
         q = tl_quat_multiply(tl_quat_from_vector(tl_vec3_scale(truth.fields[1].spin, 0.05)), q);
@@ -103,7 +109,9 @@ static void ride(uint64_t seed, double centre, double share)
 TEST(what_is_published_holds_the_truth)
 {
     world_kinds(&kinds);
-    for (uint64_t seed = 1; seed <= 6; seed++) ride(seed, seed % 2 ? 1e7 : 100, seed % 3 ? 1 : 0.25);
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        ride(seed, seed % 2 ? 1e7 : 100, seed % 3 ? 1 : 0.25);
+    }
 }
 
 TEST(the_heading_is_free_while_it_holds)
@@ -116,17 +124,23 @@ TEST(the_heading_is_free_while_it_holds)
     CHECK_EQUAL(tl_values_publish(words, kind, &kinds, 1, &truth, 1), 3);
     CHECK_EQUAL(words[kind->fields[1].word], 1);
     for (int64_t tick = 2; tick < 200; tick++) { // round a corner now and then
-        if (tick % 50 == 0) v = (tl_vec3){v.z, 0, -v.x};
+        if (tick % 50 == 0) {
+            v = (tl_vec3){v.z, 0, -v.x};
+        }
         p = tl_vec3_add(p, tl_vec3_scale(v, 0.05));
         truth = walker_values(p, v, tl_heading(v));
         uint32_t changed = tl_values_publish(words, kind, &kinds, tick, &truth, 1);
         CHECK(changed == 0 || (changed & 1)); // the rotation comes of itself
         CHECK_EQUAL(words[kind->fields[1].word], 1);
         // The turn may show a tick late, when the place leaves its tolerance.
-        if (tick % 50 > 2) CHECK(tl_values_differ(words, kind, &kinds, tick, &truth, 1) == 0);
+        if (tick % 50 > 2) {
+            CHECK(tl_values_differ(words, kind, &kinds, tick, &truth, 1) == 0);
+        }
     }
     truth = walker_values(p, (tl_vec3){0, 0, 0}, (tl_quat){0, 1, 0, 0}); // stands, and looks about
-    for (int64_t tick = 200; tick < 203; tick++) tl_values_publish(words, kind, &kinds, tick, &truth, 1);
+    for (int64_t tick = 200; tick < 203; tick++) {
+        tl_values_publish(words, kind, &kinds, tick, &truth, 1);
+    }
     CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 203, &truth, 1), 0);
     CHECK_EQUAL(words[kind->fields[1].word], 0);
 }
@@ -139,12 +153,14 @@ TEST(a_rotation_need_not_be_of_length_1)
     for (double length = 0.9991; length < 1.0009; length += 0.00005) {
         int64_t words[TL_STATE_WORDS_MAX] = {0};
         tl_values values = {.mask = 2};
-        tl_quat q = tl_quat_from_vector((tl_vec3){0.3, -0.7, 1.1}), turned = tl_quat_multiply(tl_quat_from_vector((tl_vec3){0, 2 * tolerance, 0}), q);
+        tl_quat q = tl_quat_from_vector((tl_vec3){0.3, -0.7, 1.1}),
+                turned = tl_quat_multiply(tl_quat_from_vector((tl_vec3){0, 2 * tolerance, 0}), q);
         values.fields[1].rotation = (tl_quat){q.x * length, q.y * length, q.z * length, q.w * length};
         CHECK_EQUAL(tl_values_check(kind, &values), TL_OK);
         tl_values_publish(words, kind, &kinds, 1, &values, 1);
         CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 0);
-        values.fields[1].rotation = (tl_quat){turned.x * length, turned.y * length, turned.z * length, turned.w * length};
+        values.fields[1].rotation = (tl_quat){turned.x * length, turned.y * length, turned.z * length,
+                                              turned.w * length};
         CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 2);
     }
 }
@@ -180,15 +196,21 @@ TEST(the_fast_path_does_the_same)
         int64_t a[TL_STATE_WORDS_MAX] = {0}, b[TL_STATE_WORDS_MAX] = {0};
         tl_vec3 p = {0, 0, 0}, v = {0, 0, 0};
         for (int64_t tick = 1; tick < 3000; tick++) {
-            if (check_random(&random) % 30 == 0) v = (tl_vec3){check_random_between(&random, -9, 9), 0, check_random_between(&random, -9, 9)};
+            if (check_random(&random) % 30 == 0) {
+                v = (tl_vec3){check_random_between(&random, -9, 9), 0, check_random_between(&random, -9, 9)};
+            }
             p = tl_vec3_add(p, tl_vec3_scale(v, 0.05));
             // within and beyond the tolerance
             double aside = check_random(&random) % 3 ? 0 : check_random_between(&random, -0.3, 0.3);
             tl_quat q = tl_quat_multiply((tl_quat){0, sin(aside / 2), 0, cos(aside / 2)}, tl_heading(v));
-            if (check_random(&random) % 2) q = (tl_quat){-q.x, -q.y, -q.z, -q.w};
+            if (check_random(&random) % 2) {
+                q = (tl_quat){-q.x, -q.y, -q.z, -q.w};
+            }
             tl_values values = {.mask = kind->rotation == TL_NONE ? 1 : 1 | 1u << kind->rotation};
             values.fields[0] = (tl_value){.position = p, .velocity = v};
-            if (kind->rotation != TL_NONE) values.fields[kind->rotation].rotation = q;
+            if (kind->rotation != TL_NONE) {
+                values.fields[kind->rotation].rotation = q;
+            }
             uint32_t changed = tl_values_publish(a, kind, &kinds, tick, &values, 0.25);
             CHECK_EQUAL(tl_pose_publish(b, kind, &kinds, tick, p, v, (tl_vec3){0, 0, 0}, &q, 0.25), changed);
             CHECK(memcmp(a, b, (size_t)kind->word_count * 8) == 0);

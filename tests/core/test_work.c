@@ -11,7 +11,9 @@ static int64_t ask_on(tl_work *w, int64_t shared_each_tick, int64_t *shared)
     for (int64_t tick = 1; tick <= TICKS; tick++) {
         *shared = shared_each_tick;
         tl_work_refill(w, tick, ENTITIES);
-        for (; tl_work_may(w, 1); done += CHUNK) tl_work_spend(w, CHUNK, CHUNK, false);
+        for (; tl_work_may(w, 1); done += CHUNK) {
+            tl_work_spend(w, CHUNK, CHUNK, false);
+        }
     }
     return done;
 }

@@ -1,5 +1,5 @@
-// Several servers' world clocks that hear each other over paths of any delay: what is certain, what is slewed, stepped or
-// held, and that slowness is never taken for a wrong clock.
+// Several servers' world clocks that hear each other over paths of any delay: what is certain, what is slewed, stepped
+// or held, and that slowness is never taken for a wrong clock.
 #include "check.h"
 #include "server/world_clock.h"
 
@@ -41,7 +41,8 @@ static void start(room *r, int number, double offset_s)
     m->rate = 1;
     m->tick = -1;
     m->delay_us = m->delay_us ? m->delay_us : 5000;
-    tl_world_clock_take(&m->clock, (tl_time){.wall_us = CREATED_US + r->now_us, .monotonic_us = (uint64_t)m->monotonic_us});
+    tl_world_clock_take(&m->clock,
+                        (tl_time){.wall_us = CREATED_US + r->now_us, .monotonic_us = (uint64_t)m->monotonic_us});
     tl_world_clock_set(&m->clock, (uint64_t)((double)r->now_us + offset_s * 1e6));
 }
 
@@ -51,7 +52,9 @@ static room *begin(int count, uint64_t seed)
     r->count = count;
     r->random = seed;
     r->now_us = 1000000000;
-    for (int i = 0; i < count; i++) start(r, i, 0);
+    for (int i = 0; i < count; i++) {
+        start(r, i, 0);
+    }
     return r;
 }
 
@@ -59,10 +62,15 @@ static void send(room *r, int from)
 {
     member *m = &r->members[from];
     for (int to = 0; to < r->count; to++) {
-        if (to == from) continue;
+        if (to == from) {
+            continue;
+        }
         CHECK(r->flight_count < FLIGHTS_MAX);
         flight *f = &r->flights[r->flight_count++];
-        *f = (flight){.due_us = r->now_us + m->delay_us + check_random(&r->random) % (m->jitter_us + 1), .from = from, .to = to, .tick = m->tick,
+        *f = (flight){.due_us = r->now_us + m->delay_us + check_random(&r->random) % (m->jitter_us + 1),
+                      .from = from,
+                      .to = to,
+                      .tick = m->tick,
                       .settled = tl_world_clock_settled(&m->clock)};
         for (int n = 0; n < r->count; n++) {
             const tl_peer_clock *p = &m->clock.peers[n + 1];
@@ -70,14 +78,18 @@ static void send(room *r, int from)
             f->seen_at_us[n] = p->seen_at_us;
         }
     }
-    for (int n = 0; n < r->count; n++) m->clock.peers[n + 1].has_seen = false;
+    for (int n = 0; n < r->count; n++) {
+        m->clock.peers[n + 1].has_seen = false;
+    }
 }
 
 static void receive(room *r)
 {
     for (uint32_t i = 0; i < r->flight_count; i++) {
         flight f = r->flights[i];
-        if (f.due_us > r->now_us) continue;
+        if (f.due_us > r->now_us) {
+            continue;
+        }
         member *m = &r->members[f.to];
         tl_world_clock_hear(&m->clock, (tl_server_number)(f.from + 1), f.tick);
         m->clock.peers[f.from + 1].settled = f.settled;
@@ -93,14 +105,17 @@ static void feed(room *r, double seconds)
         for (int i = 0; i < r->count; i++) {
             member *m = &r->members[i];
             m->monotonic_us += STEP_US * m->rate;
-            tl_time now = {.wall_us = CREATED_US + r->now_us + (uint64_t)m->wall_less_us, .monotonic_us = (uint64_t)m->monotonic_us};
+            tl_time now = {.wall_us = CREATED_US + r->now_us + (uint64_t)m->wall_less_us,
+                           .monotonic_us = (uint64_t)m->monotonic_us};
             bool held = m->clock.held;
             m->jumps += tl_world_clock_take(&m->clock, now) != 0;
             m->steps += tl_world_clock_judge(&m->clock) >= TL_CLOCK_STEP_US;
             m->holds += m->clock.held && !held && m->clock.ahead_us >= TL_CLOCK_HOLD_US;
             int64_t tick = tl_world_clock_tick(&m->clock);
             CHECK(tick >= m->tick); // never back
-            if (tick == m->tick) continue;
+            if (tick == m->tick) {
+                continue;
+            }
             m->tick = tick;
             tl_world_clock_ticked(&m->clock, tick);
             send(r, i);
@@ -116,7 +131,9 @@ static double apart_s(const room *r, int a, int b)
 static uint32_t corrections(const room *r)
 {
     uint32_t sum = 0;
-    for (int i = 0; i < r->count; i++) sum += r->members[i].steps + r->members[i].holds;
+    for (int i = 0; i < r->count; i++) {
+        sum += r->members[i].steps + r->members[i].holds;
+    }
     return sum;
 }
 
@@ -152,7 +169,8 @@ TEST(an_offset_is_known_within_half_a_round_trip)
     feed(r, 3);
     int64_t offset_us, error_us;
     CHECK(tl_world_clock_offset(&r->members[0].clock, 2, &offset_us, &error_us));
-    CHECK(tl_magnitude((int64_t)(r->members[1].clock.world_us - r->members[0].clock.world_us) - offset_us) <= (uint64_t)error_us + 2000);
+    CHECK(tl_magnitude((int64_t)(r->members[1].clock.world_us - r->members[0].clock.world_us) - offset_us) <=
+          (uint64_t)error_us + 2000);
     CHECK(error_us >= 15000 && error_us < 30000); // of a round trip of 40 ms
     free(r);
 }
@@ -160,7 +178,7 @@ TEST(an_offset_is_known_within_half_a_round_trip)
 TEST(drift_is_slewed)
 {
     static const double rates[] = {1.0002, 0.9998, 1.01, 0.99};
-    for (int servers = 2; servers <= 3; servers++)
+    for (int servers = 2; servers <= 3; servers++) {
         for (int i = 0; i < 4; i++) {
             room *r = begin(servers, 4);
             r->members[1].rate = rates[i];
@@ -169,6 +187,7 @@ TEST(drift_is_slewed)
             CHECK(fabs(apart_s(r, 0, 1)) < 0.05);
             free(r);
         }
+    }
 }
 
 TEST(behind_steps_forward_and_ahead_stands_still)
@@ -211,7 +230,9 @@ TEST(newcomers_do_not_count)
     feed(r, 6);
     start(r, 1, -10);
     start(r, 2, -10);
-    for (tl_server_number n = 2; n <= 3; n++) tl_world_clock_forget(&r->members[0].clock, n);
+    for (tl_server_number n = 2; n <= 3; n++) {
+        tl_world_clock_forget(&r->members[0].clock, n);
+    }
     feed(r, 0.5);
     CHECK(fabs(apart_s(r, 0, 1)) < 0.05 && fabs(apart_s(r, 0, 2)) < 0.05);
     CHECK(r->members[0].steps + r->members[0].holds == 0);

@@ -4,11 +4,19 @@
 #define TRAMLINE_TESTS_CORE_WORLD_H
 
 #include "check.h"
+#include "motion/values.h"
 #include "world/pyramid.h"
 #include "world/record.h"
-#include "motion/values.h"
 
-enum { WORLD_WALKER, WORLD_BODY, WORLD_CABIN, WORLD_SIGN, WORLD_KINDS, WORLD_GROUPS = 6, WORLD_RECORD_BYTES_MAX = 1 << 20 };
+enum {
+    WORLD_WALKER,
+    WORLD_BODY,
+    WORLD_CABIN,
+    WORLD_SIGN,
+    WORLD_KINDS,
+    WORLD_GROUPS = 6,
+    WORLD_RECORD_BYTES_MAX = 1 << 20
+};
 
 typedef struct world_entity { // as the history has it: the naive model
     tl_entity_id id, carrier;
@@ -25,7 +33,7 @@ typedef struct world {
     bool has_pyramid;
     uint64_t random;
     int64_t tick;
-    double width_m;        // entities are within so far of the centre
+    double width_m; // entities are within so far of the centre
     tl_vec3 centre;
     uint32_t count_wanted; // entities
     double change;         // part of them that change in a tick

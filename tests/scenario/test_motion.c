@@ -105,7 +105,8 @@ TEST(walkers_and_cars_face_where_they_go)
         double speed_mps = length(truth.velocity);
         if (truth.kind <= CAR && speed_mps > 0.01) {
             tl_quat q = truth.rotation; // of (0, 0, -1)
-            tl_vec3 forward = {-2 * (q.x * q.z + q.w * q.y), -2 * (q.y * q.z - q.w * q.x), 2 * (q.x * q.x + q.y * q.y) - 1};
+            tl_vec3 forward = {-2 * (q.x * q.z + q.w * q.y), -2 * (q.y * q.z - q.w * q.x),
+                               2 * (q.x * q.x + q.y * q.y) - 1};
             tl_vec3 way = {truth.velocity.x / speed_mps, 0, truth.velocity.z / speed_mps};
             CHECK(distance(forward, way) < 1e-5);
         }
@@ -138,7 +139,8 @@ TEST(the_city_has_its_proportions)
             CHECK(truth.present);
             kinds[truth.kind]++;
             moving[truth.kind] += length(truth.velocity) > 0.05;
-            inside += truth.carrier != SCENARIO_NONE || (fabs(truth.position.x) < 2001 && fabs(truth.position.z) < 2001);
+            inside += truth.carrier != SCENARIO_NONE ||
+                      (fabs(truth.position.x) < 2001 && fabs(truth.position.z) < 2001);
         }
     }
     printf("  %.1f %% walkers, %.1f %% cars; %.1f %% and %.1f %% of them move\n", kinds[WALKER] / 6e3, kinds[CAR] / 6e3,

@@ -70,7 +70,8 @@ TEST(seats_for_riders_differ_and_are_within_the_cabin)
         tl_vec3 seat = scenario_ride_seat(s, a);
         CHECK(fabs(seat.x) < 1.2 && fabs(seat.z) < 4.5);
         for (uint32_t b = 0; b < a; b++) {
-            CHECK(scenario_ride_cabin(s, a) != scenario_ride_cabin(s, b) || distance(seat, scenario_ride_seat(s, b)) > 0.4);
+            CHECK(scenario_ride_cabin(s, a) != scenario_ride_cabin(s, b) ||
+                  distance(seat, scenario_ride_seat(s, b)) > 0.4);
         }
     }
     scenario_destroy(s);

@@ -32,8 +32,8 @@ static void refuse(tl_result wanted, const char *part)
     scenario *s;
     tl_result result = load(&s, 0, text, sizeof text);
     if (result != wanted || !strstr(text, part) || !strstr(text, path) || s) {
-        fprintf(stderr, "%s instead of %s: '%s' instead of '%s'\n", tl_result_name(result), tl_result_name(wanted), text,
-                part);
+        fprintf(stderr, "%s instead of %s: '%s' instead of '%s'\n", tl_result_name(result), tl_result_name(wanted),
+                text, part);
         abort();
     }
     unlink(path);
@@ -101,7 +101,9 @@ static void sample_read(void)
         } else if (strstr(line, "<person") || strstr(line, "<vehicle")) {
             CHECK(row_count < ROWS_MAX);
             sample_row *row = &rows[row_count++];
-            *row = (sample_row){.time_s = time_s, .x_m = value_of(line, " x=\""), .y_m = value_of(line, " y=\""),
+            *row = (sample_row){.time_s = time_s,
+                                .x_m = value_of(line, " x=\""),
+                                .y_m = value_of(line, " y=\""),
                                 .angle_deg = value_of(line, " angle=\"")};
             sscanf(strstr(line, " id=\""), " id=\"%15[^\"]", row->id);
         }
@@ -168,8 +170,9 @@ TEST(the_sample_is_played_as_it_was_recorded)
 TEST(it_loops_with_generations)
 {
     scenario *s = load_text(ROOT(STEP("5", PERSON("a", "0", "0"))
-                                 STEP("6", PERSON("a", "10", "20") VEHICLE("a", "4", "0", "0"))
-                                 STEP("7", PERSON("a", "20", "20") VEHICLE("a", "4", "8", "350"))), 0);
+                                     STEP("6", PERSON("a", "10", "20") VEHICLE("a", "4", "0", "0"))
+                                         STEP("7", PERSON("a", "20", "20") VEHICLE("a", "4", "8", "350"))),
+                            0);
     CHECK_EQUAL(scenario_entity_count(s), 2); // a person and a vehicle of the same name
     uint32_t person = truth_at(s, 0, 0).present ? 0 : 1, vehicle = 1 - person;
     for (uint32_t round = 0; round < 3; round++) { // 3 s each
@@ -214,7 +217,8 @@ static const char good[] = ROOT(STEP("0", PERSON("a", "0", "0")) STEP("1", PERSO
 
 static size_t gzip(const char *text, size_t size, unsigned char *packed, size_t room)
 {
-    z_stream z = {.next_in = (unsigned char *)text, .avail_in = (uInt)size, .next_out = packed, .avail_out = (uInt)room};
+    z_stream z = {
+        .next_in = (unsigned char *)text, .avail_in = (uInt)size, .next_out = packed, .avail_out = (uInt)room};
     CHECK_EQUAL(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
     CHECK_EQUAL(deflate(&z, Z_FINISH), Z_STREAM_END);
     deflateEnd(&z);
@@ -317,7 +321,8 @@ TEST(unreadable_files_are_refused)
 TEST(numbers_are_read_exactly)
 {
     scenario *s = load_text(ROOT(STEP("0", PERSON("a", "-12.345", "+1.5e1") PERSON("b", "12.345", "15"))
-                                 STEP("0.2", PERSON("a", "-12.345", "15.00") PERSON("b", "0.012345E3", ".15e+02"))), 0);
+                                     STEP("0.2", PERSON("a", "-12.345", "15.00") PERSON("b", "0.012345E3", ".15e+02"))),
+                            0);
     for (double time_s = 0; time_s < 0.2; time_s += 0.1) {
         CHECK_NEAR(fabs(truth_at(s, time_s, 0).position.x), 12.345, 1e-9);
         CHECK_NEAR(truth_at(s, time_s, 0).position.x + truth_at(s, time_s, 1).position.x, 0, 1e-9);
@@ -359,7 +364,8 @@ TEST(a_saved_recording_is_the_same)
                 scenario_evaluate(read, time_s, i, 1, &a);
                 scenario_evaluate(mapped, time_s, i, 1, &b);
                 CHECK(a.present == b.present && a.kind == b.kind && a.generation == b.generation);
-                CHECK(memcmp(&a.position, &b.position, sizeof a.position) == 0 && memcmp(&a.velocity, &b.velocity, sizeof a.velocity) == 0 &&
+                CHECK(memcmp(&a.position, &b.position, sizeof a.position) == 0 &&
+                      memcmp(&a.velocity, &b.velocity, sizeof a.velocity) == 0 &&
                       memcmp(&a.rotation, &b.rotation, sizeof a.rotation) == 0);
                 present += a.present;
             }
@@ -377,7 +383,9 @@ TEST(it_says_when_all_is_replaced)
     scenario_truth before, after;
     double period_s = 1;
     CHECK(isinf(scenario_since_break_s(s, 10)));
-    while (isinf(scenario_since_break_s(s, period_s))) period_s += 0.1; // the first time round is over
+    while (isinf(scenario_since_break_s(s, period_s))) {
+        period_s += 0.1; // the first time round is over
+    }
     CHECK(period_s > 50 && period_s < 70);
     CHECK_NEAR(scenario_since_break_s(s, period_s + 7), scenario_since_break_s(s, period_s) + 7, 1e-6);
     scenario_evaluate(s, period_s - 1, 0, 1, &before);

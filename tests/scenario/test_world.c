@@ -9,12 +9,14 @@ enum { NAMES = sizeof names / sizeof *names, SMALL = 3000 };
 
 static bool sized(const char *name) // takes a number of entities
 {
-    return strcmp(name, "city") == 0 || strcmp(name, "far") == 0 || strcmp(name, "choke") == 0 || strcmp(name, "trace") == 0;
+    return strcmp(name, "city") == 0 || strcmp(name, "far") == 0 || strcmp(name, "choke") == 0 ||
+           strcmp(name, "trace") == 0;
 }
 
 TEST(kinds_are_declared_in_order)
 {
-    static const char *const kind_names[KINDS] = {"walker", "car", "thing", "tram", "cabin", "avatar", "body", "performer"};
+    static const char *const kind_names[KINDS] = {"walker", "car",    "thing", "tram",
+                                                  "cabin",  "avatar", "body",  "performer"};
     const tl_kind_def *kinds;
     CHECK_EQUAL(scenario_kinds(&kinds), KINDS);
     for (int k = 0; k < KINDS; k++) {
@@ -186,7 +188,8 @@ TEST(speed_of_evaluation_is_printed)
             scenario_evaluate(s, step * 0.05, 0, count, truths);
             evaluated += count;
         }
-        printf("  %-10s %6u entities, %.1f million/s\n", names[n], count, (double)evaluated / (now_s() - begin_s) / 1e6);
+        printf("  %-10s %6u entities, %.1f million/s\n", names[n], count,
+               (double)evaluated / (now_s() - begin_s) / 1e6);
         free(truths);
         scenario_destroy(s);
     }

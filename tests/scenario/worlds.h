@@ -30,7 +30,10 @@ static inline double distance(tl_vec3 a, tl_vec3 b)
     return sqrt((a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y) + (a.z - b.z) * (a.z - b.z));
 }
 
-static inline double length(tl_vec3 a) { return distance(a, (tl_vec3){0, 0, 0}); }
+static inline double length(tl_vec3 a)
+{
+    return distance(a, (tl_vec3){0, 0, 0});
+}
 
 // The angle between two rotations: of the rotation from one to the other, whose half has this sine.
 static inline double angle_rad(tl_quat a, tl_quat b)

@@ -269,7 +269,8 @@ static void check_alternates(const seat *s)
     CHECK_EQUAL(tick, 100);
 }
 
-// Two servers answer each other's records: nobody is told an answer before what it answers, although one's clock is late.
+// Two servers answer each other's records: nobody is told an answer before what it answers, although one's clock is
+// late.
 TEST(what_a_server_had_seen_is_told_before_what_it_wrote)
 {
     begin(14);

@@ -1,11 +1,11 @@
-// What is done to a log, or to a group, while others go on: the author commits tick by tick, followers are slow, several
-// write the same.
+// What is done to a log, or to a group, while others go on: the author commits tick by tick, followers are slow,
+// several write the same.
 #include "fixture.h"
 
 enum {
-    RECORDS = 1300,       // in a log that is cut every minute
-    BACK = 30,            // ticks that are set aside
-    COMMITS_MAX = 200,    // of the author, until its end must have come through
+    RECORDS = 1300,    // in a log that is cut every minute
+    BACK = 30,         // ticks that are set aside
+    COMMITS_MAX = 200, // of the author, until its end must have come through
     STEP_US = 50000,
     LARGE_BYTES = 4 << 20,
     GROUP = 7,
@@ -49,8 +49,8 @@ static void await_tick(seat *s, tl_server_number server, uint32_t epoch, int64_t
     } while (!t || t->event.epoch != epoch || t->event.tick != tick);
 }
 
-// Both servers commit, each in its ticks, until alpha has lost its lease. Returns how many commits that took; the longest
-// that beta waited for one is printed.
+// Both servers commit, each in its ticks, until alpha has lost its lease. Returns how many commits that took; the
+// longest that beta waited for one is printed.
 static int go_on_until_lost(seat *alpha, seat *beta)
 {
     uint64_t next_us = now_us, longest_us = 0;
@@ -94,7 +94,8 @@ TEST(a_quarantine_comes_through_while_its_author_commits)
         CHECK_EQUAL(beta.store->ops->quarantine(beta.store, 1, 1, RECORDS - BACK, data, bytes), TL_OK);
         (void)go_on_until_lost(&alpha, &beta);
         CHECK_EQUAL(seat_last(&alpha, TL_STORE_LOST, 0)->event.tick, RECORDS - BACK);
-        while (seat_count(&alpha, TL_STORE_STALLED, 0) > seat_count(&alpha, TL_STORE_RECOVERED, 0)) { // it goes on as a follower
+        while (seat_count(&alpha, TL_STORE_STALLED, 0) >
+               seat_count(&alpha, TL_STORE_RECOVERED, 0)) { // it goes on as a follower
             now_us = backend->pass(world);
             seat_poll(&alpha);
         }
@@ -132,7 +133,8 @@ TEST(a_follower_that_pauses_over_a_quarantine_and_a_rejoin_goes_on)
         const tl_store_event *event = &sleeper.journal[i].event;
         first_epoch += event->type == TL_STORE_RECORD && event->epoch == 1;
     }
-    // It may have looked at the log just before, and is told what was there then: how much that is depends on the machine.
+    // It may have looked at the log just before, and is told what was there then: how much that is depends on the
+    // machine.
     printf("  %zu of %d records that were left, and of %d in all\n", first_epoch, LEFT, ALL);
     CHECK(first_epoch >= LEFT && first_epoch <= ALL + 1);
     seat_drop_set_aside(&sleeper);

@@ -305,7 +305,8 @@ TEST(quarantine_is_atomic_against_commits)
             now_us = backend->pass(world);
             seat_poll(&f.alpha);
         }
-        CHECK_EQUAL(await(&f.alpha, TL_STORE_LOST, 0, 1)->event.tick, await(&f.watcher, TL_STORE_FENCED, 1, 1)->event.tick);
+        CHECK_EQUAL(await(&f.alpha, TL_STORE_LOST, 0, 1)->event.tick,
+                    await(&f.watcher, TL_STORE_FENCED, 1, 1)->event.tick);
         seat late;
         join(&late, NULL);
         CHECK_EQUAL(seat_last(&late, TL_STORE_RECORD, 1)->event.tick, seat_last(&late, TL_STORE_FENCED, 1)->event.tick);

@@ -70,7 +70,8 @@ static void random_step(random_run *run)
     } else if (dice < 70) {
         (void)seat_submit(s, ++run->tick, now_us);
     } else if (dice < 80 && s->tick >= 0) {
-        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state", 5);
+        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state",
+                                        5);
     } else if (dice < 84) {
         fence_some(run, s);
     } else if (dice < 86) {
@@ -158,7 +159,8 @@ static void random_interleaving(uint64_t seed, bool early)
     seat_drop_set_aside(&loader);
     for (tl_server_number server = 1; server <= SERVERS; server++) {
         seat_check_same(&loader, &run.watcher, server, false);
-        CHECK_EQUAL(seat_count(&loader, TL_STORE_FENCED, server) > 0, seat_count(&run.watcher, TL_STORE_FENCED, server) > 0);
+        CHECK_EQUAL(seat_count(&loader, TL_STORE_FENCED, server) > 0,
+                    seat_count(&run.watcher, TL_STORE_FENCED, server) > 0);
     }
     check_truth(&run, &loader);
     for (size_t i = 0; i < run.past_count; i++) {

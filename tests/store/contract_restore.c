@@ -1,5 +1,5 @@
-// A world that is copied into another store: whoever joins the copy is told what the first store tells, and a server goes
-// on from it.
+// A world that is copied into another store: whoever joins the copy is told what the first store tells, and a server
+// goes on from it.
 #include "fixture.h"
 
 enum { SERVERS = 3, STEPS = 400, GROUPS = 20 };
@@ -68,7 +68,8 @@ static void history_step(history *h)
     } else if (dice < 80 && s->tick >= 0) {
         size_t size = dice < 77 ? check_random(&h->random) % 3000 : 0; // 0: the group is deleted
         static const unsigned char state[3000] = {1, 2, 3};
-        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&h->random) % GROUPS, s->tick, state, size);
+        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&h->random) % GROUPS, s->tick, state,
+                                        size);
     } else if (dice < 83) {
         cut_own(h, s, h->tick - (int64_t)(check_random(&h->random) % 40));
     } else if (dice < 92) {
@@ -135,8 +136,8 @@ static tl_world_info info_of(tl_store *store)
 
 static bool is_copied(tl_store_event_type type)
 {
-    return type == TL_STORE_SERVER || type == TL_STORE_CHECKPOINT || type == TL_STORE_RECORD || type == TL_STORE_FENCED ||
-           type == TL_STORE_LOADED;
+    return type == TL_STORE_SERVER || type == TL_STORE_CHECKPOINT || type == TL_STORE_RECORD ||
+           type == TL_STORE_FENCED || type == TL_STORE_LOADED;
 }
 
 static void restore_event(tl_store *store, const tl_world_info *info, tl_store_event event, const void *data)
@@ -411,7 +412,8 @@ TEST(events_out_of_their_order_are_refused)
         }
         CHECK_EQUAL(result, TL_ERR_INVALID);
         CHECK(text[0]);
-        CHECK_EQUAL(store->ops->restore(store, &info, &(tl_store_event){.type = TL_STORE_LOADED}, NULL, 0), TL_ERR_STATE);
+        CHECK_EQUAL(store->ops->restore(store, &info, &(tl_store_event){.type = TL_STORE_LOADED}, NULL, 0),
+                    TL_ERR_STATE);
         CHECK_EQUAL(store->ops->world(store, &info), TL_ERR_NOT_FOUND);
         store->ops->close(store, false);
         source->ops->close(source, false);

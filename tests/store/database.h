@@ -1,5 +1,5 @@
-// The private database that scripts/with-fdb.sh or with-mvsqlite.sh runs a test with: its address, and its processes, known
-// by the names of the files that the scripts make for them ("1", "2", "mvstore").
+// The private database that scripts/with-fdb.sh or with-mvsqlite.sh runs a test with: its address, and its processes,
+// known by the names of the files that the scripts make for them ("1", "2", "mvstore").
 #ifndef TRAMLINE_TEST_STORE_DATABASE_H
 #define TRAMLINE_TEST_STORE_DATABASE_H
 

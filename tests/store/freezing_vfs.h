@@ -1,5 +1,5 @@
-// SQLite's file system with a switch: while it is frozen, whatever writes blocks, as on a frozen file system, and reads go
-// on. It takes the place of "unix", which the store names.
+// SQLite's file system with a switch: while it is frozen, whatever writes blocks, as on a frozen file system, and reads
+// go on. It takes the place of "unix", which the store names.
 #ifndef TRAMLINE_TEST_FREEZING_VFS_H
 #define TRAMLINE_TEST_FREEZING_VFS_H
 

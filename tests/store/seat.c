@@ -170,8 +170,7 @@ static void check_event(const seat *s, const told *t, log_state *logs)
         log->ended = true;
         log->left = event->heir == 0;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -210,7 +209,8 @@ static bool is_set_aside(const seat *s, size_t index)
     const tl_store_event *event = &s->journal[index].event;
     for (size_t i = index + 1; event->type == TL_STORE_RECORD && i < s->count; i++) {
         const tl_store_event *end = &s->journal[i].event;
-        if (is_of(&s->journal[i], TL_STORE_FENCED, event->server) && end->epoch == event->epoch && event->tick > end->tick) {
+        if (is_of(&s->journal[i], TL_STORE_FENCED, event->server) && end->epoch == event->epoch &&
+            event->tick > end->tick) {
             return true;
         }
     }

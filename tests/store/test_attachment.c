@@ -1,6 +1,6 @@
 // The queues between a store's caller and its threads, without a thread: what is told, and in which order.
-#include "store/engine/attachment.h"
 #include "check.h"
+#include "store/engine/attachment.h"
 
 static void begin(tl_attachment *attachment)
 {

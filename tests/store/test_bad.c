@@ -1,5 +1,5 @@
-// Stores that are missing, locked, full, read-only, damaged or of another version: a clear text each time, no crash, and
-// nothing that was committed is lost.
+// Stores that are missing, locked, full, read-only, damaged or of another version: a clear text each time, no crash,
+// and nothing that was committed is lost.
 #include "directory.h"
 #include "seat.h"
 
@@ -164,7 +164,8 @@ TEST(an_older_format_is_refused_with_advice)
     make_store(directory, sizeof(directory), 3);
     execute(directory, "world.db", "PRAGMA user_version=1; DROP TABLE manifest");
     expect(directory, false, false, TL_ERR_VERSION, "stored in format 1");
-    expect(directory, false, false, TL_ERR_VERSION, "use the release that made it, or convert a copy: 'tramline inspect DIR --repair NEW'");
+    expect(directory, false, false, TL_ERR_VERSION,
+           "use the release that made it, or convert a copy: 'tramline inspect DIR --repair NEW'");
     expect(directory, false, true, TL_ERR_CORRUPT, "its tables are not those of a store"); // nor of that release
     directory_remove(directory);
 }
@@ -208,7 +209,8 @@ static void expect_missing_records(const char *sql, const char *name)
     seat_open(&s, directory_open(directory), name);
     const told *t = await(&s, TL_STORE_FAILED, 1);
     CHECK_EQUAL(t->event.result, TL_ERR_CORRUPT);
-    CHECK(strstr(t->event.text, "alpha.log.db") && strstr(t->event.text, "missing") && strstr(t->event.text, "restore it"));
+    CHECK(strstr(t->event.text, "alpha.log.db") && strstr(t->event.text, "missing") &&
+          strstr(t->event.text, "restore it"));
     CHECK(!s.loaded);
     seat_free(&s);
     directory_remove(directory);

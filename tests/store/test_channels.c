@@ -1,5 +1,5 @@
-// What docs/SCALE.md promises of the keys in FoundationDB: rows of other channels than 0, and of spaces that are not in use
-// yet, lie outside of every range that is read or cleared today; and squares of tiles are ranges of channels.
+// What docs/SCALE.md promises of the keys in FoundationDB: rows of other channels than 0, and of spaces that are not in
+// use yet, lie outside of every range that is read or cleared today; and squares of tiles are ranges of channels.
 #include "check.h"
 #include "store/fdb/rows.h"
 
@@ -62,7 +62,8 @@ TEST(channels_lie_in_order)
 {
     uint64_t seed = 1;
     for (int i = 0; i < 100000; i++) {
-        uint64_t a = check_random(&seed) >> (check_random(&seed) % 64), b = check_random(&seed) >> (check_random(&seed) % 64);
+        uint64_t a = check_random(&seed) >> (check_random(&seed) % 64),
+                 b = check_random(&seed) >> (check_random(&seed) % 64);
         tl_fdb_key key_a = TL_FDB_KEY(PREFIX, TL_FDB_HEAD, a, 1), key_b = TL_FDB_KEY(PREFIX, TL_FDB_HEAD, b, 1);
         CHECK((compare(&key_a, &key_b) < 0) == (a < b));
     }

@@ -1,6 +1,6 @@
-// A store that three servers made, with fences, checkpoints, cuts, a crash and a quarantine, is damaged at one random place:
-// a bit or a byte of one of its files changes, or a row is deleted. Whoever opens it then, to inspect it or to join, is
-// either told CORRUPT, with the file and what to do, or is told just what an undamaged store tells.
+// A store that three servers made, with fences, checkpoints, cuts, a crash and a quarantine, is damaged at one random
+// place: a bit or a byte of one of its files changes, or a row is deleted. Whoever opens it then, to inspect it or to
+// join, is either told CORRUPT, with the file and what to do, or is told just what an undamaged store tells.
 //
 //   test_store_damage [FLIPS [DELETIONS [SEED]]]
 #include "directory.h"
@@ -188,8 +188,14 @@ static uint64_t made_us; // what happened later is of a reading
 static void keep(reading *r, const tl_store_event *event)
 {
     uint64_t sum = 1469598103934665603u;
-    int64_t columns[] = {event->type, event->server, event->heir, event->epoch, event->tick, (int64_t)event->group,
-                         event->begun_us > made_us ? 0 : (int64_t)event->begun_us, (int64_t)event->size};
+    int64_t columns[] = {event->type,
+                         event->server,
+                         event->heir,
+                         event->epoch,
+                         event->tick,
+                         (int64_t)event->group,
+                         event->begun_us > made_us ? 0 : (int64_t)event->begun_us,
+                         (int64_t)event->size};
     for (size_t i = 0; i < sizeof(columns); i++) {
         sum = (sum ^ ((unsigned char *)columns)[i]) * 1099511628211u;
     }
@@ -294,8 +300,8 @@ static void judge(const store_copy *damaged, const reading *whole, const char *f
         bool good = r.result == TL_OK ? is_same(&r, &whole[i]) : reported;
         if (!good) {
             t->failed++;
-            printf("  NOT FOUND: %s, read as %s: %s %s (%zu events of %zu)\n", what, readers[i] ? readers[i] : "inspect",
-                   tl_result_name(r.result), r.text, r.count, whole[i].count);
+            printf("  NOT FOUND: %s, read as %s: %s %s (%zu events of %zu)\n", what,
+                   readers[i] ? readers[i] : "inspect", tl_result_name(r.result), r.text, r.count, whole[i].count);
         }
         if (getenv("TL_DAMAGE_VERBOSE") && i == 0) {
             printf("  %s: %s %s\n", what, tl_result_name(r.result), r.text);
@@ -319,7 +325,8 @@ static void flip(store_copy *store, const reading *whole, uint64_t *random, tall
     unsigned char change = check_random(random) % 2 ? (unsigned char)(1u << (check_random(random) % 8))
                                                     : (unsigned char)(1 + check_random(random) % 255);
     char what[160];
-    snprintf(what, sizeof(what), "%s, byte %zu of %zu: %02x to %02x", file->name, offset, file->size, kept, kept ^ change);
+    snprintf(what, sizeof(what), "%s, byte %zu of %zu: %02x to %02x", file->name, offset, file->size, kept,
+             kept ^ change);
     file->bytes[offset] ^= change;
     judge(store, whole, NULL, NULL, what, t);
     file->bytes[offset] = kept;
@@ -346,7 +353,8 @@ static row_name *list_rows(const store_copy *store, size_t *count)
         }
         snprintf(path, sizeof(path), "%s/%s", directory, store->files[i].name);
         CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
-        CHECK_EQUAL(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table'", -1, &tables, NULL), SQLITE_OK);
+        CHECK_EQUAL(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'table'", -1, &tables, NULL),
+                    SQLITE_OK);
         while (sqlite3_step(tables) == SQLITE_ROW) {
             const char *table = (const char *)sqlite3_column_text(tables, 0);
             snprintf(sql, sizeof(sql), "SELECT rowid FROM %s", table);
@@ -374,7 +382,8 @@ static const row_name *choose_row(const row_name *rows, size_t count, uint64_t *
     const row_name *first = &rows[check_random(random) % count];
     size_t tables = 0;
     for (size_t i = 0; i < count; i++) { // the start of a table
-        bool begins = i == 0 || strcmp(rows[i].file, rows[i - 1].file) != 0 || strcmp(rows[i].table, rows[i - 1].table) != 0;
+        bool begins = i == 0 || strcmp(rows[i].file, rows[i - 1].file) != 0 ||
+                      strcmp(rows[i].table, rows[i - 1].table) != 0;
         if (begins && check_random(random) % ++tables == 0) {
             first = &rows[i];
         }

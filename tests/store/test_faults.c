@@ -79,9 +79,9 @@ static void check_seen(const seat *by, const seat *server)
             continue;
         }
         int64_t tick = server->journal[i].event.tick;
-        while (seen < by->count && !(by->journal[seen].event.type == TL_STORE_RECORD &&
-                                     by->journal[seen].event.server == server->server &&
-                                     by->journal[seen].event.tick >= tick)) {
+        while (seen < by->count &&
+               !(by->journal[seen].event.type == TL_STORE_RECORD && by->journal[seen].event.server == server->server &&
+                 by->journal[seen].event.tick >= tick)) {
             seen++;
         }
         CHECK(seen < by->count && by->journal[seen].event.tick == tick);

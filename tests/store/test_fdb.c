@@ -1,5 +1,5 @@
-// The contract over FoundationDB, each world under a prefix of its own. Run by scripts/with-fdb.sh. A stall is a database
-// whose process is stopped.
+// The contract over FoundationDB, each world under a prefix of its own. Run by scripts/with-fdb.sh. A stall is a
+// database whose process is stopped.
 #include "contract.h"
 #include "database.h"
 
@@ -111,7 +111,8 @@ TEST(an_epoch_ends_while_a_large_record_is_stored)
     check_large(&watcher);
     check_large(&loader);
     seat_check_same(&watcher, &loader, 1, false);
-    printf("  %zu of %d records were stored before their epoch ended\n", seat_count(&loader, TL_STORE_RECORD, 1), ROUNDS);
+    printf("  %zu of %d records were stored before their epoch ended\n", seat_count(&loader, TL_STORE_RECORD, 1),
+           ROUNDS);
     CHECK(seat_count(&loader, TL_STORE_RECORD, 1) >= 1 && seat_count(&loader, TL_STORE_FENCED, 1) == ROUNDS - 1);
     for (int i = 0; i < ROUNDS; i++) {
         seat_free(&servers[i]);
@@ -136,8 +137,8 @@ static void commit_until_lost(seat *s, tl_store *heir, int before_end)
     }
 }
 
-// The end of an epoch can be committed at the very same version as one of its records; the record after that is refused all
-// the same.
+// The end of an epoch can be committed at the very same version as one of its records; the record after that is refused
+// all the same.
 TEST(no_record_follows_the_early_end_of_an_epoch)
 {
     enum { ENDS = 60, BEFORE_END_MAX = 8 };

@@ -1,5 +1,5 @@
-// A disk that hangs: whoever is attached is told so although the store's thread does not come back, nothing waits for it,
-// and once the disk answers again all that was submitted is committed.
+// A disk that hangs: whoever is attached is told so although the store's thread does not come back, nothing waits for
+// it, and once the disk answers again all that was submitted is committed.
 #include "directory.h"
 #include "freezing_vfs.h"
 #include "seat.h"

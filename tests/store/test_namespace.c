@@ -1,5 +1,5 @@
-// A log of mvsqlite's, in a plain file under the name of mvsqlite's file system: what was written is read again, and rows
-// that were changed, or are gone, are found.
+// A log of mvsqlite's, in a plain file under the name of mvsqlite's file system: what was written is read again, and
+// rows that were changed, or are gone, are found.
 #include "check.h"
 #include "store/mvsqlite/log.h"
 

@@ -156,8 +156,8 @@ TEST(killed_at_any_moment_nothing_committed_is_lost_or_doubled)
     }
     // At most what was under way at each kill was committed without the writer having told so.
     CHECK(seat_count(&loader, TL_STORE_RECORD, 1) <= w.count + 25 * 64);
-    printf("  %zu records told as committed, %zu stored, %u epochs\n", w.count,
-           seat_count(&loader, TL_STORE_RECORD, 1), seat_last(&loader, TL_STORE_SERVER, 1)->event.epoch);
+    printf("  %zu records told as committed, %zu stored, %u epochs\n", w.count, seat_count(&loader, TL_STORE_RECORD, 1),
+           seat_last(&loader, TL_STORE_SERVER, 1)->event.epoch);
     free(w.messages);
     seat_free(&watcher);
     seat_free(&loader);

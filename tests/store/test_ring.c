@@ -1,5 +1,5 @@
-// The ring of slots of a log in mvsqlite, in a plain file, against a model of it: records of one and of several slots, cuts,
-// quarantines while the author commits, what is set aside and moved, and followers that were away meanwhile.
+// The ring of slots of a log in mvsqlite, in a plain file, against a model of it: records of one and of several slots,
+// cuts, quarantines while the author commits, what is set aside and moved, and followers that were away meanwhile.
 #include "check.h"
 #include "store/mvsqlite/log.h"
 
@@ -191,7 +191,8 @@ static void check_log(void)
         CHECK_EQUAL(note->event.epoch, m.live[i].epoch);
         CHECK_EQUAL(note->event.size, m.live[i].size);
         CHECK_EQUAL(previous_tick, tick);
-        CHECK(note->event.size == 0 || note->data[note->event.size - 1] == byte_of(note->event.tick, note->event.epoch));
+        CHECK(note->event.size == 0 ||
+              note->data[note->event.size - 1] == byte_of(note->event.tick, note->event.epoch));
         tick = note->event.tick;
         free(note);
         if (i + 15 > m.count && draw(100) == 0) { // near the end it falls asleep

@@ -1,6 +1,6 @@
-// A young world: its servers have just been registered, and what registers them may be lost with the WAL of world.db while
-// their logs are there. Whoever joins or inspects is told CORRUPT; a registration is soon in world.db itself; and what is no
-// file at all is named as such.
+// A young world: its servers have just been registered, and what registers them may be lost with the WAL of world.db
+// while their logs are there. Whoever joins or inspects is told CORRUPT; a registration is soon in world.db itself; and
+// what is no file at all is named as such.
 #include "directory.h"
 #include "seat.h"
 
@@ -95,7 +95,8 @@ static void check_refused(const char *directory, const char *name, const char *t
 {
     outcome o = read_store(directory, name);
     if (o.result != TL_ERR_CORRUPT || !strstr(o.text, text)) {
-        fprintf(stderr, "  %s: server %u, %s: %s\n", name ? name : "inspect", o.server, tl_result_name(o.result), o.text);
+        fprintf(stderr, "  %s: server %u, %s: %s\n", name ? name : "inspect", o.server, tl_result_name(o.result),
+                o.text);
     }
     CHECK_EQUAL(o.result, TL_ERR_CORRUPT);
     CHECK(strstr(o.text, text));
@@ -238,7 +239,8 @@ TEST(an_heir_that_world_db_does_not_list_is_damage)
     crash(&beta);
     CHECK_EQUAL(alpha.store->ops->fence(alpha.store, server, epoch, -1), TL_OK);
     time_t until = time(NULL) + WAIT_S_MAX;
-    while (!seat_last(&alpha, TL_STORE_FENCED, server) || seat_last(&alpha, TL_STORE_FENCED, server)->event.epoch != epoch) {
+    while (!seat_last(&alpha, TL_STORE_FENCED, server) ||
+           seat_last(&alpha, TL_STORE_FENCED, server)->event.epoch != epoch) {
         seat_poll(&alpha);
         wait_a_little(until);
     }
@@ -292,7 +294,8 @@ static int count_servers(const char *directory)
     snprintf(path, sizeof(path), "%s/alone", directory);
     int count = 0;
     if (sqlite3_open(path, &db) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "SELECT count(*) FROM server", -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM server", -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW) {
         count = sqlite3_column_int(row, 0);
     }
     sqlite3_finalize(row);

@@ -31,8 +31,12 @@ static inline X509 *authority_certificate(const char *name, EVP_PKEY *key, X509 
     X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
     X509_set_issuer_name(c, X509_get_subject_name(issuer ? issuer : c));
     X509_set_pubkey(c, key);
-    if (!issuer) authority_extend(c, c, NID_basic_constraints, "critical,CA:TRUE");
-    if (issuer) authority_extend(c, issuer, NID_subject_alt_name, name);
+    if (!issuer) {
+        authority_extend(c, c, NID_basic_constraints, "critical,CA:TRUE");
+    }
+    if (issuer) {
+        authority_extend(c, issuer, NID_subject_alt_name, name);
+    }
     CHECK(X509_sign(c, issuer_key, EVP_sha256()) > 0);
     return c;
 }
@@ -41,9 +45,15 @@ static inline void authority_write(const char *file, X509 *first, X509 *second, 
 {
     FILE *f = fopen(path_in_folder(file), "w");
     CHECK(f);
-    if (first) CHECK(PEM_write_X509(f, first) == 1);
-    if (second) CHECK(PEM_write_X509(f, second) == 1);
-    if (key) CHECK(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
+    if (first) {
+        CHECK(PEM_write_X509(f, first) == 1);
+    }
+    if (second) {
+        CHECK(PEM_write_X509(f, second) == 1);
+    }
+    if (key) {
+        CHECK(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
+    }
     fclose(f);
 }
 

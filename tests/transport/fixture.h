@@ -44,7 +44,9 @@ static inline void folder_remove(void)
     DIR *dir = opendir(folder);
     CHECK(dir);
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.') unlink(path_in_folder(entry->d_name));
+        if (entry->d_name[0] != '.') {
+            unlink(path_in_folder(entry->d_name));
+        }
     }
     closedir(dir);
     CHECK(rmdir(folder) == 0);
@@ -92,7 +94,9 @@ static inline int watch(watcher *w, uint64_t now_us)
             w->bytes += event.size;
             w->size = event.size;
             memcpy(w->data, event.data, event.size);
-            if (w->echo) w->transport->ops->send(w->transport, event.peer, event.data, event.size);
+            if (w->echo) {
+                w->transport->ops->send(w->transport, event.peer, event.data, event.size);
+            }
         }
     }
     w->transport->ops->flush(w->transport);
@@ -101,28 +105,35 @@ static inline int watch(watcher *w, uint64_t now_us)
 
 static inline void watcher_close(watcher *w)
 {
-    if (w->transport) w->transport->ops->close(w->transport);
+    if (w->transport) {
+        w->transport->ops->close(w->transport);
+    }
     w->transport = NULL;
 }
 
 // Watches both in real time until the condition holds; fails after ten seconds.
-#define WATCH_UNTIL(a, b, condition)                                                                                   \
-    do {                                                                                                               \
-        uint64_t watch_end_us = clock_us() + 10000000;                                                                 \
-        while (!(condition)) {                                                                                         \
-            if (clock_us() > watch_end_us) {                                                                           \
-                fprintf(stderr, "%s:%d: waited for: %s\n", __FILE__, __LINE__, #condition);                            \
-                abort();                                                                                               \
-            }                                                                                                          \
-            if (watch((a), clock_us()) + watch((b), clock_us()) == 0) usleep(200);                                     \
-        }                                                                                                              \
+#define WATCH_UNTIL(a, b, condition)                                                        \
+    do {                                                                                    \
+        uint64_t watch_end_us = clock_us() + 10000000;                                      \
+        while (!(condition)) {                                                              \
+            if (clock_us() > watch_end_us) {                                                \
+                fprintf(stderr, "%s:%d: waited for: %s\n", __FILE__, __LINE__, #condition); \
+                abort();                                                                    \
+            }                                                                               \
+            if (watch((a), clock_us()) + watch((b), clock_us()) == 0)                       \
+                usleep(200);                                                                \
+        }                                                                                   \
     } while (0)
 
 static inline void watch_for(watcher *a, watcher *b, uint32_t ms)
 {
     for (uint64_t end_us = clock_us() + ms * 1000ull; clock_us() < end_us;) {
-        if (a && a->transport) watch(a, clock_us());
-        if (b && b->transport) watch(b, clock_us());
+        if (a && a->transport) {
+            watch(a, clock_us());
+        }
+        if (b && b->transport) {
+            watch(b, clock_us());
+        }
         usleep(500);
     }
 }
@@ -167,8 +178,12 @@ static inline watcher client_open_with(tl_dtls_client_def def, const watcher *se
     char text[256] = "";
     tl_dtls_server_fingerprint(server->transport, fingerprint);
     snprintf(address, sizeof address, "127.0.0.1:%u", port);
-    if (!def.address) def.address = address;
-    if (!def.fingerprint && !def.ca_file) def.fingerprint = fingerprint;
+    if (!def.address) {
+        def.address = address;
+    }
+    if (!def.fingerprint && !def.ca_file) {
+        def.fingerprint = fingerprint;
+    }
     if (tl_dtls_client_open(&def, &w.transport, text, sizeof text) != TL_OK) {
         fprintf(stderr, "client: %s\n", text);
         abort();
@@ -212,14 +227,15 @@ static inline int udp_socket_on_loopback(uint16_t *port)
     socklen_t bytes = sizeof address;
     CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&address, &bytes) == 0);
-    if (port) *port = ntohs(address.sin_port);
+    if (port) {
+        *port = ntohs(address.sin_port);
+    }
     return fd;
 }
 
 static inline void send_to_port(int fd, uint16_t port, const void *data, size_t size)
 {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     sendto(fd, data, size, 0, (struct sockaddr *)&to, sizeof to);
 }
 
@@ -235,8 +251,11 @@ static inline relay *relay_open(uint16_t server_port, uint64_t seed)
 static inline void relay_close(relay *r)
 {
     close(r->fd);
-    for (uint32_t i = 0; i < r->client_count; i++)
-        if (i == 0 || r->upstream[i] != r->upstream[0]) close(r->upstream[i]);
+    for (uint32_t i = 0; i < r->client_count; i++) {
+        if (i == 0 || r->upstream[i] != r->upstream[0]) {
+            close(r->upstream[i]);
+        }
+    }
     free(r);
 }
 
@@ -244,19 +263,28 @@ static inline void relay_close(relay *r)
 static inline int relay_fate(relay *r, uint8_t *data, ssize_t *size)
 {
     r->packets++;
-    if ((size_t)*size > r->size_max) r->size_max = (size_t)*size;
+    if ((size_t)*size > r->size_max) {
+        r->size_max = (size_t)*size;
+    }
     if (check_random_between(&r->random, 0, 1) < r->corrupt) {
         data[check_random(&r->random) % (uint64_t)*size] ^= (uint8_t)(1 << check_random(&r->random) % 8);
-        if (check_random(&r->random) % 4 == 0) *size = 1 + (ssize_t)(check_random(&r->random) % (uint64_t)*size);
+        if (check_random(&r->random) % 4 == 0) {
+            *size = 1 + (ssize_t)(check_random(&r->random) % (uint64_t)*size);
+        }
     }
-    if (check_random_between(&r->random, 0, 1) < r->loss) return 0;
+    if (check_random_between(&r->random, 0, 1) < r->loss) {
+        return 0;
+    }
     return check_random_between(&r->random, 0, 1) < r->copy ? 2 : 1;
 }
 
 static inline uint32_t relay_client(relay *r, const struct sockaddr_in *from)
 {
-    for (uint32_t i = 0; i < r->client_count; i++)
-        if (r->clients[i].sin_port == from->sin_port) return i;
+    for (uint32_t i = 0; i < r->client_count; i++) {
+        if (r->clients[i].sin_port == from->sin_port) {
+            return i;
+        }
+    }
     CHECK(r->client_count < RELAY_CLIENTS_MAX);
     uint32_t i = r->client_count++;
     r->clients[i] = *from;
@@ -277,31 +305,33 @@ static inline void relay_pump(relay *r)
             p->size = (uint16_t)size;
             memcpy(p->data, data, (size_t)size);
         }
-        for (int times = relay_fate(r, data, &size); times > 0; times--)
+        for (int times = relay_fate(r, data, &size); times > 0; times--) {
             send_to_port(r->upstream[client], r->server_port, data, (size_t)size);
+        }
     }
     for (uint32_t i = 0; i < r->client_count; i++) {
         while ((size = recv(r->upstream[i], data, sizeof data, 0)) > 0) {
             uint32_t client = r->one_upstream ? r->client_last : i;
-            for (int times = relay_fate(r, data, &size); times > 0; times--)
+            for (int times = relay_fate(r, data, &size); times > 0; times--) {
                 send_to_port(r->fd, ntohs(r->clients[client].sin_port), data, (size_t)size);
+            }
         }
     }
 }
 
-#define RELAY_UNTIL(r, a, b, condition)                                                                                \
-    do {                                                                                                               \
-        uint64_t relay_end_us = clock_us() + 10000000;                                                                 \
-        while (!(condition)) {                                                                                         \
-            if (clock_us() > relay_end_us) {                                                                           \
-                fprintf(stderr, "%s:%d: waited for: %s\n", __FILE__, __LINE__, #condition);                            \
-                abort();                                                                                               \
-            }                                                                                                          \
-            relay_pump(r);                                                                                             \
-            watch((a), clock_us());                                                                                    \
-            watch((b), clock_us());                                                                                    \
-            usleep(100);                                                                                               \
-        }                                                                                                              \
+#define RELAY_UNTIL(r, a, b, condition)                                                     \
+    do {                                                                                    \
+        uint64_t relay_end_us = clock_us() + 10000000;                                      \
+        while (!(condition)) {                                                              \
+            if (clock_us() > relay_end_us) {                                                \
+                fprintf(stderr, "%s:%d: waited for: %s\n", __FILE__, __LINE__, #condition); \
+                abort();                                                                    \
+            }                                                                               \
+            relay_pump(r);                                                                  \
+            watch((a), clock_us());                                                         \
+            watch((b), clock_us());                                                         \
+            usleep(100);                                                                    \
+        }                                                                                   \
     } while (0)
 
 #endif

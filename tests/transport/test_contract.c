@@ -18,16 +18,23 @@ static uint64_t pair_now(const link_pair *p)
 static int pair_step(link_pair *p)
 {
     int events = 0;
-    if (p->server.transport) events += watch(&p->server, pair_now(p));
-    if (p->client.transport) events += watch(&p->client, pair_now(p));
-    if (events == 0) usleep(200);
+    if (p->server.transport) {
+        events += watch(&p->server, pair_now(p));
+    }
+    if (p->client.transport) {
+        events += watch(&p->client, pair_now(p));
+    }
+    if (events == 0) {
+        usleep(200);
+    }
     return events;
 }
 
-#define PAIR_UNTIL(p, condition)                                                                                       \
-    do {                                                                                                               \
-        uint64_t pair_end_us = clock_us() + 10000000;                                                                  \
-        for (; !(condition); pair_step(p)) CHECK(clock_us() < pair_end_us);                                            \
+#define PAIR_UNTIL(p, condition)                      \
+    do {                                              \
+        uint64_t pair_end_us = clock_us() + 10000000; \
+        for (; !(condition); pair_step(p))            \
+            CHECK(clock_us() < pair_end_us);          \
     } while (0)
 
 static link_pair pair_open_unconnected(void)
@@ -84,7 +91,9 @@ TEST(each_size)
 {
     link_pair p = pair_open();
     uint8_t data[TL_DATAGRAM_BYTES_MAX + 1];
-    for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i * 7);
+    }
     p.server.echo = true;
     for (uint32_t size = 1; size <= TL_DATAGRAM_BYTES_MAX; size++) {
         CHECK_EQUAL(send_from(&p.client, 1, data, size), TL_OK);
@@ -141,7 +150,9 @@ TEST(server_drops)
     PAIR_UNTIL(&p, p.client.closed == 1);
     CHECK_EQUAL(p.client.result, TL_OK);
     CHECK_EQUAL(send_from(&p.client, 1, "x", 1), TL_ERR_NOT_FOUND);
-    for (int i = 0; i < 20; i++) pair_step(&p);
+    for (int i = 0; i < 20; i++) {
+        pair_step(&p);
+    }
     CHECK_EQUAL(p.server.closed, 0);
     CHECK_EQUAL(p.client.closed, 1);
     pair_close(&p);
@@ -182,8 +193,12 @@ TEST(silence)
     for (int i = 0; i < 24 && !(p.server.closed && p.client.closed); i++) {
         p.skipped_us += 500000;
         watch(&p.server, pair_now(&p));
-        if (p.server.closed) CHECK(i >= 18);
-        if (!p.server.closed) watch(&p.client, pair_now(&p));
+        if (p.server.closed) {
+            CHECK(i >= 18);
+        }
+        if (!p.server.closed) {
+            watch(&p.client, pair_now(&p));
+        }
     }
     CHECK_EQUAL(p.server.closed, 1);
     CHECK_EQUAL(p.server.result, TL_ERR_UNAVAILABLE);
@@ -213,8 +228,11 @@ TEST(peer_numbers_are_new)
     for (int i = 0; i < 20; i++) {
         watcher_close(&p.client);
         uint32_t connected = p.server.connected;
-        if (over_memory) CHECK_EQUAL(tl_memory_network_client(p.network, &p.client.transport), TL_OK);
-        else p.client = client_open(&p.server);
+        if (over_memory) {
+            CHECK_EQUAL(tl_memory_network_client(p.network, &p.client.transport), TL_OK);
+        } else {
+            p.client = client_open(&p.server);
+        }
         PAIR_UNTIL(&p, p.server.connected > connected);
         CHECK(p.server.peer > last);
         last = p.server.peer;

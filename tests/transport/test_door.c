@@ -1,4 +1,5 @@
-// What one peer and one address may take of a DTLS server, before anything is decrypted. Times are those that are passed in.
+// What one peer and one address may take of a DTLS server, before anything is decrypted. Times are those that are
+// passed in.
 #include "fixture.h"
 
 static tl_dtls_server_def limited(void)
@@ -20,12 +21,18 @@ TEST(a_peer_has_its_rate)
     watch(&server, frozen_us);
     for (int i = 0; i < JUNK; i++) {
         flooder.transport->ops->send(flooder.transport, 1, "junk", 4);
-        if (i % (JUNK / HONEST) == 0) honest.transport->ops->send(honest.transport, 1, "report", 6);
+        if (i % (JUNK / HONEST) == 0) {
+            honest.transport->ops->send(honest.transport, 1, "report", 6);
+        }
         flooder.transport->ops->flush(flooder.transport);
         honest.transport->ops->flush(honest.transport);
-        if (i % 200 == 0) watch(&server, frozen_us);
+        if (i % 200 == 0) {
+            watch(&server, frozen_us);
+        }
     }
-    while (watch(&server, frozen_us) > 0) continue;
+    while (watch(&server, frozen_us) > 0) {
+        continue;
+    }
     CHECK_EQUAL(server.datagrams, limited().peer_datagrams_per_s + HONEST);
     CHECK_EQUAL(server.transport->stats.dropped_rate, JUNK - limited().peer_datagrams_per_s);
     watcher_close(&flooder);
@@ -50,7 +57,9 @@ TEST(an_address_has_its_share_of_newcomers)
     CHECK(server.transport->stats.refused_address > 0);
     CHECK_EQUAL(server.transport->ops->send(server.transport, first, "welcome", 7), TL_OK);
     WATCH_UNTIL(&server, &clients[2], clients[2].connected);
-    for (int i = 0; i < 3; i++) watcher_close(&clients[i]);
+    for (int i = 0; i < 3; i++) {
+        watcher_close(&clients[i]);
+    }
     watcher_close(&server);
 }
 
@@ -123,12 +132,20 @@ static void check_answers(tl_dtls_server_def def, uint32_t rate)
     uint8_t answer[256];
     for (int i = 0; i < HELLOS; i++) {
         send_to_port(stranger, tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
-        if (i % 20 != 0) continue;
+        if (i % 20 != 0) {
+            continue;
+        }
         watch(&server, frozen_us);
-        while (recv(stranger, answer, sizeof answer, 0) > 0) answers++;
+        while (recv(stranger, answer, sizeof answer, 0) > 0) {
+            answers++;
+        }
     }
-    while (watch(&server, frozen_us) > 0) continue;
-    while (recv(stranger, answer, sizeof answer, 0) > 0) answers++;
+    while (watch(&server, frozen_us) > 0) {
+        continue;
+    }
+    while (recv(stranger, answer, sizeof answer, 0) > 0) {
+        answers++;
+    }
     CHECK_EQUAL(answers, rate);
     CHECK_EQUAL(server.transport->stats.dropped_rate - before, HELLOS - rate);
     close(stranger);
@@ -152,7 +169,8 @@ TEST(everybody_has_a_rate_of_hellos)
     check_answers(def, def.hellos_per_s);
 }
 
-// However many of them wait: strangers of one address have few places, all of them some more, and a round's work for them ends.
+// However many of them wait: strangers of one address have few places, all of them some more, and a round's work for
+// them ends.
 TEST(strangers_have_so_much_of_a_round)
 {
     enum { ADDRESSES = 10, EACH = 50, A_ROUND = 64, PLACES = 256, PLACES_OF_ONE = 32 };
@@ -167,7 +185,9 @@ TEST(strangers_have_so_much_of_a_round)
         struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)i)};
         sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         CHECK(sockets[i] >= 0 && bind(sockets[i], (struct sockaddr *)&from, sizeof from) == 0);
-        for (int n = 0; n < EACH; n++) send_to_port(sockets[i], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+        for (int n = 0; n < EACH; n++) {
+            send_to_port(sockets[i], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+        }
     }
     uint64_t now_us = clock_us() + 2000000, full = server.transport->stats.dropped_full;
     uint32_t answers = 0, rounds = 0;
@@ -175,19 +195,26 @@ TEST(strangers_have_so_much_of_a_round)
         before = answers;
         watch(&server, ++now_us);
         uint8_t answer[256];
-        for (int i = 0; i < ADDRESSES; i++)
-            while (recv(sockets[i], answer, sizeof answer, 0) > 0) answers++;
+        for (int i = 0; i < ADDRESSES; i++) {
+            while (recv(sockets[i], answer, sizeof answer, 0) > 0) {
+                answers++;
+            }
+        }
         CHECK(answers - before <= A_ROUND);
     }
     CHECK_EQUAL(answers, PLACES);
     CHECK_EQUAL(rounds, PLACES / A_ROUND + 1);
     CHECK_EQUAL(server.transport->stats.dropped_full - full, ADDRESSES * EACH - PLACES);
     // Alone, one has no more than its own places.
-    for (int n = 0; n < EACH; n++) send_to_port(sockets[0], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+    for (int n = 0; n < EACH; n++) {
+        send_to_port(sockets[0], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+    }
     full = server.transport->stats.dropped_full;
     watch(&server, ++now_us);
     CHECK_EQUAL(server.transport->stats.dropped_full - full, EACH - PLACES_OF_ONE);
-    for (int i = 0; i < ADDRESSES; i++) close(sockets[i]);
+    for (int i = 0; i < ADDRESSES; i++) {
+        close(sockets[i]);
+    }
     watcher_close(&client);
     relay_close(r);
     watcher_close(&server);

@@ -18,7 +18,9 @@ TEST(two_hundred_clients)
     def.address_handshakes_max = def.address_handshakes_per_s = def.address_datagrams_per_s = 10000;
     watcher server = server_open_with(def);
     server.echo = true;
-    for (int i = 0; i < CLIENTS; i++) clients[i] = client_open(&server);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = client_open(&server);
+    }
     uint32_t echoed = 0, connected = 0;
     for (uint64_t end_us = clock_us() + 60000000; echoed < CLIENTS * ROUNDS;) {
         CHECK(clock_us() < end_us);
@@ -28,9 +30,12 @@ TEST(two_hundred_clients)
             uint32_t before = c->datagrams + c->connected;
             watch(c, clock_us());
             CHECK_EQUAL(c->closed, 0);
-            if (c->datagrams + c->connected != before && c->datagrams < ROUNDS)
+            if (c->datagrams + c->connected != before && c->datagrams < ROUNDS) {
                 c->transport->ops->send(c->transport, 1, &i, sizeof i);
-            if (c->datagrams > 0) CHECK(memcmp(c->data, &i, sizeof i) == 0);
+            }
+            if (c->datagrams > 0) {
+                CHECK(memcmp(c->data, &i, sizeof i) == 0);
+            }
             echoed += c->datagrams;
             connected += c->connected;
         }
@@ -39,7 +44,9 @@ TEST(two_hundred_clients)
     CHECK_EQUAL(server.connected, CLIENTS);
     CHECK_EQUAL(connected, CLIENTS);
     CHECK_EQUAL(server.transport->stats.handshakes_failed, 0);
-    for (int i = 0; i < CLIENTS; i++) watcher_close(&clients[i]);
+    for (int i = 0; i < CLIENTS; i++) {
+        watcher_close(&clients[i]);
+    }
     WATCH_UNTIL(&server, &server, server.closed == CLIENTS);
     watcher_close(&server);
 }
@@ -88,7 +95,9 @@ static bool has_ipv6(void)
     int fd = socket(AF_INET6, SOCK_DGRAM, 0);
     struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     bool has = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof loopback) == 0;
-    if (fd >= 0) close(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
     return has;
 }
 
@@ -113,7 +122,9 @@ static void check_refused(tl_dtls_client_def def, const watcher *server, const c
     watcher s = *server;
     WATCH_UNTIL(&s, &client, client.closed == 1);
     CHECK_EQUAL(client.result, TL_ERR_DENIED);
-    if (!strstr(client.text, reason)) fprintf(stderr, "'%s' has no '%s'\n", client.text, reason);
+    if (!strstr(client.text, reason)) {
+        fprintf(stderr, "'%s' has no '%s'\n", client.text, reason);
+    }
     CHECK(strstr(client.text, reason));
     CHECK_EQUAL(client.connected + s.connected, 0);
     watcher_close(&client);
@@ -138,7 +149,9 @@ TEST(fingerprint_forms)
     tl_dtls_client_def def = tl_dtls_client_def_default();
     watcher server = server_open();
     tl_dtls_server_fingerprint(server.transport, plain);
-    for (int i = 0; i < 64; i += 2) out += sprintf(out, "%s%c%c", i ? ":" : "", toupper(plain[i]), plain[i + 1]);
+    for (int i = 0; i < 64; i += 2) {
+        out += sprintf(out, "%s%c%c", i ? ":" : "", toupper(plain[i]), plain[i + 1]);
+    }
     def.fingerprint = colons;
     watcher client = client_open_with(def, &server, tl_dtls_server_port(server.transport));
     WATCH_UNTIL(&server, &client, client.connected);
@@ -301,7 +314,9 @@ static void check_server_error(tl_dtls_server_def def, tl_result expected, const
     tl_transport *transport = NULL;
     char text[256] = "";
     tl_result result = tl_dtls_server_open(&def, &transport, text, sizeof text);
-    if (result != expected || !strstr(text, part)) fprintf(stderr, "%d, '%s' has no '%s'\n", (int)result, text, part);
+    if (result != expected || !strstr(text, part)) {
+        fprintf(stderr, "%d, '%s' has no '%s'\n", (int)result, text, part);
+    }
     CHECK_EQUAL(result, expected);
     CHECK(strstr(text, part));
     CHECK(transport == NULL);
@@ -313,7 +328,9 @@ static void check_client_error(tl_dtls_client_def def, tl_result expected, const
     tl_transport *transport = NULL;
     char text[256] = "";
     tl_result result = tl_dtls_client_open(&def, &transport, text, sizeof text);
-    if (result != expected || !strstr(text, part)) fprintf(stderr, "%d, '%s' has no '%s'\n", (int)result, text, part);
+    if (result != expected || !strstr(text, part)) {
+        fprintf(stderr, "%d, '%s' has no '%s'\n", (int)result, text, part);
+    }
     CHECK_EQUAL(result, expected);
     CHECK(strstr(text, part));
     CHECK(transport == NULL);
@@ -321,9 +338,20 @@ static void check_client_error(tl_dtls_client_def def, tl_result expected, const
 
 TEST(bad_addresses)
 {
-    static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
-                                      "127.0.0.1:-1", "127.0.0.1:123456789012", "::1:7777", "[::1]", "[::1:7777",
-                                      "[]:7777", ":7777", "127.0.0.1:7777 "};
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:x",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1:123456789012",
+                                      "::1:7777",
+                                      "[::1]",
+                                      "[::1:7777",
+                                      "[]:7777",
+                                      ":7777",
+                                      "127.0.0.1:7777 "};
     tl_dtls_server_def server = server_def();
     tl_dtls_client_def client = tl_dtls_client_def_default();
     client.fingerprint = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -478,7 +506,9 @@ static child s_client_start(uint16_t port, const char *cipher)
         dup2(out[1], 1);
         dup2(open("/dev/null", O_WRONLY), 2);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (int fd = 3; fd < 64; fd++) close(fd);
+        for (int fd = 3; fd < 64; fd++) {
+            close(fd);
+        }
         execlp("openssl", "openssl", "s_client", "-dtls1_2", "-quiet", "-cipher", cipher, "-connect", address,
                (char *)NULL);
         _exit(127);

@@ -4,7 +4,9 @@
 static void send_all(watcher *w, tl_peer peer, int count, size_t size)
 {
     uint8_t data[TL_DATAGRAM_BYTES_MAX] = {0};
-    for (int i = 0; i < count; i++) CHECK_EQUAL(w->transport->ops->send(w->transport, peer, data, size), TL_OK);
+    for (int i = 0; i < count; i++) {
+        CHECK_EQUAL(w->transport->ops->send(w->transport, peer, data, size), TL_OK);
+    }
     w->transport->ops->flush(w->transport);
 }
 
@@ -108,7 +110,9 @@ TEST(handshake_through_heavy_loss)
         def.handshake_ms_max = 60000; // the tests' machine may be slow
         watcher client = client_open_with(def, &server, r->port);
         uint64_t begun_us = clock_us();
-        for (int k = 0; k < 300 && !client.connected; k++) relay_for(r, &server, &client, 200);
+        for (int k = 0; k < 300 && !client.connected; k++) {
+            relay_for(r, &server, &client, 200);
+        }
         CHECK(client.connected && !client.closed);
         printf("  %u datagrams, %.1f s\n", r->packets, (double)(clock_us() - begun_us) * 1e-6);
         watcher_close(&client);
@@ -117,8 +121,8 @@ TEST(handshake_through_heavy_loss)
     watcher_close(&server);
 }
 
-// A client's address changes in mid-connection, as behind a NAT that forgets: nothing comes any more, and a second connection
-// beside the first takes its place. The former one is closed by its own silence, or its farewell.
+// A client's address changes in mid-connection, as behind a NAT that forgets: nothing comes any more, and a second
+// connection beside the first takes its place. The former one is closed by its own silence, or its farewell.
 TEST(address_changes)
 {
     static char fingerprint[65], address[64];
@@ -213,9 +217,11 @@ TEST(copies_and_replays)
     CHECK_EQUAL(client.datagrams, 50);
     CHECK_EQUAL(server.connected, 1);
     r->copy = 0;
-    for (int round = 0; round < 3; round++) // all that the client ever sent, again, from its own address
-        for (uint32_t i = 0; i < r->log_count; i++)
+    for (int round = 0; round < 3; round++) { // all that the client ever sent, again, from its own address
+        for (uint32_t i = 0; i < r->log_count; i++) {
             send_to_port(r->upstream[0], r->server_port, r->log[i].data, r->log[i].size);
+        }
+    }
     relay_for(r, &server, &client, 300);
     CHECK_EQUAL(server.datagrams, 50);
     CHECK_EQUAL(server.connected, 1);
@@ -255,7 +261,9 @@ TEST(any_order_within_the_window)
     watcher client = held_back(&server, r, COUNT, &first);
     uint32_t before = server.datagrams;
     for (int round = 0; round < 2; round++) {
-        for (uint32_t i = COUNT; i-- > 0;) deliver_log(r, &server, first + i);
+        for (uint32_t i = COUNT; i-- > 0;) {
+            deliver_log(r, &server, first + i);
+        }
         CHECK_EQUAL(server.datagrams, before + WINDOW); // the newest one and the 63 before it, each once
     }
     r->loss = 0;
@@ -278,7 +286,9 @@ TEST(altered_data)
         deliver_log(r, &server, first);
         p->data[i] = original.data[i];
     }
-    for (p->size = 1; p->size < original.size; p->size++) deliver_log(r, &server, first);
+    for (p->size = 1; p->size < original.size; p->size++) {
+        deliver_log(r, &server, first);
+    }
     CHECK_EQUAL(server.datagrams, before);
     CHECK_EQUAL(server.closed, 0);
     deliver_log(r, &server, first);
@@ -354,22 +364,25 @@ TEST(hellos_without_cookie_take_no_place)
     watcher_close(&server);
 }
 
-// Encrypted records that are too short for any cipher, in the name of either side, end nothing: OpenSSL alone would give up.
+// Encrypted records that are too short for any cipher, in the name of either side, end nothing: OpenSSL alone would
+// give up.
 TEST(short_records_end_nothing)
 {
     watcher server = server_open(), client = client_open(&server);
     WATCH_UNTIL(&server, &client, client.connected && server.connected);
-    int client_fd = client.transport->ops->wait_fd(client.transport), server_fd = server.transport->ops->wait_fd(server.transport);
+    int client_fd = client.transport->ops->wait_fd(client.transport),
+        server_fd = server.transport->ops->wait_fd(server.transport);
     struct sockaddr_storage address;
     socklen_t address_bytes = sizeof address;
     CHECK_EQUAL(getsockname(client_fd, (struct sockaddr *)&address, &address_bytes), 0);
-    for (int type = 20; type <= 24; type++)
+    for (int type = 20; type <= 24; type++) {
         for (uint8_t length = 0; length < 48; length++) {
             uint8_t record[13 + 48] = {(uint8_t)type, 0xfe, 0xfd, 0, 1, 0, 0, 0, 1, (uint8_t)type, length, 0, length};
             CHECK(send(client_fd, record, 13u + length, 0) > 0);
             CHECK(sendto(server_fd, record, 13u + length, 0, (struct sockaddr *)&address, address_bytes) > 0);
             check_alive(&server, &client);
         }
+    }
     CHECK_EQUAL(server.closed + client.closed, 0);
     watcher_close(&client);
     watcher_close(&server);
@@ -379,12 +392,22 @@ static size_t make_noise(uint64_t *random, uint8_t *data)
 {
     static const uint8_t types[] = {20, 21, 22, 23, 24, 25, 0, 255};
     size_t size = 1 + check_random(random) % 1400;
-    for (size_t i = 0; i < size; i++) data[i] = (uint8_t)check_random(random);
-    if (check_random(random) % 4 == 0) return size;
+    for (size_t i = 0; i < size; i++) {
+        data[i] = (uint8_t)check_random(random);
+    }
+    if (check_random(random) % 4 == 0) {
+        return size;
+    }
     data[0] = types[check_random(random) % 8]; // a record's head, more or less
-    if (size > 2) data[1] = 0xfe, data[2] = check_random(random) % 2 ? 0xfd : 0xff;
-    if (size > 4) data[3] = 0, data[4] = (uint8_t)(check_random(random) % 3);
-    if (size > 12 && check_random(random) % 2) data[11] = (uint8_t)((size - 13) >> 8), data[12] = (uint8_t)(size - 13);
+    if (size > 2) {
+        data[1] = 0xfe, data[2] = check_random(random) % 2 ? 0xfd : 0xff;
+    }
+    if (size > 4) {
+        data[3] = 0, data[4] = (uint8_t)(check_random(random) % 3);
+    }
+    if (size > 12 && check_random(random) % 2) {
+        data[11] = (uint8_t)((size - 13) >> 8), data[12] = (uint8_t)(size - 13);
+    }
     if (size > 24 && check_random(random) % 2) {
         data[13] = (uint8_t)(check_random(random) % 21);
         memset(data + 14, 0, 8);
@@ -407,9 +430,15 @@ TEST(noise)
     for (int i = 0; i < 20000; i++) {
         size_t size = make_noise(&random, data);
         send_to_port(stranger, port, data, size);
-        if (send(own, data, size, 0) < 0) usleep(10);
-        if (i % 20 == 0) watch(&server, clock_us());
-        if (i % 1000 == 0) check_alive(&server, &client); // on a slow machine all this takes longer than a silence may
+        if (send(own, data, size, 0) < 0) {
+            usleep(10);
+        }
+        if (i % 20 == 0) {
+            watch(&server, clock_us());
+        }
+        if (i % 1000 == 0) {
+            check_alive(&server, &client); // on a slow machine all this takes longer than a silence may
+        }
     }
     for (size_t size = 0; size < hello[1].size; size++) { // hellos, cut and altered
         memcpy(data, hello[1].data, hello[1].size);
@@ -465,11 +494,15 @@ TEST(forged_hello_evicts_nobody)
     relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 2);
-    for (int i = 0; i < 100; i++) // another's hellos, whose cookie is for another address
-        for (int k = 0; k < 2; k++) send_to_port(r->upstream[0], r->server_port, hello[k].data, hello[k].size);
-    for (int i = 0; i < 100; i++) // alerts in the clear: close_notify, and a fatal one
+    for (int i = 0; i < 100; i++) { // another's hellos, whose cookie is for another address
+        for (int k = 0; k < 2; k++) {
+            send_to_port(r->upstream[0], r->server_port, hello[k].data, hello[k].size);
+        }
+    }
+    for (int i = 0; i < 100; i++) { // alerts in the clear: close_notify, and a fatal one
         send_to_port(r->upstream[0], r->server_port,
                      i % 2 ? "\x15\xfe\xfd\0\0\0\0\0\0\0\1\0\2\2\x28" : "\x15\xfe\xfd\0\0\0\0\0\0\0\1\0\2\1\0", 15);
+    }
     relay_for(r, &server, &client, 200);
     CHECK_EQUAL(server.closed, 1); // the one that was recorded
     CHECK_EQUAL(client.closed, 0);
@@ -548,7 +581,9 @@ TEST(junk_does_not_starve_a_client)
     RELAY_UNTIL(r, &server, &client, server.connected == 1 && client.connected == 1);
     relay_for(r, &server, &client, 20);
     uint32_t before = client.datagrams;
-    for (int i = 0; i < 100; i++) send_to_port(r->fd, ntohs(r->clients[0].sin_port), "junk", 4);
+    for (int i = 0; i < 100; i++) {
+        send_to_port(r->fd, ntohs(r->clients[0].sin_port), "junk", 4);
+    }
     server.transport->ops->send(server.transport, server.peer, "frame", 5);
     server.transport->ops->flush(server.transport);
     relay_pump(r);

@@ -1,6 +1,6 @@
-// What a handshake that never ends may make the server keep: OpenSSL sets aside what comes too early, records of the next
-// epoch and parts of later messages, each in a buffer that is as large as the largest one may be. Counted are the bytes that
-// OpenSSL asks for.
+// What a handshake that never ends may make the server keep: OpenSSL sets aside what comes too early, records of the
+// next epoch and parts of later messages, each in a buffer that is as large as the largest one may be. Counted are the
+// bytes that OpenSSL asks for.
 #include "fixture.h"
 
 #include <malloc.h>
@@ -43,7 +43,9 @@ static size_t read_all(int fd, uint8_t *data, size_t capacity, watcher *server)
     for (uint64_t end_us = clock_us() + 10000000; clock_us() < end_us;) {
         watch(server, clock_us());
         ssize_t size = recv(fd, data, capacity, 0);
-        if (size > 0) return (size_t)size;
+        if (size > 0) {
+            return (size_t)size;
+        }
     }
     CHECK(!"the server answers");
     return 0;
@@ -76,7 +78,9 @@ static int begin_handshake(SSL_CTX *context, watcher *server)
 
 static size_t put(uint8_t *out, size_t at, uint64_t value, int bytes)
 {
-    for (int i = bytes - 1; i >= 0; i--) out[at++] = (uint8_t)(value >> 8 * i);
+    for (int i = bytes - 1; i >= 0; i--) {
+        out[at++] = (uint8_t)(value >> 8 * i);
+    }
     return at;
 }
 
@@ -111,7 +115,9 @@ TEST(an_endless_handshake_takes_so_much)
     close(begin_handshake(context, &server)); // so that all is there that is there once
     size_t before = held_bytes, begun;
     int sockets[HANDSHAKES];
-    for (int i = 0; i < HANDSHAKES; i++) sockets[i] = begin_handshake(context, &server);
+    for (int i = 0; i < HANDSHAKES; i++) {
+        sockets[i] = begin_handshake(context, &server);
+    }
     begun = held_bytes;
     uint64_t now_us = clock_us();
     for (int n = 0; n < DATAGRAMS; n++) {
@@ -125,7 +131,9 @@ TEST(an_endless_handshake_takes_so_much)
     printf("  %zu bytes, of them %zu from the beginning\n", each, (begun - before) / HANDSHAKES);
     CHECK_EQUAL(server.connected, 0);
     CHECK(each <= BYTES_MAX);
-    for (int i = 0; i < HANDSHAKES; i++) close(sockets[i]);
+    for (int i = 0; i < HANDSHAKES; i++) {
+        close(sockets[i]);
+    }
     watcher_close(&server);
     SSL_CTX_free(context);
 }

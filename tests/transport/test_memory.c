@@ -31,13 +31,19 @@ static world world_open(uint64_t seed)
 static void world_step(world *w, uint64_t us)
 {
     w->now_us += us;
-    if (w->client.transport) watch(&w->client, w->now_us);
-    if (w->server.transport) watch(&w->server, w->now_us);
+    if (w->client.transport) {
+        watch(&w->client, w->now_us);
+    }
+    if (w->server.transport) {
+        watch(&w->server, w->now_us);
+    }
 }
 
 static void world_connect(world *w)
 {
-    for (int i = 0; i < 10000 && !(w->client.connected && w->server.connected); i++) world_step(w, STEP_US);
+    for (int i = 0; i < 10000 && !(w->client.connected && w->server.connected); i++) {
+        world_step(w, STEP_US);
+    }
     CHECK(w->client.connected == 1 && w->server.connected == 1);
 }
 
@@ -62,11 +68,18 @@ static void account(run_result *result, uint8_t *seen, uint32_t *newest, const t
         return;
     }
     result->arrived++;
-    if (m.index < *newest) result->late++;
-    else *newest = m.index;
+    if (m.index < *newest) {
+        result->late++;
+    } else {
+        *newest = m.index;
+    }
     result->delay_us_sum += delay_us;
-    if (delay_us < result->delay_us_min) result->delay_us_min = delay_us;
-    if (delay_us > result->delay_us_max) result->delay_us_max = delay_us;
+    if (delay_us < result->delay_us_min) {
+        result->delay_us_min = delay_us;
+    }
+    if (delay_us > result->delay_us_max) {
+        result->delay_us_max = delay_us;
+    }
 }
 
 static run_result run(uint64_t seed, tl_link_faults faults)
@@ -84,10 +97,17 @@ static run_result run(uint64_t seed, tl_link_faults faults)
         w.now_us += STEP_US;
         message m = {i, w.now_us};
         watch(&w.client, w.now_us);
-        if (i < SENT) CHECK_EQUAL(client->ops->send(client, 1, &m, sizeof m), TL_OK);
-        if (i % 1000 == 0) server->ops->send(server, w.server.peer, "alive", 5);
-        while (server->ops->poll(server, w.now_us, &event) == TL_OK)
-            if (event.type == TL_TRANSPORT_DATAGRAM) account(&result, seen, &newest, &event, w.now_us);
+        if (i < SENT) {
+            CHECK_EQUAL(client->ops->send(client, 1, &m, sizeof m), TL_OK);
+        }
+        if (i % 1000 == 0) {
+            server->ops->send(server, w.server.peer, "alive", 5);
+        }
+        while (server->ops->poll(server, w.now_us, &event) == TL_OK) {
+            if (event.type == TL_TRANSPORT_DATAGRAM) {
+                account(&result, seen, &newest, &event, w.now_us);
+            }
+        }
     }
     world_close(&w);
     return result;
@@ -129,8 +149,9 @@ TEST(reordering)
 
 static bool is_same(const run_result *a, const run_result *b)
 {
-    return a->arrived == b->arrived && a->twice == b->twice && a->late == b->late && a->delay_us_min == b->delay_us_min &&
-           a->delay_us_max == b->delay_us_max && a->delay_us_sum == b->delay_us_sum && a->hash == b->hash;
+    return a->arrived == b->arrived && a->twice == b->twice && a->late == b->late &&
+           a->delay_us_min == b->delay_us_min && a->delay_us_max == b->delay_us_max &&
+           a->delay_us_sum == b->delay_us_sum && a->hash == b->hash;
 }
 
 TEST(same_seed_same_run)
@@ -169,7 +190,9 @@ TEST(handshake_under_loss)
         tl_link_faults faults = {.loss = 0.3, .copy = 0.2, .reorder = 0.2, .delay_us = 20000, .jitter_us = 20000};
         tl_memory_network_faults(w.network, faults);
         world_connect(&w);
-        for (int i = 0; i < 100; i++) world_step(&w, STEP_US);
+        for (int i = 0; i < 100; i++) {
+            world_step(&w, STEP_US);
+        }
         CHECK_EQUAL(w.server.connected, 1); // copies of a HELLO make no second peer
         world_close(&w);
     }
@@ -179,7 +202,9 @@ TEST(nobody_answers)
 {
     world w = world_open(8);
     watcher_close(&w.server);
-    for (int i = 0; i < 60; i++) world_step(&w, 100000);
+    for (int i = 0; i < 60; i++) {
+        world_step(&w, 100000);
+    }
     CHECK_EQUAL(w.client.closed, 1);
     CHECK_EQUAL(w.client.result, TL_ERR_UNAVAILABLE);
     world_close(&w);
@@ -197,7 +222,9 @@ TEST(server_crash_and_return)
     w.server = (watcher){0};
     CHECK_EQUAL(tl_memory_network_server(w.network, &w.server.transport), TL_OK);
     CHECK_EQUAL(tl_memory_network_server(w.network, &second), TL_ERR_EXISTS);
-    for (int i = 0; i < 110; i++) world_step(&w, 100000);
+    for (int i = 0; i < 110; i++) {
+        world_step(&w, 100000);
+    }
     CHECK_EQUAL(w.client.closed, 1);
     CHECK_EQUAL(w.server.connected, 0);
     watcher_close(&w.client);
@@ -214,12 +241,16 @@ TEST(many_clients)
     tl_memory_network *network = tl_memory_network_create(10);
     watcher server = {.echo = true};
     CHECK_EQUAL(tl_memory_network_server(network, &server.transport), TL_OK);
-    for (int i = 0; i < CLIENTS; i++) CHECK_EQUAL(tl_memory_network_client(network, &clients[i].transport), TL_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK_EQUAL(tl_memory_network_client(network, &clients[i].transport), TL_OK);
+    }
     for (uint64_t now_us = 1; now_us < 100; now_us++) {
         for (int i = 0; i < CLIENTS; i++) {
             watch(&clients[i], now_us);
             tl_transport *t = clients[i].transport;
-            if (now_us % 10 == 0) CHECK_EQUAL(t->ops->send(t, 1, &i, sizeof i), TL_OK);
+            if (now_us % 10 == 0) {
+                CHECK_EQUAL(t->ops->send(t, 1, &i, sizeof i), TL_OK);
+            }
         }
         watch(&server, now_us);
     }
@@ -240,7 +271,9 @@ TEST(inbox_is_bounded)
 {
     world w = world_open(11);
     world_connect(&w);
-    for (int i = 0; i < 10000; i++) w.server.transport->ops->send(w.server.transport, w.server.peer, "x", 1);
+    for (int i = 0; i < 10000; i++) {
+        w.server.transport->ops->send(w.server.transport, w.server.peer, "x", 1);
+    }
     world_step(&w, STEP_US);
     CHECK_EQUAL(w.client.datagrams, 4096);
     CHECK_EQUAL(w.client.transport->stats.dropped_full, 10000 - 4096);

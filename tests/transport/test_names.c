@@ -1,4 +1,5 @@
-// A client that connects anew waits for no name server: whoever asks one on its thread after it was opened is found out.
+// A client that connects anew waits for no name server: whoever asks one on its thread after it was opened is found
+// out.
 #include "fixture.h"
 
 #include <netdb.h>

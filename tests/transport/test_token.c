@@ -36,9 +36,13 @@ static void forge(const char *header, const char *claims, char *out, size_t out_
     uint8_t signature[64];
     size_t signature_bytes = sizeof signature;
     const char *texts[2] = {header, claims};
-    for (int i = 0; i < 2; i++) EVP_EncodeBlock((uint8_t *)parts[i], (const uint8_t *)texts[i], (int)strlen(texts[i]));
     for (int i = 0; i < 2; i++) {
-        for (char *c = parts[i]; *c; c++) *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+        EVP_EncodeBlock((uint8_t *)parts[i], (const uint8_t *)texts[i], (int)strlen(texts[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        for (char *c = parts[i]; *c; c++) {
+            *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+        }
         parts[i][strcspn(parts[i], "=")] = 0;
     }
     char message[3100];
@@ -52,7 +56,9 @@ static void forge(const char *header, const char *claims, char *out, size_t out_
     EVP_PKEY_free(key);
     fclose(file);
     EVP_EncodeBlock((uint8_t *)parts[2], signature, sizeof signature);
-    for (char *c = parts[2]; *c; c++) *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    for (char *c = parts[2]; *c; c++) {
+        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    }
     parts[2][strcspn(parts[2], "=")] = 0;
     CHECK((size_t)snprintf(out, out_bytes, "%s.%s", message, parts[2]) < out_bytes);
 }
@@ -112,7 +118,9 @@ TEST(longest_names)
     char token[TL_TOKEN_BYTES_MAX + 1];
     tl_grant grant = some_grant(), got;
     memset(grant.name, 'n', TL_NAME_BYTES_MAX);
-    for (size_t i = 0; i + 1 < sizeof grant.world; i += 3) memcpy(grant.world + i, "\xe2\x82\xac", 3); // euro signs
+    for (size_t i = 0; i + 1 < sizeof grant.world; i += 3) {
+        memcpy(grant.world + i, "\xe2\x82\xac", 3); // euro signs
+    }
     grant.kbit_s_max = grant.entities_max = UINT32_MAX;
     grant.expires_s = 253402300799;
     CHECK_EQUAL(tl_token_sign(private_file, &grant, token, sizeof token), TL_OK);
@@ -126,7 +134,9 @@ TEST(grants_out_of_range)
 {
     char token[TL_TOKEN_BYTES_MAX + 1];
     tl_grant bad[8];
-    for (int i = 0; i < 8; i++) bad[i] = some_grant();
+    for (int i = 0; i < 8; i++) {
+        bad[i] = some_grant();
+    }
     bad[0].name[0] = 0;
     strcpy(bad[1].name, "al ice");
     bad[2].expires_s = bad[2].not_before_s - 1;
@@ -135,7 +145,9 @@ TEST(grants_out_of_range)
     bad[5].kbit_s_max = 0;
     strcpy(bad[6].world, "a\nb");
     memset(bad[7].name, 'n', sizeof bad[7].name); // no closing zero
-    for (int i = 0; i < 8; i++) CHECK_EQUAL(tl_token_sign(private_file, &bad[i], token, sizeof token), TL_ERR_INVALID);
+    for (int i = 0; i < 8; i++) {
+        CHECK_EQUAL(tl_token_sign(private_file, &bad[i], token, sizeof token), TL_ERR_INVALID);
+    }
 }
 
 TEST(times)
@@ -170,7 +182,9 @@ TEST(tampered)
     for (size_t i = 0; i < bytes; i++) {
         char kept = token[i];
         for (const char *r = replacements; *r; r++) {
-            if (*r == kept) continue;
+            if (*r == kept) {
+                continue;
+            }
             token[i] = *r;
             tl_result result = tl_token_verify(verifier, token, bytes, NOW_S, &got);
             CHECK(result == TL_ERR_MALFORMED || result == TL_ERR_DENIED);
@@ -211,31 +225,31 @@ TEST(headers)
 {
     CHECK_EQUAL(verify_forged(HEADER, CLAIMS), TL_OK);
     CHECK_EQUAL(verify_forged("{\"alg\":\"EdDSA\"}", CLAIMS), TL_OK);
-    static const char *const denied[] = {
-        "{\"alg\":\"none\"}",
-        "{\"alg\":\"None\"}",
-        "{\"alg\":\"HS256\"}",
-        "{\"alg\":\"ES256\"}",
-        "{\"alg\":\"eddsa\"}",
-        "{\"alg\":\"EdDSA \"}",
-        "{\"alg\":\"\"}",
-        "{\"alg\":\"EdDSA\",\"crit\":[\"x\"]}",
-        "{\"alg\":\"EdDSA\",\"typ\":\"JWE\"}"};
-    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++)
+    static const char *const denied[] = {"{\"alg\":\"none\"}",
+                                         "{\"alg\":\"None\"}",
+                                         "{\"alg\":\"HS256\"}",
+                                         "{\"alg\":\"ES256\"}",
+                                         "{\"alg\":\"eddsa\"}",
+                                         "{\"alg\":\"EdDSA \"}",
+                                         "{\"alg\":\"\"}",
+                                         "{\"alg\":\"EdDSA\",\"crit\":[\"x\"]}",
+                                         "{\"alg\":\"EdDSA\",\"typ\":\"JWE\"}"};
+    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
         CHECK_EQUAL(verify_forged(denied[i], CLAIMS), TL_ERR_DENIED);
-    static const char *const malformed[] = {
-        "{}",
-        "[]",
-        "{\"alg\":1}",
-        "{\"alg\":null}",
-        "{\"alg\":[\"EdDSA\"]}",
-        "EdDSA",
-        "{\"alg\":\"none\",\"alg\":\"EdDSA\"}",
-        "{\"alg\":\"EdDSA\",\"typ\":7}",
-        "{\"alg\":\"EdDSA\\u0000\"}",
-        "{\"alg\":\"EdDSA\"} x"};
-    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
+    }
+    static const char *const malformed[] = {"{}",
+                                            "[]",
+                                            "{\"alg\":1}",
+                                            "{\"alg\":null}",
+                                            "{\"alg\":[\"EdDSA\"]}",
+                                            "EdDSA",
+                                            "{\"alg\":\"none\",\"alg\":\"EdDSA\"}",
+                                            "{\"alg\":\"EdDSA\",\"typ\":7}",
+                                            "{\"alg\":\"EdDSA\\u0000\"}",
+                                            "{\"alg\":\"EdDSA\"} x"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
         CHECK_EQUAL(verify_forged(malformed[i], CLAIMS), TL_ERR_MALFORMED);
+    }
 }
 
 // alg none, without a signature and with one of zeros.
@@ -252,41 +266,41 @@ TEST(unsigned_tokens)
 
 TEST(claims)
 {
-    static const char *const malformed[] = {
-        "{}",
-        "[]",
-        "null",
-        "{\"sub\":\"alice\"}",
-        "{\"exp\":1800003600}",
-        "{\"sub\":1,\"exp\":1800003600}",
-        "{\"sub\":\"\",\"exp\":1800003600}",
-        "{\"sub\":\"a b\",\"exp\":1800003600}",
-        "{\"sub\":\"0123456789012345678901234567890x\",\"exp\":1800003600}",
-        "{\"sub\":\"a\\u0000b\",\"exp\":1800003600}",
-        "{\"sub\":\"alice\",\"exp\":\"1800003600\"}",
-        "{\"sub\":\"alice\",\"exp\":1800003600.5}",
-        "{\"sub\":\"alice\",\"exp\":-1}",
-        "{\"sub\":\"alice\",\"exp\":9223372036854775807}",
-        "{\"sub\":\"alice\",\"exp\":92233720368547758070}",
-        "{\"sub\":\"alice\",\"exp\":null}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"nbf\":\"now\"}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"nbf\":1800003601}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"aud\":[\"city\"]}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"aud\":\"a\\nb\"}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":1}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":12}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":-1}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":true}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"write\":1}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"write\":\"false\"}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"kbps\":0}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"kbps\":4294967296}}",
-        "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"entities\":-1}}",
-        "{\"sub\":\"alice\",\"sub\":\"bob\",\"exp\":1800003600}",
-        "{\"sub\":\"\xff\",\"exp\":1800003600}",
-        "{\"sub\":\"alice\",\"exp\":1800003600"};
-    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
+    static const char *const malformed[] = {"{}",
+                                            "[]",
+                                            "null",
+                                            "{\"sub\":\"alice\"}",
+                                            "{\"exp\":1800003600}",
+                                            "{\"sub\":1,\"exp\":1800003600}",
+                                            "{\"sub\":\"\",\"exp\":1800003600}",
+                                            "{\"sub\":\"a b\",\"exp\":1800003600}",
+                                            "{\"sub\":\"0123456789012345678901234567890x\",\"exp\":1800003600}",
+                                            "{\"sub\":\"a\\u0000b\",\"exp\":1800003600}",
+                                            "{\"sub\":\"alice\",\"exp\":\"1800003600\"}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600.5}",
+                                            "{\"sub\":\"alice\",\"exp\":-1}",
+                                            "{\"sub\":\"alice\",\"exp\":9223372036854775807}",
+                                            "{\"sub\":\"alice\",\"exp\":92233720368547758070}",
+                                            "{\"sub\":\"alice\",\"exp\":null}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"nbf\":\"now\"}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"nbf\":1800003601}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"aud\":[\"city\"]}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"aud\":\"a\\nb\"}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":1}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":12}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":-1}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"level\":true}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"write\":1}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"write\":\"false\"}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"kbps\":0}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"kbps\":4294967296}}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600,\"tl\":{\"entities\":-1}}",
+                                            "{\"sub\":\"alice\",\"sub\":\"bob\",\"exp\":1800003600}",
+                                            "{\"sub\":\"\xff\",\"exp\":1800003600}",
+                                            "{\"sub\":\"alice\",\"exp\":1800003600"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
         CHECK_EQUAL(verify_forged(HEADER, malformed[i]), TL_ERR_MALFORMED);
+    }
     static const char more[] = "{\"sub\":\"alice\",\"exp\":1800003600,\"iss\":[1,{}],\"tl\":{\"more\":1}}";
     CHECK_EQUAL(verify_forged(HEADER, more), TL_OK);
     CHECK_EQUAL(verify_forged(HEADER, "{\"sub\":\"alice\",\"exp\":1}"), TL_ERR_EXPIRED);

@@ -236,8 +236,8 @@ tl_result tl_attachment_fence(tl_store *base, tl_server_number server, uint32_t 
     return queue_work(attachment, &attachment->fences, tl_work_create_fence(server, epoch, tick), TL_STORE_FENCES_MAX);
 }
 
-tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
-                                   size_t bad_bytes)
+tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick,
+                                   const void *bad, size_t bad_bytes)
 {
     tl_attachment *attachment = self_of(base);
     if (server < 1 || server > TL_SERVERS_MAX || epoch < 1 || tick < -1 || bad_bytes > TL_RECORD_BYTES_MAX) {
@@ -298,8 +298,8 @@ static void check_answers_locked(tl_attachment *attachment)
 
 static bool is_own_note(tl_store_event_type type)
 {
-    return type == TL_STORE_JOINED || type == TL_STORE_COMMITTED || type == TL_STORE_LOST ||
-           type == TL_STORE_STALLED || type == TL_STORE_RECOVERED || type == TL_STORE_NOTICE;
+    return type == TL_STORE_JOINED || type == TL_STORE_COMMITTED || type == TL_STORE_LOST || type == TL_STORE_STALLED ||
+           type == TL_STORE_RECOVERED || type == TL_STORE_NOTICE;
 }
 
 tl_result tl_attachment_poll(tl_store *base, tl_store_event *out)
@@ -344,7 +344,8 @@ static size_t queued_locked(const tl_attachment *attachment)
 tl_result tl_attachment_drain(tl_store *base, int timeout_ms)
 {
     tl_attachment *attachment = self_of(base);
-    struct timespec until = tl_clock_timespec(tl_clock_steady_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000u);
+    struct timespec until = tl_clock_timespec(tl_clock_steady_us() +
+                                              (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000u);
     int waited = 0;
     pthread_mutex_lock(&attachment->mutex);
     while (waited == 0 && !attachment->failed && queued_locked(attachment) > 0) {
@@ -418,10 +419,9 @@ void tl_attachment_tell_joined(tl_attachment *attachment, const tl_log_head *hea
     attachment->joined = true;
     attachment->epoch = head->epoch;
     attachment->submitted_tick = attachment->committed_tick = head->tick;
-    tell_locked(attachment, &(tl_store_event){.type = TL_STORE_JOINED,
-                                              .server = attachment->number,
-                                              .epoch = head->epoch,
-                                              .tick = head->tick});
+    tell_locked(attachment,
+                &(tl_store_event){
+                    .type = TL_STORE_JOINED, .server = attachment->number, .epoch = head->epoch, .tick = head->tick});
     pthread_mutex_unlock(&attachment->mutex);
 }
 

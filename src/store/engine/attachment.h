@@ -1,6 +1,6 @@
 // One attachment to a store whose I/O is done by threads of the backend's own: the queues between them and the caller's
-// thread, and what they have to tell. A backend's own struct begins with it. The caller's side never waits; the threads'
-// side may be called from any of the backend's threads.
+// thread, and what they have to tell. A backend's own struct begins with it. The caller's side never waits; the
+// threads' side may be called from any of the backend's threads.
 #ifndef TRAMLINE_STORE_ENGINE_ATTACHMENT_H
 #define TRAMLINE_STORE_ENGINE_ATTACHMENT_H
 
@@ -66,8 +66,8 @@ typedef struct tl_attachment {
     tl_note *last_note; // kept for FAILED, so that it can be told without memory
     tl_trouble troubles[TL_ACTIVITY_COUNT];
     bool stalled;
-    // When each thread began what it is at, by the steady clock; 0: it is at nothing. A thread that hangs cannot report it
-    // itself: poll() does.
+    // When each thread began what it is at, by the steady clock; 0: it is at nothing. A thread that hangs cannot report
+    // it itself: poll() does.
     uint64_t entered_us[TL_ATTACHMENT_THREADS_MAX];
     bool silent; // poll() has reported one that hangs
 } tl_attachment;
@@ -84,8 +84,8 @@ tl_result tl_attachment_submit(tl_store *base, int64_t tick, const void *data, s
 tl_result tl_attachment_checkpoint(tl_store *base, tl_group_id group, int64_t tick, const void *data, size_t size);
 tl_result tl_attachment_cut(tl_store *base, int64_t tick);
 tl_result tl_attachment_fence(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick);
-tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
-                                   size_t bad_bytes);
+tl_result tl_attachment_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick,
+                                   const void *bad, size_t bad_bytes);
 tl_result tl_attachment_poll(tl_store *base, tl_store_event *out);
 int tl_attachment_wait_fd(tl_store *base);
 tl_result tl_attachment_drain(tl_store *base, int timeout_ms);
@@ -124,7 +124,8 @@ void tl_attachment_drop(tl_attachment *attachment, tl_work_queue *queue, size_t 
 // The first checkpoints that show committed ticks only: one that is ahead waits, and all behind it.
 size_t tl_attachment_take_checkpoints(tl_attachment *attachment, size_t count_max, size_t bytes_max, tl_work **out);
 
-// Waits on work_cond, with the mutex held: at most until then, by the steady clock; once the store has failed, for its end.
+// Waits on work_cond, with the mutex held: at most until then, by the steady clock; once the store has failed, for its
+// end.
 void tl_attachment_wait_locked(tl_attachment *attachment, uint64_t until_us);
 
 uint64_t tl_clock_real_us(void);

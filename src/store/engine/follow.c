@@ -125,8 +125,10 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
     tl_result result = follow->source->epoch(follow->backend, peer->number, peer->epoch, &row, fault);
     if (result == TL_OK && row.heir == TL_HEIR_NONE) {
         char text[160];
-        snprintf(text, sizeof(text), "epoch %u has ended, but its row does not show it; stop all servers and restore it from "
-                 "a copy", peer->epoch);
+        snprintf(text, sizeof(text),
+                 "epoch %u has ended, but its row does not show it; stop all servers and restore it from "
+                 "a copy",
+                 peer->epoch);
         return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
     }
     if (peer->target.epoch == peer->epoch && peer->target.heir == TL_HEIR_LEFT) {
@@ -138,7 +140,8 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
 static tl_result missing(const tl_follow_peer *peer, tl_fault *fault)
 {
     char text[160];
-    snprintf(text, sizeof(text), "records that follow tick %lld are missing; stop all servers and restore it from a copy",
+    snprintf(text, sizeof(text),
+             "records that follow tick %lld are missing; stop all servers and restore it from a copy",
              (long long)peer->tick);
     return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
 }
@@ -181,8 +184,8 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
 {
     tl_note *note = NULL;
     int64_t previous_tick = 0;
-    tl_result result =
-        follow->source->next_record(follow->backend, peer->number, peer->tick, &note, &previous_tick, fault);
+    tl_result result = follow->source->next_record(follow->backend, peer->number, peer->tick, &note, &previous_tick,
+                                                   fault);
     if (result == TL_AGAIN) { // a cut leaves the newest record
         result = peek_early_end(follow, peer, TL_ERR_CORRUPT, fault);
         return result == TL_ERR_CORRUPT ? missing(peer, fault) : result;
@@ -291,8 +294,8 @@ static tl_result next_server(tl_follow *follow, tl_note **out, tl_fault *fault)
 
 static tl_result next_checkpoint(tl_follow *follow, tl_note **out, tl_fault *fault)
 {
-    tl_result result =
-        follow->source->next_checkpoint(follow->backend, !follow->told_groups, follow->told_group, out, fault);
+    tl_result result = follow->source->next_checkpoint(follow->backend, !follow->told_groups, follow->told_group, out,
+                                                       fault);
     if (result == TL_OK) {
         follow->told_group = (*out)->event.group;
         follow->told_groups = true;
@@ -302,8 +305,9 @@ static tl_result next_checkpoint(tl_follow *follow, tl_note **out, tl_fault *fau
     return result;
 }
 
-// The record after the cursor is not there. A cut moves the log's start past the cursor, and stores the checkpoints that
-// stand for what it drops before: while loading they are delivered once more. If the start has not moved, it is damage.
+// The record after the cursor is not there. A cut moves the log's start past the cursor, and stores the checkpoints
+// that stand for what it drops before: while loading they are delivered once more. If the start has not moved, it is
+// damage.
 static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     int64_t start_tick = 0;

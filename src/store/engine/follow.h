@@ -1,9 +1,9 @@
-// The reading side of an attachment: all logs of the world, each with a cursor, made into one stream of notes. What keeps
-// the logs is behind a table of functions. Used by one thread alone.
+// The reading side of an attachment: all logs of the world, each with a cursor, made into one stream of notes. What
+// keeps the logs is behind a table of functions. Used by one thread alone.
 //
-// The backend takes a *cut* through all logs now and then (each log's head at about one time, see `target`), and what lies
-// before it is told, merged by the order that the backend gives. So whatever a server had seen when it wrote something is
-// told before that.
+// The backend takes a *cut* through all logs now and then (each log's head at about one time, see `target`), and what
+// lies before it is told, merged by the order that the backend gives. So whatever a server had seen when it wrote
+// something is told before that.
 #ifndef TRAMLINE_STORE_ENGINE_FOLLOW_H
 #define TRAMLINE_STORE_ENGINE_FOLLOW_H
 
@@ -13,8 +13,8 @@
 typedef struct tl_follow_source {
     tl_result (*epoch)(void *backend, tl_server_number server, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
     // The first record after `tick`, and the tick before it. TL_AGAIN if there is none.
-    tl_result (*next_record)(void *backend, tl_server_number server, int64_t tick, tl_note **out, int64_t *previous_tick,
-                             tl_fault *fault);
+    tl_result (*next_record)(void *backend, tl_server_number server, int64_t tick, tl_note **out,
+                             int64_t *previous_tick, tl_fault *fault);
     // The tick before the first record that is not cut; the head's if there is no record.
     tl_result (*start)(void *backend, tl_server_number server, int64_t *previous_tick, tl_fault *fault);
     // The checkpoint with the lowest group above `group`, in an order of the backend's own; *first: the lowest of all.
@@ -25,7 +25,7 @@ typedef struct tl_follow_source {
 typedef struct tl_follow_peer {
     tl_server_number number;
     char name[TL_NAME_BYTES_MAX + 1];
-    const char *place;  // of its log, for faults
+    const char *place; // of its log, for faults
     bool known;
     bool announced;     // its first epoch was told ahead of its log
     tl_log_head target; // tell up to here
@@ -34,7 +34,7 @@ typedef struct tl_follow_peer {
     bool ended;
     int heir; // of the ended epoch
     int64_t tick;
-    bool chained;          // the sum of the record of that tick is known
+    bool chained; // the sum of the record of that tick is known
     uint64_t sum;
     uint32_t record_epoch; // of the record of that tick, 0: it was not told
     // Read, and to be told next.
@@ -70,7 +70,8 @@ void tl_follow_free(tl_follow *follow);
 void tl_follow_add(tl_follow *follow, tl_server_number server, const char *name, const char *place);
 // The cut of that log. False if it is not wanted yet: the own log is followed only once its lease is lost.
 bool tl_follow_aim(tl_follow *follow, tl_server_number server, const tl_log_head *head);
-// Begins to load. `own` (0: none) has joined with that head. To be called before all are aimed, and again after a failure.
+// Begins to load. `own` (0: none) has joined with that head. To be called before all are aimed, and again after a
+// failure.
 tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_head *head, tl_fault *fault);
 // The next note before the cut; TL_AGAIN if all is told.
 tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault);

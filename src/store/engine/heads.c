@@ -95,7 +95,8 @@ tl_result tl_heads_fault(const char *place, const tl_log_head *found, const tl_l
 {
     char text[240];
     snprintf(text, sizeof(text),
-             "table head: ends at epoch %u, tick %lld%s, but %.32s has seen epoch %u, tick %lld%s; stop all servers, restore it "
+             "table head: ends at epoch %u, tick %lld%s, but %.32s has seen epoch %u, tick %lld%s; stop all servers, "
+             "restore it "
              "from a copy (or inspect --accept-loss)",
              found->epoch, (long long)found->tick, stage(found) ? " (ended)" : "", witness, seen->epoch,
              (long long)seen->tick, stage(seen) ? " (ended)" : "");

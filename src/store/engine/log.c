@@ -16,9 +16,10 @@ tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format)
     char text[200];
     snprintf(text, sizeof(text), "stored in format %lld, this program writes format %d; use the release that made it%s",
              (long long)format, TL_STORE_FORMAT,
-             format != TL_STORE_FORMAT_FORMER ? ""
-                                              : ", or convert a copy: 'tramline inspect DIR --repair NEW' (of a database: that "
-                                                "release's 'tramline copy STORE DIR' first)");
+             format != TL_STORE_FORMAT_FORMER
+                 ? ""
+                 : ", or convert a copy: 'tramline inspect DIR --repair NEW' (of a database: that "
+                   "release's 'tramline copy STORE DIR' first)");
     return tl_fault_set(fault, TL_ERR_VERSION, place, text);
 }
 

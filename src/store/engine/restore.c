@@ -89,7 +89,8 @@ static const char *take(tl_restore *restore, const tl_store_event *event)
     case TL_STORE_SERVER: return take_server(restore, event);
     case TL_STORE_RECORD: return take_record(&restore->logs[event->server], event);
     case TL_STORE_FENCED: return take_end(&restore->logs[event->server], event);
-    case TL_STORE_CHECKPOINT: return event->group == 0 || event->tick < 0 ? "the checkpoint's group or tick cannot be" : NULL;
+    case TL_STORE_CHECKPOINT:
+        return event->group == 0 || event->tick < 0 ? "the checkpoint's group or tick cannot be" : NULL;
     case TL_STORE_LOADED: restore->over = true; return NULL;
     default: return "an event of that type is not to be copied";
     }
@@ -106,8 +107,9 @@ tl_result tl_restore_take(tl_restore *restore, const tl_world_info *info, const 
         return TL_OK;
     }
     char place[128];
-    snprintf(place, sizeof(place), "the copy, event %d of server %u, epoch %" PRIu32 ", tick %" PRId64 ", group %" PRIx64,
-             (int)event->type, event->server, event->epoch, event->tick, event->group);
+    snprintf(place, sizeof(place),
+             "the copy, event %d of server %u, epoch %" PRIu32 ", tick %" PRId64 ", group %" PRIx64, (int)event->type,
+             event->server, event->epoch, event->tick, event->group);
     restore->over = true;
     return tl_fault_set(fault, result == TL_OK ? TL_ERR_INVALID : result, place, wrong);
 }

@@ -1,5 +1,5 @@
-// What is told to a store that a world is copied into, checked in order: the same rule for every backend. The events come
-// from another store, so what is wrong with them is an error, never an assertion.
+// What is told to a store that a world is copied into, checked in order: the same rule for every backend. The events
+// come from another store, so what is wrong with them is an error, never an assertion.
 #ifndef TRAMLINE_STORE_ENGINE_RESTORE_H
 #define TRAMLINE_STORE_ENGINE_RESTORE_H
 
@@ -14,7 +14,7 @@ typedef struct tl_restore_log {
 } tl_restore_log;
 
 typedef struct tl_restore {
-    bool over; // LOADED was taken, or something failed
+    bool over;                               // LOADED was taken, or something failed
     tl_restore_log logs[TL_SERVERS_MAX + 1]; // by number
 } tl_restore;
 

@@ -28,7 +28,8 @@ tl_work *tl_work_create_fence(tl_server_number server, uint32_t epoch, int64_t t
     return work;
 }
 
-tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad, size_t bad_bytes)
+tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                                   size_t bad_bytes)
 {
     tl_work *work = tl_work_create(TL_WORK_FENCE, bad, bad ? bad_bytes : 0);
     if (work) {

@@ -10,21 +10,21 @@
 
 // Our own bug, not the world's and not the caller's bytes: on in every build.
 #ifndef TL_ASSERT
-#define TL_ASSERT(condition)                                                                                           \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition);                          \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define TL_ASSERT(condition)                                                                  \
+    do {                                                                                      \
+        if (!(condition)) {                                                                   \
+            fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                          \
+        }                                                                                     \
     } while (0)
 #endif
 
 enum {
-    TL_STORE_RECORDS_MAX = 64,            // that wait for their commit
-    TL_STORE_CHORES_MAX = 4096,           // checkpoints and cuts that wait
-    TL_STORE_FENCES_MAX = 1024,           // that wait
-    TL_STORE_QUEUE_BYTES_MAX = 64 << 20,  // of each of these queues
-    TL_STORE_UNPOLLED_MAX = 4096,         // own notes (COMMITTED and so on) not yet polled; then submit() is full
+    TL_STORE_RECORDS_MAX = 64,           // that wait for their commit
+    TL_STORE_CHORES_MAX = 4096,          // checkpoints and cuts that wait
+    TL_STORE_FENCES_MAX = 1024,          // that wait
+    TL_STORE_QUEUE_BYTES_MAX = 64 << 20, // of each of these queues
+    TL_STORE_UNPOLLED_MAX = 4096,        // own notes (COMMITTED and so on) not yet polled; then submit() is full
 };
 
 typedef enum tl_work_type {
@@ -57,7 +57,8 @@ typedef struct tl_work_queue {
 // A piece of work with its own copy of the data; NULL if out of memory. Freed with free().
 tl_work *tl_work_create(tl_work_type type, const void *data, size_t size);
 tl_work *tl_work_create_fence(tl_server_number server, uint32_t epoch, int64_t tick);
-tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad, size_t bad_bytes);
+tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
+                                   size_t bad_bytes);
 // Whether that is the record after a quarantine's tick that it is about.
 bool tl_work_is_about(const tl_work *quarantine, const void *data, size_t size);
 void tl_work_queue_push(tl_work_queue *queue, tl_work *work);

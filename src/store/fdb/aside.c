@@ -1,5 +1,5 @@
-// What an epoch had committed after the tick that it is ended at, in FoundationDB: it goes from the log into a space of its
-// own, within the transaction that ends the epoch, as far as that has room.
+// What an epoch had committed after the tick that it is ended at, in FoundationDB: it goes from the log into a space of
+// its own, within the transaction that ends the epoch, as far as that has room.
 #include "store/fdb/aside.h"
 
 #include <string.h>
@@ -10,8 +10,8 @@ typedef struct range {
     tl_fdb_key begin, end;
 } range;
 
-static int find_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, const tl_log_head *head,
-                      range *out, tl_fault *fault)
+static int find_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work,
+                      const tl_log_head *head, range *out, tl_fault *fault)
 {
     tl_log_epoch epoch;
     int code = tl_fdb_epoch_read(worker, transaction, work->server, work->epoch, &epoch, fault);
@@ -30,10 +30,10 @@ static int find_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, co
 typedef struct look {
     const tl_fdb_worker *worker;
     const tl_work *work;
-    tl_fdb_aside found;  // its tick is -1: none yet
+    tl_fdb_aside found; // its tick is -1: none yet
     tl_fdb_record record;
-    size_t compared;     // bytes of it
-    bool other;          // it is not the record that it is about
+    size_t compared; // bytes of it
+    bool other;      // it is not the record that it is about
 } look;
 
 static int look_at_row(void *context, const tl_fdb_key_value *row, tl_fault *fault)
@@ -41,7 +41,8 @@ static int look_at_row(void *context, const tl_fdb_key_value *row, tl_fault *fau
     look *l = context;
     uint64_t at[4]; // channel, server, tick, part
     bool first = l->found.tick < 0;
-    bool sound = tl_fdb_key_read(l->worker->prefix, TL_FDB_RECORD, row->key, row->key_bytes, at, 4) && at[2] <= INT64_MAX;
+    bool sound = tl_fdb_key_read(l->worker->prefix, TL_FDB_RECORD, row->key, row->key_bytes, at, 4) &&
+                 at[2] <= INT64_MAX;
     if (sound && first) {
         sound = at[3] == 0 && tl_fdb_get_record(row->value, row->value_bytes, &l->record);
         l->found.tick = (int64_t)at[2];
@@ -105,7 +106,8 @@ static int move_row(void *context, const tl_fdb_key_value *row, tl_fault *fault)
 {
     moving *m = context;
     uint64_t at[4]; // channel, server, tick, part
-    bool sound = tl_fdb_key_read(m->worker->prefix, TL_FDB_RECORD, row->key, row->key_bytes, at, 4) && at[2] <= INT64_MAX;
+    bool sound = tl_fdb_key_read(m->worker->prefix, TL_FDB_RECORD, row->key, row->key_bytes, at, 4) &&
+                 at[2] <= INT64_MAX;
     if (sound && m->first_tick < 0) {
         sound = at[3] == 0 && tl_fdb_get_record(row->value, row->value_bytes, &m->first);
         m->first_tick = (int64_t)at[2];
@@ -174,12 +176,14 @@ static int take_part(void *context, const tl_fdb_key_value *row, tl_fault *fault
     if (!tl_fdb_key_read(a->prefix, TL_FDB_ASIDE, row->key, row->key_bytes, at, 4) || at[0] > TL_SERVERS_MAX) {
         return 0; // not ours to judge: it is no part of the world any more
     }
-    bool same = a->note && at[0] == a->note->event.server && at[1] == a->note->event.epoch && (int64_t)at[2] == a->note->event.tick;
+    bool same = a->note && at[0] == a->note->event.server && at[1] == a->note->event.epoch &&
+                (int64_t)at[2] == a->note->event.tick;
     if (a->note && !same) {
         return TL_FDB_DONE; // the next record
     }
     if (!a->note) {
-        bool sound = at[3] == 0 && tl_fdb_get_record(row->value, row->value_bytes, &a->head) && a->head.size <= TL_RECORD_BYTES_MAX;
+        bool sound = at[3] == 0 && tl_fdb_get_record(row->value, row->value_bytes, &a->head) &&
+                     a->head.size <= TL_RECORD_BYTES_MAX;
         a->head.size = sound ? a->head.size : 0;
         a->note = tl_note_create(TL_STORE_RECORD, a->head.size);
         if (!a->note) {
@@ -209,7 +213,8 @@ static int read_name(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_SERVER, event->server);
     int code = tl_fdb_get(worker, transaction, &key, true, row, &size);
     tl_fdb_name name;
-    if (code == 0 && tl_fdb_get_name(row, size, &name)) { // if not, it goes without: it is no part of the world any more
+    if (code == 0 &&
+        tl_fdb_get_name(row, size, &name)) { // if not, it goes without: it is no part of the world any more
         memcpy(event->name, name.text, sizeof(event->name));
     }
     return code;

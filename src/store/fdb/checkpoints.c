@@ -61,7 +61,8 @@ static int finish_checkpoint(checkpoint_batch *batch, tl_fault *fault)
 {
     const tl_note *note = batch->filling;
     bool sound = batch->filled == note->event.size &&
-                 note->order == tl_store_sum(note->event.group, (uint64_t)note->event.tick, note->data, note->event.size);
+                 note->order ==
+                     tl_store_sum(note->event.group, (uint64_t)note->event.tick, note->data, note->event.size);
     batch->filling->event.server = 0;
     batch->filling = note->next;
     batch->filled = 0;

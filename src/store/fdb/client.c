@@ -54,9 +54,10 @@ int tl_fdb_damaged(const tl_fdb_worker *worker, const char *what, tl_fault *faul
 
 static void no_answer(const tl_fdb_worker *worker, tl_fault *fault)
 {
-    tl_fault_set(fault, TL_ERR_UNAVAILABLE, worker->place,
-                 "no answer from the database; see whether its processes run and can be reached (fdbcli --exec status), and "
-                 "whether libfdb_c.so is of their version");
+    tl_fault_set(
+        fault, TL_ERR_UNAVAILABLE, worker->place,
+        "no answer from the database; see whether its processes run and can be reached (fdbcli --exec status), and "
+        "whether libfdb_c.so is of their version");
 }
 
 // ---- waiting -------------------------------------------------------------------------------------------------------
@@ -205,8 +206,8 @@ tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *b
 
 // ---- reading and writing -------------------------------------------------------------------------------------------
 
-int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, bool snapshot, uint8_t *row,
-               int *size)
+int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, bool snapshot,
+               uint8_t *row, int *size)
 {
     tl_fdb_future *future = NULL;
     int code = tl_fdb_wait(worker, worker->fdb->transaction_get(transaction, key->bytes, key->size, snapshot), &future);
@@ -231,8 +232,8 @@ tl_fdb_future *tl_fdb_range(tl_fdb_worker *worker, tl_fdb_transaction *transacti
 {
     // To want all gives 80 kB an answer; an exact number of bytes is what it says.
     int mode = bytes > 0 ? TL_FDB_MODE_EXACT : TL_FDB_MODE_WANT_ALL;
-    return worker->fdb->transaction_get_range(transaction, begin->bytes, begin->size, 0, 1, end->bytes, end->size, 0, 1, 0,
-                                              bytes, mode, 1, snapshot, 0);
+    return worker->fdb->transaction_get_range(transaction, begin->bytes, begin->size, 0, 1, end->bytes, end->size, 0, 1,
+                                              0, bytes, mode, 1, snapshot, 0);
 }
 
 static int each_of(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_key *begin, bool *more, tl_fdb_each *each,
@@ -307,7 +308,8 @@ void tl_fdb_set(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl
                                        TL_FDB_MUTATION_SET_VERSIONSTAMPED_VALUE);
 }
 
-void tl_fdb_clear(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end)
+void tl_fdb_clear(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
+                  const tl_fdb_key *end)
 {
     worker->fdb->transaction_clear_range(transaction, begin->bytes, begin->size, end->bytes, end->size);
 }

@@ -36,14 +36,15 @@ void tl_fdb_worker_free(tl_fdb_worker *worker);
 // What a transaction does. Returns 0, an error of FoundationDB's, or one of these. It may be run several times, and an
 // earlier run may have been committed: it must look.
 enum {
-    TL_FDB_DONE = -1,   // nothing is to be committed
-    TL_FDB_FAULT = -2,  // `fault` says why it cannot be
-    TL_FDB_BUSY = -3,   // for tl_fdb_run(): it was tried often enough
+    TL_FDB_DONE = -1,  // nothing is to be committed
+    TL_FDB_FAULT = -2, // `fault` says why it cannot be
+    TL_FDB_BUSY = -3,  // for tl_fdb_run(): it was tried often enough
 };
 typedef int tl_fdb_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault);
 
 // Runs and commits it, again and again as FoundationDB says, until that succeeds, patience is at its end, or the
-// attachment ends (TL_ERR_UNAVAILABLE then), or the worker's tries are (TL_ERR_BUSY). `version` (may be NULL): what it was committed at.
+// attachment ends (TL_ERR_UNAVAILABLE then), or the worker's tries are (TL_ERR_BUSY). `version` (may be NULL): what it
+// was committed at.
 tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *body, void *context, int64_t *version,
                      tl_fault *fault);
 // Waits for a future and destroys it, unless `out` wants it. Returns its error.
@@ -51,8 +52,8 @@ int tl_fdb_wait(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_future **ou
 // Commits. Returns the error.
 int tl_fdb_commit(tl_fdb_worker *worker, tl_fdb_transaction *transaction);
 // Reads one value. *size is -1 if there is none. `row` must hold TL_FDB_ROW_BYTES_MAX; a larger value is cut off there.
-int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, bool snapshot, uint8_t *row,
-               int *size);
+int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, bool snapshot,
+               uint8_t *row, int *size);
 // Begins to read a range, as much of it as comes in one answer of about `bytes`.
 tl_fdb_future *tl_fdb_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
                             const tl_fdb_key *end, int bytes, bool snapshot);
@@ -68,7 +69,8 @@ int tl_fdb_scan_all(tl_fdb_worker *worker, tl_fdb_transaction *transaction, cons
                     tl_fdb_each *each, void *context, tl_fault *fault);
 void tl_fdb_set(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, const tl_fdb_row *row);
 // Clears from `begin` to before `end`.
-void tl_fdb_clear(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin, const tl_fdb_key *end);
+void tl_fdb_clear(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
+                  const tl_fdb_key *end);
 // The commit fails if somebody has written it since the transaction's version.
 void tl_fdb_conflict(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key);
 // Rows that are not what they should be.

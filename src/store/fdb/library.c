@@ -39,7 +39,7 @@ static bool find(void *handle, const char *name, void *function)
 static tl_result find_all(void *handle, tl_fault *fault)
 {
     const char *missing = NULL;
-#define TL_FDB_FIND(result, name, parameters)                                                                          \
+#define TL_FDB_FIND(result, name, parameters) \
     missing = find(handle, "fdb_" #name, &library.name) ? missing : "fdb_" #name;
     TL_FDB_FUNCTIONS(TL_FDB_FIND)
 #undef TL_FDB_FIND

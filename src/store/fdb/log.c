@@ -92,8 +92,8 @@ void tl_fdb_lease_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 
 // ---- bodies --------------------------------------------------------------------------------------------------------
 
-void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, const tl_work *work,
-                        size_t from, size_t until)
+void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of,
+                        const tl_work *work, size_t from, size_t until)
 {
     for (size_t at = from; at < until; at += TL_FDB_PART_BYTES_MAX) {
         size_t bytes = until - at < TL_FDB_PART_BYTES_MAX ? until - at : TL_FDB_PART_BYTES_MAX;
@@ -103,7 +103,7 @@ void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 }
 
 uint64_t tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
-                         const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order)
+                             const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order)
 {
     tl_fdb_key key = tl_fdb_record_key(worker, server, work->tick);
     tl_fdb_record whole = *record;
@@ -123,8 +123,8 @@ static tl_fdb_key body_key(const tl_fdb_worker *worker, tl_server_number server,
 }
 
 // Whether the work's checkpoint is newer than what is there; *stored: its tick is -1 if there is none.
-static int is_newer(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work, tl_fdb_checkpoint *stored,
-                    bool *out, tl_fault *fault)
+static int is_newer(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work,
+                    tl_fdb_checkpoint *stored, bool *out, tl_fault *fault)
 {
     uint8_t row[TL_FDB_ROW_BYTES_MAX];
     int size = 0;
@@ -191,8 +191,8 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     if (code != 0) {
         return code;
     }
-    // What is older goes, and of this tick what other servers have staged. A higher tick is being staged by somebody: it
-    // stays, or goes with the checkpoint after it.
+    // What is older goes, and of this tick what other servers have staged. A higher tick is being staged by somebody:
+    // it stays, or goes with the checkpoint after it.
     tl_fdb_key all = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group);
     tl_fdb_key same = TL_FDB_KEY(worker->prefix, TL_FDB_BODY, work->group, (uint64_t)work->tick);
     tl_fdb_key body = body_key(worker, server, work), next = tl_fdb_key_end(&body), end = tl_fdb_key_end(&same);
@@ -201,10 +201,7 @@ int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transacti
     tl_fdb_parts_write(worker, transaction, &body, work, staged, work->size);
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_CHECKPOINT, work->group);
     tl_fdb_row value = tl_fdb_put_checkpoint(
-        &(tl_fdb_checkpoint){.tick = work->tick,
-                             .sum = sum,
-                             .size = (uint32_t)work->size,
-                             .server = server});
+        &(tl_fdb_checkpoint){.tick = work->tick, .sum = sum, .size = (uint32_t)work->size, .server = server});
     tl_fdb_set(worker, transaction, &key, &value);
     return 0;
 }

@@ -1,4 +1,5 @@
-// A world's rows, read and written within a transaction: heads, epochs and leases of servers, their records, checkpoints.
+// A world's rows, read and written within a transaction: heads, epochs and leases of servers, their records,
+// checkpoints.
 #ifndef TRAMLINE_STORE_FDB_LOG_H
 #define TRAMLINE_STORE_FDB_LOG_H
 
@@ -36,13 +37,14 @@ void tl_fdb_lease_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
                         uint64_t nonce);
 
 // The bytes of a body from..until, as parts behind the key `of`; `from` is a multiple of TL_FDB_PART_BYTES_MAX.
-void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of, const tl_work *work,
-                        size_t from, size_t until);
+void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of,
+                        const tl_work *work, size_t from, size_t until);
 // The work's record: of `record` its epoch, previous tick and sum, and order count. The first `staged` bytes are there
 // already. Returns its sum.
 uint64_t tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
-                         const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order);
-// The work's checkpoint, and the server's manifest, if it is newer than what is there; `server` stores it. A large one is staged first, part by part.
+                             const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order);
+// The work's checkpoint, and the server's manifest, if it is newer than what is there; `server` stores it. A large one
+// is staged first, part by part.
 int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                             const tl_work *work, size_t from, size_t until, tl_fault *fault);
 int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,

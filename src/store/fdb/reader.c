@@ -153,8 +153,8 @@ static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tic
     return 0;
 }
 
-static int fill_entry(tl_fdb_reader *reader, tl_fdb_entry *entry, int64_t tick, uint64_t part, const tl_fdb_key_value *row,
-                      tl_fault *fault)
+static int fill_entry(tl_fdb_reader *reader, tl_fdb_entry *entry, int64_t tick, uint64_t part,
+                      const tl_fdb_key_value *row, tl_fault *fault)
 {
     size_t bytes = (size_t)row->value_bytes, size = entry->note->event.size;
     if (entry->note->event.tick != tick || (part - 1) * TL_FDB_PART_BYTES_MAX != entry->filled ||
@@ -431,8 +431,8 @@ static int fetch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
     return code != 0 ? code : TL_FDB_DONE;
 }
 
-static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out, int64_t *previous_tick,
-                             tl_fault *fault)
+static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out,
+                             int64_t *previous_tick, tl_fault *fault)
 {
     tl_fdb_reader *reader = backend;
     tl_fdb_peer *peer = &reader->peers[server];

@@ -42,8 +42,9 @@ static int claim_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
         return code != 0 ? code : TL_FDB_DONE;
     }
     if (nonce != 0) {
-        tl_fault_set(fault, TL_ERR_EXISTS, worker->place,
-                     "another copy into it goes on, or was broken off; then copy to another prefix, or clear this one's keys");
+        tl_fault_set(
+            fault, TL_ERR_EXISTS, worker->place,
+            "another copy into it goes on, or was broken off; then copy to another prefix, or clear this one's keys");
         return TL_FDB_FAULT;
     }
     tl_fdb_lease_write(worker, transaction, 0, 0, restore->nonce);
@@ -60,8 +61,8 @@ static void empty_batch(tl_fdb_restore *restore)
     restore->count = restore->bytes = restore->staged = restore->until = 0;
 }
 
-static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_restore_event *e, size_t staged,
-                     tl_fault *fault)
+static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_restore_event *e,
+                     size_t staged, tl_fault *fault)
 {
     switch (e->type) {
     case TL_STORE_SERVER:
@@ -74,7 +75,9 @@ static int write_one(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
         }
         tl_fdb_epoch_write(worker, transaction, e->server, e->epoch, &e->row, TL_FDB_AS_SAID);
         return 0;
-    case TL_STORE_FENCED: tl_fdb_epoch_write(worker, transaction, e->server, e->epoch, &e->row, TL_FDB_AS_SAID); return 0;
+    case TL_STORE_FENCED:
+        tl_fdb_epoch_write(worker, transaction, e->server, e->epoch, &e->row, TL_FDB_AS_SAID);
+        return 0;
     case TL_STORE_RECORD:
         (void)tl_fdb_record_write(worker, transaction, e->server, &e->record, e->work, staged, TL_FDB_AS_SAID);
         return 0;
@@ -137,7 +140,8 @@ static int finish_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     uint32_t servers = 0;
     uint64_t nonce = 0;
     int code = tl_fdb_restore_is_claimed(worker, transaction, &nonce, fault);
-    if (code != 0 || nonce != f->restore->nonce) { // an earlier run was committed after all; somebody may be on it by now
+    if (code != 0 ||
+        nonce != f->restore->nonce) { // an earlier run was committed after all; somebody may be on it by now
         return code != 0 ? code : TL_FDB_DONE;
     }
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
@@ -195,8 +199,8 @@ static tl_result put_in_batch(tl_fdb_restore *restore, const tl_fdb_worker *work
             .order = order, .previous_tick = previous_tick, .epoch = event->epoch, .begun_us = event->begun_us};
         if (event->type == TL_STORE_RECORD) {
             e.record.previous_sum = restore->sums[event->server];
-            restore->sums[event->server] =
-                tl_fdb_record_sum(event->server, event->tick, &e.record, event->data, event->size);
+            restore->sums[event->server] = tl_fdb_record_sum(event->server, event->tick, &e.record, event->data,
+                                                             event->size);
         }
     }
     if (!e.work) {
@@ -207,15 +211,16 @@ static tl_result put_in_batch(tl_fdb_restore *restore, const tl_fdb_worker *work
     return TL_OK;
 }
 
-static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_world_info *info, const tl_store_event *event,
-                      int64_t previous_tick, tl_fault *fault)
+static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_world_info *info,
+                      const tl_store_event *event, int64_t previous_tick, tl_fault *fault)
 {
     tl_result result = TL_OK;
     if (!restore->claimed) {
         result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, claim_body, restore, NULL, fault);
         restore->claimed = result == TL_OK;
     }
-    bool full = restore->count == TL_FDB_RESTORE_BATCH_MAX || restore->bytes + event->size > TL_FDB_TRANSACTION_BYTES_MAX;
+    bool full = restore->count == TL_FDB_RESTORE_BATCH_MAX ||
+                restore->bytes + event->size > TL_FDB_TRANSACTION_BYTES_MAX;
     if (result == TL_OK && (full || event->type == TL_STORE_LOADED)) {
         result = write_batch(restore, worker, fault);
     }

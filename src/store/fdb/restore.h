@@ -2,8 +2,8 @@
 #ifndef TRAMLINE_STORE_FDB_RESTORE_H
 #define TRAMLINE_STORE_FDB_RESTORE_H
 
-#include "store/fdb/log.h"
 #include "store/engine/restore.h"
+#include "store/fdb/log.h"
 
 enum { TL_FDB_RESTORE_BATCH_MAX = 512 }; // events in one transaction
 
@@ -12,17 +12,17 @@ typedef struct tl_fdb_restore_event {
     tl_store_event_type type;
     tl_server_number server;
     uint32_t epoch;
-    tl_log_epoch row;          // SERVER, FENCED
+    tl_log_epoch row;                 // SERVER, FENCED
     char name[TL_NAME_BYTES_MAX + 1]; // SERVER, of a first epoch
-    tl_fdb_record record;      // RECORD
-    tl_work *work;             // RECORD, CHECKPOINT
+    tl_fdb_record record;             // RECORD
+    tl_work *work;                    // RECORD, CHECKPOINT
 } tl_fdb_restore_event;
 
 typedef struct tl_fdb_restore {
     tl_restore told;
     uint64_t nonce; // says that the copy that goes on is this one
     bool claimed;
-    uint64_t order; // of the last event: it becomes the order among all logs
+    uint64_t order;                          // of the last event: it becomes the order among all logs
     tl_log_epoch epochs[TL_SERVERS_MAX + 1]; // the current ones
     uint64_t sums[TL_SERVERS_MAX + 1];       // of each log's last record
     tl_fdb_restore_event batch[TL_FDB_RESTORE_BATCH_MAX];

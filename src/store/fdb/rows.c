@@ -243,31 +243,31 @@ static bool is_heir(int heir)
 }
 
 // The stamp's place and what must hold may look at `value`. The sum is of what follows the `unsummed` bytes for stamps.
-#define TL_FDB_ROW(name, type, describe, unsummed, stamp, holds)                                                                \
-    tl_fdb_row tl_fdb_put_##name(const type *value)                                                                    \
-    {                                                                                                                  \
-        type copy = *value;                                                                                            \
-        tl_fdb_row row = {.stamp_at = (stamp)};                                                                        \
-        cursor c = {.put = row.bytes, .size = TL_FDB_ROW_BYTES_MAX, .sound = true};                                    \
-        describe(&c, &copy);                                                                                           \
-        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), row.bytes + (unsummed), (size_t)(c.at - (unsummed)));   \
-        field(&c, &sum, 8);                                                                                            \
-        TL_ASSERT(c.sound);                                                                                            \
-        row.size = c.at;                                                                                               \
-        return row;                                                                                                    \
-    }                                                                                                                  \
-    bool tl_fdb_get_##name(const uint8_t *bytes, int size, type *value)                                                \
-    {                                                                                                                  \
-        *value = (type){0};                                                                                            \
-        cursor c = {.get = bytes, .size = size, .sound = true};                                                        \
-        describe(&c, value);                                                                                           \
-        if (!c.sound) {                                                                                                \
-            return false;                                                                                              \
-        }                                                                                                              \
-        uint64_t found = 0;                                                                                            \
-        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), bytes + (unsummed), (size_t)(c.at - (unsummed)));       \
-        field(&c, &found, 8);                                                                                          \
-        return c.sound && found == sum && c.at == size && (holds);                                                                     \
+#define TL_FDB_ROW(name, type, describe, unsummed, stamp, holds)                                                     \
+    tl_fdb_row tl_fdb_put_##name(const type *value)                                                                  \
+    {                                                                                                                \
+        type copy = *value;                                                                                          \
+        tl_fdb_row row = {.stamp_at = (stamp)};                                                                      \
+        cursor c = {.put = row.bytes, .size = TL_FDB_ROW_BYTES_MAX, .sound = true};                                  \
+        describe(&c, &copy);                                                                                         \
+        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), row.bytes + (unsummed), (size_t)(c.at - (unsummed))); \
+        field(&c, &sum, 8);                                                                                          \
+        TL_ASSERT(c.sound);                                                                                          \
+        row.size = c.at;                                                                                             \
+        return row;                                                                                                  \
+    }                                                                                                                \
+    bool tl_fdb_get_##name(const uint8_t *bytes, int size, type *value)                                              \
+    {                                                                                                                \
+        *value = (type){0};                                                                                          \
+        cursor c = {.get = bytes, .size = size, .sound = true};                                                      \
+        describe(&c, value);                                                                                         \
+        if (!c.sound) {                                                                                              \
+            return false;                                                                                            \
+        }                                                                                                            \
+        uint64_t found = 0;                                                                                          \
+        uint64_t sum = tl_store_sum(sizeof(#name), (unsummed), bytes + (unsummed), (size_t)(c.at - (unsummed)));     \
+        field(&c, &found, 8);                                                                                        \
+        return c.sound && found == sum && c.at == size && (holds);                                                   \
     }
 
 TL_FDB_ROW(world, tl_world_info, world_row, 0, -1, value->scenario[sizeof(value->scenario) - 1] == 0)
@@ -283,10 +283,11 @@ TL_FDB_ROW(checkpoint, tl_fdb_checkpoint, checkpoint_row, 0, -1, value->tick >= 
 TL_FDB_ROW(manifest, tl_fdb_manifest, manifest_row, 0, -1, true)
 TL_FDB_ROW(count, uint32_t, count_row, 0, -1, true)
 
-uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_record *record, const void *data, size_t size)
+uint64_t tl_fdb_record_sum(tl_server_number server, int64_t tick, const tl_fdb_record *record, const void *data,
+                           size_t size)
 {
-    const int64_t columns[] = {server, tick, record->epoch, record->previous_tick, (int64_t)record->previous_sum,
-                               (int64_t)record->begun_us};
+    const int64_t columns[] = {
+        server, tick, record->epoch, record->previous_tick, (int64_t)record->previous_sum, (int64_t)record->begun_us};
     return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), data, size);
 }
 

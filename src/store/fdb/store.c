@@ -46,7 +46,8 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
     if (code != 0 || (!q->exists && q->claim != 0)) {
         return code != 0 ? code : TL_FDB_DONE;
     }
-    if (q->exists && q->tried && tl_fdb_get_world(bytes, size, &found) && memcmp(&found, &q->info, sizeof(found)) == 0) {
+    if (q->exists && q->tried && tl_fdb_get_world(bytes, size, &found) &&
+        memcmp(&found, &q->info, sizeof(found)) == 0) {
         q->exists = false; // it is what that run has made
         return TL_FDB_DONE;
     }
@@ -85,10 +86,11 @@ static tl_result read_world(tl_fdb_store *store, tl_world_info *out, bool *broke
     }
     char place[600];
     snprintf(place, sizeof(place), "%s?prefix=%s", store->cluster_file, store->prefix);
-    return tl_fault_set(fault, TL_ERR_NOT_FOUND, place,
-                        *broken ? "holds no world: a copy into it goes on, or was broken off; then copy to another prefix, or "
-                                  "clear this one's keys"
-                                : "holds no world; check the prefix, or create the world first");
+    return tl_fault_set(
+        fault, TL_ERR_NOT_FOUND, place,
+        *broken ? "holds no world: a copy into it goes on, or was broken off; then copy to another prefix, or "
+                  "clear this one's keys"
+                : "holds no world; check the prefix, or create the world first");
 }
 
 static tl_result fdb_world(tl_store *base, tl_world_info *out)
@@ -248,7 +250,8 @@ static const tl_store_ops fdb_ops = {
 static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
 {
     if (def->create && def->read_only) {
-        return tl_fault_set(fault, TL_ERR_INVALID, def->cluster_file ? def->cluster_file : "", TL_CREATE_READ_ONLY_TEXT);
+        return tl_fault_set(fault, TL_ERR_INVALID, def->cluster_file ? def->cluster_file : "",
+                            TL_CREATE_READ_ONLY_TEXT);
     }
     const char *file = def->cluster_file ? def->cluster_file : "";
     if (strlen(file) >= sizeof(((tl_fdb_store *)0)->cluster_file) || !file[0]) {

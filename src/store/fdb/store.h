@@ -1,4 +1,5 @@
-// One attachment to a world in FoundationDB, and its two threads: one writes (store/fdb/write.c), one follows (store/fdb/read.c).
+// One attachment to a world in FoundationDB, and its two threads: one writes (store/fdb/write.c), one follows
+// (store/fdb/read.c).
 #ifndef TRAMLINE_STORE_FDB_STORE_H
 #define TRAMLINE_STORE_FDB_STORE_H
 
@@ -15,7 +16,7 @@ typedef struct tl_fdb_store {
     const tl_fdb_library *fdb;
     tl_fdb_database *database;
     tl_fdb_restore *restore; // NULL: no copy is written into it
-    tl_note *told_aside; // of what was set aside: the record that was told last
+    tl_note *told_aside;     // of what was set aside: the record that was told last
     pthread_t write_thread, read_thread;
     bool writes; // has a writing thread
 
@@ -23,16 +24,16 @@ typedef struct tl_fdb_store {
     bool lease_suspect; // the reader has seen that the own epoch ended: the writer looks
     bool disowned;      // the writer has told it: the reader follows the own log
     tl_log_epoch last_epoch;
-    bool may_read; // joined, or only follows
+    bool may_read;       // joined, or only follows
     int64_t joined_tick; // the last committed one at the join
 
     // Of the writing thread; before it runs, and for what blocks, of the caller's.
     tl_fdb_worker writer;
     uint64_t nonce;
-    int64_t version; // of the last commit
+    int64_t version;   // of the last commit
     uint64_t last_sum; // of the record of the committed tick
     uint64_t version_us;
-    bool careful;    // what the last commit came to is not certain: look before writing again
+    bool careful; // what the last commit came to is not certain: look before writing again
     uint32_t write_kicks;
     uint64_t chores_us; // when they were done last
 

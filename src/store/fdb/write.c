@@ -2,9 +2,10 @@
 // depends on, so that it can be run again after whatever FoundationDB says.
 //
 // A commit is one round trip: it reads nothing, sets its read version to one less than the last commit's version, and
-// conflicts with the lease alone. Whoever ends an epoch writes that lease, so every later commit fails. The last commit's own
-// version would not do: several transactions can share it, and the one that ends the epoch may be among them. If a
-// commit failed or its outcome is not known, the next one reads the head first, and omits what was committed after all.
+// conflicts with the lease alone. Whoever ends an epoch writes that lease, so every later commit fails. The last
+// commit's own version would not do: several transactions can share it, and the one that ends the epoch may be among
+// them. If a commit failed or its outcome is not known, the next one reads the head first, and omits what was committed
+// after all.
 #include "store/fdb/aside.h"
 #include "store/fdb/log.h"
 #include "store/fdb/store.h"
@@ -211,7 +212,8 @@ typedef struct commit {
 } commit;
 
 // The head as it is surely: read if what was done last is not certain.
-static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, commit *c, tl_log_head *out, tl_fault *fault)
+static int sure_head(tl_fdb_worker *worker, tl_fdb_transaction *transaction, commit *c, tl_log_head *out,
+                     tl_fault *fault)
 {
     const tl_attachment *attachment = &c->store->attachment;
     *out = (tl_log_head){.epoch = attachment->epoch,
@@ -248,8 +250,7 @@ static int commit_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
     bool any = false;
     for (size_t i = 0; i < c->count; i++) {
         if (c->records[i]->tick > head.tick) {
-            tl_fdb_record record = {
-                .epoch = attachment->epoch, .previous_tick = head.tick, .previous_sum = head.sum};
+            tl_fdb_record record = {.epoch = attachment->epoch, .previous_tick = head.tick, .previous_sum = head.sum};
             head.sum = tl_fdb_record_write(worker, transaction, attachment->number, &record, c->records[i],
                                            i == 0 ? c->staged : 0, TL_FDB_AS_COMMITTED);
             head.tick = c->records[i]->tick;
@@ -326,7 +327,7 @@ typedef struct ending {
     int heir;
     const tl_work *quarantine; // NULL: the epoch ends at its last record
     tl_fdb_aside aside;        // if not: what it found before
-    bool lost; // the own lease is
+    bool lost;                 // the own lease is
 } ending;
 
 // The own head is read, and so conflicted with: the heir is alive when it becomes one.
@@ -336,8 +337,8 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     tl_log_head own, head;
     int code = tl_fdb_head_read(worker, transaction, e->attachment->number, &own, fault);
     if (code == 0 && e->quarantine) {
-        // Its author commits all the time. Whoever ends or begins an epoch writes the lease: that alone must not happen. What is
-        // committed meanwhile goes with the rest.
+        // Its author commits all the time. Whoever ends or begins an epoch writes the lease: that alone must not
+        // happen. What is committed meanwhile goes with the rest.
         tl_fdb_key lease = tl_fdb_lease_key(worker, e->server);
         code = tl_fdb_head_peek(worker, transaction, e->server, &head, fault);
         tl_fdb_conflict(worker, transaction, &lease);
@@ -360,8 +361,8 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     return end_epoch(worker, transaction, e->server, &head, e->heir, fault);
 }
 
-// An author that is alive commits in between, and each of its commits is a conflict: own records must not wait for the end of
-// that.
+// An author that is alive commits in between, and each of its commits is a conflict: own records must not wait for the
+// end of that.
 static tl_result run_ending(tl_fdb_store *store, ending *e, tl_fault *fault)
 {
     tl_result result = TL_OK;
@@ -477,7 +478,8 @@ static int cut_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     if (code != 0) {
         return code;
     }
-    tl_fdb_key first = tl_fdb_record_key(worker, attachment->number, 0), end = tl_fdb_record_key(worker, attachment->number, before);
+    tl_fdb_key first = tl_fdb_record_key(worker, attachment->number, 0),
+               end = tl_fdb_record_key(worker, attachment->number, before);
     tl_fdb_clear(worker, transaction, &first, &end);
     return 0;
 }

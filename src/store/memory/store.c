@@ -35,7 +35,8 @@ static void tell_fault(tl_memory_store *store, tl_store_event_type type, tl_resu
 void tl_memory_store_tell_stall(tl_memory_store *store, bool stalled)
 {
     if (stalled) {
-        tell_fault(store, TL_STORE_STALLED, TL_ERR_UNAVAILABLE, "the memory world is stalled; it goes on when un-stalled");
+        tell_fault(store, TL_STORE_STALLED, TL_ERR_UNAVAILABLE,
+                   "the memory world is stalled; it goes on when un-stalled");
     } else {
         tell(store, &(tl_store_event){.type = TL_STORE_RECOVERED});
     }
@@ -121,7 +122,8 @@ static tl_result memory_submit(tl_store *base, int64_t tick, const void *data, s
     if (tick <= store->submitted_tick || size > TL_RECORD_BYTES_MAX) {
         return TL_ERR_INVALID;
     }
-    if (tl_work_queue_is_full(&store->records, size, TL_STORE_RECORDS_MAX) || store->notes.count >= TL_STORE_UNPOLLED_MAX) {
+    if (tl_work_queue_is_full(&store->records, size, TL_STORE_RECORDS_MAX) ||
+        store->notes.count >= TL_STORE_UNPOLLED_MAX) {
         return TL_ERR_FULL;
     }
     tl_work *work = tl_work_create(TL_WORK_RECORD, data, size);
@@ -202,15 +204,16 @@ static tl_result memory_fence(tl_store *base, tl_server_number server, uint32_t 
     return result == TL_OK ? queue_fence(store, tl_work_create_fence(server, epoch, tick)) : result;
 }
 
-static tl_result memory_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
-                                   size_t bad_bytes)
+static tl_result memory_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick,
+                                   const void *bad, size_t bad_bytes)
 {
     tl_memory_store *store = self_of(base);
     tl_result result = check_fence(store, server, epoch, bad_bytes);
     if (result == TL_OK && (tick < -1 || bad_bytes > TL_RECORD_BYTES_MAX)) {
         result = TL_ERR_INVALID;
     }
-    return result == TL_OK ? queue_fence(store, tl_work_create_quarantine(server, epoch, tick, bad, bad_bytes)) : result;
+    return result == TL_OK ? queue_fence(store, tl_work_create_quarantine(server, epoch, tick, bad, bad_bytes))
+                           : result;
 }
 
 // ---- work done -----------------------------------------------------------------------------------------------------
@@ -251,10 +254,8 @@ static void do_join(tl_memory_store *store)
         const tl_memory_server *log = &world->servers[store->server - 1];
         store->epoch = log->epoch;
         store->committed_tick = store->submitted_tick = log->tick;
-        tell(store, &(tl_store_event){.type = TL_STORE_JOINED,
-                                      .server = store->server,
-                                      .epoch = store->epoch,
-                                      .tick = log->tick});
+        tell(store, &(tl_store_event){
+                        .type = TL_STORE_JOINED, .server = store->server, .epoch = store->epoch, .tick = log->tick});
     }
     store->phase = TL_MEMORY_LOADING_SERVERS;
     store->server_target = world->server_count;
@@ -383,12 +384,11 @@ static tl_result poll_loading_servers(tl_memory_store *store, tl_store_event *ou
     while (store->loaded_server < store->server_target) {
         int index = store->loaded_server++;
         if (index + 1 != store->server) {
-            *out = (tl_store_event){
-                .type = TL_STORE_SERVER,
-                .server = (tl_server_number)(index + 1),
-                .epoch = 1,
-                .tick = -1,
-                .begun_us = store->world->servers[index].began_us};
+            *out = (tl_store_event){.type = TL_STORE_SERVER,
+                                    .server = (tl_server_number)(index + 1),
+                                    .epoch = 1,
+                                    .tick = -1,
+                                    .begun_us = store->world->servers[index].began_us};
             memcpy(out->name, store->world->servers[index].name, sizeof(out->name));
             return TL_OK;
         }

@@ -225,8 +225,13 @@ tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *eve
     if (!next) {
         return TL_AGAIN;
     }
-    *event = (tl_store_event){.type = TL_STORE_RECORD, .server = next->server, .epoch = next->epoch, .tick = next->tick,
-                              .begun_us = next->begun_us, .data = next->data, .size = next->size};
+    *event = (tl_store_event){.type = TL_STORE_RECORD,
+                              .server = next->server,
+                              .epoch = next->epoch,
+                              .tick = next->tick,
+                              .begun_us = next->begun_us,
+                              .data = next->data,
+                              .size = next->size};
     memcpy(event->name, world->servers[next->server - 1].name, sizeof(event->name));
     return TL_OK;
 }
@@ -242,8 +247,7 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     }
     if (index == world->server_count) {
         world->server_count++;
-        world->servers[index] = (tl_memory_server){
-            .began_us = world->now_us, .tick = -1, .heir = TL_MEMORY_HEIR_NONE};
+        world->servers[index] = (tl_memory_server){.began_us = world->now_us, .tick = -1, .heir = TL_MEMORY_HEIR_NONE};
         memcpy(world->servers[index].name, name, strlen(name) + 1);
     }
     tl_memory_server *log = &world->servers[index];

@@ -30,9 +30,9 @@ typedef struct tl_memory_item {
 typedef struct tl_memory_server {
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
-    uint64_t began_us; // the first epoch
+    uint64_t began_us;  // the first epoch
     int64_t began_tick; // of the current epoch: the last tick before it
-    int64_t tick;      // last committed, -1: none
+    int64_t tick;       // last committed, -1: none
     int heir;
 } tl_memory_server;
 
@@ -112,7 +112,8 @@ tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number serve
 tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *work);
 void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64_t tick);
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir);
-// Ends the current epoch before records that it has committed, which are set aside. TL_ERR_FENCED: not possible (any more).
+// Ends the current epoch before records that it has committed, which are set aside. TL_ERR_FENCED: not possible (any
+// more).
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir);
 // As next_aside() in store.h.
 tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *event);

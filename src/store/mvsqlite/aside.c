@@ -1,7 +1,8 @@
-// What an epoch had committed after the tick that it is ended at, in mvsqlite. The transaction that ends the epoch changes the
-// head and the epoch's row alone: the author is alive, commits every tick, and each of its commits is a conflict. After that
-// nobody commits to that log, and the slots go from the ring into a table of its own, which is made when it is first needed:
-// the heir does that, or the author before it comes back. And how that table is read again, by tools.
+// What an epoch had committed after the tick that it is ended at, in mvsqlite. The transaction that ends the epoch
+// changes the head and the epoch's row alone: the author is alive, commits every tick, and each of its commits is a
+// conflict. After that nobody commits to that log, and the slots go from the ring into a table of its own, which is
+// made when it is first needed: the heir does that, or the author before it comes back. And how that table is read
+// again, by tools.
 #include "store/mvsqlite/slot.h"
 #include "store/mvsqlite/store.h"
 
@@ -83,7 +84,8 @@ tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     if (result != TL_OK) {
         return result;
     }
-    bool same = first.part == 0 && first.epoch == head->base.epoch && first.tick == aside->tick && first.sum == aside->sum;
+    bool same = first.part == 0 && first.epoch == head->base.epoch && first.tick == aside->tick &&
+                first.sum == aside->sum;
     if (!same || count > head->used || head->aside > 0) { // cut, or still to be moved
         return look_again(log, fault);
     }
@@ -99,12 +101,14 @@ tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head
 
 static tl_result prepare(tl_mvsqlite_log *log, sqlite3_stmt **insert, tl_fault *fault)
 {
-    const char *sql = "CREATE TABLE IF NOT EXISTS aside(epoch INTEGER NOT NULL, tick INTEGER NOT NULL, part INTEGER NOT NULL,"
-                      " previous_tick INTEGER NOT NULL, begun_us INTEGER NOT NULL, sum INTEGER NOT NULL,"
-                      " previous_sum INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL) STRICT";
+    const char *sql =
+        "CREATE TABLE IF NOT EXISTS aside(epoch INTEGER NOT NULL, tick INTEGER NOT NULL, part INTEGER NOT NULL,"
+        " previous_tick INTEGER NOT NULL, begun_us INTEGER NOT NULL, sum INTEGER NOT NULL,"
+        " previous_sum INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL) STRICT";
     int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
     if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v2(log->file.db, "INSERT INTO aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", -1, insert, NULL);
+        code = sqlite3_prepare_v2(log->file.db, "INSERT INTO aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", -1,
+                                  insert, NULL);
     }
     return code == SQLITE_OK ? TL_OK : tl_sqlite_file_fault(&log->file, code, fault);
 }
@@ -112,8 +116,14 @@ static tl_result prepare(tl_mvsqlite_log *log, sqlite3_stmt **insert, tl_fault *
 static tl_result insert_part(tl_mvsqlite_log *log, sqlite3_stmt *insert, const tl_mvsqlite_slot *slot, const void *data,
                              size_t bytes, tl_fault *fault)
 {
-    const int64_t values[] = {slot->epoch,         slot->tick,         slot->part, slot->previous_tick, (int64_t)slot->begun_us,
-                              (int64_t)slot->sum, (int64_t)slot->previous_sum, slot->size};
+    const int64_t values[] = {slot->epoch,
+                              slot->tick,
+                              slot->part,
+                              slot->previous_tick,
+                              (int64_t)slot->begun_us,
+                              (int64_t)slot->sum,
+                              (int64_t)slot->previous_sum,
+                              slot->size};
     for (int i = 0; i < 8; i++) {
         sqlite3_bind_int64(insert, i + 1, values[i]);
     }
@@ -178,7 +188,8 @@ static void get_slot(sqlite3_stmt *row, tl_mvsqlite_slot *out)
                               .size = (uint32_t)sqlite3_column_int64(row, 7)};
 }
 
-// Gathers the parts of one record, from the row on that the statement is at. Fewer than there should be: CORRUPT in the event.
+// Gathers the parts of one record, from the row on that the statement is at. Fewer than there should be: CORRUPT in the
+// event.
 static tl_result gather(tl_mvsqlite_log *log, sqlite3_stmt *row, tl_note **out, tl_fault *fault)
 {
     tl_mvsqlite_slot first, slot;
@@ -216,14 +227,16 @@ static tl_result gather(tl_mvsqlite_log *log, sqlite3_stmt *row, tl_note **out, 
 static tl_result read_next(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, tl_note **out, tl_fault *fault)
 {
     static const char find[] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'aside'";
-    static const char read[] = "SELECT epoch, tick, part, previous_tick, begun_us, sum, previous_sum, size, body FROM aside"
-                               " WHERE epoch > ?1 OR (epoch = ?1 AND tick > ?2) ORDER BY epoch, tick, part";
+    static const char read[] =
+        "SELECT epoch, tick, part, previous_tick, begun_us, sum, previous_sum, size, body FROM aside"
+        " WHERE epoch > ?1 OR (epoch = ?1 AND tick > ?2) ORDER BY epoch, tick, part";
     sqlite3_stmt *statement = NULL;
     tl_result result = tl_sqlite_file_prepare(&log->file, &(tl_sqlite_sql){&statement, find}, 1, fault);
     result = result == TL_OK ? tl_sqlite_file_step(&log->file, statement, fault) : result;
     sqlite3_finalize(statement);
     statement = NULL;
-    result = result == TL_OK ? tl_sqlite_file_prepare(&log->file, &(tl_sqlite_sql){&statement, read}, 1, fault) : result;
+    result = result == TL_OK ? tl_sqlite_file_prepare(&log->file, &(tl_sqlite_sql){&statement, read}, 1, fault)
+                             : result;
     if (result == TL_OK) {
         sqlite3_bind_int64(statement, 1, epoch);
         sqlite3_bind_int64(statement, 2, tick);
@@ -235,7 +248,8 @@ static tl_result read_next(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, t
 }
 
 // What is still to be moved is moved first, by who may write.
-static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, int64_t tick, tl_note **out, tl_fault *fault)
+static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, int64_t tick, tl_note **out,
+                         tl_fault *fault)
 {
     tl_mvsqlite_head head;
     tl_result result = TL_OK;
@@ -267,7 +281,9 @@ tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mo
         }
         result = tl_mvsqlite_writer_log(writer, number, name, mode, &log, fault);
         bool same = number == after->server;
-        result = result == TL_OK ? next_of(log, mode != TL_SQLITE_READ_ONLY, same ? after->epoch : 0, same ? after->tick : -1, out, fault) : result;
+        result = result == TL_OK ? next_of(log, mode != TL_SQLITE_READ_ONLY, same ? after->epoch : 0,
+                                           same ? after->tick : -1, out, fault)
+                                 : result;
         if (result == TL_OK) {
             (*out)->event.server = number;
             memcpy((*out)->event.name, name, sizeof(name));

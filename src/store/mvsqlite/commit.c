@@ -9,7 +9,7 @@ enum {
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 17, // the same
     LEASE_US = 100000,                    // between looks at the own head, when nothing is committed
     LEAVE_TRIES_MAX = 10,
-    CHORES_US = 500000,                   // so long they wait for records at most
+    CHORES_US = 500000, // so long they wait for records at most
 };
 
 static tl_mvsqlite_log *own_log(tl_mvsqlite_store *store)
@@ -41,7 +41,8 @@ static tl_result create_world(tl_mvsqlite_store *store, const tl_world_info *inf
     return tl_sqlite_world_create(&store->writer.world, info, fault);
 }
 
-static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event,
+                         tl_fault *fault)
 {
     if (!store->restore) {
         store->restore = tl_sqlite_restore_create(&store->writer.world, store->place.uri, &tl_mvsqlite_copied_logs,

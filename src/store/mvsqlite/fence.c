@@ -1,4 +1,5 @@
-// Epochs end here. Nothing can be locked across namespaces; store/mvsqlite/log.h says how claims and denials keep an heir alive.
+// Epochs end here. Nothing can be locked across namespaces; store/mvsqlite/log.h says how claims and denials keep an
+// heir alive.
 #include "store/mvsqlite/store.h"
 
 #include <string.h>
@@ -87,7 +88,8 @@ tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *o
     }
     if (head.aside > 0) {
         tl_sqlite_file_rollback(&own->file);
-        return tl_fault_set(fault, TL_ERR_BUSY, own->file.path, "its last records are being set aside; it is tried again");
+        return tl_fault_set(fault, TL_ERR_BUSY, own->file.path,
+                            "its last records are being set aside; it is tried again");
     }
     if (head.base.epoch > 0 && head.base.heir <= TL_HEIR_LEFT) {
         result = deny(writer, &head, fault);
@@ -171,7 +173,8 @@ static tl_result end_peer(tl_mvsqlite_writer *writer, ending *e, bool *ended, tl
     e->again = head.denials != e->denials;
     if (e->again) {
         tl_sqlite_file_rollback(&e->peer->file);
-        return tl_fault_set(fault, TL_ERR_BUSY, e->peer->file.path, "denied, perhaps to somebody else; it is tried again");
+        return tl_fault_set(fault, TL_ERR_BUSY, e->peer->file.path,
+                            "denied, perhaps to somebody else; it is tried again");
     }
     result = e->work->quarantine ? tl_mvsqlite_log_set_aside(e->peer, &head, &e->aside, fault) : TL_OK;
     e->again = result == TL_ERR_BUSY;
@@ -212,8 +215,8 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
     if (result != TL_OK) { // above all where the claim was not committed: without one nobody may become an heir
         return result;
     }
-    // What its author has committed since the look goes with the rest. Others may be about to end it, too: what was found
-    // holds for the next try.
+    // What its author has committed since the look goes with the rest. Others may be about to end it, too: what was
+    // found holds for the next try.
     ending e = {.peer = peer, .work = work, .heir = own->number, .denials = denials, .aside = aside, .now_us = now_us};
     bool ended = false;
     result = TL_ERR_BUSY;

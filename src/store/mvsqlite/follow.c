@@ -2,8 +2,8 @@
 #include "store/mvsqlite/store.h"
 
 enum {
-    FOLLOW_STEP_MAX = 16,     // notes told before it is looked at whether to end
-    DISCOVER_US = 100000,     // between looks for new servers
+    FOLLOW_STEP_MAX = 16, // notes told before it is looked at whether to end
+    DISCOVER_US = 100000, // between looks for new servers
 };
 
 static void start(tl_mvsqlite_store *store)

@@ -25,7 +25,7 @@ static const tl_sqlite_schema log_schema = {
            "  tick_sum INTEGER NOT NULL,"
            "  checkpoints INTEGER NOT NULL,"
            "  checkpoints_sum INTEGER NOT NULL,"
-           "  aside INTEGER NOT NULL,"    // slots that were set aside, and are still to be moved into the table `aside`,
+           "  aside INTEGER NOT NULL," // slots that were set aside, and are still to be moved into the table `aside`,
            "  aside_at INTEGER NOT NULL," // from that one on
            "  sum INTEGER NOT NULL"
            ") STRICT;"
@@ -69,27 +69,40 @@ tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, con
 
 static uint64_t head_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_head *head)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,     head->base.epoch,
-                               head->base.tick,        head->base.heir, (int64_t)head->base.sum,
-                               head->first,            head->next,      head->slots,
-                               head->used,             head->claim,     head->claim_denials,
-                               head->denials,          head->checkpoints, (int64_t)head->checkpoints_sum,
-                               head->aside,            head->aside_at};
+    const int64_t columns[] = {(int64_t)log->world_us,
+                               log->number,
+                               head->base.epoch,
+                               head->base.tick,
+                               head->base.heir,
+                               (int64_t)head->base.sum,
+                               head->first,
+                               head->next,
+                               head->slots,
+                               head->used,
+                               head->claim,
+                               head->claim_denials,
+                               head->denials,
+                               head->checkpoints,
+                               (int64_t)head->checkpoints_sum,
+                               head->aside,
+                               head->aside_at};
     return tl_store_row_sum('h', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
 static uint64_t epoch_sum(const tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,   epoch,    (int64_t)row->began_us, row->began_tick,
-                               (int64_t)row->ended_us, row->last_tick, row->heir};
+    const int64_t columns[] = {(int64_t)log->world_us, log->number,     epoch,
+                               (int64_t)row->began_us, row->began_tick, (int64_t)row->ended_us,
+                               row->last_tick,         row->heir};
     return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
 uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body,
                                      size_t size)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick,
-                               (int64_t)slot->previous_sum, (int64_t)slot->begun_us};
+    const int64_t columns[] = {
+        (int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick, (int64_t)slot->previous_sum,
+        (int64_t)slot->begun_us};
     return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), body, size);
 }
 
@@ -98,8 +111,9 @@ uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqli
 static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 {
     const tl_sqlite_sql list[] = {
-        {&log->get_head, "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
-                         " world_us, tick_sum, checkpoints, checkpoints_sum, sum, aside, aside_at FROM head WHERE one = 1"},
+        {&log->get_head,
+         "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
+         " world_us, tick_sum, checkpoints, checkpoints_sum, sum, aside, aside_at FROM head WHERE one = 1"},
         {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, first = ?4, next = ?5, slots = ?6,"
                          " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10, tick_sum = ?11, checkpoints = ?12,"
                          " checkpoints_sum = ?13, aside = ?14, aside_at = ?15, sum = ?16 WHERE one = 1"},
@@ -123,11 +137,12 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
 {
     char sql[400];
-    snprintf(sql, sizeof(sql),
-             "INSERT INTO head(one, world_us, number, epoch, tick, heir, first, next, slots, used, claim, claim_denials,"
-             " denials, tick_sum, checkpoints, checkpoints_sum, aside, aside_at, sum)"
-             " VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
-             (long long)world_us, log->number);
+    snprintf(
+        sql, sizeof(sql),
+        "INSERT INTO head(one, world_us, number, epoch, tick, heir, first, next, slots, used, claim, claim_denials,"
+        " denials, tick_sum, checkpoints, checkpoints_sum, aside, aside_at, sum)"
+        " VALUES (1, %lld, %d, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        (long long)world_us, log->number);
     int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         return tl_sqlite_file_fault(&log->file, code, fault);
@@ -145,7 +160,8 @@ static bool has_slots(tl_mvsqlite_log *log, tl_fault *fault)
     return found;
 }
 
-// The head's row must be of this server and this world. With CREATE it is put there, and the first slots, if it is not yet.
+// The head's row must be of this server and this world. With CREATE it is put there, and the first slots, if it is not
+// yet.
 static tl_result check_head(tl_mvsqlite_log *log, uint64_t world_us, bool create, tl_fault *fault)
 {
     tl_result result = tl_sqlite_file_begin(&log->file, create, fault);
@@ -229,9 +245,9 @@ static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 15);
     sqlite3_reset(row);
     bool sound = sum == head_sum(log, out) && epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 &&
-                 out->base.heir >= TL_HEIR_NONE &&
-                 out->base.heir <= TL_SERVERS_MAX && claim >= 0 && claim <= TL_SERVERS_MAX && out->slots >= 1 &&
-                 out->slots <= TL_SLOTS_MAX && out->used >= 0 && out->used < out->slots;
+                 out->base.heir >= TL_HEIR_NONE && out->base.heir <= TL_SERVERS_MAX && claim >= 0 &&
+                 claim <= TL_SERVERS_MAX && out->slots >= 1 && out->slots <= TL_SLOTS_MAX && out->used >= 0 &&
+                 out->used < out->slots;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the head", fault);
 }
 
@@ -248,8 +264,8 @@ tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_f
     return result;
 }
 
-// What is read together must be of one moment. There is no snapshot in a log that was opened after the last look, and after a
-// fault that made SQLite roll back.
+// What is read together must be of one moment. There is no snapshot in a log that was opened after the last look, and
+// after a fault that made SQLite roll back.
 static tl_result open_snapshot(tl_mvsqlite_log *log, tl_fault *fault)
 {
     return sqlite3_get_autocommit(log->file.db) ? tl_sqlite_file_begin(&log->file, false, fault) : TL_OK;
@@ -304,7 +320,8 @@ tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epo
     sqlite3_reset(row);
     out->began_order = tl_log_order(out->began_tick, true);
     out->ended_order = tl_log_order(out->last_tick, true);
-    bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
+    bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 &&
+                 out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
     return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
 
@@ -464,16 +481,29 @@ tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_faul
 
 tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault)
 {
-    const int64_t values[] = {head->base.epoch,         head->base.tick, head->base.heir, head->first,
-                              head->next,               head->slots,     head->used,      head->claim,
-                              head->claim_denials,      head->denials,   (int64_t)head->base.sum, head->checkpoints,
-                              (int64_t)head->checkpoints_sum, head->aside, head->aside_at, (int64_t)head_sum(log, head)};
+    const int64_t values[] = {head->base.epoch,
+                              head->base.tick,
+                              head->base.heir,
+                              head->first,
+                              head->next,
+                              head->slots,
+                              head->used,
+                              head->claim,
+                              head->claim_denials,
+                              head->denials,
+                              (int64_t)head->base.sum,
+                              head->checkpoints,
+                              (int64_t)head->checkpoints_sum,
+                              head->aside,
+                              head->aside_at,
+                              (int64_t)head_sum(log, head)};
     return tl_mvsqlite_log_run(log, log->set_head, values, fault);
 }
 
 tl_result tl_mvsqlite_log_set_epoch(tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault)
 {
-    const int64_t values[] = {epoch, (int64_t)row->ended_us, row->last_tick, row->heir, (int64_t)epoch_sum(log, epoch, row)};
+    const int64_t values[] = {epoch, (int64_t)row->ended_us, row->last_tick, row->heir,
+                              (int64_t)epoch_sum(log, epoch, row)};
     return tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
 }
 
@@ -526,11 +556,11 @@ static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const 
         result = tl_mvsqlite_slots_grow(log, head, parts > TL_SLOTS_GROW ? parts : TL_SLOTS_GROW, fault);
     }
     tl_mvsqlite_slot slot = {.tick = work->tick,
-                      .previous_tick = head->base.tick,
-                      .begun_us = work->begun_us,
-                      .previous_sum = head->base.sum,
-                      .epoch = head->base.epoch,
-                      .size = (uint32_t)work->size};
+                             .previous_tick = head->base.tick,
+                             .begun_us = work->begun_us,
+                             .previous_sum = head->base.sum,
+                             .epoch = head->base.epoch,
+                             .size = (uint32_t)work->size};
     slot.sum = tl_mvsqlite_slot_record_sum(log, &slot, work->data, work->size);
     for (; slot.part < parts && result == TL_OK; slot.part++) {
         tl_mvsqlite_slot old = {0};
@@ -607,7 +637,8 @@ tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *con
 }
 
 // The slot where the record after the one at `first` begins.
-static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_slot *begin, tl_fault *fault)
+static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_slot *begin,
+                             tl_fault *fault)
 {
     tl_mvsqlite_slot slot = *begin;
     tl_result result = TL_OK;

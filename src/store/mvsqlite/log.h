@@ -1,17 +1,19 @@
-// NAME-log-SERVER: one server's log in a namespace of mvsqlite. Head and epochs are those of a log file (store/sqlite/log.h).
+// NAME-log-SERVER: one server's log in a namespace of mvsqlite. Head and epochs are those of a log file
+// (store/sqlite/log.h).
 //
 // Records lie in *slots*: rows of one fixed length, one a page, that were made beforehand and are written over. So a
 // commit changes two pages, the head's and the slot's, and none is allocated or freed: that would change page 1, which
-// is in every transaction's read set. The slots are chained into a ring; each says which comes after it. From the head's
-// `first` on they hold the records that are not cut, up to `next`, which is free. A record that is longer than a slot
-// takes several. A cut moves `first`.
+// is in every transaction's read set. The slots are chained into a ring; each says which comes after it. From the
+// head's `first` on they hold the records that are not cut, up to `next`, which is free. A record that is longer than a
+// slot takes several. A cut moves `first`.
 //
 // Checkpoints are in the log of the server that made them, and not in the world's namespace: there the servers' commits
 // would conflict by their pages, and each conflict costs 50 ms in mvsqlite.
 //
-// Nothing can be locked in mvsqlite, so an heir claims first. A *claim* in a head says: this server is about to end that
-// server's epoch. Whoever ends an epoch whose head has a claim *denies* it before, by raising `denials` of the server that
-// is claimed; a claim holds only while that number is what it was. So nobody becomes an heir after its own end.
+// Nothing can be locked in mvsqlite, so an heir claims first. A *claim* in a head says: this server is about to end
+// that server's epoch. Whoever ends an epoch whose head has a claim *denies* it before, by raising `denials` of the
+// server that is claimed; a claim holds only while that number is what it was. So nobody becomes an heir after its own
+// end.
 //
 // The head's page is written with each commit, so that whoever ends the epoch of a server that is alive would lose one
 // race after the other. So the epoch is *stopped* first, in its row alone, which each commit reads and none writes
@@ -28,9 +30,9 @@ enum {
     TL_SLOT_BYTES = 32640, // the most that leaves a row in one page of 32 kB, rounded
     TL_SLOT_HEAD_BYTES = 64,
     TL_SLOT_DATA_BYTES = TL_SLOT_BYTES - TL_SLOT_HEAD_BYTES,
-    TL_SLOTS_MIN = 64,      // made with the log
+    TL_SLOTS_MIN = 64, // made with the log
     TL_SLOTS_MAX = 1 << 20,
-    TL_SLOTS_GROW = 16,     // at once, when they do not suffice
+    TL_SLOTS_GROW = 16,       // at once, when they do not suffice
     TL_STOP_US_MAX = 1000000, // so long a stopped author waits for its end: less than others wait before they fence it
 };
 
@@ -40,8 +42,8 @@ typedef struct tl_mvsqlite_head {
     int64_t checkpoints;      // how many there are in this log,
     uint64_t checkpoints_sum; // and what their sums, each mixed, add up to
     int64_t aside, aside_at;  // slots that were set aside and are still where they were, and the first of them
-    tl_server_number claim; // 0: none
-    int64_t claim_denials;  // of the claimed server, when it was claimed
+    tl_server_number claim;   // 0: none
+    int64_t claim_denials;    // of the claimed server, when it was claimed
     int64_t denials;
 } tl_mvsqlite_head;
 
@@ -59,8 +61,8 @@ typedef struct tl_mvsqlite_log {
     unsigned char slot[TL_SLOT_BYTES]; // to write from
 } tl_mvsqlite_log;
 
-// Opens the log in the namespace of that name, of that server of that world (known by its created_us). TL_AGAIN if it is
-// not there yet, without CREATE.
+// Opens the log in the namespace of that name, of that server of that world (known by its created_us). TL_AGAIN if it
+// is not there yet, without CREATE.
 tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server_number number, uint64_t world_us,
                                tl_sqlite_mode mode, tl_fault *fault);
 void tl_mvsqlite_log_close(tl_mvsqlite_log *log);
@@ -73,8 +75,8 @@ tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, con
 
 // Takes a new snapshot, and reads its head: one request to mvstore, and one more if the head has changed.
 tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault);
-// The same, but with `brief`, if the next record is in its slot, that is all that is told, and the head is not read: one
-// request less until the record is here. *head: as last seen, and now.
+// The same, but with `brief`, if the next record is in its slot, that is all that is told, and the head is not read:
+// one request less until the record is here. *head: as last seen, and now.
 tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
 tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
@@ -101,8 +103,8 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
                                     tl_fault *fault);
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);
 
-// A transaction: stops an epoch that goes on. What its author commits after that fails, until the epoch has ended or has
-// been stopped for TL_STOP_US_MAX. Safety does not hang on it: only who commits first.
+// A transaction: stops an epoch that goes on. What its author commits after that fails, until the epoch has ended or
+// has been stopped for TL_STOP_US_MAX. Safety does not hang on it: only who commits first.
 tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t now_us, tl_fault *fault);
 // Within a transaction of the author's: TL_ERR_BUSY while the epoch is stopped. What has lasted too long is taken back.
 tl_result tl_mvsqlite_log_pass_stop(tl_mvsqlite_log *log, uint32_t epoch, tl_fault *fault);
@@ -115,16 +117,16 @@ typedef struct tl_mvsqlite_aside {
     uint64_t sum;
 } tl_mvsqlite_aside;
 
-// In the snapshot of that look: finds it. It may have to look at many slots, so that it is not for a transaction that must be
-// done before the author's next commit. TL_ERR_FENCED: not possible, or not the record that the work is about.
+// In the snapshot of that look: finds it. It may have to look at many slots, so that it is not for a transaction that
+// must be done before the author's next commit. TL_ERR_FENCED: not possible, or not the record that the work is about.
 tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, const tl_work *work,
                                      tl_mvsqlite_aside *out, tl_fault *fault);
-// Within a transaction: moves the head before it. The slots stay as they are until they are moved. TL_ERR_BUSY: it is not
-// there any more, look again.
+// Within a transaction: moves the head before it. The slots stay as they are until they are moved. TL_ERR_BUSY: it is
+// not there any more, look again.
 tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_aside *aside,
                                     tl_fault *fault);
-// A transaction: moves some of the slots that were set aside into a table, and clears them. To be done before anything is
-// appended. *done: none are left.
+// A transaction: moves some of the slots that were set aside into a table, and clears them. To be done before anything
+// is appended. *done: none are left.
 tl_result tl_mvsqlite_log_move_aside(tl_mvsqlite_log *log, bool *done, tl_fault *fault);
 
 // Appends records; those that an earlier try committed after all are passed over. TL_ERR_FENCED if `epoch` has ended.

@@ -45,8 +45,8 @@ static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epo
     return tl_mvsqlite_log_epoch(log_of(backend, server), epoch, out, fault);
 }
 
-static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out, int64_t *previous_tick,
-                             tl_fault *fault)
+static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out,
+                             int64_t *previous_tick, tl_fault *fault)
 {
     return tl_mvsqlite_log_next(log_of(backend, server), tick, out, previous_tick, fault);
 }
@@ -83,9 +83,8 @@ static tl_result read_ahead(tl_mvsqlite_logs *logs, tl_server_number number, boo
     if (result != TL_OK) {
         return result;
     }
-    result = number == 0
-                           ? tl_sqlite_world_next_checkpoint(&logs->world, group, &ahead->note, fault)
-                           : tl_mvsqlite_log_checkpoint(&logs->peers[number]->log, group, &ahead->note, fault);
+    result = number == 0 ? tl_sqlite_world_next_checkpoint(&logs->world, group, &ahead->note, fault)
+                         : tl_mvsqlite_log_checkpoint(&logs->peers[number]->log, group, &ahead->note, fault);
     ahead->end = result == TL_AGAIN;
     return result == TL_AGAIN ? TL_OK : result;
 }
@@ -253,8 +252,8 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
 
 // ---- the cut -------------------------------------------------------------------------------------------------------
 
-// When the next news are to be expected: a tick after these, if these came as they were expected. News that a first look
-// finds were there before; those that come late say little of the next.
+// When the next news are to be expected: a tick after these, if these came as they were expected. News that a first
+// look finds were there before; those that come late say little of the next.
 static void take_note(tl_mvsqlite_peer *peer, uint64_t tick_us)
 {
     uint64_t seen_us = peer->looked_us;

@@ -1,8 +1,9 @@
 // All servers' logs in mvsqlite, as a source to follow. Used by the following thread alone.
 //
-// There is no PRAGMA data_version: a log is looked at by reading its head in a new snapshot, one request to mvstore, which
-// costs three processes something. So it is looked at when something is due. Its server commits once a tick: from its
-// news so far follows when the next come, and shortly before that it is looked at each millisecond until they are there.
+// There is no PRAGMA data_version: a log is looked at by reading its head in a new snapshot, one request to mvstore,
+// which costs three processes something. So it is looked at when something is due. Its server commits once a tick: from
+// its news so far follows when the next come, and shortly before that it is looked at each millisecond until they are
+// there.
 #ifndef TRAMLINE_STORE_MVSQLITE_LOGS_H
 #define TRAMLINE_STORE_MVSQLITE_LOGS_H
 
@@ -14,11 +15,11 @@
 typedef struct tl_mvsqlite_peer {
     tl_mvsqlite_log log;
     bool open, aimed;
-    tl_log_head head;                   // as last seen
-    uint64_t looked_us, due_us;         // steady
-    uint64_t expected_us;               // when its last news were to be expected, by those before
-    unsigned fruitless;                 // looks since them
-    bool behind;                        // there may be more news
+    tl_log_head head;           // as last seen
+    uint64_t looked_us, due_us; // steady
+    uint64_t expected_us;       // when its last news were to be expected, by those before
+    unsigned fruitless;         // looks since them
+    bool behind;                // there may be more news
 } tl_mvsqlite_peer;
 
 // Checkpoints, read ahead: the next one, or that there is none.
@@ -33,7 +34,7 @@ typedef struct tl_mvsqlite_logs {
     bool world_open;
     uint64_t world_us, tick_us;
     int last_server;
-    bool unopened; // a server is known whose log is not there yet
+    bool unopened;                               // a server is known whose log is not there yet
     tl_mvsqlite_peer *peers[TL_SERVERS_MAX + 1]; // by number
     tl_mvsqlite_ahead ahead[TL_SERVERS_MAX + 1]; // of each log; 0: of the world's namespace, where those of a copy are
     tl_follow follow;
@@ -41,8 +42,10 @@ typedef struct tl_mvsqlite_logs {
 
 void tl_mvsqlite_logs_init(tl_mvsqlite_logs *logs, const tl_mvsqlite_place *place, const tl_world_info *info);
 void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs);
-// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a failure.
-tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, const tl_log_head *head, tl_fault *fault);
+// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a
+// failure.
+tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, const tl_log_head *head,
+                                 tl_fault *fault);
 // Looks for servers that are new.
 tl_result tl_mvsqlite_logs_discover(tl_mvsqlite_logs *logs, tl_fault *fault);
 // Takes the next cut, with a look at the logs whose turn it is.

@@ -19,8 +19,9 @@ tl_result tl_mvsqlite_place_parse(tl_mvsqlite_place *place, const char *address,
     const char *slash = web ? strchr(host + 3, '/') : NULL;
     if (!slash || slash == host + 3 || length < 0 || (size_t)length >= sizeof(place->uri) ||
         (size_t)(slash - address) >= sizeof(place->plane) || !tl_store_name_is_valid(slash + 1)) {
-        return tl_fault_set(fault, TL_ERR_INVALID, place->uri,
-                            "not a store in mvsqlite; write mvsqlite:http://HOST:PORT/NAME, NAME of letters, digits, - _ .");
+        return tl_fault_set(
+            fault, TL_ERR_INVALID, place->uri,
+            "not a store in mvsqlite; write mvsqlite:http://HOST:PORT/NAME, NAME of letters, digits, - _ .");
     }
     memcpy(place->plane, address, (size_t)(slash - address));
     snprintf(place->name, sizeof(place->name), "%s", slash + 1);
@@ -114,9 +115,10 @@ tl_result tl_mvsqlite_place_check(const tl_mvsqlite_place *place, tl_fault *faul
         return tl_fault_set(fault, TL_ERR_INVALID, place->uri, text);
     }
     if (!answers(place->plane)) {
-        return tl_fault_set(fault, TL_ERR_UNAVAILABLE, place->uri,
-                            "nothing answers there; start mvstore --data-plane HOST:PORT --admin-api HOST:PORT --cluster "
-                            "FILE --raw-data-prefix m --metadata-prefix mvstore");
+        return tl_fault_set(
+            fault, TL_ERR_UNAVAILABLE, place->uri,
+            "nothing answers there; start mvstore --data-plane HOST:PORT --admin-api HOST:PORT --cluster "
+            "FILE --raw-data-prefix m --metadata-prefix mvstore");
     }
     return TL_OK;
 }

@@ -1,5 +1,5 @@
-// The logs of a world that is copied into mvsqlite: how store/sqlite/restore.c writes them. Nobody else writes there meanwhile, so
-// there are no claims.
+// The logs of a world that is copied into mvsqlite: how store/sqlite/restore.c writes them. Nobody else writes there
+// meanwhile, so there are no claims.
 #include "store/mvsqlite/store.h"
 
 static tl_result copy_open(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **out,

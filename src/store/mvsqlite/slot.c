@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-
 static void put_number(unsigned char *to, uint64_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
@@ -158,7 +157,8 @@ tl_result tl_mvsqlite_slots_add(tl_mvsqlite_log *log, tl_mvsqlite_head *head, in
                                 tl_fault *fault)
 {
     if (head->slots + count > TL_SLOTS_MAX) {
-        return tl_fault_set(fault, TL_ERR_FULL, log->file.path, "too many records are not cut; let its server cut them");
+        return tl_fault_set(fault, TL_ERR_FULL, log->file.path,
+                            "too many records are not cut; let its server cut them");
     }
     tl_result result = TL_OK;
     for (int64_t i = 0; i < count && result == TL_OK; i++) {

@@ -98,10 +98,11 @@ static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_w
         *info = store->info;
     }
     pthread_mutex_unlock(&attachment->mutex);
-    return answered ? result
-                    : tl_fault_set(fault, TL_ERR_UNAVAILABLE, store->place.uri,
-                                   "mvstore takes connections but gives no answer; look whether the FoundationDB below it "
-                                   "runs (fdbcli --exec status)");
+    return answered
+               ? result
+               : tl_fault_set(fault, TL_ERR_UNAVAILABLE, store->place.uri,
+                              "mvstore takes connections but gives no answer; look whether the FoundationDB below it "
+                              "runs (fdbcli --exec status)");
 }
 
 static tl_result mvsqlite_world(tl_store *base, tl_world_info *out)
@@ -131,7 +132,8 @@ static tl_result mvsqlite_create_world(tl_store *base, const tl_world_info *info
 }
 
 // The thread gets a copy of the event, for it may be left behind with it.
-static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, const tl_store_event *event,
+                         tl_fault *fault)
 {
     tl_world_info copy = *info;
     if (store->attachment.started) {
@@ -251,8 +253,9 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
     }
     store->place = *place;
     store->attachment.place = store->place.uri;
-    store->attachment.silent_text = "mvstore has not answered for 1.5 s; commits wait, and go on by themselves once it and "
-                                    "the FoundationDB below it run";
+    store->attachment.silent_text =
+        "mvstore has not answered for 1.5 s; commits wait, and go on by themselves once it and "
+        "the FoundationDB below it run";
     store->attachment.read_only = def->read_only;
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->users = 1;

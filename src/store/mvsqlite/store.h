@@ -1,5 +1,5 @@
-// One attachment to a store in mvsqlite (SQLite whose pages lie in FoundationDB, behind mvstore), through the library that
-// is loaded before the program: see docs/STORE.md.
+// One attachment to a store in mvsqlite (SQLite whose pages lie in FoundationDB, behind mvstore), through the library
+// that is loaded before the program: see docs/STORE.md.
 //
 // What mvsqlite asks of its user, and who does it here:
 //  - A lost race shows as SQLITE_BUSY at COMMIT, and a second COMMIT would report success with the change lost: only
@@ -7,9 +7,10 @@
 //  - Its pages are its unit of conflict, allocation conflicts with everybody: rows of fixed length, made beforehand
 //    (store/mvsqlite/log.h).
 //  - Nothing tells that a log has changed: its head is looked at when news are due (store/mvsqlite/logs.h).
-//  - Calls wait for ever while mvstore does not answer. So all of them are made by two threads, one that commits and one
-//    that follows. poll() tells when one of them has not come back for 1.5 s; close() leaves it behind, with all that it
-//    uses, after 3 s.
+//  - Calls wait for ever while mvstore does not answer. So all of them are made by two threads, one that commits and
+//  one
+//    that follows. poll() tells when one of them has not come back for 1.5 s; close() leaves it behind, with all that
+//    it uses, after 3 s.
 #ifndef TRAMLINE_STORE_MVSQLITE_STORE_H
 #define TRAMLINE_STORE_MVSQLITE_STORE_H
 
@@ -20,7 +21,7 @@
 #include <stdatomic.h>
 
 enum {
-    TL_REQUEST_US_MAX = 15000000,   // open, world and create_world give up
+    TL_REQUEST_US_MAX = 15000000, // open, world and create_world give up
     TL_CLOSE_US_MAX = 3000000,
 };
 
@@ -48,18 +49,18 @@ typedef struct tl_mvsqlite_store {
     tl_mvsqlite_place place;
     tl_sqlite_mode mode;
     pthread_t threads[2];
-    bool spawned[2]; // of the caller's thread
-    bool restores;   // the same
+    bool spawned[2];     // of the caller's thread
+    bool restores;       // the same
     tl_note *told_aside; // the same
 
     // Under the attachment's mutex.
-    int users;       // the caller and the threads: the last one frees all
+    int users; // the caller and the threads: the last one frees all
     bool ended[2];
     tl_mvsqlite_request request;
     tl_result answer;
     tl_fault fault;
     tl_world_info info;
-    tl_note *restored; // what is to be restored, of the committing thread while it answers
+    tl_note *restored;          // what is to be restored, of the committing thread while it answers
     tl_store_event aside_after; // of what was set aside: what was told last
     tl_note *aside;             // and what comes after it
     tl_log_epoch lost_epoch;
@@ -95,7 +96,8 @@ void tl_mvsqlite_wake_locked(tl_mvsqlite_store *store);
 // The caller or a thread (0, 1; -1: the caller) needs the store no more.
 void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread);
 
-// ---- epochs' ends, across logs (store/mvsqlite/fence.c); all of the committing thread -----------------------------------
+// ---- epochs' ends, across logs (store/mvsqlite/fence.c); all of the committing thread
+// -----------------------------------
 
 void tl_mvsqlite_writer_close(tl_mvsqlite_writer *writer);
 // The log of that server, opened if need be (with CREATE: made). TL_AGAIN if it is not there.
@@ -107,8 +109,8 @@ tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *o
 // Ends the own epoch in order.
 tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t epoch, uint64_t now_us,
                                    tl_fault *fault);
-// Ends another server's epoch if its last tick is still `tick`. TL_OK also if it goes on after all or has ended already;
-// TL_AGAIN if the own epoch has ended.
+// Ends another server's epoch if its last tick is still `tick`. TL_OK also if it goes on after all or has ended
+// already; TL_AGAIN if the own epoch has ended.
 tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
                                    const tl_work *work, uint64_t now_us, tl_fault *fault);
 // Moves some of what we have set aside into its table. *any: there was something to do.

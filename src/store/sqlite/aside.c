@@ -23,9 +23,9 @@ static tl_result prepare(tl_sqlite_aside *aside, tl_fault *fault)
     sqlite3_stmt *has = NULL;
     tl_sqlite_file *file = &aside->log.file;
     const tl_sqlite_sql find[] = {{&has, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'aside'"}};
-    const tl_sqlite_sql read[] = {
-        {&aside->next, "SELECT epoch, tick, previous_tick, begun_us, sum, body, previous_sum FROM aside"
-                       " WHERE epoch > ?1 OR (epoch = ?1 AND tick > ?2) ORDER BY epoch, tick LIMIT 1"}};
+    const tl_sqlite_sql read[] = {{&aside->next,
+                                   "SELECT epoch, tick, previous_tick, begun_us, sum, body, previous_sum FROM aside"
+                                   " WHERE epoch > ?1 OR (epoch = ?1 AND tick > ?2) ORDER BY epoch, tick LIMIT 1"}};
     tl_result result = tl_sqlite_file_prepare(file, find, 1, fault);
     result = result == TL_OK ? tl_sqlite_file_step(file, has, fault) : result;
     sqlite3_finalize(has);
@@ -35,9 +35,10 @@ static tl_result prepare(tl_sqlite_aside *aside, tl_fault *fault)
     return tl_sqlite_file_prepare(file, read, 1, fault);
 }
 
-// Opens the log of the first server after `number` that has one, and whose number that is then. TL_AGAIN: there is none.
-static tl_result open_next(tl_sqlite_aside *aside, tl_sqlite_world *world, const char *directory, tl_server_number *number,
-                           tl_fault *fault)
+// Opens the log of the first server after `number` that has one, and whose number that is then. TL_AGAIN: there is
+// none.
+static tl_result open_next(tl_sqlite_aside *aside, tl_sqlite_world *world, const char *directory,
+                           tl_server_number *number, tl_fault *fault)
 {
     tl_world_info info;
     tl_result result = tl_sqlite_world_info(world, &info, fault);
@@ -47,8 +48,8 @@ static tl_result open_next(tl_sqlite_aside *aside, tl_sqlite_world *world, const
         if (result != TL_OK) {
             return result;
         }
-        result = tl_sqlite_log_open(&aside->log, directory, aside->name, *number, info.created_us, TL_SQLITE_READ_ONLY, false,
-                                    false, fault);
+        result = tl_sqlite_log_open(&aside->log, directory, aside->name, *number, info.created_us, TL_SQLITE_READ_ONLY,
+                                    false, false, fault);
         missing = result == TL_AGAIN;
         result = missing ? TL_OK : result;
     }
@@ -88,7 +89,8 @@ static tl_result read_next(tl_sqlite_aside *aside, uint32_t epoch, int64_t tick,
             memcpy(note->data, body, size);
         }
         uint64_t sum = tl_sqlite_log_record_sum(&aside->log, event->epoch, event->tick, sqlite3_column_int64(row, 2),
-                                                (uint64_t)sqlite3_column_int64(row, 6), event->begun_us, note->data, size);
+                                                (uint64_t)sqlite3_column_int64(row, 6), event->begun_us, note->data,
+                                                size);
         event->result = sum == (uint64_t)sqlite3_column_int64(row, 4) ? TL_OK : TL_ERR_CORRUPT;
     }
     sqlite3_reset(row);

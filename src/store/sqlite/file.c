@@ -11,20 +11,18 @@ static tl_result fault_of_io(int code, int system_error, const char **text)
 {
     switch (system_error) {
     case ENOSPC:
-    case EDQUOT:
-        *text = "no space is left on the disk; free some and it goes on";
-        return TL_ERR_NO_SPACE;
+    case EDQUOT: *text = "no space is left on the disk; free some and it goes on"; return TL_ERR_NO_SPACE;
     case EFBIG:
         *text = "the file may not grow (ulimit -f, or the file system's limit); raise the limit and it goes on";
         return TL_ERR_NO_SPACE;
     case EROFS:
         *text = "the file system is mounted read-only; remount it writable and it goes on";
         return TL_ERR_READ_ONLY;
-    default:
-        break;
+    default: break;
     }
-    *text = code == SQLITE_IOERR_SHORT_READ ? "the file is shorter than it says; restore it from a copy"
-                                            : "reading or writing failed; the system's log may say why; it is tried again";
+    *text = code == SQLITE_IOERR_SHORT_READ
+                ? "the file is shorter than it says; restore it from a copy"
+                : "reading or writing failed; the system's log may say why; it is tried again";
     return code == SQLITE_IOERR_SHORT_READ ? TL_ERR_CORRUPT : TL_ERR_IO;
 }
 
@@ -40,29 +38,20 @@ static tl_result fault_of_code(int code, int system_error, const char **text)
     case SQLITE_PERM:
         *text = "cannot be written; check its owner, the directory's permissions and the mount";
         return TL_ERR_READ_ONLY;
-    case SQLITE_FULL:
-        *text = "no space is left on the disk; free some and it goes on";
-        return TL_ERR_NO_SPACE;
+    case SQLITE_FULL: *text = "no space is left on the disk; free some and it goes on"; return TL_ERR_NO_SPACE;
     case SQLITE_NOTADB:
         *text = "not a store's file, or its header is damaged; restore it from a copy, or check the path";
         return TL_ERR_CORRUPT;
     case SQLITE_ERROR: // of statements that are right: then the header or the schema is not
     case SQLITE_CORRUPT:
     case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-        *text = "damaged; stop all servers and restore it from a copy";
-        return TL_ERR_CORRUPT;
+    case SQLITE_MISMATCH: *text = "damaged; stop all servers and restore it from a copy"; return TL_ERR_CORRUPT;
     case SQLITE_CANTOPEN:
         *text = "cannot be opened; check that it exists, its permissions and the number of open files (ulimit -n)";
         return TL_ERR_UNAVAILABLE;
-    case SQLITE_NOMEM:
-        *text = "out of memory";
-        return TL_ERR_MEMORY;
-    case SQLITE_IOERR:
-        return fault_of_io(code, system_error, text);
-    default:
-        *text = "SQLite refused in an unforeseen way";
-        return TL_ERR_IO;
+    case SQLITE_NOMEM: *text = "out of memory"; return TL_ERR_MEMORY;
+    case SQLITE_IOERR: return fault_of_io(code, system_error, text);
+    default: *text = "SQLite refused in an unforeseen way"; return TL_ERR_IO;
     }
 }
 
@@ -78,8 +67,7 @@ static tl_result fault_of_namespace(int code, const char **text)
     case SQLITE_ERROR:
         *text = "mvstore refused to read or write; its log may say why; it is tried again";
         return TL_ERR_IO;
-    default:
-        return fault_of_code(code, 0, text);
+    default: return fault_of_code(code, 0, text);
     }
 }
 
@@ -112,10 +100,11 @@ tl_result tl_sqlite_file_fault(const tl_sqlite_file *file, int code, tl_fault *f
     tl_result result = TL_OK;
     char whole[256];
     if (file->schema->vfs && extended == SQLITE_IOERR_LOCK) { // the only one that fails so
-        snprintf(whole, sizeof(whole),
-                 "no such namespace; make it: curl http://ADMIN_API/api/create_namespace -d '{\"key\":\"%.64s\"}', or start "
-                 "mvstore with --auto-create-namespace",
-                 file->path);
+        snprintf(
+            whole, sizeof(whole),
+            "no such namespace; make it: curl http://ADMIN_API/api/create_namespace -d '{\"key\":\"%.64s\"}', or start "
+            "mvstore with --auto-create-namespace",
+            file->path);
         return tl_fault_set(fault, TL_ERR_NOT_FOUND, file->path, whole);
     }
     if (file->schema->vfs) {
@@ -305,8 +294,9 @@ static tl_result check_identity(tl_sqlite_file *file, tl_fault *fault)
     bool ours = found.ours == count_tables(file->schema->sql);
     int format = file->schema->format ? file->schema->format : TL_STORE_FORMAT;
     if (ours && found.version != format) {
-        return tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
-                            "its header names another format than its tables have; stop all servers and restore it from a copy");
+        return tl_fault_set(
+            fault, TL_ERR_CORRUPT, file->path,
+            "its header names another format than its tables have; stop all servers and restore it from a copy");
     }
     if (found.version != format) {
         return tl_fault_format(fault, file->path, found.version);
@@ -382,9 +372,10 @@ static tl_result check_types(const tl_sqlite_file *file, tl_fault *fault)
         struct stat status;
         snprintf(path, sizeof(path), "%s%s", file->path, ends[i]);
         if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-            return tl_fault_set(fault, TL_ERR_CORRUPT, path,
-                                "not a file, but a directory, a pipe or the like; stop all servers, move it away and restore the store "
-                                "from a copy");
+            return tl_fault_set(
+                fault, TL_ERR_CORRUPT, path,
+                "not a file, but a directory, a pipe or the like; stop all servers, move it away and restore the store "
+                "from a copy");
         }
     }
     return TL_OK;
@@ -429,8 +420,9 @@ static tl_result connect_to_immutable(tl_sqlite_file *file, tl_fault *fault)
     struct stat status;
     snprintf(wal, sizeof(wal), "%s-wal", file->path);
     if (stat(wal, &status) == 0 && status.st_size > 0) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, file->path,
-                            "on read-only media with a -wal file beside it; copy the directory to where it can be written");
+        return tl_fault_set(
+            fault, TL_ERR_READ_ONLY, file->path,
+            "on read-only media with a -wal file beside it; copy the directory to where it can be written");
     }
     size_t length = strlen(uri);
     for (const char *c = file->path; *c; c++) {
@@ -469,7 +461,8 @@ static tl_result open_checked(tl_sqlite_file *file, tl_sqlite_mode mode, bool du
         result = create_schema(file, fault);
     }
     // It could be written when it was connected to: so says its header, once that was read.
-    if (result == TL_OK && mode != TL_SQLITE_READ_ONLY && !file->schema->vfs && sqlite3_db_readonly(file->db, "main") == 1) {
+    if (result == TL_OK && mode != TL_SQLITE_READ_ONLY && !file->schema->vfs &&
+        sqlite3_db_readonly(file->db, "main") == 1) {
         result = tl_fault_set(fault, TL_ERR_CORRUPT, file->path,
                               "its header is damaged; stop all servers and restore it from a copy");
     }

@@ -1,6 +1,7 @@
 // One SQLite file of a store: opened, checked, with the statements that every file needs. What SQLite says becomes a
-// fault: a result and a text that says what to do. Through mvsqlite the file is a namespace in a distributed database: the
-// same SQL, but other pragmas, no PRAGMA data_version, and a lost race shows at COMMIT (see store/mvsqlite/store.h).
+// fault: a result and a text that says what to do. Through mvsqlite the file is a namespace in a distributed database:
+// the same SQL, but other pragmas, no PRAGMA data_version, and a lost race shows at COMMIT (see
+// store/mvsqlite/store.h).
 #ifndef TRAMLINE_STORE_SQLITE_FILE_H
 #define TRAMLINE_STORE_SQLITE_FILE_H
 
@@ -10,8 +11,8 @@
 
 enum {
     TL_PATH_BYTES_MAX = 1024,
-    TL_SQLITE_BUSY_MS = 5,               // a lock is waited for this long at once; then other work goes first
-    TL_SQLITE_CHECK_BYTES_MAX = 16 << 20,   // a file up to this size is checked wholly when opened,
+    TL_SQLITE_BUSY_MS = 5,                   // a lock is waited for this long at once; then other work goes first
+    TL_SQLITE_CHECK_BYTES_MAX = 16 << 20,    // a file up to this size is checked wholly when opened,
     TL_SQLITE_INSPECT_BYTES_MAX = 256 << 20, // and up to this one if it is opened for reading only
 };
 
@@ -36,7 +37,7 @@ struct tl_sqlite_file {
     char path[TL_PATH_BYTES_MAX];
     const tl_sqlite_schema *schema;
     sqlite3_stmt *begin_read, *begin_write, *commit, *rollback, *data_version;
-    int wal_pages; // since the last commit's report
+    int wal_pages;                         // since the last commit's report
     uint64_t wal_bytes, wal_noticed_bytes; // see store/sqlite/wal.h
     uint64_t wal_reset_us;
 };

@@ -1,5 +1,5 @@
-// Format 1 had the same tables with fewer columns: rows of world, server, head and epoch without a sum, records without that
-// of the one before them, and no manifest. What it does not have cannot be checked.
+// Format 1 had the same tables with fewer columns: rows of world, server, head and epoch without a sum, records without
+// that of the one before them, and no manifest. What it does not have cannot be checked.
 #include "store/sqlite/former.h"
 
 #include "store/engine/follow.h"
@@ -90,8 +90,8 @@ static tl_result damaged(const tl_sqlite_file *file, const char *table, int64_t 
 // ---- rows ----------------------------------------------------------------------------------------------------------
 
 // The row that a statement is at, with its body in the given column, as a note under the sum of `a` and the tick.
-static tl_result take_body(const tl_sqlite_file *file, sqlite3_stmt *row, const char *table, tl_store_event event, uint64_t a, int sum_column,
-                           tl_note **out, tl_fault *fault)
+static tl_result take_body(const tl_sqlite_file *file, sqlite3_stmt *row, const char *table, tl_store_event event,
+                           uint64_t a, int sum_column, tl_note **out, tl_fault *fault)
 {
     const void *body = sqlite3_column_blob(row, sum_column + 1);
     size_t size = body ? (size_t)sqlite3_column_bytes(row, sum_column + 1) : 0;
@@ -113,7 +113,8 @@ static tl_result take_body(const tl_sqlite_file *file, sqlite3_stmt *row, const 
     return TL_OK;
 }
 
-static tl_result read_head(former_log *log, tl_server_number number, uint64_t world_us, tl_log_head *out, tl_fault *fault)
+static tl_result read_head(former_log *log, tl_server_number number, uint64_t world_us, tl_log_head *out,
+                           tl_fault *fault)
 {
     sqlite3_stmt *row = log->get_head;
     tl_result result = tl_sqlite_file_step(&log->file, row, fault);
@@ -126,8 +127,9 @@ static tl_result read_head(former_log *log, tl_server_number number, uint64_t wo
     bool ours = sqlite3_column_int(row, 3) == number && (uint64_t)sqlite3_column_int64(row, 4) == world_us;
     bool sound = out->tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
     sqlite3_reset(row);
-    return ours && sound ? TL_OK : tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path,
-                                                "damaged, or the log of another world or server; put the right file there");
+    return ours && sound ? TL_OK
+                         : tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path,
+                                        "damaged, or the log of another world or server; put the right file there");
 }
 
 static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
@@ -147,12 +149,13 @@ static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epo
     out->began_order = tl_log_order(out->began_tick, true);
     out->ended_order = tl_log_order(out->last_tick, true);
     sqlite3_reset(row);
-    bool sound = out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
+    bool sound = out->began_tick >= -1 && out->last_tick >= -1 && out->heir >= TL_HEIR_NONE &&
+                 out->heir <= TL_SERVERS_MAX;
     return sound ? TL_OK : damaged(&log->file, "epoch", epoch, fault);
 }
 
-static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out, int64_t *previous_tick,
-                             tl_fault *fault)
+static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out,
+                             int64_t *previous_tick, tl_fault *fault)
 {
     former_log *log = ((former_store *)backend)->logs[server];
     sqlite3_stmt *row = log->next_record;
@@ -200,7 +203,9 @@ static tl_result read_checkpoint(void *backend, bool first, tl_group_id group, t
     if (result != TL_OK) {
         return result;
     }
-    tl_store_event event = {.type = TL_STORE_CHECKPOINT, .group = (tl_group_id)sqlite3_column_int64(row, 0), .tick = sqlite3_column_int64(row, 1)};
+    tl_store_event event = {.type = TL_STORE_CHECKPOINT,
+                            .group = (tl_group_id)sqlite3_column_int64(row, 0),
+                            .tick = sqlite3_column_int64(row, 1)};
     result = take_body(&store->world, row, "checkpoint", event, event.group, 2, out, fault);
     sqlite3_reset(row);
     return result;
@@ -226,7 +231,8 @@ static tl_result open_file(former_store *store, former_log *log, const char *nam
     const tl_sqlite_sql list[] = {
         {&log->get_head, "SELECT epoch, tick, heir, number, world_us FROM head WHERE one = 1"},
         {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir FROM epoch WHERE epoch = ?1"},
-        {&log->next_record, "SELECT tick, previous_tick, epoch, begun_us, sum, body FROM record WHERE tick > ?1 ORDER BY tick LIMIT 1"},
+        {&log->next_record,
+         "SELECT tick, previous_tick, epoch, begun_us, sum, body FROM record WHERE tick > ?1 ORDER BY tick LIMIT 1"},
         {&log->first_record, "SELECT previous_tick FROM record ORDER BY tick LIMIT 1"},
     };
     return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
@@ -283,7 +289,8 @@ static tl_result open_logs(former_store *store, tl_fault *fault)
         snprintf(name, sizeof(name), "%s", (const char *)sqlite3_column_text(store->next_server, 1));
         sqlite3_reset(store->next_server);
         bool sound = number >= 1 && number <= TL_SERVERS_MAX && tl_store_name_is_valid(name);
-        result = sound ? open_log(store, (tl_server_number)number, name, fault) : damaged(&store->world, "server", number, fault);
+        result = sound ? open_log(store, (tl_server_number)number, name, fault)
+                       : damaged(&store->world, "server", number, fault);
         result = result == TL_AGAIN ? TL_OK : result; // it was never made
     }
     return result == TL_AGAIN ? TL_OK : result;
@@ -373,8 +380,8 @@ static tl_result former_fence(tl_store *base, tl_server_number server, uint32_t 
     return TL_ERR_READ_ONLY;
 }
 
-static tl_result former_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick, const void *bad,
-                                   size_t bad_bytes)
+static tl_result former_quarantine(tl_store *base, tl_server_number server, uint32_t epoch, int64_t tick,
+                                   const void *bad, size_t bad_bytes)
 {
     return TL_ERR_READ_ONLY;
 }
@@ -439,7 +446,8 @@ static tl_result read_info(former_store *store, tl_fault *fault)
                             .created_us = (uint64_t)sqlite3_column_int64(row, 2),
                             .kinds_hash = (uint64_t)sqlite3_column_int64(row, 3),
                             .seed = (uint64_t)sqlite3_column_int64(row, 4)};
-    bool sound = sqlite3_column_int64(row, 0) == TL_STORE_FORMAT_FORMER && sqlite3_column_bytes(row, 5) < (int)sizeof(info->scenario);
+    bool sound = sqlite3_column_int64(row, 0) == TL_STORE_FORMAT_FORMER &&
+                 sqlite3_column_bytes(row, 5) < (int)sizeof(info->scenario);
     snprintf(info->scenario, sizeof(info->scenario), "%s", (const char *)sqlite3_column_text(row, 5));
     sound = sound && tl_world_info_check(info) == TL_OK;
     info->format = TL_STORE_FORMAT_FORMER;

@@ -4,8 +4,8 @@
 
 #include "store/sqlite/file.h"
 
-// An attachment that can only be joined without a name. It reads within poll(), has no events after LOADED, and nobody may
-// run on the store meanwhile. TL_ERR_VERSION: it is of another format.
+// An attachment that can only be joined without a name. It reads within poll(), has no events after LOADED, and nobody
+// may run on the store meanwhile. TL_ERR_VERSION: it is of another format.
 tl_result tl_sqlite_former_open(const char *directory, tl_store **out, tl_fault *fault);
 
 #endif

@@ -53,8 +53,9 @@ static const tl_sqlite_schema log_schema = {
 
 static uint64_t head_sum(const tl_sqlite_log *log, const log_head *head)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,      head->base.epoch,         head->base.tick,
-                               head->base.heir,        head->start_tick, (int64_t)head->base.sum, (int64_t)head->seen_sum};
+    const int64_t columns[] = {
+        (int64_t)log->world_us, log->number,      head->base.epoch,        head->base.tick,
+        head->base.heir,        head->start_tick, (int64_t)head->base.sum, (int64_t)head->seen_sum};
     return tl_store_row_sum('h', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
@@ -65,15 +66,16 @@ static uint64_t seen_sum(const void *seen, size_t size)
 
 static uint64_t epoch_sum(const tl_sqlite_log *log, uint32_t epoch, const tl_log_epoch *row)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,   epoch,    (int64_t)row->began_us, row->began_tick,
-                               (int64_t)row->ended_us, row->last_tick, row->heir};
+    const int64_t columns[] = {(int64_t)log->world_us, log->number,     epoch,
+                               (int64_t)row->began_us, row->began_tick, (int64_t)row->ended_us,
+                               row->last_tick,         row->heir};
     return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
 }
 
 uint64_t tl_sqlite_log_record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
                                   uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size)
 {
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,   epoch, tick, previous_tick,
+    const int64_t columns[] = {(int64_t)log->world_us, log->number,      epoch, tick, previous_tick,
                                (int64_t)previous_sum,  (int64_t)begun_us};
     return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), body, size);
 }
@@ -120,7 +122,8 @@ static tl_result fill_log(tl_sqlite_file *file, tl_fault *fault)
     snprintf(sql, sizeof(sql),
              "INSERT INTO head(one, world_us, number, epoch, tick, heir, start_tick, tick_sum, seen_sum, sum, seen)"
              " VALUES (1, %lld, %d, 0, -1, -1, -1, 0, %lld, %lld, zeroblob(%d))",
-             (long long)log->world_us, log->number, (long long)head.seen_sum, (long long)head_sum(log, &head), (int)size);
+             (long long)log->world_us, log->number, (long long)head.seen_sum, (long long)head_sum(log, &head),
+             (int)size);
     int code = sqlite3_exec(file->db, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? TL_OK : tl_sqlite_file_fault(file, code, fault);
 }
@@ -275,8 +278,8 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
         memcpy(note->data, body, size);
     }
     sqlite3_reset(row);
-    if (!sound || note->sum != tl_sqlite_log_record_sum(log, note->event.epoch, found_tick, *previous_tick, note->previous_sum,
-                                                        note->event.begun_us, note->data, size)) {
+    if (!sound || note->sum != tl_sqlite_log_record_sum(log, note->event.epoch, found_tick, *previous_tick,
+                                                        note->previous_sum, note->event.begun_us, note->data, size)) {
         free(note);
         return damaged(log, "record", found_tick, "has a wrong sum", fault);
     }
@@ -312,8 +315,12 @@ static tl_result set_head(tl_sqlite_log *log, log_head *head, const tl_heads *se
         head->seen_sum = seen_sum(bytes, size);
         sqlite3_bind_blob(log->set_head, 8, bytes, (int)size, SQLITE_STATIC);
     }
-    const int64_t values[] = {head->base.epoch,        head->base.tick,        head->base.heir,
-                              head->start_tick,        (int64_t)head->base.sum, (int64_t)head->seen_sum,
+    const int64_t values[] = {head->base.epoch,
+                              head->base.tick,
+                              head->base.heir,
+                              head->start_tick,
+                              (int64_t)head->base.sum,
+                              (int64_t)head->seen_sum,
                               (int64_t)head_sum(log, head)};
     for (int i = 0; i < 7; i++) {
         sqlite3_bind_int64(log->set_head, i + 1, values[i]);
@@ -469,20 +476,21 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
 static tl_result set_aside(tl_sqlite_log *log, int64_t tick, tl_fault *fault)
 {
     char sql[700];
-    snprintf(sql, sizeof(sql),
-             "CREATE TABLE IF NOT EXISTS aside("
-             " epoch INTEGER NOT NULL, tick INTEGER NOT NULL, previous_tick INTEGER NOT NULL, begun_us INTEGER NOT NULL,"
-             " sum INTEGER NOT NULL, body BLOB NOT NULL, previous_sum INTEGER NOT NULL, PRIMARY KEY (epoch, tick)) STRICT;"
-             "INSERT INTO aside SELECT epoch, tick, previous_tick, begun_us, sum, body, previous_sum FROM record"
-             " WHERE tick > %lld;"
-             "DELETE FROM record WHERE tick > %lld;",
-             (long long)tick, (long long)tick);
+    snprintf(
+        sql, sizeof(sql),
+        "CREATE TABLE IF NOT EXISTS aside("
+        " epoch INTEGER NOT NULL, tick INTEGER NOT NULL, previous_tick INTEGER NOT NULL, begun_us INTEGER NOT NULL,"
+        " sum INTEGER NOT NULL, body BLOB NOT NULL, previous_sum INTEGER NOT NULL, PRIMARY KEY (epoch, tick)) STRICT;"
+        "INSERT INTO aside SELECT epoch, tick, previous_tick, begun_us, sum, body, previous_sum FROM record"
+        " WHERE tick > %lld;"
+        "DELETE FROM record WHERE tick > %lld;",
+        (long long)tick, (long long)tick);
     int code = sqlite3_exec(log->file.db, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? TL_OK : tl_sqlite_file_fault(&log->file, code, fault);
 }
 
-// Whether that epoch can be ended there; moves the head to the last record that it has then. TL_ERR_FENCED: not possible
-// (any more).
+// Whether that epoch can be ended there; moves the head to the last record that it has then. TL_ERR_FENCED: not
+// possible (any more).
 static tl_result find_end(tl_sqlite_log *log, const tl_work *work, log_head *head, tl_fault *fault)
 {
     tl_log_epoch row;

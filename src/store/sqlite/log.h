@@ -1,7 +1,7 @@
-// NAME.log.db: one server's log. Its head says which epoch is current, whether it has ended, and the first and last tick;
-// every commit, fence and rejoin is one transaction that looks at the head first. Records are chained by their previous
-// tick and sum, so that a reader sees what was cut before it had read it, and what is missing. The head also says which
-// ends of the other logs, and of world.db, its server has seen.
+// NAME.log.db: one server's log. Its head says which epoch is current, whether it has ended, and the first and last
+// tick; every commit, fence and rejoin is one transaction that looks at the head first. Records are chained by their
+// previous tick and sum, so that a reader sees what was cut before it had read it, and what is missing. The head also
+// says which ends of the other logs, and of world.db, its server has seen.
 #ifndef TRAMLINE_STORE_SQLITE_LOG_H
 #define TRAMLINE_STORE_SQLITE_LOG_H
 
@@ -25,8 +25,8 @@ typedef struct tl_sqlite_log {
     sqlite3_stmt *add_record, *next_record, *last_to_cut, *cut_records;
 } tl_sqlite_log;
 
-// Opens the log of that server of that world (known by its created_us). TL_AGAIN if it is not there yet, without CREATE. Number 0:
-// whosever it is; `log` then has what its head says.
+// Opens the log of that server of that world (known by its created_us). TL_AGAIN if it is not there yet, without
+// CREATE. Number 0: whosever it is; `log` then has what its head says.
 tl_result tl_sqlite_log_open(tl_sqlite_log *log, const char *directory, const char *name, tl_server_number number,
                              uint64_t world_us, tl_sqlite_mode mode, bool durable_full, bool whole, tl_fault *fault);
 void tl_sqlite_log_close(tl_sqlite_log *log);
@@ -50,8 +50,8 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *o
 // `seen` (NULL: as it was) is kept with them.
 tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                const tl_heads *seen, tl_fault *fault);
-// Ends `epoch` if it is current, its last tick is `tick`, and it has no heir. TL_ERR_FENCED if not. `seen` as above: only of
-// the own log.
+// Ends `epoch` if it is current, its last tick is `tick`, and it has no heir. TL_ERR_FENCED if not. `seen` as above:
+// only of the own log.
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
                             const tl_heads *seen, tl_fault *fault);
 // Ends `epoch` at `tick` as quarantine() in store.h says. TL_ERR_FENCED: not possible (any more).

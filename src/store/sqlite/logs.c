@@ -19,8 +19,8 @@ static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epo
     return tl_sqlite_log_epoch(log_of(backend, server), epoch, out, fault);
 }
 
-static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out, int64_t *previous_tick,
-                             tl_fault *fault)
+static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out,
+                             int64_t *previous_tick, tl_fault *fault)
 {
     return tl_sqlite_log_next(log_of(backend, server), tick, out, previous_tick, fault);
 }
@@ -206,7 +206,8 @@ static tl_result check_world(tl_sqlite_logs *logs, const evidence *e, tl_fault *
     char witness[TL_NAME_BYTES_MAX + 16], text[200];
     witness_name(logs, e->witness[0], witness, sizeof(witness));
     snprintf(text, sizeof(text),
-             "table manifest: ends at change %llu, but %s has seen change %llu; stop all servers and restore it from a copy (or "
+             "table manifest: ends at change %llu, but %s has seen change %llu; stop all servers and restore it from a "
+             "copy (or "
              "inspect --accept-loss)",
              (unsigned long long)manifest.serial, witness, (unsigned long long)e->heads.world_serial);
     return tl_fault_set(fault, TL_ERR_CORRUPT, logs->world->file.path, text);
@@ -227,7 +228,8 @@ static tl_result check_logs(tl_sqlite_logs *logs, const evidence *e, tl_fault *f
         if (!peer) {
             char text[160];
             snprintf(text, sizeof(text),
-                     "the log of server %d, which %s has seen, is missing; stop all servers and put it back", number, witness);
+                     "the log of server %d, which %s has seen, is missing; stop all servers and put it back", number,
+                     witness);
             tl_fault_set(fault, TL_ERR_CORRUPT, logs->directory, text);
             return TL_AGAIN;
         }
@@ -263,7 +265,8 @@ static tl_result check_heirs(tl_sqlite_logs *logs, tl_sqlite_log *log, tl_fault 
         if (result == TL_OK && row.heir > TL_HEIR_LEFT && !tl_sqlite_logs_peer(logs, (tl_server_number)row.heir)) {
             char text[160];
             snprintf(text, sizeof(text),
-                     "the heir of epoch %u is server %d, whose log is missing, or which world.db has lost; stop all servers and put "
+                     "the heir of epoch %u is server %d, whose log is missing, or which world.db has lost; stop all "
+                     "servers and put "
                      "back what is missing",
                      epoch, row.heir);
             tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path, text);
@@ -354,7 +357,8 @@ static tl_result list_again(tl_sqlite_logs *logs, char *lost, size_t bytes, tl_f
 }
 
 // Where the logs really end. What is behind the evidence is named in `lost`.
-static tl_result survey(tl_sqlite_logs *logs, const evidence *e, tl_heads *found, char *lost, size_t bytes, tl_fault *fault)
+static tl_result survey(tl_sqlite_logs *logs, const evidence *e, tl_heads *found, char *lost, size_t bytes,
+                        tl_fault *fault)
 {
     for (int number = 1; number <= TL_SERVERS_MAX; number++) {
         const tl_log_head *seen = &e->heads.logs[number];
@@ -371,8 +375,10 @@ static tl_result survey(tl_sqlite_logs *logs, const evidence *e, tl_heads *found
             return result;
         }
         if (tl_log_head_is_behind(head, seen)) {
-            append(lost, bytes, "%s.log.db ends at epoch %u, tick %lld: what came after that, up to epoch %u, tick %lld, is lost. ",
-                   logs->follow.peers[number].name, head->epoch, (long long)head->tick, seen->epoch, (long long)seen->tick);
+            append(lost, bytes,
+                   "%s.log.db ends at epoch %u, tick %lld: what came after that, up to epoch %u, tick %lld, is lost. ",
+                   logs->follow.peers[number].name, head->epoch, (long long)head->tick, seen->epoch,
+                   (long long)seen->tick);
         }
     }
     return TL_OK;
@@ -403,14 +409,17 @@ tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_by
     result = result == TL_OK ? gather(logs, &e, fault) : result;
     result = result == TL_OK ? survey(logs, &e, &found, lost, lost_bytes, fault) : result;
     if (result == TL_OK && logs->world->serial < e.heads.world_serial) {
-        append(lost, lost_bytes, "world.db ends at change %llu: checkpoints up to change %llu are lost, and entities with them. ",
+        append(lost, lost_bytes,
+               "world.db ends at change %llu: checkpoints up to change %llu are lost, and entities with them. ",
                (unsigned long long)logs->world->serial, (unsigned long long)e.heads.world_serial);
     }
     // The world first: until all is done, the store is not accepted, and this can be done again.
-    result = result == TL_OK && lost[0] ? tl_sqlite_world_accept(logs->world, &found, e.heads.world_serial, fault) : result;
+    result = result == TL_OK && lost[0] ? tl_sqlite_world_accept(logs->world, &found, e.heads.world_serial, fault)
+                                        : result;
     found.world_serial = logs->world->serial;
     tl_server_number number = 0;
-    for (tl_sqlite_peer *peer = next_peer(logs, &number); peer && result == TL_OK && lost[0]; peer = next_peer(logs, &number)) {
+    for (tl_sqlite_peer *peer = next_peer(logs, &number); peer && result == TL_OK && lost[0];
+         peer = next_peer(logs, &number)) {
         result = keep_seen(&peer->log, &found, fault);
     }
     return result;

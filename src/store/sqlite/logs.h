@@ -1,4 +1,5 @@
-// The files of all servers' logs that an attachment has open, as a source to follow. Used by the store's own thread alone.
+// The files of all servers' logs that an attachment has open, as a source to follow. Used by the store's own thread
+// alone.
 #ifndef TRAMLINE_STORE_SQLITE_LOGS_H
 #define TRAMLINE_STORE_SQLITE_LOGS_H
 
@@ -22,7 +23,7 @@ typedef struct tl_sqlite_logs {
     bool durable_full;
     tl_sqlite_peer *peers[TL_SERVERS_MAX + 1]; // by number
     int64_t world_version;
-    bool unopened; // a server is known whose log is not there yet
+    bool unopened;  // a server is known whose log is not there yet
     tl_heads known; // the ends of all logs, as they were seen here
     tl_follow follow;
 } tl_sqlite_logs;
@@ -39,17 +40,18 @@ tl_sqlite_peer *tl_sqlite_logs_peer(tl_sqlite_logs *logs, tl_server_number numbe
 // Whether no file is behind what another one has seen of it. To be called before anything is written: what is written
 // hides what is missing.
 tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault);
-// Makes all files take each other as they are now, where one has lost an end that others have seen; `lost` gets what is given
-// up, a sentence for each file. TL_ERR_CORRUPT if that cannot be: a log is missing, or something else is damaged.
+// Makes all files take each other as they are now, where one has lost an end that others have seen; `lost` gets what is
+// given up, a sentence for each file. TL_ERR_CORRUPT if that cannot be: a log is missing, or something else is damaged.
 tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_bytes, tl_fault *fault);
 // What is known by now of the ends of all logs and of world.db: to be kept with the next commit.
 const tl_heads *tl_sqlite_logs_known(tl_sqlite_logs *logs);
-// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a failure.
+// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a
+// failure.
 tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const tl_log_head *head, tl_fault *fault);
 // Looks for servers that are new.
 tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault);
-// Takes the next cut: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody else wrote
-// into the own log.
+// Takes the next cut: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody else
+// wrote into the own log.
 tl_result tl_sqlite_logs_collect(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault);
 
 #endif

@@ -13,8 +13,12 @@ static tl_result bind_and_run(tl_sqlite_file *file, sqlite3_stmt *set, const tl_
 {
     unsigned char heads[TL_HEADS_BYTES_MAX];
     size_t size = tl_heads_write(&m->heads, heads);
-    const int64_t values[] = {(int64_t)m->serial, m->whole,       m->servers,
-                              (int64_t)m->servers_sum, m->checkpoints, (int64_t)m->checkpoints_sum,
+    const int64_t values[] = {(int64_t)m->serial,
+                              m->whole,
+                              m->servers,
+                              (int64_t)m->servers_sum,
+                              m->checkpoints,
+                              (int64_t)m->checkpoints_sum,
                               (int64_t)sum_of(m, heads, size)};
     for (int i = 0; i < 7; i++) {
         sqlite3_bind_int64(set, i + 1, values[i]);
@@ -40,8 +44,9 @@ tl_result tl_sqlite_manifest_prepare(tl_sqlite_manifest *manifest, tl_sqlite_fil
     const tl_sqlite_sql list[] = {
         {&manifest->get, "SELECT serial, whole, servers, servers_sum, checkpoints, checkpoints_sum, sum, heads"
                          " FROM manifest WHERE one = 1"},
-        {&manifest->set, "UPDATE manifest SET serial = ?1, whole = ?2, servers = ?3, servers_sum = ?4, checkpoints = ?5,"
-                         " checkpoints_sum = ?6, sum = ?7, heads = ?8 WHERE one = 1"},
+        {&manifest->set,
+         "UPDATE manifest SET serial = ?1, whole = ?2, servers = ?3, servers_sum = ?4, checkpoints = ?5,"
+         " checkpoints_sum = ?6, sum = ?7, heads = ?8 WHERE one = 1"},
     };
     return tl_sqlite_file_prepare(file, list, sizeof(list) / sizeof(list[0]), fault);
 }

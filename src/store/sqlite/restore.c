@@ -250,7 +250,8 @@ static tl_result finish(tl_sqlite_restore *restore, const tl_world_info *info, t
         if (restore->logs[number]) {
             result = write_records(restore, number, fault);
             result = result == TL_OK ? settle(restore->logs[number]->file, fault) : result;
-            result = result == TL_OK ? restore->ops->head(restore->logs[number]->log, &heads.logs[number], fault) : result;
+            result = result == TL_OK ? restore->ops->head(restore->logs[number]->log, &heads.logs[number], fault)
+                                     : result;
         }
     }
     if (result == TL_OK) {
@@ -307,8 +308,8 @@ tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_inf
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
-tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place, const tl_sqlite_restore_logs *logs,
-                                            void *backend)
+tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place,
+                                            const tl_sqlite_restore_logs *logs, void *backend)
 {
     tl_sqlite_restore *restore = calloc(1, sizeof(*restore));
     if (restore) {

@@ -21,8 +21,8 @@ typedef struct tl_sqlite_restore_logs {
 } tl_sqlite_restore_logs;
 
 // Begins; writes nothing yet. `world`, and `place` for faults, must last as long. NULL if out of memory.
-tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place, const tl_sqlite_restore_logs *logs,
-                                            void *backend);
+tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place,
+                                            const tl_sqlite_restore_logs *logs, void *backend);
 void tl_sqlite_restore_destroy(tl_sqlite_restore *restore); // NULL is fine
 // tl_store_ops.restore.
 tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_info *info, const tl_store_event *event,

@@ -103,7 +103,8 @@ static tl_result copy_end(void *log, uint32_t epoch, int64_t tick, int heir, uin
 static const tl_sqlite_restore_logs copied_logs = {copy_open, copy_close,  copy_head, copy_skip,
                                                    copy_join, copy_append, copy_end};
 
-static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
+static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event,
+                         tl_fault *fault)
 {
     if (store->attachment.started) {
         return tl_fault_set(fault, TL_ERR_STATE, store->directory, "a store that was joined cannot be copied into");
@@ -149,8 +150,8 @@ static tl_result sqlite_join(tl_store *base, const char *name)
         return result;
     }
     tl_sqlite_mode mode = attachment->read_only ? TL_SQLITE_READ_ONLY : TL_SQLITE_WRITE;
-    tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, attachment->name, mode,
-                        store->durable_full);
+    tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, attachment->name,
+                        mode, store->durable_full);
     attachment->started = tl_attachment_spawn(&store->thread, tl_sqlite_thread, store);
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
@@ -204,8 +205,9 @@ static tl_sqlite_store *create_store(const tl_sqlite_def *def)
     }
     store->attachment.read_only = def->read_only;
     store->attachment.place = store->directory;
-    store->attachment.silent_text = "the disk has not answered for 1.5 s; records wait, and it goes on by itself once the disk "
-                                    "answers; look for a frozen, overloaded or failing disk (dmesg)";
+    store->attachment.silent_text =
+        "the disk has not answered for 1.5 s; records wait, and it goes on by itself once the disk "
+        "answers; look for a frozen, overloaded or failing disk (dmesg)";
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->durable_full = def->durable_full;
     store->wal_bytes_max = def->wal_bytes_max ? def->wal_bytes_max : TL_WAL_BYTES_MAX_DEFAULT;
@@ -232,7 +234,8 @@ static tl_result check_directory(const tl_sqlite_def *def, tl_fault *fault)
     }
     switch (errno) {
     case ENOENT:
-        return tl_fault_set(fault, TL_ERR_NOT_FOUND, def->directory, "the directory above it is missing; make that first");
+        return tl_fault_set(fault, TL_ERR_NOT_FOUND, def->directory,
+                            "the directory above it is missing; make that first");
     case EROFS:
     case EACCES:
     case EPERM:
@@ -241,8 +244,7 @@ static tl_result check_directory(const tl_sqlite_def *def, tl_fault *fault)
     case ENOSPC:
     case EDQUOT:
         return tl_fault_set(fault, TL_ERR_NO_SPACE, def->directory, "cannot be made: no space is left; free some");
-    default:
-        return tl_fault_set(fault, TL_ERR_IO, def->directory, strerror(errno));
+    default: return tl_fault_set(fault, TL_ERR_IO, def->directory, strerror(errno));
     }
 }
 
@@ -275,7 +277,8 @@ static tl_result check_folder(tl_sqlite_store *store, tl_fault *fault)
         if (result == TL_OK) {
             char text[160];
             snprintf(text, sizeof(text),
-                     "holds no world, but %s.log.db beside it is the log of one; restore all files from the same copy, or move the "
+                     "holds no world, but %s.log.db beside it is the log of one; restore all files from the same copy, "
+                     "or move the "
                      "logs away",
                      log.name);
             return tl_fault_set(fault, TL_ERR_CORRUPT, store->world.file.path, text);
@@ -347,7 +350,8 @@ static tl_result accept_loss(const char *directory, char *lost, size_t lost_byte
     return result;
 }
 
-tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t lost_bytes, char *text, size_t text_bytes)
+tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t lost_bytes, char *text,
+                                      size_t text_bytes)
 {
     tl_fault fault = {0};
     lost[0] = 0;

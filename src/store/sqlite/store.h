@@ -22,7 +22,7 @@ typedef struct tl_sqlite_store {
     tl_sqlite_mode mode;
     bool durable_full;
     uint64_t wal_bytes_max;
-    tl_sqlite_world world; // of the caller's thread until the store's own runs
+    tl_sqlite_world world;      // of the caller's thread until the store's own runs
     tl_sqlite_restore *restore; // of the caller's thread: a world is being copied into it
     tl_sqlite_aside aside;      // the same: what was set aside is being read
     pthread_t thread;

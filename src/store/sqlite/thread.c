@@ -237,8 +237,8 @@ static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t
     return result;
 }
 
-// The own log is locked meanwhile, as for a fence: once the epoch has ended, perhaps before what a checkpoint holds, none is
-// stored any more. TL_ERR_FENCED: it has.
+// The own log is locked meanwhile, as for a fence: once the epoch has ended, perhaps before what a checkpoint holds,
+// none is stored any more. TL_ERR_FENCED: it has.
 static tl_result put_while_own(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
     tl_sqlite_log *own = own_log(store);
@@ -256,13 +256,15 @@ static tl_result put_while_own(tl_sqlite_store *store, tl_work *const *checkpoin
     return result;
 }
 
-// Notes it if no checkpoint has done so for a while: else nobody would miss the end of the log of a server that is alone.
+// Notes it if no checkpoint has done so for a while: else nobody would miss the end of the log of a server that is
+// alone.
 static void step_note(tl_sqlite_store *store)
 {
     tl_fault fault;
     const tl_log_head *own = &own_log(store)->last;
     bool news = own->tick != store->noted.tick || own->epoch != store->noted.epoch;
-    if (!news || tl_clock_steady_us() < store->note_us || !tl_attachment_may_try(&store->attachment, TL_ACTIVITY_CHORE)) {
+    if (!news || tl_clock_steady_us() < store->note_us ||
+        !tl_attachment_may_try(&store->attachment, TL_ACTIVITY_CHORE)) {
         return;
     }
     tl_result result = put(store, NULL, 0, &fault);

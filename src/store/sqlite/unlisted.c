@@ -132,9 +132,10 @@ tl_result tl_sqlite_unlisted_fault(const char *directory, const tl_sqlite_unlist
                  log->copy_of, log->number);
         return tl_fault_set(fault, TL_ERR_CORRUPT, path, text);
     }
-    snprintf(text, sizeof(text),
-             "of this world, but world.db does not list its server (number %d): world.db has lost it; stop all servers and "
-             "restore all files from the same copy (or inspect --accept-loss)",
-             log->number);
+    snprintf(
+        text, sizeof(text),
+        "of this world, but world.db does not list its server (number %d): world.db has lost it; stop all servers and "
+        "restore all files from the same copy (or inspect --accept-loss)",
+        log->number);
     return tl_fault_set(fault, TL_ERR_CORRUPT, path, text);
 }

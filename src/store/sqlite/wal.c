@@ -60,8 +60,8 @@ static bool is_among(const readers *r, int process)
     return false;
 }
 
-// The other processes that have a snapshot open now, by the system's table of locks. (To open "-shm" for asking would drop
-// all our own locks on it.)
+// The other processes that have a snapshot open now, by the system's table of locks. (To open "-shm" for asking would
+// drop all our own locks on it.)
 static void list_readers(const struct stat *shm, readers *out)
 {
     char line[256];
@@ -71,8 +71,8 @@ static void list_readers(const struct stat *shm, readers *out)
         int process = 0;
         unsigned int major_number = 0, minor_number = 0;
         unsigned long long inode = 0, first = 0, last = 0;
-        int fields = sscanf(line, "%*d: POSIX %*s READ %d %x:%x:%llu %llu %llu", &process, &major_number, &minor_number, &inode,
-                            &first, &last);
+        int fields = sscanf(line, "%*d: POSIX %*s READ %d %x:%x:%llu %llu %llu", &process, &major_number, &minor_number,
+                            &inode, &first, &last);
         bool same = fields == 6 && inode == (unsigned long long)shm->st_ino && major_number == major(shm->st_dev) &&
                     minor_number == minor(shm->st_dev);
         if (same && first <= READ_LOCKS_LAST && last >= READ_LOCKS_FIRST && process > 0 && process != (int)getpid()) {
@@ -116,8 +116,10 @@ static tl_result describe(const tl_sqlite_file *file, const char *then, tl_fault
     if (process > 0) {
         snprintf(who, sizeof(who), "process %d", process);
     }
-    snprintf(text, sizeof(text), "its -wal file has grown to %llu MB, for %s keeps an old snapshot of it open; close that (fuser "
-             "names it)%s", (unsigned long long)(file->wal_bytes / 1000000), who, then);
+    snprintf(text, sizeof(text),
+             "its -wal file has grown to %llu MB, for %s keeps an old snapshot of it open; close that (fuser "
+             "names it)%s",
+             (unsigned long long)(file->wal_bytes / 1000000), who, then);
     return tl_fault_set(fault, TL_ERR_NO_SPACE, file->path, text);
 }
 

@@ -1,6 +1,6 @@
-// The write-ahead log of one SQLite file: moved into the file between commits, and kept within bounds. Whoever keeps an old
-// snapshot open, a shell in the midst of a transaction for example, keeps it from being written anew from its start; so it
-// grows with every commit. That is reported, with its size and who it is, and at the limit commits stop.
+// The write-ahead log of one SQLite file: moved into the file between commits, and kept within bounds. Whoever keeps an
+// old snapshot open, a shell in the midst of a transaction for example, keeps it from being written anew from its
+// start; so it grows with every commit. That is reported, with its size and who it is, and at the limit commits stop.
 #ifndef TRAMLINE_STORE_SQLITE_WAL_H
 #define TRAMLINE_STORE_SQLITE_WAL_H
 
@@ -16,8 +16,8 @@ enum {
 
 // Moves its pages into the file if there are enough of them. Not needed for durability: failures show elsewhere.
 void tl_sqlite_wal_move(tl_sqlite_file *file);
-// Moves all of them now, for what was just committed is not to be in the WAL alone for long: a damaged WAL ends where the
-// damage is. False: a reader is in the way, or the disk; to be tried again.
+// Moves all of them now, for what was just committed is not to be in the WAL alone for long: a damaged WAL ends where
+// the damage is. False: a reader is in the way, or the disk; to be tried again.
 bool tl_sqlite_wal_settle(tl_sqlite_file *file);
 // Whether it is to be reported that it has grown; `fault` has the text.
 bool tl_sqlite_wal_has_grown(tl_sqlite_file *file, tl_fault *fault);

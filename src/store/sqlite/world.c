@@ -2,28 +2,26 @@
 
 #include <string.h>
 
-static const char world_sql[] =
-    "CREATE TABLE world("
-    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
-    "  format INTEGER NOT NULL,"
-    "  tick_hz INTEGER NOT NULL,"
-    "  created_us INTEGER NOT NULL,"
-    "  kinds_hash INTEGER NOT NULL," // 64 bits, as a signed number
-    "  seed INTEGER NOT NULL,"       // the same
-    "  sum INTEGER NOT NULL,"
-    "  scenario TEXT NOT NULL"
-    ") STRICT;"
-    "CREATE TABLE server("
-    "  number INTEGER PRIMARY KEY,"
-    "  sum INTEGER NOT NULL,"
-    "  name TEXT NOT NULL" // unique; there are few, and an index could be damaged
-    ") STRICT;" TL_MANIFEST_SQL
-    "CREATE TABLE checkpoint("
-    "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
-    "  tick INTEGER NOT NULL,"
-    "  sum INTEGER NOT NULL,"
-    "  body BLOB NOT NULL" // empty: the group is deleted
-    ") STRICT;";
+static const char world_sql[] = "CREATE TABLE world("
+                                "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+                                "  format INTEGER NOT NULL,"
+                                "  tick_hz INTEGER NOT NULL,"
+                                "  created_us INTEGER NOT NULL,"
+                                "  kinds_hash INTEGER NOT NULL," // 64 bits, as a signed number
+                                "  seed INTEGER NOT NULL,"       // the same
+                                "  sum INTEGER NOT NULL,"
+                                "  scenario TEXT NOT NULL"
+                                ") STRICT;"
+                                "CREATE TABLE server("
+                                "  number INTEGER PRIMARY KEY,"
+                                "  sum INTEGER NOT NULL,"
+                                "  name TEXT NOT NULL" // unique; there are few, and an index could be damaged
+                                ") STRICT;" TL_MANIFEST_SQL "CREATE TABLE checkpoint("
+                                "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
+                                "  tick INTEGER NOT NULL,"
+                                "  sum INTEGER NOT NULL,"
+                                "  body BLOB NOT NULL" // empty: the group is deleted
+                                ") STRICT;";
 
 static const tl_sqlite_schema world_schema = {
     .application_id = 0x54524d57, // "TRMW"
@@ -50,9 +48,11 @@ static tl_result open_world(tl_sqlite_world *world, const char *path, const tl_s
         return result;
     }
     const tl_sqlite_sql list[] = {
-        {&world->get_info, "SELECT format, tick_hz, created_us, kinds_hash, seed, scenario, sum FROM world WHERE one = 1"},
-        {&world->add_info, "INSERT OR IGNORE INTO world(one, format, tick_hz, created_us, kinds_hash, seed, scenario, sum)"
-                           " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+        {&world->get_info,
+         "SELECT format, tick_hz, created_us, kinds_hash, seed, scenario, sum FROM world WHERE one = 1"},
+        {&world->add_info,
+         "INSERT OR IGNORE INTO world(one, format, tick_hz, created_us, kinds_hash, seed, scenario, sum)"
+         " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
         {&world->count_servers, "SELECT coalesce(max(number), 0) FROM server"},
         {&world->add_server, "INSERT INTO server(number, name, sum) VALUES (?1, ?2, ?3)"},
         {&world->find_server, "SELECT number FROM server WHERE name = ?1"},
@@ -206,9 +206,9 @@ tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fa
     if (alone) {
         tl_sqlite_file_rollback(&world->file);
     }
-    return result == TL_AGAIN ? tl_fault_set(fault, TL_ERR_NOT_FOUND, world->file.path,
-                                             "the store holds no world yet; make one first")
-                              : result;
+    return result == TL_AGAIN
+               ? tl_fault_set(fault, TL_ERR_NOT_FOUND, world->file.path, "the store holds no world yet; make one first")
+               : result;
 }
 
 tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *info, tl_fault *fault)
@@ -285,7 +285,8 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
     int found = sqlite3_column_int(row, 0);
     const char *text = (const char *)sqlite3_column_text(row, 1);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 2);
-    bool sound = found > *number && found <= TL_SERVERS_MAX && tl_store_name_is_valid(text) && sum == server_sum(found, text);
+    bool sound = found > *number && found <= TL_SERVERS_MAX && tl_store_name_is_valid(text) &&
+                 sum == server_sum(found, text);
     if (sound) {
         *number = (tl_server_number)found;
         snprintf(name, TL_NAME_BYTES_MAX + 1, "%s", text);
@@ -311,10 +312,10 @@ tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, 
     return result;
 }
 
-// Whether the table is as the manifest says, in one transaction with it; and, among its rows, the number of that name (may
-// be NULL), 0 if there is none, and the highest.
-static tl_result scan_servers(tl_sqlite_world *world, const tl_manifest *manifest, const char *name, tl_server_number *out,
-                              tl_server_number *last, tl_fault *fault)
+// Whether the table is as the manifest says, in one transaction with it; and, among its rows, the number of that name
+// (may be NULL), 0 if there is none, and the highest.
+static tl_result scan_servers(tl_sqlite_world *world, const tl_manifest *manifest, const char *name,
+                              tl_server_number *out, tl_server_number *last, tl_fault *fault)
 {
     int64_t count = 0;
     uint64_t total = 0;
@@ -411,7 +412,8 @@ static tl_result put_checkpoint(tl_sqlite_world *world, tl_manifest *manifest, c
     }
     manifest->checkpoints += !found;
     manifest->checkpoints_sum -= found ? tl_store_mix(sum) : 0;
-    manifest->checkpoints_sum += tl_store_mix(tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
+    manifest->checkpoints_sum += tl_store_mix(
+        tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
     return tl_sqlite_put_checkpoint(&world->file, world->put_checkpoint, work, fault);
 }
 
@@ -468,7 +470,8 @@ tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *row, tl_
     }
     result = take_checkpoint(file, row, out, fault);
     sqlite3_reset(row);
-    if (result == TL_OK && (int64_t)(*out)->event.group <= (int64_t)group) { // its tree is damaged: it might go on for ever
+    if (result == TL_OK &&
+        (int64_t)(*out)->event.group <= (int64_t)group) { // its tree is damaged: it might go on for ever
         free(*out);
         return damaged(file, "checkpoint", (int64_t)group, "is followed by an earlier one", fault);
     }

@@ -24,7 +24,8 @@ typedef struct tl_sqlite_world {
 tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
                                tl_fault *fault);
 // The same, as a namespace of mvsqlite.
-tl_result tl_sqlite_world_open_namespace(tl_sqlite_world *world, const char *name, tl_sqlite_mode mode, tl_fault *fault);
+tl_result tl_sqlite_world_open_namespace(tl_sqlite_world *world, const char *name, tl_sqlite_mode mode,
+                                         tl_fault *fault);
 void tl_sqlite_world_close(tl_sqlite_world *world);
 // TL_ERR_NOT_FOUND if it was not made yet.
 tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fault *fault);
@@ -33,7 +34,8 @@ tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *in
 // The number of the server of that name, given at the first call. TL_ERR_FULL if there are TL_SERVERS_MAX others.
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
 // The server of a world that is copied: its number is given.
-tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name, tl_fault *fault);
+tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name,
+                                     tl_fault *fault);
 // The highest number that a server has; 0: there is none.
 tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault *fault);
 // The server with the lowest number above *number. TL_AGAIN if there is none.
@@ -48,15 +50,16 @@ tl_result tl_sqlite_world_find_server(tl_sqlite_world *world, const char *name, 
 tl_result tl_sqlite_world_manifest(tl_sqlite_world *world, tl_manifest *out, tl_fault *fault);
 // Whether the servers are those of the manifest.
 tl_result tl_sqlite_world_check_servers(tl_sqlite_world *world, tl_fault *fault);
-// Stores all `count` checkpoints in one transaction; each only if it is newer than what is there. `heads` (may be NULL): the
-// logs' ends as they are known, which the manifest keeps.
+// Stores all `count` checkpoints in one transaction; each only if it is newer than what is there. `heads` (may be
+// NULL): the logs' ends as they are known, which the manifest keeps.
 tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, const tl_heads *heads,
                               tl_fault *fault);
 // The manifest takes the logs' ends as given, and goes on from `serial` if that is later than its own.
 tl_result tl_sqlite_world_accept(tl_sqlite_world *world, const tl_heads *heads, uint64_t serial, tl_fault *fault);
 // Lists all checkpoints in one transaction, and checks the list with the manifest.
 tl_result tl_sqlite_world_list(tl_sqlite_world *world, tl_fault *fault);
-// Of those listed the one with the lowest group above `group` (`first`: of all), as it is by now. TL_AGAIN if there is none.
+// Of those listed the one with the lowest group above `group` (`first`: of all), as it is by now. TL_AGAIN if there is
+// none.
 tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_group_id group, tl_note **out,
                                       tl_fault *fault);
 // The checkpoint with the lowest group above `group`, as a note. TL_AGAIN if there is none.
