@@ -45,7 +45,7 @@ await "mvstore" mvstore is_listening "$data_port"
 
 export TL_MVSQLITE_FOLDER="$folder" TL_MVSQLITE_ADMIN="http://127.0.0.1:$admin_port"
 export MVSQLITE_DATA_PLANE="http://127.0.0.1:$data_port" TL_STORE="mvsqlite:http://127.0.0.1:$data_port/test"
-# What docs/STORE.md recommends: pages read ahead, a bounded cache, and no log of the library's own retries.
+# What docs/OPERATE.md recommends: pages read ahead, a bounded cache, and no log of the library's own retries.
 export MVSQLITE_PREFETCH_DEPTH="${MVSQLITE_PREFETCH_DEPTH:-4}" MVSQLITE_PAGE_CACHE_SIZE="${MVSQLITE_PAGE_CACHE_SIZE:-1000}"
 export RUST_LOG="${RUST_LOG:-off}"
 export ASAN_OPTIONS="verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"

@@ -1,5 +1,5 @@
 // One attachment to a store in mvsqlite (SQLite whose pages lie in FoundationDB, behind mvstore), through the library
-// that is loaded before the program: see docs/STORE.md.
+// that is loaded before the program: see docs/OPERATE.md.
 //
 // What mvsqlite asks of its user, and who does it here:
 //  - A lost race shows as SQLITE_BUSY at COMMIT, and a second COMMIT would report success with the change lost: only
