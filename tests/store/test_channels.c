@@ -4,7 +4,7 @@
 #include "store/fdb/rows.h"
 
 #define PREFIX "city"
-enum { SPACE_NEXT = TL_FDB_MANIFEST + 1 };
+enum { SPACE_NEXT = TL_FDB_ASIDE + 1 };
 
 static const uint64_t channels[] = {1, 22, 255, 256, (uint64_t)1 << 46, ((uint64_t)8 << 46) - 1, UINT64_MAX};
 enum { CHANNELS = sizeof(channels) / sizeof(channels[0]) };
