@@ -27,7 +27,7 @@ typedef struct tl_log_epoch {
 } tl_log_epoch;
 
 // The order between logs whose backend has none of its own. It goes by ticks, for servers' wall clocks differ: what a
-// server had been told when it made a record was of an earlier tick. An epoch ends, and the next begins, after its
+// server had received when it made a record was of an earlier tick. An epoch ends, and the next begins, after its
 // tick.
 static inline uint64_t tl_log_order(int64_t tick, bool is_epoch)
 {
@@ -49,6 +49,6 @@ tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format);
 // "place: text", of a long place only the end; returns the result.
 tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text);
 // The fault's text, or none if the result is TL_OK, into `text` (may be NULL); returns the result.
-tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes);
+tl_result tl_fault_report(tl_result result, const tl_fault *fault, char *text, size_t text_bytes);
 
 #endif

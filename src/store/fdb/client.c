@@ -72,21 +72,22 @@ static void on_ready(tl_fdb_future *future, void *context)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-// What is due while the worker waits or tries again: a stall is told, an end is an end. Returns whether to give up.
+// What is due while the worker waits or tries again: a stall is reported, the end of the attachment noticed. Returns
+// whether to give up.
 static bool look_up(tl_fdb_worker *worker)
 {
     tl_attachment *attachment = worker->attachment;
     uint64_t now_us = tl_clock_steady_us();
     pthread_mutex_lock(&attachment->mutex);
-    bool stopping = attachment->stopping, told = attachment->troubles[worker->activity].told;
+    bool stopping = attachment->stopping, reported = attachment->retry_states[worker->activity].reported;
     pthread_mutex_unlock(&attachment->mutex);
     if (stopping && worker->stopping_us == 0) {
         worker->stopping_us = now_us;
     }
-    if (attachment->started && !told && now_us - worker->since_us > TL_FDB_STALL_US) {
+    if (attachment->started && !reported && now_us - worker->since_us > TL_FDB_STALL_US) {
         tl_fault fault;
         no_answer(worker, &fault);
-        (void)tl_attachment_went(attachment, worker->activity, fault.result, &fault);
+        (void)tl_attachment_result(attachment, worker->activity, fault.result, &fault);
     }
     return (stopping && now_us - worker->stopping_us > TL_FDB_CLOSE_US) ||
            (worker->patience_us > 0 && now_us - worker->since_us > worker->patience_us);
@@ -114,6 +115,7 @@ static void wait_until_ready(tl_fdb_worker *worker, tl_fdb_future *future)
 
 int tl_fdb_wait(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_future **out)
 {
+    TL_ASSERT(future);
     worker->ready = false;
     int code = worker->fdb->future_set_callback(future, on_ready, worker);
     if (code == 0) {
@@ -141,7 +143,7 @@ static int after_error(tl_fdb_worker *worker, tl_fdb_transaction *transaction, i
     if (code == TL_FDB_DATABASE_LOCKED && worker->attachment->started) {
         tl_fault fault;
         tl_fdb_fault(worker, code, &fault);
-        (void)tl_attachment_went(worker->attachment, worker->activity, fault.result, &fault);
+        (void)tl_attachment_result(worker->attachment, worker->activity, fault.result, &fault);
     }
     return tl_fdb_wait(worker, worker->fdb->transaction_on_error(transaction, code), NULL);
 }
@@ -189,6 +191,7 @@ static tl_result result_of(tl_fdb_worker *worker, int code, tl_fault *fault)
 tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *body, void *context, int64_t *version,
                      tl_fault *fault)
 {
+    TL_ASSERT(body && activity < TL_ACTIVITY_COUNT);
     worker->activity = activity;
     worker->since_us = tl_clock_steady_us();
     tl_fdb_transaction *transaction = NULL;
@@ -295,6 +298,7 @@ int tl_fdb_scan_all(tl_fdb_worker *worker, tl_fdb_transaction *transaction, cons
 
 void tl_fdb_set(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, const tl_fdb_row *row)
 {
+    TL_ASSERT(row->size > 0 && row->size <= TL_FDB_ROW_BYTES_MAX);
     if (row->stamp_at < 0) {
         worker->fdb->transaction_set(transaction, key->bytes, key->size, row->bytes, row->size);
         return;

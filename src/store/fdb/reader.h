@@ -1,14 +1,14 @@
 // What an attachment reads of a world in FoundationDB: all logs, as a source to follow. One round is one transaction,
 // in which the heads of all logs are read and, at the same time, what is new in those logs that are known to have
-// grown: so a cut is exact, and a record costs one round trip from the moment that its server's head is seen to have
-// moved. A watch on each head says when that is. Used by the reading thread alone.
+// grown: so a position is exact, and a record costs one round trip from the moment that its server's head is seen to
+// have moved. A watch on each head says when that is. Used by the reading thread alone.
 #ifndef TRAMLINE_STORE_FDB_READER_H
 #define TRAMLINE_STORE_FDB_READER_H
 
 #include "store/engine/follow.h"
 #include "store/fdb/checkpoints.h"
 
-// A record that was read, or is being read part by part, and not yet told.
+// A record that was read, or is being read part by part, and not yet reported.
 typedef struct tl_fdb_entry {
     struct tl_fdb_entry *next;
     tl_note *note;
@@ -16,7 +16,7 @@ typedef struct tl_fdb_entry {
     size_t filled; // bytes of it that are here
 } tl_fdb_entry;
 
-// A watch: armed by a transaction, and told on the library's thread.
+// A watch: armed by a transaction; it fires on the library's thread.
 typedef struct tl_fdb_watch {
     tl_attachment *attachment;
     tl_fdb_future *future; // NULL: none
@@ -47,7 +47,7 @@ typedef struct tl_fdb_reader {
 void tl_fdb_reader_init(tl_fdb_reader *reader);
 // After the reading thread has ended.
 void tl_fdb_reader_free(tl_fdb_reader *reader);
-// Reads the heads, and ahead; arms the watches. Heads are in reader->heads then, and aimed at.
+// Reads the heads, and ahead; arms the watches. Heads are in reader->heads then, and targeted at.
 tl_result tl_fdb_reader_round(tl_fdb_reader *reader, tl_fault *fault);
 // Begins to load. `own` (0: none) has joined with that head.
 tl_result tl_fdb_reader_start(tl_fdb_reader *reader, tl_server_number own, const tl_log_head *head, tl_fault *fault);

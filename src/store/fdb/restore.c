@@ -116,12 +116,12 @@ static tl_result write_batch(tl_fdb_restore *restore, tl_fdb_worker *worker, tl_
     const tl_work *large = restore->count == 1 ? restore->batch[0].work : NULL;
     while (result == TL_OK && large && large->size - restore->staged > TL_FDB_STAGE_BYTES) {
         restore->until = restore->staged + TL_FDB_STAGE_BYTES;
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, write_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, write_body, restore, NULL, fault);
         restore->staged = restore->until;
     }
     restore->until = 0;
     if (result == TL_OK) {
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, write_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, write_body, restore, NULL, fault);
     }
     empty_batch(restore);
     return result;
@@ -145,7 +145,7 @@ static int finish_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
         return code != 0 ? code : TL_FDB_DONE;
     }
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
-        const tl_restore_log *log = &f->restore->told.logs[server];
+        const tl_restore_log *log = &f->restore->rule.logs[server];
         if (log->epoch > 0) {
             tl_log_head head = {.epoch = log->epoch,
                                 .tick = log->tick,
@@ -216,7 +216,7 @@ static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_w
 {
     tl_result result = TL_OK;
     if (!restore->claimed) {
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, claim_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, claim_body, restore, NULL, fault);
         restore->claimed = result == TL_OK;
     }
     bool full = restore->count == TL_FDB_RESTORE_BATCH_MAX ||
@@ -226,7 +226,7 @@ static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_w
     }
     if (result == TL_OK && event->type == TL_STORE_LOADED) {
         finishing f = {.restore = restore, .info = info};
-        return tl_fdb_run(worker, TL_ACTIVITY_CHORE, finish_body, &f, NULL, fault);
+        return tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, finish_body, &f, NULL, fault);
     }
     return result == TL_OK ? put_in_batch(restore, worker, event, previous_tick, fault) : result;
 }
@@ -235,11 +235,11 @@ tl_result tl_fdb_restore_take(tl_fdb_restore *restore, tl_fdb_worker *worker, co
                               const tl_store_event *event, tl_fault *fault)
 {
     bool of_log = event->server >= 1 && event->server <= TL_SERVERS_MAX;
-    int64_t previous_tick = of_log ? restore->told.logs[event->server].tick : -1;
-    tl_result result = tl_restore_take(&restore->told, info, event, fault);
+    int64_t previous_tick = of_log ? restore->rule.logs[event->server].tick : -1;
+    tl_result result = tl_restore_take(&restore->rule, info, event, fault);
     if (result == TL_OK) {
         result = take(restore, worker, info, event, previous_tick, fault);
-        restore->told.over |= result != TL_OK;
+        restore->rule.over |= result != TL_OK;
     }
     return result;
 }

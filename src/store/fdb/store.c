@@ -78,7 +78,7 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 static tl_result read_world(tl_fdb_store *store, tl_world_info *out, bool *broken, tl_fault *fault)
 {
     world_question q = {.exists = false};
-    tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, fault);
+    tl_result result = tl_fdb_run(&store->worker, TL_ACTIVITY_JOIN, world_body, &q, NULL, fault);
     *out = q.info;
     *broken = result == TL_OK && !q.exists && q.claim != 0;
     if (result != TL_OK || q.exists) {
@@ -108,29 +108,21 @@ static tl_result fdb_world(tl_store *base, tl_world_info *out)
 static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
 {
     tl_fdb_store *store = self_of(base);
-    tl_result result = tl_world_info_check(info);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
     if (result != TL_OK) {
         return result;
     }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    if (store->attachment.started) {
-        return TL_ERR_EXISTS;
-    }
     tl_fault fault;
     world_question q = {.info = *info, .create = true};
-    result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, &fault);
+    result = tl_fdb_run(&store->worker, TL_ACTIVITY_JOIN, world_body, &q, NULL, &fault);
     return result == TL_OK && (q.exists || q.claim != 0) ? TL_ERR_EXISTS : result;
 }
 
 static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
 {
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->cluster_file, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->cluster_file, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     if (!store->restore) {
         store->restore = calloc(1, sizeof(*store->restore));
@@ -138,37 +130,55 @@ static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const t
     if (!store->restore || !make_nonce(&store->restore->nonce)) {
         return tl_fault_set(fault, TL_ERR_MEMORY, store->cluster_file, "out of memory, or of random numbers");
     }
-    return tl_fdb_restore_take(store->restore, &store->writer, info, event, fault);
+    return tl_fdb_restore_take(store->restore, &store->worker, info, event, fault);
 }
 
 static tl_result fdb_restore(tl_store *base, const tl_world_info *info, const tl_store_event *event, char *text,
                              size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
 {
     tl_fdb_store *store = self_of(base);
     tl_fault fault = {0};
-    tl_result result = store->attachment.started
-                           ? tl_fault_set(&fault, TL_ERR_STATE, store->cluster_file, "it was joined")
-                           : tl_fdb_next_aside(&store->writer, event, &store->told_aside, &fault);
-    return tl_fault_tell(result, &fault, text, text_bytes);
+    tl_result result = tl_attachment_check_aside(&store->attachment, &fault);
+    if (result == TL_OK) {
+        result = tl_fdb_next_aside(&store->worker, event, &store->polled_aside, &fault);
+    }
+    return tl_fault_report(result, &fault, text, text_bytes);
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
+static void *write_thread(void *argument)
+{
+    tl_fdb_store *store = argument;
+    tl_writer_run(&store->writer);
+    return NULL;
+}
+
+static void *read_thread(void *argument)
+{
+    tl_fdb_store *store = argument;
+    tl_follower_run(&store->follower);
+    return NULL;
+}
+
 static tl_result start_threads(tl_fdb_store *store)
 {
     tl_attachment *attachment = &store->attachment;
+    tl_writer_init(&store->writer, attachment, &tl_fdb_writer_ops, store);
+    tl_follower_init(&store->follower, attachment, &store->reader.follow, &tl_fdb_follower_ops, store,
+                     TL_THREAD_FOLLOWS);
     attachment->started = true;
-    if (!tl_attachment_spawn(&store->read_thread, tl_fdb_read_thread, store)) {
+    if (!tl_attachment_spawn(&store->read_thread, read_thread, store)) {
         attachment->started = false;
         return TL_ERR_MEMORY;
     }
-    store->writes = attachment->name[0] && tl_attachment_spawn(&store->write_thread, tl_fdb_write_thread, store);
+    store->writes = attachment->name[0] && tl_attachment_spawn(&store->write_thread, write_thread, store);
     if (attachment->name[0] && !store->writes) {
         tl_attachment_stop(attachment, false);
         pthread_join(store->read_thread, NULL);
@@ -194,18 +204,18 @@ static tl_result fdb_join(tl_store *base, const char *name)
     if (!make_nonce(&store->nonce)) {
         return TL_ERR_IO;
     }
-    store->may_read = !name;
-    store->writer.patience_us = 0;
+    store->worker.patience_us = 0;
     return start_threads(store);
 }
 
 static void destroy_store(tl_fdb_store *store)
 {
     tl_fdb_restore_free(store->restore);
-    free(store->told_aside);
+    free(store->polled_aside);
+    tl_follower_free(&store->follower);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
-    tl_fdb_worker_free(&store->writer);
+    tl_fdb_worker_free(&store->worker);
     if (store->database) {
         store->fdb->database_destroy(store->database);
     }
@@ -234,7 +244,7 @@ static const tl_store_ops fdb_ops = {
     .join = fdb_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = fdb_next_aside,
@@ -246,7 +256,7 @@ static const tl_store_ops fdb_ops = {
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
-// FoundationDB waits for ever for coordinators that a wrong file names; a missing file is told at once.
+// FoundationDB waits for ever for coordinators that a wrong file names; a missing file is reported at once.
 static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
 {
     if (def->create && def->read_only) {
@@ -281,9 +291,9 @@ static tl_result open_database(tl_fdb_store *store, tl_fault *fault)
                                                (const uint8_t *)&retry_ms, sizeof(retry_ms));
     }
     if (code != 0) {
-        return tl_fdb_fault(&store->writer, code, fault);
+        return tl_fdb_fault(&store->worker, code, fault);
     }
-    store->writer.database = store->reader.worker.database = store->database;
+    store->worker.database = store->reader.worker.database = store->database;
     return TL_OK;
 }
 
@@ -304,12 +314,13 @@ static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fau
     }
     store->fdb = fdb;
     store->attachment.read_only = def->read_only;
+    store->attachment.place = store->cluster_file;
     snprintf(store->cluster_file, sizeof(store->cluster_file), "%s", def->cluster_file);
     snprintf(store->prefix, sizeof(store->prefix), "%s", def->prefix);
     tl_fdb_reader_init(&store->reader);
-    tl_fdb_worker_init(&store->writer, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
+    tl_fdb_worker_init(&store->worker, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
     tl_fdb_worker_init(&store->reader.worker, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
-    store->writer.patience_us = TL_FDB_OPEN_US;
+    store->worker.patience_us = TL_FDB_OPEN_US;
     result = open_database(store, fault);
     tl_world_info info;
     bool broken = false;
@@ -329,5 +340,5 @@ tl_result tl_fdb_store_open(const tl_fdb_def *def, tl_store **out, char *text, s
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }

@@ -41,43 +41,9 @@ void tl_memory_world_destroy(tl_memory_world *world)
     free(world);
 }
 
-void tl_memory_world_advance(tl_memory_world *world, uint64_t now_us)
-{
-    TL_ASSERT(now_us >= world->now_us);
-    while (!world->stalled) {
-        tl_memory_store *next = NULL;
-        uint64_t due_us = UINT64_MAX;
-        for (tl_memory_store *store = world->stores; store; store = store->next) {
-            uint64_t store_due_us = tl_memory_store_due(store);
-            if (store_due_us < due_us) {
-                due_us = store_due_us;
-                next = store;
-            }
-        }
-        if (!next || due_us > now_us) {
-            break;
-        }
-        if (due_us > world->now_us) {
-            world->now_us = due_us;
-        }
-        tl_memory_store_step(next);
-    }
-    world->now_us = now_us;
-}
-
-void tl_memory_world_stall(tl_memory_world *world, bool stalled)
-{
-    if (world->stalled == stalled) {
-        return;
-    }
-    world->stalled = stalled;
-    for (tl_memory_store *store = world->stores; store; store = store->next) {
-        tl_memory_store_tell_stall(store, stalled);
-    }
-}
-
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max)
 {
+    TL_ASSERT(min <= max);
     uint64_t random = tl_store_mix(tl_store_mix(tl_store_mix(world->def.seed) + a) + b);
     return min + random % ((uint64_t)max - min + 1);
 }
@@ -100,21 +66,21 @@ bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number s
 {
     TL_ASSERT(server >= 1 && server <= world->server_count);
     const tl_memory_server *log = &world->servers[server - 1];
-    return log->epoch == epoch && log->heir == TL_MEMORY_HEIR_NONE;
+    return log->epoch == epoch && log->heir == TL_HEIR_NONE;
 }
 
 static tl_result grow_items(tl_memory_world *world, size_t more)
 {
-    if (world->item_count + more <= world->item_room) {
+    if (world->item_count + more <= world->item_capacity) {
         return TL_OK;
     }
-    size_t room = world->item_room ? world->item_room * 2 : 256;
+    size_t room = world->item_capacity ? world->item_capacity * 2 : 256;
     tl_memory_item **items = realloc(world->items, room * sizeof(*items));
     if (!items) {
         return TL_ERR_MEMORY;
     }
     world->items = items;
-    world->item_room = room;
+    world->item_capacity = room;
     return TL_OK;
 }
 
@@ -140,8 +106,9 @@ static tl_result append_item(tl_memory_world *world, const tl_memory_item *value
 
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir)
 {
+    TL_ASSERT(server >= 1 && server <= world->server_count);
     tl_memory_server *log = &world->servers[server - 1];
-    TL_ASSERT(log->heir == TL_MEMORY_HEIR_NONE || (log->heir == TL_MEMORY_HEIR_LEFT && heir != 0));
+    TL_ASSERT(log->heir == TL_HEIR_NONE || (log->heir == TL_HEIR_LEFT && heir != 0));
     tl_memory_item item = {
         .type = TL_MEMORY_ENDED,
         .server = server,
@@ -176,13 +143,15 @@ static bool find_end(const tl_memory_world *world, const tl_work *work, const tl
         return !work->has_bad;
     }
     const tl_memory_item *first = *out;
-    return first->cut_serial == 0 && first->previous_tick <= tick && tl_work_is_about(work, first->data, first->size);
+    return first->truncated_serial == 0 && first->previous_tick <= tick &&
+           tl_work_is_about(work, first->data, first->size);
 }
 
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir)
 {
+    TL_ASSERT(work->quarantine && work->server != heir);
     tl_memory_server *log = &world->servers[work->server - 1];
-    if (log->epoch != work->epoch || log->heir > TL_MEMORY_HEIR_LEFT) {
+    if (log->epoch != work->epoch || log->heir > TL_HEIR_LEFT) {
         return TL_ERR_FENCED;
     }
     const tl_memory_item *first = NULL;
@@ -238,6 +207,7 @@ tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *eve
 
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server)
 {
+    TL_ASSERT(tl_store_name_is_valid(name));
     int index = 0;
     while (index < world->server_count && strcmp(world->servers[index].name, name) != 0) {
         index++;
@@ -247,12 +217,12 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     }
     if (index == world->server_count) {
         world->server_count++;
-        world->servers[index] = (tl_memory_server){.began_us = world->now_us, .tick = -1, .heir = TL_MEMORY_HEIR_NONE};
+        world->servers[index] = (tl_memory_server){.began_us = world->now_us, .tick = -1, .heir = TL_HEIR_NONE};
         memcpy(world->servers[index].name, name, strlen(name) + 1);
     }
     tl_memory_server *log = &world->servers[index];
     *server = (tl_server_number)(index + 1);
-    if (log->epoch > 0 && log->heir <= TL_MEMORY_HEIR_LEFT) {
+    if (log->epoch > 0 && log->heir <= TL_HEIR_LEFT) {
         tl_result result = tl_memory_commit_end(world, *server, *server);
         if (result != TL_OK) {
             return result;
@@ -269,7 +239,7 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     if (result == TL_OK) {
         log->epoch++;
         log->began_tick = log->tick;
-        log->heir = TL_MEMORY_HEIR_NONE;
+        log->heir = TL_HEIR_NONE;
     }
     return result;
 }
@@ -299,19 +269,20 @@ tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number serve
 
 tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *work)
 {
+    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
     size_t index = tl_memory_checkpoint_find(world, work->group);
     bool known = index < world->checkpoint_count && world->checkpoints[index].group == work->group;
     if (known && world->checkpoints[index].tick >= work->tick) {
         return TL_OK;
     }
-    if (!known && world->checkpoint_count == world->checkpoint_room) {
-        size_t room = world->checkpoint_room ? world->checkpoint_room * 2 : 64;
+    if (!known && world->checkpoint_count == world->checkpoint_capacity) {
+        size_t room = world->checkpoint_capacity ? world->checkpoint_capacity * 2 : 64;
         tl_memory_checkpoint *grown = realloc(world->checkpoints, room * sizeof(*grown));
         if (!grown) {
             return TL_ERR_MEMORY;
         }
         world->checkpoints = grown;
-        world->checkpoint_room = room;
+        world->checkpoint_capacity = room;
     }
     unsigned char *data = malloc(work->size + 1);
     if (!data) {
@@ -329,43 +300,16 @@ tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *wor
     return TL_OK;
 }
 
-// Frees cut items that every attachment has passed.
-static void sweep_items(tl_memory_world *world)
+void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, int64_t tick)
 {
-    size_t passed = world->item_count;
-    for (const tl_memory_store *store = world->stores; store; store = store->next) {
-        if (store->phase > TL_MEMORY_JOINING && store->cursor < passed) {
-            passed = store->cursor;
-        }
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < world->item_count; i++) {
-        if (i < passed && world->items[i]->cut_serial != 0) {
-            free(world->items[i]);
-        } else {
-            world->items[kept++] = world->items[i];
-        }
-    }
-    size_t removed = world->item_count - kept;
-    for (tl_memory_store *store = world->stores; store; store = store->next) {
-        if (store->phase > TL_MEMORY_JOINING) {
-            store->cursor -= removed; // all that was removed lay before every cursor
-            store->load_target -= store->load_target >= passed ? removed : 0;
-        }
-    }
-    world->item_count = kept;
-}
-
-void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64_t tick)
-{
+    TL_ASSERT(server >= 1 && server <= world->server_count);
     uint64_t serial = ++world->serial;
     for (size_t i = 0; i < world->item_count; i++) {
         tl_memory_item *item = world->items[i];
         bool old = item->type == TL_MEMORY_RECORD && item->server == server && item->tick < tick && !item->set_aside;
-        // The newest record stays, so that a log's last tick can always be told.
-        if (old && item->tick < world->servers[server - 1].tick && item->cut_serial == 0) {
-            item->cut_serial = serial;
+        // The newest record stays, so that a log's last tick can always be reported.
+        if (old && item->tick < world->servers[server - 1].tick && item->truncated_serial == 0) {
+            item->truncated_serial = serial;
         }
     }
-    sweep_items(world);
 }

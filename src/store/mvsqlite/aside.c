@@ -3,7 +3,6 @@
 // conflict. After that nobody commits to that log, and the slots go from the ring into a table of its own, which is
 // made when it is first needed: the heir does that, or the author before it comes back. And how that table is read
 // again, by tools.
-#include "store/mvsqlite/slot.h"
 #include "store/mvsqlite/store.h"
 
 #include <string.h>
@@ -16,6 +15,7 @@ enum { MOVE_MAX = 8 }; // slots in one transaction
 static tl_result compare(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *first, const tl_work *work,
                          bool *same, tl_fault *fault)
 {
+    TL_ASSERT(work->has_bad);
     unsigned char data[TL_SLOT_DATA_BYTES];
     *same = first->size == work->size;
     for (size_t done = 0; done < work->size && *same;) {
@@ -35,6 +35,7 @@ static tl_result compare(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_s
 tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, const tl_work *work,
                                      tl_mvsqlite_aside *out, tl_fault *fault)
 {
+    TL_ASSERT(work->quarantine);
     tl_log_epoch epoch;
     tl_mvsqlite_slot first = {0};
     int64_t slot = 0, passed = 0;
@@ -49,7 +50,7 @@ tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_hea
         return work->has_bad ? TL_ERR_FENCED : TL_OK; // it ends where its log does
     }
     if (result == TL_OK && first.previous_tick > tick) {
-        return TL_ERR_FENCED; // what came after it was cut
+        return TL_ERR_FENCED; // what came after it was truncated
     }
     bool same = true;
     if (result == TL_OK && work->has_bad) {
@@ -68,6 +69,8 @@ static tl_result look_again(const tl_mvsqlite_log *log, tl_fault *fault)
 tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_aside *aside,
                                     tl_fault *fault)
 {
+    TL_ASSERT(aside->count >= 0);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     tl_mvsqlite_slot first = {0}, slot;
     int64_t count = aside->count;
     if (count == 0) {
@@ -86,7 +89,7 @@ tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     }
     bool same = first.part == 0 && first.epoch == head->base.epoch && first.tick == aside->tick &&
                 first.sum == aside->sum;
-    if (!same || count > head->used || head->aside > 0) { // cut, or still to be moved
+    if (!same || count > head->used || head->aside > 0) { // truncated, or still to be moved
         return look_again(log, fault);
     }
     head->base.tick = first.previous_tick;
@@ -264,22 +267,22 @@ static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, i
     return result;
 }
 
-tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mode mode, const tl_store_event *after,
-                                        tl_note **out, tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_next_aside(tl_mvsqlite_namespaces *namespaces, tl_sqlite_mode mode,
+                                            const tl_store_event *after, tl_note **out, tl_fault *fault)
 {
     tl_server_number number = (tl_server_number)(after->server - (after->server > 0)); // that log again
     tl_world_info info;
     *out = NULL;
-    tl_result result = tl_sqlite_world_info(&writer->world, &info, fault);
-    writer->world_us = info.created_us;
+    tl_result result = tl_sqlite_world_info(&namespaces->world, &info, fault);
+    namespaces->world_us = info.created_us;
     while (result == TL_OK) {
         char name[TL_NAME_BYTES_MAX + 1];
         tl_mvsqlite_log *log = NULL;
-        result = tl_sqlite_world_next_server(&writer->world, &number, name, fault);
+        result = tl_sqlite_world_next_server(&namespaces->world, &number, name, fault);
         if (result != TL_OK) {
             return result;
         }
-        result = tl_mvsqlite_writer_log(writer, number, name, mode, &log, fault);
+        result = tl_mvsqlite_namespaces_log(namespaces, number, name, mode, &log, fault);
         bool same = number == after->server;
         result = result == TL_OK ? next_of(log, mode != TL_SQLITE_READ_ONLY, same ? after->epoch : 0,
                                            same ? after->tick : -1, out, fault)

@@ -10,12 +10,12 @@ enum {
     REST_US_MAX = 50000,   // from one look to the next, whatever is expected
     IDLE_LOOK_US = 5000,   // when nothing has come for two ticks
     ENDED_LOOK_US = 50000, // when its epoch has ended
-    CUT_PASSES_MAX = 4,
+    POSITION_PASSES_MAX = 4,
 };
 
 // ---- as a source ---------------------------------------------------------------------------------------------------
 
-static tl_mvsqlite_peer *peer_of(tl_mvsqlite_logs *logs, tl_server_number number)
+static tl_mvsqlite_peer *peer_of(const tl_mvsqlite_logs *logs, tl_server_number number)
 {
     tl_mvsqlite_peer *peer = number <= TL_SERVERS_MAX ? logs->peers[number] : NULL;
     return peer && peer->open ? peer : NULL;
@@ -29,7 +29,7 @@ static tl_mvsqlite_log *log_of(void *backend, tl_server_number server)
 }
 
 // The next open peer with a number above *number, or NULL.
-static tl_mvsqlite_peer *next_peer(tl_mvsqlite_logs *logs, tl_server_number *number)
+static tl_mvsqlite_peer *next_peer(const tl_mvsqlite_logs *logs, tl_server_number *number)
 {
     while (*number < TL_SERVERS_MAX) {
         tl_mvsqlite_peer *peer = peer_of(logs, ++*number);
@@ -135,6 +135,7 @@ static const tl_follow_source source = {
 
 void tl_mvsqlite_logs_init(tl_mvsqlite_logs *logs, const tl_mvsqlite_place *place, const tl_world_info *info)
 {
+    TL_ASSERT(info->tick_hz > 0);
     memset(logs, 0, sizeof(*logs));
     logs->place = place;
     logs->world_us = info->created_us;
@@ -160,6 +161,7 @@ void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs)
 
 static tl_result open_log(tl_mvsqlite_logs *logs, tl_server_number number, const char *name, tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     tl_mvsqlite_peer *peer = logs->peers[number];
     if (peer && peer->open) {
         return TL_OK;
@@ -243,14 +245,14 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
     }
     tl_server_number number = 0;
     for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
-        peer->aimed = false;
+        peer->targeted = false;
         peer->head = (tl_log_head){.tick = -1, .heir = TL_HEIR_NONE};
         peer->due_us = 0;
     }
     return result == TL_OK ? tl_mvsqlite_logs_collect(logs, &changed, fault) : result;
 }
 
-// ---- the cut -------------------------------------------------------------------------------------------------------
+// ---- the position --------------------------------------------------------------------------------------------------
 
 // When the next news are to be expected: a tick after these, if these came as they were expected. News that a first
 // look finds were there before; those that come late say little of the next.
@@ -286,15 +288,15 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
 {
     tl_log_head head = peer->head;
     peer->looked_us = tl_clock_steady_us();
-    tl_result result = tl_mvsqlite_log_glance(&peer->log, !peer->behind, &head, fault);
+    tl_result result = tl_mvsqlite_log_poll_head(&peer->log, !peer->behind, &head, fault);
     if (result != TL_OK) {
         return result;
     }
     uint64_t now_us = tl_clock_steady_us();
     bool news = head.epoch != peer->head.epoch || head.tick != peer->head.tick || head.heir != peer->head.heir;
-    if (news || !peer->aimed) {
+    if (news || !peer->targeted) {
         peer->head = head;
-        peer->aimed = tl_follow_aim(&logs->follow, peer->log.number, &head);
+        peer->targeted = tl_follow_set_target(&logs->follow, peer->log.number, &head);
         *news_us = now_us;
     }
     if (news) {
@@ -309,11 +311,11 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
     return TL_OK;
 }
 
-// What somebody had been told when he wrote the news may be in a log that was looked at before: look there once more.
+// What a server had received when it wrote the news may be in a log that was looked at before: look there once more.
 tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault)
 {
     uint64_t begin_us = tl_clock_steady_us(), news_us = 0;
-    for (int pass = 0; pass < CUT_PASSES_MAX; pass++) {
+    for (int pass = 0; pass < POSITION_PASSES_MAX; pass++) {
         uint64_t before_us = news_us;
         tl_server_number number = 0;
         for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
@@ -323,7 +325,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
                 continue;
             }
             tl_result result = look(logs, peer, &news_us, fault);
-            *changed |= news_us != 0; // it is aimed at, and told even if another log cannot be looked at
+            *changed |= news_us != 0; // it is a target, and reported even if another log cannot be looked at
             if (result != TL_OK) {
                 return result;
             }
@@ -338,7 +340,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
     return TL_OK;
 }
 
-uint64_t tl_mvsqlite_logs_due_us(tl_mvsqlite_logs *logs)
+uint64_t tl_mvsqlite_logs_due_us(const tl_mvsqlite_logs *logs)
 {
     uint64_t due_us = UINT64_MAX;
     tl_server_number number = 0;

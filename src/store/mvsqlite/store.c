@@ -10,26 +10,9 @@ static tl_mvsqlite_store *self_of(tl_store *base)
 
 // ---- the threads ---------------------------------------------------------------------------------------------------
 
-void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us)
-{
-    tl_attachment *attachment = &store->attachment;
-    struct timespec until = tl_clock_timespec(until_us);
-    if (*kicks == attachment->kicks && until_us == UINT64_MAX) {
-        pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-    } else if (*kicks == attachment->kicks) {
-        pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
-    }
-    *kicks = attachment->kicks;
-}
-
-void tl_mvsqlite_wake_locked(tl_mvsqlite_store *store)
-{
-    store->attachment.kicks++;
-    pthread_cond_broadcast(&store->attachment.work_cond);
-}
-
 void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
 {
+    TL_ASSERT(thread < TL_ATTACHMENT_THREADS_MAX);
     pthread_mutex_lock(&store->attachment.mutex);
     if (thread >= 0) {
         store->ended[thread] = true;
@@ -41,7 +24,7 @@ void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
         tl_attachment_free(&store->attachment);
         free(store->restored);
         free(store->aside);
-        free(store->told_aside);
+        free(store->polled_aside);
         free(store);
     }
 }
@@ -75,10 +58,11 @@ static void await_end(tl_mvsqlite_store *store, int thread, const struct timespe
     }
 }
 
-// ---- asking the committing thread ----------------------------------------------------------------------------------
+// ---- asking the writing thread ----------------------------------------------------------------------------------
 
 static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_world_info *info, tl_fault *fault)
 {
+    TL_ASSERT(request != TL_REQUEST_NONE);
     tl_attachment *attachment = &store->attachment;
     struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_REQUEST_US_MAX);
     int waited = 0;
@@ -86,7 +70,7 @@ static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_w
     if (store->request == TL_REQUEST_NONE) {
         store->request = request;
         store->info = info ? *info : (tl_world_info){0};
-        tl_mvsqlite_wake_locked(store);
+        tl_attachment_wake_locked(&store->attachment);
         while (store->request != TL_REQUEST_NONE && waited == 0) {
             waited = pthread_cond_timedwait(&attachment->idle_cond, &attachment->mutex, &until);
         }
@@ -121,14 +105,8 @@ static tl_result mvsqlite_create_world(tl_store *base, const tl_world_info *info
     tl_mvsqlite_store *store = self_of(base);
     tl_fault fault;
     tl_world_info copy = *info;
-    tl_result result = tl_world_info_check(info);
-    if (result != TL_OK) {
-        return result;
-    }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    return store->attachment.started ? TL_ERR_EXISTS : ask(store, TL_REQUEST_CREATE, &copy, &fault);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
+    return result == TL_OK ? ask(store, TL_REQUEST_CREATE, &copy, &fault) : result;
 }
 
 // The thread gets a copy of the event, for it may be left behind with it.
@@ -136,11 +114,9 @@ static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, co
                          tl_fault *fault)
 {
     tl_world_info copy = *info;
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->place.uri, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     bool sound = event->data && event->size <= TL_RECORD_BYTES_MAX; // if not, it is refused unread
     tl_note *note = tl_note_create(event->type, sound ? event->size : 0);
@@ -163,35 +139,36 @@ static tl_result mvsqlite_restore(tl_store *base, const tl_world_info *info, con
                                   size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_fault *fault)
 {
     tl_attachment *attachment = &store->attachment;
-    if (attachment->started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "it was joined");
+    tl_result result = tl_attachment_check_aside(attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     pthread_mutex_lock(&attachment->mutex);
     store->aside_after = *event;
     pthread_mutex_unlock(&attachment->mutex);
-    tl_result result = ask(store, TL_REQUEST_ASIDE, NULL, fault);
+    result = ask(store, TL_REQUEST_ASIDE, NULL, fault);
     if (result != TL_OK) {
         return result;
     }
-    free(store->told_aside);
+    free(store->polled_aside);
     pthread_mutex_lock(&attachment->mutex);
-    store->told_aside = store->aside;
+    store->polled_aside = store->aside;
     store->aside = NULL;
     pthread_mutex_unlock(&attachment->mutex);
-    *event = store->told_aside->event;
+    *event = store->polled_aside->event;
     return TL_OK;
 }
 
 static tl_result mvsqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(next_aside(self_of(base), event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(next_aside(self_of(base), event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result mvsqlite_join(tl_store *base, const char *name)
@@ -207,10 +184,13 @@ static tl_result mvsqlite_join(tl_store *base, const char *name)
     if (result != TL_OK) {
         return result;
     }
+    tl_mvsqlite_logs_init(&store->logs, &store->place, &info);
+    tl_follower_init(&store->follower, attachment, &store->logs.follow, &tl_mvsqlite_follower_ops, store,
+                     TL_THREAD_FOLLOWS);
     pthread_mutex_lock(&attachment->mutex);
     attachment->info = info;
-    attachment->started = spawn(store, TL_MVSQLITE_FOLLOWS, tl_mvsqlite_follows);
-    tl_mvsqlite_wake_locked(store);
+    attachment->started = spawn(store, TL_THREAD_FOLLOWS, tl_mvsqlite_follows);
+    tl_attachment_wake_locked(&store->attachment);
     pthread_mutex_unlock(&attachment->mutex);
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
@@ -222,8 +202,8 @@ static void mvsqlite_close(tl_store *base, bool leave)
     tl_mvsqlite_store *store = self_of(base);
     struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_CLOSE_US_MAX);
     tl_attachment_stop(&store->attachment, leave);
-    await_end(store, TL_MVSQLITE_COMMITS, &until);
-    await_end(store, TL_MVSQLITE_FOLLOWS, &until);
+    await_end(store, TL_THREAD_WRITES, &until);
+    await_end(store, TL_THREAD_FOLLOWS, &until);
     tl_mvsqlite_release(store, -1);
 }
 
@@ -234,7 +214,7 @@ static const tl_store_ops mvsqlite_ops = {
     .join = mvsqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = mvsqlite_next_aside,
@@ -259,8 +239,9 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
     store->attachment.read_only = def->read_only;
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->users = 1;
-    store->writer.place = &store->place;
-    if (!spawn(store, TL_MVSQLITE_COMMITS, tl_mvsqlite_commits)) {
+    store->namespaces.place = &store->place;
+    tl_writer_init(&store->writer, &store->attachment, &tl_mvsqlite_writer_ops, store);
+    if (!spawn(store, TL_THREAD_WRITES, tl_mvsqlite_writes)) {
         tl_mvsqlite_release(store, -1);
         return NULL;
     }
@@ -301,5 +282,5 @@ tl_result tl_mvsqlite_store_open(const tl_mvsqlite_def *def, tl_store **out, cha
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }

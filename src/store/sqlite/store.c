@@ -29,15 +29,9 @@ static tl_result sqlite_world(tl_store *base, tl_world_info *out)
 static tl_result sqlite_create_world(tl_store *base, const tl_world_info *info)
 {
     tl_sqlite_store *store = self_of(base);
-    tl_result result = tl_world_info_check(info);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
     if (result != TL_OK) {
         return result;
-    }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    if (store->attachment.started) {
-        return TL_ERR_EXISTS;
     }
     tl_fault fault;
     if (store->restore || tl_sqlite_restore_check_whole(&store->world, &fault) != TL_OK) {
@@ -106,11 +100,9 @@ static const tl_sqlite_restore_logs copied_logs = {copy_open, copy_close,  copy_
 static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event,
                          tl_fault *fault)
 {
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->directory, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->directory, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     if (!store->restore) {
         store->restore = tl_sqlite_restore_create(&store->world, store->directory, &copied_logs, store);
@@ -123,17 +115,18 @@ static tl_result sqlite_restore(tl_store *base, const tl_world_info *info, const
                                 size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result sqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
 {
     tl_sqlite_store *store = self_of(base);
     tl_fault fault = {0};
-    tl_result result = store->attachment.started
-                           ? tl_fault_set(&fault, TL_ERR_STATE, store->directory, "it was joined")
-                           : tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
-    return tl_fault_tell(result, &fault, text, text_bytes);
+    tl_result result = tl_attachment_check_aside(&store->attachment, &fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
+    }
+    return tl_fault_report(result, &fault, text, text_bytes);
 }
 
 static tl_result sqlite_join(tl_store *base, const char *name)
@@ -164,7 +157,6 @@ static void destroy_store(tl_sqlite_store *store)
     tl_sqlite_aside_close(&store->aside);
     tl_sqlite_world_close(&store->world);
     tl_attachment_free(&store->attachment);
-    free(store->held);
     free(store);
 }
 
@@ -186,7 +178,7 @@ static const tl_store_ops sqlite_ops = {
     .join = sqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = sqlite_next_aside,
@@ -328,7 +320,7 @@ tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *t
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }
 
 static tl_result accept_loss(const char *directory, char *lost, size_t lost_bytes, tl_fault *fault)
@@ -355,5 +347,5 @@ tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t 
 {
     tl_fault fault = {0};
     lost[0] = 0;
-    return tl_fault_tell(accept_loss(directory, lost, lost_bytes, &fault), &fault, text, text_bytes);
+    return tl_fault_report(accept_loss(directory, lost, lost_bytes, &fault), &fault, text, text_bytes);
 }
