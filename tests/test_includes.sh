@@ -11,14 +11,14 @@ rules=$(table includes) order=$(table order)
 [ -n "$rules" ] && [ -n "$order" ] || { echo "docs/ARCHITECTURE.md lacks the table of includes or the one of files"; exit 1; }
 files=$(find include src scenario bench fuzz tests godot -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
 printf '%s\n' "$order" "$rules" | awk -F'|' '
-    function glob(text, pattern) { # * stands for anything
+    function glob(text, pattern) { # * stands for any name, but not for a folder
         gsub(/[.]/, "[.]", pattern)
-        gsub(/\*/, ".*", pattern)
+        gsub(/\*/, "[^/]*", pattern)
         return text ~ "^" pattern "$"
     }
     function matches(name, word, folder) {
         if (word == "own") return folder "/" name in file
-        if (word == "core") return name ~ /^(base|motion|wire|world|server|client)\// && "src/" name in file
+        if (word == "core") return name ~ /^(base|motion|wire|world|server|client)\/[^\/]*$/ && "src/" name in file
         if (word == "any") return name !~ /^(tramline|scenario)\//
         return glob(name, word)
     }
@@ -28,8 +28,9 @@ printf '%s\n' "$order" "$rules" | awk -F'|' '
         return 0
     }
     function fault(why) { print why; faults++ }
-    function stem(path) {
+    function stem(path) { # a header of base/os is implemented once for each system
         sub(/[.][a-z]+$/, "", path)
+        if (path ~ /base\/os\//) sub(/_(posix|win32)$/, "", path)
         return path
     }
     function place_all(folder, words,    list, count, i, joined, j) { # in the order of the table; those joined by + have one place

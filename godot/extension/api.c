@@ -1,6 +1,7 @@
 #include "api.h"
 
-#include <pthread.h>
+#include "base/os/thread.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +9,11 @@
 
 gd_api gd;
 
-static pthread_t main_thread;
+static uintptr_t main_thread;
 
 bool gd_on_main_thread(void)
 {
-    return pthread_equal(pthread_self(), main_thread);
+    return tl_os_thread_self() == main_thread;
 }
 
 // ---- names ---------------------------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ void gd_api_unload(void)
 bool gd_api_load(gd_get_function get, void *library)
 {
     gd.library = library;
-    main_thread = pthread_self();
+    main_thread = tl_os_thread_self();
     const char *missing = NULL;
 #define LOAD(member, name, result, parameters)   \
     gd.member = (result(*) parameters)get(name); \

@@ -1,8 +1,8 @@
 #include "bind.h"
 
+#include "base/os/thread.h"
 #include "variant.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,28 +51,28 @@ static void forget_property(void *self, const gd_property *p)
 }
 
 static gd_instance *all_instances;
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER; // scenes may be made by other threads
+static tl_os_mutex all_lock = TL_OS_MUTEX_INIT; // scenes may be made by other threads
 
 static void list_instance(gd_instance *instance)
 {
-    pthread_mutex_lock(&all_lock);
+    tl_os_mutex_lock(&all_lock);
     instance->next = all_instances;
     instance->place = &all_instances;
     if (instance->next) {
         instance->next->place = &instance->next;
     }
     all_instances = instance;
-    pthread_mutex_unlock(&all_lock);
+    tl_os_mutex_unlock(&all_lock);
 }
 
 static void unlist_instance(gd_instance *instance)
 {
-    pthread_mutex_lock(&all_lock);
+    tl_os_mutex_lock(&all_lock);
     *instance->place = instance->next;
     if (instance->next) {
         instance->next->place = instance->place;
     }
-    pthread_mutex_unlock(&all_lock);
+    tl_os_mutex_unlock(&all_lock);
 }
 
 void gd_class_each(const gd_class *type, void (*act)(void *self))

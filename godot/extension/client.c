@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include "base/os/clock.h"
 #include "entity.h"
 #include "variant.h"
 
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     RETRY_US = 200000, // then longer and longer
@@ -17,13 +17,6 @@ enum {
 };
 #define DELAY_TICKS_MIN 1.5 // the display behind the server
 #define DELAY_TICKS_MAX 20.0
-
-uint64_t client_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 static client_state state_of(const client_node *c)
 {
@@ -75,7 +68,7 @@ static void retry_later(client_node *c)
 {
     uint64_t wait_us = (uint64_t)RETRY_US << (c->retries < 4 ? c->retries : 4);
     c->retries++;
-    c->retry_us = client_now_us() + (wait_us < RETRY_US_MAX ? wait_us : RETRY_US_MAX);
+    c->retry_us = tl_os_monotonic_us() + (wait_us < RETRY_US_MAX ? wait_us : RETRY_US_MAX);
 }
 
 static void retry(client_node *c)
@@ -316,7 +309,7 @@ static void release(client_node *c)
 
 static void step(client_node *c)
 {
-    uint64_t now_us = client_now_us();
+    uint64_t now_us = tl_os_monotonic_us();
     c->busy = true;
     if (c->retry_us && now_us >= c->retry_us) {
         retry(c);
@@ -334,7 +327,7 @@ static void step(client_node *c)
             entity_follow(c->nodes.nodes[i], c);
         }
     }
-    c->step_ms = (double)(client_now_us() - now_us) / 1000;
+    c->step_ms = (double)(tl_os_monotonic_us() - now_us) / 1000;
     c->busy = false;
     if (c->doomed) {
         release(c);
@@ -345,7 +338,7 @@ static void step(client_node *c)
 // From time to time, connected or not: what is kept for MultiMeshes goes soon after them.
 static void tidy(client_node *c)
 {
-    uint64_t now_us = client_now_us();
+    uint64_t now_us = tl_os_monotonic_us();
     if (now_us - c->tidied_us >= TIDY_US) {
         c->tidied_us = now_us;
         client_drop_freed_draws(c);

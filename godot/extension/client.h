@@ -116,7 +116,6 @@ extern const gd_class client_class;
 extern const gd_signal client_signals[];
 
 // ---- between its files ----
-uint64_t client_now_us(void);
 bool client_on_destroy(void *self);
 void client_end_all(void); // the library is about to go
 void client_on_notify(void *self, int32_t what);

@@ -1,6 +1,7 @@
 // What a client asks for and does: messages, requests, own entities; and what a script carries for it.
 #include "client.h"
 
+#include "base/os/clock.h"
 #include "variant.h"
 
 #include <math.h>
@@ -258,7 +259,7 @@ void client_settle_own(client_node *c)
     if (!c->own_count || (state != TL_CLIENT_LIVE && state != TL_CLIENT_RECONNECTING)) {
         return;
     }
-    double tick = tl_client_server_tick(link->client, client_now_us());
+    double tick = tl_client_server_tick(link->client, tl_os_monotonic_us());
     for (int i = 0; i < c->own_count; i++) {
         own_entity *own = &c->own[i];
         if (own->id && own->moving && tick - own->said.tick > SETTLE_TICKS) {
@@ -289,7 +290,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
         kind_values values = {0};
         error = GD_ERR_INVALID_PARAMETER;
         if (read_values(method, &kind, args[1], args[3], &values)) {
-            double tick = tl_client_server_tick(client, client_now_us());
+            double tick = tl_client_server_tick(client, tl_os_monotonic_us());
             tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 2);
             own_course(c, own, carrier, tick, &values);
             error = tell(method, tl_client_set(client, id, tick, carrier, &values.values), "It cannot be set");
@@ -345,7 +346,7 @@ void client_transport_connected(void *self, const void *const *args, void *ret)
 {
     client_link *link = custom_link(self, "TramlineClient.transport_connected");
     if (link) {
-        tl_client_connected(link->client, client_now_us());
+        tl_client_connected(link->client, tl_os_monotonic_us());
     }
 }
 
@@ -356,7 +357,7 @@ void client_apply_frame(void *self, const void *const *args, void *ret)
     int64_t size = gd_size(GD_BYTES, args[0]);
     tl_result result = TL_OK;
     if (link && size) {
-        result = tl_client_receive_frame(link->client, gd.bytes_at(args[0], 0), (size_t)size, client_now_us());
+        result = tl_client_receive_frame(link->client, gd.bytes_at(args[0], 0), (size_t)size, tl_os_monotonic_us());
     }
     gd_ret_int(ret, link ? gd_error_from(result) : GD_ERR_UNCONFIGURED);
 }

@@ -1,6 +1,7 @@
 // What a client shows, for scripts.
 #include "client.h"
 
+#include "base/os/clock.h"
 #include "variant.h"
 
 #include <math.h>
@@ -52,7 +53,7 @@ static void put_transform(double *to, const tl_pose *pose)
 void client_get_server_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->link.client, client_now_us()) : 0);
+    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->link.client, tl_os_monotonic_us()) : 0);
 }
 
 void client_get_display_tick(void *self, const void *const *args, void *ret)

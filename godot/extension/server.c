@@ -1,5 +1,7 @@
 #include "server.h"
 
+#include "base/os/clock.h"
+#include "base/os/random.h"
 #include "entity.h"
 #include "variant.h"
 
@@ -8,22 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 enum { PATH_BYTES = 1024, DRAIN_MS_MAX = 1000, GRACE_S_MAX = 86400 };
-
-static uint64_t read_us(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-tl_time server_now(void)
-{
-    return (tl_time){.wall_us = read_us(CLOCK_REALTIME), .monotonic_us = read_us(CLOCK_MONOTONIC)};
-}
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
@@ -86,8 +74,7 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
 
 static tl_result make_world(server_node *s, tl_world_info *world)
 {
-    *world = (tl_world_info){
-        .format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = server_now().wall_us};
+    *world = (tl_world_info){.format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = tl_os_wall_us()};
     tl_inspect *inspect = NULL; // for the kinds' hash
     if (tl_inspect_create(s->list->kinds, s->list->count, world->tick_hz, 1, 1, &inspect) != TL_OK) {
         return say(s, TL_ERR_INVALID,
@@ -195,7 +182,7 @@ static tl_result open_server(server_node *s, const char *name)
     def.clients_max = (uint32_t)s->clients_max;
     def.kbit_s = (uint32_t)s->kbit_s;
     def.grace_ms = (uint32_t)(s->grace_s * 1000);
-    if (getrandom(def.secret_seed, sizeof def.secret_seed, 0) != sizeof def.secret_seed) {
+    if (!tl_os_random(def.secret_seed, sizeof def.secret_seed)) {
         return say(s, TL_ERR_IO, "the system gives no random bytes");
     }
     def.callbacks = server_callbacks(s);
@@ -324,11 +311,11 @@ static void release(server_node *s)
 
 static void step(server_node *s)
 {
-    tl_time begun = server_now();
+    tl_time begun = tl_os_now();
     s->busy = s->in_core = true;
     tl_server_step(s->server, begun);
     s->in_core = false;
-    s->step_ms = (double)(server_now().monotonic_us - begun.monotonic_us) / 1000;
+    s->step_ms = (double)(tl_os_monotonic_us() - begun.monotonic_us) / 1000;
     s->step_ms_max = s->step_ms > s->step_ms_max ? s->step_ms : s->step_ms_max;
     if (s->stop_due && !s->doomed) { // stop_now() was called within
         end_now(s, SERVER_STOPPED);
@@ -533,5 +520,5 @@ void server_get_tick(void *self, const void *const *args, void *ret)
 void server_get_time_s(void *self, const void *const *args, void *ret)
 {
     const server_node *s = self;
-    gd_ret_float(ret, s->server ? tl_server_tick_at(s->server, server_now().monotonic_us) / s->world_hz : 0);
+    gd_ret_float(ret, s->server ? tl_server_tick_at(s->server, tl_os_monotonic_us()) / s->world_hz : 0);
 }

@@ -101,7 +101,6 @@ void server_tell_events(server_node *s);
 void server_drop_events(server_node *s);
 void *server_scratch(server_node *s, size_t bytes); // NULL: out of memory
 void server_drop_caches(server_node *s);
-tl_time server_now(void);
 
 // Ends every server: the library is about to go, and with it the code that their stores' threads run.
 void server_end_all(void);

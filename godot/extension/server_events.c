@@ -2,6 +2,7 @@
 // signals once the step is over, so that scripts may then do anything.
 #include "server.h"
 
+#include "base/os/clock.h"
 #include "entity.h"
 #include "variant.h"
 
@@ -34,7 +35,7 @@ static void add_event(server_node *s, server_event event, const void *data, size
 static tl_result on_authorize(void *user, const void *token, size_t token_bytes, tl_grant *out)
 {
     server_node *s = user;
-    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(server_now().wall_us / 1000000), out);
+    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(tl_os_wall_us() / 1000000), out);
 }
 
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
@@ -90,7 +91,7 @@ static void on_log(void *user, const char *text)
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     server_node *s = user;
-    uint64_t now_us = server_now().wall_us;
+    uint64_t now_us = tl_os_wall_us();
     if (!begun_us) {
         return; // not known yet
     }

@@ -1,7 +1,7 @@
 #include "app/aside.h"
 
-#include "app/clock.h"
 #include "app/number.h"
+#include "base/os/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -74,10 +74,10 @@ static bool take(aside_list *list, const tl_store_event *event, const char *fold
 // As next_aside(), but waits for a lock.
 static tl_result read_next(tl_store *store, tl_store_event *event, char *text, size_t text_bytes)
 {
-    uint64_t until_us = clock_steady_us() + BUSY_US_MAX;
-    for (;; clock_sleep_us(BUSY_PAUSE_US)) {
+    uint64_t until_us = tl_os_monotonic_us() + BUSY_US_MAX;
+    for (;; tl_os_sleep_us(BUSY_PAUSE_US)) {
         tl_result result = store->ops->next_aside(store, event, text, text_bytes);
-        if (result != TL_ERR_BUSY || clock_steady_us() >= until_us) {
+        if (result != TL_ERR_BUSY || tl_os_monotonic_us() >= until_us) {
             return result;
         }
     }

@@ -2,7 +2,7 @@
 #include "app/command.h"
 #include "app/fill.h"
 #include "app/number.h"
-#include "app/stop.h"
+#include "base/os/process.h"
 
 typedef struct city_options {
     game_choice game;
@@ -51,7 +51,7 @@ int command_city(int argc, char **argv)
 {
     city_options o = {.fill.tick_hz = 20};
     argp_parse(&city_argp, argc, argv, 0, NULL, &o);
-    stop_watch();
+    tl_os_stop_watch();
     scenario *s = game_create(&o.game);
     if (!s) {
         return EXIT_FAILED;

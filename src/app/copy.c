@@ -1,16 +1,15 @@
 // tramline copy: a world from one store into another, whole and checked.
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/number.h"
 #include "app/progress.h"
-#include "app/stop.h"
 #include "app/tally.h"
+#include "base/os/clock.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include <argp.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 enum {
     SILENT_S_MAX = 60,  // without an event, while it loads
     CATCH_UP_S_MAX = 2, // without an event of a server that is behind: it does not run
-    WAIT_MS = 20,
+    WAIT_US = 20000,
     NAMES_WIDTH = 11,
 };
 
@@ -110,18 +109,17 @@ typedef enum answer { ANSWER_EVENT, ANSWER_NONE, ANSWER_FAILED } answer;
 // The next event that tells of the world. `since_us`: when there was one last.
 static answer next_event(copying *c, tl_store *store, const char *name, uint64_t since_us, tl_store_event *event)
 {
-    if (stop_requested()) {
+    if (tl_os_stop_requested()) {
         fail(c, "stopped");
         return ANSWER_FAILED;
     }
     if (store->ops->poll(store, event) != TL_OK) {
-        if (clock_steady_us() - since_us > SILENT_S_MAX * 1000000ull) {
+        if (tl_os_monotonic_us() - since_us > SILENT_S_MAX * 1000000ull) {
             fail(c, "'%s' does not answer%s%s; look for a full or a very slow disk", name, c->stalled[0] ? ": " : "",
                  c->stalled);
             return ANSWER_FAILED;
         }
-        struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
-        poll(&wait, wait.fd >= 0, WAIT_MS);
+        tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US);
         return ANSWER_NONE;
     }
     switch (event->type) {
@@ -165,9 +163,9 @@ static bool write_event(copying *c, const tl_store_event *event)
 static bool transfer(copying *c)
 {
     bool loaded = false;
-    uint64_t since_us = clock_steady_us(); // of the last event that was waited for
+    uint64_t since_us = tl_os_monotonic_us(); // of the last event that was waited for
     progress_init(&c->shown, "copying");
-    while (!loaded || (any_is_behind(&c->told) && clock_steady_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
+    while (!loaded || (any_is_behind(&c->told) && tl_os_monotonic_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
         tl_store_event event;
         answer a = next_event(c, c->from, c->o->from, since_us, &event);
         if (a == ANSWER_FAILED) {
@@ -177,7 +175,7 @@ static bool transfer(copying *c)
             continue;
         }
         if (!loaded || is_behind(&c->told, event.server)) {
-            since_us = clock_steady_us();
+            since_us = tl_os_monotonic_us();
         }
         if (event.type == TL_STORE_LOADED) {
             loaded = true;
@@ -196,7 +194,7 @@ static bool transfer(copying *c)
 
 static bool read_copy(copying *c, tl_store *copy)
 {
-    uint64_t since_us = clock_steady_us();
+    uint64_t since_us = tl_os_monotonic_us();
     tl_store_event event = {.type = TL_STORE_JOINED};
     progress_init(&c->shown, "checking");
     while (event.type != TL_STORE_LOADED) {
@@ -205,7 +203,7 @@ static bool read_copy(copying *c, tl_store *copy)
             return false;
         }
         if (a == ANSWER_EVENT) {
-            since_us = clock_steady_us();
+            since_us = tl_os_monotonic_us();
             if (!tally_take(&c->copied, &event)) {
                 return fail(c, "out of memory");
             }
@@ -376,16 +374,15 @@ int command_copy(int argc, char **argv)
     static copying c; // large
     copy_options o = {0};
     argp_parse(&copy_argp, argc, argv, 0, NULL, &o);
-    stop_watch();
-    signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error with a text
+    tl_os_stop_watch();
     c.o = &o;
     tally_init(&c.told);
     tally_init(&c.copied);
-    uint64_t begun_us = clock_steady_us();
+    uint64_t begun_us = tl_os_monotonic_us();
     bool copied = open_both(&c) && transfer(&c);
     close_both(&c);
     copied = copied && check(&c);
-    c.seconds_us = clock_steady_us() - begun_us;
+    c.seconds_us = tl_os_monotonic_us() - begun_us;
     tally_free(&c.told);
     tally_free(&c.copied);
     if (!copied) {

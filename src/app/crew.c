@@ -1,19 +1,19 @@
 #include "app/crew.h"
 
-#include "app/clock.h"
 #include "app/json_number.h"
 #include "app/number.h"
+#include "base/os/clock.h"
+#include "base/os/file.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include "tramline/token.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     SERVER_NICENESS = -5,
@@ -67,14 +67,14 @@ static void path_of(const crew *c, char path[CREW_PATH_BYTES], const char *name,
 // ---- starting ------------------------------------------------------------------------------------------------------
 
 typedef struct arguments {
-    const char *list[SPAWN_ARGUMENTS_MAX + 1];
+    const char *list[TL_OS_CHILD_ARGUMENTS_MAX + 1];
     int count;
     char seed[24], entities[16];
 } arguments;
 
 static void add(arguments *a, const char *option, const char *value)
 {
-    if (a->count + 2 <= SPAWN_ARGUMENTS_MAX) {
+    if (a->count + 2 <= TL_OS_CHILD_ARGUMENTS_MAX) {
         a->list[a->count++] = option;
         a->list[a->count++] = value;
     }
@@ -108,7 +108,7 @@ static bool start_server(crew *c, uint32_t index)
     add(&a, "--listen", "127.0.0.1:0");
     add(&a, "--token-key", key);
     add(&a, "--ready", ready);
-    add(&a, "--stats", SPAWN_LINES_FILE);
+    add(&a, "--stats", TL_OS_CHILD_LINES_FILE);
     add_game(&a, &c->def.game);
     if (!spawn_start(&c->servers[index].process, name, a.list, log, SERVER_NICENESS)) {
         return fail(c, "%s cannot be started: %s", name, strerror(errno));
@@ -137,18 +137,19 @@ bool crew_start_servers(crew *c)
 
 static bool make_token(crew *c, const char *name, const char *token_file)
 {
-    char private_file[CREW_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 1];
+    char private_file[CREW_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 2];
     path_of(c, private_file, "tokens", ".private.pem");
     tl_grant grant = tl_grant_default();
     snprintf(grant.name, sizeof grant.name, "%s", name);
     snprintf(grant.world, sizeof grant.world, "%s", game_name(&c->def.game));
-    grant.expires_s = (int64_t)(clock_world_us() / 1000000) + TOKEN_HOURS * 3600;
-    tl_result result = tl_token_sign(private_file, &grant, token, sizeof token);
-    FILE *out = result == TL_OK ? fopen(token_file, "w") : NULL;
-    bool written = out && fchmod(fileno(out), 0600) == 0 && fprintf(out, "%s\n", token) > 0;
-    written = (!out || fclose(out) == 0) && written;
-    return written ||
-           fail(c, "no token can be made for %s: %s", name, result == TL_OK ? strerror(errno) : tl_result_text(result));
+    grant.expires_s = (int64_t)(tl_os_wall_us() / 1000000) + TOKEN_HOURS * 3600;
+    tl_result result = tl_token_sign(private_file, &grant, token, sizeof token - 1);
+    if (result != TL_OK) {
+        return fail(c, "no token can be made for %s: %s", name, tl_result_text(result));
+    }
+    strcat(token, "\n");
+    return tl_os_file_write_new(token_file, true, token, strlen(token)) ||
+           fail(c, "no token can be made for %s: %s", name, strerror(errno));
 }
 
 static bool start_rider(crew *c, uint32_t index)
@@ -177,7 +178,7 @@ static bool start_rider(crew *c, uint32_t index)
     add(&a, "--rider", number);
     add(&a, "--riders", count);
     add(&a, "--report", report);
-    add(&a, "--stats", SPAWN_LINES_FILE);
+    add(&a, "--stats", TL_OS_CHILD_LINES_FILE);
     if (c->def.kbit_s) {
         add(&a, "--kbit", kbit);
     }
@@ -284,11 +285,11 @@ static void look_for_ready(crew *c, uint32_t index)
 
 static bool check_runs(crew *c, spawn *process)
 {
-    if (!spawn_has_ended(process)) {
+    if (!tl_os_child_has_ended(&process->child)) {
         return true;
     }
     char how[96];
-    spawn_describe_end(process, how, sizeof how);
+    tl_os_child_describe_end(&process->child, how, sizeof how);
     fail(c, "%s has ended too early: %s", process->name, how);
     spawn_print_log_end(process);
     return false;
@@ -296,15 +297,15 @@ static bool check_runs(crew *c, spawn *process)
 
 static void wait_for_lines(const crew *c, int timeout_ms)
 {
-    struct pollfd waits[CREW_SERVERS_MAX + CREW_RIDERS_MAX];
-    nfds_t count = 0;
+    int handles[CREW_SERVERS_MAX + CREW_RIDERS_MAX];
+    size_t count = 0;
     for (uint32_t i = 0; i < c->servers_started; i++) {
-        waits[count++] = (struct pollfd){.fd = c->servers[i].process.lines_fd, .events = POLLIN};
+        handles[count++] = c->servers[i].process.child.lines;
     }
     for (uint32_t i = 0; i < c->riders_started; i++) {
-        waits[count++] = (struct pollfd){.fd = c->riders[i].process.lines_fd, .events = POLLIN};
+        handles[count++] = c->riders[i].process.child.lines;
     }
-    poll(waits, count, timeout_ms);
+    tl_os_wait_readable(handles, count, (uint64_t)timeout_ms * 1000);
 }
 
 static bool follow_servers(crew *c)
@@ -378,11 +379,11 @@ static void stop_server(crew *c, uint32_t index)
         return; // too early, which has been told
     }
     bool by_itself = spawn_wait(process, SERVER_STOP_MS_MAX);
-    if (by_itself && process->status == 0) {
+    if (by_itself && tl_os_child_exit_status(&process->child) == 0) {
         return;
     }
     char how[96];
-    spawn_describe_end(process, how, sizeof how);
+    tl_os_child_describe_end(&process->child, how, sizeof how);
     fail(c, "%s did not end in order: %s", process->name, by_itself ? how : "it had to be killed");
     spawn_print_log_end(process);
 }
@@ -391,7 +392,7 @@ void crew_stop(crew *c)
 {
     crew_follow(c, 0);
     for (uint32_t i = 0; i < c->riders_started; i++) {
-        spawn_stop(&c->riders[i].process);
+        tl_os_child_stop(&c->riders[i].process.child);
     }
     for (uint32_t i = 0; i < c->riders_started; i++) {
         stop_rider(c, i);
@@ -400,8 +401,8 @@ void crew_stop(crew *c)
     follow_servers(c);
     c->measuring = false;
     for (uint32_t i = 0; i < c->servers_started; i++) {
-        c->servers[i].ended_early = c->servers[i].process.ended;
-        spawn_stop(&c->servers[i].process);
+        c->servers[i].ended_early = c->servers[i].process.child.ended;
+        tl_os_child_stop(&c->servers[i].process.child);
     }
     for (uint32_t i = 0; i < c->servers_started; i++) {
         stop_server(c, i);
@@ -412,12 +413,12 @@ void crew_reset(crew *c)
 {
     for (uint32_t i = 0; i < c->servers_started; i++) {
         json_decref(c->servers[i].line);
-        close(c->servers[i].process.lines_fd);
+        tl_os_child_close(&c->servers[i].process.child);
     }
     for (uint32_t i = 0; i < c->riders_started; i++) {
         json_decref(c->riders[i].line);
         json_decref(c->riders[i].report);
-        close(c->riders[i].process.lines_fd);
+        tl_os_child_close(&c->riders[i].process.child);
     }
     c->servers_started = c->riders_started = 0;
 }

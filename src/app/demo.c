@@ -1,5 +1,4 @@
 // tramline demo: the city loop. A fresh store, servers and riders as processes of their own, and a report.
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/fill.h"
 #include "app/number.h"
@@ -7,7 +6,8 @@
 #include "app/report.h"
 #include "app/run_folder.h"
 #include "app/status_line.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/process.h"
 
 #include <errno.h>
 #include <math.h>
@@ -124,12 +124,12 @@ static bool fill(const demo_options *o, const game_choice *game, const char *sto
 
 static bool wait_until(crew *c, bool (*reached)(const crew *), double seconds_max, const char *otherwise)
 {
-    uint64_t until_us = clock_steady_us() + (uint64_t)(seconds_max * 1e6);
+    uint64_t until_us = tl_os_monotonic_us() + (uint64_t)(seconds_max * 1e6);
     while (!reached(c)) {
-        if (stop_requested() || !crew_follow(c, FOLLOW_MS)) {
+        if (tl_os_stop_requested() || !crew_follow(c, FOLLOW_MS)) {
             return false;
         }
-        if (clock_steady_us() > until_us) {
+        if (tl_os_monotonic_us() > until_us) {
             snprintf(c->fault, sizeof c->fault, "%s within %.0f s", otherwise, seconds_max);
             fprintf(stderr, "tramline: %s; the logs are in '%s'\n", c->fault, c->def.directory);
             return false;
@@ -156,11 +156,11 @@ static bool start(crew *c)
 static double ride(crew *c, double seconds)
 {
     status_line line;
-    uint64_t begun_us = clock_steady_us();
+    uint64_t begun_us = tl_os_monotonic_us();
     double elapsed_s = 0;
     status_line_init(&line);
-    while (elapsed_s < seconds && !stop_requested() && crew_follow(c, FOLLOW_MS)) {
-        elapsed_s = (double)(clock_steady_us() - begun_us) / 1e6;
+    while (elapsed_s < seconds && !tl_os_stop_requested() && crew_follow(c, FOLLOW_MS)) {
+        elapsed_s = (double)(tl_os_monotonic_us() - begun_us) / 1e6;
         status_line_show(&line, c, elapsed_s);
     }
     status_line_end(&line);
@@ -231,7 +231,7 @@ int command_demo(int argc, char **argv)
     demo_options o = {
         .seconds = 60, .tick_hz = 20, .servers = 3, .riders = 3, .report_file = "report.json", .store = "sqlite"};
     argp_parse(&demo_argp, argc, argv, 0, NULL, &o);
-    stop_watch();
+    tl_os_stop_watch();
     run_folder folder;
     if (!run_folder_make(&folder, o.directory)) {
         return EXIT_FAILED;

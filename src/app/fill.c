@@ -1,19 +1,19 @@
 #include "app/fill.h"
 
-#include "app/clock.h"
 #include "app/number.h"
 #include "app/play.h"
 #include "app/progress.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 
 enum {
     GROUPS_A_TICK = 64, // so that a tick's record stays small
     ENTITIES_TO_SPARE = 1024,
-    WAIT_MS_MAX = 5,
+    WAIT_US_MAX = 5000,
     LEAVE_MS_MAX = 60000,
     STALL_MS_MAX = 10000, // without a commit
 };
@@ -66,7 +66,7 @@ static void on_group(void *user, tl_server *server, tl_group_id group, bool owne
 static void on_committed(void *user, int64_t tick, uint64_t us)
 {
     fill *f = user;
-    f->committed_us = clock_steady_us();
+    f->committed_us = tl_os_monotonic_us();
 }
 
 static void on_log(void *user, const char *text)
@@ -81,9 +81,8 @@ static void on_log(void *user, const char *text)
 // One step, and a wait for what comes next.
 static void step(tl_server *server, tl_store *store)
 {
-    struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
-    poll(&wait, wait.fd >= 0, WAIT_MS_MAX);
-    tl_server_step(server, clock_now());
+    tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US_MAX);
+    tl_server_step(server, tl_os_now());
 }
 
 static bool is_over(tl_server *server)
@@ -94,28 +93,28 @@ static bool is_over(tl_server *server)
 
 static bool is_stalled(const fill *f)
 {
-    return clock_steady_us() - f->committed_us > STALL_MS_MAX * 1000ull;
+    return tl_os_monotonic_us() - f->committed_us > STALL_MS_MAX * 1000ull;
 }
 
 // Makes everything; then waits until all of it is committed.
 static void make_all(fill *f, tl_server *server, tl_store *store)
 {
-    f->committed_us = clock_steady_us();
+    f->committed_us = tl_os_monotonic_us();
     progress_init(&f->shown, "filling the store");
     uint32_t groups = scenario_group_count(f->def->scenario);
-    while (!f->complete && !f->failed && !is_over(server) && !is_stalled(f) && !stop_requested()) {
+    while (!f->complete && !f->failed && !is_over(server) && !is_stalled(f) && !tl_os_stop_requested()) {
         step(server, store);
         if (!f->def->quiet) {
             progress_show(&f->shown, f->groups_made, groups + 1);
         }
     }
     tl_server_leave(server);
-    uint64_t until_us = clock_steady_us() + LEAVE_MS_MAX * 1000ull;
-    while (!is_over(server) && !is_stalled(f) && clock_steady_us() < until_us) {
+    uint64_t until_us = tl_os_monotonic_us() + LEAVE_MS_MAX * 1000ull;
+    while (!is_over(server) && !is_stalled(f) && tl_os_monotonic_us() < until_us) {
         step(server, store);
     }
     tl_server_state state = tl_server_get_state(server);
-    if (f->failed || stop_requested()) {
+    if (f->failed || tl_os_stop_requested()) {
         return;
     }
     if (state != TL_SERVER_LEFT) {
@@ -141,7 +140,7 @@ static void make_all(fill *f, tl_server *server, tl_store *store)
 static void fill_store(fill *f, tl_store *store)
 {
     const scenario *s = f->def->scenario;
-    tl_world_info world = {.format = TL_STORE_FORMAT, .tick_hz = f->def->tick_hz, .created_us = clock_world_us()};
+    tl_world_info world = {.format = TL_STORE_FORMAT, .tick_hz = f->def->tick_hz, .created_us = tl_os_wall_us()};
     game_to_world(s, f->def->choice, &world);
     tl_result result = store->ops->create_world(store, &world);
     if (result != TL_OK) {
@@ -185,8 +184,8 @@ bool fill_run(const fill_def *def)
     play_destroy(f.play);
     if (f.failed) {
         fprintf(stderr, "tramline: %s\n", f.text);
-    } else if (stop_requested()) {
+    } else if (tl_os_stop_requested()) {
         fprintf(stderr, "tramline: stopped; the store '%s' is not filled, remove it\n", def->store);
     }
-    return !f.failed && !stop_requested();
+    return !f.failed && !tl_os_stop_requested();
 }

@@ -1,10 +1,11 @@
 // tramline inspect: what is in a store, and whether it is sound.
 #include "app/aside.h"
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/number.h"
 #include "app/repair.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include "scenario/scenario.h"
 #include "tramline/inspect.h"
@@ -12,13 +13,12 @@
 #include <argp.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
     LOAD_S_MAX = 120,
-    WAIT_MS = 20,
+    WAIT_US = 20000,
     TRIES_MAX = 3,
     ENTITIES_TO_SPARE = 1 << 20, // beyond those of the scenario that filled the world
     GROUPS_MAX = 1 << 18,
@@ -123,16 +123,15 @@ static void take_event(inspection *n, const tl_store_event *event)
 
 static void load(inspection *n, tl_store *store)
 {
-    uint64_t until_us = clock_steady_us() + LOAD_S_MAX * 1000000ull;
-    while (!n->ended && !n->silent && !stop_requested()) {
+    uint64_t until_us = tl_os_monotonic_us() + LOAD_S_MAX * 1000000ull;
+    while (!n->ended && !n->silent && !tl_os_stop_requested()) {
         tl_store_event event;
         if (store->ops->poll(store, &event) == TL_OK) {
             take_event(n, &event);
             continue;
         }
-        n->silent = clock_steady_us() > until_us;
-        struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
-        poll(&wait, wait.fd >= 0, WAIT_MS);
+        n->silent = tl_os_monotonic_us() > until_us;
+        tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US);
     }
 }
 
@@ -294,7 +293,7 @@ static void print_inspection(const inspection *n, const char *store)
 {
     const tl_inspect_report *r = &n->report;
     char text[320], records[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES];
-    double tick_now = (double)(clock_world_us() - n->world.created_us) * 1e-6 * n->world.tick_hz;
+    double tick_now = (double)(tl_os_wall_us() - n->world.created_us) * 1e-6 * n->world.tick_hz;
     printf("%-*s %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", NAMES_WIDTH, "world", n->world.scenario,
            n->world.seed, n->world.tick_hz, tick_now);
     if (n->world.format != TL_STORE_FORMAT) {
@@ -420,7 +419,7 @@ int command_inspect(int argc, char **argv)
     static inspection n; // large
     inspect_options o = {0};
     argp_parse(&inspect_argp, argc, argv, 0, NULL, &o);
-    stop_watch();
+    tl_os_stop_watch();
     if (o.accept_loss && !accept_loss(&o)) {
         return EXIT_FAILED;
     }

@@ -1,13 +1,11 @@
 #include "app/meter.h"
 
-#include "app/clock.h"
+#include "base/os/clock.h"
+#include "base/os/file.h"
+#include "base/os/process.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 enum { LINE_EVERY_US = 1000000, QUEUE_BYTES = 4 << 20, CLOSE_MS_MAX = 1000 };
 
@@ -22,11 +20,11 @@ static void arrays_make(meter *m)
 bool meter_open(meter *m, const char *file)
 {
     memset(m, 0, sizeof *m);
-    m->line_us = clock_steady_us();
+    m->line_us = tl_os_monotonic_us();
     if (!file) {
         return true;
     }
-    m->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    m->fd = tl_os_file_create(file);
     m->out = m->fd >= 0 ? outlet_open(m->fd, QUEUE_BYTES, NULL) : NULL;
     arrays_make(m);
     return m->out != NULL;
@@ -51,8 +49,8 @@ void meter_close(meter *m)
 
 void meter_step_begin(meter *m)
 {
-    m->step_cpu_us = clock_thread_us();
-    m->step_wall_us = clock_steady_us();
+    m->step_cpu_us = tl_os_thread_cpu_us();
+    m->step_wall_us = tl_os_monotonic_us();
 }
 
 void meter_tick(meter *m)
@@ -69,8 +67,8 @@ static void add_ms(const meter *m, json_t *array, uint64_t us)
 
 void meter_step_end(meter *m)
 {
-    m->cpu_us += clock_thread_us() - m->step_cpu_us;
-    m->wall_us += clock_steady_us() - m->step_wall_us;
+    m->cpu_us += tl_os_thread_cpu_us() - m->step_cpu_us;
+    m->wall_us += tl_os_monotonic_us() - m->step_wall_us;
     if (m->ticked) {
         add_ms(m, m->tick_ms, m->cpu_us);
         add_ms(m, m->tick_wall_ms, m->wall_us);
@@ -96,27 +94,6 @@ static const char *state_text(tl_server_state state)
         [TL_SERVER_LEFT] = "left",       [TL_SERVER_FENCED] = "fenced",   [TL_SERVER_FAILED] = "failed",
     };
     return texts[state];
-}
-
-static double process_cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static double process_rss_mb(void)
-{
-    unsigned long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file) {
-        if (fscanf(file, "%lu %lu", &total, &resident) != 2) {
-            resident = 0;
-        }
-        fclose(file);
-    }
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
 typedef struct count {
@@ -182,8 +159,9 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
     json_t *line = json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:f}", "name", name, "number",
                              (int)tl_server_get_number(server), "state", state_text(tl_server_get_state(server)),
                              "tick", (json_int_t)stats.tick, "world_tick", (json_int_t)stats.world_tick,
-                             "committed_tick", (json_int_t)stats.committed_tick, "cpu_s", process_cpu_s(), "rss_mb",
-                             process_rss_mb(), "memory_used_mb", (double)stats.memory_used_bytes / 1e6, "store_stalled",
+                             "committed_tick", (json_int_t)stats.committed_tick, "cpu_s",
+                             (double)tl_os_process_cpu_us() / 1e6, "rss_mb", (double)tl_os_process_rss_bytes() / 1e6,
+                             "memory_used_mb", (double)stats.memory_used_bytes / 1e6, "store_stalled",
                              (int)stats.store_stalled, "clock_ahead_ms", stats.clock_ahead_ms);
     counts_set(line, &stats, &transport->stats);
     json_object_set(line, "tick_ms", m->tick_ms);
@@ -195,7 +173,7 @@ static json_t *line_make(meter *m, const tl_server *server, const tl_transport *
 
 void meter_line(meter *m, const tl_server *server, const tl_transport *transport, const char *name, bool last)
 {
-    uint64_t now_us = clock_steady_us();
+    uint64_t now_us = tl_os_monotonic_us();
     if (!m->out || (now_us - m->line_us < LINE_EVERY_US && !last)) {
         return;
     }

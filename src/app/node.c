@@ -1,19 +1,19 @@
 #include "app/node.h"
 
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/meter.h"
 #include "app/outlet.h"
 #include "app/play.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/file.h"
+#include "base/os/process.h"
+#include "base/os/random.h"
+#include "base/os/wait.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 enum {
     PATH_BYTES = 1024,
@@ -70,7 +70,7 @@ static void say(const node *n, const char *format, ...)
 // A line that clients cause is said if there were not too many of late.
 static bool may_say_of_client(node *n)
 {
-    uint64_t now_us = clock_steady_us();
+    uint64_t now_us = tl_os_monotonic_us();
     double seconds = n->client_lines_us ? (double)(now_us - n->client_lines_us) / 1e6 : CLIENT_LINES_BURST;
     n->client_lines_left += seconds * CLIENT_LINES_PER_S;
     n->client_lines_left = n->client_lines_left < CLIENT_LINES_BURST ? n->client_lines_left : CLIENT_LINES_BURST;
@@ -92,7 +92,7 @@ static bool may_say_of_client(node *n)
 static tl_result on_authorize(void *user, const void *token, size_t token_bytes, tl_grant *out)
 {
     node *n = user;
-    tl_result result = tl_token_verify(n->verifier, token, token_bytes, (int64_t)(clock_world_us() / 1000000), out);
+    tl_result result = tl_token_verify(n->verifier, token, token_bytes, (int64_t)(tl_os_wall_us() / 1000000), out);
     bool other_world = result == TL_OK && out->world[0] && strcmp(out->world, n->game_name) != 0;
     return other_world ? TL_ERR_DENIED : result;
 }
@@ -121,7 +121,7 @@ static void on_client(void *user, tl_server *server, tl_client_number client, co
 static void on_link(void *user, tl_server_number from, int64_t tick, uint64_t begun_us)
 {
     node *n = user;
-    uint64_t now_us = clock_world_us();
+    uint64_t now_us = tl_os_wall_us();
     if (begun_us) {
         meter_link(&n->meter, now_us > begun_us ? now_us - begun_us : 0);
     }
@@ -243,7 +243,7 @@ static bool open_server(node *n)
     def.clients_max = n->def->clients_max;
     def.kbit_s = n->def->kbit_s;
     def.grace_ms = n->def->grace_ms;
-    if (getrandom(def.secret_seed, sizeof def.secret_seed, 0) != sizeof def.secret_seed) {
+    if (!tl_os_random(def.secret_seed, sizeof def.secret_seed)) {
         snprintf(n->text, sizeof n->text, "the system gives no random bytes (%s)", strerror(errno));
         return false;
     }
@@ -325,7 +325,7 @@ static bool write_ready(node *n, uint16_t port, const char *fingerprint)
     char part[PATH_BYTES];
     ready_part(n, part);
     json_t *ready = json_pack("{s:s, s:i, s:s}", "name", n->def->name, "port", port, "fingerprint", fingerprint);
-    bool written = json_dump_file(ready, part, JSON_COMPACT) == 0 && rename(part, n->def->ready_file) == 0;
+    bool written = json_dump_file(ready, part, JSON_COMPACT) == 0 && tl_os_file_replace(part, n->def->ready_file);
     written = written || ready_fail(n);
     json_decref(ready);
     return written;
@@ -344,21 +344,16 @@ static bool tell_running(node *n)
 
 static void wait_for_work(const node *n)
 {
-    struct pollfd waits[2] = {
-        {.fd = n->store->ops->wait_fd(n->store), .events = POLLIN},
-        {.fd = n->transport->ops->wait_fd(n->transport), .events = POLLIN},
-    };
-    uint64_t now_us = clock_steady_us(), tick_us = tl_server_next_tick_us(n->server);
+    int handles[] = {n->store->ops->wait_fd(n->store), n->transport->ops->wait_fd(n->transport)};
+    uint64_t now_us = tl_os_monotonic_us(), tick_us = tl_server_next_tick_us(n->server);
     uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
-    wait_us = wait_us < WAIT_US_MAX ? wait_us : WAIT_US_MAX;
-    struct timespec limit = {.tv_nsec = (long)wait_us * 1000};
-    ppoll(waits, 2, &limit, NULL);
+    tl_os_wait_readable(handles, 2, wait_us < WAIT_US_MAX ? wait_us : WAIT_US_MAX);
 }
 
 static void step(node *n)
 {
     meter_step_begin(&n->meter);
-    tl_server_step(n->server, clock_now());
+    tl_server_step(n->server, tl_os_now());
     meter_step_end(&n->meter);
     meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }
@@ -380,7 +375,7 @@ static bool has_rival(node *n)
     if (!lost_to_own_name(n)) {
         return false;
     }
-    uint64_t now_us = clock_steady_us(), before_us = n->rival_us;
+    uint64_t now_us = tl_os_monotonic_us(), before_us = n->rival_us;
     n->rival_us = now_us;
     return before_us && now_us - before_us < RIVAL_MS * 1000ull;
 }
@@ -399,16 +394,16 @@ static bool rejoin(node *n)
     n->store = NULL;
     play_reset(n->play);
     n->told_running = false;
-    clock_sleep_us(REJOIN_AFTER_MS * 1000);
+    tl_os_sleep_us(REJOIN_AFTER_MS * 1000);
     return open_store(n) && open_server(n);
 }
 
 // Until it is to stop. False: it cannot go on.
 static bool run(node *n)
 {
-    uint64_t begun_us = clock_steady_us();
-    while (!stop_requested() &&
-           (n->def->seconds <= 0 || (double)(clock_steady_us() - begun_us) < n->def->seconds * 1e6)) {
+    uint64_t begun_us = tl_os_monotonic_us();
+    while (!tl_os_stop_requested() &&
+           (n->def->seconds <= 0 || (double)(tl_os_monotonic_us() - begun_us) < n->def->seconds * 1e6)) {
         wait_for_work(n);
         step(n);
         tl_server_state state = tl_server_get_state(n->server);
@@ -431,14 +426,14 @@ static bool leave(node *n)
 {
     say(n, "leaves");
     tl_server_leave(n->server);
-    uint64_t until_us = clock_steady_us() + LEAVE_MS_MAX * 1000ull;
-    while (tl_server_get_state(n->server) == TL_SERVER_LEAVING && clock_steady_us() < until_us) {
+    uint64_t until_us = tl_os_monotonic_us() + LEAVE_MS_MAX * 1000ull;
+    while (tl_server_get_state(n->server) == TL_SERVER_LEAVING && tl_os_monotonic_us() < until_us) {
         wait_for_work(n);
         step(n);
     }
     meter_line(&n->meter, n->server, n->transport, n->def->name, true);
     tl_server_state state = tl_server_get_state(n->server);
-    if (!n->was_running && !stop_requested()) {
+    if (!n->was_running && !tl_os_stop_requested()) {
         snprintf(n->text, sizeof n->text,
                  "never came to run: the store was still being joined; is it locked by another process, "
                  "or very slow?");
@@ -458,8 +453,8 @@ int node_run(const node_def *def)
 {
     static node n; // large
     n.def = def;
-    n.out = outlet_open(STDOUT_FILENO, LOG_BYTES, "%llu lines were dropped: they were not read in time\n");
-    n.faults = outlet_open(STDERR_FILENO, LOG_BYTES, NULL);
+    n.out = outlet_open(TL_OS_STDOUT, LOG_BYTES, "%llu lines were dropped: they were not read in time\n");
+    n.faults = outlet_open(TL_OS_STDERR, LOG_BYTES, NULL);
     bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
                   open_ready(&n) && open_server(&n);
     bool left = opened && run(&n) && leave(&n);

@@ -17,7 +17,5 @@ void outlet_line(outlet *o, const char *text, size_t bytes);
 uint64_t outlet_dropped(outlet *o);
 // Waits for what is queued to be written, but not longer than so.
 void outlet_close(outlet *o, int ms_max);
-// For what is written now and then without a queue: whether a line can be written to a descriptor without waiting.
-bool outlet_has_room(int fd);
 
 #endif

@@ -1,22 +1,22 @@
 #include "app/progress.h"
 
-#include "app/clock.h"
-#include "app/outlet.h"
+#include "base/os/clock.h"
+#include "base/os/file.h"
+#include "base/os/wait.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 enum { IN_PLACE_EVERY_US = 100000, LINE_EVERY_US = 1000000, TELL_EVERY_US = 5000000 };
 
 void progress_init(progress *p, const char *what)
 {
-    *p = (progress){.what = what, .terminal = isatty(STDERR_FILENO), .shown_us = clock_steady_us()};
+    *p = (progress){.what = what, .terminal = tl_os_is_terminal(TL_OS_STDERR), .shown_us = tl_os_monotonic_us()};
 }
 
 void progress_show(progress *p, uint64_t done, uint64_t total)
 {
-    uint64_t now_us = clock_steady_us();
-    if (now_us - p->shown_us < (p->terminal ? IN_PLACE_EVERY_US : LINE_EVERY_US) || !outlet_has_room(STDERR_FILENO)) {
+    uint64_t now_us = tl_os_monotonic_us();
+    if (now_us - p->shown_us < (p->terminal ? IN_PLACE_EVERY_US : LINE_EVERY_US) || !tl_os_is_writable(TL_OS_STDERR)) {
         return;
     }
     p->shown_us = now_us;
@@ -27,12 +27,12 @@ void progress_show(progress *p, uint64_t done, uint64_t total)
 
 bool progress_is_due(const progress *p)
 {
-    return clock_steady_us() - p->shown_us >= (p->terminal ? IN_PLACE_EVERY_US : TELL_EVERY_US);
+    return tl_os_monotonic_us() - p->shown_us >= (p->terminal ? IN_PLACE_EVERY_US : TELL_EVERY_US);
 }
 
 void progress_tell(progress *p, const char *text)
 {
-    p->shown_us = clock_steady_us();
+    p->shown_us = tl_os_monotonic_us();
     fprintf(stderr, p->terminal ? "\r%s: %s\033[K" : "%s: %s\n", p->what, text);
     fflush(stderr);
 }
@@ -44,7 +44,7 @@ void progress_say(const progress *p, const char *text)
 
 void progress_end(progress *p, const char *text)
 {
-    if (!outlet_has_room(STDERR_FILENO)) {
+    if (!tl_os_is_writable(TL_OS_STDERR)) {
         return;
     }
     fprintf(stderr, "%s%s: %s%s\n", p->terminal ? "\r" : "", p->what, text, p->terminal ? "\033[K" : "");

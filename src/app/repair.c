@@ -1,18 +1,18 @@
 #include "app/repair.h"
 
 #include "app/aside.h"
-#include "app/clock.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/file.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { SILENT_S_MAX = 120, WAIT_MS = 20 };
+enum { SILENT_S_MAX = 120, WAIT_US = 20000 };
 
 typedef struct repairing {
     const repair_def *def;
@@ -89,24 +89,23 @@ static bool take(repairing *r, tl_store_event *event)
 static bool transfer(repairing *r)
 {
     tl_store_event event = {.type = TL_STORE_JOINED};
-    uint64_t since_us = clock_steady_us();
+    uint64_t since_us = tl_os_monotonic_us();
     while (event.type != TL_STORE_LOADED) {
-        if (stop_requested()) {
+        if (tl_os_stop_requested()) {
             return fail(r, "stopped");
         }
         if (r->from->ops->poll(r->from, &event) == TL_OK) {
-            since_us = clock_steady_us();
+            since_us = tl_os_monotonic_us();
             if (!take(r, &event)) {
                 return false;
             }
             continue;
         }
         event.type = TL_STORE_JOINED;
-        if (clock_steady_us() - since_us > SILENT_S_MAX * 1000000ull) {
+        if (tl_os_monotonic_us() - since_us > SILENT_S_MAX * 1000000ull) {
             return fail(r, "'%s' does not answer; look for a full or a very slow disk", r->def->from);
         }
-        struct pollfd wait = {.fd = r->from->ops->wait_fd(r->from), .events = POLLIN};
-        poll(&wait, wait.fd >= 0, WAIT_MS);
+        tl_os_wait_readable(&(int){r->from->ops->wait_fd(r->from)}, 1, WAIT_US);
     }
     return true;
 }
@@ -126,7 +125,7 @@ static bool show_aside(repairing *r)
 static bool open_stores(repairing *r)
 {
     char text[512];
-    if (r->def->export_folder && mkdir(r->def->export_folder, 0777) != 0 && errno != EEXIST) {
+    if (r->def->export_folder && !tl_os_folder_create(r->def->export_folder) && errno != EEXIST) {
         return fail(r, "'%s' cannot be made: %s", r->def->export_folder, strerror(errno));
     }
     if (tl_store_open(r->def->from, false, true, &r->from, text, sizeof text) != TL_OK) {

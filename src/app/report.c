@@ -2,11 +2,11 @@
 
 #include "app/number.h"
 #include "app/promise.h"
+#include "base/os/process.h"
 
 #include "tramline/types.h"
 
 #include <inttypes.h>
-#include <unistd.h>
 
 static json_t *server_json(const crew_server *server)
 {
@@ -45,7 +45,7 @@ json_t *report_make(const crew *c, const report_facts *facts)
         "{s:I, s:f, s:I, s:s, s:I, s:s, s:I, s:o, s:o}", "entities", (json_int_t)facts->entities, "seconds",
         facts->seconds, "tick_hz", (json_int_t)facts->tick_hz, "scenario", game_name(&c->def.game), "seed",
         (json_int_t)(c->def.game.seed_given ? c->def.game.seed : 1), "version", TL_VERSION_STRING, "processors",
-        (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "servers", servers, "riders", riders);
+        (json_int_t)tl_os_processor_count(), "servers", servers, "riders", riders);
     json_object_set_new(report, "promises", promise_judge_demo(report, c->fault[0] ? c->fault : NULL));
     return report;
 }

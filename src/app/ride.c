@@ -2,7 +2,7 @@
 #include "app/command.h"
 #include "app/number.h"
 #include "app/rider.h"
-#include "app/stop.h"
+#include "base/os/process.h"
 
 #include "tramline/types.h"
 
@@ -84,6 +84,6 @@ int command_ride(int argc, char **argv)
 {
     rider_def def = {.name = "rider", .rider_count = 1};
     argp_parse(&ride_argp, argc, argv, 0, NULL, &def);
-    stop_watch();
+    tl_os_stop_watch();
     return rider_run(&def);
 }

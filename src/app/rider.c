@@ -1,15 +1,15 @@
 #include "app/rider.h"
 
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/promise.h"
 #include "app/rider_report.h"
-#include "app/stop.h"
+#include "base/os/clock.h"
+#include "base/os/process.h"
+#include "base/os/wait.h"
 
 #include "tramline/token.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 enum {
     KIND_AVATAR = 5,
     ENTITIES_TO_SPARE = 8192,
-    WAIT_MS_MAX = 5,
+    WAIT_US_MAX = 5000,
     CHECK_EVERY_US = 400000, // and then at the next frame: at least twice a second
     CHECK_STAGGER_US = 130000,
     JOIN_CHECK_EVERY_US = 100000,
@@ -106,7 +106,7 @@ static bool open_transport(rider *r)
 
 static bool open_client(rider *r)
 {
-    r->begun_us = clock_steady_us();
+    r->begun_us = tl_os_monotonic_us();
     tl_client_def def = tl_client_def_default();
     def.transport = r->transport;
     def.token = r->token;
@@ -171,7 +171,7 @@ static void avatar_step(rider *r, uint64_t now_us)
     }
     tl_values values;
     tl_entity_id cabin = avatar_values(r, &values);
-    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, clock_steady_us()), cabin, &values);
+    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, tl_os_monotonic_us()), cabin, &values);
 }
 
 static void take_events(rider *r)
@@ -270,10 +270,9 @@ static void note_arrivals(rider *r, uint64_t now_us)
 
 static void step(rider *r)
 {
-    struct pollfd wait = {.fd = r->transport->ops->wait_fd(r->transport), .events = POLLIN};
-    poll(&wait, 1, WAIT_MS_MAX);
-    tl_client_step(r->client, clock_steady_us());
-    uint64_t now_us = clock_steady_us();
+    tl_os_wait_readable(&(int){r->transport->ops->wait_fd(r->transport)}, 1, WAIT_US_MAX);
+    tl_client_step(r->client, tl_os_monotonic_us());
+    uint64_t now_us = tl_os_monotonic_us();
     take_events(r);
     note_arrivals(r, now_us);
     if (tl_client_get_state(r->client) == TL_CLIENT_LIVE) {
@@ -289,7 +288,7 @@ static void step(rider *r)
 static bool is_over(const rider *r)
 {
     double seconds = r->def->seconds;
-    return stop_requested() || (seconds > 0 && r->report.joined && rider_report_seconds(&r->report) >= seconds);
+    return tl_os_stop_requested() || (seconds > 0 && r->report.joined && rider_report_seconds(&r->report) >= seconds);
 }
 
 // False: it could not ride to the end.
@@ -305,7 +304,7 @@ static bool run(rider *r)
                      token_missing ? "this server asks for a token; give its file with --token" : why);
             return false;
         }
-        if (!r->report.joined && clock_steady_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
+        if (!r->report.joined && tl_os_monotonic_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
             snprintf(r->text, sizeof r->text,
                      "saw %u of %u entities within %d s; is it the same scenario, seed and number "
                      "as the server's?",

@@ -1,6 +1,6 @@
 #include "app/rider_report.h"
 
-#include "app/clock.h"
+#include "base/os/clock.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ void rider_report_joined(rider_report *r, const tl_client *client, const tl_tran
     r->join_s = join_s;
     r->join_bytes = r->window_bytes = tl_client_get_stats(client).bytes;
     r->join_wire_bytes = transport->stats.wire_bytes_received;
-    r->joined_us = r->window_us = clock_steady_us();
+    r->joined_us = r->window_us = tl_os_monotonic_us();
 }
 
 void rider_report_frame(rider_report *r, const tl_client_stats *stats)
@@ -37,7 +37,7 @@ void rider_report_frame(rider_report *r, const tl_client_stats *stats)
         return;
     }
     histogram_add(&r->end_to_end_ms, stats->latency_ms);
-    uint64_t now_us = clock_steady_us();
+    uint64_t now_us = tl_os_monotonic_us();
     if (now_us - r->window_us >= WINDOW_US) {
         r->kbit_s_now = (double)(stats->bytes - r->window_bytes) * 8000 / (double)(now_us - r->window_us);
         histogram_add(&r->kbit_s, r->kbit_s_now);
@@ -48,7 +48,7 @@ void rider_report_frame(rider_report *r, const tl_client_stats *stats)
 
 double rider_report_seconds(const rider_report *r)
 {
-    return r->joined ? (double)(clock_steady_us() - r->joined_us) / 1e6 : 0;
+    return r->joined ? (double)(tl_os_monotonic_us() - r->joined_us) / 1e6 : 0;
 }
 
 static json_t *finding_json(const truth_finding *f)

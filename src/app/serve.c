@@ -3,7 +3,7 @@
 #include "app/name.h"
 #include "app/node.h"
 #include "app/number.h"
-#include "app/stop.h"
+#include "base/os/process.h"
 
 enum {
     OPTION_CERT = 256,
@@ -121,6 +121,6 @@ int command_serve(int argc, char **argv)
 {
     node_def def = {.listen = "127.0.0.1:7777", .clients_max = 256, .kbit_s = 4000, .grace_ms = 10000};
     argp_parse(&serve_argp, argc, argv, 0, NULL, &def);
-    stop_watch();
+    tl_os_stop_watch();
     return node_run(&def);
 }

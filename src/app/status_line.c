@@ -2,14 +2,13 @@
 
 #include "app/json_number.h"
 #include "app/number.h"
-#include "app/outlet.h"
+#include "base/os/file.h"
+#include "base/os/wait.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum { TEXT_BYTES = 1024, RIDERS_SHOWN_MAX = 6 };
 
@@ -60,20 +59,20 @@ static void append_servers(line_text *t, const crew *c)
 
 static void cut_to_terminal(line_text *t)
 {
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && t->length >= size.ws_col) {
-        t->text[size.ws_col - 1] = 0;
+    int columns = tl_os_terminal_columns(TL_OS_STDOUT);
+    if (columns > 1 && t->length >= (size_t)columns) {
+        t->text[columns - 1] = 0;
     }
 }
 
 void status_line_init(status_line *l)
 {
-    *l = (status_line){.terminal = isatty(STDOUT_FILENO)};
+    *l = (status_line){.terminal = tl_os_is_terminal(TL_OS_STDOUT)};
 }
 
 void status_line_show(status_line *l, crew *c, double elapsed_s)
 {
-    if (elapsed_s < l->shown_s + 1 || !outlet_has_room(STDOUT_FILENO)) {
+    if (elapsed_s < l->shown_s + 1 || !tl_os_is_writable(TL_OS_STDOUT)) {
         return;
     }
     l->shown_s = floor(elapsed_s);

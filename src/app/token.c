@@ -1,10 +1,10 @@
 // tramline token: keys, and tokens for clients.
 #include "tramline/token.h"
 
-#include "app/clock.h"
 #include "app/command.h"
 #include "app/name.h"
 #include "app/number.h"
+#include "base/os/clock.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -125,7 +125,7 @@ static int make_token(token_options *o)
     }
     snprintf(o->grant.name, sizeof o->grant.name, "%s", o->name);
     snprintf(o->grant.world, sizeof o->grant.world, "%s", o->world ? o->world : "");
-    o->grant.expires_s = (int64_t)(clock_world_us() / 1000000) + (int64_t)(o->hours * 3600);
+    o->grant.expires_s = (int64_t)(tl_os_wall_us() / 1000000) + (int64_t)(o->hours * 3600);
     tl_result result = tl_token_sign(o->key_file, &o->grant, token, sizeof token);
     if (result != TL_OK) {
         fprintf(stderr, "tramline: '%s' cannot sign: %s; is it a private key of 'tramline token keys'?\n", o->key_file,
@@ -162,7 +162,7 @@ static int show_token(const token_options *o)
     }
     tl_grant grant = tl_grant_default();
     bool read = read_token(o->arguments[0], token);
-    result = read ? tl_token_verify(verifier, token, strlen(token), (int64_t)(clock_world_us() / 1000000), &grant)
+    result = read ? tl_token_verify(verifier, token, strlen(token), (int64_t)(tl_os_wall_us() / 1000000), &grant)
                   : TL_ERR_IO;
     tl_token_verifier_destroy(verifier);
     if (result != TL_OK) {

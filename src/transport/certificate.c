@@ -7,7 +7,6 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-#include <unistd.h>
 
 enum {
     DAY_S = 86400,
@@ -69,7 +68,7 @@ tl_result certificate_create(const char *certificate_file, const char *key_file,
     if (result == TL_OK) {
         result = pem_file_create(certificate_file, (pem_content){.certificate = certificate}, text, text_bytes);
         if (result != TL_OK) {
-            unlink(key_file); // ours, made a moment ago
+            remove(key_file); // ours, made a moment ago
         }
     }
     X509_free(certificate);

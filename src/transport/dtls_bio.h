@@ -11,7 +11,7 @@ typedef struct datagram_pipe {
     const uint8_t *in; // the datagram to read next, not owned; in_bytes 0: none
     size_t in_bytes;
     udp_socket *udp;
-    net_address to;
+    tl_os_address to;
 } datagram_pipe;
 
 // The pipe must outlive the BIO. NULL: out of memory.

@@ -4,7 +4,6 @@
 #include "transport/dtls_context.h"
 #include "transport/pem_file.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -182,8 +181,8 @@ static tl_result take_datagram(dtls_client *client, const udp_datagram *datagram
 // Whom the certificate must name.
 static bool expect_host(SSL *ssl, const char *host)
 {
-    uint8_t binary[sizeof(struct in6_addr)];
-    if (inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1) {
+    tl_os_address in_figures;
+    if (tl_os_address_parse(host, &in_figures)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
     }
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -399,7 +398,7 @@ static tl_result prepare_trust(dtls_client *client, const tl_dtls_client_def *de
 }
 
 // `to` NULL: the definition's host is looked up.
-static tl_result find_server(dtls_client *client, const tl_dtls_client_def *def, const net_address *to, char *text,
+static tl_result find_server(dtls_client *client, const tl_dtls_client_def *def, const tl_os_address *to, char *text,
                              size_t text_bytes)
 {
     uint16_t port;
@@ -410,14 +409,14 @@ static tl_result find_server(dtls_client *client, const tl_dtls_client_def *def,
     return address_split(def->address, client->host, &port, text, text_bytes);
 }
 
-static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, const net_address *to, char *text,
+static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, const tl_os_address *to, char *text,
                             size_t text_bytes)
 {
     tl_result result = find_server(client, def, to, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
-    if (address_port(&client->pipe.to) == 0) {
+    if (client->pipe.to.port == 0) {
         return fail(TL_ERR_INVALID, text, text_bytes, "the port of '%.80s' is 0; give the server's", def->address);
     }
     client->context = dtls_context_create(DTLS_client_method(), text, text_bytes);
@@ -445,7 +444,7 @@ tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out,
     return dtls_client_open_at(def, NULL, out, text, text_bytes);
 }
 
-tl_result dtls_client_open_at(const tl_dtls_client_def *def, const net_address *to, tl_transport **out, char *text,
+tl_result dtls_client_open_at(const tl_dtls_client_def *def, const tl_os_address *to, tl_transport **out, char *text,
                               size_t text_bytes)
 {
     *out = NULL;

@@ -29,7 +29,8 @@ void cookie_jar_rotate(cookie_jar *jar, uint64_t now_us)
     memcpy(jar->secrets[0], fresh, sizeof fresh);
 }
 
-static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const net_address *address, uint8_t out[COOKIE_BYTES])
+static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const tl_os_address *address,
+                      uint8_t out[COOKIE_BYTES])
 {
     uint64_t key[ADDRESS_KEY_WORDS];
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -41,12 +42,12 @@ static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const net_addre
     return true;
 }
 
-bool cookie_make(const cookie_jar *jar, const net_address *address, uint8_t out[COOKIE_BYTES])
+bool cookie_make(const cookie_jar *jar, const tl_os_address *address, uint8_t out[COOKIE_BYTES])
 {
     return cookie_of(jar->secrets[0], address, out);
 }
 
-bool cookie_valid(const cookie_jar *jar, const net_address *address, const uint8_t *cookie, size_t cookie_bytes)
+bool cookie_valid(const cookie_jar *jar, const tl_os_address *address, const uint8_t *cookie, size_t cookie_bytes)
 {
     uint8_t good[COOKIE_BYTES];
     if (cookie_bytes != COOKIE_BYTES) {

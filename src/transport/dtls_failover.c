@@ -8,7 +8,7 @@
 typedef struct server_entry {
     tl_dtls_client_def def;
     bool known; // `address` is
-    net_address address;
+    tl_os_address address;
     lookup *asked; // for it, or for the one that it has now; NULL: nothing is under way
 } server_entry;
 
@@ -73,7 +73,7 @@ static server_list *list_copy(const tl_dtls_client_def *servers, uint32_t count)
 static void look_up(server_entry *server)
 {
     tl_result result;
-    net_address address;
+    tl_os_address address;
     if (server->asked && !lookup_is_over(server->asked, &result, &address)) {
         return;
     }

@@ -4,7 +4,7 @@
 
 // ---- places ---------------------------------------------------------------------------------------------------------
 
-static dtls_peer **address_bucket(const dtls_peers *peers, const net_address *address)
+static dtls_peer **address_bucket(const dtls_peers *peers, const tl_os_address *address)
 {
     uint64_t key[ADDRESS_KEY_WORDS];
     address_key(address, key);
@@ -71,7 +71,7 @@ dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number)
     return peer;
 }
 
-dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const net_address *address)
+dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address)
 {
     dtls_peer *peer = *address_bucket(peers, address);
     while (peer && !address_equal(&peer->pipe.to, address)) {

@@ -46,7 +46,7 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max);
 void dtls_peers_release(dtls_peers *peers); // all peers must be gone
 
 dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number);
-dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const net_address *address);
+dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address);
 
 // A handshake begins. `replaces` may be NULL: then no peer has this address.
 void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us);

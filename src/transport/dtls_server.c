@@ -4,6 +4,7 @@
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
 // connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what
 // is over a rate (dtls_door.h), and serves the rest in turns.
+#include "base/os/file.h"
 #include "transport/certificate.h"
 #include "transport/dtls_context.h"
 #include "transport/dtls_cookie.h"
@@ -207,7 +208,7 @@ static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transpo
 // ---- strangers ------------------------------------------------------------------------------------------------------
 
 // A fatal alert in the clear, so that who is refused need not wait for his time-out. Only for proven addresses.
-static void refuse(dtls_server *server, const net_address *to)
+static void refuse(dtls_server *server, const tl_os_address *to)
 {
     static const uint8_t access_denied[] = {RECORD_ALERT,       0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
                                             ALERT_ACCESS_DENIED};
@@ -237,7 +238,7 @@ static bool make_room(dtls_server *server, const source *from)
 }
 
 // Whether one more handshake may begin; `known` has the same address and may end for it: look for it again.
-static bool admit(dtls_server *server, const dtls_peer *known, const net_address *address)
+static bool admit(dtls_server *server, const dtls_peer *known, const tl_os_address *address)
 {
     const dtls_peers *peers = &server->peers;
     source *from = sources_get(&server->door.sources, address);
@@ -574,13 +575,13 @@ static int cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int coo
 static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
     const char *certificate = def->certificate_file, *key = def->key_file;
-    if (def->self_signed && pem_file_exists(certificate) != pem_file_exists(key)) {
-        bool has_key = pem_file_exists(key);
+    if (def->self_signed && tl_os_file_exists(certificate) != tl_os_file_exists(key)) {
+        bool has_key = tl_os_file_exists(key);
         return fail(TL_ERR_NOT_FOUND, text, text_bytes,
                     "'%s' is there but '%s' is missing; bring it back, or move the first away and both are made anew",
                     has_key ? key : certificate, has_key ? certificate : key);
     }
-    if (def->self_signed && !pem_file_exists(key)) {
+    if (def->self_signed && !tl_os_file_exists(key)) {
         tl_result result = certificate_create(certificate, key, text, text_bytes);
         if (result != TL_OK) {
             return result;
@@ -617,7 +618,7 @@ static bool open_door(dtls_server *server, const tl_dtls_server_def *def)
 
 static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
-    net_address address;
+    tl_os_address address;
     char host[HOST_BYTES_MAX + 1];
     tl_result result = address_resolve(def->address, &address, host, text, text_bytes);
     if (result != TL_OK) {
@@ -669,8 +670,8 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
 
 uint16_t tl_dtls_server_port(const tl_transport *self)
 {
-    net_address address = udp_local_address(&((const dtls_server *)self)->udp);
-    return address_port(&address);
+    tl_os_address address = udp_local_address(&((const dtls_server *)self)->udp);
+    return address.port;
 }
 
 void tl_dtls_server_fingerprint(const tl_transport *self, char out[65])

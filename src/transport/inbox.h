@@ -7,7 +7,7 @@
 
 typedef struct inbox_slot {
     struct inbox_slot *next;
-    net_address from;
+    tl_os_address from;
     source *source; // held, of a stranger's; else NULL
     size_t size;
     uint8_t data[UDP_RECEIVE_BYTES_MAX];

@@ -1,15 +1,11 @@
-#define _GNU_SOURCE // mkostemp
 #include "transport/pem_file.h"
 
+#include "base/os/file.h"
 #include "transport/base.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static tl_result write_error(int error, const char *file, char *text, size_t text_bytes)
 {
@@ -23,8 +19,7 @@ static tl_result write_error(int error, const char *file, char *text, size_t tex
     case EROFS:
         return fail(TL_ERR_READ_ONLY, text, text_bytes, "'%s' cannot be written (%s); check the folder's permissions",
                     file, strerror(error));
-    case ENOSPC:
-    case EDQUOT: return fail(TL_ERR_NO_SPACE, text, text_bytes, "no space is left for '%s'; free some", file);
+    case ENOSPC: return fail(TL_ERR_NO_SPACE, text, text_bytes, "no space is left for '%s'; free some", file);
     default: return fail(TL_ERR_IO, text, text_bytes, "'%s' cannot be written (%s)", file, strerror(error));
     }
 }
@@ -38,44 +33,6 @@ static tl_result read_error(int error, const char *file, char *text, size_t text
     case EPERM: return fail(TL_ERR_DENIED, text, text_bytes, "'%s' may not be read; check its permissions", file);
     default: return fail(TL_ERR_IO, text, text_bytes, "'%s' cannot be read (%s)", file, strerror(error));
     }
-}
-
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(fd, data, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        data += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
-// Writes beside the file and then links it to its name: it is there whole or not at all, and never over another.
-static tl_result write_new(const char *file, mode_t mode, const char *data, size_t size, char *text, size_t text_bytes)
-{
-    char beside[PATH_MAX];
-    if (snprintf(beside, sizeof beside, "%s.XXXXXX", file) >= (int)sizeof beside) {
-        return write_error(ENAMETOOLONG, file, text, text_bytes);
-    }
-    int fd = mkostemp(beside, O_CLOEXEC); // mode 0600
-    if (fd < 0) {
-        return write_error(errno, file, text, text_bytes);
-    }
-    bool good = write_all(fd, data, size) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
-    int error = errno;
-    close(fd);
-    if (good && link(beside, file) != 0) {
-        good = false;
-        error = errno;
-    }
-    unlink(beside);
-    return good ? TL_OK : write_error(error, file, text, text_bytes);
 }
 
 tl_result pem_file_create(const char *file, pem_content content, char *text, size_t text_bytes)
@@ -93,7 +50,8 @@ tl_result pem_file_create(const char *file, pem_content content, char *text, siz
     long size = memory ? BIO_get_mem_data(memory, &data) : 0;
     tl_result result;
     if (written && size > 0) {
-        result = write_new(file, content.private_key ? 0600 : 0644, data, (size_t)size, text, text_bytes);
+        bool made = tl_os_file_write_new(file, content.private_key != NULL, data, (size_t)size);
+        result = made ? TL_OK : write_error(errno, file, text, text_bytes);
     } else {
         result = fail(TL_ERR_MEMORY, text, text_bytes, "out of memory while '%s' was made", file);
     }
@@ -101,22 +59,12 @@ tl_result pem_file_create(const char *file, pem_content content, char *text, siz
     return result;
 }
 
-bool pem_file_exists(const char *file)
-{
-    return access(file, F_OK) == 0;
-}
-
 // The whole file as a BIO, within a limit.
 static tl_result file_read(const char *file, BIO **out, char *text, size_t text_bytes)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hang us
-    if (fd < 0) {
-        return read_error(errno, file, text, text_bytes);
-    }
     char *data = malloc(PEM_FILE_BYTES_MAX);
-    ssize_t size = data ? read(fd, data, PEM_FILE_BYTES_MAX) : -1;
+    ptrdiff_t size = data ? tl_os_file_read(file, data, PEM_FILE_BYTES_MAX) : -1;
     int error = data ? errno : ENOMEM;
-    close(fd);
     BIO *memory = size >= 0 ? BIO_new(BIO_s_secmem()) : NULL;
     if (memory && size > 0 && BIO_write(memory, data, (int)size) != size) {
         BIO_free(memory);

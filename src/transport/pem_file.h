@@ -6,7 +6,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
-#include <sys/types.h>
 
 enum { PEM_FILE_BYTES_MAX = 64 << 10 };
 
@@ -24,7 +23,6 @@ tl_result pem_file_create(const char *file, pem_content content, char *text, siz
 tl_result pem_file_private_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes);
 tl_result pem_file_public_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes);
 
-bool pem_file_exists(const char *file);
 // TL_OK if the file can be opened for reading; else as above.
 tl_result pem_file_readable(const char *file, char *text, size_t text_bytes);
 

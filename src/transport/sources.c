@@ -5,7 +5,7 @@
 
 #include <openssl/rand.h>
 
-enum { REMEMBERED = 4096, IPV4_FAMILY = 4, IPV6_FAMILY = 6 };
+enum { REMEMBERED = 4096, MAPPED_AT = 12 };
 
 bool sources_init(sources *all, uint32_t holds_max)
 {
@@ -28,23 +28,12 @@ void sources_release(sources *all)
 }
 
 // An IPv4 address on a socket of both families is the same source as on one of its own.
-static void source_key(const net_address *address, uint64_t key[2])
+static void source_key(const tl_os_address *address, uint64_t key[2])
 {
-    uint32_t v4 = 0;
-    uint8_t v6[16];
-    bool is_v4 = address->any.sa_family == AF_INET;
-    if (is_v4) {
-        v4 = address->v4.sin_addr.s_addr;
-    } else {
-        memcpy(v6, &address->v6.sin6_addr, sizeof v6);
-        is_v4 = IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);
-        memcpy(&v4, v6 + 12, sizeof v4);
-    }
-    key[0] = is_v4 ? IPV4_FAMILY : IPV6_FAMILY;
-    key[1] = v4;
-    if (!is_v4) {
-        memcpy(&key[1], v6, sizeof key[1]);
-    }
+    bool is_mapped = tl_os_address_is_mapped(address), is_v4 = is_mapped || address->family == TL_OS_IPV4;
+    key[0] = is_v4 ? TL_OS_IPV4 : TL_OS_IPV6;
+    key[1] = 0;
+    memcpy(&key[1], address->bytes + (is_mapped ? MAPPED_AT : 0), is_v4 ? TL_OS_IPV4_BYTES : sizeof key[1]);
 }
 
 static source **bucket_of(const sources *all, const uint64_t key[2])
@@ -76,7 +65,7 @@ static void forget(sources *all, source *of)
     idle_remove(all, of);
 }
 
-source *sources_get(sources *all, const net_address *address)
+source *sources_get(sources *all, const tl_os_address *address)
 {
     uint64_t key[2];
     source_key(address, key);

@@ -28,7 +28,7 @@ typedef struct sources {
 bool sources_init(sources *all, uint32_t holds_max);
 void sources_release(sources *all);
 // The source of an address; never NULL, good until the next call unless it is held.
-source *sources_get(sources *all, const net_address *address);
+source *sources_get(sources *all, const tl_os_address *address);
 void source_hold(sources *all, source *of);
 void source_let_go(sources *all, source *of);
 

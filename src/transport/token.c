@@ -2,6 +2,7 @@
 // token choose has been the undoing of many.
 #include "tramline/token.h"
 
+#include "base/os/file.h"
 #include "transport/base.h"
 #include "transport/base64url.h"
 #include "transport/pem_file.h"
@@ -9,7 +10,6 @@
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 enum {
     SIGNATURE_BYTES = 64,
@@ -37,7 +37,7 @@ tl_result tl_token_keys_create(const char *private_file, const char *public_file
     if (!private_file || !public_file) {
         return TL_ERR_INVALID;
     }
-    if (pem_file_exists(public_file)) {
+    if (tl_os_file_exists(public_file)) {
         return TL_ERR_EXISTS;
     }
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -48,7 +48,7 @@ tl_result tl_token_keys_create(const char *private_file, const char *public_file
     if (result == TL_OK) {
         result = pem_file_create(public_file, (pem_content){.public_key = key}, NULL, 0);
         if (result != TL_OK) {
-            unlink(private_file); // ours, made a moment ago
+            remove(private_file); // ours, made a moment ago
         }
     }
     EVP_PKEY_free(key);

@@ -1,63 +1,43 @@
-#define _GNU_SOURCE // recvmmsg, sendmmsg
 #include "transport/udp.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 enum { SERVER_BUFFER_BYTES = 16 << 20, CLIENT_BUFFER_BYTES = 2 << 20 };
 
-struct udp_incoming {
-    net_address from;
-    struct iovec part;
-    size_t size;
-    uint8_t data[UDP_RECEIVE_BYTES_MAX];
-};
+_Static_assert((int)UDP_BATCH <= (int)TL_OS_DATAGRAMS_MAX, "a batch is one call");
 
+// Where the system puts the next datagrams: batch[0..count-1] are to be written again.
 static void incoming_prepare(udp_socket *udp, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        udp_incoming *in = &udp->incoming[i];
-        in->part = (struct iovec){in->data, sizeof in->data};
-        udp->messages[i].msg_hdr = (struct msghdr){
-            .msg_name = &in->from, .msg_namelen = sizeof in->from, .msg_iov = &in->part, .msg_iovlen = 1};
+        udp->incoming[i].data = udp->received + (size_t)i * UDP_RECEIVE_BYTES_MAX;
+        udp->incoming[i].bytes = UDP_RECEIVE_BYTES_MAX;
     }
 }
 
-// Without the privilege the system grants at most net.core.rmem_max and wmem_max.
-static void set_buffers(int fd, int bytes)
-{
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    }
-}
-
-static tl_result open_socket(udp_socket *udp, const net_address *address, uint32_t batch, uint32_t queue,
+static tl_result open_socket(udp_socket *udp, const tl_os_address *address, uint32_t batch, uint32_t queue,
                              tl_transport_stats *stats, char *text, size_t text_bytes)
 {
     *udp = (udp_socket){.stats = stats, .incoming_capacity = batch, .queue_capacity = queue};
-    udp->fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    udp->fd = tl_os_udp_open(address);
     if (udp->fd < 0) {
         return fail(TL_ERR_IO, text, text_bytes,
                     "no %s socket (%s); use an address of the other family, or enable this one",
-                    address->any.sa_family == AF_INET ? "IPv4" : "IPv6", strerror(errno));
+                    address->family == TL_OS_IPV4 ? "IPv4" : "IPv6", strerror(errno));
     }
     udp->incoming = calloc(batch, sizeof *udp->incoming);
-    udp->messages = calloc(batch, sizeof *udp->messages);
+    udp->received = malloc((size_t)batch * UDP_RECEIVE_BYTES_MAX);
     udp->queue = malloc(queue * sizeof *udp->queue);
-    if (!udp->incoming || !udp->messages || !udp->queue) {
+    if (!udp->incoming || !udp->received || !udp->queue) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the socket's queues");
     }
     incoming_prepare(udp, batch);
     return TL_OK;
 }
 
-static tl_result bind_error(int error, const net_address *address, char *text, size_t text_bytes)
+static tl_result bind_error(int error, const tl_os_address *address, char *text, size_t text_bytes)
 {
-    char name[64];
+    char name[ADDRESS_TEXT_BYTES];
     address_text(address, name);
     switch (error) {
     case EADDRINUSE:
@@ -73,37 +53,30 @@ static tl_result bind_error(int error, const net_address *address, char *text, s
     }
 }
 
-tl_result udp_open_server(udp_socket *udp, const net_address *address, tl_transport_stats *stats, char *text,
+tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes)
 {
     tl_result result = open_socket(udp, address, UDP_BATCH, UDP_SERVER_QUEUE, stats, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
-    set_buffers(udp->fd, SERVER_BUFFER_BYTES);
-    int off = 0; // [::] is for IPv4 too
-    if (address->any.sa_family == AF_INET6) {
-        setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    }
-    if (bind(udp->fd, &address->any, address_bytes(address)) == 0) {
-        return TL_OK;
-    }
-    return bind_error(errno, address, text, text_bytes);
+    tl_os_udp_set_buffers(udp->fd, SERVER_BUFFER_BYTES);
+    return tl_os_udp_bind(udp->fd, address) ? TL_OK : bind_error(errno, address, text, text_bytes);
 }
 
-tl_result udp_open_client(udp_socket *udp, const net_address *address, tl_transport_stats *stats, char *text,
+tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes)
 {
     tl_result result = open_socket(udp, address, UDP_CLIENT_BATCH, UDP_CLIENT_QUEUE, stats, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
-    set_buffers(udp->fd, CLIENT_BUFFER_BYTES);
+    tl_os_udp_set_buffers(udp->fd, CLIENT_BUFFER_BYTES);
     udp->connected = true;
-    if (connect(udp->fd, &address->any, address_bytes(address)) == 0) {
+    if (tl_os_udp_connect(udp->fd, address)) {
         return TL_OK;
     }
-    char name[64];
+    char name[ADDRESS_TEXT_BYTES];
     address_text(address, name);
     return fail(TL_ERR_UNAVAILABLE, text, text_bytes, "there is no way to %s (%s); check the network", name,
                 strerror(errno));
@@ -112,20 +85,17 @@ tl_result udp_open_client(udp_socket *udp, const net_address *address, tl_transp
 void udp_close(udp_socket *udp)
 {
     if (udp->fd >= 0) {
-        close(udp->fd);
+        tl_os_udp_close(udp->fd);
     }
     free(udp->incoming);
-    free(udp->messages);
+    free(udp->received);
     free(udp->queue);
     *udp = (udp_socket){.fd = -1};
 }
 
-net_address udp_local_address(const udp_socket *udp)
+tl_os_address udp_local_address(const udp_socket *udp)
 {
-    net_address address = {0};
-    socklen_t bytes = sizeof address;
-    getsockname(udp->fd, &address.any, &bytes);
-    return address;
+    return tl_os_udp_local_address(udp->fd);
 }
 
 // ---- receiving ------------------------------------------------------------------------------------------------------
@@ -135,18 +105,13 @@ bool udp_receive(udp_socket *udp)
     ENSURE(udp->incoming_next == udp->incoming_count);
     incoming_prepare(udp, udp->incoming_count); // the system has written over those it used
     udp->incoming_next = udp->incoming_count = 0;
-    int count = recvmmsg(udp->fd, udp->messages, udp->incoming_capacity, MSG_DONTWAIT, NULL);
+    int count = tl_os_udp_receive(udp->fd, udp->incoming, udp->incoming_capacity);
     if (count <= 0) {
-        if (count < 0 && errno == ECONNREFUSED) {
-            udp->refused = true;
-        }
+        udp->refused = udp->refused || count < 0;
         return false;
     }
     for (int i = 0; i < count; i++) {
-        udp_incoming *in = &udp->incoming[i];
-        bool whole = !(udp->messages[i].msg_hdr.msg_flags & MSG_TRUNC);
-        in->size = whole ? udp->messages[i].msg_len : 0;
-        udp->stats->wire_bytes_received += udp->messages[i].msg_len + address_wire_bytes(&in->from);
+        udp->stats->wire_bytes_received += udp->incoming[i].bytes + address_wire_bytes(&udp->incoming[i].peer);
     }
     udp->incoming_count = (uint32_t)count;
     return true;
@@ -160,9 +125,9 @@ bool udp_more(const udp_socket *udp)
 bool udp_next(udp_socket *udp, udp_datagram *out)
 {
     while (udp->incoming_next < udp->incoming_count) {
-        udp_incoming *in = &udp->incoming[udp->incoming_next++];
-        *out = (udp_datagram){in->from, in->data, in->size};
-        if (in->size > 0) {
+        const tl_os_datagram *in = &udp->incoming[udp->incoming_next++];
+        *out = (udp_datagram){in->peer, in->data, in->bytes};
+        if (in->bytes > 0 && !in->truncated) {
             return true;
         }
         udp->stats->dropped_malformed++; // empty, or too long
@@ -172,7 +137,7 @@ bool udp_next(udp_socket *udp, udp_datagram *out)
 
 // ---- sending --------------------------------------------------------------------------------------------------------
 
-void udp_queue(udp_socket *udp, const net_address *to, const void *data, size_t size)
+void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size)
 {
     ENSURE(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
     // By batches, so that the slots in use stay few and in the processor's cache.
@@ -196,25 +161,15 @@ void udp_queue(udp_socket *udp, const net_address *to, const void *data, size_t 
 // One system call. Returns how many datagrams left the queue, -1: none can, for now.
 static int send_batch(udp_socket *udp)
 {
-    struct mmsghdr messages[UDP_BATCH];
-    struct iovec parts[UDP_BATCH];
+    tl_os_datagram batch[UDP_BATCH];
     uint32_t count = udp->queue_count < UDP_BATCH ? udp->queue_count : UDP_BATCH;
     for (uint32_t i = 0; i < count; i++) {
         udp_outgoing *slot = &udp->queue[(udp->queue_first + i) % udp->queue_capacity];
-        parts[i] = (struct iovec){slot->data, slot->size};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-        if (udp->connected) {
-            continue;
-        }
-        messages[i].msg_hdr.msg_name = &slot->to;
-        messages[i].msg_hdr.msg_namelen = address_bytes(&slot->to);
+        batch[i] = (tl_os_datagram){slot->to, slot->data, slot->size, false};
     }
-    int sent = sendmmsg(udp->fd, messages, count, MSG_DONTWAIT);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) {
+    int sent = tl_os_udp_send(udp->fd, udp->connected, batch, count);
+    if (sent < 0 && errno == EAGAIN) {
         return -1;
-    }
-    if (sent < 0 && errno == EINTR) {
-        return 0;
     }
     if (sent < 0 && errno == ECONNREFUSED) { // of an earlier datagram; it is reported once
         udp->refused = true;

@@ -15,26 +15,24 @@ enum {
 };
 
 typedef struct udp_datagram {
-    net_address from;
+    tl_os_address from;
     const uint8_t *data;
     size_t size;
 } udp_datagram;
 
 typedef struct udp_outgoing {
-    net_address to;
+    tl_os_address to;
     uint16_t size;
     uint8_t data[UDP_PAYLOAD_BYTES_MAX];
 } udp_outgoing;
-
-typedef struct udp_incoming udp_incoming;
 
 typedef struct udp_socket {
     int fd;
     bool connected;            // a client's: one address only
     bool refused;              // the other machine said that nothing listens there
     tl_transport_stats *stats; // dropped_*, wire_bytes_*
-    udp_incoming *incoming;    // the received batch
-    struct mmsghdr *messages;  // where the system puts it
+    tl_os_datagram *incoming;  // the received batch
+    uint8_t *received;         // its bytes, UDP_RECEIVE_BYTES_MAX for each
     uint32_t incoming_capacity, incoming_count, incoming_next;
     udp_outgoing *queue; // a ring
     uint32_t queue_capacity, queue_first, queue_count;
@@ -44,13 +42,13 @@ typedef struct udp_socket {
 // Binds to `address` (a server) or connects to it (a client). `stats` outlives the socket.
 // TL_ERR_EXISTS: the port is in use; TL_ERR_INVALID: not an address of this machine; TL_ERR_DENIED, TL_ERR_MEMORY,
 // TL_ERR_IO.
-tl_result udp_open_server(udp_socket *udp, const net_address *address, tl_transport_stats *stats, char *text,
+tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes);
-tl_result udp_open_client(udp_socket *udp, const net_address *address, tl_transport_stats *stats, char *text,
+tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes);
 void udp_close(udp_socket *udp); // also after a failed open
 
-net_address udp_local_address(const udp_socket *udp);
+tl_os_address udp_local_address(const udp_socket *udp);
 
 // Receives one batch; the last one must have been read. False: there is nothing.
 bool udp_receive(udp_socket *udp);
@@ -61,7 +59,7 @@ bool udp_next(udp_socket *udp, udp_datagram *out);
 
 // Copies a datagram into the queue, which is sent whenever it holds a batch. Drops and counts the datagram if the queue
 // is full and the system takes nothing.
-void udp_queue(udp_socket *udp, const net_address *to, const void *data, size_t size);
+void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size);
 void udp_flush(udp_socket *udp);
 
 #endif
