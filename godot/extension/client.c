@@ -1,13 +1,21 @@
 #include "client.h"
 
-#include "entity.h"
+#include "call.h"
+#include "classes.h"
+#include "client_draw.h"
+#include "client_link.h"
+#include "client_own.h"
+#include "client_read.h"
+#include "client_spawn.h"
+#include "client_transport.h"
+#include "clock.h"
+#include "entity_follow.h"
+#include "instance.h"
 #include "variant.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum {
     RETRY_US = 200000, // then longer and longer
@@ -17,13 +25,6 @@ enum {
 };
 #define DELAY_TICKS_MIN 1.5 // the display behind the server
 #define DELAY_TICKS_MAX 20.0
-
-uint64_t client_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 static client_state state_of(const client_node *c)
 {
@@ -75,7 +76,7 @@ static void retry_later(client_node *c)
 {
     uint64_t wait_us = (uint64_t)RETRY_US << (c->retries < 4 ? c->retries : 4);
     c->retries++;
-    c->retry_us = client_now_us() + (wait_us < RETRY_US_MAX ? wait_us : RETRY_US_MAX);
+    c->retry_us = gd_now_us() + (wait_us < RETRY_US_MAX ? wait_us : RETRY_US_MAX);
 }
 
 static void retry(client_node *c)
@@ -188,9 +189,9 @@ static void on_event(client_node *c, const tl_client_event *event)
     case TL_CLIENT_MESSAGE:
         gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1);
         break;
-    case TL_CLIENT_ANSWER: client_answered(c, event); break;
-    case TL_CLIENT_OWN_GIVEN_BACK: client_given_back(c, event); break;
-    case TL_CLIENT_OWN_LOST: client_lost(c, event->entity); break;
+    case TL_CLIENT_ANSWER: client_on_answer(c, event); break;
+    case TL_CLIENT_OWN_GIVEN_BACK: client_on_given_back(c, event); break;
+    case TL_CLIENT_OWN_LOST: client_on_lost(c, event->entity); break;
     case TL_CLIENT_FULL:
         gd_warning_print(
             "TramlineClient",
@@ -290,19 +291,6 @@ static bool step_link(client_node *c, uint64_t now_us)
     return !c->doomed;
 }
 
-static void end_untold(void *self)
-{
-    client_node *c = self;
-    c->instance.object = NULL; // nobody is told any more
-    client_link_close(&c->link);
-    c->wanted = false;
-}
-
-void client_end_all(void)
-{
-    gd_class_each(&client_class, end_untold);
-}
-
 static void release(client_node *c)
 {
     close_all(c);
@@ -316,7 +304,7 @@ static void release(client_node *c)
 
 static void step(client_node *c)
 {
-    uint64_t now_us = client_now_us();
+    uint64_t now_us = gd_now_us();
     c->busy = true;
     if (c->retry_us && now_us >= c->retry_us) {
         retry(c);
@@ -334,7 +322,7 @@ static void step(client_node *c)
             entity_follow(c->nodes.nodes[i], c);
         }
     }
-    c->step_ms = (double)(client_now_us() - now_us) / 1000;
+    c->step_ms = (double)(gd_now_us() - now_us) / 1000;
     c->busy = false;
     if (c->doomed) {
         release(c);
@@ -345,7 +333,7 @@ static void step(client_node *c)
 // From time to time, connected or not: what is kept for MultiMeshes goes soon after them.
 static void tidy(client_node *c)
 {
-    uint64_t now_us = client_now_us();
+    uint64_t now_us = gd_now_us();
     if (now_us - c->tidied_us >= TIDY_US) {
         c->tidied_us = now_us;
         client_drop_freed_draws(c);
@@ -366,6 +354,19 @@ static void on_process(client_node *c)
             step(c);
         }
     }
+}
+
+static void end_untold(void *self)
+{
+    client_node *c = self;
+    c->instance.object = NULL; // nobody is told any more
+    client_link_close(&c->link);
+    c->wanted = false;
+}
+
+void client_end_all(void)
+{
+    gd_class_each(&client_class, end_untold);
 }
 
 void client_on_notify(void *self, int32_t what)
@@ -394,10 +395,7 @@ void client_on_notify(void *self, int32_t what)
 bool client_on_destroy(void *self)
 {
     client_node *c = self;
-    for (uint32_t i = 0; i < c->nodes.count; i++) {
-        entity_client_gone(c->nodes.nodes[i]);
-    }
-    c->nodes.count = 0;
+    client_remove_all_nodes(c);
     c->doomed = true;
     if (c->busy) {
         return false;
@@ -406,17 +404,7 @@ bool client_on_destroy(void *self)
     return true;
 }
 
-bool client_add_node(client_node *c, struct entity_node *node)
-{
-    return !c->doomed && node_list_add(&c->nodes, node);
-}
-
-void client_remove_node(client_node *c, struct entity_node *node)
-{
-    node_list_remove(&c->nodes, node);
-}
-
-// ---- methods of its life -------------------------------------------------------------------------------------------
+// ---- methods -------------------------------------------------------------------------------------------------------
 
 void client_connect_to_server(void *self, const void *const *args, void *ret)
 {

@@ -1,9 +1,9 @@
-// The view straight into MultiMeshes: one pass over all entities for all kinds, into buffers that are kept.
-#include "client.h"
+#include "client_draw.h"
 
+#include "call.h"
+#include "clock.h"
 #include "variant.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { ROWS_FLOATS = 12, MARGIN_MIN = 64 };
@@ -183,14 +183,14 @@ void client_fill_multimesh(void *self, const void *const *args, void *ret)
     if (!is_multimesh("TramlineClient.fill_multimesh", object)) {
         return;
     }
-    uint64_t begun_us = client_now_us();
+    uint64_t begun_us = gd_now_us();
     tl_vec3 offset = gd_to_vec3(*(const gd_vector3 *)args[2]),
             origin = {c->origin.x + offset.x, c->origin.y + offset.y, c->origin.z + offset.z};
     drawing d = {
         .objects = {object}, .targets = {find_target(c, object)}, .kinds = {find_kind(c, args[1])}, .count = 1};
     fill(c, &d, origin);
     gd_ret_int(ret, show(&d, 0));
-    c->draw_ms = (double)(client_now_us() - begun_us) / 1000;
+    c->draw_ms = (double)(gd_now_us() - begun_us) / 1000;
 }
 
 void client_update_multimeshes(void *self, const void *const *args, void *ret)
@@ -203,7 +203,7 @@ void client_update_multimeshes(void *self, const void *const *args, void *ret)
         gd_error_print(method, "It takes as many names of kinds as MultiMeshes, %d at most.", TL_KINDS_MAX);
         return;
     }
-    uint64_t begun_us = client_now_us();
+    uint64_t begun_us = gd_now_us();
     drawing d = {.count = (int)count};
     for (int i = 0; i < d.count; i++) {
         d.objects[i] = gd_variant_to_object(gd.array_at(args[0], i));
@@ -218,23 +218,5 @@ void client_update_multimeshes(void *self, const void *const *args, void *ret)
     for (int i = 0; i < d.count; i++) {
         gd.int32s_edit(ret, 0)[i] = (int32_t)show(&d, i);
     }
-    c->draw_ms = (double)(client_now_us() - begun_us) / 1000;
-}
-
-void client_set_origin(void *self, const void *const *args, void *ret)
-{
-    client_node *c = self;
-    tl_vec3 origin = {gd_arg_float(args, 0), gd_arg_float(args, 1), gd_arg_float(args, 2)};
-    if (!isfinite(origin.x) || !isfinite(origin.y) || !isfinite(origin.z)) {
-        gd_error_print("TramlineClient.set_origin", "The origin is not finite.");
-        return;
-    }
-    c->origin = origin;
-}
-
-void client_get_origin(void *self, const void *const *args, void *ret)
-{
-    const client_node *c = self;
-    *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, 3);
-    memcpy(gd.float64s_edit(ret, 0), (double[]){c->origin.x, c->origin.y, c->origin.z}, 3 * sizeof(double));
+    c->draw_ms = (double)(gd_now_us() - begun_us) / 1000;
 }

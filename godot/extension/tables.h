@@ -1,8 +1,8 @@
 // Classes as tables: what a class is called, what its instances hold, its properties, methods, signals and constants.
-// One table drives the registration, calls with types known (ptrcall) and not (call, with every argument checked), and
-// the accessors of properties.
-#ifndef GODOT_BIND_H
-#define GODOT_BIND_H
+// One table drives the registration (class), calls with known and with unknown types (call), and the accessors of
+// properties.
+#ifndef GODOT_TABLES_H
+#define GODOT_TABLES_H
 
 #include "api.h"
 
@@ -90,47 +90,5 @@ struct gd_class {
     const gd_signal *signals;
     const gd_constant *constants;
 };
-
-bool gd_class_register(const gd_class *type);
-void gd_class_unregister(const gd_class *type);
-// Calls `act` with each instance of the class that there is; it must not release any.
-void gd_class_each(const gd_class *type, void (*act)(void *self));
-// The instance of an object, if it is one of that class; NULL otherwise.
-void *gd_instance_of(gd_object object, const gd_class *type);
-// Destroys what the properties hold, and frees.
-void gd_instance_release(void *self);
-
-// Emits a signal; destroys the arguments. Scripts run: anything may have changed afterwards.
-void gd_emit(void *self, const char *signal, gd_variant *arguments, int count);
-
-// What a method reads of its arguments.
-static inline int64_t gd_arg_int(const void *const *args, int i)
-{
-    return *(const int64_t *)args[i];
-}
-static inline double gd_arg_float(const void *const *args, int i)
-{
-    return *(const double *)args[i];
-}
-static inline bool gd_arg_bool(const void *const *args, int i)
-{
-    return *(const gd_bool *)args[i] != 0;
-}
-static inline gd_object gd_arg_object(const void *const *args, int i)
-{
-    return *(const gd_object *)args[i];
-}
-static inline void gd_ret_int(void *ret, int64_t value)
-{
-    *(int64_t *)ret = value;
-}
-static inline void gd_ret_float(void *ret, double value)
-{
-    *(double *)ret = value;
-}
-static inline void gd_ret_bool(void *ret, bool value)
-{
-    *(gd_bool *)ret = value;
-}
 
 #endif
