@@ -1,5 +1,7 @@
 #include "call.h"
 
+#include "guard.h"
+#include "instance.h"
 #include "variant.h"
 
 #include <string.h>
@@ -86,19 +88,41 @@ static bool read_argument(const gd_argument *argument, const gd_variant *variant
 
 // ---- methods -------------------------------------------------------------------------------------------------------
 
+typedef struct method_call {
+    const gd_method *method;
+    void *self;
+    const void *const *args;
+    gd_value *ret;
+} method_call;
+
+static void do_call(void *context)
+{
+    const method_call *c = context;
+    c->method->call(c->self, c->args, c->ret);
+}
+
+static void refuse(const gd_method *method, gd_error error, gd_value *ret)
+{
+    make_empty(method->result, ret);
+    if (method->flags & GD_GIVES_ERROR) {
+        gd_ret_int(ret, error);
+    }
+}
+
 static void call_method(const gd_method *method, void *self, const void *const *args, gd_value *ret)
 {
-    if (!(method->flags & GD_ANY_THREAD) && !gd_on_main_thread()) {
+    if (!gd_on_main_thread()) {
         gd_error_print(
             method->name,
             "Tramline's nodes belong to the thread that runs the scene tree; use call_deferred() from others.");
-        make_empty(method->result, ret);
-        if (method->flags & GD_GIVES_ERROR) {
-            gd_ret_int(ret, GD_ERR_UNAVAILABLE);
-        }
+        refuse(method, GD_ERR_UNAVAILABLE, ret);
         return;
     }
-    method->call(self, args, ret);
+    method_call call = {method, self, args, ret};
+    if (!gd_guard(self, do_call, &call)) {
+        refuse(method, GD_FAILED, ret);
+        gd_instance_after_failure(self);
+    }
 }
 
 void gd_method_ptrcall(void *method_data, void *self, const void *const *args, void *ret)

@@ -6,6 +6,7 @@
 
 bool client_on_destroy(void *self);
 void client_on_notify(void *self, int32_t what);
+void client_on_fail(void *self, const char *why);
 void client_end_all(void); // the library is about to go
 
 // What scripts can call.

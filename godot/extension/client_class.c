@@ -67,6 +67,7 @@ const gd_class client_class = {
     .bytes = sizeof(client_node),
     .destroy = client_on_destroy,
     .notify = client_on_notify,
+    .fail = client_on_fail,
     .properties = properties,
     .methods = methods,
     .signals = signals,

@@ -23,7 +23,7 @@ tl_client *client_live(const client_node *c, const char *method)
 
 bool client_add_node(client_node *c, struct entity_node *node)
 {
-    return !c->doomed && node_list_add(&c->nodes, node);
+    return !c->instance.freed && node_list_add(&c->nodes, node);
 }
 
 void client_remove_node(client_node *c, struct entity_node *node)

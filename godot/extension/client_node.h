@@ -74,9 +74,9 @@ typedef struct client_node {
     uint64_t retry_us; // when to begin anew, since no server has let it in yet; 0: not due
     uint32_t retries;
     client_state told_state;
-    kind_list *list;   // for scenes
-    char text[512];    // why it is disconnected
-    bool busy, doomed; // telling signals: it must not be freed; to be freed after that
+    kind_list *list; // for scenes
+    char text[512];  // why it is disconnected
+    bool failed_due; // an assertion failed: "disconnected" is emitted in the next frame
     bool told_thread;
     uint32_t generation; // of the link: changes when it is closed
     // what is to be sent by a script

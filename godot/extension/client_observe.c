@@ -1,6 +1,7 @@
 #include "client_observe.h"
 
 #include "call.h"
+#include "guard.h"
 #include "variant.h"
 
 #include <math.h>
@@ -18,13 +19,19 @@ void client_apply_observer(client_node *c)
     }
 }
 
+static void apply(void *context)
+{
+    client_apply_observer(context);
+}
+
+// A guard of its own: an observer's node calls this, too.
 void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point)
 {
     c->observes = true;
     c->observes_entity = entity != 0;
     c->observed_entity = entity;
     c->observed_point = point;
-    client_apply_observer(c);
+    gd_guard(c, apply, c);
 }
 
 void client_observe_entity(void *self, const void *const *args, void *ret)

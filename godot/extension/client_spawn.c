@@ -80,7 +80,7 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
         return true;
     }
     gd_object node = instantiate(packed);
-    bool going = !c->doomed && c->generation == generation;
+    bool going = !c->instance.freed && c->generation == generation;
     gd_object parent = going && node ? require_parent(c, kind) : NULL; // not before: the node's _init may have freed it
     if (going && !node) {
         gd_error_print("TramlineClient", "The scene of kind '%s' cannot be made.", kind);
@@ -89,7 +89,7 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
     } else if (node) {
         gd.method_ptrcall(gd.method.node_queue_free, node, NULL, NULL);
     }
-    return !c->doomed && c->generation == generation;
+    return !c->instance.freed && c->generation == generation;
 }
 
 static void free_node(uint64_t object_id)

@@ -51,7 +51,7 @@ static void write_properties(entity_node *e, client_node *c, int kind, int liste
     uint64_t id = gd.object_id(object);
     uint32_t generation = c->generation;
     for (int i = 0; i < all.count; i++) {
-        if (gd.object_from_id(id) && e->follows == c && !c->doomed && c->generation == generation) {
+        if (gd.object_from_id(id) && e->follows == c && !c->instance.freed && c->generation == generation) {
             gd.method_ptrcall(gd.method.object_set, object, (const void *[]){&all.names[i], &all.values[i]}, NULL);
         }
         gd_variant_free(&all.values[i]);
@@ -75,7 +75,7 @@ void entity_follow(entity_node *e, client_node *c)
         e->shown_any = true;
         gd.method_ptrcall(method, e->instance.object, (const void *[]){&transform}, NULL); // its _notification may run
     }
-    bool going = !c->doomed && c->generation == generation && gd.object_from_id(id);
+    bool going = !c->instance.freed && c->generation == generation && gd.object_from_id(id);
     if (going && c->link.has_properties[placed.kind]) {
         write_properties(e, c, placed.kind, c->link.listed[placed.kind]);
     }

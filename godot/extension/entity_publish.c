@@ -270,7 +270,8 @@ void entity_publish(entity_node *e, server_node *s)
         return;
     }
     kind_values values = {0};
-    if (!read_properties(e, s->list, kind, &values) || !e->in_tree || e->publishes != s || s->doomed) {
+    if (!read_properties(e, s->list, kind, &values) || !e->in_tree || e->publishes != s || s->instance.freed ||
+        s->instance.failed) {
         kind_values_free(&values);
         return;
     }

@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include "guard.h"
 #include "variant.h"
 
 #include <pthread.h>
@@ -68,7 +69,7 @@ void gd_class_each(const gd_class *type, void (*act)(void *self))
 {
     for (gd_instance *instance = all_instances; instance; instance = instance->next) {
         if (instance->type == type) {
-            act(instance);
+            gd_guard(instance, act, instance);
         }
     }
 }
@@ -120,20 +121,53 @@ void *gd_instance_recreate(void *class_data, gd_object object)
     return make_instance(class_data, object);
 }
 
+typedef struct destruction {
+    gd_instance *instance;
+    bool done;
+} destruction;
+
+static void destroy(void *context)
+{
+    destruction *d = context;
+    d->done = !d->instance->type->destroy || d->instance->type->destroy(d->instance);
+}
+
 void gd_instance_free(void *class_data, void *self)
 {
-    gd_instance *instance = self;
-    instance->object = NULL;
-    if (!instance->type->destroy || instance->type->destroy(self)) {
+    destruction d = {.instance = self};
+    d.instance->object = NULL;
+    d.instance->freed = true;
+    if (!gd_guard(self, destroy, &d)) {
+        gd_instance_after_failure(self);
+    } else if (d.done) {
         gd_instance_release(self);
     }
 }
 
+typedef struct notification {
+    gd_instance *instance;
+    int32_t what;
+} notification;
+
+static void notify(void *context)
+{
+    const notification *n = context;
+    n->instance->type->notify(n->instance, n->what);
+}
+
 void gd_instance_notify(void *self, int32_t what, gd_bool reversed)
 {
+    notification n = {self, what};
+    if (n.instance->type->notify && !gd_guard(self, notify, &n)) {
+        gd_instance_after_failure(self);
+    }
+}
+
+void gd_instance_after_failure(void *self)
+{
     const gd_instance *instance = self;
-    if (instance->type->notify) {
-        instance->type->notify(self, what);
+    if (instance->freed && !instance->busy) { // the frame that would have released it was jumped over
+        gd_instance_release(self);
     }
 }
 

@@ -16,6 +16,8 @@ void gd_class_each(const gd_class *type, void (*act)(void *self));
 void *gd_instance_of(gd_object object, const gd_class *type);
 // Destroys what the properties hold, and frees.
 void gd_instance_release(void *self);
+// What is called from the engine ends with this if its guard returned false: releases the instance if that is due.
+void gd_instance_after_failure(void *self);
 
 // Emits a signal; destroys the arguments. Scripts run: anything may have changed afterwards.
 void gd_emit(void *self, const char *signal, gd_variant *arguments, int count);

@@ -3,6 +3,7 @@
 #include "call.h"
 #include "classes.h"
 #include "clock.h"
+#include "guard.h"
 #include "instance.h"
 #include "server_events.h"
 #include "server_open.h"
@@ -15,6 +16,10 @@ enum { DRAIN_MS_MAX = 1000 };
 
 static gd_error begin(server_node *s)
 {
+    if (s->instance.failed) {
+        gd_error_print("TramlineServer.start", "A bug in Tramline has stopped this node; free it and add a new one.");
+        return GD_ERR_UNAVAILABLE;
+    }
     if (s->server || s->in_core) {
         gd_error_print("TramlineServer.start", "It is %s; call stop() or stop_now() first.", "running already");
         return GD_ERR_ALREADY_IN_USE;
@@ -81,27 +86,35 @@ static void release(server_node *s)
     free(s->abandoned);
 }
 
+static void step_core(void *context)
+{
+    server_node *s = context;
+    tl_server_step(s->server, gd_now());
+}
+
 static void step(server_node *s)
 {
     tl_time begun = gd_now();
-    s->busy = s->in_core = true;
-    tl_server_step(s->server, begun);
+    s->instance.busy = s->in_core = true;
+    if (!gd_guard(s, step_core, s)) {
+        s->ticking = false; // the tick was jumped out of
+    }
     s->in_core = false;
     s->step_ms = (double)(gd_now().monotonic_us - begun.monotonic_us) / 1000;
     s->step_ms_max = s->step_ms > s->step_ms_max ? s->step_ms : s->step_ms_max;
-    if (s->stop_due && !s->doomed) { // stop_now() was called within
+    if (s->stop_due && !s->instance.freed) { // stop_now() was called within
         end_now(s, SERVER_STOPPED);
         gd_emit(s, "stopped", NULL, 0);
     }
-    if (s->server && !s->doomed && tl_server_get_state(s->server) == TL_SERVER_RUNNING) {
+    if (s->server && !s->instance.freed && tl_server_get_state(s->server) == TL_SERVER_RUNNING) {
         follow_state(s); // "started" comes before what has happened since
     }
     server_emit_events(s);
-    if (s->server && !s->doomed) {
+    if (s->server && !s->instance.freed) {
         follow_state(s);
     }
-    s->busy = false;
-    if (s->doomed) {
+    s->instance.busy = false;
+    if (s->instance.freed) {
         release(s);
         gd_instance_release(s);
     }
@@ -127,7 +140,7 @@ static void on_process(server_node *s)
                            "It works on the main thread alone; set process_thread_group to the main thread.");
         }
         s->told_thread = true;
-    } else if (s->server && !s->busy) {
+    } else if (s->server && !s->instance.busy) {
         step(s);
     } else if (s->failed_due) { // not within start(), so that a script may start it anew
         s->failed_due = false;
@@ -157,12 +170,20 @@ void server_on_notify(void *self, int32_t what)
     }
 }
 
+void server_on_fail(void *self, const char *why)
+{
+    server_node *s = self;
+    server_abandon(s);
+    s->state = SERVER_FAILED;
+    s->failed_due = true;
+    snprintf(s->text, sizeof s->text, "%s; this is a bug in Tramline", why);
+}
+
 bool server_on_destroy(void *self)
 {
     server_node *s = self;
     server_remove_all_nodes(s);
-    s->doomed = true;
-    if (s->busy) {
+    if (s->instance.busy) {
         return false;
     }
     release(s);

@@ -6,6 +6,7 @@
 
 bool server_on_destroy(void *self);
 void server_on_notify(void *self, int32_t what);
+void server_on_fail(void *self, const char *why);
 // Ends every server: the library is about to go, and with it the code that their stores' threads run.
 void server_end_all(void);
 

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "entity_publish.h"
+#include "guard.h"
 #include "instance.h"
 #include "kind_values.h"
 #include "server_events.h"
@@ -22,14 +23,16 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
     s->tick_now = tick;
     s->world_tick = tl_server_get_stats(server).world_tick;
     gd_emit(s, "tick", (gd_variant[]){gd_variant_int(tick), gd_variant_float(time_s)}, 2);
+    gd_guard_leave_if_failed(s);
     for (; s->abandoned_count; s->abandoned_count--) {
         tl_entity_ref ref = tl_server_find(server, s->abandoned[s->abandoned_count - 1]);
         if (ref != TL_REF_NONE) {
             tl_server_delete_entity(server, ref);
         }
     }
-    for (uint32_t i = 0; i < s->nodes.count && !s->doomed; i++) {
+    for (uint32_t i = 0; i < s->nodes.count && !s->instance.freed; i++) {
         entity_publish(s->nodes.nodes[i], s);
+        gd_guard_leave_if_failed(s);
     }
     s->ticking = false;
 }
@@ -144,6 +147,7 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     gd_variant_free(&answer);
     gd_variant_free(&argument);
     gd_variant_free(&handler);
+    gd_guard_leave_if_failed(s);
     return allowed ? TL_OK : TL_ERR_DENIED;
 }
 

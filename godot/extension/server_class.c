@@ -71,6 +71,7 @@ const gd_class server_class = {
     .bytes = sizeof(server_node),
     .destroy = server_on_destroy,
     .notify = server_on_notify,
+    .fail = server_on_fail,
     .properties = properties,
     .methods = methods,
     .signals = signals,

@@ -58,19 +58,19 @@ void server_emit_events(server_node *s)
     for (uint32_t i = 0; i < s->event_count; i++) {
         server_event event = s->events[i];
         s->events[i].data = NULL;
-        if (!s->doomed) {
+        if (!s->instance.freed) {
             emit(s, &event);
         }
         free(event.data);
     }
     s->event_count = 0;
-    if (!s->peers || s->doomed) {
+    if (!s->peers || s->instance.freed) {
         return;
     }
     tl_peer peer;
     const void *data;
     size_t size;
-    while (s->peers && !s->doomed && peers_next_frame(s->peers, &peer, &data, &size)) {
+    while (s->peers && !s->instance.freed && peers_next_frame(s->peers, &peer, &data, &size)) {
         s->custom_frames++;
         s->custom_bytes += size;
         gd_emit(s, "frame_ready", (gd_variant[]){gd_variant_int(peer), gd_variant_bytes(data, size)}, 2);

@@ -44,7 +44,7 @@ void *server_scratch(server_node *s, size_t bytes)
 
 bool server_add_node(server_node *s, struct entity_node *node)
 {
-    return !s->doomed && node_list_add(&s->nodes, node);
+    return !s->instance.freed && node_list_add(&s->nodes, node);
 }
 
 void server_remove_node(server_node *s, struct entity_node *node, tl_entity_id made)

@@ -54,10 +54,9 @@ typedef struct server_node {
     server_state state;
     char text[SERVER_TEXT_BYTES];
     bool in_core, ticking; // within the core's step; within its tick callback
-    bool busy;             // telling signals: it must not be freed
-    bool stop_due, doomed; // once that is over
+    bool stop_due;         // once the step is over
     bool told_thread, told_answer, told_no_handler;
-    bool failed_due; // start() has failed: it is told by the signal in the next frame
+    bool failed_due; // start() or an assertion has failed: "failed" is emitted in the next frame
     server_event *events;
     uint32_t event_count, event_room;
     ref_caches caches;

@@ -183,6 +183,19 @@ static tl_result open_server(server_node *s, const char *name)
     return tl_server_create(&def, &s->server, s->text, sizeof s->text);
 }
 
+void server_abandon(server_node *s)
+{
+    s->server = NULL;
+    s->store = NULL;
+    s->peers = NULL;
+    s->dtls = NULL;
+    s->verifier = NULL;
+    s->list = NULL;
+    s->stop_due = false;
+    s->abandoned_count = 0;
+    s->node_group = 0;
+}
+
 void server_close(server_node *s, bool left)
 {
     if (s->server) {
@@ -201,16 +214,8 @@ void server_close(server_node *s, bool left)
         tl_token_verifier_destroy(s->verifier);
     }
     kind_list_destroy(s->list);
-    s->server = NULL;
-    s->store = NULL;
-    s->peers = NULL;
-    s->dtls = NULL;
-    s->verifier = NULL;
-    s->list = NULL;
-    s->ticking = s->stop_due = false;
-    s->abandoned_count = 0;
-    s->node_group = 0;
     ref_caches_free(&s->caches);
+    server_abandon(s);
 }
 
 tl_result server_open(server_node *s)

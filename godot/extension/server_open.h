@@ -8,5 +8,7 @@
 tl_result server_open(server_node *s);
 // `left`: the server has left its world, or is to be taken for one that has.
 void server_close(server_node *s, bool left);
+// Forgets all of it without touching it: an assertion has failed there.
+void server_abandon(server_node *s);
 
 #endif

@@ -13,8 +13,11 @@ typedef struct gd_class gd_class;
 // The beginning of every instance.
 typedef struct gd_instance {
     const gd_class *type;
-    gd_object object;                  // NULL: the engine has freed it while it was at work
+    gd_object object;                  // NULL: the engine has freed it, or no signal is to be emitted any more
     struct gd_instance *next, **place; // in the list of all
+    bool busy;                         // its frames are on the stack: it must not be released
+    bool freed;                        // the engine has freed its object: released once it is no longer busy
+    bool failed;                       // an assertion failed in its core object, see guard.h
 } gd_instance;
 
 // A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are
@@ -44,13 +47,10 @@ typedef struct gd_method {
     // `args`: pointers to values as the types' own; `ret`: room for one of the result's type, to be filled.
     void (*call)(void *self, const void *const *args, void *ret);
     gd_type result;                          // GD_NIL: none
-    uint32_t flags;                          // GD_METHOD_CONST, GD_ANY_THREAD
+    uint32_t flags;                          // GD_METHOD_CONST, GD_GIVES_ERROR
     gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
 } gd_method;
-enum {
-    GD_ANY_THREAD = 1 << 16,  // else the method is refused outside of the main thread
-    GD_GIVES_ERROR = 1 << 17, // its number is an Error
-};
+enum { GD_GIVES_ERROR = 1 << 17 }; // beside Godot's flags: its number is an Error
 
 // A method's line in its class's list, which is written X(name, result, flags, arguments…): its function is
 // PREFIX_NAME(self, args, ret). Without arguments: GD_NONE.
@@ -81,9 +81,12 @@ typedef struct gd_constant {
 struct gd_class {
     const char *name, *parent;
     size_t bytes; // of an instance
-    // False: it is at work, and calls gd_instance_release() once it is done. Its object is NULL then.
+    // The engine has freed its object. False: it is busy, and calls gd_instance_release() once it no longer is.
     bool (*destroy)(void *self);
     void (*notify)(void *self, int32_t what);
+    // An assertion failed in its core object: forgets that, and all that it used, without touching it. The next frame
+    // may emit a signal, this function may not. NULL: it has no core object.
+    void (*fail)(void *self, const char *why);
     // Each ends with one without a name.
     const gd_property *properties;
     const gd_method *methods;
