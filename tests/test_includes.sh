@@ -41,9 +41,10 @@ printf '%s\n' "$order" "$rules" | awk -F'|' '
             for (j in joined) place[folder "/" joined[j]] = places
         }
     }
-    function check_place(path, line, name,    from, to) {
+    function is_ordered(path) { return path ~ /^(src|godot\/extension)\// }
+    function check_place(path, line, name, folder,    from, to) {
         from = stem(path)
-        to = "src/" stem(name)
+        to = path ~ /^src\// ? "src/" stem(name) : folder "/" stem(name)
         if (from in place && to in place && place[to] > place[from]) fault(path ":" line ": " name " comes after it in the table of files")
     }
     $1 == "order" {
@@ -61,7 +62,7 @@ printf '%s\n' "$order" "$rules" | awk -F'|' '
             sub(/\/[^\/]*$/, "", folder)
             row = path in quoted ? path : folder
             if (!(row in quoted)) { fault(path ": its folder has no row in the table of includes"); continue }
-            if (path ~ /^src\// && !(stem(path) in place)) fault(path ": is not in the table of files")
+            if (is_ordered(path) && !(stem(path) in place)) fault(path ": is not in the table of files")
             for (line = 1; (getline text < path) > 0; line++) {
                 if (text !~ /^[ \t]*#[ \t]*include/) continue
                 includes++
@@ -72,7 +73,7 @@ printf '%s\n' "$order" "$rules" | awk -F'|' '
                 sub(/[">].*/, "", name)
                 good = kind == "\"" ? allowed(name, quoted[row], folder) : kind == "<" && allowed(name, bracketed[row], folder)
                 if (!good) fault(path ":" line ": " row " may not include " name)
-                if (path ~ /^src\// && kind == "\"") check_place(path, line, name)
+                if (is_ordered(path) && kind == "\"") check_place(path, line, name, folder)
             }
             close(path)
         }

@@ -1,13 +1,21 @@
 #include "client.h"
 
 #include "base/os/clock.h"
-#include "entity.h"
+#include "call.h"
+#include "classes.h"
+#include "client_draw.h"
+#include "client_link.h"
+#include "client_own.h"
+#include "client_read.h"
+#include "client_spawn.h"
+#include "client_transport.h"
+#include "entity_follow.h"
+#include "instance.h"
 #include "variant.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     RETRY_US = 200000, // then longer and longer
@@ -44,7 +52,7 @@ static void forget_view(client_node *c)
     }
     client_link_close(&c->link);
     client_unspawn_all(c);
-    for (uint32_t i = 0; ids && i < count && c->generation == generation && !c->doomed; i++) {
+    for (uint32_t i = 0; ids && i < count && c->generation == generation && !c->instance.freed; i++) {
         gd_emit(c, "entity_left", (gd_variant[]){gd_variant_int((int64_t)ids[i])}, 1);
     }
     free(ids);
@@ -55,7 +63,7 @@ static void close_all(client_node *c)
     c->wanted = false;
     c->retry_us = 0;
     c->own_count = 0;
-    if (c->doomed) {
+    if (c->instance.freed) {
         c->generation++;
         client_link_close(&c->link);
     } else {
@@ -83,6 +91,10 @@ static void retry(client_node *c)
 static gd_error begin(client_node *c)
 {
     const char *method = "TramlineClient.connect_to_server";
+    if (c->instance.failed) {
+        gd_error_print(method, "A bug in Tramline has stopped this node; free it and add a new one.");
+        return GD_ERR_UNAVAILABLE;
+    }
     if (c->wanted) {
         gd_error_print(method, "It is connected already, or on its way; call disconnect_from_server() first.");
         return GD_ERR_ALREADY_IN_USE;
@@ -181,9 +193,9 @@ static void on_event(client_node *c, const tl_client_event *event)
     case TL_CLIENT_MESSAGE:
         gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1);
         break;
-    case TL_CLIENT_ANSWER: client_answered(c, event); break;
-    case TL_CLIENT_OWN_GIVEN_BACK: client_given_back(c, event); break;
-    case TL_CLIENT_OWN_LOST: client_lost(c, event->entity); break;
+    case TL_CLIENT_ANSWER: client_on_answer(c, event); break;
+    case TL_CLIENT_OWN_GIVEN_BACK: client_on_given_back(c, event); break;
+    case TL_CLIENT_OWN_LOST: client_on_lost(c, event->entity); break;
     case TL_CLIENT_FULL:
         gd_warning_print(
             "TramlineClient",
@@ -199,7 +211,7 @@ static bool tell_events(client_node *c)
     uint32_t generation = c->generation;
     while (tl_client_next_event(c->link.client, &event)) {
         on_event(c, &event);
-        if (c->doomed || c->generation != generation) {
+        if (c->instance.freed || c->generation != generation) {
             return false;
         }
     }
@@ -223,7 +235,7 @@ static void tell_datagrams(client_node *c)
     unsigned char *out = c->out;
     c->out = NULL; // scripts may cause more
     c->out_bytes = c->out_room = 0;
-    for (size_t at = 0; at + 2 <= bytes && !c->doomed;) {
+    for (size_t at = 0; at + 2 <= bytes && !c->instance.freed;) {
         size_t size = out[at] | (size_t)out[at + 1] << 8;
         gd_emit(c, "datagram_ready", (gd_variant[]){gd_variant_bytes(out + at + 2, size)}, 1);
         at += 2 + size;
@@ -274,26 +286,13 @@ static bool step_link(client_node *c, uint64_t now_us)
     }
     uint32_t generation = c->generation;
     tell_frame(c);
-    if (c->doomed || c->generation != generation) {
+    if (c->instance.freed || c->generation != generation) {
         return false;
     }
     if (tl_client_get_state(c->link.client) == TL_CLIENT_CLOSED) {
         on_closed(c);
     }
-    return !c->doomed;
-}
-
-static void end_untold(void *self)
-{
-    client_node *c = self;
-    c->instance.object = NULL; // nobody is told any more
-    client_link_close(&c->link);
-    c->wanted = false;
-}
-
-void client_end_all(void)
-{
-    gd_class_each(&client_class, end_untold);
+    return !c->instance.freed;
 }
 
 static void release(client_node *c)
@@ -310,26 +309,26 @@ static void release(client_node *c)
 static void step(client_node *c)
 {
     uint64_t now_us = tl_os_monotonic_us();
-    c->busy = true;
+    c->instance.busy = true;
     if (c->retry_us && now_us >= c->retry_us) {
         retry(c);
     }
     step_link(c, now_us);
-    if (!c->doomed) {
+    if (!c->instance.freed) {
         client_settle_own(c);
         set_display_tick(c, now_us);
         tell_datagrams(c);
     }
-    if (!c->doomed) {
+    if (!c->instance.freed) {
         measure(c, now_us);
         client_move_spawned(c);
-        for (uint32_t i = 0; i < c->nodes.count && !c->doomed; i++) {
+        for (uint32_t i = 0; i < c->nodes.count && !c->instance.freed; i++) {
             entity_follow(c->nodes.nodes[i], c);
         }
     }
     c->step_ms = (double)(tl_os_monotonic_us() - now_us) / 1000;
-    c->busy = false;
-    if (c->doomed) {
+    c->instance.busy = false;
+    if (c->instance.freed) {
         release(c);
         gd_instance_release(c);
     }
@@ -353,12 +352,29 @@ static void on_process(client_node *c)
                            "It works on the main thread alone; set process_thread_group to the main thread.");
         }
         c->told_thread = true;
-    } else if (!c->busy) {
+    } else if (!c->instance.busy) {
         tidy(c);
         if (c->wanted) {
             step(c);
+        } else if (c->failed_due) {
+            c->failed_due = false;
+            client_unspawn_all(c);
+            gd_emit(c, "disconnected", (gd_variant[]){gd_variant_text(c->text)}, 1);
         }
     }
+}
+
+static void end_untold(void *self)
+{
+    client_node *c = self;
+    c->instance.object = NULL; // nobody is told any more
+    client_link_close(&c->link);
+    c->wanted = false;
+}
+
+void client_end_all(void)
+{
+    gd_class_each(&client_class, end_untold);
 }
 
 void client_on_notify(void *self, int32_t what)
@@ -384,32 +400,31 @@ void client_on_notify(void *self, int32_t what)
     }
 }
 
+void client_on_fail(void *self, const char *why)
+{
+    client_node *c = self;
+    c->generation++;
+    c->link = (client_link){0};
+    c->wanted = false;
+    c->retry_us = 0;
+    c->own_count = 0;
+    c->told_state = CLIENT_DISCONNECTED;
+    c->failed_due = true;
+    snprintf(c->text, sizeof c->text, "%s; this is a bug in Tramline", why);
+}
+
 bool client_on_destroy(void *self)
 {
     client_node *c = self;
-    for (uint32_t i = 0; i < c->nodes.count; i++) {
-        entity_client_gone(c->nodes.nodes[i]);
-    }
-    c->nodes.count = 0;
-    c->doomed = true;
-    if (c->busy) {
+    client_remove_all_nodes(c);
+    if (c->instance.busy) {
         return false;
     }
     release(c);
     return true;
 }
 
-bool client_add_node(client_node *c, struct entity_node *node)
-{
-    return !c->doomed && node_list_add(&c->nodes, node);
-}
-
-void client_remove_node(client_node *c, struct entity_node *node)
-{
-    node_list_remove(&c->nodes, node);
-}
-
-// ---- methods of its life -------------------------------------------------------------------------------------------
+// ---- methods -------------------------------------------------------------------------------------------------------
 
 void client_connect_to_server(void *self, const void *const *args, void *ret)
 {
@@ -422,19 +437,19 @@ void client_disconnect_from_server(void *self, const void *const *args, void *re
     if (!c->wanted) {
         return;
     }
-    bool was_busy = c->busy;
-    c->busy = true;
+    bool was_busy = c->instance.busy;
+    c->instance.busy = true;
     close_all(c);
     c->told_state = CLIENT_DISCONNECTED;
     snprintf(c->text, sizeof c->text, "disconnect_from_server() was called");
-    if (!c->doomed) {
+    if (!c->instance.freed) {
         tell_datagrams(c); // its goodbye
     }
-    if (!c->doomed) {
+    if (!c->instance.freed) {
         gd_emit(c, "disconnected", (gd_variant[]){gd_variant_text(c->text)}, 1);
     }
-    c->busy = was_busy;
-    if (c->doomed && !was_busy) {
+    c->instance.busy = was_busy;
+    if (c->instance.freed && !was_busy) {
         release(c);
         gd_instance_release(c);
     }

@@ -1,5 +1,14 @@
 // TramlineClient as a table.
+#include "classes.h"
 #include "client.h"
+#include "client_draw.h"
+#include "client_observe.h"
+#include "client_own.h"
+#include "client_read.h"
+#include "client_request.h"
+#include "client_spawn.h"
+#include "client_stats.h"
+#include "client_transport.h"
 
 static const gd_property properties[] = {
     {"addresses", GD_STRINGS, offsetof(client_node, addresses)},
@@ -21,12 +30,14 @@ static const gd_property properties[] = {
 
 static const gd_method methods[] = {
 #define ENTRY(method, ...) GD_ENTRY(client, method, __VA_ARGS__)
-    CLIENT_METHODS(ENTRY)
+    CLIENT_LIFE_METHODS(ENTRY) CLIENT_READ_METHODS(ENTRY) CLIENT_STATS_METHODS(ENTRY) CLIENT_DRAW_METHODS(ENTRY)
+        CLIENT_OBSERVE_METHODS(ENTRY) CLIENT_SPAWN_METHODS(ENTRY) CLIENT_REQUEST_METHODS(ENTRY)
+            CLIENT_OWN_METHODS(ENTRY) CLIENT_TRANSPORT_METHODS(ENTRY)
 #undef ENTRY
-        {0},
+                {0},
 };
 
-const gd_signal client_signals[] = {
+static const gd_signal signals[] = {
     {"connected"},
     {"disconnected", {{GD_STRING, "reason"}}},
     {"reconnecting", {{GD_STRING, "reason"}}},
@@ -56,8 +67,9 @@ const gd_class client_class = {
     .bytes = sizeof(client_node),
     .destroy = client_on_destroy,
     .notify = client_on_notify,
+    .fail = client_on_fail,
     .properties = properties,
     .methods = methods,
-    .signals = client_signals,
+    .signals = signals,
     .constants = constants,
 };

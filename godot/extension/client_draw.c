@@ -1,10 +1,9 @@
-// The view straight into MultiMeshes: one pass over all entities for all kinds, into buffers that are kept.
-#include "client.h"
+#include "client_draw.h"
 
 #include "base/os/clock.h"
+#include "call.h"
 #include "variant.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { ROWS_FLOATS = 12, MARGIN_MIN = 64 };
@@ -220,22 +219,4 @@ void client_update_multimeshes(void *self, const void *const *args, void *ret)
         gd.int32s_edit(ret, 0)[i] = (int32_t)show(&d, i);
     }
     c->draw_ms = (double)(tl_os_monotonic_us() - begun_us) / 1000;
-}
-
-void client_set_origin(void *self, const void *const *args, void *ret)
-{
-    client_node *c = self;
-    tl_vec3 origin = {gd_arg_float(args, 0), gd_arg_float(args, 1), gd_arg_float(args, 2)};
-    if (!isfinite(origin.x) || !isfinite(origin.y) || !isfinite(origin.z)) {
-        gd_error_print("TramlineClient.set_origin", "The origin is not finite.");
-        return;
-    }
-    c->origin = origin;
-}
-
-void client_get_origin(void *self, const void *const *args, void *ret)
-{
-    const client_node *c = self;
-    *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, 3);
-    memcpy(gd.float64s_edit(ret, 0), (double[]){c->origin.x, c->origin.y, c->origin.z}, 3 * sizeof(double));
 }

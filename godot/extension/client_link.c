@@ -1,6 +1,7 @@
-// What a client is connected by: made once, and kept over as many connections as it takes.
-#include "client.h"
+#include "client_link.h"
 
+#include "client_observe.h"
+#include "client_transport.h"
 #include "variant.h"
 
 #include <stdio.h>
@@ -82,17 +83,5 @@ void client_link_live(client_node *c)
         for (int f = 1; listed >= 0 && f < c->list->kinds[listed].field_count; f++) {
             link->has_properties[i] |= c->list->properties[listed][f][0] != 0;
         }
-    }
-}
-
-void client_apply_observer(client_node *c)
-{
-    if (!c->link.client || !c->observes) {
-        return;
-    }
-    if (c->observes_entity) {
-        tl_client_observe_entity(c->link.client, c->observed_entity);
-    } else {
-        tl_client_observe_point(c->link.client, c->observed_point);
     }
 }

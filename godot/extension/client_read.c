@@ -1,14 +1,13 @@
-// What a client shows, for scripts.
-#include "client.h"
+#include "client_read.h"
 
 #include "base/os/clock.h"
+#include "call.h"
+#include "kind_values.h"
 #include "variant.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TRANSFORM_DOUBLES = 7 };
 
 uint32_t client_all_poses(client_node *c, double tick, bool smooth)
 {
@@ -26,25 +25,20 @@ uint32_t client_all_poses(client_node *c, double tick, bool smooth)
     return count < c->pose_room ? count : c->pose_room;
 }
 
-static bool has_view(const client_node *c)
-{
-    return c->link.client && c->link.has_view;
-}
-
 static uint32_t poses_now(client_node *c)
 {
-    return has_view(c) ? client_all_poses(c, c->display_tick, true) : 0;
+    return client_has_view(c) ? client_all_poses(c, c->display_tick, true) : 0;
 }
 
 static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
 {
-    return has_view(c) && tl_client_pose(c->link.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
+    return client_has_view(c) && tl_client_pose(c->link.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
 }
 
 static void put_transform(double *to, const tl_pose *pose)
 {
-    const double values[TRANSFORM_DOUBLES] = {pose->position.x, pose->position.y, pose->position.z, pose->rotation.x,
-                                              pose->rotation.y, pose->rotation.z, pose->rotation.w};
+    const double values[GD_TRANSFORM_DOUBLES] = {pose->position.x, pose->position.y, pose->position.z, pose->rotation.x,
+                                                 pose->rotation.y, pose->rotation.z, pose->rotation.w};
     memcpy(to, values, sizeof values);
 }
 
@@ -53,7 +47,7 @@ static void put_transform(double *to, const tl_pose *pose)
 void client_get_server_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_float(ret, has_view(c) ? tl_client_server_tick(c->link.client, tl_os_monotonic_us()) : 0);
+    gd_ret_float(ret, client_has_view(c) ? tl_client_server_tick(c->link.client, tl_os_monotonic_us()) : 0);
 }
 
 void client_get_display_tick(void *self, const void *const *args, void *ret)
@@ -64,13 +58,13 @@ void client_get_display_tick(void *self, const void *const *args, void *ret)
 void client_get_frame_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, has_view(c) ? tl_client_frame_tick(c->link.client) : -1);
+    gd_ret_int(ret, client_has_view(c) ? tl_client_frame_tick(c->link.client) : -1);
 }
 
 void client_get_tick_hz(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, has_view(c) ? tl_client_tick_hz(c->link.client) : 0);
+    gd_ret_int(ret, client_has_view(c) ? tl_client_tick_hz(c->link.client) : 0);
 }
 
 // ---- entities ------------------------------------------------------------------------------------------------------
@@ -78,7 +72,7 @@ void client_get_tick_hz(void *self, const void *const *args, void *ret)
 void client_get_entities(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    uint32_t most = has_view(c) ? tl_client_get_stats(c->link.client).entities : 0;
+    uint32_t most = client_has_view(c) ? tl_client_get_stats(c->link.client).entities : 0;
     *(gd_packed *)ret = gd_packed_make(GD_INT64S, most);
     if (most) {
         uint32_t count = tl_client_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0),
@@ -90,7 +84,7 @@ void client_get_entities(void *self, const void *const *args, void *ret)
 void client_get_kind_names(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
-    int count = has_view(c) ? c->link.kind_count : 0;
+    int count = client_has_view(c) ? c->link.kind_count : 0;
     *(gd_packed *)ret = gd_packed_make(GD_STRINGS, count);
     for (int i = 0; i < count; i++) {
         gd_string *to = gd.strings_edit(ret, i);
@@ -155,7 +149,7 @@ void client_get_entity(void *self, const void *const *args, void *ret)
     if (values_of(c, &pose, &kind, &carrier, &values)) {
         kind_values_write(&kind, &values, ret);
     }
-    gd_packed doubles = gd_packed_make(GD_FLOAT64S, TRANSFORM_DOUBLES);
+    gd_packed doubles = gd_packed_make(GD_FLOAT64S, GD_TRANSFORM_DOUBLES);
     put_transform(gd.float64s_edit(&doubles, 0), &pose);
     gd_dictionary_put(ret, "kind", gd_variant_text(kind.name));
     gd_dictionary_put(ret, "carrier", gd_variant_int((int64_t)carrier));
@@ -170,16 +164,16 @@ void client_get_transforms(void *self, const void *const *args, void *ret)
     int64_t count = gd_size(GD_INT64S, args[0]);
     const int64_t *ids = count ? gd.int64s_at(args[0], 0) : NULL;
     count = ids ? count : poses_now(c);
-    *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, count * TRANSFORM_DOUBLES);
+    *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, count * GD_TRANSFORM_DOUBLES);
     double *to = count ? gd.float64s_edit(ret, 0) : NULL;
-    for (int64_t i = 0; i < count; i++, to += TRANSFORM_DOUBLES) {
+    for (int64_t i = 0; i < count; i++, to += GD_TRANSFORM_DOUBLES) {
         tl_pose pose = {0}; // an entity that is not in view: all 0
         if (!ids) {
             put_transform(to, &c->poses[i]);
         } else if (pose_of(c, ids[i], &pose)) {
             put_transform(to, &pose);
         } else {
-            memset(to, 0, TRANSFORM_DOUBLES * sizeof *to);
+            memset(to, 0, GD_TRANSFORM_DOUBLES * sizeof *to);
         }
     }
 }
@@ -193,10 +187,10 @@ void client_get_transforms_at(void *self, const void *const *args, void *ret)
         gd_error_print("TramlineClient.get_transforms_at", "The tick is not finite.");
         return;
     }
-    uint32_t count = has_view(c) ? client_all_poses(c, tick, gd_arg_bool(args, 1)) : 0;
+    uint32_t count = client_has_view(c) ? client_all_poses(c, tick, gd_arg_bool(args, 1)) : 0;
     gd_packed ids = gd_packed_make(GD_INT64S, count), carriers = gd_packed_make(GD_INT64S, count),
               kinds = gd_packed_make(GD_INT32S, count), levels = gd_packed_make(GD_INT32S, count),
-              transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * TRANSFORM_DOUBLES);
+              transforms = gd_packed_make(GD_FLOAT64S, (int64_t)count * GD_TRANSFORM_DOUBLES);
     int64_t *id = count ? gd.int64s_edit(&ids, 0) : NULL, *carrier = count ? gd.int64s_edit(&carriers, 0) : NULL;
     int32_t *kind = count ? gd.int32s_edit(&kinds, 0) : NULL, *level = count ? gd.int32s_edit(&levels, 0) : NULL;
     double *to = count ? gd.float64s_edit(&transforms, 0) : NULL;
@@ -206,54 +200,11 @@ void client_get_transforms_at(void *self, const void *const *args, void *ret)
         carrier[i] = (int64_t)pose->carrier;
         kind[i] = pose->kind;
         level[i] = pose->level;
-        put_transform(to + (size_t)i * TRANSFORM_DOUBLES, pose);
+        put_transform(to + (size_t)i * GD_TRANSFORM_DOUBLES, pose);
     }
     gd_dictionary_put(ret, "ids", gd_variant_take(GD_INT64S, &ids));
     gd_dictionary_put(ret, "kinds", gd_variant_take(GD_INT32S, &kinds));
     gd_dictionary_put(ret, "carriers", gd_variant_take(GD_INT64S, &carriers));
     gd_dictionary_put(ret, "levels", gd_variant_take(GD_INT32S, &levels));
     gd_dictionary_put(ret, "transforms", gd_variant_take(GD_FLOAT64S, &transforms));
-}
-
-// ---- figures -------------------------------------------------------------------------------------------------------
-
-void client_get_stats(void *self, const void *const *args, void *ret)
-{
-    client_node *c = self;
-    const client_link *link = &c->link;
-    gd.construct[GD_DICTIONARY](ret, NULL);
-    tl_client_stats stats = {0};
-    if (link->client) {
-        stats = tl_client_get_stats(link->client);
-    }
-    const struct {
-        const char *name;
-        double value;
-        bool whole;
-    } figures[] = {
-        {"entities", stats.entities, true},
-        {"kbit_s", c->kbit_s_now, false},
-        {"rtt_ms", stats.rtt_ms, false},
-        {"clock_error_ms", stats.clock_error_ms, false},
-        {"latency_ms", stats.latency_ms, false},
-        {"datagrams", (double)stats.datagrams, true},
-        {"datagrams_lost", (double)stats.datagrams_lost, true},
-        {"malformed", (double)stats.malformed, true},
-        {"skipped", (double)stats.skipped, true},
-        {"bytes", (double)stats.bytes, true},
-        {"frames", (double)stats.frames, true},
-        {"tick", (double)stats.tick, true},
-        {"settled_tick", (double)stats.settled_tick, true},
-        {"memory_used_bytes", (double)stats.memory_used_bytes, true},
-        {"limits_reached", (double)stats.limits_reached, true},
-        {"reconnects", (double)stats.reconnects, true},
-        {"delay_ticks", c->delay_ticks, false},
-        {"step_ms", c->step_ms, false},
-        {"draw_ms", c->draw_ms, false},
-    };
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        gd_dictionary_put(ret, figures[i].name,
-                          figures[i].whole ? gd_variant_int((int64_t)figures[i].value)
-                                           : gd_variant_float(figures[i].value));
-    }
 }

@@ -1,19 +1,16 @@
-// Scenes for entities: a kind's scene is made for each entity of it that comes into view, and freed when it leaves.
-#include "client.h"
+#include "client_spawn.h"
 
-#include "entity.h"
+#include "call.h"
+#include "classes.h"
+#include "entity_follow.h"
+#include "instance.h"
 #include "variant.h"
 
 // Where the nodes are put: at spawn_path, or beside the client.
 static gd_object spawn_parent(client_node *c)
 {
     gd_object self = c->instance.object, parent = NULL;
-    gd_string text;
-    gd.construct_path_text(&text, (const void *[]){&c->spawn_path});
-    char first[2];
-    gd_string_to_text(&text, first, sizeof first);
-    gd.destroy[GD_STRING](&text);
-    if (first[0]) {
+    if (!gd_node_path_is_empty(&c->spawn_path)) {
         gd.method_ptrcall(gd.method.node_get_node_or_null, self, (const void *[]){&c->spawn_path}, &parent);
     } else {
         gd.method_ptrcall(gd.method.node_get_parent, self, NULL, &parent);
@@ -83,7 +80,7 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
         return true;
     }
     gd_object node = instantiate(packed);
-    bool going = !c->doomed && c->generation == generation;
+    bool going = !c->instance.freed && c->generation == generation;
     gd_object parent = going && node ? require_parent(c, kind) : NULL; // not before: the node's _init may have freed it
     if (going && !node) {
         gd_error_print("TramlineClient", "The scene of kind '%s' cannot be made.", kind);
@@ -92,7 +89,7 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
     } else if (node) {
         gd.method_ptrcall(gd.method.node_queue_free, node, NULL, NULL);
     }
-    return !c->doomed && c->generation == generation;
+    return !c->instance.freed && c->generation == generation;
 }
 
 static void free_node(uint64_t object_id)
@@ -122,7 +119,7 @@ void client_unspawn_all(client_node *c)
 // Roots that are no TramlineEntity are moved by the client itself.
 void client_move_spawned(client_node *c)
 {
-    if (!c->link.client || !c->link.has_view) {
+    if (!client_has_view(c)) {
         return;
     }
     for (uint32_t i = 0; i < c->moved.room; i++) {

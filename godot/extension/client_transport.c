@@ -1,6 +1,7 @@
-// What carries a client's datagrams: DTLS, to whichever of its addresses answers, or a script.
-#include "client.h"
+#include "client_transport.h"
 
+#include "base/os/clock.h"
+#include "call.h"
 #include "variant.h"
 
 #include <stdio.h>
@@ -28,8 +29,7 @@ static bool append(unsigned char **bytes, size_t *size, size_t *room, const void
     return true;
 }
 
-// ---- DTLS, with what came in kept beside it, so that scripts can have it as frames
-// ----------------------------------------
+// ---- DTLS, with what came in kept beside it, so that scripts can have it as frames ---------------------------------
 
 typedef struct tap {
     tl_transport transport;
@@ -59,14 +59,17 @@ static void tap_flush(tl_transport *self)
 {
     ((tap *)self)->inner->ops->flush(((tap *)self)->inner);
 }
+
 static void tap_drop(tl_transport *self, tl_peer peer)
 {
     ((tap *)self)->inner->ops->drop(((tap *)self)->inner, peer);
 }
+
 static int tap_wait_fd(tl_transport *self)
 {
     return ((tap *)self)->inner->ops->wait_fd(((tap *)self)->inner);
 }
+
 static tl_result tap_reconnect(tl_transport *self, tl_reconnect how)
 {
     return ((tap *)self)->inner->ops->reconnect(((tap *)self)->inner, how);
@@ -95,8 +98,7 @@ static tl_transport *tap_create(tl_transport *inner, client_link *link)
     return &t->transport;
 }
 
-// ---- a script
-// ------------------------------------------------------------------------------------------------------------
+// ---- a script ------------------------------------------------------------------------------------------------------
 
 // The script hands over what comes by apply_frame(), and connects anew when the client says that it is reconnecting.
 typedef struct script {
@@ -119,17 +121,21 @@ static tl_result script_send(tl_transport *self, tl_peer peer, const void *data,
 static void script_flush(tl_transport *self)
 {
 }
+
 static void script_drop(tl_transport *self, tl_peer peer)
 {
 }
+
 static int script_wait_fd(tl_transport *self)
 {
     return -1;
 }
+
 static void script_close(tl_transport *self)
 {
     free(self);
 }
+
 static tl_result script_reconnect(tl_transport *self, tl_reconnect how)
 {
     return TL_OK;
@@ -156,8 +162,37 @@ static bool open_script(client_node *c, client_link *link)
     return true;
 }
 
-// ---- opening
-// -------------------------------------------------------------------------------------------------------------
+static client_link *custom_link(client_node *c, const char *method)
+{
+    client_link *link = &c->link;
+    if (!link->client || link->servers) { // as it was when it began: the property may say otherwise by now
+        gd_error_print(method, "This is for custom_transport; set that, and call connect_to_server() first.");
+        return NULL;
+    }
+    return link;
+}
+
+void client_transport_connected(void *self, const void *const *args, void *ret)
+{
+    client_link *link = custom_link(self, "TramlineClient.transport_connected");
+    if (link) {
+        tl_client_connected(link->client, tl_os_monotonic_us());
+    }
+}
+
+// What is wrong with bytes from outside is told by the error alone: they are not the caller's fault.
+void client_apply_frame(void *self, const void *const *args, void *ret)
+{
+    client_link *link = custom_link(self, "TramlineClient.apply_frame");
+    int64_t size = gd_size(GD_BYTES, args[0]);
+    tl_result result = TL_OK;
+    if (link && size) {
+        result = tl_client_receive_frame(link->client, gd.bytes_at(args[0], 0), (size_t)size, tl_os_monotonic_us());
+    }
+    gd_ret_int(ret, link ? gd_error_from(result) : GD_ERR_UNCONFIGURED);
+}
+
+// ---- opening -------------------------------------------------------------------------------------------------------
 
 static void element_text(const gd_packed *strings, int64_t index, char *out, size_t bytes)
 {
@@ -165,15 +200,6 @@ static void element_text(const gd_packed *strings, int64_t index, char *out, siz
     if (index < gd_size(GD_STRINGS, strings)) {
         gd_string_to_text(gd.strings_at(strings, index), out, bytes);
     }
-}
-
-static void global_path(const gd_string *path, char *out, size_t bytes)
-{
-    gd_string global;
-    gd.string_new(&global, "");
-    gd.method_ptrcall(gd.method.settings_globalize_path, gd.settings, (const void *[]){path}, &global);
-    gd_string_to_text(&global, out, bytes);
-    gd.destroy[GD_STRING](&global);
 }
 
 // The servers as they are to be tried, and the first of them to begin with.
@@ -187,7 +213,7 @@ static bool open_servers(client_node *c, client_link *link, int64_t first)
                  TL_FAILOVER_SERVERS_MAX);
         return false;
     }
-    global_path(&c->ca_file, ca_file, sizeof ca_file);
+    gd_globalize_path(&c->ca_file, ca_file, sizeof ca_file);
     link->addresses = calloc((size_t)count, sizeof *link->addresses);
     if (!link->addresses) {
         return no_memory(c);

@@ -1,9 +1,8 @@
 // Where Godot enters: loads its functions, registers the classes, and takes all back at the end.
-#include "bind.h"
+#include "class.h"
+#include "classes.h"
 #include "client.h"
 #include "docs.h"
-#include "entity.h"
-#include "kind.h"
 #include "server.h"
 
 static const gd_class *const classes[] = {&field_class,  &kind_class,   &server_class,

@@ -1,5 +1,6 @@
 #include "kind.h"
 
+#include "instance.h"
 #include "variant.h"
 
 #include <stdio.h>
@@ -256,6 +257,16 @@ int kind_find_field(const tl_kind_def *kind, const char *name)
 {
     for (int i = 0; i < kind->field_count; i++) {
         if (strcmp(kind->fields[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int kind_rotation_field(const tl_kind_def *kind)
+{
+    for (int i = 0; i < kind->field_count; i++) {
+        if (kind->fields[i].type == TL_FIELD_ROTATION) {
             return i;
         }
     }

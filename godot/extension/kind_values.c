@@ -1,5 +1,4 @@
-// Values of fields, from and to scripts' dictionaries.
-#include "kind.h"
+#include "kind_values.h"
 
 #include "variant.h"
 
@@ -185,16 +184,6 @@ void kind_values_write(const tl_kind_def *kind, const tl_values *values, gd_dict
     }
 }
 
-int kind_rotation_field(const tl_kind_def *kind)
-{
-    for (int i = 0; i < kind->field_count; i++) {
-        if (kind->fields[i].type == TL_FIELD_ROTATION) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 void kind_values_place(const tl_kind_def *kind, tl_values *values, tl_vec3 position, tl_quat rotation)
 {
     int r = kind_rotation_field(kind);
@@ -204,4 +193,34 @@ void kind_values_place(const tl_kind_def *kind, tl_values *values, tl_vec3 posit
         values->mask |= 1u << r;
         values->fields[r].rotation = rotation;
     }
+}
+
+bool kind_values_require(const char *method, const tl_kind_def *kind, const gd_transform3d *transform,
+                         const gd_dictionary *dictionary, kind_values *out)
+{
+    char text[256];
+    tl_vec3 position;
+    tl_quat rotation;
+    if (transform && !gd_transform_split(transform, &position, &rotation)) {
+        gd_error_print(method, "The transform is not finite, or its basis has no rotation.");
+        return false;
+    }
+    if (transform) {
+        kind_values_place(kind, &out->values, position, rotation);
+    }
+    if (!kind_values_read(kind, dictionary, out, text, sizeof text)) {
+        gd_error_print(method, "%s.", text);
+        return false;
+    }
+    return true;
+}
+
+void kind_values_complete(const tl_kind_def *kind, tl_values *values)
+{
+    for (int i = 0; i < kind->field_count; i++) {
+        if (!(values->mask >> i & 1)) {
+            values->fields[i].rotation.w = 1;
+        }
+    }
+    values->mask = (1u << kind->field_count) - 1;
 }

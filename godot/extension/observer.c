@@ -1,6 +1,7 @@
 // TramlineObserver: the point of view that decides how finely each entity is seen.
-#include "entity.h"
-
+#include "classes.h"
+#include "client_observe.h"
+#include "node_find.h"
 #include "variant.h"
 
 typedef struct observer_node {
@@ -13,8 +14,8 @@ typedef struct observer_node {
 static void on_process(observer_node *o)
 {
     gd_object object = o->instance.object;
-    client_node *client = gd_on_main_thread() ? entity_find(object, &o->client_path, &client_class,
-                                                            "TramlineObserver.client", &o->path_settled)
+    client_node *client = gd_on_main_thread() ? node_find(object, &o->client_path, &client_class,
+                                                          "TramlineObserver.client", &o->path_settled)
                                               : NULL;
     if (!client) {
         return;

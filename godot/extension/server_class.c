@@ -1,5 +1,11 @@
 // TramlineServer as a table.
+#include "classes.h"
 #include "server.h"
+#include "server_bulk.h"
+#include "server_clients.h"
+#include "server_entities.h"
+#include "server_groups.h"
+#include "server_stats.h"
 
 static const gd_property properties[] = {
     {"store_uri", GD_STRING, offsetof(server_node, store_uri), .text = "user://tramline-world"},
@@ -26,9 +32,27 @@ static const gd_property properties[] = {
 
 static const gd_method methods[] = {
 #define ENTRY(method, ...) GD_ENTRY(server, method, __VA_ARGS__)
-    SERVER_METHODS(ENTRY)
+    SERVER_LIFE_METHODS(ENTRY) SERVER_GROUP_METHODS(ENTRY) SERVER_ENTITY_METHODS(ENTRY) SERVER_BULK_METHODS(ENTRY)
+        SERVER_CLIENT_METHODS(ENTRY) SERVER_STATS_METHODS(ENTRY)
 #undef ENTRY
-        {0},
+            {0},
+};
+
+static const gd_signal signals[] = {
+    {"started"},
+    {"stopped"},
+    {"failed", {{GD_STRING, "message"}}},
+    {"fenced", {{GD_STRING, "message"}}},
+    {"tick", {{GD_INT, "tick"}, {GD_FLOAT, "time_s"}}},
+    {"client_joined", {{GD_INT, "client"}, {GD_STRING, "client_name"}}},
+    {"client_left", {{GD_INT, "client"}, {GD_STRING, "client_name"}}},
+    {"message_received", {{GD_INT, "client"}, {GD_BYTES, "data"}}},
+    {"group_adopted", {{GD_INT, "group"}}},
+    {"group_lost", {{GD_INT, "group"}}},
+    {"entity_set_down", {{GD_INT, "id"}, {GD_INT, "carrier"}}},
+    {"log", {{GD_STRING, "text"}}},
+    {"frame_ready", {{GD_INT, "peer"}, {GD_BYTES, "data"}}},
+    {0},
 };
 
 static const gd_constant constants[] = {
@@ -47,8 +71,9 @@ const gd_class server_class = {
     .bytes = sizeof(server_node),
     .destroy = server_on_destroy,
     .notify = server_on_notify,
+    .fail = server_on_fail,
     .properties = properties,
     .methods = methods,
-    .signals = server_signals,
+    .signals = signals,
     .constants = constants,
 };

@@ -186,6 +186,30 @@ gd_packed gd_packed_make(gd_type type, int64_t size)
     return packed;
 }
 
+void gd_node_path_to_text(const gd_node_path *path, char *out, size_t bytes)
+{
+    gd_string text;
+    gd.construct_path_text(&text, (const void *[]){path});
+    gd_string_to_text(&text, out, bytes);
+    gd.destroy[GD_STRING](&text);
+}
+
+bool gd_node_path_is_empty(const gd_node_path *path)
+{
+    char first[2];
+    gd_node_path_to_text(path, first, sizeof first);
+    return !first[0];
+}
+
+void gd_globalize_path(const gd_string *path, char *out, size_t bytes)
+{
+    gd_string global;
+    gd.string_new(&global, "");
+    gd.method_ptrcall(gd.method.settings_globalize_path, gd.settings, (const void *[]){path}, &global);
+    gd_string_to_text(&global, out, bytes);
+    gd.destroy[GD_STRING](&global);
+}
+
 // ---- places --------------------------------------------------------------------------------------------------------
 
 tl_vec3 gd_to_vec3(gd_vector3 v)
@@ -331,4 +355,12 @@ gd_error gd_error_from(tl_result result)
     case TL_ERR_MEMORY: return GD_ERR_OUT_OF_MEMORY;
     default: return GD_FAILED;
     }
+}
+
+gd_error gd_error_report(const char *method, tl_result result, const char *what)
+{
+    if (result != TL_OK && result != TL_AGAIN) {
+        gd_error_print(method, "%s: %s.", what, tl_result_text(result));
+    }
+    return gd_error_from(result);
 }

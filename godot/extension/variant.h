@@ -39,8 +39,14 @@ int64_t gd_size(gd_type type, const void *array);
 void gd_resize(gd_type type, void *array, int64_t size);
 void gd_dictionary_put(gd_dictionary *dictionary, const char *key, gd_variant value); // takes the value over
 gd_packed gd_packed_make(gd_type type, int64_t size);
+void gd_node_path_to_text(const gd_node_path *path, char *out, size_t bytes);
+bool gd_node_path_is_empty(const gd_node_path *path);
+// The path in the file system that user:// or res:// stands for.
+void gd_globalize_path(const gd_string *path, char *out, size_t bytes);
 
 // ---- places ----
+
+enum { GD_TRANSFORM_DOUBLES = 7 }; // of a transform in an array of doubles: x y z qx qy qz qw
 
 tl_vec3 gd_to_vec3(gd_vector3 vector);
 gd_vector3 gd_from_vec3(tl_vec3 vector);
@@ -56,5 +62,7 @@ bool gd_quat_normalize(tl_quat *q);
 // ---- results ----
 
 gd_error gd_error_from(tl_result result);
+// The same; prints an error of `method` too, unless the result is TL_OK or TL_AGAIN.
+gd_error gd_error_report(const char *method, tl_result result, const char *what);
 
 #endif

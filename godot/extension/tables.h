@@ -1,8 +1,8 @@
 // Classes as tables: what a class is called, what its instances hold, its properties, methods, signals and constants.
-// One table drives the registration, calls with types known (ptrcall) and not (call, with every argument checked), and
-// the accessors of properties.
-#ifndef GODOT_BIND_H
-#define GODOT_BIND_H
+// One table drives the registration (class), calls with known and with unknown types (call), and the accessors of
+// properties.
+#ifndef GODOT_TABLES_H
+#define GODOT_TABLES_H
 
 #include "api.h"
 
@@ -13,8 +13,11 @@ typedef struct gd_class gd_class;
 // The beginning of every instance.
 typedef struct gd_instance {
     const gd_class *type;
-    gd_object object;                  // NULL: the engine has freed it while it was at work
+    gd_object object;                  // NULL: the engine has freed it, or no signal is to be emitted any more
     struct gd_instance *next, **place; // in the list of all
+    bool busy;                         // its frames are on the stack: it must not be released
+    bool freed;                        // the engine has freed its object: released once it is no longer busy
+    bool failed;                       // an assertion failed in its core object, see guard.h
 } gd_instance;
 
 // A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are
@@ -44,13 +47,10 @@ typedef struct gd_method {
     // `args`: pointers to values as the types' own; `ret`: room for one of the result's type, to be filled.
     void (*call)(void *self, const void *const *args, void *ret);
     gd_type result;                          // GD_NIL: none
-    uint32_t flags;                          // GD_METHOD_CONST, GD_ANY_THREAD
+    uint32_t flags;                          // GD_METHOD_CONST, GD_GIVES_ERROR
     gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
 } gd_method;
-enum {
-    GD_ANY_THREAD = 1 << 16,  // else the method is refused outside of the main thread
-    GD_GIVES_ERROR = 1 << 17, // its number is an Error
-};
+enum { GD_GIVES_ERROR = 1 << 17 }; // beside Godot's flags: its number is an Error
 
 // A method's line in its class's list, which is written X(name, result, flags, arguments…): its function is
 // PREFIX_NAME(self, args, ret). Without arguments: GD_NONE.
@@ -81,56 +81,17 @@ typedef struct gd_constant {
 struct gd_class {
     const char *name, *parent;
     size_t bytes; // of an instance
-    // False: it is at work, and calls gd_instance_release() once it is done. Its object is NULL then.
+    // The engine has freed its object. False: it is busy, and calls gd_instance_release() once it no longer is.
     bool (*destroy)(void *self);
     void (*notify)(void *self, int32_t what);
+    // An assertion failed in its core object: forgets that, and all that it used, without touching it. The next frame
+    // may emit a signal, this function may not. NULL: it has no core object.
+    void (*fail)(void *self, const char *why);
     // Each ends with one without a name.
     const gd_property *properties;
     const gd_method *methods;
     const gd_signal *signals;
     const gd_constant *constants;
 };
-
-bool gd_class_register(const gd_class *type);
-void gd_class_unregister(const gd_class *type);
-// Calls `act` with each instance of the class that there is; it must not release any.
-void gd_class_each(const gd_class *type, void (*act)(void *self));
-// The instance of an object, if it is one of that class; NULL otherwise.
-void *gd_instance_of(gd_object object, const gd_class *type);
-// Destroys what the properties hold, and frees.
-void gd_instance_release(void *self);
-
-// Emits a signal; destroys the arguments. Scripts run: anything may have changed afterwards.
-void gd_emit(void *self, const char *signal, gd_variant *arguments, int count);
-
-// What a method reads of its arguments.
-static inline int64_t gd_arg_int(const void *const *args, int i)
-{
-    return *(const int64_t *)args[i];
-}
-static inline double gd_arg_float(const void *const *args, int i)
-{
-    return *(const double *)args[i];
-}
-static inline bool gd_arg_bool(const void *const *args, int i)
-{
-    return *(const gd_bool *)args[i] != 0;
-}
-static inline gd_object gd_arg_object(const void *const *args, int i)
-{
-    return *(const gd_object *)args[i];
-}
-static inline void gd_ret_int(void *ret, int64_t value)
-{
-    *(int64_t *)ret = value;
-}
-static inline void gd_ret_float(void *ret, double value)
-{
-    *(double *)ret = value;
-}
-static inline void gd_ret_bool(void *ret, bool value)
-{
-    *(gd_bool *)ret = value;
-}
 
 #endif
