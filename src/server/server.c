@@ -1,6 +1,6 @@
 #include "server/internal.h"
 #include "wire/chunk_fit.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -471,8 +471,8 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.world_tick = s->mirror.tick;
     stats.entities = s->mirror.live_count;
     stats.work_slots = s->pyramid.work_count;
-    stats.entities_lacking = s->mirror.lack_map.count;
-    stats.groups_lacking = tl_lack_group_count(&s->mirror);
+    stats.entities_lacking = s->mirror.missing.entities.count;
+    stats.groups_lacking = tl_missing_group_count(&s->mirror.missing);
     stats.groups_unread = tl_room_unread_count(s);
     stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
