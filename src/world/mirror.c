@@ -65,7 +65,7 @@ tl_result tl_mirror_reserve(tl_mirror *m, tl_entity_id id, int kind, int32_t *ou
     *e = (tl_entity){.id = id, .state = state, .kind = (uint8_t)kind, .used = true, .cross_tick = -1};
     e->pending_group = e->group = e->group_next = e->group_prev = e->carrier = e->rider_first = e->rider_next =
         e->rider_prev = TL_NONE;
-    e->cell = e->cell_next = e->cell_prev = TL_NONE;
+    e->tile = e->tile_next = e->tile_prev = TL_NONE;
     for (int rank = 0; rank < 2 * TL_LEVELS_MAX; rank++) {
         e->slots[rank] = TL_NONE;
     }
@@ -102,7 +102,7 @@ void tl_mirror_release(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
     size_t bytes = (size_t)m->kinds->kinds[e->kind].word_count * sizeof(int64_t);
-    TL_ASSERT(e->used && !e->live && e->group == TL_NONE && e->cell == TL_NONE);
+    TL_ASSERT(e->used && !e->live && e->group == TL_NONE && e->tile == TL_NONE);
     TL_ASSERT(e->said == NULL);
     tl_heap_free(m->heap, e->state, bytes);
     tl_heap_free(m->heap, e->published, bytes);

@@ -33,14 +33,14 @@ typedef struct tl_entity {
     bool unsent_retell; // told whole once more, for a mirror that lacks it
 
     float acceleration[3];            // m/s², as far as its last two courses tell
-    int32_t cell;                     // the pyramid's; TL_NONE while not placed
-    int64_t cross_tick;               // the pyramid's: when it may leave its cell
+    int32_t tile;                     // the smallest that it is in; TL_NONE while not placed
+    int64_t cross_tick;               // the pyramid's: when it may leave its tile
     int32_t carrier, rider_first;     // carrier is TL_NONE while unresolved, too
     int32_t slots[2 * TL_LEVELS_MAX]; // the pyramid's: where it is in each rank's stream
 
     tl_entity_id said_carrier; // which it cannot ride in
     int64_t boarded_tick;      // when its owner last said what it rides in
-    int32_t cell_next, cell_prev, group_next, group_prev, rider_next, rider_prev;
+    int32_t tile_next, tile_prev, group_next, group_prev, rider_next, rider_prev;
     int32_t pending_group; // until it is live
     int32_t aboard;        // who rides in it, with all who ride in them
     bool unresolved_listed;
