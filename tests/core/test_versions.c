@@ -5,7 +5,7 @@
 //   test_core_versions               the tests
 //   test_core_versions --tape FILE   a ride over a bad network, for a decoder that was written from docs/PROTOCOL.md
 #include "check.h"
-#include "client/view.h"
+#include "client/view_apply.h"
 #include "server/session.h"
 #include "world.h"
 

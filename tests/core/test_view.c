@@ -1,7 +1,7 @@
 // A session and a view, joined by a path that loses, doubles and delays datagrams, over a random world: what the view
 // shows is the world, within each level's tolerance; and damaged datagrams change nothing.
 #include "check.h"
-#include "client/view_internal.h"
+#include "client/view_apply.h"
 #include "server/session.h"
 #include "world.h"
 
