@@ -5,7 +5,7 @@
 //   bench_protocol_example               prints it
 //   bench_protocol_example PROTOCOL.md   checks that the page says just that; a CTest
 #include "check.h"
-#include "client/view.h"
+#include "client/view_apply.h"
 #include "motion/state.h"
 #include "wire/chunk.h"
 #include "wire/datagram.h"

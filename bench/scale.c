@@ -56,21 +56,21 @@ static void count_change(tally *t, tl_record_writer *r, const tl_undo *undo, con
 
 static void count_stream(tally *t, tl_pyramid *p, int32_t index, void *scratch)
 {
-    tl_stream *s = &p->streams[index];
-    if (s->version_tick != p->tick || s->version < 2) {
+    tl_stream *s = &p->streams.at[index];
+    if (s->history.version_tick != p->streams.tick || s->history.version < 2) {
         return;
     }
     tl_record_writer r;
-    tl_record_begin(&r, p->kinds, p->tick, scratch, TL_RECORD_BYTES_MAX);
-    for (uint32_t i = 0; i < s->undo_count; i++) {
-        const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
-        if (undo->version == s->version) {
+    tl_record_begin(&r, p->streams.kinds, p->streams.tick, scratch, TL_RECORD_BYTES_MAX);
+    for (uint32_t i = 0; i < s->history.undo_count; i++) {
+        const tl_undo *undo = tl_history_undo(&s->history, i);
+        if (undo->version == s->history.version) {
             count_change(t, &r, undo, &s->slots[undo->slot]);
         }
     }
     CHECK(!r.w.bad);
     for (uint32_t begin = 0; begin < TL_SLOT_END;) {
-        const tl_chunk_bytes *chunk = tl_chunk_get(p, index, s->version - 1, begin, TL_SLOT_END);
+        const tl_chunk_bytes *chunk = tl_chunk_get(&p->streams, index, s->history.version - 1, begin, TL_SLOT_END);
         CHECK(chunk);
         t->chunk_bytes += chunk->size, t->chunks++;
         begin = chunk->end;
@@ -81,11 +81,11 @@ static void count_stream(tally *t, tl_pyramid *p, int32_t index, void *scratch)
 static uint32_t open_all(tl_pyramid *p, int32_t *streams)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < p->cell_top; i++) {
-        if (!p->cells[i].used || p->cells[i].entity_count == 0) {
+    for (uint32_t i = 0; i < p->tiles.top; i++) {
+        if (!p->tiles.at[i].used || p->tiles.at[i].entity_count == 0) {
             continue;
         }
-        CHECK((streams[count] = tl_pyramid_acquire(p, (int32_t)i, 0)) != TL_NONE);
+        CHECK((streams[count] = tl_stream_acquire(&p->streams, (int32_t)i, 0)) != TL_NONE);
         count++;
     }
     return count;
@@ -103,32 +103,32 @@ static void print_level(const tally *t, int level, double s, double n)
 static void measure_levels(cluster *c, double seconds)
 {
     tl_pyramid *p = &c->nodes[0].server->pyramid;
-    int32_t *streams = malloc(p->cells_max * sizeof *streams);
+    int32_t *streams = malloc(p->tiles.count_max * sizeof *streams);
     void *scratch = malloc(TL_RECORD_BYTES_MAX);
     tally tallies[TL_LEVELS_MAX] = {0};
     uint32_t count = open_all(p, streams), ticks = 0;
     for (uint32_t i = 0; i < count; i++) {
-        tallies[p->streams[streams[i]].level].tiles++;
+        tallies[p->streams.at[streams[i]].level].tiles++;
     }
     cluster_run(c, 3);
-    for (int64_t seen = p->tick; ticks < (uint32_t)(seconds * c->tick_hz);) {
+    for (int64_t seen = p->streams.tick; ticks < (uint32_t)(seconds * c->tick_hz);) {
         cluster_run(c, 0.01);
-        if (p->tick == seen) {
+        if (p->streams.tick == seen) {
             continue;
         }
-        CHECK_EQUAL(p->tick, seen + 1);
-        seen = p->tick, ticks++;
+        CHECK_EQUAL(p->streams.tick, seen + 1);
+        seen = p->streams.tick, ticks++;
         for (uint32_t i = 0; i < count; i++) {
-            count_stream(&tallies[p->streams[streams[i]].level], p, streams[i], scratch);
+            count_stream(&tallies[p->streams.at[streams[i]].level], p, streams[i], scratch);
         }
     }
-    CHECK_EQUAL(p->full_count, 0);
+    CHECK_EQUAL(p->streams.full_count, 0);
     printf("everything at every level, in tiles of that level:\n");
     printf("%5s %8s %6s %9s %9s %9s %9s %9s %9s %8s\n", "", "", "", "updates", "enters", "B an", "updates", "record",
            "chunk", "chunks");
     printf("%5s %8s %6s %19s %9s %29s %8s\n", "level", "within m", "tiles", "an entity, second", "update",
            "B an entity and second", "a second");
-    for (int level = 0; level < p->size_count; level++) {
+    for (int level = 0; level < p->tiles.size_count; level++) {
         print_level(&tallies[level], level, (double)ticks / c->tick_hz, c->entity_count);
     }
     free(scratch);

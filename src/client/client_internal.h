@@ -8,7 +8,8 @@
 #define TRAMLINE_CLIENT_CLIENT_INTERNAL_H
 
 #include "client/clock.h"
-#include "client/view.h"
+#include "client/view_apply.h"
+#include "client/view_instances.h"
 #include "tramline/client.h"
 #include "tramline/token.h"
 #include "wire/channel.h"

@@ -1,6 +1,6 @@
 // The view: a client's copy of the world. Frames' datagrams go in, each on its own and in any order; poses come out, at
 // any time. An entity may be in several streams for a while (when levels or tiles change over): the finest one shows
-// it, and it never goes out of sight in between.
+// it, and it never goes out of sight in between. This file has the data; those above it work on it.
 #ifndef TRAMLINE_CLIENT_VIEW_H
 #define TRAMLINE_CLIENT_VIEW_H
 
@@ -171,25 +171,6 @@ typedef struct tl_view {
 
 size_t tl_view_bytes(uint32_t entities_max);
 tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_t entities_max);
-// Forgets everything (another world); LEFT events for all.
-void tl_view_reset(tl_view *v);
-// The connection has ended, another begins: streams are closed, but all entities stay and go on along their segments.
-// Those that do not come into a stream of the new connection leave once everything of it has arrived.
-void tl_view_detach(tl_view *v);
-
-// Takes in a datagram's closes and chunks (from the reader on). TL_ERR_MALFORMED: nothing has changed. TL_AGAIN: some
-// chunk did not go on from what is held, and there was no room to note it; the others were taken in.
-tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t settled_tick, const uint32_t *closes,
-                        int close_count, tl_reader *r);
-
-// The one version that is held of all of a nack's slots, 0 if it is not one and the same: what the server goes on from.
-uint32_t tl_view_held(const tl_view *v, const tl_nack *nack);
-// The same part by part, where it holds different versions: so what is missing of a few slots costs no more than those.
-typedef struct tl_nack_part {
-    uint32_t begin, end, held;
-} tl_nack_part;
-// Returns how many there are; parts that are no longer missing are omitted.
-uint32_t tl_view_nack_parts(const tl_view *v, const tl_nack *nack, tl_nack_part parts[TL_CURSOR_RUNS_MAX]);
 
 int32_t tl_view_find(const tl_view *v, tl_entity_id id);
 // What shows an entity now.
@@ -201,30 +182,13 @@ typedef struct tl_view_source {
     const tl_kind *kind;
 } tl_view_source;
 tl_view_source tl_view_source_of(const tl_view *v, int32_t entity);
-// What shows an entity at a time, with what corrections do to it then.
-typedef struct tl_view_moment {
-    tl_view_source source;
-    tl_vec3 offset_m, turn_rad; // added to its place, and to its rotation, in the frame of its carrier
-    tl_vec3 offset_rate_m;      // by which the offset changes in a tick
-    bool corrected;             // some of these are not zero
-    bool turning;               // the turn changes as well
-    double until_tick;          // the source stays, and the offset changes evenly, until then
-} tl_view_moment;
-// `smooth`: for display. Without it there are no corrections.
-void tl_view_moment_at(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *out);
-// A display shows this tick.
-void tl_view_note_shown(tl_view *v, double tick);
-// In the world, with that moment. False while a carrier is not in the view.
-bool tl_view_see(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *moment, tl_vec3 *position,
-                 tl_quat *rotation);
-bool tl_view_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_vec3 *position, tl_quat *rotation);
-// All of them, see tl_client_instances(); adds to the counts.
-void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
-// Whose they are: fills `out`, gives how many there are.
-uint32_t tl_view_entities(tl_view *v, double tick, tl_entity_id *out, uint32_t capacity);
-// One of them; false while its carrier is not in the view.
-bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out);
+void tl_view_push_event(tl_view *v, tl_view_change change, const tl_view_entity *e);
 bool tl_view_next_event(tl_view *v, tl_view_event *out);
+// What shows the entity has changed.
+static inline void tl_view_stale(tl_view *v, int32_t entity)
+{
+    v->drawn[entity].state = TL_DRAWN_STALE;
+}
 void tl_view_validate(const tl_view *v);
 
 #endif

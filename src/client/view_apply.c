@@ -1,6 +1,4 @@
-// Taking in a datagram: first everything is read into scratch and checked, then it is committed. So a datagram that is
-// not well-formed changes nothing.
-#include "client/view_internal.h"
+#include "client/view_apply.h"
 
 static size_t state_bytes(const tl_view *v, int kind)
 {
@@ -8,117 +6,6 @@ static size_t state_bytes(const tl_view *v, int kind)
 }
 
 // ---- reading ----
-
-static bool is_newer(uint16_t sequence, uint16_t than)
-{
-    return (int16_t)(uint16_t)(sequence - than) > 0;
-}
-
-// Notes that the server is to go on from what is held. Chunks of the same slots share a note, and it tells of the
-// newest: what was sent after that, the server has built on what it heard. A datagram that comes late must not take the
-// note back to itself, for the server would pass over it. False: there is no room.
-static bool nack(tl_view *v, const tl_view_chunk *chunk)
-{
-    const tl_chunk_head *head = &chunk->head;
-    for (uint32_t i = 0; i < v->nack_count; i++) {
-        tl_nack *n = &v->nacks[i];
-        if (n->handle != head->handle || n->begin != head->begin || n->end != head->end) {
-            continue;
-        }
-        if (is_newer(v->sequence, n->sequence)) {
-            n->sequence = v->sequence;
-        }
-        n->tick = tl_max_i64(n->tick, chunk->to_tick);
-        n->first_tick = tl_min_i64(n->first_tick, chunk->to_tick);
-        return true;
-    }
-    if (v->nack_count == TL_VIEW_NACKS_MAX) {
-        return false;
-    }
-    v->nacks[v->nack_count++] = (tl_nack){v->sequence, head->handle,   head->begin,
-                                          head->end,   chunk->to_tick, chunk->to_tick};
-    return true;
-}
-
-// Whether all of some slots are held as they were at a tick, or later.
-static bool is_held(const tl_view_stream *stream, uint32_t begin, uint32_t end, int64_t tick)
-{
-    if (!stream->open) {
-        return false;
-    }
-    for (uint32_t i = 0; i < stream->held.run_count; i++) {
-        const tl_cursor_run *run = &stream->held.runs[i];
-        if (run->begin >= end || tl_cursor_run_end(&stream->held, i) <= begin) {
-            continue;
-        }
-        if (run->version == 0 || (int64_t)run->since < tick) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// What a nack asked for has come, for all of its slots.
-static void drop_settled_nacks(tl_view *v, uint32_t handle)
-{
-    for (uint32_t i = 0; i < v->nack_count; i++) {
-        const tl_nack *n = &v->nacks[i];
-        if (n->handle == handle && is_held(&v->streams[handle], n->begin, n->end, n->tick)) {
-            v->nacks[i--] = v->nacks[--v->nack_count];
-        }
-    }
-}
-
-void tl_view_drop_nacks(tl_view *v, uint32_t handle)
-{
-    for (uint32_t i = 0; i < v->nack_count; i++) {
-        if (v->nacks[i].handle == handle) {
-            v->nacks[i--] = v->nacks[--v->nack_count];
-        }
-    }
-}
-
-// The handle was closed in this datagram: nobody needs what older ones lacked.
-static void drop_closed_nacks(tl_view *v, uint32_t handle)
-{
-    for (uint32_t i = 0; i < v->nack_count; i++) {
-        const tl_nack *n = &v->nacks[i];
-        if (n->handle == handle && !is_newer(n->sequence, v->sequence)) {
-            v->nacks[i--] = v->nacks[--v->nack_count];
-        }
-    }
-}
-
-uint32_t tl_view_held(const tl_view *v, const tl_nack *nack)
-{
-    const tl_view_stream *stream = &v->streams[nack->handle];
-    if (!stream->open) {
-        return 0;
-    }
-    uint32_t version = tl_cursor_at(&stream->held, nack->begin)->version;
-    return tl_cursor_is(&stream->held, nack->begin, nack->end, version) ? version : 0;
-}
-
-uint32_t tl_view_nack_parts(const tl_view *v, const tl_nack *nack, tl_nack_part parts[TL_CURSOR_RUNS_MAX])
-{
-    const tl_view_stream *stream = &v->streams[nack->handle];
-    uint32_t count = 0;
-    if (!stream->open) {
-        parts[0] = (tl_nack_part){nack->begin, nack->end, 0};
-        return 1;
-    }
-    for (uint32_t i = 0; i < stream->held.run_count; i++) {
-        const tl_cursor_run *run = &stream->held.runs[i];
-        uint32_t begin = run->begin > nack->begin ? run->begin : nack->begin,
-                 run_end = tl_cursor_run_end(&stream->held, i);
-        uint32_t end = run_end < nack->end ? run_end : nack->end;
-        if (begin >= end || (run->version && (int64_t)run->since >= nack->tick)) {
-            continue;
-        }
-        parts[count++] = (tl_nack_part){begin, end, run->version};
-    }
-    return count;
-}
 
 static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
 {
@@ -176,7 +63,7 @@ static tl_view_verdict judge(const tl_view *v, const tl_view_chunk *chunk, int64
     if (stream->left_out) {
         return TL_VIEW_LATE;
     }
-    if (is_held(stream, head->begin, head->end, chunk->to_tick)) {
+    if (tl_view_is_held(stream, head->begin, head->end, chunk->to_tick)) {
         return TL_VIEW_LATE;
     }
     if (!head->whole) {
@@ -313,31 +200,6 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
 
 // ---- committing ----
 
-void tl_view_empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
-{
-    tl_view_slot *s = &v->streams[handle].slots[slot];
-    if (!s->used) {
-        return;
-    }
-    tl_view_remove_holder(v, (int32_t)handle, (int32_t)slot, tick);
-    tl_heap_free(v->heap, s->state, state_bytes(v, s->kind));
-    *s = (tl_view_slot){.entity = TL_NONE};
-}
-
-void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
-{
-    tl_view_stream *stream = &v->streams[handle];
-    if (!stream->open) {
-        return;
-    }
-    for (uint32_t i = 0; i < stream->top; i++) {
-        tl_view_empty_slot(v, handle, i, tick);
-    }
-    tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
-    v->left_out_count -= stream->left_out;
-    *stream = (tl_view_stream){.closed_tick = stream->closed_tick};
-}
-
 // A close that comes late is not of a stream that was opened since.
 static void take_close(tl_view *v, uint32_t handle, int64_t tick)
 {
@@ -346,7 +208,7 @@ static void take_close(tl_view *v, uint32_t handle, int64_t tick)
         tl_view_close_stream(v, handle, tick);
     }
     stream->closed_tick = tl_max_i64(stream->closed_tick, tick); // also if its first chunk is still to come, late
-    drop_closed_nacks(v, handle);
+    tl_view_drop_closed_nacks(v, handle);
 }
 
 static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_slot *slot)
@@ -546,7 +408,7 @@ static void commit(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
         stream->end_top = chunk->top;
     }
     tl_cursor_set(&stream->held, chunk->head.begin, chunk->head.end, chunk->to_version, (uint64_t)chunk->to_tick);
-    drop_settled_nacks(v, chunk->head.handle);
+    tl_view_drop_settled_nacks(v, chunk->head.handle);
 }
 
 // What the server has settled it may have settled before it heard of the nacks. Up to the first chunk that is missing,
@@ -600,7 +462,7 @@ tl_result tl_view_apply(tl_view *v, uint16_t sequence, int64_t tick, int64_t set
         }
         v->skipped++;
         if (chunk->verdict == TL_VIEW_MISSED) {
-            unnoted |= !nack(v, chunk);
+            unnoted |= !tl_view_nack(v, chunk);
         }
     }
     for (uint32_t i = 0; i < v->chunk_count && v->left_out_count; i++) {

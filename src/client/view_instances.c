@@ -1,7 +1,4 @@
-// The view as a renderer's instances: 100'000 of them for each displayed frame. What an entity's segment and its place
-// in the streams say is worked out when they change; between that, an entity that goes straight is three
-// multiplications.
-#include "client/view_internal.h"
+#include "client/view_instances.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 // so, owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has
 // them told anew: once there is room, or at once.
 #include "server/internal.h"
-#include "world/lack.h"
+#include "world/missing.h"
 #include "world/unread.h"
 
 enum { SAY_EVERY_SECONDS = 10, DEGRADED_SECONDS = 5, SAY_UNREAD_MAX = 8, ASKED_MAX = 8 };
@@ -15,11 +15,11 @@ uint32_t tl_room_left(const tl_server *s)
 
 bool tl_room_lacks(const tl_server *s)
 {
-    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror)) {
+    if (s->mirror.missing.entities.count || tl_missing_group_count(&s->mirror.missing)) {
         return true;
     }
-    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++) {
-        if (s->mirror.groups[g].used && tl_lack_any(&s->mirror.groups[g])) {
+    for (int32_t g = 0; s->mirror.missing.any && g < s->mirror.group_top; g++) {
+        if (s->mirror.groups[g].used && tl_missing_any(s->mirror.groups[g].missing)) {
             return true;
         }
     }
@@ -35,8 +35,8 @@ bool tl_room_degraded(const tl_server *s, tl_server_number number)
 uint32_t tl_room_unread_count(const tl_server *s)
 {
     uint32_t count = 0;
-    for (int32_t g = 0; s->mirror.lacked && g < s->mirror.group_top; g++) {
-        count += s->mirror.groups[g].used && s->mirror.groups[g].lack_unread;
+    for (int32_t g = 0; s->mirror.missing.any && g < s->mirror.group_top; g++) {
+        count += s->mirror.groups[g].used && s->mirror.groups[g].missing->unread;
     }
     return count;
 }
@@ -48,10 +48,10 @@ static int32_t group_to_ask_for(tl_server *s)
     for (int32_t i = 0; i < s->mirror.group_top; i++) {
         s->lack_asked = (s->lack_asked + 1) % s->mirror.group_top;
         const tl_group *group = &s->mirror.groups[s->lack_asked];
-        if (!group->used || !group->live || !tl_lack_any(group)) {
+        if (!group->used || !group->live || !tl_missing_any(group->missing)) {
             continue;
         }
-        if (!group->lack_unlisted && left >= group->lack_count && group->owner != s->number) {
+        if (!group->missing->unlisted && left >= group->missing->count && group->owner != s->number) {
             return s->lack_asked;
         }
     }
@@ -65,12 +65,12 @@ static void say(tl_server *s)
     }
     s->said_lack_tick = s->mirror.tick;
     uint32_t unread = tl_room_unread_count(s);
-    if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror) || !unread) {
+    if (s->mirror.missing.entities.count || tl_missing_group_count(&s->mirror.missing) || !unread) {
         tl_server_say(s,
                       "DEGRADED: the world is larger than this server's limits: %u entities and %u groups found no "
                       "room and are not shown here. Raise "
                       "entities_max and groups_max ('tramline serve --entities-max', '--groups-max')",
-                      s->mirror.lack_map.count, tl_lack_group_count(&s->mirror));
+                      s->mirror.missing.entities.count, tl_missing_group_count(&s->mirror.missing));
     }
     if (unread) {
         tl_server_say(
@@ -107,7 +107,7 @@ static void ask_for(tl_server *s, tl_group_id id, tl_server_number owner)
 // one that is incomplete.
 static void ask_for_groups(tl_server *s)
 {
-    const tl_map *lacking = &s->mirror.lack_groups;
+    const tl_map *lacking = &s->mirror.missing.groups;
     uint32_t places = s->mirror.groups_max - (uint32_t)s->mirror.group_top + s->mirror.group_free_count;
     for (uint32_t i = 0, asked = 0; lacking->count && i <= lacking->mask && asked < ASKED_MAX && asked < places; i++) {
         s->lack_group_asked = (s->lack_group_asked + 1) & lacking->mask;
@@ -124,11 +124,11 @@ static void ask_for_groups(tl_server *s)
 // anew, or those of several if it is only that they could not be read.
 void tl_room_tick(tl_server *s)
 {
-    if (!s->mirror.lacked) {
+    if (!s->mirror.missing.any) {
         return;
     }
     if (!tl_room_lacks(s)) {
-        s->mirror.lacked = false;
+        s->mirror.missing.any = false;
         s->said_lack_tick = -1;
         tl_server_say(s, "all of the world is here; no longer degraded");
         return;
@@ -150,7 +150,7 @@ void tl_room_tick(tl_server *s)
         if (asked == 0) {
             first = index;
         }
-        if (group == NULL || !group->lack_unread) {
+        if (group == NULL || !group->missing->unread) {
             return;
         }
     }
@@ -162,7 +162,7 @@ bool tl_room_record(tl_server *s, tl_record_writer *r)
     uint32_t i = 0;
     for (; i < s->retold_count; i++) {
         int32_t group = tl_mirror_find_group(&s->mirror, s->retold[i]);
-        if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
+        if (group == TL_NONE || !tl_own_owns(s, group) || tl_missing_any(s->mirror.groups[group].missing)) {
             continue;
         }
         tl_record_mark mark = tl_record_here(r);
@@ -185,7 +185,7 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
     tl_reader r = tl_reader_make(data, size);
     tl_group_id id = tl_read_varint(&r);
     int32_t group = r.bad || (to != 0 && to != s->number) ? TL_NONE : tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
+    if (group == TL_NONE || !tl_own_owns(s, group) || tl_missing_any(s->mirror.groups[group].missing)) {
         return;
     }
     if (s->retold_count == TL_RETOLD_MAX) {

@@ -10,7 +10,7 @@
 // A group that nobody comes back to is emptied, and becomes the next client's: a group that is deleted costs the store
 // a row for ever, and clients come and go.
 #include "server/internal.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 enum {
     CLIENT_GROUPS_SHARE = 2, // at most one in so many of groups_max may hold what a client owns,
@@ -42,7 +42,7 @@ bool tl_claims_is_group(tl_group_id id)
 // identity is not known.
 bool tl_claims_is_clients(const tl_group *group)
 {
-    if (!group->used || !tl_claims_is_group(group->id) || group->lack_unread) {
+    if (!group->used || !tl_claims_is_group(group->id) || group->missing->unread) {
         return false;
     }
     tl_identity nobodys = tl_identity_nobodys();
@@ -627,7 +627,7 @@ static void retire(tl_server *s, int32_t g)
         group->spare_tick = s->tick;
     }
     bool superfluous = is_spare(group) && count_spares(s) > s->def.groups_max / SPARE_GROUPS_SHARE;
-    if (superfluous || tl_lack_any(group)) {
+    if (superfluous || tl_missing_any(group->missing)) {
         tl_server_delete_group(s, group->id); // if not now, next time
     }
 }

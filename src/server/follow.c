@@ -1,5 +1,5 @@
 #include "server/internal.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 enum { ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing
 
@@ -454,7 +454,7 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, 
 {
     bool joining = s->state == TL_SERVER_JOINING, lived = has_lived_since(s, from, end->epoch);
     uint32_t count = 0;
-    tl_lack_inherit_groups(&s->mirror, from, heir);
+    tl_missing_inherit_groups(&s->mirror.missing, from, heir);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         if (!group->used || !group->live || group->owner != from) {
@@ -626,7 +626,7 @@ static bool owns_any(const tl_server *s, tl_server_number number)
             return true;
         }
     }
-    return tl_lack_group_of(&s->mirror, number) != 0;
+    return tl_missing_group_of(&s->mirror.missing, number) != 0;
 }
 
 // Its next record is further ahead than any living server's may be: its clock is wrong.
@@ -666,7 +666,7 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
         }
         p->silent_us += store_us;
         // A server that lacks something leaves it to one that does not, if there is one.
-        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
+        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.missing.any && tl_follow_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) {
             continue;
         }

@@ -34,8 +34,8 @@ static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *ma
 {
     uint32_t most = 0;
     for (uint32_t i = 0; i < map->run_count; i++) {
-        uint32_t behind = stream->version - map->runs[i].version;
-        if (behind > most && map->runs[i].version && tl_stream_can_continue(stream, map->runs[i].version)) {
+        uint32_t behind = stream->history.version - map->runs[i].version;
+        if (behind > most && map->runs[i].version && tl_history_reaches(&stream->history, map->runs[i].version)) {
             most = behind;
         }
     }
@@ -46,7 +46,7 @@ static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *ma
 // levels, and each tick of waiting counts.
 static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
     uint32_t behind = versions_behind(stream, &sub->cursors);
     if (behind >= VERSIONS_BEHIND_URGENT) {
         return TL_HISTORY_VERSIONS - behind;
@@ -57,14 +57,14 @@ static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t
 
 static bool is_behind(const tl_session *s, const tl_subscription *sub)
 {
-    return !tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid->streams[sub->stream].version);
+    return !tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid->streams.at[sub->stream].history.version);
 }
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     // or streams that are opened in each tick could keep a view from settling
     bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0);
-    return fresh || tl_stream_had_its_turn(s->pyramid, sub->stream, s->frame_tick, tick);
+    return fresh || tl_stream_had_its_turn(&s->pyramid->streams, sub->stream, s->frame_tick, tick);
 }
 
 static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *order)
@@ -84,23 +84,24 @@ static uint32_t order_subscriptions(tl_session *s, int64_t tick, tl_sort_pair *o
 static void make_head(const tl_session *s, const tl_subscription *sub, const tl_chunk_bytes *chunk, int64_t tick,
                       tl_chunk_head *head)
 {
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    const tl_cell *cell = &s->pyramid->cells[stream->cell];
+    const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
+    const tl_tile *tile = &s->pyramid->tiles.at[stream->tile];
     *head = (tl_chunk_head){.handle = sub->handle,
                             .whole = chunk->from == 0,
-                            .tile_size = cell->size,
+                            .tile_size = tile->size,
                             .level = stream->level,
-                            .x = cell->x,
-                            .y = cell->y,
-                            .z = cell->z,
+                            .x = tile->x,
+                            .y = tile->y,
+                            .z = tile->z,
                             .begin = chunk->begin,
                             .end = chunk->end,
                             .size = chunk->size};
     head->from = chunk->from;
-    head->from_width = chunk->from ? tl_from_width(stream->version_tick - tl_stream_reached_tick(stream, chunk->from))
+    head->from_width = chunk->from ? tl_from_width(stream->history.version_tick -
+                                                   tl_history_tick(&stream->history, chunk->from))
                                    : 0;
-    head->steps = stream->version - chunk->from;
-    head->age_ticks = (uint32_t)(tick - stream->version_tick);
+    head->steps = stream->history.version - chunk->from;
+    head->age_ticks = (uint32_t)(tick - stream->history.version_tick);
 }
 
 // A chunk, if the client may have it made. What has changed since a stream was sent last costs nothing: that is what
@@ -110,20 +111,20 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
 static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin,
                                        uint32_t limit)
 {
-    tl_pyramid *p = s->pyramid;
+    tl_streams *ss = &s->pyramid->streams;
     int32_t stream_index = sub->stream;
-    const tl_stream *stream = &p->streams[stream_index];
-    const tl_chunk_bytes *chunk = tl_chunk_find(p, stream_index, from, begin, limit);
+    const tl_stream *stream = &ss->at[stream_index];
+    const tl_chunk_bytes *chunk = tl_chunk_find(ss, stream_index, from, begin, limit);
     bool costs = from == 0 || (chunk == NULL && sub->rewound);
     if (costs && !tl_work_may(&s->work, 1)) {
         return NULL;
     }
-    uint64_t before = p->work_count;
-    if (chunk == NULL && (chunk = tl_chunk_make(p, stream_index, from, begin, limit)) == NULL) {
+    uint64_t before = ss->work_count;
+    if (chunk == NULL && (chunk = tl_chunk_make(ss, stream_index, from, begin, limit)) == NULL) {
         return NULL;
     }
     int64_t each = from == 0 ? TL_WORK_CHUNK : 0;
-    int64_t made = (int64_t)(p->work_count - before);
+    int64_t made = (int64_t)(ss->work_count - before);
     if (costs) {
         tl_work_spend(&s->work, each + tl_chunk_work(stream, chunk), each + made, sub->is_new_tile && from == 0);
     }
@@ -137,16 +138,16 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
                          double *budget, double share)
 {
     tl_subscription *sub = &s->subscriptions[index];
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
+    const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
     if (sub->cursors.run_count > 1) {
         tl_cursor_settle(&sub->cursors, s->past_sequence);
     }
     tl_cursor_map runs = sub->cursors;
     for (uint32_t i = 0; i < runs.run_count; i++) {
-        if (runs.runs[i].version == stream->version) {
+        if (runs.runs[i].version == stream->history.version) {
             continue;
         }
-        uint32_t from = tl_stream_can_continue(stream, runs.runs[i].version) ? runs.runs[i].version : 0;
+        uint32_t from = tl_history_reaches(&stream->history, runs.runs[i].version) ? runs.runs[i].version : 0;
         uint32_t limit = tl_cursor_run_end(&runs, i);
         for (uint32_t begin = runs.runs[i].begin; begin < limit;) {
             if (*budget <= 0 || *count == PARTS_MAX) {
@@ -171,7 +172,7 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
             make_head(s, sub, chunk, tick, &p->head);
             *budget -= chunk->size + 3.0;
             share -= chunk->size + 3.0;
-            tl_cursor_set(&sub->cursors, begin, chunk->end, stream->version, runs.runs[i].since);
+            tl_cursor_set(&sub->cursors, begin, chunk->end, stream->history.version, runs.runs[i].since);
             if (from == 0) {
                 s->resends_whole++;
             }
@@ -180,7 +181,7 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
     }
     sub->sent_tick = tick;
     sub->is_new_tile = false;
-    if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->version) {
+    if (sub->cursors.run_count == 1 && sub->cursors.runs[0].version == stream->history.version) {
         sub->rewound = false;
     }
     return TAKEN_ALL;
@@ -378,9 +379,9 @@ static bool put(packer *k, part *p)
     TL_ASSERT(!k->w.bad);
     k->ops += p->chunk->ops;
     k->words += p->chunk->words;
-    const tl_stream *stream = &k->s->pyramid->streams[k->s->subscriptions[p->subscription].stream];
+    const tl_stream *stream = &k->s->pyramid->streams.at[k->s->subscriptions[p->subscription].stream];
     k->sent[k->sent_count++] = (tl_sent_part){p->head.handle & 0xffff, p->head.begin, p->head.end, p->chunk->from,
-                                              stream->version};
+                                              stream->history.version};
     k->s->chunks_sent++;
     return true;
 }
@@ -413,11 +414,11 @@ static void close_unwanted(tl_session *s, int64_t tick)
             continue;
         }
         bool arrived = s->settled_tick >= sub->unwanted_tick,
-             soon = s->lacking && tick - sub->unwanted_tick > s->pyramid->kinds->tick_hz;
+             soon = s->lacking && tick - sub->unwanted_tick > s->pyramid->streams.kinds->tick_hz;
         if (!arrived && !soon) {
             continue;
         }
-        tl_pyramid_release(s->pyramid, sub->stream);
+        tl_stream_release(&s->pyramid->streams, sub->stream);
         sub->stream = TL_NONE;
         sub->closing = sub->close_due = true;
     }
@@ -427,9 +428,9 @@ static void close_unwanted(tl_session *s, int64_t tick)
 // is in it: its first version may be of this tick only because somebody subscribed to it now.
 static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    return stream->version > 1 && stream->version_tick == tick &&
-           tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->version - 1);
+    const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
+    return stream->history.version > 1 && stream->history.version_tick == tick &&
+           tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, stream->history.version - 1);
 }
 
 static void note_candidate(tl_session *s, int64_t tick)

@@ -1,5 +1,5 @@
 #include "server/internal.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, GIVES_AT_ONCE = 32, ID_COUNTER_BITS = 24 };
 #define IDS_PER_EPOCH ((uint64_t)1 << ID_COUNTER_BITS) // more than any server has entities
@@ -17,7 +17,7 @@ bool tl_own_owns(const tl_server *s, int32_t group)
 
 bool tl_own_owns_any(const tl_server *s)
 {
-    if (tl_lack_group_of(&s->mirror, s->number)) {
+    if (tl_missing_group_of(&s->mirror.missing, s->number)) {
         return true;
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -169,7 +169,7 @@ static tl_entity_id next_entity_id(tl_server *s)
     tl_entity_id id;
     do {
         id = next_id(s, &s->entity_counter);
-    } while (tl_mirror_find(&s->mirror, id) != TL_NONE || tl_lack_find(&s->mirror, id) != TL_NONE);
+    } while (tl_mirror_find(&s->mirror, id) != TL_NONE || tl_missing_find(&s->mirror.missing, id) != TL_NONE);
     return id;
 }
 
@@ -308,18 +308,18 @@ static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool
 static void give_on(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
-    tl_group_id id = tl_lack_group_of(&s->mirror, s->number);
+    tl_group_id id = tl_missing_group_of(&s->mirror.missing, s->number);
     if (id) {
         count_groups(s, counts);
     }
-    for (; id && s->give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
+    for (; id && s->give_count < TL_GIVES_MAX; id = tl_missing_group_of(&s->mirror.missing, s->number)) {
         tl_server_number to = poorest(s, counts, false);
         if (to == 0) {
             return;
         }
         give(s, id, to);
         s->gives[s->give_count - 1].lacking = true;
-        tl_lack_note_group(&s->mirror, id, to);
+        tl_missing_note_group(&s->mirror.missing, id, to);
         counts[to]++;
     }
 }
@@ -337,7 +337,7 @@ void tl_own_balance(tl_server *s)
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
     for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        bool incomplete = tl_lack_any(group); // whoever has it whole owns it
+        bool incomplete = tl_missing_any(group->missing); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live ||
             ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving &&
              !incomplete)) {
@@ -348,7 +348,7 @@ void tl_own_balance(tl_server *s)
             return;
         }
         if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {
-            if (!s->mirror.lacked) {
+            if (!s->mirror.missing.any) {
                 return;
             }
             continue;
@@ -398,7 +398,7 @@ tl_result tl_server_create_entity(tl_server *s, const tl_entity_def *def, tl_ent
     if (rides != TL_OK) {
         return rides;
     }
-    if (tl_lack_find(&s->mirror, def->id) != TL_NONE) {
+    if (tl_missing_find(&s->mirror.missing, def->id) != TL_NONE) {
         return TL_ERR_EXISTS;
     }
     if ((uint32_t)s->mirror.entity_top - s->mirror.entity_free_count >= s->def.entities_max) {
@@ -689,7 +689,7 @@ void tl_own_apply(tl_server *s, int64_t tick)
 static bool is_whole(const tl_server *s, int32_t group)
 {
     const tl_group *g = &s->mirror.groups[group];
-    if (g->giving || tl_lack_any(g)) {
+    if (g->giving || tl_missing_any(g->missing)) {
         return false;
     }
     return g->owner == s->number || (g->owner <= TL_SERVERS_MAX && s->servers[g->owner].applied_tick >= s->mirror.tick);
@@ -834,7 +834,7 @@ void tl_own_checkpoint(tl_server *s)
         s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;
         const tl_group *g = &s->mirror.groups[s->checkpoint_group];
         if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick ||
-            tl_lack_any(g)) {
+            tl_missing_any(g->missing)) {
             continue;
         }
         if (g->retry_tick > s->mirror.tick) {

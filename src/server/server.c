@@ -1,6 +1,6 @@
 #include "server/internal.h"
 #include "wire/chunk_fit.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ tl_server_def tl_server_def_default(void)
 
 // What a city needs, and at least a tile at each level for each thing that clients may create, which may all be far
 // apart.
-static uint32_t cells_max(const tl_server_def *def)
+static uint32_t tiles_max(const tl_server_def *def)
 {
     uint32_t city = def->entities_max < 4096 ? 8192 : def->entities_max > 131072 ? 262144 : def->entities_max * 2;
     uint64_t apart = def->entities_max / 2 + (uint64_t)def->level_count * def->created_max;
@@ -65,7 +65,7 @@ size_t tl_server_memory(const tl_server_def *given)
     whole.entities_max = places_max(given->entities_max);
     whole.groups_max = places_max(given->groups_max);
     size_t entity = 600 + (size_t)(def->level_count + 3) * 2 * 200;
-    return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(cells_max(def)) +
+    return tl_mirror_bytes(def->entities_max, def->groups_max) + tl_pyramid_bytes(tiles_max(def)) +
            (size_t)def->entities_max * entity +
            (size_t)def->clients_max * (sizeof(tl_session) + sizeof(tl_server_client) + 160 * 1024) +
            tl_frame_scratch_bytes() * 2 + tl_created_bytes(def) + tl_accounts_bytes(def) + tl_admission_bytes(def) +
@@ -121,7 +121,7 @@ static tl_result reserve_memory(tl_server *s)
     uint32_t entities = places_max(s->def.entities_max), groups = places_max(s->def.groups_max);
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
     if (result == TL_OK) {
-        result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, cells_max(&s->def));
+        result = tl_pyramid_init(&s->pyramid, h, &s->mirror, s->def.level_count, tiles_max(&s->def));
     }
     if (result != TL_OK) {
         return result;
@@ -138,7 +138,7 @@ static tl_result reserve_memory(tl_server *s)
     s->record = tl_heap_alloc(h, TL_RECORD_BYTES_MAX);
     s->servers = tl_heap_alloc(h, (TL_SERVERS_MAX + 1) * sizeof *s->servers);
     s->clients = tl_heap_alloc(h, s->def.clients_max * sizeof *s->clients);
-    s->marks = tl_heap_alloc(h, 2 * (size_t)cells_max(&s->def) * sizeof *s->marks);
+    s->marks = tl_heap_alloc(h, 2 * (size_t)tiles_max(&s->def) * sizeof *s->marks);
     s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
     s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
@@ -470,9 +470,9 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.tick = s->tick;
     stats.world_tick = s->mirror.tick;
     stats.entities = s->mirror.live_count;
-    stats.work_slots = s->pyramid.work_count;
-    stats.entities_lacking = s->mirror.lack_map.count;
-    stats.groups_lacking = tl_lack_group_count(&s->mirror);
+    stats.work_slots = s->pyramid.streams.work_count;
+    stats.entities_lacking = s->mirror.missing.entities.count;
+    stats.groups_lacking = tl_missing_group_count(&s->mirror.missing);
     stats.groups_unread = tl_room_unread_count(s);
     stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -493,10 +493,10 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
         stats.datagrams_lost += client->session->datagrams_lost;
     }
     stats.servers_alive = tl_follow_alive_count(s) + (s->state == TL_SERVER_RUNNING);
-    stats.streams = s->pyramid.stream_top - s->pyramid.stream_free_count;
-    stats.cells = s->pyramid.cell_top - s->pyramid.cell_free_count;
-    memcpy(stats.published, s->pyramid.published_count, sizeof stats.published);
-    stats.limits_reached += s->pyramid.full_count + s->pyramid.history_lost_count;
+    stats.streams = s->pyramid.streams.top - s->pyramid.streams.free_count;
+    stats.cells = s->pyramid.tiles.top - s->pyramid.tiles.free_count;
+    memcpy(stats.published, s->pyramid.streams.published_count, sizeof stats.published);
+    stats.limits_reached += s->pyramid.streams.full_count + s->pyramid.streams.history_lost_count;
     stats.memory_used_bytes = s->heap.used_bytes + s->own_data.used_bytes + s->follow_heap.used_bytes;
     stats.memory_bytes = s->heap.bytes + s->own_data.bytes + s->follow_heap.bytes;
     return stats;

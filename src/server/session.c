@@ -39,7 +39,7 @@ void tl_session_end(tl_session *s)
 {
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         if (s->subscriptions[i].used && s->subscriptions[i].stream != TL_NONE) {
-            tl_pyramid_release(s->pyramid, s->subscriptions[i].stream);
+            tl_stream_release(&s->pyramid->streams, s->subscriptions[i].stream);
         }
     }
     for (int i = 0; i < TL_IN_FLIGHT_MAX; i++) {
@@ -79,26 +79,26 @@ static tl_subscription *new_subscription(tl_session *s)
 }
 
 // Whether there is a handle for one more tile.
-static bool has_handle(const tl_session *s, const tl_cell *cell)
+static bool has_handle(const tl_session *s, const tl_tile *tile)
 {
     uint32_t left = s->handle_free_count + TL_HANDLES_MAX - s->handle_top;
     if (left > HANDLES_FOR_NEAR) {
         return true;
     }
-    return left && tl_cell_distance_m(cell, s->observer) <= tl_level_tile_m(cell->size);
+    return left && tl_tile_distance_m(tile, s->observer) <= tl_level_tile_m(tile->size);
 }
 
 // False: a limit is reached.
-static bool open_subscription(tl_session *s, int32_t cell, int coarser, bool is_new_tile)
+static bool open_subscription(tl_session *s, int32_t tile, int coarser, bool is_new_tile)
 {
     tl_subscription *sub = new_subscription(s);
-    int32_t stream = sub ? tl_pyramid_acquire(s->pyramid, cell, coarser) : TL_NONE;
+    int32_t stream = sub ? tl_stream_acquire(&s->pyramid->streams, tile, coarser) : TL_NONE;
     if (stream == TL_NONE) {
         return false;
     }
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
     *sub = (tl_subscription){.stream = stream,
-                             .place = 2 * cell + coarser,
+                             .place = 2 * tile + coarser,
                              .handle = handle,
                              .used = true,
                              .wanted = true,
@@ -114,7 +114,7 @@ static bool open_subscription(tl_session *s, int32_t cell, int coarser, bool is_
 typedef struct chooser {
     tl_session *s;
     int64_t tick;
-    int32_t *marks; // of cells' streams: 1 + index of the subscription
+    int32_t *marks; // of tiles' streams: 1 + index of the subscription
     uint32_t opened_entities, visited;
     bool deferred; // some streams are to be opened in the next tick
     bool lacking;  // some cannot be
@@ -122,17 +122,17 @@ typedef struct chooser {
 } chooser;
 
 // Whether a tile is far enough away for a level.
-static bool usable(const chooser *c, const tl_cell *cell, int level)
+static bool usable(const chooser *c, const tl_tile *tile, int level)
 {
     const tl_session *s = c->s;
     return level <= s->level_finest ||
-           tl_cell_distance_m(cell, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
+           tl_tile_distance_m(tile, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
 }
 
 // A coarser stream costs less, but to change over to it costs the whole tile: one who passes by keeps the finer one.
-static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
+static bool better_coarser(chooser *c, const tl_tile *tile, int32_t index)
 {
-    if (!usable(c, cell, cell->size + 1)) {
+    if (!usable(c, tile, tile->size + 1)) {
         return false;
     }
     int32_t finer = c->marks[2 * index];
@@ -143,17 +143,17 @@ static bool better_coarser(chooser *c, const tl_cell *cell, int32_t index)
     if (sub->coarser_tick < 0) {
         sub->coarser_tick = c->tick;
     }
-    return c->tick - sub->coarser_tick > (int64_t)COARSEN_SECONDS * c->s->pyramid->kinds->tick_hz;
+    return c->tick - sub->coarser_tick > (int64_t)COARSEN_SECONDS * c->s->pyramid->streams.kinds->tick_hz;
 }
 
 // Whether some part of the tile is subscribed to as smaller tiles.
 static bool is_split(const chooser *c, int32_t index)
 {
-    const tl_cell *cells = c->s->pyramid->cells;
+    const tl_tile *tiles = c->s->pyramid->tiles.at;
     if (c->marks[2 * index] || c->marks[2 * index + 1]) {
         return false;
     }
-    for (int32_t child = cells[index].child_first; child != TL_NONE; child = cells[child].sibling_next) {
+    for (int32_t child = tiles[index].child_first; child != TL_NONE; child = tiles[child].sibling_next) {
         if (c->marks[2 * child] || c->marks[2 * child + 1] || is_split(c, child)) {
             return true;
         }
@@ -164,40 +164,40 @@ static bool is_split(const chooser *c, int32_t index)
 // Four tiles become one only where that also makes them coarser: the smaller ones' coarser streams are as coarse as the
 // larger one's finer stream, and to change over to it would cost the whole tile for nothing. What is more than a stream
 // has slots for is split, too.
-static bool is_to_be_split(const chooser *c, const tl_cell *cell, int32_t index)
+static bool is_to_be_split(const chooser *c, const tl_tile *tile, int32_t index)
 {
-    if (cell->size == 0) {
+    if (tile->size == 0) {
         return false;
     }
-    if (cell->entity_count > c->s->pyramid->slots_max) {
+    if (tile->entity_count > c->s->pyramid->streams.slots_max) {
         return true;
     }
-    return !usable(c, cell, cell->size) || (!usable(c, cell, cell->size + 1) && is_split(c, index));
+    return !usable(c, tile, tile->size) || (!usable(c, tile, tile->size + 1) && is_split(c, index));
 }
 
 // Whether the tile was empty when the client's streams were last chosen. That somebody has come there is not this
 // client's doing: it counts for all clients together, or an entity that flies about could use up the budgets of those
 // who see it.
-static bool is_new_tile(const chooser *c, const tl_cell *cell)
+static bool is_new_tile(const chooser *c, const tl_tile *tile)
 {
-    return (int32_t)(cell->inhabited_version - c->s->seen_version) > 0;
+    return (int32_t)(tile->inhabited_version - c->s->seen_version) > 0;
 }
 
 // Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
-static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coarser)
+static void open_in_turn(chooser *c, const tl_tile *tile, int32_t index, int coarser)
 {
-    if (!has_handle(c->s, cell)) {
+    if (!has_handle(c->s, tile)) {
         c->lacking = true;
         return;
     }
-    int64_t set_up = cell->streams[coarser] == TL_NONE ? (int64_t)cell->entity_count : 0;
-    bool is_new = is_new_tile(c, cell);
+    int64_t set_up = tile->streams[coarser] == TL_NONE ? (int64_t)tile->entity_count : 0;
+    bool is_new = is_new_tile(c, tile);
     if (c->opened_entities >= OPEN_ENTITIES_A_TICK || !tl_work_may(&c->s->work, TL_WORK_STREAM + set_up)) {
         c->deferred = true;
         return;
     }
     tl_work_spend(&c->s->work, TL_WORK_STREAM + set_up, TL_WORK_STREAM + set_up, is_new);
-    c->opened_entities += cell->entity_count;
+    c->opened_entities += tile->entity_count;
     if (!open_subscription(c->s, index, coarser, is_new)) {
         c->lacking = true;
     }
@@ -206,23 +206,23 @@ static void open_in_turn(chooser *c, const tl_cell *cell, int32_t index, int coa
 static void choose(chooser *c, int32_t index)
 {
     tl_session *s = c->s;
-    const tl_cell *cell = &s->pyramid->cells[index];
-    if (cell->entity_count == 0) {
+    const tl_tile *tile = &s->pyramid->tiles.at[index];
+    if (tile->entity_count == 0) {
         return;
     }
     c->visited++;
-    if (is_to_be_split(c, cell, index)) {
-        for (int32_t child = cell->child_first; child != TL_NONE; child = s->pyramid->cells[child].sibling_next) {
+    if (is_to_be_split(c, tile, index)) {
+        for (int32_t child = tile->child_first; child != TL_NONE; child = s->pyramid->tiles.at[child].sibling_next) {
             choose(c, child);
         }
         return;
     }
-    int coarser = better_coarser(c, cell, index);
+    int coarser = better_coarser(c, tile, index);
     int32_t mark = c->marks[2 * index + coarser];
     if (mark) {
         s->subscriptions[mark - 1].wanted = true;
     } else {
-        open_in_turn(c, cell, index, coarser);
+        open_in_turn(c, tile, index, coarser);
     }
 }
 
@@ -234,7 +234,7 @@ static uint32_t count_kept(const tl_session *s)
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         const tl_subscription *sub = &s->subscriptions[i];
         count += sub->used && !sub->closing && sub->unwanted_tick >= 0 &&
-                 s->pyramid->cells[sub->place / 2].entity_count > 0;
+                 s->pyramid->tiles.at[sub->place / 2].entity_count > 0;
     }
     return count;
 }
@@ -245,7 +245,7 @@ static uint32_t count_kept(const tl_session *s)
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool due[TL_LEVELS_MAX] = {0}, any = false;
-    for (int level = 0; level <= s->pyramid->size_count; level++) {
+    for (int level = 0; level <= s->pyramid->tiles.size_count; level++) {
         slack_m[level] = fmax(2, tl_level_distance_m(level) / 24);
         due[level] = !s->anchored || tl_vec3_length(tl_vec3_sub(s->observer, s->anchors[level])) > slack_m[level];
         any |= due[level];
@@ -254,7 +254,7 @@ static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
         s->kept_waits++;
         return false;
     }
-    for (int level = 0; level <= s->pyramid->size_count; level++) {
+    for (int level = 0; level <= s->pyramid->tiles.size_count; level++) {
         if (due[level]) {
             s->anchors[level] = s->observer;
         }
@@ -268,18 +268,19 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     chooser c = {.s = s, .tick = tick, .marks = marks};
     tl_work_refill(&s->work, tick, s->pyramid->mirror->live_count);
     if (!tl_work_may(&s->work, 1)) { // where it looks from is noted when its turn comes
-        s->deferred |= s->shape_version != s->pyramid->shape_version; // what is in new tiles is not on its way yet
+        s->deferred |= s->shape_version !=
+                       s->pyramid->tiles.shape_version; // what is in new tiles is not on its way yet
         return;
     }
     if (!s->anchored) {
-        s->seen_version = s->pyramid->shape_version; // a join counts for the client itself
+        s->seen_version = s->pyramid->tiles.shape_version; // a join counts for the client itself
     }
     bool moved = move_anchors(s, c.slack_m);
-    bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->kinds->tick_hz) == 0;
-    if (!moved && !due && s->shape_version == s->pyramid->shape_version) {
+    bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->streams.kinds->tick_hz) == 0;
+    if (!moved && !due && s->shape_version == s->pyramid->tiles.shape_version) {
         return;
     }
-    s->shape_version = s->pyramid->shape_version;
+    s->shape_version = s->pyramid->tiles.shape_version;
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         tl_subscription *sub = &s->subscriptions[i];
         if (!sub->used || sub->closing) {
@@ -289,12 +290,12 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
         sub->wanted = false;
     }
     uint32_t top = s->subscription_top;
-    for (int32_t root = s->pyramid->root_first; root != TL_NONE; root = s->pyramid->cells[root].sibling_next) {
+    for (int32_t root = s->pyramid->tiles.root_first; root != TL_NONE; root = s->pyramid->tiles.at[root].sibling_next) {
         choose(&c, root);
     }
     s->deferred = c.deferred;
     s->lacking = c.lacking;
-    s->pyramid->full_count += c.lacking;
+    s->pyramid->streams.full_count += c.lacking;
     tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT, !moved && !due);
     if (c.deferred) {
         s->shape_version--; // go on with it in the next tick
@@ -470,8 +471,8 @@ void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t
     if (sub == NULL || sub->closing || begin >= end) {
         return;
     }
-    const tl_stream *stream = &s->pyramid->streams[sub->stream];
-    if (!tl_stream_can_continue(stream, held)) {
+    const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
+    if (!tl_history_reaches(&stream->history, held)) {
         held = 0;
     }
     if (begin > stream->slot_top) {

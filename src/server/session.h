@@ -8,12 +8,13 @@
 #include "wire/channel.h"
 #include "wire/datagram.h"
 #include "world/chunk_cache.h"
+#include "world/pyramid.h"
 
 enum { TL_IN_FLIGHT_MAX = 1024, TL_LOSS_REORDER = 3, TL_LOSS_TIMEOUT_US = 1500000, TL_LOSS_TIMEOUT_US_MAX = 8000000 };
 
 typedef struct tl_subscription {
     int32_t stream; // TL_NONE: the entry is free, or it is being closed
-    int32_t place;  // 2 * cell + whether it is the coarser stream
+    int32_t place;  // 2 * tile + whether it is the coarser stream
     uint16_t handle;
     bool used, wanted, closing, close_due;
     bool rewound;          // losses and nacks have set it back since it was sent all that there was
@@ -88,7 +89,7 @@ typedef struct tl_session {
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest);
 void tl_session_end(tl_session *s); // gives everything back
 // Chooses the streams for where the observer is now. `marks` is scratch, two for each of the pyramid's
-// cells, all 0, and left so.
+// tiles, all 0, and left so.
 void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks);
 // A report has come. False: its sequence is older than what was seen before; it counts for nothing.
 bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_us);

@@ -1,16 +1,16 @@
 #include "world/chunk_cache.h"
 
 // What a slot held at the chunk's start, and what it holds now: the op, if there is one.
-static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_pyramid *p,
+static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_streams *ss,
                   tl_chunk_op *op)
 {
-    const tl_kinds *kinds = p->kinds;
+    const tl_kinds *kinds = ss->kinds;
     bool held = undo && undo->state;
     *op = (tl_chunk_op){
         .slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
     if (!slot->used) {
         // Of the one that was held: the slot may have had others since. Ids are never used twice.
-        op->type = held && tl_mirror_find(p->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
+        op->type = held && tl_mirror_find(ss->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
         return held;
     }
     memcpy(words, slot->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words);
@@ -22,8 +22,8 @@ static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int6
 // The oldest undo entry after `from` of each slot that changed since.
 static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_slot)
 {
-    for (uint32_t i = s->undo_count; i-- > 0;) {
-        const tl_undo *undo = &s->undo[(s->undo_first + i) % s->undo_capacity];
+    for (uint32_t i = s->history.undo_count; i-- > 0;) {
+        const tl_undo *undo = tl_history_undo(&s->history, i);
         if (undo->version <= from) {
             break;
         }
@@ -32,7 +32,7 @@ static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_s
 }
 
 typedef struct encoding {
-    tl_pyramid *p;
+    tl_streams *ss;
     const tl_stream *s;
     const tl_undo **by_slot;
     tl_chunk_coder *coder;
@@ -48,19 +48,19 @@ static bool encode_slot(encoding *e, uint32_t index)
     const tl_undo *undo = e->about.from ? e->by_slot[index] : NULL;
     const int64_t *base = e->about.from == 0 ? NULL : undo ? undo->state : slot->state;
     tl_chunk_op op;
-    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->p, &op);
+    bool changed = (undo || e->about.from == 0) && op_of(slot, undo, index, words, e->ss, &op);
     if (e->about.from == 0 || base == NULL) {
         tl_chunk_changed(e->coder, changed, TL_MOTION_EMPTY, 0);
     } else if (undo) {
         tl_chunk_changed(e->coder, changed,
-                         tl_motion_of(&e->p->kinds->kinds[undo->kind], e->p->kinds, e->s->level, base), base[0]);
+                         tl_motion_of(&e->ss->kinds->kinds[undo->kind], e->ss->kinds, e->s->level, base), base[0]);
     } else {
-        tl_chunk_changed(e->coder, false, slot->motion, slot->course_tick);
+        tl_chunk_changed(e->coder, false, slot->motion, slot->segment_tick);
     }
     if (changed) {
         bool has_words = op.type == TL_CHUNK_UPDATE || op.type == TL_CHUNK_ENTER;
         e->about.ops++;
-        e->about.words += has_words ? (uint32_t)e->p->kinds->kinds[op.kind].word_count : 0;
+        e->about.words += has_words ? (uint32_t)e->ss->kinds->kinds[op.kind].word_count : 0;
         tl_chunk_code(e->coder, &op, base, undo ? undo->kind : 0);
     }
     return !e->coder->codec.bad && tl_codec_bytes(&e->coder->codec) <= TL_CHUNK_BYTES_MAX &&
@@ -86,9 +86,9 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     const tl_stream *s = e->s;
     uint32_t from = e->about.from, begin = e->about.begin;
     bool to_end = limit == TL_SLOT_END;
-    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? s->top_at[from % TL_HISTORY_RING] : begin;
-    tl_chunk_encoder(e->coder, e->p->kinds, s->level, s->version - from, from == 0, s->version_tick, near_id(e, end),
-                     out, TL_CHUNK_BYTES_MAX + 64);
+    uint32_t end = to_end ? s->slot_top : limit, top_before = from ? tl_history_top(&s->history, from) : begin;
+    tl_chunk_encoder(e->coder, e->ss->kinds, s->level, s->history.version - from, from == 0, s->history.version_tick,
+                     near_id(e, end), out, TL_CHUNK_BYTES_MAX + 64);
     if (to_end) {
         tl_chunk_added(e->coder, end > top_before ? end - top_before : 0);
     }
@@ -109,15 +109,15 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     TL_ASSERT(!e->coder->codec.bad);
 }
 
-const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
+const tl_chunk_bytes *tl_chunk_make(tl_streams *ss, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
     static _Thread_local tl_chunk_coder coder;
-    tl_stream *s = &p->streams[stream];
-    TL_ASSERT(from == 0 || tl_stream_can_continue(s, from));
+    tl_stream *s = &ss->at[stream];
+    TL_ASSERT(from == 0 || tl_history_reaches(&s->history, from));
     unsigned char out[TL_CHUNK_BYTES_MAX + 64];
     uint32_t top = s->slot_top ? s->slot_top : 1;
-    encoding e = {.p = p, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
-    e.by_slot = tl_heap_alloc(p->heap, top * sizeof *e.by_slot);
+    encoding e = {.ss = ss, .s = s, .coder = &coder, .about = {.from = from, .begin = begin, .limit = limit}};
+    e.by_slot = tl_heap_alloc(ss->heap, top * sizeof *e.by_slot);
     if (e.by_slot == NULL) {
         return NULL;
     }
@@ -126,7 +126,7 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
     }
     encode(&e, out, limit);
     if (e.about.too_large) {
-        p->full_count++;
+        ss->full_count++;
     }
     // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
     if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END && !e.about.too_large) {
@@ -136,17 +136,12 @@ const tl_chunk_bytes *tl_chunk_make(tl_pyramid *p, int32_t stream, uint32_t from
             encode(&e, out, end);
         } while (e.about.end < end && (end = e.about.end));
     }
-    tl_heap_free(p->heap, e.by_slot, top * sizeof *e.by_slot);
-    tl_chunk_bytes *chunk = tl_heap_alloc(p->heap, sizeof *chunk + e.about.size);
-    if (chunk == NULL) {
-        return NULL;
+    tl_heap_free(ss->heap, e.by_slot, top * sizeof *e.by_slot);
+    const tl_chunk_bytes *chunk = tl_kept_chunks_add(&s->chunks, ss->heap, &e.about, out);
+    if (chunk) {
+        ss->work_count += (uint64_t)tl_chunk_work(s, chunk);
     }
-    p->work_count += (uint64_t)tl_chunk_work(s, &e.about);
-    e.about.next = s->chunks;
-    s->chunk_count++;
-    *chunk = e.about;
-    memcpy(chunk->data, out, e.about.size);
-    return s->chunks = chunk;
+    return chunk;
 }
 
 int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
@@ -157,26 +152,21 @@ int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
     if (chunk->from == 0) {
         return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT;
     }
-    return chunk->from + 1 == s->version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
+    return chunk->from + 1 == s->history.version ? 0 : 1 + slots / TL_CHUNK_SLOTS_A_UNIT;
 }
 
-const tl_chunk_bytes *tl_chunk_find(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
+const tl_chunk_bytes *tl_chunk_find(tl_streams *ss, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
-    tl_stream *s = &p->streams[stream];
-    if (s->chunk_tick != p->tick) {
-        tl_stream_drop_chunks(p, s);
+    tl_stream *s = &ss->at[stream];
+    if (s->chunks.asked_tick != ss->tick) {
+        tl_kept_chunks_limit(&s->chunks, ss->heap);
     }
-    s->chunk_tick = p->tick;
-    for (const tl_chunk_bytes *chunk = s->chunks; chunk; chunk = chunk->next) {
-        if (chunk->from == from && chunk->begin == begin && chunk->limit == limit) {
-            return chunk;
-        }
-    }
-    return NULL;
+    s->chunks.asked_tick = ss->tick;
+    return tl_kept_chunks_find(&s->chunks, from, begin, limit);
 }
 
-const tl_chunk_bytes *tl_chunk_get(tl_pyramid *p, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
+const tl_chunk_bytes *tl_chunk_get(tl_streams *ss, int32_t stream, uint32_t from, uint32_t begin, uint32_t limit)
 {
-    const tl_chunk_bytes *chunk = tl_chunk_find(p, stream, from, begin, limit);
-    return chunk ? chunk : tl_chunk_make(p, stream, from, begin, limit);
+    const tl_chunk_bytes *chunk = tl_chunk_find(ss, stream, from, begin, limit);
+    return chunk ? chunk : tl_chunk_make(ss, stream, from, begin, limit);
 }

@@ -348,7 +348,7 @@ static void count_group(tl_inspect *n, const tl_group *group)
     owner->entities += (uint32_t)group->entity_count;
     r->groups++;
     r->groups_without_heir += owner->ended && owner->heir == 0;
-    if (!known && !group->lack_unread) {
+    if (!known && !group->missing->unread) {
         fault(n, group->owner, group->changed_tick,
               "group %" PRIx64 " belongs to server %u, which the store does not know", group->id, group->owner);
     }

@@ -1,10 +1,10 @@
-#include "world/lack.h"
+#include "world/mirror.h"
 
 size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
 {
     return (size_t)entities_max * (sizeof(tl_entity) + 4 * sizeof(int32_t)) * 5 / 4 +
            (size_t)groups_max * (sizeof(tl_group) + sizeof(int32_t)) * 5 / 4 + tl_map_bytes(entities_max) +
-           tl_map_bytes(groups_max) + tl_lack_bytes(entities_max, groups_max) + 65536;
+           tl_map_bytes(groups_max) + tl_missing_bytes(entities_max, groups_max) + 65536;
 }
 
 // The heap gives no memory that begins at a cache line.
@@ -31,7 +31,7 @@ tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uin
     // while it is gone through it may grow
     m->unresolved = tl_heap_alloc(heap, 2 * (size_t)entities_max * sizeof *m->unresolved);
     bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max) &&
-                tl_lack_init(m);
+                tl_missing_init(&m->missing, heap, entities_max, groups_max);
     bool arrays = m->entities && m->groups && m->entity_free && m->group_free && m->changed && m->unresolved;
     return maps && arrays ? TL_OK : TL_ERR_MEMORY;
 }
@@ -65,7 +65,7 @@ tl_result tl_mirror_reserve(tl_mirror *m, tl_entity_id id, int kind, int32_t *ou
     *e = (tl_entity){.id = id, .state = state, .kind = (uint8_t)kind, .used = true, .cross_tick = -1};
     e->pending_group = e->group = e->group_next = e->group_prev = e->carrier = e->rider_first = e->rider_next =
         e->rider_prev = TL_NONE;
-    e->cell = e->cell_next = e->cell_prev = TL_NONE;
+    e->tile = e->tile_next = e->tile_prev = TL_NONE;
     for (int rank = 0; rank < 2 * TL_LEVELS_MAX; rank++) {
         e->slots[rank] = TL_NONE;
     }
@@ -83,7 +83,9 @@ tl_result tl_mirror_reserve_group(tl_mirror *m, tl_group_id id, int32_t *out)
         return TL_ERR_FULL;
     }
     int32_t index = m->group_free_count ? m->group_free[--m->group_free_count] : m->group_top++;
+    TL_ASSERT(!tl_missing_any(&m->missing.of_group[index]));
     m->groups[index] = (tl_group){.id = id,
+                                  .missing = &m->missing.of_group[index],
                                   .used = true,
                                   .entity_first = TL_NONE,
                                   .changed_tick = -1,
@@ -100,7 +102,7 @@ void tl_mirror_release(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
     size_t bytes = (size_t)m->kinds->kinds[e->kind].word_count * sizeof(int64_t);
-    TL_ASSERT(e->used && !e->live && e->group == TL_NONE && e->cell == TL_NONE);
+    TL_ASSERT(e->used && !e->live && e->group == TL_NONE && e->tile == TL_NONE);
     TL_ASSERT(e->said == NULL);
     tl_heap_free(m->heap, e->state, bytes);
     tl_heap_free(m->heap, e->published, bytes);
@@ -114,7 +116,8 @@ void tl_mirror_release_group(tl_mirror *m, int32_t group)
 {
     tl_group *g = &m->groups[group];
     TL_ASSERT(g->used && g->entity_count == 0);
-    tl_lack_forget_group(m, group);
+    g->missing->unread = false;
+    tl_missing_forget_group(&m->missing, group);
     tl_map_remove(&m->group_map, g->id);
     g->used = g->live = false;
     m->group_free[m->group_free_count++] = group;
@@ -213,7 +216,7 @@ tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick)
     if (group != TL_NONE) {
         tl_mirror_delete_group(m, group);
     }
-    tl_lack_found_group(m, id);
+    tl_missing_found_group(&m->missing, id);
     return tl_tombs_put(&m->tombs, m->heap, id, tick);
 }
 

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "motion/state.h"
 #include "wire/identity.h"
+#include "world/missing.h"
 #include "world/tombs.h"
 
 enum {
@@ -32,14 +33,14 @@ typedef struct tl_entity {
     bool unsent_retell; // told whole once more, for a mirror that lacks it
 
     float acceleration[3];            // m/s², as far as its last two courses tell
-    int32_t cell;                     // the pyramid's; TL_NONE while not placed
-    int64_t cross_tick;               // the pyramid's: when it may leave its cell
+    int32_t tile;                     // the smallest that it is in; TL_NONE while not placed
+    int64_t cross_tick;               // the pyramid's: when it may leave its tile
     int32_t carrier, rider_first;     // carrier is TL_NONE while unresolved, too
     int32_t slots[2 * TL_LEVELS_MAX]; // the pyramid's: where it is in each rank's stream
 
     tl_entity_id said_carrier; // which it cannot ride in
     int64_t boarded_tick;      // when its owner last said what it rides in
-    int32_t cell_next, cell_prev, group_next, group_prev, rider_next, rider_prev;
+    int32_t tile_next, tile_prev, group_next, group_prev, rider_next, rider_prev;
     int32_t pending_group; // until it is live
     int32_t aboard;        // who rides in it, with all who ride in them
     bool unresolved_listed;
@@ -56,9 +57,7 @@ typedef struct tl_group {
     bool used, live;
     bool unsent_create, giving; // the owner's: not in a record yet; given away or deleted, not mirrored yet
     bool deleting;              // and deleted
-    uint32_t lack_count;        // entities of it that found no room here, by lack.h
-    bool lack_unlisted;         // and more of which the ids are not known
-    bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
+    tl_missing_of_group *missing;
     // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
     bool owed;
     int64_t retry_tick; // its checkpoint failed: not before that again
@@ -102,12 +101,9 @@ typedef struct tl_mirror {
     bool client_news;                     // some group has such
     uint64_t ghost_count, set_down_count; // ever
     int64_t applying_tick;                // of the record that is being applied, -1: none
-    tl_map lack_map;                      // lack.h: entities that found no room, to their group's index
-    tl_map lack_groups;                   // and groups, to their owners
-    uint32_t groups_unlisted;             // more of them, ever
+    tl_missing missing;                   // what found no space here
     tl_tombs tombs;                       // while loading: groups that were deleted
     bool owes_unknown;                    // own records say something of groups that found no room
-    bool lacked;                          // something found no room; until it is known that nothing is lacking any more
     int64_t tick;                         // the last world tick applied
 } tl_mirror;
 

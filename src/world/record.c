@@ -1,5 +1,5 @@
 #include "world/record.h"
-#include "world/lack.h"
+#include "world/missing.h"
 
 void tl_record_begin(tl_record_writer *r, const tl_kinds *kinds, int64_t tick, void *data, size_t capacity)
 {
@@ -218,11 +218,11 @@ static void read_group(op_reader *o)
     }
     if (group == TL_NONE && tl_mirror_reserve_group(o->m, id, &group) != TL_OK) {
         o->full = true;
-        tl_lack_note_group(o->m, id, owner);
+        tl_missing_note_group(&o->m->missing, id, owner);
         o->m->owes_unknown |= o->loading && o->events && o->events->own;
         return;
     }
-    bool lacking = tl_lack_found_group(o->m, id);
+    bool missing = tl_missing_found_group(&o->m->missing, id);
     if (passed_over(o, group)) {
         return;
     }
@@ -230,10 +230,10 @@ static void read_group(op_reader *o)
     // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
     // What is in a group that finds room only now was not taken in: it is to be told once more.
     if (!o->loading) {
-        o->m->groups[group].lack_unread = false;
+        o->m->groups[group].missing->unread = false;
     }
-    if (lacking && !o->checkpoint) {
-        o->m->groups[group].lack_unread = true;
+    if (missing && !o->checkpoint) {
+        o->m->groups[group].missing->unread = true;
     }
     o->m->groups[group].owner = owner;
     note_change(o, &o->m->groups[group]);
@@ -266,7 +266,7 @@ static void read_group_delete(op_reader *o)
     if (o->dry || o->r.bad || passed_over(o, group)) {
         return;
     }
-    tl_lack_found_group(o->m, id);
+    tl_missing_found_group(&o->m->missing, id);
     if (group != TL_NONE && o->m->groups[group].live) {
         tl_mirror_delete_group(o->m, group);
     }
@@ -285,15 +285,15 @@ static void read_group_give(op_reader *o)
         return;
     }
     int32_t group = tl_mirror_find_group(o->m, id);
-    bool lacking = group == TL_NONE && tl_lack_has_group(o->m, id);
-    if ((group == TL_NONE && !lacking) || passed_over(o, group)) {
+    bool missing = group == TL_NONE && tl_missing_has_group(&o->m->missing, id);
+    if ((group == TL_NONE && !missing) || passed_over(o, group)) {
         return;
     }
     if (o->events && o->events->receiver) {
         to = o->events->receiver(o->events->user, to, epoch);
     }
-    if (lacking) {
-        tl_lack_note_group(o->m, id, to);
+    if (missing) {
+        tl_missing_note_group(&o->m->missing, id, to);
         if (o->events && o->events->lacking_given) {
             o->events->lacking_given(o->events->user, to);
         }
@@ -308,7 +308,7 @@ static void read_group_give(op_reader *o)
 }
 
 // An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it. Without room the
-// mirror knows what it lacks.
+// mirror notes what is missing.
 static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
 {
     int32_t index = tl_mirror_find(o->m, id);
@@ -318,11 +318,11 @@ static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
                    : TL_NONE;
     }
     if (tl_mirror_reserve(o->m, id, kind, &index) == TL_OK) {
-        tl_lack_forget(o->m, id);
+        tl_missing_forget(&o->m->missing, id);
         return index;
     }
-    o->full = o->m->lacked = true;
-    tl_lack_note(o->m, id, group);
+    o->full = true;
+    tl_missing_note(&o->m->missing, id, group);
     return TL_NONE;
 }
 
@@ -479,10 +479,11 @@ static void read_carrier(op_reader *o)
     }
     memset(o->words, 0, (size_t)kind->word_count * sizeof *o->words);
     read_fields(o, kind, tl_fields_all(kind));
-    int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id),
+            missing = o->dry ? TL_NONE : tl_missing_find(&o->m->missing, id);
     // it is told whole
-    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) {
-        enter(o, id, number, lacking, carrier);
+    if (!o->r.bad && missing != TL_NONE && !passed_over(o, missing)) {
+        enter(o, id, number, missing, carrier);
     }
     if (o->r.bad || index == TL_NONE || o->m->entities[index].kind != number ||
         passed_over(o, o->m->entities[index].group)) {
@@ -494,10 +495,11 @@ static void read_carrier(op_reader *o)
 static void read_delete(op_reader *o)
 {
     tl_entity_id id = read_id(o);
-    int32_t index = o->dry ? TL_NONE : find_live(o, id), lacking = o->dry ? TL_NONE : tl_lack_find(o->m, id);
-    if (!o->r.bad && lacking != TL_NONE && !passed_over(o, lacking)) {
-        note_change(o, &o->m->groups[lacking]);
-        tl_lack_forget(o->m, id);
+    int32_t index = o->dry ? TL_NONE : find_live(o, id),
+            missing = o->dry ? TL_NONE : tl_missing_find(&o->m->missing, id);
+    if (!o->r.bad && missing != TL_NONE && !passed_over(o, missing)) {
+        note_change(o, &o->m->groups[missing]);
+        tl_missing_forget(&o->m->missing, id);
     }
     if (o->r.bad || index == TL_NONE || passed_over(o, o->m->entities[index].group)) {
         return;
@@ -760,7 +762,7 @@ tl_result tl_checkpoint_apply(tl_mirror *m, tl_group_id group, int64_t tick, con
         m->entities[i].stale = true;
     }
     if (index != TL_NONE) {
-        tl_lack_forget_group(m, index);
+        tl_missing_forget_group(&m->missing, index);
     }
     m->applying_tick = tick;
     read_all(&o, data, size, false);

@@ -1,38 +1,89 @@
-// Streams: the slots of one tile at one level, their versions and their history. Part of the pyramid.
+// Streams: the entities of one tile with their states at one level, which clients subscribe to.
+//
+// A tile of size S has two streams: one with the tolerance of level S, and, for when it is twice as far away, one of
+// level S + 1; size and level together are a stream's *rank*. A stream exists only while somebody subscribes to it. Its
+// entities are in slots; its versions, and what slots held before, are its history.
 #ifndef TRAMLINE_WORLD_STREAM_H
 #define TRAMLINE_WORLD_STREAM_H
 
-#include "world/pyramid.h"
+#include "wire/cursor.h"
+#include "world/history.h"
+#include "world/kept_chunks.h"
+#include "world/tiles.h"
+#include "world/wheel.h"
 
-// An entity comes into a stream, or leaves it. `stream` may be TL_NONE: nothing happens.
-void tl_stream_enter(tl_pyramid *p, int32_t stream, int32_t entity);
-void tl_stream_leave(tl_pyramid *p, int32_t stream, int32_t entity);
-// The entity's level-0 state or carrier changed: publishes a new segment if the level's no longer holds, else works out
-// until when it does.
-void tl_stream_refresh(tl_pyramid *p, int32_t stream, int32_t entity);
-// The wheel has reached an entry: looks whether the slot's segment still holds.
-void tl_stream_due(tl_pyramid *p, int32_t entity, int rank);
-// The slot that an entry is about, NULL if it is gone.
-const tl_slot *tl_stream_slot_of(const tl_pyramid *p, const tl_wheel_entry *entry);
-// The wheel jumped over tick `missed`: the entry is for `tick` now.
-void tl_stream_postpone(tl_pyramid *p, tl_wheel_entry entry, int64_t missed, int64_t tick);
-// Takes down streams that nobody has subscribed to for a while.
-void tl_streams_sweep(tl_pyramid *p);
-void tl_stream_validate(const tl_pyramid *p, int32_t stream);
-// Whether a stream is published and sent at a tick. Far levels are so only at every other tick, half of the streams at
-// each: what changed in both ticks is sent once, and the error of a tick's delay is small beside their tolerance.
-bool tl_stream_has_its_turn(const tl_pyramid *p, int32_t stream, int64_t tick);
-// Whether it had one in the ticks (after_tick, tick], or one of them could not wait for it.
-bool tl_stream_had_its_turn(const tl_pyramid *p, int32_t stream, int64_t after_tick, int64_t tick);
-// Frees the chunks beyond TL_CHUNKS_KEPT. Must not be called while any of them is still to be written into a frame.
-void tl_stream_drop_chunks(tl_pyramid *p, tl_stream *s);
-// Whether the history goes back far enough for a chunk from that version.
-bool tl_stream_can_continue(const tl_stream *s, uint32_t version);
-// The tick at which the stream reached such a version.
-int64_t tl_stream_reached_tick(const tl_stream *s, uint32_t version);
+enum {
+    TL_STREAMS_MAX = 1 << 18,
+    TL_RANKS_MAX = TL_STREAMS_OF_TILE * TL_LEVELS_MAX, // 2 * size + (level - size)
+};
 
-// pyramid.c's, for streams
-void tl_pyramid_schedule(tl_pyramid *p, int32_t entity, int rank, int64_t due_tick);
-void tl_pyramid_free_cell(tl_pyramid *p, int32_t cell);
+typedef struct tl_slot {
+    tl_entity_id id, carrier_id;
+    int64_t *state;
+    int64_t due_tick; // when to look again whether the segment holds; -1: never
+    int32_t entity;
+    uint32_t last_version; // of its last undo entry
+    int64_t segment_tick;  // of its state: when its segment began
+    uint8_t motion;        // of its state: a tl_motion
+    uint8_t kind;
+    bool used;
+} tl_slot;
+
+typedef struct tl_stream {
+    int32_t tile;
+    int level, rank;
+    tl_origin origin;
+    tl_slot *slots;
+    uint32_t slot_capacity, slot_top;
+    uint32_t *slot_free;
+    uint32_t slot_free_count;
+    tl_history history;
+    tl_kept_chunks chunks;
+    int64_t urgent_tick; // when an entity in it last changed its carrier, or jumped
+    uint32_t subscriber_count;
+    int64_t idle_tick; // since when it has none
+    int64_t full_tick; // when more than a few of its slots were last in use
+    bool used;
+} tl_stream;
+
+typedef struct tl_streams {
+    tl_heap *heap;
+    tl_mirror *mirror;
+    const tl_kinds *kinds;
+    tl_tiles *tiles;
+    tl_wheel *wheel;
+    tl_stream *at; // by index
+    int32_t *free;
+    uint32_t count_max, top, free_count;
+    uint32_t slots_max; // of a stream: TL_STREAM_SLOTS_MAX, less in tests
+    int64_t tick;
+    uint64_t published_count[TL_LEVELS_MAX];
+    uint64_t history_lost_count;
+    uint64_t full_count; // what found no memory, or came upon a limit
+    uint64_t work_count; // slots of streams set up and of chunks made, see server/work.h
+} tl_streams;
+
+size_t tl_streams_bytes(uint32_t tiles_max);
+tl_result tl_streams_init(tl_streams *ss, tl_heap *heap, tl_mirror *mirror, tl_tiles *tiles, tl_wheel *wheel);
+
+// What changes a stream calls this first.
+void tl_stream_begin_version(tl_streams *ss, tl_stream *s);
+// Called before a slot changes: begins a version, and keeps what the slot holds.
+void tl_stream_keep_slot(tl_streams *ss, tl_stream *s, uint32_t slot);
+// False: there is no memory, or `capacity` is beyond the limit.
+bool tl_stream_grow(tl_streams *ss, tl_stream *s, uint32_t capacity);
+// A slot for an entity, with memory for its state, which the caller sets. NULL: there is no space.
+tl_slot *tl_stream_take_slot(tl_streams *ss, tl_stream *s, int32_t entity);
+void tl_stream_free_slot(tl_streams *ss, tl_stream *s, int32_t entity);
+// Frees all slots, chunks and history at once.
+void tl_stream_empty(tl_streams *ss, tl_stream *s);
+
+static inline size_t tl_stream_state_bytes(const tl_streams *ss, int kind)
+{
+    return (size_t)ss->kinds->kinds[kind].word_count * sizeof(int64_t);
+}
+
+// The stream of an entity at a rank, TL_NONE if it is not in one.
+int32_t tl_stream_of(const tl_streams *ss, const tl_entity *e, int rank);
 
 #endif

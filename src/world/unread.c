@@ -1,6 +1,6 @@
 #include "world/unread.h"
 
-#include "world/lack.h"
+#include "world/missing.h"
 
 // The first op of a checkpoint names group and owner. 0: these cannot be read either.
 static tl_server_number read_owner(tl_group_id group, int64_t tick, const void *data, size_t size)
@@ -38,16 +38,16 @@ tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void 
         tl_mirror_delete_group(m, group);
     }
     tl_result result = tl_mirror_reserve_group(m, id, &group);
-    m->lacked = true;
+    m->missing.any = true;
     if (result != TL_OK) {
-        tl_lack_note_group(m, id, read_owner(id, tick, data, size));
+        tl_missing_note_group(&m->missing, id, read_owner(id, tick, data, size));
         return result;
     }
-    tl_lack_found_group(m, id);
+    tl_missing_found_group(&m->missing, id);
     tl_group *g = &m->groups[group];
     g->live = true;
     g->owner = read_owner(id, tick, data, size);
     g->checkpoint_tick = tick; // of what the log says up to there, a part may have been cut
-    g->lack_unread = true;
+    g->missing->unread = true;
     return TL_OK;
 }

@@ -171,8 +171,8 @@ TEST(a_full_cabin_that_jumps_near_by)
 static uint32_t slots_max(const tl_server *s)
 {
     uint32_t most = 0;
-    for (uint32_t i = 0; i < s->pyramid.stream_top; i++) {
-        const tl_stream *stream = &s->pyramid.streams[i];
+    for (uint32_t i = 0; i < s->pyramid.streams.top; i++) {
+        const tl_stream *stream = &s->pyramid.streams.at[i];
         uint32_t used = stream->slot_top - stream->slot_free_count;
         if (stream->used && stream->subscriber_count && stream->slot_top > 4 * used && stream->slot_top > most) {
             most = stream->slot_top;

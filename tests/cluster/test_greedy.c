@@ -50,13 +50,14 @@ static void nack_at_random(tl_session *session, uint64_t *random)
             continue;
         }
         const tl_subscription *sub = &session->subscriptions[session->by_handle[handle]];
-        const tl_stream *t = sub->closing ? NULL : &p->streams[sub->stream];
-        if (t == NULL || t->version == t->version_oldest) {
+        const tl_stream *t = sub->closing ? NULL : &p->streams.at[sub->stream];
+        if (t == NULL || t->history.version == t->history.version_oldest) {
             continue;
         }
         uint32_t begin = (uint32_t)(check_random(random) % t->slot_top),
                  end = begin + 1 + (uint32_t)(check_random(random) % 16);
-        uint32_t held = t->version_oldest + (uint32_t)(check_random(random) % (t->version - t->version_oldest));
+        uint32_t held = t->history.version_oldest +
+                        (uint32_t)(check_random(random) % (t->history.version - t->history.version_oldest));
         tl_session_nack(session, (uint16_t)(session->next_sequence - 1), handle, begin, end, held);
     }
 }
@@ -64,12 +65,12 @@ static void nack_at_random(tl_session *session, uint64_t *random)
 static uint32_t longest_list(const tl_pyramid *p)
 {
     uint32_t longest = 0;
-    for (uint32_t i = 0; i < p->stream_top; i++) {
+    for (uint32_t i = 0; i < p->streams.top; i++) {
         uint32_t count = 0;
-        for (const tl_chunk_bytes *chunk = p->streams[i].chunks; chunk; chunk = chunk->next) {
+        for (const tl_chunk_bytes *chunk = p->streams.at[i].chunks.first; chunk; chunk = chunk->next) {
             count++;
         }
-        CHECK_EQUAL(count, p->streams[i].chunk_count);
+        CHECK_EQUAL(count, p->streams.at[i].chunks.count);
         longest = count > longest ? count : longest;
     }
     return longest;
@@ -106,33 +107,34 @@ TEST(who_has_chunks_made_pays_for_them)
     for (uint32_t i = 0; i < session->subscription_top; i++) {
         const tl_subscription *each = &session->subscriptions[i];
         if (each->used && !each->closing &&
-            (sub == NULL || s->pyramid.streams[each->stream].slot_top > s->pyramid.streams[sub->stream].slot_top)) {
+            (sub == NULL ||
+             s->pyramid.streams.at[each->stream].slot_top > s->pyramid.streams.at[sub->stream].slot_top)) {
             sub = each;
         }
     }
-    const tl_stream *t = &s->pyramid.streams[sub->stream];
+    const tl_stream *t = &s->pyramid.streams.at[sub->stream];
     int64_t cost = 1 + t->slot_top / TL_CHUNK_SLOTS_A_UNIT, full = session->work.own.left;
     CHECK(cost > 1 && full > 0);
     for (int again = 0; again < 2; again++) { // the second time it is there already
-        uint64_t made = s->pyramid.work_count;
+        uint64_t made = s->pyramid.streams.work_count;
         tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1,
-                        t->version_oldest);
+                        t->history.version_oldest);
         tl_work_refill(&session->work, s->mirror.tick, s->mirror.live_count);
         int64_t before = session->work.own.left;
         CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
                              TL_FRAME_BYTES_MAX) > 0);
         CHECK_EQUAL(before - session->work.own.left, again ? 0 : cost);
-        CHECK_EQUAL(s->pyramid.work_count - made, again ? 0 : cost);
+        CHECK_EQUAL(s->pyramid.streams.work_count - made, again ? 0 : cost);
     }
     // Who has used up what it may waits for more.
     session->work.own.left = -TL_WORK_SLOTS_A_TICK;
     tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1,
-                    t->version_oldest + 1);
+                    t->history.version_oldest + 1);
     CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
                          TL_FRAME_BYTES_MAX) > 0);
-    CHECK(!tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->version));
+    CHECK(!tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->history.version));
     crowd_run(c, 1);
-    CHECK(tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->version));
+    CHECK(tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->history.version));
     crowd_destroy(c);
 }
 
@@ -150,10 +152,10 @@ TEST(what_cannot_be_noted_is_sent_anew)
         CHECK(sub->used && !sub->closing);
         tl_cursor_reset(&sub->cursors);
         sub->cursors.runs[0].since = session->next_sequence;
-        CHECK(tl_chunk_get(&s->pyramid, sub->stream, 0, 0, TL_SLOT_END));
+        CHECK(tl_chunk_get(&s->pyramid.streams, sub->stream, 0, 0, TL_SLOT_END));
     }
     tl_subscription *closing = &session->subscriptions[0];
-    tl_pyramid_release(&s->pyramid, closing->stream);
+    tl_stream_release(&s->pyramid.streams, closing->stream);
     closing->stream = TL_NONE, closing->closing = closing->close_due = true;
     tl_heap heap = s->heap;
     s->heap.bytes = s->heap.used_bytes;
@@ -173,7 +175,7 @@ TEST(what_cannot_be_noted_is_sent_anew)
     for (uint32_t i = 1; i < session->subscription_top; i++) {
         const tl_subscription *sub = &session->subscriptions[i];
         CHECK(!sub->used || sub->closing ||
-              tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid.streams[sub->stream].version));
+              tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, s->pyramid.streams.at[sub->stream].history.version));
     }
     CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, GROUPS * EACH);
     crowd_destroy(c);
@@ -312,10 +314,10 @@ TEST(what_found_no_cell_gets_one_when_there_are_some)
     tl_server *s = c->servers[0].server;
     const tl_pyramid *p = &s->pyramid;
     CHECK(p->placeless && !is_seen(c, near) && tl_server_get_stats(s).limits_reached > 0);
-    // A cell that there is for nothing is none.
-    for (uint32_t i = 0; i < p->cell_top; i++) {
-        CHECK(!p->cells[i].used || p->cells[i].entity_count || p->cells[i].streams[0] != TL_NONE ||
-              p->cells[i].streams[1] != TL_NONE);
+    // A tile that there is for nothing is none.
+    for (uint32_t i = 0; i < p->tiles.top; i++) {
+        CHECK(!p->tiles.at[i].used || p->tiles.at[i].entity_count || p->tiles.at[i].streams[0] != TL_NONE ||
+              p->tiles.at[i].streams[1] != TL_NONE);
     }
     for (int i = 0; i < GONE; i++) {
         CHECK_EQUAL(tl_server_delete_entity(s, far[i]), TL_OK);
@@ -334,14 +336,14 @@ TEST(a_tile_with_more_than_a_stream_takes_is_shown_in_parts)
     crowd *c = crowd_create(1);
     crowd_start(c, 0);
     tl_server *s = c->servers[0].server;
-    s->pyramid.slots_max = 128;
+    s->pyramid.streams.slots_max = 128;
     crowd_fill(c, 0, GROUPS, EACH);
     crowd_connect(c, 0, 0, "distant");
     CHECK_EQUAL(tl_client_observe_point(c->clients[0].client, (tl_vec3){5000, 0, 0}), TL_OK);
     crowd_run(c, 3);
     CHECK_EQUAL(tl_client_get_stats(c->clients[0].client).entities, GROUPS * EACH);
     CHECK(session_of(s)->settled_tick >= s->mirror.tick - CROWD_HZ);
-    CHECK_EQUAL(s->pyramid.full_count, 0);
+    CHECK_EQUAL(s->pyramid.streams.full_count, 0);
     crowd_destroy(c);
 }
 

@@ -24,7 +24,7 @@ static void copy_stream(const tl_stream *s, const tl_kinds *kinds, model *out)
 {
     CHECK(s->slot_top <= SLOTS_MAX);
     memset(out, 0, sizeof *out);
-    out->version = s->version;
+    out->version = s->history.version;
     out->top = s->slot_top;
     for (uint32_t i = 0; i < s->slot_top; i++) {
         const tl_slot *slot = &s->slots[i];
@@ -77,8 +77,8 @@ static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, 
     uint32_t ops = 0;
     unsigned char *exact = malloc(chunk->size ? chunk->size : 1);
     memcpy(exact, chunk->data, chunk->size);
-    tl_chunk_decoder(&coder, &w->kinds, s->level, s->version - chunk->from, whole, s->version_tick, near_id(m, chunk),
-                     exact, chunk->size);
+    tl_chunk_decoder(&coder, &w->kinds, s->level, s->history.version - chunk->from, whole, s->history.version_tick,
+                     near_id(m, chunk), exact, chunk->size);
     uint32_t end = chunk->end;
     if (end == TL_SLOT_END) {
         end = (whole ? chunk->begin : m->top) + tl_chunk_added(&coder, 0);
@@ -109,16 +109,16 @@ static uint32_t take(world *w, const tl_stream *s, const tl_chunk_bytes *chunk, 
 
 static int take_all(world *w, int32_t stream, uint32_t from, model *m, uint32_t split)
 {
-    const tl_stream *s = &w->pyramid.streams[stream];
+    const tl_stream *s = &w->pyramid.streams.at[stream];
     uint32_t begin = 0, end = 0;
     int count = 0;
     for (; begin < TL_SLOT_END && count < 1000; count++) {
         uint32_t limit = split && begin + split < s->slot_top ? begin + split : TL_SLOT_END;
-        const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid, stream, from, begin, limit);
+        const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid.streams, stream, from, begin, limit);
         CHECK(chunk && chunk->begin == begin && chunk->end > begin && chunk->end <= limit &&
               chunk->size <= TL_CHUNK_BYTES_MAX + 64);
         CHECK(chunk->ops <= TL_CHUNK_OPS_MAX && chunk->words <= TL_CHUNK_WORDS_MAX);
-        CHECK(tl_chunk_get(&w->pyramid, stream, from, begin, limit) == chunk); // kept
+        CHECK(tl_chunk_get(&w->pyramid.streams, stream, from, begin, limit) == chunk); // kept
         end = take(w, s, chunk, m);
         begin = chunk->end;
     }
@@ -128,7 +128,7 @@ static int take_all(world *w, int32_t stream, uint32_t from, model *m, uint32_t 
 
 static void check_same(const world *w, int32_t stream, const model *m)
 {
-    const tl_stream *s = &w->pyramid.streams[stream];
+    const tl_stream *s = &w->pyramid.streams.at[stream];
     CHECK(m->top >= s->slot_top || m->top + 64 > s->slot_top);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) {
         const model_slot *a = &m->slots[i];
@@ -147,10 +147,10 @@ static void check_same(const world *w, int32_t stream, const model *m)
 static int32_t find_cell(const world *w, int size)
 {
     int32_t best = TL_NONE;
-    for (uint32_t i = 0; i < w->pyramid.cell_top; i++) {
-        const tl_cell *cell = &w->pyramid.cells[i];
-        if (cell->used && cell->size == size &&
-            (best == TL_NONE || cell->entity_count > w->pyramid.cells[best].entity_count)) {
+    for (uint32_t i = 0; i < w->pyramid.tiles.top; i++) {
+        const tl_tile *tile = &w->pyramid.tiles.at[i];
+        if (tile->used && tile->size == size &&
+            (best == TL_NONE || tile->entity_count > w->pyramid.tiles.at[best].entity_count)) {
             best = (int32_t)i;
         }
     }
@@ -165,16 +165,16 @@ static void follow(uint64_t seed, int size, int coarser, double width_m)
     for (int i = 0; i < 10; i++) {
         world_step(w);
     }
-    int32_t cell = find_cell(w, size), stream = tl_pyramid_acquire(&w->pyramid, cell, coarser);
+    int32_t tile = find_cell(w, size), stream = tl_stream_acquire(&w->pyramid.streams, tile, coarser);
     CHECK(stream != TL_NONE);
-    const tl_stream *s = &w->pyramid.streams[stream];
+    const tl_stream *s = &w->pyramid.streams.at[stream];
     int split_count = 0, steps = 0;
     memset(kept, 0, sizeof kept);
     for (int tick = 0; tick < 150; tick++) {
         world_step(w);
         for (int tries = 0; tries < 4; tries++) {
             const model *from = &kept[check_random(&w->random) % KEPT];
-            bool can = from->version && tl_stream_can_continue(s, from->version);
+            bool can = from->version && tl_history_reaches(&s->history, from->version);
             uint32_t split = check_random(&w->random) % 3 ? 0 : 1 + (uint32_t)check_random(&w->random) % 200;
             if (can) {
                 work = *from;
@@ -185,11 +185,11 @@ static void follow(uint64_t seed, int size, int coarser, double width_m)
             check_same(w, stream, &work);
             steps += can;
         }
-        copy_stream(s, &w->kinds, &kept[s->version % KEPT]);
+        copy_stream(s, &w->kinds, &kept[s->history.version % KEPT]);
     }
-    CHECK(steps > 50 || s->version < 20);
+    CHECK(steps > 50 || s->history.version < 20);
     CHECK(split_count > 0);
-    tl_pyramid_release(&w->pyramid, stream);
+    tl_stream_release(&w->pyramid.streams, stream);
     world_destroy(w);
 }
 
@@ -209,7 +209,7 @@ TEST(far_from_the_origin_too)
         world_step(w);
     }
     for (int size = 0; size < 6; size++) {
-        int32_t stream = tl_pyramid_acquire(&w->pyramid, find_cell(w, size), size % 2);
+        int32_t stream = tl_stream_acquire(&w->pyramid.streams, find_cell(w, size), size % 2);
         memset(&work, 0, sizeof work);
         take_all(w, stream, 0, &work, 0);
         check_same(w, stream, &work);
@@ -225,9 +225,9 @@ TEST(damaged_chunks_end)
     for (int i = 0; i < 10; i++) {
         world_step(w);
     }
-    int32_t stream = tl_pyramid_acquire(&w->pyramid, find_cell(w, 3), 0);
-    const tl_stream *s = &w->pyramid.streams[stream];
-    const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid, stream, 0, 0, TL_SLOT_END);
+    int32_t stream = tl_stream_acquire(&w->pyramid.streams, find_cell(w, 3), 0);
+    const tl_stream *s = &w->pyramid.streams.at[stream];
+    const tl_chunk_bytes *chunk = tl_chunk_get(&w->pyramid.streams, stream, 0, 0, TL_SLOT_END);
     uint64_t random = 7;
     static int64_t words[TL_STATE_WORDS_MAX];
     for (int i = 0; i < 4000; i++) {
@@ -236,7 +236,7 @@ TEST(damaged_chunks_end)
         size_t size = world_mutate(&random, damaged, chunk->size, sizeof damaged);
         unsigned char *exact = malloc(size ? size : 1);
         memcpy(exact, damaged, size);
-        tl_chunk_decoder(&coder, &w->kinds, s->level, 1, i % 2, s->version_tick, i, exact, size);
+        tl_chunk_decoder(&coder, &w->kinds, s->level, 1, i % 2, s->history.version_tick, i, exact, size);
         uint32_t count = tl_chunk_added(&coder, 0);
         for (uint32_t k = 0; k < count && k < 500 && !coder.codec.bad; k++) {
             const tl_slot *slot = k < s->slot_top && s->slots[k].used && i % 2 == 0 ? &s->slots[k] : NULL;

@@ -147,19 +147,19 @@ TEST(a_state_that_does_not_fit_is_passed_over)
     }
     CHECK(!r.w.bad);
     world_apply(w, w->record, r.w.size);
-    int32_t stream = tl_pyramid_acquire(&w->pyramid,
-                                        w->mirror.entities[tl_mirror_find(&w->mirror, (uint64_t)1 << 48 | 1)].cell, 0);
-    CHECK(stream != TL_NONE && w->pyramid.streams[stream].slot_top == 3);
-    uint64_t before = w->pyramid.full_count;
-    const tl_chunk_bytes *first = tl_chunk_get(&w->pyramid, stream, 0, 0, TL_SLOT_END);
+    int32_t stream = tl_stream_acquire(&w->pyramid.streams,
+                                       w->mirror.entities[tl_mirror_find(&w->mirror, (uint64_t)1 << 48 | 1)].tile, 0);
+    CHECK(stream != TL_NONE && w->pyramid.streams.at[stream].slot_top == 3);
+    uint64_t before = w->pyramid.streams.full_count;
+    const tl_chunk_bytes *first = tl_chunk_get(&w->pyramid.streams, stream, 0, 0, TL_SLOT_END);
     CHECK(first && first->end == 1 && first->ops == 1 && !first->too_large);
-    const tl_chunk_bytes *second = tl_chunk_get(&w->pyramid, stream, 0, 1, TL_SLOT_END);
+    const tl_chunk_bytes *second = tl_chunk_get(&w->pyramid.streams, stream, 0, 1, TL_SLOT_END);
     CHECK(second && second->too_large && second->end == 2 && second->ops == 0);
-    const tl_chunk_bytes *third = tl_chunk_get(&w->pyramid, stream, 0, 2, TL_SLOT_END);
+    const tl_chunk_bytes *third = tl_chunk_get(&w->pyramid.streams, stream, 0, 2, TL_SLOT_END);
     CHECK(third && third->end == TL_SLOT_END && third->ops == 1 && !third->too_large);
-    CHECK_EQUAL(w->pyramid.full_count, before + 1);
-    CHECK(tl_chunk_get(&w->pyramid, stream, 0, 1, TL_SLOT_END) == second);
-    CHECK_EQUAL(w->pyramid.full_count, before + 1);
+    CHECK_EQUAL(w->pyramid.streams.full_count, before + 1);
+    CHECK(tl_chunk_get(&w->pyramid.streams, stream, 0, 1, TL_SLOT_END) == second);
+    CHECK_EQUAL(w->pyramid.streams.full_count, before + 1);
     world_destroy(w);
 }
 

@@ -17,12 +17,12 @@ static world *begin(uint64_t seed)
     return w;
 }
 
-static int32_t random_cell(world *w)
+static int32_t random_tile(world *w)
 {
     for (int tries = 0; tries < 1000; tries++) {
-        int32_t cell = (int32_t)(check_random(&w->random) % w->pyramid.cell_top);
-        if (w->pyramid.cells[cell].used) {
-            return cell;
+        int32_t tile = (int32_t)(check_random(&w->random) % w->pyramid.tiles.top);
+        if (w->pyramid.tiles.at[tile].used) {
+            return tile;
         }
     }
     return TL_NONE;
@@ -31,28 +31,28 @@ static int32_t random_cell(world *w)
 static void subscribe(world *w, held *h)
 {
     if (h->count < HELD_MAX && check_random(&w->random) % 2) {
-        int32_t cell = random_cell(w);
-        if (cell == TL_NONE) {
+        int32_t tile = random_tile(w);
+        if (tile == TL_NONE) {
             return;
         }
         int coarser = (int)(check_random(&w->random) % 2);
-        int32_t stream = tl_pyramid_acquire(&w->pyramid, cell, coarser);
-        CHECK(stream != TL_NONE && w->pyramid.cells[cell].streams[coarser] == stream);
+        int32_t stream = tl_stream_acquire(&w->pyramid.streams, tile, coarser);
+        CHECK(stream != TL_NONE && w->pyramid.tiles.at[tile].streams[coarser] == stream);
         h->streams[h->count++] = stream;
     } else if (h->count && check_random(&w->random) % 2) {
         int at = (int)(check_random(&w->random) % (uint64_t)h->count);
-        tl_pyramid_release(&w->pyramid, h->streams[at]);
+        tl_stream_release(&w->pyramid.streams, h->streams[at]);
         h->streams[at] = h->streams[--h->count];
     }
 }
 
 // Who is in a tile, by climbing from each entity, as the tiles' arithmetic says: not by the lists.
-static bool is_below(const tl_pyramid *p, int32_t cell, int32_t tile)
+static bool is_below(const tl_pyramid *p, int32_t tile, int32_t above)
 {
-    while (cell != TL_NONE && cell != tile) {
-        cell = p->cells[cell].parent;
+    while (tile != TL_NONE && tile != above) {
+        tile = p->tiles.at[tile].parent;
     }
-    return cell == tile;
+    return tile == above;
 }
 
 static double place_error(const world *w, const tl_stream *s, const tl_slot *slot)
@@ -70,7 +70,7 @@ static double place_error(const world *w, const tl_stream *s, const tl_slot *slo
 static void check_stream(const world *w, int32_t index)
 {
     const tl_pyramid *p = &w->pyramid;
-    const tl_stream *s = &p->streams[index];
+    const tl_stream *s = &p->streams.at[index];
     uint32_t used = 0, expected = 0;
     for (uint32_t i = 0; i < s->slot_top; i++) {
         const tl_slot *slot = &s->slots[i];
@@ -81,14 +81,14 @@ static void check_stream(const world *w, int32_t index)
         const tl_entity *e = &w->mirror.entities[slot->entity];
         const tl_kind *kind = &w->kinds.kinds[e->kind];
         CHECK(e->live && e->id == slot->id && e->carrier_id == slot->carrier_id && e->kind == slot->kind &&
-              is_below(p, e->cell, s->cell));
+              is_below(p, e->tile, s->tile));
         CHECK(s->level <= kind->level_last);
         CHECK(tl_state_valid(kind, &w->kinds, slot->state, s->level, w->tick));
         const tl_field *place = &kind->fields[0];
         double share = tl_tolerance_share(kind, e->carrier_id != 0);
         double limit = fmax(share * (place->tolerance[s->level] - place->tolerance[0]),
                             ldexp(1, -place->shift[s->level]));
-        if (!tl_stream_has_its_turn(p, index, w->tick)) {
+        if (!tl_stream_has_its_turn(&p->streams, index, w->tick)) {
             continue; // what does not hold waits for it
         }
         CHECK(place_error(w, s, slot) <= limit * 1.001);
@@ -101,21 +101,21 @@ static void check_stream(const world *w, int32_t index)
     }
     for (int32_t i = 0; i < w->mirror.entity_top; i++) {
         const tl_entity *e = &w->mirror.entities[i];
-        expected += e->used && e->live && e->cell != TL_NONE && is_below(p, e->cell, s->cell) &&
+        expected += e->used && e->live && e->tile != TL_NONE && is_below(p, e->tile, s->tile) &&
                     w->kinds.kinds[e->kind].level_last >= s->level;
     }
     CHECK_EQUAL(used, expected);
 }
 
 // A cut through the tree: each tile is either taken whole, or its children are gone through.
-static void take_cut(world *w, int32_t cell, uint8_t *seen)
+static void take_cut(world *w, int32_t tile, uint8_t *seen)
 {
     const tl_pyramid *p = &w->pyramid;
-    if (p->cells[cell].child_first != TL_NONE && check_random(&w->random) % 3) {
-        for (int32_t c = p->cells[cell].child_first; c != TL_NONE; c = p->cells[c].sibling_next) {
-            CHECK(p->cells[c].parent == cell && p->cells[c].size + 1 == p->cells[cell].size);
-            CHECK(p->cells[c].x >> 1 == p->cells[cell].x && p->cells[c].y >> 1 == p->cells[cell].y &&
-                  p->cells[c].z >> 1 == p->cells[cell].z);
+    if (p->tiles.at[tile].child_first != TL_NONE && check_random(&w->random) % 3) {
+        for (int32_t c = p->tiles.at[tile].child_first; c != TL_NONE; c = p->tiles.at[c].sibling_next) {
+            CHECK(p->tiles.at[c].parent == tile && p->tiles.at[c].size + 1 == p->tiles.at[tile].size);
+            CHECK(p->tiles.at[c].x >> 1 == p->tiles.at[tile].x && p->tiles.at[c].y >> 1 == p->tiles.at[tile].y &&
+                  p->tiles.at[c].z >> 1 == p->tiles.at[tile].z);
             take_cut(w, c, seen);
         }
         return;
@@ -123,20 +123,20 @@ static void take_cut(world *w, int32_t cell, uint8_t *seen)
     uint32_t count = 0;
     for (int32_t i = 0; i < w->mirror.entity_top; i++) {
         const tl_entity *e = &w->mirror.entities[i];
-        if (!e->used || !e->live || !is_below(p, e->cell, cell)) {
+        if (!e->used || !e->live || !is_below(p, e->tile, tile)) {
             continue;
         }
         seen[i]++;
         count++;
     }
-    CHECK_EQUAL(count, p->cells[cell].entity_count);
+    CHECK_EQUAL(count, p->tiles.at[tile].entity_count);
 }
 
 static void check_partition(world *w)
 {
     static uint8_t seen[1024];
     memset(seen, 0, sizeof seen);
-    for (int32_t root = w->pyramid.root_first; root != TL_NONE; root = w->pyramid.cells[root].sibling_next) {
+    for (int32_t root = w->pyramid.tiles.root_first; root != TL_NONE; root = w->pyramid.tiles.at[root].sibling_next) {
         take_cut(w, root, seen);
     }
     for (int32_t i = 0; i < w->mirror.entity_top; i++) {
@@ -153,7 +153,7 @@ static void check_places(const world *w)
 {
     for (int32_t i = 0; i < w->mirror.entity_top; i++) {
         const tl_entity *e = &w->mirror.entities[i];
-        if (!e->used || !e->live || e->cell == TL_NONE) {
+        if (!e->used || !e->live || e->tile == TL_NONE) {
             continue;
         }
         tl_vec3 position;
@@ -163,7 +163,7 @@ static void check_places(const world *w)
         double speed = tl_vec3_length(
             tl_velocity_of(root->state, w->kinds.kinds[root->kind].fields[0].shift[0], &w->kinds));
         // it is looked at in whole ticks
-        CHECK(tl_cell_distance_m(&w->pyramid.cells[e->cell], position) <= 1.01 + speed / 20);
+        CHECK(tl_tile_distance_m(&w->pyramid.tiles.at[e->tile], position) <= 1.01 + speed / 20);
     }
 }
 
@@ -194,17 +194,17 @@ static void live(uint64_t seed, double centre, int jump)
             }
         }
     }
-    CHECK_EQUAL(w->pyramid.full_count, 0);
+    CHECK_EQUAL(w->pyramid.streams.full_count, 0);
     while (h.count) {
-        tl_pyramid_release(&w->pyramid, h.streams[--h.count]);
+        tl_stream_release(&w->pyramid.streams, h.streams[--h.count]);
     }
     w->change = 0;
     w->count_wanted = 0;
     for (int i = 0; i < TL_STREAM_LINGER_TICKS + 20; i++) {
         world_step(w);
     }
-    for (uint32_t i = 0; i < w->pyramid.stream_top; i++) {
-        CHECK(!w->pyramid.streams[i].used);
+    for (uint32_t i = 0; i < w->pyramid.streams.top; i++) {
+        CHECK(!w->pyramid.streams.at[i].used);
     }
     world_destroy(w);
 }
@@ -233,7 +233,7 @@ TEST(an_empty_world_has_no_tiles)
     for (int i = 0; i < 20; i++) {
         world_step(w);
     }
-    CHECK(w->pyramid.root_first != TL_NONE);
+    CHECK(w->pyramid.tiles.root_first != TL_NONE);
     static unsigned char data[1024];
     tl_record_writer r;
     tl_record_begin(&r, &w->kinds, w->tick + 1, data, sizeof data);
@@ -242,8 +242,8 @@ TEST(an_empty_world_has_no_tiles)
     }
     world_apply(w, data, r.w.size);
     tl_pyramid_validate(&w->pyramid);
-    CHECK(w->mirror.live_count == 0 && w->pyramid.root_first == TL_NONE);
-    CHECK_EQUAL(w->pyramid.cell_free_count, w->pyramid.cell_top);
+    CHECK(w->mirror.live_count == 0 && w->pyramid.tiles.root_first == TL_NONE);
+    CHECK_EQUAL(w->pyramid.tiles.free_count, w->pyramid.tiles.top);
     world_destroy(w);
 }
 

@@ -5,7 +5,7 @@
 //   test_core_versions               the tests
 //   test_core_versions --tape FILE   a ride over a bad network, for a decoder that was written from docs/PROTOCOL.md
 #include "check.h"
-#include "client/view.h"
+#include "client/view_apply.h"
 #include "server/session.h"
 #include "world.h"
 
@@ -85,7 +85,7 @@ static link *begin(uint32_t entities, uint64_t seed, double hz)
     l->session = calloc(1, sizeof *l->session);
     tl_session_init(l->session, &l->w->heap, &l->w->pyramid, 50000, 0);
     l->scratch = malloc(tl_frame_scratch_bytes());
-    l->marks = calloc(2 * l->w->pyramid.cells_max, sizeof *l->marks);
+    l->marks = calloc(2 * l->w->pyramid.tiles.count_max, sizeof *l->marks);
     l->frame = malloc(FRAME_BYTES_MAX);
     size_t bytes = tl_view_bytes(4 * entities) + entities * 8192 + (4u << 20);
     l->memory = calloc(1, bytes);
@@ -149,18 +149,20 @@ static uint64_t slot_hash(const tl_kinds *kinds, bool used, tl_entity_id id, tl_
 static void record_streams(link *l)
 {
     tl_pyramid *p = &l->w->pyramid;
-    for (uint32_t i = 0; i < p->stream_top; i++) {
-        const tl_stream *s = &p->streams[i];
-        if (!s->used || s->version_tick != p->tick) {
+    for (uint32_t i = 0; i < p->streams.top; i++) {
+        const tl_stream *s = &p->streams.at[i];
+        if (!s->used || s->history.version_tick != p->streams.tick) {
             continue;
         }
-        const tl_cell *cell = &p->cells[s->cell];
-        held_record *r = record_at(l, s->rank, cell->x, cell->y, cell->z, p->tick);
+        const tl_tile *tile = &p->tiles.at[s->tile];
+        held_record *r = record_at(l, s->rank, tile->x, tile->y, tile->z, p->streams.tick);
         CHECK(r->slots == NULL && ++l->record_count < RECORDS_MAX / 2);
-        *r = (held_record){s->rank, cell->x,    cell->y,     cell->z,
-                           p->tick, s->version, s->slot_top, calloc(s->slot_top + 1, sizeof *r->slots)};
+        *r = (held_record){s->rank,         tile->x,
+                           tile->y,         tile->z,
+                           p->streams.tick, s->history.version,
+                           s->slot_top,     calloc(s->slot_top + 1, sizeof *r->slots)};
         for (uint32_t k = 0; k < s->slot_top; k++) {
-            r->slots[k] = slot_hash(p->kinds, s->slots[k].used, s->slots[k].id, s->slots[k].carrier_id,
+            r->slots[k] = slot_hash(p->streams.kinds, s->slots[k].used, s->slots[k].id, s->slots[k].carrier_id,
                                     s->slots[k].kind, s->slots[k].state);
         }
     }
@@ -421,16 +423,17 @@ static void quieten(link *l)
         if (!sub->used || sub->closing) {
             continue;
         }
-        const tl_stream *s = &l->w->pyramid.streams[sub->stream];
+        const tl_stream *s = &l->w->pyramid.streams.at[sub->stream];
         const tl_view_stream *held = &l->view.streams[sub->handle];
         streams++;
         if (l->subscribed[sub->handle] > l->w->tick - lag - 1) {
             continue; // its first chunk is on its way
         }
         CHECK(held->open);
-        bool on_its_way = s->version_tick > l->w->tick - lag;
+        bool on_its_way = s->history.version_tick > l->w->tick - lag;
         for (uint32_t k = 0; k < held->held.run_count; k++) {
-            CHECK(held->held.runs[k].version && (on_its_way || (int64_t)held->held.runs[k].since == s->version_tick));
+            CHECK(held->held.runs[k].version &&
+                  (on_its_way || (int64_t)held->held.runs[k].since == s->history.version_tick));
         }
     }
     CHECK(streams > 0 && l->view.settled_tick > 0);
@@ -655,7 +658,7 @@ static tl_stream *only_stream(link *l)
 {
     for (uint32_t i = 0; i < l->session->subscription_top; i++) {
         if (l->session->subscriptions[i].used) {
-            return &l->w->pyramid.streams[l->session->subscriptions[i].stream];
+            return &l->w->pyramid.streams.at[l->session->subscriptions[i].stream];
         }
     }
     CHECK(false);
@@ -668,9 +671,9 @@ TEST(versions_begin_anew_at_their_end)
     link *l = begin_still();
     make_tick(l);
     tl_stream *s = only_stream(l);
-    s->version = s->version_oldest = UINT32_MAX - 30;
-    s->reached[s->version % TL_HISTORY_RING] = s->version_tick;
-    s->top_at[s->version % TL_HISTORY_RING] = s->slot_top;
+    s->history.version = s->history.version_oldest = UINT32_MAX - 30;
+    s->history.reached[s->history.version % TL_HISTORY_RING] = s->history.version_tick;
+    s->history.top_at[s->history.version % TL_HISTORY_RING] = s->slot_top;
     l->session->subscriptions[0].cursors.runs[0].version = 0;
     for (uint32_t i = 0; i < RECORDS_MAX; i++) { // that was another version
         free(l->records[i].slots);
@@ -680,7 +683,7 @@ TEST(versions_begin_anew_at_their_end)
     for (int i = 0; i < 120; i++) {
         tick(l);
     }
-    CHECK(s->version > 1 && s->version < 120);
+    CHECK(s->history.version > 1 && s->history.version < 120);
     quieten(l);
     end(l);
 }
@@ -698,14 +701,14 @@ TEST(ages_stay_small)
         tick(l);
     }
     tl_stream *s = only_stream(l);
-    uint32_t version = s->version;
+    uint32_t version = s->history.version;
     // As if it had been quiet for years.
-    s->version_tick -= TL_QUIET_TICKS_MAX;
+    s->history.version_tick -= TL_QUIET_TICKS_MAX;
     for (int k = 0; k < 40; k++) {
         tick(l);
     }
-    CHECK_EQUAL(s->version, version + 1);
-    CHECK(s->version_tick > 0 && l->session->nacks == 0);
+    CHECK_EQUAL(s->history.version, version + 1);
+    CHECK(s->history.version_tick > 0 && l->session->nacks == 0);
     end(l);
 }
 

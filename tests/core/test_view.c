@@ -1,7 +1,7 @@
 // A session and a view, joined by a path that loses, doubles and delays datagrams, over a random world: what the view
 // shows is the world, within each level's tolerance; and damaged datagrams change nothing.
 #include "check.h"
-#include "client/view_internal.h"
+#include "client/view_apply.h"
 #include "server/session.h"
 #include "world.h"
 
@@ -49,7 +49,7 @@ static link *begin_with(uint32_t entities, uint64_t seed, uint32_t kbit_s, doubl
     l->session = calloc(1, sizeof *l->session);
     tl_session_init(l->session, &l->w->heap, &l->w->pyramid, kbit_s, 0);
     l->scratch = malloc(tl_frame_scratch_bytes());
-    l->marks = calloc(2 * l->w->pyramid.cells_max, sizeof *l->marks);
+    l->marks = calloc(2 * l->w->pyramid.tiles.count_max, sizeof *l->marks);
     l->frame = malloc(FRAME_BYTES_MAX);
     size_t bytes = tl_view_bytes(4 * entities) + entities * 8192 + (4u << 20);
     l->memory = calloc(1, bytes);
@@ -351,7 +351,7 @@ static void ticks_in_one_frame(link *l, int ticks)
         world_step(l->w);
     }
     tl_session_subscribe(l->session, l->w->tick, l->marks);
-    for (uint32_t i = 0; i < 2 * l->w->pyramid.cell_top; i++) {
+    for (uint32_t i = 0; i < 2 * l->w->pyramid.tiles.top; i++) {
         CHECK_EQUAL(l->marks[i], 0);
     }
     uint64_t now_us = (uint64_t)l->w->tick * TICK_US;

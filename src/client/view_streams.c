@@ -1,13 +1,75 @@
-// What a view has no room for. A stream is decoded from what is held of it, all of it: so if a part finds no room the
-// whole stream is left out, shows nothing, and is not asked for again for a while. Coarser streams, which are farther
-// away, make room for finer ones.
-#include "client/view_internal.h"
+#include "client/view_streams.h"
 
 enum {
     TRIES_MAX = 8,   // streams that make room for one thing
     WAIT_S_MIN = 10, // until a stream is asked for again, twice as long each time
     WAIT_S_MAX = 320,
 };
+
+// ---- slots ----
+
+void tl_view_empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
+{
+    tl_view_slot *s = &v->streams[handle].slots[slot];
+    if (!s->used) {
+        return;
+    }
+    tl_view_remove_holder(v, (int32_t)handle, (int32_t)slot, tick);
+    tl_heap_free(v->heap, s->state, (size_t)v->kinds->kinds[s->kind].word_count * sizeof *s->state);
+    *s = (tl_view_slot){.entity = TL_NONE};
+}
+
+void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
+{
+    tl_view_stream *stream = &v->streams[handle];
+    if (!stream->open) {
+        return;
+    }
+    for (uint32_t i = 0; i < stream->top; i++) {
+        tl_view_empty_slot(v, handle, i, tick);
+    }
+    tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
+    v->left_out_count -= stream->left_out;
+    *stream = (tl_view_stream){.closed_tick = stream->closed_tick};
+}
+
+void tl_view_reset(tl_view *v)
+{
+    for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) {
+        if (v->streams[i].open) {
+            tl_view_close_stream(v, i, v->tick);
+        }
+    }
+    for (uint32_t i = 0; i < v->entity_top; i++) {
+        if (v->entities[i].used) {
+            tl_view_remove_entity(v, (int32_t)i);
+        }
+    }
+    for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) {
+        v->streams[i].closed_tick = -1;
+    }
+    for (uint32_t i = 0; i < v->orphan_count; i++) {
+        v->entities[v->orphans[i]].listed = false;
+    }
+    v->orphan_count = v->nack_count = v->ended_count = 0;
+    tl_view_forget_formers(v, INT64_MAX);
+    v->tick = v->settled_tick = v->settled_told = -1;
+    v->shown_tick = -INFINITY;
+}
+
+void tl_view_detach(tl_view *v)
+{
+    for (uint32_t i = 0; i < TL_HANDLES_MAX; i++) {
+        if (v->streams[i].open) {
+            tl_view_close_stream(v, i, v->tick);
+        }
+        v->streams[i].closed_tick = -1; // handles and closes were the old connection's
+    }
+    v->nack_count = v->nack_next = 0;
+    v->settled_tick = v->settled_told = -1;
+}
+
+// ---- what finds no space ----
 
 // What nothing else holds goes at once, not as an orphan: its state is the room that is needed.
 static void drop_slot(tl_view *v, uint32_t handle, uint32_t index)

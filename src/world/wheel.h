@@ -1,0 +1,38 @@
+// The wheel: which entities are to be looked at in which tick. It has a bucket for each of the next ticks; whoever
+// waits longer is looked at within a turn and put on it again.
+#ifndef TRAMLINE_WORLD_WHEEL_H
+#define TRAMLINE_WORLD_WHEEL_H
+
+#include "base/heap.h"
+
+enum {
+    TL_WHEEL_TICKS = 1024,
+    TL_WHEEL_AHEAD_TICKS_MAX = TL_WHEEL_TICKS - 8, // so far ahead entries are put at most
+};
+
+typedef struct tl_wheel_entry {
+    int32_t entity;
+    int32_t reason; // what is to be looked at: for those who put it there
+} tl_wheel_entry;
+
+typedef struct tl_wheel_bucket {
+    tl_wheel_entry *entries;
+    uint32_t count, capacity;
+} tl_wheel_bucket;
+
+typedef struct tl_wheel {
+    tl_heap *heap;
+    tl_wheel_bucket buckets[TL_WHEEL_TICKS];
+} tl_wheel;
+
+void tl_wheel_init(tl_wheel *wheel, tl_heap *heap);
+// False: there is no memory.
+bool tl_wheel_add(tl_wheel *wheel, tl_wheel_entry entry, int64_t due_tick);
+static inline tl_wheel_bucket *tl_wheel_at(tl_wheel *wheel, int64_t tick)
+{
+    return &wheel->buckets[tick % TL_WHEEL_TICKS];
+}
+// Removes the first entries of a bucket: those that were in it before others were added for a whole turn later.
+void tl_wheel_remove_first(tl_wheel_bucket *bucket, uint32_t count);
+
+#endif
