@@ -2,6 +2,7 @@
 // shows is the world, within each level's tolerance; and damaged datagrams change nothing.
 #include "check.h"
 #include "client/view_apply.h"
+#include "client/view_instances.h"
 #include "server/session.h"
 #include "world.h"
 
