@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { MESSAGE_BYTES = 4096, VALUE_BYTES = 512 };
+enum { MESSAGE_BYTES = 4096, VALUE_BYTES = 512, PATIENCE_MAX = 20 };
 
 // cmocka catches these to end a test. The sanitizers' reports are worth more, and a signal may come from any thread.
 static const int caught_by_cmocka[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
@@ -124,6 +124,17 @@ void check_run_test(const char *name, void (*test)(void))
         fprintf(stderr, "threads of %s still run, on memory that is gone: no test after it is run\n", name);
         exit(1);
     }
+}
+
+double check_patience(void)
+{
+    const char *wanted = getenv("TL_PATIENCE");
+    double patience = wanted ? atof(wanted) : 1, load = 0;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (getloadavg(&load, 1) == 1 && cores > 0 && load / (double)cores > patience) {
+        patience = load / (double)cores;
+    }
+    return patience < 1 ? 1 : patience < PATIENCE_MAX ? patience : PATIENCE_MAX;
 }
 
 check_value check_of_bool(bool value)

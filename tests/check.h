@@ -101,6 +101,11 @@ void check_run_test(const char *name, void (*test)(void));
 _Noreturn void check_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 _Noreturn void check_fail_compare(const char *file, int line, const char *expression, check_value a, check_value b);
 
+// By what to multiply the times that a test waits for others at most: $TL_PATIENCE (1 if it is not set), and more while
+// the machine has more to do than cores. What a test must know of an idle machine is no test's matter, but a
+// benchmark's.
+double check_patience(void);
+
 // A small seeded generator (splitmix64, public domain method by Sebastiano Vigna) for test data.
 static inline uint64_t check_random(uint64_t *state)
 {

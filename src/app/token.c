@@ -166,7 +166,9 @@ static int show_token(const token_options *o)
                   : TL_ERR_IO;
     tl_token_verifier_destroy(verifier);
     if (result != TL_OK) {
-        fprintf(stderr, read ? "tramline: the token is not good: %s\n" : "", tl_result_text(result));
+        if (read) {
+            fprintf(stderr, "tramline: the token is not good: %s\n", tl_result_text(result));
+        }
         return EXIT_FAILED;
     }
     json_t *shown = json_pack("{s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:I}", "name", grant.name, "world", grant.world,
