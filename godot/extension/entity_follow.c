@@ -1,5 +1,6 @@
 #include "entity_follow.h"
 
+#include "guard.h"
 #include "kind_values.h"
 #include "variant.h"
 
@@ -16,7 +17,7 @@ gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *pla
     return out;
 }
 
-// What is to be written to a node's properties.
+// What will be written to a node's properties.
 typedef struct writes {
     gd_string_name names[TL_FIELDS_MAX];
     gd_variant values[TL_FIELDS_MAX];
@@ -42,7 +43,7 @@ static void collect_properties(const entity_node *e, const client_node *c, int k
     }
 }
 
-// Setters run: they may free the node, end the connection, or free the client. All that is written was copied before.
+// Setters run: they may free the node, end the connection, or free the client. So all values are copied first.
 static void write_properties(entity_node *e, client_node *c, int kind, int listed)
 {
     writes all = {.count = 0};
@@ -66,6 +67,7 @@ void entity_follow(entity_node *e, client_node *c)
         tl_client_placed(c->link.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
         return;
     }
+    GD_ASSERT(e->follows == c);
     uint64_t id = gd.object_id(e->instance.object);
     uint32_t generation = c->generation;
     gd_transform3d transform = entity_scene_transform(c, &placed);

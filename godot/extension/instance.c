@@ -1,6 +1,7 @@
 #include "instance.h"
 
 #include "base/os/thread.h"
+
 #include "guard.h"
 #include "variant.h"
 
@@ -41,7 +42,7 @@ static void forget_property(void *self, const gd_property *p)
 }
 
 static gd_instance *all_instances;
-static tl_os_mutex all_lock = TL_OS_MUTEX_INIT; // scenes may be made by other threads
+static tl_os_mutex all_lock = TL_OS_MUTEX_INIT; // other threads may create scenes
 
 static void list_instance(gd_instance *instance)
 {
@@ -80,7 +81,7 @@ static void *make_instance(const gd_class *type, gd_object object)
 {
     gd_instance *self = calloc(1, type->bytes);
     if (!self) {
-        abort(); // as Godot does without memory
+        abort(); // as Godot does when memory runs out
     }
     self->type = type;
     self->object = object;
@@ -95,6 +96,7 @@ static void *make_instance(const gd_class *type, gd_object object)
 void gd_instance_release(void *self)
 {
     gd_instance *instance = self;
+    GD_ASSERT(!instance->busy);
     unlist_instance(instance);
     for (const gd_property *p = instance->type->properties; p && p->name; p++) {
         forget_property(self, p);
@@ -115,7 +117,7 @@ gd_object gd_instance_create(void *class_data, gd_bool notify)
     return object;
 }
 
-// The library was loaded anew: Godot sets the properties that it had kept.
+// The library was reloaded: Godot sets the properties that it has kept.
 void *gd_instance_recreate(void *class_data, gd_object object)
 {
     return make_instance(class_data, object);
@@ -181,6 +183,7 @@ void gd_emit(void *self, const char *signal, gd_variant *arguments, int count)
 {
     const gd_instance *instance = self;
     gd_object object = instance->object;
+    GD_ASSERT(count <= GD_ARGUMENTS_MAX);
     if (object) {
         gd_string_name name = *gd_name(signal);
         gd_variant first, result;

@@ -1,8 +1,11 @@
 #include "server_node.h"
 
 #include "entity_node.h"
+#include "guard.h"
 
 #include <stdlib.h>
+
+enum { ORPHANS_FIRST = 64 }; // capacity at first
 
 bool server_can_read(const server_node *s, const char *method)
 {
@@ -44,23 +47,24 @@ void *server_scratch(server_node *s, size_t bytes)
 
 bool server_add_node(server_node *s, struct entity_node *node)
 {
+    GD_ASSERT(node->publishes != s);
     return !s->instance.freed && node_list_add(&s->nodes, node);
 }
 
 void server_remove_node(server_node *s, struct entity_node *node, tl_entity_id made)
 {
     node_list_remove(&s->nodes, node);
-    if (made && s->abandoned_count == s->abandoned_room) {
-        uint32_t room = s->abandoned_room ? 2 * s->abandoned_room : 64;
-        tl_entity_id *ids = realloc(s->abandoned, room * sizeof *ids);
+    if (made && s->orphan_count == s->orphan_capacity) {
+        uint32_t capacity = s->orphan_capacity ? 2 * s->orphan_capacity : ORPHANS_FIRST;
+        tl_entity_id *ids = realloc(s->orphans, capacity * sizeof *ids);
         if (!ids) {
-            return; // it stays in the world
+            return; // out of memory: its entity stays in the world
         }
-        s->abandoned = ids;
-        s->abandoned_room = room;
+        s->orphans = ids;
+        s->orphan_capacity = capacity;
     }
     if (made) {
-        s->abandoned[s->abandoned_count++] = made;
+        s->orphans[s->orphan_count++] = made;
     }
 }
 
