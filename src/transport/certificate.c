@@ -1,12 +1,13 @@
 #include "transport/certificate.h"
 
-#include "transport/base.h"
+#include "transport/fail.h"
 #include "transport/pem_file.h"
 
 #include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 
 enum {
     DAY_S = 86400,

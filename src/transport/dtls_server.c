@@ -11,9 +11,13 @@
 #include "transport/dtls_door.h"
 #include "transport/dtls_hello.h"
 #include "transport/dtls_server_def.h"
+#include "transport/fail.h"
 #include "transport/pem_file.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     HANDSHAKE_US_MAX = 10000000,

@@ -1,9 +1,13 @@
 // A client's transport over one or more servers: makes another connection before it breaks the present one, so that a
 // client whose address has changed, or whose server has died, goes on after a few round trips. It knows nothing of what
 // carries the datagrams: it opens transports, and polls two of them while an attempt is under way.
-#include "transport/base.h"
+#include "transport/fail.h"
 
 #include "tramline/transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     ATTEMPT_US_MIN = 700000,   // what the first attempt at a server may take while there are others to try

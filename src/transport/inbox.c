@@ -1,5 +1,10 @@
 #include "transport/inbox.h"
 
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 bool inbox_init(inbox *in, uint32_t count_max)
 {
     *in = (inbox){.count_max = count_max};
@@ -29,7 +34,7 @@ inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagr
     if (!slot) {
         return NULL;
     }
-    ENSURE(datagram->size >= 1 && datagram->size <= sizeof slot->data);
+    TL_ASSERT(datagram->size >= 1 && datagram->size <= sizeof slot->data);
     slot->next = NULL;
     slot->from = datagram->from;
     slot->source = NULL;

@@ -1,6 +1,6 @@
 #include "transport/lookup.h"
 
-#include "transport/base.h"
+#include <stdlib.h>
 
 struct lookup {
     tl_os_lookup *host;

@@ -3,9 +3,15 @@
 //
 // A client says HELLO until the server's ACCEPT; CLOSE ends a link. These travel as datagrams do, and are lost as they
 // are; silence ends what a lost CLOSE did not, as over UDP.
-#include "transport/base.h"
+#include "base/base.h"
+#include "transport/address.h"
+#include "transport/fail.h"
 
 #include "tramline/transport.h"
+
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     HELLO_EVERY_US = 100000, // 50 of them until it gives up: two of three may be lost, each way
@@ -71,13 +77,12 @@ struct tl_memory_network {
 
 // ---- packets --------------------------------------------------------------------------------------------------------
 
-// splitmix64 (Sebastiano Vigna, public domain), as a number in 0..1.
+// splitmix64, as a number in 0..1.
 static double random_unit(tl_memory_network *network)
 {
-    uint64_t z = (network->random += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+    enum { UNUSED_BITS = 64 - DBL_MANT_DIG };
+    network->random += TL_SPLITMIX_STEP;
+    return (double)(tl_mix(network->random) >> UNUSED_BITS) * 0x1p-53;
 }
 
 static bool packet_before(const packet *a, const packet *b)
@@ -441,7 +446,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     }
     // Data that overtook the ACCEPT is proof of it, and waits for the next poll.
     if (type == PACKET_DATA) {
-        ENSURE(inbox_push(&self->inbox, p));
+        TL_ASSERT(inbox_push(&self->inbox, p));
     } else {
         free(p);
     }
@@ -519,7 +524,7 @@ static void client_close(tl_transport *transport)
     end *self = (end *)transport;
     client_drop(transport, 1);
     peer_link *l = link_find(self->network, self->link);
-    ENSURE(l && l->client == self);
+    TL_ASSERT(l && l->client == self);
     l->client = NULL;
     link_destroy_if_unused(self->network, l);
     end_destroy(self);
@@ -544,7 +549,7 @@ void tl_memory_network_destroy(tl_memory_network *network)
     if (!network) {
         return;
     }
-    ENSURE(network->ends == 0);
+    TL_ASSERT(network->ends == 0);
     free(network);
 }
 

@@ -1,11 +1,13 @@
 #include "transport/pem_file.h"
 
 #include "base/os/file.h"
-#include "transport/base.h"
+#include "transport/fail.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
 
 static tl_result write_error(int error, const char *file, char *text, size_t text_bytes)
 {

@@ -1,9 +1,11 @@
 #include "transport/sources.h"
 
-#include "transport/base.h"
+#include "base/base.h"
 #include "transport/keyed_hash.h"
 
 #include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { REMEMBERED = 4096, MAPPED_AT = 12 };
 
@@ -83,7 +85,7 @@ source *sources_get(sources *all, const tl_os_address *address)
         of = &all->pool[all->count++];
     } else {
         of = all->oldest;
-        ENSURE(of); // holds are fewer than places
+        TL_ASSERT(of); // holds are fewer than places
         forget(all, of);
     }
     *of = (source){.key = {key[0], key[1]}, .hash_next = *bucket};
@@ -101,7 +103,7 @@ void source_hold(sources *all, source *of)
 
 void source_let_go(sources *all, source *of)
 {
-    ENSURE(of->holds > 0);
+    TL_ASSERT(of->holds > 0);
     if (--of->holds == 0) {
         idle_append(all, of);
     }

@@ -1,6 +1,11 @@
 #include "transport/udp.h"
 
+#include "base/base.h"
+#include "transport/fail.h"
+
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { SERVER_BUFFER_BYTES = 16 << 20, CLIENT_BUFFER_BYTES = 2 << 20 };
 
@@ -102,7 +107,7 @@ tl_os_address udp_local_address(const udp_socket *udp)
 
 bool udp_receive(udp_socket *udp)
 {
-    ENSURE(udp->incoming_next == udp->incoming_count);
+    TL_ASSERT(udp->incoming_next == udp->incoming_count);
     incoming_prepare(udp, udp->incoming_count); // the system has written over those it used
     udp->incoming_next = udp->incoming_count = 0;
     int count = tl_os_udp_receive(udp->fd, udp->incoming, udp->incoming_capacity);
@@ -139,7 +144,7 @@ bool udp_next(udp_socket *udp, udp_datagram *out)
 
 void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size)
 {
-    ENSURE(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
+    TL_ASSERT(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
     // By batches, so that the slots in use stay few and in the processor's cache.
     if (udp->queue_count > 0 && udp->queue_count % UDP_BATCH == 0) {
         udp_flush(udp);
