@@ -317,7 +317,12 @@ static bool run(rider *r)
 
 static bool open_report(rider *r)
 {
-    bool opened = rider_report_open(&r->report, r->def, r->check);
+    rider_report_def def = {.name = r->def->name,
+                            .server = r->def->servers[0],
+                            .stats_file = r->def->stats_file,
+                            .rider_count = r->def->rider_count,
+                            .check = r->check};
+    bool opened = rider_report_open(&r->report, &def);
     if (!opened) {
         snprintf(r->text, sizeof r->text, "'%s' cannot be written: %s", r->def->stats_file, strerror(errno));
     }
