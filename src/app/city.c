@@ -1,12 +1,12 @@
 // tramline city: fills a store with a scenario.
 #include "app/command.h"
-#include "app/fill.h"
 #include "app/number.h"
+#include "app/populate.h"
 #include "base/os/process.h"
 
 typedef struct city_options {
     game_choice game;
-    fill_def fill;
+    populate_def populate;
 } city_options;
 
 static const struct argp_option options[] = {
@@ -26,11 +26,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     city_options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->game; return 0;
-    case 'd': o->fill.store = argument; return 0;
-    case 'z': o->fill.tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240); return 0;
-    case 'q': o->fill.quiet = o->game.quiet = true; return 0;
+    case 'd': o->populate.store = argument; return 0;
+    case 'z': o->populate.tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240); return 0;
+    case 'q': o->populate.quiet = o->game.quiet = true; return 0;
     case ARGP_KEY_END:
-        if (!o->fill.store) {
+        if (!o->populate.store) {
             argp_error(state, "--store is missing: name the store to fill");
         }
         return 0;
@@ -49,16 +49,16 @@ static const struct argp city_argp = {
 
 int command_city(int argc, char **argv)
 {
-    city_options o = {.fill.tick_hz = 20};
+    city_options o = {.populate.tick_hz = 20};
     argp_parse(&city_argp, argc, argv, 0, NULL, &o);
     tl_os_stop_watch();
     scenario *s = game_create(&o.game);
     if (!s) {
         return EXIT_FAILED;
     }
-    o.fill.choice = &o.game;
-    o.fill.scenario = s;
-    bool filled = fill_run(&o.fill);
+    o.populate.choice = &o.game;
+    o.populate.scenario = s;
+    bool populated = populate_run(&o.populate);
     scenario_destroy(s);
-    return filled ? EXIT_SOUND : EXIT_FAILED;
+    return populated ? EXIT_SOUND : EXIT_FAILED;
 }

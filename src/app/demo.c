@@ -1,7 +1,7 @@
 // tramline demo: the city loop. A fresh store, servers and riders as processes of their own, and a report.
 #include "app/command.h"
-#include "app/fill.h"
 #include "app/number.h"
+#include "app/populate.h"
 #include "app/promise.h"
 #include "app/report.h"
 #include "app/run_folder.h"
@@ -84,8 +84,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->game; return 0;
     case 'T': o->seconds = number_real(state, "seconds", argument, 1, 1e7); return 0;
-    case OPTION_SERVERS: o->servers = (uint32_t)number_whole(state, "servers", argument, 1, CREW_SERVERS_MAX); return 0;
-    case OPTION_RIDERS: o->riders = (uint32_t)number_whole(state, "riders", argument, 1, CREW_RIDERS_MAX); return 0;
+    case OPTION_SERVERS: o->servers = (uint32_t)number_whole(state, "servers", argument, 1, DEMO_SERVERS_MAX); return 0;
+    case OPTION_RIDERS: o->riders = (uint32_t)number_whole(state, "riders", argument, 1, DEMO_RIDERS_MAX); return 0;
     case 'z': o->tick_hz = (uint32_t)number_whole(state, "hz", argument, 1, 240); return 0;
     case OPTION_KBIT: o->kbit_s = (uint32_t)number_whole(state, "kbit", argument, 16, 1000000); return 0;
     case OPTION_STORE: o->store = argument; return 0;
@@ -109,24 +109,25 @@ static const struct argp demo_argp = {
 
 // ---- the run, part by part -----------------------------------------------------------------------------------------
 
-static bool fill(const demo_options *o, const game_choice *game, const char *store, report_facts *facts)
+static bool populate(const demo_options *o, const game_choice *game, const char *store, report_facts *facts)
 {
     scenario *s = game_create(game);
     if (!s) {
         return false;
     }
     facts->entities = scenario_entity_count(s);
-    fill_def def = {.store = store, .choice = game, .scenario = s, .tick_hz = o->tick_hz};
-    bool filled = fill_run(&def);
+    populate_def def = {.store = store, .choice = game, .scenario = s, .tick_hz = o->tick_hz};
+    bool populated = populate_run(&def);
     scenario_destroy(s);
-    return filled;
+    return populated;
 }
 
-static bool wait_until(crew *c, bool (*reached)(const crew *), double seconds_max, const char *otherwise)
+static bool wait_until(demo_cluster *c, bool (*reached)(const demo_cluster *), double seconds_max,
+                       const char *otherwise)
 {
     uint64_t until_us = tl_os_monotonic_us() + (uint64_t)(seconds_max * 1e6);
     while (!reached(c)) {
-        if (tl_os_stop_requested() || !crew_follow(c, FOLLOW_MS)) {
+        if (tl_os_stop_requested() || !demo_cluster_follow(c, FOLLOW_MS)) {
             return false;
         }
         if (tl_os_monotonic_us() > until_us) {
@@ -138,28 +139,29 @@ static bool wait_until(crew *c, bool (*reached)(const crew *), double seconds_ma
     return true;
 }
 
-static bool start(crew *c)
+static bool start(demo_cluster *c)
 {
     fprintf(stderr, "starting %u servers\n", c->def.server_count);
-    if (!crew_start_servers(c) ||
-        !wait_until(c, crew_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
+    if (!demo_cluster_start_servers(c) ||
+        !wait_until(c, demo_cluster_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
         return false;
     }
     for (uint32_t i = 0; i < c->def.server_count; i++) {
-        fprintf(stderr, "  %s owns %u of %u groups\n", crew_server_name(i), c->servers[i].groups_owned, c->group_count);
+        fprintf(stderr, "  %s owns %u of %u groups\n", demo_server_name(i), c->servers[i].groups_owned, c->group_count);
     }
     fprintf(stderr, "starting %u riders\n", c->def.rider_count);
-    return crew_start_riders(c) && wait_until(c, crew_all_joined, JOIN_S_MAX, "not every rider has seen all entities");
+    return demo_cluster_start_riders(c) &&
+           wait_until(c, demo_cluster_all_joined, JOIN_S_MAX, "not every rider has seen all entities");
 }
 
 // Gives the seconds that were measured.
-static double ride(crew *c, double seconds)
+static double ride(demo_cluster *c, double seconds)
 {
     status_line line;
     uint64_t begun_us = tl_os_monotonic_us();
     double elapsed_s = 0;
     status_line_init(&line);
-    while (elapsed_s < seconds && !tl_os_stop_requested() && crew_follow(c, FOLLOW_MS)) {
+    while (elapsed_s < seconds && !tl_os_stop_requested() && demo_cluster_follow(c, FOLLOW_MS)) {
         elapsed_s = (double)(tl_os_monotonic_us() - begun_us) / 1e6;
         status_line_show(&line, c, elapsed_s);
     }
@@ -168,7 +170,7 @@ static double ride(crew *c, double seconds)
 }
 
 // Whether every promise held.
-static bool report(const crew *c, const report_facts *facts, const char *file)
+static bool report(const demo_cluster *c, const report_facts *facts, const char *file)
 {
     json_t *made = report_make(c, facts);
     report_print(made);
@@ -185,28 +187,28 @@ static bool report(const crew *c, const report_facts *facts, const char *file)
 
 static bool run(const demo_options *o, const char *directory)
 {
-    static crew c; // large
-    char store[CREW_PATH_BYTES];
+    static demo_cluster c; // large
+    char store[DEMO_PATH_BYTES];
     if (strcmp(o->store, "sqlite") == 0) {
         snprintf(store, sizeof store, "%s/store", directory);
     } else {
         snprintf(store, sizeof store, "%s", o->store);
     }
     report_facts facts = {.tick_hz = o->tick_hz};
-    char saved[CREW_PATH_BYTES];
+    char saved[DEMO_PATH_BYTES];
     game_choice game = o->game;
     if (game.fcd_file) { // read once, here; servers and riders take up what was made of it
         snprintf(saved, sizeof saved, "%s/recording", directory);
         game.save_file = saved;
     }
-    if (!fill(o, &game, store, &facts)) {
+    if (!populate(o, &game, store, &facts)) {
         return false;
     }
     if (game.fcd_file) {
         game.fcd_file = saved;
         game.save_file = NULL;
     }
-    c.def = (crew_def){
+    c.def = (demo_cluster_def){
         .directory = directory,
         .store = store,
         .game = game,
@@ -217,12 +219,12 @@ static bool run(const demo_options *o, const char *directory)
     if (start(&c)) {
         facts.seconds = ride(&c, o->seconds);
     }
-    crew_stop(&c);
+    demo_cluster_stop(&c);
     if (game.fcd_file) {
         remove(saved); // it is large, and quickly made again
     }
     bool held = report(&c, &facts, o->report_file);
-    crew_reset(&c);
+    demo_cluster_reset(&c);
     return held;
 }
 

@@ -1,4 +1,4 @@
-#include "app/crew.h"
+#include "app/demo_cluster.h"
 
 #include "app/json_number.h"
 #include "app/number.h"
@@ -23,20 +23,20 @@ enum {
     TOKEN_HOURS = 24,
 };
 
-static const char *const server_names[CREW_SERVERS_MAX] = {
+static const char *const server_names[DEMO_SERVERS_MAX] = {
     "alpha", "beta",  "gamma",  "delta", "epsilon", "zeta", "eta",     "theta",
     "iota",  "kappa", "lambda", "mu",    "nu",      "xi",   "omicron", "pi",
 };
 
-const char *crew_server_name(uint32_t index)
+const char *demo_server_name(uint32_t index)
 {
     return server_names[index];
 }
 
-const char *crew_rider_name(uint32_t index)
+const char *demo_rider_name(uint32_t index)
 {
     static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"};
-    static char numbered[CREW_RIDERS_MAX][16];
+    static char numbered[DEMO_RIDERS_MAX][16];
     if (index < sizeof names / sizeof *names) {
         return names[index];
     }
@@ -44,8 +44,8 @@ const char *crew_rider_name(uint32_t index)
     return numbered[index];
 }
 
-static bool fail(crew *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool fail(crew *c, const char *format, ...)
+static bool fail(demo_cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(demo_cluster *c, const char *format, ...)
 {
     char text[sizeof c->fault];
     va_list arguments;
@@ -59,9 +59,9 @@ static bool fail(crew *c, const char *format, ...)
     return false;
 }
 
-static void path_of(const crew *c, char path[CREW_PATH_BYTES], const char *name, const char *ending)
+static void path_of(const demo_cluster *c, char path[DEMO_PATH_BYTES], const char *name, const char *ending)
 {
-    snprintf(path, CREW_PATH_BYTES, "%s/%s%s", c->def.directory, name, ending);
+    snprintf(path, DEMO_PATH_BYTES, "%s/%s%s", c->def.directory, name, ending);
 }
 
 // ---- starting ------------------------------------------------------------------------------------------------------
@@ -94,10 +94,10 @@ static void add_game(arguments *a, const game_choice *game)
     }
 }
 
-static bool start_server(crew *c, uint32_t index)
+static bool start_server(demo_cluster *c, uint32_t index)
 {
-    const char *name = crew_server_name(index);
-    char ready[CREW_PATH_BYTES], log[CREW_PATH_BYTES], key[CREW_PATH_BYTES];
+    const char *name = demo_server_name(index);
+    char ready[DEMO_PATH_BYTES], log[DEMO_PATH_BYTES], key[DEMO_PATH_BYTES];
     path_of(c, ready, name, ".ready");
     path_of(c, log, name, ".log");
     path_of(c, key, "tokens", ".public.pem");
@@ -117,16 +117,16 @@ static bool start_server(crew *c, uint32_t index)
     return true;
 }
 
-static bool make_keys(crew *c)
+static bool make_keys(demo_cluster *c)
 {
-    char private_file[CREW_PATH_BYTES], public_file[CREW_PATH_BYTES];
+    char private_file[DEMO_PATH_BYTES], public_file[DEMO_PATH_BYTES];
     path_of(c, private_file, "tokens", ".private.pem");
     path_of(c, public_file, "tokens", ".public.pem");
     tl_result result = tl_token_keys_create(private_file, public_file);
     return result == TL_OK || fail(c, "no keys can be made in '%s': %s", c->def.directory, tl_result_text(result));
 }
 
-bool crew_start_servers(crew *c)
+bool demo_cluster_start_servers(demo_cluster *c)
 {
     bool sound = make_keys(c);
     for (uint32_t i = 0; i < c->def.server_count && sound; i++) {
@@ -135,9 +135,9 @@ bool crew_start_servers(crew *c)
     return sound;
 }
 
-static bool make_token(crew *c, const char *name, const char *token_file)
+static bool make_token(demo_cluster *c, const char *name, const char *token_file)
 {
-    char private_file[CREW_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 2];
+    char private_file[DEMO_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 2];
     path_of(c, private_file, "tokens", ".private.pem");
     tl_grant grant = tl_grant_default();
     snprintf(grant.name, sizeof grant.name, "%s", name);
@@ -152,13 +152,13 @@ static bool make_token(crew *c, const char *name, const char *token_file)
            fail(c, "no token can be made for %s: %s", name, strerror(errno));
 }
 
-static bool start_rider(crew *c, uint32_t index)
+static bool start_rider(demo_cluster *c, uint32_t index)
 {
-    const char *name = crew_rider_name(index);
-    crew_rider *rider = &c->riders[index];
+    const char *name = demo_rider_name(index);
+    demo_rider *rider = &c->riders[index];
     rider->server = index % c->def.server_count;
-    const crew_server *server = &c->servers[rider->server];
-    char token[CREW_PATH_BYTES], log[CREW_PATH_BYTES], report[CREW_PATH_BYTES], address[32], number[16], count[16],
+    const demo_server *server = &c->servers[rider->server];
+    char token[DEMO_PATH_BYTES], log[DEMO_PATH_BYTES], report[DEMO_PATH_BYTES], address[32], number[16], count[16],
         kbit[16];
     path_of(c, token, name, ".token");
     path_of(c, log, name, ".log");
@@ -190,7 +190,7 @@ static bool start_rider(crew *c, uint32_t index)
     return true;
 }
 
-bool crew_start_riders(crew *c)
+bool demo_cluster_start_riders(demo_cluster *c)
 {
     c->measuring = true;
     for (uint32_t i = 0; i < c->def.rider_count; i++) {
@@ -217,7 +217,7 @@ static double percentile_of(const json_t *numbers)
     return histogram_percentile(&h, 0.99);
 }
 
-static void take_server_line(crew *c, crew_server *server, json_t *line)
+static void take_server_line(demo_cluster *c, demo_server *server, json_t *line)
 {
     uint32_t owned = (uint32_t)json_number(line, "groups_owned");
     server->line_count = owned == server->groups_owned ? server->line_count + 1 : 0;
@@ -238,7 +238,7 @@ static void take_server_line(crew *c, crew_server *server, json_t *line)
     replace(&server->line, line);
 }
 
-static void take_rider_line(crew_rider *rider, json_t *line)
+static void take_rider_line(demo_rider *rider, json_t *line)
 {
     double error_mrad = json_number(line, "error_mrad");
     rider->joined = json_is_true(json_object_get(line, "joined"));
@@ -246,7 +246,7 @@ static void take_rider_line(crew_rider *rider, json_t *line)
     replace(&rider->line, line);
 }
 
-static void take_lines(crew *c)
+static void take_lines(demo_cluster *c)
 {
     const char *text;
     for (uint32_t i = 0; i < c->servers_started; i++) {
@@ -268,11 +268,11 @@ static void take_lines(crew *c)
 }
 
 // {"name", "port", "fingerprint"}, whole at once when the server runs.
-static void look_for_ready(crew *c, uint32_t index)
+static void look_for_ready(demo_cluster *c, uint32_t index)
 {
-    crew_server *server = &c->servers[index];
-    char file[CREW_PATH_BYTES];
-    path_of(c, file, crew_server_name(index), ".ready");
+    demo_server *server = &c->servers[index];
+    char file[DEMO_PATH_BYTES];
+    path_of(c, file, demo_server_name(index), ".ready");
     json_t *ready = json_load_file(file, 0, NULL);
     const char *fingerprint = json_string_value(json_object_get(ready, "fingerprint"));
     if (fingerprint) {
@@ -283,7 +283,7 @@ static void look_for_ready(crew *c, uint32_t index)
     json_decref(ready);
 }
 
-static bool check_runs(crew *c, spawn *process)
+static bool check_runs(demo_cluster *c, spawn *process)
 {
     if (!tl_os_child_has_ended(&process->child)) {
         return true;
@@ -295,9 +295,9 @@ static bool check_runs(crew *c, spawn *process)
     return false;
 }
 
-static void wait_for_lines(const crew *c, int timeout_ms)
+static void wait_for_lines(const demo_cluster *c, int timeout_ms)
 {
-    int handles[CREW_SERVERS_MAX + CREW_RIDERS_MAX];
+    int handles[DEMO_SERVERS_MAX + DEMO_RIDERS_MAX];
     size_t count = 0;
     for (uint32_t i = 0; i < c->servers_started; i++) {
         handles[count++] = c->servers[i].process.child.lines;
@@ -308,7 +308,7 @@ static void wait_for_lines(const crew *c, int timeout_ms)
     tl_os_wait_readable(handles, count, (uint64_t)timeout_ms * 1000);
 }
 
-static bool follow_servers(crew *c)
+static bool follow_servers(demo_cluster *c)
 {
     bool all_run = true;
     for (uint32_t i = 0; i < c->servers_started; i++) {
@@ -320,7 +320,7 @@ static bool follow_servers(crew *c)
     return all_run;
 }
 
-bool crew_follow(crew *c, int timeout_ms)
+bool demo_cluster_follow(demo_cluster *c, int timeout_ms)
 {
     wait_for_lines(c, timeout_ms);
     take_lines(c);
@@ -331,12 +331,12 @@ bool crew_follow(crew *c, int timeout_ms)
     return all_run;
 }
 
-bool crew_is_settled(const crew *c)
+bool demo_cluster_is_settled(const demo_cluster *c)
 {
     enum { LINES_ALIKE = 2 };
     uint32_t owned = 0;
     for (uint32_t i = 0; i < c->def.server_count; i++) {
-        const crew_server *server = &c->servers[i];
+        const demo_server *server = &c->servers[i];
         bool has_share = server->groups_owned > 0 || c->group_count < c->def.server_count;
         if (!server->ready || !has_share || server->line_count < LINES_ALIKE) {
             return false;
@@ -346,7 +346,7 @@ bool crew_is_settled(const crew *c)
     return owned > 0 && owned == c->group_count;
 }
 
-bool crew_all_joined(const crew *c)
+bool demo_cluster_all_joined(const demo_cluster *c)
 {
     for (uint32_t i = 0; i < c->def.rider_count; i++) {
         if (!c->riders[i].joined) {
@@ -358,10 +358,10 @@ bool crew_all_joined(const crew *c)
 
 // ---- the end -------------------------------------------------------------------------------------------------------
 
-static void stop_rider(crew *c, uint32_t index)
+static void stop_rider(demo_cluster *c, uint32_t index)
 {
-    crew_rider *rider = &c->riders[index];
-    char file[CREW_PATH_BYTES];
+    demo_rider *rider = &c->riders[index];
+    char file[DEMO_PATH_BYTES];
     if (!spawn_wait(&rider->process, RIDER_STOP_MS_MAX)) {
         fail(c, "%s did not end within %d s", rider->process.name, RIDER_STOP_MS_MAX / 1000);
     }
@@ -372,7 +372,7 @@ static void stop_rider(crew *c, uint32_t index)
     }
 }
 
-static void stop_server(crew *c, uint32_t index)
+static void stop_server(demo_cluster *c, uint32_t index)
 {
     spawn *process = &c->servers[index].process;
     if (c->servers[index].ended_early) {
@@ -388,9 +388,9 @@ static void stop_server(crew *c, uint32_t index)
     spawn_print_log_end(process);
 }
 
-void crew_stop(crew *c)
+void demo_cluster_stop(demo_cluster *c)
 {
-    crew_follow(c, 0);
+    demo_cluster_follow(c, 0);
     for (uint32_t i = 0; i < c->riders_started; i++) {
         tl_os_child_stop(&c->riders[i].process.child);
     }
@@ -409,7 +409,7 @@ void crew_stop(crew *c)
     }
 }
 
-void crew_reset(crew *c)
+void demo_cluster_reset(demo_cluster *c)
 {
     for (uint32_t i = 0; i < c->servers_started; i++) {
         json_decref(c->servers[i].line);
