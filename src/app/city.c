@@ -11,15 +11,15 @@ typedef struct city_options {
 
 static const struct argp_option options[] = {
     {"store", 'd', "URI", 0,
-     "Where: a directory, which is made if it is missing, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME "
-     "(required)",
+     "The store to populate: a directory, which is created if it does not exist, fdb:FILE?prefix=NAME or "
+     "mvsqlite:http://HOST:PORT/NAME (required)",
      1},
-    {"hz", 'z', "NUMBER", 0, "Ticks a second of the world (default 20)", 1},
-    {"quiet", 'q', NULL, 0, "No progress", 2},
+    {"hz", 'z', "NUMBER", 0, "Ticks per second of the world (default 20)", 1},
+    {"quiet", 'q', NULL, 0, "Do not show progress", 2},
     {0},
 };
 
-static const struct argp_child children[] = {{&game_argp, 0, "What is made:", 10}, {0}};
+static const struct argp_child children[] = {{&game_argp, 0, "What to play:", 10}, {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
@@ -31,7 +31,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'q': o->populate.quiet = o->game.quiet = true; return 0;
     case ARGP_KEY_END:
         if (!o->populate.store) {
-            argp_error(state, "--store is missing: name the store to fill");
+            argp_error(state, "--store is missing: name the store to populate");
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -42,9 +42,8 @@ static const struct argp city_argp = {
     .options = options,
     .parser = parse,
     .children = children,
-    .doc =
-        "Fill a store with a city, or with another scenario.\vThe world's time begins when it is made. Start servers "
-        "on it with 'tramline serve'; the first ones take over what was made and share it among themselves.",
+    .doc = "Populate a store with a city or another scenario.\vThe time of the world begins when it is created. Then "
+           "start servers with 'tramline serve'; they adopt the groups and distribute them among themselves.",
 };
 
 int command_city(int argc, char **argv)

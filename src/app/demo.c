@@ -36,24 +36,24 @@ typedef struct demo_options {
 } demo_options;
 
 static const struct argp_option options[] = {
-    {"seconds", 'T', "NUMBER", 0, "Measure for so long once all riders see everything (default 60)", 1},
-    {"servers", OPTION_SERVERS, "NUMBER", 0, "Servers (default 3: alpha, beta, gamma)", 1},
-    {"riders", OPTION_RIDERS, "NUMBER", 0, "Riders (default 3: alice, bob, carol)", 1},
-    {"hz", 'z', "NUMBER", 0, "Ticks a second (default 20)", 1},
-    {"kbit", OPTION_KBIT, "NUMBER", 0, "A rider gets at most so many kbit/s (default 2000)", 1},
+    {"seconds", 'T', "NUMBER", 0, "Measure for NUMBER seconds once all riders see everything (default 60)", 1},
+    {"servers", OPTION_SERVERS, "NUMBER", 0, "Number of servers (default 3: alpha, beta, gamma)", 1},
+    {"riders", OPTION_RIDERS, "NUMBER", 0, "Number of riders (default 3: alice, bob, carol)", 1},
+    {"hz", 'z', "NUMBER", 0, "Ticks per second (default 20)", 1},
+    {"kbit", OPTION_KBIT, "NUMBER", 0, "Send a rider at most NUMBER kbit/s (default 2000)", 1},
     {"store", OPTION_STORE, "KIND|URI", 0,
-     "sqlite (default), in the run's folder; or the URI of a database that runs, fdb:FILE?prefix=NAME or "
-     "mvsqlite:http://HOST:PORT/NAME, which holds no world of that name yet. ./run --store fdb and ./run --store "
-     "mvsqlite "
+     "sqlite (default), in the directory of the run; or the URI of a running database that holds no world of that name "
+     "yet: fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME. './run --store fdb' and './run --store mvsqlite' "
      "start one for the run",
      2},
-    {"dir", 'd', "DIRECTORY", 0, "Where the store and the logs go; new or empty (default: a new one in ./run-data)", 2},
-    {"report", OPTION_REPORT, "FILE", 0, "Where the report goes (default report.json)", 2},
-    {"keep", OPTION_KEEP, NULL, 0, "Keep the store and the logs also if all went well", 2},
+    {"dir", 'd', "DIRECTORY", 0,
+     "Directory for the store and the logs; new or empty (default: a new one in ./run-data)", 2},
+    {"report", OPTION_REPORT, "FILE", 0, "Write the report to FILE (default report.json)", 2},
+    {"keep", OPTION_KEEP, NULL, 0, "Keep the default directory even if every promise held", 2},
     {0},
 };
 
-static const struct argp_child children[] = {{&game_argp, 0, "What is played:", 10}, {0}};
+static const struct argp_child children[] = {{&game_argp, 0, "What to play:", 10}, {0}};
 
 static const char *const databases[] = {"fdb", "mvsqlite"};
 
@@ -64,16 +64,15 @@ static void check_store(const demo_options *o, struct argp_state *state)
     for (size_t i = 0; i < sizeof databases / sizeof databases[0]; i++) {
         if (strlen(databases[i]) == scheme && strncmp(o->store, databases[i], scheme) == 0) {
             if (!o->store[scheme]) {
-                argp_error(
-                    state,
-                    "--store %s: name a database that runs by its URI (see --help); './run --store %s' starts one",
-                    o->store, o->store);
+                argp_error(state,
+                           "--store %s: pass the URI of a running database (see --help); './run --store %s' starts one",
+                           o->store, o->store);
             }
             return;
         }
     }
     if (strcmp(o->store, "sqlite") != 0) {
-        argp_error(state, "--store is '%s'; there are sqlite, fdb:FILE?prefix=NAME and mvsqlite:http://HOST:PORT/NAME",
+        argp_error(state, "--store is '%s'; it must be sqlite, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME",
                    o->store);
     }
 }
@@ -101,10 +100,9 @@ static const struct argp demo_argp = {
     .options = options,
     .parser = parse,
     .children = children,
-    .doc =
-        "Fill a store with a city, run servers on it and riders on them, measure, and report.\vThe riders sit in the "
-        "cabins of trams and compare all that they see with the truth. Ctrl-C stops early, and what was measured "
-        "until then is reported. The exit status is 0 only if every promise held.",
+    .doc = "Populate a store with a city, run servers and riders on it, measure them, and report.\vThe riders sit in "
+           "the cabins of trams and compare everything they see with the truth. Ctrl-C ends the measurement early; the "
+           "report then covers what was measured so far. The exit status is 0 only if every promise held.",
 };
 
 // ---- the run, part by part -----------------------------------------------------------------------------------------
@@ -143,7 +141,7 @@ static bool start(demo_cluster *c)
 {
     fprintf(stderr, "starting %u servers\n", c->def.server_count);
     if (!demo_cluster_start_servers(c) ||
-        !wait_until(c, demo_cluster_is_settled, SETTLE_S_MAX, "the servers have not shared the world out")) {
+        !wait_until(c, demo_cluster_is_settled, SETTLE_S_MAX, "the servers have not distributed the groups")) {
         return false;
     }
     for (uint32_t i = 0; i < c->def.server_count; i++) {
@@ -151,7 +149,7 @@ static bool start(demo_cluster *c)
     }
     fprintf(stderr, "starting %u riders\n", c->def.rider_count);
     return demo_cluster_start_riders(c) &&
-           wait_until(c, demo_cluster_all_joined, JOIN_S_MAX, "not every rider has seen all entities");
+           wait_until(c, demo_cluster_all_joined, JOIN_S_MAX, "not every rider sees all entities");
 }
 
 // Gives the seconds that were measured.
@@ -176,10 +174,10 @@ static bool report(const demo_cluster *c, const report_facts *facts, const char 
     report_print(made);
     bool held = promise_all_held(json_object_get(made, "promises"));
     if (json_dump_file(made, file, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
-        fprintf(stderr, "tramline: the report '%s' cannot be written: %s\n", file, strerror(errno));
+        fprintf(stderr, "tramline: cannot write the report '%s': %s\n", file, strerror(errno));
         held = false;
     } else {
-        printf("\n%s; %s has all of it\n", held ? "every promise held" : "NOT every promise held", file);
+        printf("\n%s; see %s for details\n", held ? "every promise held" : "NOT every promise held", file);
     }
     json_decref(made);
     return held;

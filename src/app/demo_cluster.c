@@ -111,7 +111,7 @@ static bool start_server(demo_cluster *c, uint32_t index)
     add(&a, "--stats", TL_OS_CHILD_LINES_FILE);
     add_game(&a, &c->def.game);
     if (!spawn_start(&c->servers[index].process, name, a.list, log, SERVER_NICENESS)) {
-        return fail(c, "%s cannot be started: %s", name, strerror(errno));
+        return fail(c, "cannot start %s: %s", name, strerror(errno));
     }
     c->servers_started++;
     return true;
@@ -123,7 +123,7 @@ static bool make_keys(demo_cluster *c)
     path_of(c, private_file, "tokens", ".private.pem");
     path_of(c, public_file, "tokens", ".public.pem");
     tl_result result = tl_token_keys_create(private_file, public_file);
-    return result == TL_OK || fail(c, "no keys can be made in '%s': %s", c->def.directory, tl_result_text(result));
+    return result == TL_OK || fail(c, "cannot create keys in '%s': %s", c->def.directory, tl_result_text(result));
 }
 
 bool demo_cluster_start_servers(demo_cluster *c)
@@ -145,11 +145,11 @@ static bool make_token(demo_cluster *c, const char *name, const char *token_file
     grant.expires_s = (int64_t)(tl_os_wall_us() / 1000000) + TOKEN_HOURS * 3600;
     tl_result result = tl_token_sign(private_file, &grant, token, sizeof token - 1);
     if (result != TL_OK) {
-        return fail(c, "no token can be made for %s: %s", name, tl_result_text(result));
+        return fail(c, "cannot create a token for %s: %s", name, tl_result_text(result));
     }
     strcat(token, "\n");
     return tl_os_file_write_new(token_file, true, token, strlen(token)) ||
-           fail(c, "no token can be made for %s: %s", name, strerror(errno));
+           fail(c, "cannot create a token for %s: %s", name, strerror(errno));
 }
 
 static bool start_rider(demo_cluster *c, uint32_t index)
@@ -184,7 +184,7 @@ static bool start_rider(demo_cluster *c, uint32_t index)
     }
     add_game(&a, &c->def.game);
     if (!spawn_start(&rider->process, name, a.list, log, RIDER_NICENESS)) {
-        return fail(c, "%s cannot be started: %s", name, strerror(errno));
+        return fail(c, "cannot start %s: %s", name, strerror(errno));
     }
     c->riders_started++;
     return true;
@@ -290,7 +290,7 @@ static bool check_runs(demo_cluster *c, spawn *process)
     }
     char how[96];
     tl_os_child_describe_end(&process->child, how, sizeof how);
-    fail(c, "%s has ended too early: %s", process->name, how);
+    fail(c, "%s ended too early: %s", process->name, how);
     spawn_print_log_end(process);
     return false;
 }
@@ -368,7 +368,7 @@ static void stop_rider(demo_cluster *c, uint32_t index)
     path_of(c, file, rider->process.name, ".json");
     rider->report = json_load_file(file, 0, NULL);
     if (!rider->report) {
-        fail(c, "%s has left no report", rider->process.name);
+        fail(c, "%s wrote no report", rider->process.name);
     }
 }
 
@@ -384,7 +384,7 @@ static void stop_server(demo_cluster *c, uint32_t index)
     }
     char how[96];
     tl_os_child_describe_end(&process->child, how, sizeof how);
-    fail(c, "%s did not end in order: %s", process->name, by_itself ? how : "it had to be killed");
+    fail(c, "%s did not shut down cleanly: %s", process->name, by_itself ? how : "it had to be killed");
     spawn_print_log_end(process);
 }
 

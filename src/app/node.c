@@ -114,7 +114,7 @@ static void on_client(void *user, tl_server *server, tl_client_number client, co
 {
     node *n = user;
     if (may_say_of_client(n)) {
-        say(n, "%s %s", name, joined ? "has joined" : "is gone");
+        say(n, "%s %s", name, joined ? "has joined" : "has left");
     }
 }
 
@@ -162,7 +162,7 @@ static bool open_store(node *n)
 {
     const char *directory = store_directory(n->def->store);
     if (n->def->wal_mb && !directory) {
-        snprintf(n->text, sizeof n->text, "--wal-mb is of SQLite stores only; '%s' is none: leave it out",
+        snprintf(n->text, sizeof n->text, "--wal-mb is for SQLite stores only, and '%s' is none; omit it",
                  n->def->store);
         return false;
     }
@@ -179,7 +179,7 @@ static bool open_game(node *n)
     tl_result result = n->store->ops->world(n->store, &world);
     if (result != TL_OK) {
         snprintf(n->text, sizeof n->text,
-                 "'%s' holds no world that can be used (%s); fill it with 'tramline city --store %s'", n->def->store,
+                 "'%s' holds no usable world (%s); populate it with 'tramline city --store %s'", n->def->store,
                  tl_result_text(result), n->def->store);
         return false;
     }
@@ -190,7 +190,7 @@ static bool open_game(node *n)
     n->scenario = game_create(&n->game);
     n->play = n->scenario ? play_create(n->scenario) : NULL;
     if (n->scenario && !n->play) {
-        snprintf(n->text, sizeof n->text, "out of memory; play fewer entities");
+        snprintf(n->text, sizeof n->text, "out of memory; use fewer entities");
     }
     return n->play != NULL;
 }
@@ -199,13 +199,13 @@ static bool open_tokens(node *n)
 {
     const char *file = n->def->token_key_file;
     if (!file) {
-        say(n, "lets everybody in; to ask for tokens give --token-key");
+        say(n, "admits every client; to require tokens, pass --token-key");
         return true;
     }
     tl_result result = tl_token_verifier_create(file, &n->verifier);
     if (result != TL_OK) {
         snprintf(n->text, sizeof n->text,
-                 "'%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'", file,
+                 "cannot read '%s' as a public key (%s); create a pair with 'tramline token keys'", file,
                  tl_result_text(result));
     }
     return result == TL_OK;
@@ -244,7 +244,7 @@ static bool open_server(node *n)
     def.kbit_s = n->def->kbit_s;
     def.grace_ms = n->def->grace_ms;
     if (!tl_os_random(def.secret_seed, sizeof def.secret_seed)) {
-        snprintf(n->text, sizeof n->text, "the system gives no random bytes (%s)", strerror(errno));
+        snprintf(n->text, sizeof n->text, "the system provides no random bytes (%s)", strerror(errno));
         return false;
     }
     admission_apply(&n->def->admission, &def);
@@ -336,8 +336,8 @@ static bool tell_running(node *n)
     char fingerprint[65];
     uint16_t port = tl_dtls_server_port(n->transport);
     tl_dtls_server_fingerprint(n->transport, fingerprint);
-    say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server),
-        port, fingerprint);
+    say(n, "running as server %u on port %u; fingerprint of the certificate: %s", tl_server_get_number(n->server), port,
+        fingerprint);
     n->told_running = n->was_running = true;
     return !n->def->ready_file || write_ready(n, port, fingerprint);
 }
@@ -384,10 +384,11 @@ static bool has_rival(node *n)
 static bool rejoin(node *n)
 {
     if (has_rival(n)) {
-        snprintf(n->text, sizeof n->text, "another process serves as %s; give one of them another name", n->def->name);
+        snprintf(n->text, sizeof n->text, "another process is running as %s; give one of them another name",
+                 n->def->name);
         return false;
     }
-    say(n, "%s; joins again", tl_server_text(n->server));
+    say(n, "%s; joining again", tl_server_text(n->server));
     tl_server_destroy(n->server);
     n->server = NULL;
     n->store->ops->close(n->store, false);
@@ -435,16 +436,15 @@ static bool leave(node *n)
     tl_server_state state = tl_server_get_state(n->server);
     if (!n->was_running && !tl_os_stop_requested()) {
         snprintf(n->text, sizeof n->text,
-                 "never came to run: the store was still being joined; is it locked by another process, "
-                 "or very slow?");
+                 "it never started: the store was still being joined; is it locked by another process, or very slow?");
         return false;
     }
     if (state == TL_SERVER_LEFT || state == TL_SERVER_FENCED) {
-        say(n, "has left");
+        say(n, "left");
         return true;
     }
     snprintf(n->text, sizeof n->text,
-             "could not hand over its groups within %d s (%s); the others take them from the store",
+             "could not hand over its groups within %d s (%s); the other servers will adopt them from the store",
              LEAVE_MS_MAX / 1000, state == TL_SERVER_FAILED ? tl_server_text(n->server) : "the store does not commit");
     return false;
 }
@@ -453,7 +453,7 @@ int node_run(const node_def *def)
 {
     static node n; // large
     n.def = def;
-    n.out = outlet_open(TL_OS_STDOUT, LOG_BYTES, "%llu lines were dropped: they were not read in time\n");
+    n.out = outlet_open(TL_OS_STDOUT, LOG_BYTES, "%llu lines were dropped because they were not read in time\n");
     n.faults = outlet_open(TL_OS_STDERR, LOG_BYTES, NULL);
     bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
                   open_ready(&n) && open_server(&n);

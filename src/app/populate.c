@@ -46,7 +46,7 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
         tl_group_id id = game_group_id(f->groups_made), made;
         tl_result result = tl_server_create_group(server, id, &made);
         if (result != TL_OK) {
-            populate_fail(f, result, "a group cannot be made");
+            populate_fail(f, result, "cannot create a group");
             return;
         }
         play_group(f->play, id, true);
@@ -100,7 +100,7 @@ static bool is_stalled(const population *f)
 static void make_all(population *f, tl_server *server, tl_store *store)
 {
     f->committed_us = tl_os_monotonic_us();
-    progress_init(&f->shown, "filling the store");
+    progress_init(&f->shown, "populating the store");
     uint32_t groups = scenario_group_count(f->def->scenario);
     while (!f->complete && !f->failed && !is_over(server) && !is_stalled(f) && !tl_os_stop_requested()) {
         step(server, store);
@@ -123,8 +123,7 @@ static void make_all(population *f, tl_server *server, tl_store *store)
             snprintf(f->text, sizeof f->text, "%s", tl_server_text(server));
         } else {
             snprintf(f->text, sizeof f->text,
-                     "the store does not commit (%s); see to its disk, then remove the store and fill "
-                     "it anew",
+                     "the store does not commit (%s); check its disk, then remove the store and populate it again",
                      f->said);
         }
         return;
@@ -144,7 +143,7 @@ static void populate_store(population *f, tl_store *store)
     game_to_world(s, f->def->choice, &world);
     tl_result result = store->ops->create_world(store, &world);
     if (result != TL_OK) {
-        populate_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "no world can be made");
+        populate_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "cannot create a world");
         return;
     }
     tl_server_def def = tl_server_def_default();
@@ -171,7 +170,7 @@ bool populate_run(const populate_def *def)
     population f = {.def = def, .play = play_create(def->scenario)};
     tl_store *store = NULL;
     if (!f.play) {
-        populate_fail(&f, TL_ERR_MEMORY, "the scenario cannot be played");
+        populate_fail(&f, TL_ERR_MEMORY, "cannot play the scenario");
     } else {
         f.failed = tl_store_open(def->store, true, false, &store, f.text, sizeof f.text);
     }
@@ -185,7 +184,7 @@ bool populate_run(const populate_def *def)
     if (f.failed) {
         fprintf(stderr, "tramline: %s\n", f.text);
     } else if (tl_os_stop_requested()) {
-        fprintf(stderr, "tramline: stopped; the store '%s' is not filled, remove it\n", def->store);
+        fprintf(stderr, "tramline: stopped; the store '%s' is incomplete, remove it\n", def->store);
     }
     return !f.failed && !tl_os_stop_requested();
 }

@@ -151,7 +151,7 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
                      "server %s (%d) has %" PRIu64 " records of %" PRIu64 " bytes up to tick %" PRId64
                      ", in the copy %" PRIu64 " of %" PRIu64 " bytes up to tick %" PRId64 "%s",
                      a->known ? a->name : b->name, i, a->records, a->bytes, a->tick, b->records, b->bytes, b->tick,
-                     a->bytes == b->bytes && a->records == b->records ? ", and they are not the same" : "");
+                     a->bytes == b->bytes && a->records == b->records ? ", with different contents" : "");
             return text;
         }
     }
@@ -160,7 +160,7 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
         snprintf(text, text_bytes,
                  "it has %" PRIu64 " checkpoints of %" PRIu64 " bytes, the copy %" PRIu64 " of %" PRIu64 " bytes%s",
                  source->checkpoint_count, source->checkpoint_bytes, copy->checkpoint_count, copy->checkpoint_bytes,
-                 source->checkpoint_bytes == copy->checkpoint_bytes ? ", and they are not the same" : "");
+                 source->checkpoint_bytes == copy->checkpoint_bytes ? ", with different contents" : "");
         return text;
     }
     return NULL;
