@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "transport/address.h"
 #include "transport/fail.h"
+#include "transport/packet_heap.h"
 
 #include "tramline/transport.h"
 
@@ -22,22 +23,6 @@ enum {
     SERVER_INBOX_MAX = 262144,
     WIRE_BYTES = WIRE_IPV4_BYTES + 37, // what UDP over IPv4 and a DTLS record with AES-GCM would add
 };
-
-typedef enum packet_type { PACKET_HELLO, PACKET_ACCEPT, PACKET_DATA, PACKET_CLOSE } packet_type;
-
-typedef struct packet {
-    uint64_t due_us, order;
-    uint32_t link;
-    uint16_t size;
-    uint8_t type;
-    uint8_t data[];
-} packet;
-
-// Packets under way to one end: a binary heap by due time, then by order of sending.
-typedef struct inbox {
-    packet **packets;
-    uint32_t count, capacity, count_max;
-} inbox;
 
 typedef enum link_state { LINK_NEW, LINK_CONNECTED, LINK_ENDED } link_state;
 
@@ -56,7 +41,7 @@ typedef struct peer_link {
 struct end {
     tl_transport transport;
     tl_memory_network *network;
-    inbox inbox;
+    packet_heap inbox;
     packet *delivered; // the last event's data
     // of a client
     uint32_t link; // 0: the server
@@ -85,64 +70,6 @@ static double random_unit(tl_memory_network *network)
     return (double)(tl_mix(network->random) >> UNUSED_BITS) * 0x1p-53;
 }
 
-static bool packet_before(const packet *a, const packet *b)
-{
-    return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
-}
-
-static bool inbox_push(inbox *box, packet *p)
-{
-    if (box->count >= box->count_max) {
-        return false;
-    }
-    if (box->count == box->capacity) {
-        uint32_t capacity = box->capacity ? box->capacity * 2 : 16;
-        packet **packets = realloc(box->packets, capacity * sizeof *packets);
-        if (!packets) {
-            return false;
-        }
-        box->packets = packets;
-        box->capacity = capacity;
-    }
-    uint32_t i = box->count++;
-    for (; i > 0 && packet_before(p, box->packets[(i - 1) / 2]); i = (i - 1) / 2) {
-        box->packets[i] = box->packets[(i - 1) / 2];
-    }
-    box->packets[i] = p;
-    return true;
-}
-
-static packet *inbox_pop(inbox *box)
-{
-    packet *first = box->packets[0];
-    packet *last = box->packets[--box->count];
-    uint32_t i = 0;
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= box->count) {
-            break;
-        }
-        if (child + 1 < box->count && packet_before(box->packets[child + 1], box->packets[child])) {
-            child++;
-        }
-        if (!packet_before(box->packets[child], last)) {
-            break;
-        }
-        box->packets[i] = box->packets[child];
-        i = child;
-    }
-    box->packets[i] = last;
-    return first;
-}
-
-static void inbox_release(inbox *box)
-{
-    while (box->count > 0) {
-        free(box->packets[--box->count]);
-    }
-    free(box->packets);
-}
-
 static uint64_t one_way_us(tl_memory_network *network)
 {
     return network->faults.delay_us + (uint64_t)(random_unit(network) * ((double)network->faults.jitter_us + 1));
@@ -164,7 +91,7 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
     if (size > 0) {
         memcpy(p->data, data, size);
     }
-    if (inbox_push(&to->inbox, p)) {
+    if (packet_heap_push(&to->inbox, p)) {
         return;
     }
     to->transport.stats.dropped_full++;
@@ -191,7 +118,7 @@ static void transmit(end *from, end *to, packet_type type, uint32_t link, const 
 static packet *receive(end *self, uint64_t now_us)
 {
     while (self->inbox.count > 0 && self->inbox.packets[0]->due_us <= now_us) {
-        packet *p = inbox_pop(&self->inbox);
+        packet *p = packet_heap_pop(&self->inbox);
         if (!self->network->cut) {
             self->transport.stats.wire_bytes_received += p->size + WIRE_BYTES;
             return p;
@@ -319,7 +246,7 @@ static void end_destroy(end *self)
 {
     self->network->ends--;
     free(self->delivered);
-    inbox_release(&self->inbox);
+    packet_heap_release(&self->inbox);
     free(self);
 }
 
@@ -446,7 +373,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     }
     // Data that overtook the ACCEPT is proof of it, and waits for the next poll.
     if (type == PACKET_DATA) {
-        TL_ASSERT(inbox_push(&self->inbox, p));
+        TL_ASSERT(packet_heap_push(&self->inbox, p));
     } else {
         free(p);
     }
