@@ -30,9 +30,9 @@ typedef struct copying {
     const copy_options *o;
     tl_store *from, *to;
     tl_world_info world;
-    tally told, copied;  // by FROM; by TO, afterwards
-    bool begun;          // something is in TO
-    uint64_t seconds_us; // that it took
+    tally original, copied; // of FROM; of TO, afterwards
+    bool begun;             // something is in TO
+    uint64_t seconds_us;    // that it took
     progress shown;
     char stalled[256]; // what the store that is read says is wrong; "": nothing
     char text[640];    // why it did not work out; "": it did
@@ -98,12 +98,12 @@ static void show_progress(copying *c, const tally *t)
     char records[NUMBER_TEXT_BYTES], checkpoints[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], text[160];
     snprintf(text, sizeof text, "%s checkpoints, %s records, %s kB", number_text(t->checkpoint_count, checkpoints),
              number_text(t->records, records), number_text((t->bytes + t->checkpoint_bytes) / 1000, kbytes));
-    progress_tell(&c->shown, text);
+    progress_report(&c->shown, text);
 }
 
 typedef enum answer { ANSWER_EVENT, ANSWER_NONE, ANSWER_FAILED } answer;
 
-// The next event that tells of the world. `since_us`: when there was one last.
+// The next event about the world. `since_us`: when there was one last.
 static answer next_event(copying *c, tl_store *store, const char *name, uint64_t since_us, tl_store_event *event)
 {
     if (tl_os_stop_requested()) {
@@ -156,13 +156,13 @@ static bool write_event(copying *c, const tl_store_event *event)
     return true;
 }
 
-// What FROM tells into TO, and into the tally.
+// What FROM reports into TO, and into the tally.
 static bool transfer(copying *c)
 {
     bool loaded = false;
     uint64_t since_us = tl_os_monotonic_us(); // of the last event that was waited for
     progress_init(&c->shown, "copying");
-    while (!loaded || (any_is_behind(&c->told) && tl_os_monotonic_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
+    while (!loaded || (any_is_behind(&c->original) && tl_os_monotonic_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
         tl_store_event event;
         answer a = next_event(c, c->from, c->o->from, since_us, &event);
         if (a == ANSWER_FAILED) {
@@ -171,20 +171,20 @@ static bool transfer(copying *c)
         if (a == ANSWER_NONE) {
             continue;
         }
-        if (!loaded || is_behind(&c->told, event.server)) {
+        if (!loaded || is_behind(&c->original, event.server)) {
             since_us = tl_os_monotonic_us();
         }
         if (event.type == TL_STORE_LOADED) {
             loaded = true;
             continue;
         }
-        if (!tally_take(&c->told, &event)) {
+        if (!tally_take(&c->original, &event)) {
             return fail(c, "out of memory");
         }
         if (!write_event(c, &event)) {
             return false;
         }
-        show_progress(c, &c->told);
+        show_progress(c, &c->original);
     }
     return write_event(c, &(tl_store_event){.type = TL_STORE_LOADED});
 }
@@ -274,7 +274,7 @@ static bool compare(copying *c, tl_store *copy)
     if (!is_same_world(&c->world, &world)) {
         return fail(c, "the copy differs: the description of the world");
     }
-    return !tally_difference(&c->told, &c->copied, text, sizeof text) || fail(c, "the copy differs: %s", text);
+    return !tally_difference(&c->original, &c->copied, text, sizeof text) || fail(c, "the copy differs: %s", text);
 }
 
 // Reads the copy as a server would, and compares all of it.
@@ -294,7 +294,7 @@ static bool check(copying *c)
 
 static json_t *copy_json(const copying *c)
 {
-    const tally *t = &c->told;
+    const tally *t = &c->original;
     json_t *servers = json_array();
     for (int i = 1; i <= TL_SERVERS_MAX; i++) {
         const tally_log *s = &t->logs[i];
@@ -329,7 +329,7 @@ static void print_server(int number, const tally_log *s)
 
 static void print_copy(const copying *c)
 {
-    const tally *t = &c->told;
+    const tally *t = &c->original;
     char count[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], empty[NUMBER_TEXT_BYTES], records[NUMBER_TEXT_BYTES];
     bool held = false;
     printf("%-*s %s, seed %" PRIu64 ", %u ticks per second\n", NAMES_WIDTH, "world", c->world.scenario, c->world.seed,
@@ -354,7 +354,7 @@ static void print_copy(const copying *c)
            number_text(c->copied.records, records), number_text(c->copied.checkpoint_count, count));
 }
 
-static void tell(const copying *c)
+static void report(const copying *c)
 {
     if (!c->o->json) {
         print_copy(c);
@@ -373,14 +373,14 @@ int command_copy(int argc, char **argv)
     argp_parse(&copy_argp, argc, argv, 0, NULL, &o);
     tl_os_stop_watch();
     c.o = &o;
-    tally_init(&c.told);
+    tally_init(&c.original);
     tally_init(&c.copied);
     uint64_t begun_us = tl_os_monotonic_us();
     bool copied = open_both(&c) && transfer(&c);
     close_both(&c);
     copied = copied && check(&c);
     c.seconds_us = tl_os_monotonic_us() - begun_us;
-    tally_free(&c.told);
+    tally_free(&c.original);
     tally_free(&c.copied);
     if (!copied) {
         fprintf(stderr, "%stramline: %s\n", c.shown.terminal && !o.quiet ? "\r\033[K" : "", c.text);
@@ -392,6 +392,6 @@ int command_copy(int argc, char **argv)
     if (c.shown.terminal && !o.quiet) {
         fprintf(stderr, "\r\033[K");
     }
-    tell(&c);
+    report(&c);
     return EXIT_SOUND;
 }

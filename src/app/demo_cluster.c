@@ -1,5 +1,7 @@
 #include "app/demo_cluster.h"
 
+#include "base/base.h"
+
 #include "app/json_number.h"
 #include "app/number.h"
 #include "base/os/clock.h"
@@ -30,11 +32,13 @@ static const char *const server_names[DEMO_SERVERS_MAX] = {
 
 const char *demo_server_name(uint32_t index)
 {
+    TL_ASSERT(index < DEMO_SERVERS_MAX);
     return server_names[index];
 }
 
 const char *demo_rider_name(uint32_t index)
 {
+    TL_ASSERT(index < DEMO_RIDERS_MAX);
     static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"};
     static char numbered[DEMO_RIDERS_MAX][16];
     if (index < sizeof names / sizeof *names) {
@@ -74,10 +78,9 @@ typedef struct arguments {
 
 static void add(arguments *a, const char *option, const char *value)
 {
-    if (a->count + 2 <= TL_OS_CHILD_ARGUMENTS_MAX) {
-        a->list[a->count++] = option;
-        a->list[a->count++] = value;
-    }
+    TL_ASSERT(a->count + 2 <= TL_OS_CHILD_ARGUMENTS_MAX && value);
+    a->list[a->count++] = option;
+    a->list[a->count++] = value;
 }
 
 static void add_game(arguments *a, const game_choice *game)
@@ -96,6 +99,7 @@ static void add_game(arguments *a, const game_choice *game)
 
 static bool start_server(demo_cluster *c, uint32_t index)
 {
+    TL_ASSERT(index == c->servers_started && index < c->def.server_count);
     const char *name = demo_server_name(index);
     char ready[DEMO_PATH_BYTES], log[DEMO_PATH_BYTES], key[DEMO_PATH_BYTES];
     path_of(c, ready, name, ".ready");
@@ -128,6 +132,7 @@ static bool make_keys(demo_cluster *c)
 
 bool demo_cluster_start_servers(demo_cluster *c)
 {
+    TL_ASSERT(c->def.server_count >= 1 && c->def.server_count <= DEMO_SERVERS_MAX);
     bool sound = make_keys(c);
     for (uint32_t i = 0; i < c->def.server_count && sound; i++) {
         sound = start_server(c, i);
@@ -154,6 +159,7 @@ static bool make_token(demo_cluster *c, const char *name, const char *token_file
 
 static bool start_rider(demo_cluster *c, uint32_t index)
 {
+    TL_ASSERT(index == c->riders_started && index < c->def.rider_count);
     const char *name = demo_rider_name(index);
     demo_rider *rider = &c->riders[index];
     rider->server = index % c->def.server_count;
@@ -192,6 +198,7 @@ static bool start_rider(demo_cluster *c, uint32_t index)
 
 bool demo_cluster_start_riders(demo_cluster *c)
 {
+    TL_ASSERT(c->def.rider_count <= DEMO_RIDERS_MAX && c->servers_started == c->def.server_count);
     c->measuring = true;
     for (uint32_t i = 0; i < c->def.rider_count; i++) {
         if (!start_rider(c, i)) {
@@ -305,6 +312,7 @@ static void wait_for_lines(const demo_cluster *c, int timeout_ms)
     for (uint32_t i = 0; i < c->riders_started; i++) {
         handles[count++] = c->riders[i].process.child.lines;
     }
+    TL_ASSERT(count <= sizeof handles / sizeof *handles);
     tl_os_wait_readable(handles, count, (uint64_t)timeout_ms * 1000);
 }
 
@@ -376,7 +384,7 @@ static void stop_server(demo_cluster *c, uint32_t index)
 {
     spawn *process = &c->servers[index].process;
     if (c->servers[index].ended_early) {
-        return; // too early, which has been told
+        return; // too early, which has been reported
     }
     bool by_itself = spawn_wait(process, SERVER_STOP_MS_MAX);
     if (by_itself && tl_os_child_exit_status(&process->child) == 0) {

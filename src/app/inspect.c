@@ -40,7 +40,7 @@ typedef struct inspection {
     tl_inspect *inspect;
     tl_inspect_report report;
     aside_list aside;
-    bool ended;     // the store tells no more
+    bool ended;     // the store reports no more
     bool overtaken; // a running server has cut what was about to be read: another try may work
     bool silent;    // it did not answer in time
 } inspection;

@@ -1,5 +1,7 @@
 #include "app/node.h"
 
+#include "base/base.h"
+
 #include "app/command.h"
 #include "app/meter.h"
 #include "app/outlet.h"
@@ -45,7 +47,7 @@ typedef struct node {
     tl_token_verifier *verifier;
     tl_server *server;
     meter meter;
-    bool told_running;
+    bool reported_running;
     bool was_running;  // ever
     uint64_t rival_us; // when another process of the same name has last taken the lease, 0: never
     char text[512];    // what is wrong
@@ -331,19 +333,20 @@ static bool write_ready(node *n, uint16_t port, const char *fingerprint)
     return written;
 }
 
-static bool tell_running(node *n)
+static bool report_running(node *n)
 {
     char fingerprint[65];
     uint16_t port = tl_dtls_server_port(n->transport);
     tl_dtls_server_fingerprint(n->transport, fingerprint);
     say(n, "running as server %u on port %u; fingerprint of the certificate: %s", tl_server_get_number(n->server), port,
         fingerprint);
-    n->told_running = n->was_running = true;
+    n->reported_running = n->was_running = true;
     return !n->def->ready_file || write_ready(n, port, fingerprint);
 }
 
 static void wait_for_work(const node *n)
 {
+    TL_ASSERT(n->server && n->store && n->transport);
     int handles[] = {n->store->ops->wait_fd(n->store), n->transport->ops->wait_fd(n->transport)};
     uint64_t now_us = tl_os_monotonic_us(), tick_us = tl_server_next_tick_us(n->server);
     uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
@@ -383,6 +386,7 @@ static bool has_rival(node *n)
 // Another server has taken the groups, because this process stood still for too long: it joins again.
 static bool rejoin(node *n)
 {
+    TL_ASSERT(n->server && n->store);
     if (has_rival(n)) {
         snprintf(n->text, sizeof n->text, "another process is running as %s; give one of them another name",
                  n->def->name);
@@ -394,7 +398,7 @@ static bool rejoin(node *n)
     n->store->ops->close(n->store, false);
     n->store = NULL;
     play_reset(n->play);
-    n->told_running = false;
+    n->reported_running = false;
     tl_os_sleep_us(REJOIN_AFTER_MS * 1000);
     return open_store(n) && open_server(n);
 }
@@ -408,7 +412,7 @@ static bool run(node *n)
         wait_for_work(n);
         step(n);
         tl_server_state state = tl_server_get_state(n->server);
-        if (state == TL_SERVER_RUNNING && !n->told_running && !tell_running(n)) {
+        if (state == TL_SERVER_RUNNING && !n->reported_running && !report_running(n)) {
             return false;
         }
         if (state == TL_SERVER_FENCED && !rejoin(n)) {

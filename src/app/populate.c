@@ -27,7 +27,7 @@ typedef struct population {
     bool complete; // every entity that is present was made
     progress shown;
     char said[256];        // by the server, last
-    uint64_t committed_us; // when the last commit was told, or populating began
+    uint64_t committed_us; // when the last commit was reported, or populating began
     tl_result failed;
     char text[512];
 } population;

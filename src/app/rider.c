@@ -88,7 +88,7 @@ static bool open_check(rider *r)
     return true;
 }
 
-// Comes first: what is wrong with the server's address is told before a scenario is made. Nothing is sent yet.
+// Comes first: what is wrong with the server's address is reported before a scenario is made. Nothing is sent yet.
 static bool open_transport(rider *r)
 {
     tl_dtls_client_def servers[RIDER_SERVERS_MAX];

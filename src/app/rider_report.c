@@ -1,5 +1,7 @@
 #include "app/rider_report.h"
 
+#include "base/base.h"
+
 #include "base/os/clock.h"
 
 #include <string.h>
@@ -23,6 +25,7 @@ void rider_report_close(rider_report *r)
 
 void rider_report_joined(rider_report *r, const tl_client *client, const tl_transport *transport, double join_s)
 {
+    TL_ASSERT(!r->joined);
     r->joined = true;
     r->join_s = join_s;
     r->join_bytes = r->window_bytes = tl_client_get_stats(client).bytes;

@@ -1,5 +1,7 @@
 #include "app/status_line.h"
 
+#include "base/base.h"
+
 #include "app/json_number.h"
 #include "app/number.h"
 #include "base/os/file.h"
@@ -26,6 +28,7 @@ static void append(line_text *t, const char *format, ...)
     va_end(arguments);
     t->length += count > 0 ? (size_t)count : 0;
     t->length = t->length < sizeof t->text ? t->length : sizeof t->text - 1;
+    TL_ASSERT(t->text[t->length] == 0);
 }
 
 static void append_riders(line_text *t, demo_cluster *c)

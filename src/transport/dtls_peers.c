@@ -34,6 +34,7 @@ static void line_append(peer_line *line, dtls_peer *peer, uint64_t now_us)
 
 static void line_remove(peer_line *line, dtls_peer *peer)
 {
+    TL_ASSERT(line->count > 0 && line->oldest && line->newest);
     *(peer->older ? &peer->older->newer : &line->oldest) = peer->newer;
     *(peer->newer ? &peer->newer->older : &line->newest) = peer->older;
     line->count--;
@@ -48,6 +49,7 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
     while (buckets < count_max) {
         buckets *= 2;
     }
+    TL_ASSERT((buckets & (buckets - 1)) == 0);
     peers->mask = buckets - 1;
     peers->by_number = calloc(buckets, sizeof *peers->by_number);
     peers->by_address = calloc(buckets, sizeof *peers->by_address);
@@ -119,6 +121,7 @@ void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 
 void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 {
+    TL_ASSERT(peer->number != 0);
     line_remove(&peers->connected, peer);
     line_append(&peers->connected, peer, now_us);
 }

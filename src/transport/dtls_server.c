@@ -4,6 +4,7 @@
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
 // connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what
 // is over a rate (dtls_door.h), and serves the rest in turns.
+#include "base/base.h"
 #include "transport/dtls_server_state.h"
 
 #include "transport/dtls_hello.h"
@@ -94,6 +95,7 @@ static tl_result event_closed(dtls_server *server, dtls_peer *peer, tl_result re
 
 static tl_result event_connected(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
 {
+    TL_ASSERT(peer->number != 0);
     server->announced = NULL;
     server->reading = peer;
     out->type = TL_TRANSPORT_CONNECTED;
@@ -105,6 +107,7 @@ static tl_result event_connected(dtls_server *server, dtls_peer *peer, tl_transp
 
 static tl_result event_datagram(dtls_server *server, dtls_peer *peer, size_t size, tl_transport_event *out)
 {
+    TL_ASSERT(peer->number != 0 && size >= 1 && size <= TL_DATAGRAM_BYTES_MAX);
     server->reading = peer;
     server->transport.stats.datagrams_received++;
     server->transport.stats.bytes_received += size;

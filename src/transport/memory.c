@@ -226,6 +226,7 @@ static tl_result closed_event(tl_transport_event *out, tl_peer peer, tl_result r
 
 static tl_result datagram_event(end *self, packet *p, tl_transport_event *out, tl_peer peer)
 {
+    TL_ASSERT(!self->delivered && p->type == PACKET_DATA);
     self->delivered = p;
     self->transport.stats.datagrams_received++;
     self->transport.stats.bytes_received += p->size;
@@ -244,6 +245,7 @@ static tl_result send_data(end *from, end *to, uint32_t link, const void *data, 
 
 static void end_destroy(end *self)
 {
+    TL_ASSERT(self->network->ends > 0);
     self->network->ends--;
     free(self->delivered);
     packet_heap_release(&self->inbox);

@@ -16,6 +16,7 @@ bool sources_init(sources *all, uint32_t holds_max)
     while (buckets < all->count_max) {
         buckets *= 2;
     }
+    TL_ASSERT((buckets & (buckets - 1)) == 0);
     all->mask = buckets - 1;
     all->pool = calloc(all->count_max, sizeof *all->pool);
     all->buckets = calloc(buckets, sizeof *all->buckets);
@@ -53,12 +54,14 @@ static void idle_append(sources *all, source *of)
 
 static void idle_remove(sources *all, source *of)
 {
+    TL_ASSERT(all->oldest && all->newest);
     *(of->older ? &of->older->newer : &all->oldest) = of->newer;
     *(of->newer ? &of->newer->older : &all->newest) = of->older;
 }
 
 static void forget(sources *all, source *of)
 {
+    TL_ASSERT(of->holds == 0);
     source **place = bucket_of(all, of->key);
     while (*place != of) {
         place = &(*place)->hash_next;
@@ -96,6 +99,7 @@ source *sources_get(sources *all, const tl_os_address *address)
 
 void source_hold(sources *all, source *of)
 {
+    TL_ASSERT(of->holds < UINT32_MAX);
     if (of->holds++ == 0) {
         idle_remove(all, of);
     }
