@@ -38,14 +38,14 @@ static aside_epoch *entry_of(aside_list *list, const tl_store_event *event)
     if (last && last->server == event->server && last->epoch == event->epoch) {
         return last;
     }
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 16;
-        aside_epoch *epochs = realloc(list->epochs, room * sizeof *epochs);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 16;
+        aside_epoch *epochs = realloc(list->epochs, capacity * sizeof *epochs);
         if (!epochs) {
             return NULL;
         }
         list->epochs = epochs;
-        list->room = room;
+        list->capacity = capacity;
     }
     last = &list->epochs[list->count++];
     *last = (aside_epoch){.server = event->server, .epoch = event->epoch, .first_tick = event->tick};

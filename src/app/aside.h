@@ -16,7 +16,7 @@ typedef struct aside_epoch {
 
 typedef struct aside_list {
     aside_epoch *epochs;
-    size_t count, room;
+    size_t count, capacity;
     uint64_t records, damaged;
     char text[256]; // why it was not read to its end; "": it was
     bool busy;      // because another process kept something locked

@@ -30,17 +30,17 @@ typedef struct copying {
     const copy_options *o;
     tl_store *from, *to;
     tl_world_info world;
-    tally told, copied;  // by FROM; by TO, afterwards
-    bool begun;          // something is in TO
-    uint64_t seconds_us; // that it took
+    tally original, copied; // of FROM; of TO, afterwards
+    bool begun;             // something is in TO
+    uint64_t seconds_us;    // that it took
     progress shown;
     char stalled[256]; // what the store that is read says is wrong; "": nothing
     char text[640];    // why it did not work out; "": it did
 } copying;
 
 static const struct argp_option options[] = {
-    {"json", 'j', NULL, 0, "The table as JSON", 1},
-    {"quiet", 'q', NULL, 0, "No progress", 1},
+    {"json", 'j', NULL, 0, "Print the table as JSON", 1},
+    {"quiet", 'q', NULL, 0, "Do not show progress", 1},
     {0},
 };
 
@@ -52,15 +52,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'q': o->quiet = true; return 0;
     case ARGP_KEY_ARG:
         if (o->to) {
-            argp_error(state, "'%s' is one argument too many; name two stores", argument);
+            argp_error(state, "unexpected argument '%s'; pass two stores", argument);
         }
         *(o->from ? &o->to : &o->from) = argument;
         return 0;
     case ARGP_KEY_END:
         if (!o->to) {
-            argp_error(state, "name two stores: the one that is copied, and the new one");
+            argp_error(state, "pass two stores: the one to copy, and the new one");
         } else if (strcmp(o->from, o->to) == 0) {
-            argp_error(state, "'%s' cannot be copied into itself; name another store", o->to);
+            argp_error(state, "'%s' cannot be copied to itself; name another store", o->to);
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -71,13 +71,10 @@ static const struct argp copy_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "FROM TO",
-    .doc = "Copy a world from one store into another, of the same kind or of another, and check the copy.\vTO must "
-           "hold no world, "
-           "and is made if it is a directory that is missing. Nothing is written to FROM, and servers may run on it "
-           "meanwhile: "
-           "the copy is the world at one moment, and the servers go on without it. The exit status is 0 only if the "
-           "copy was "
-           "read again and is the same.",
+    .doc = "Copy a world to another store, of the same kind or of another, and check the copy.\vTO must not hold a "
+           "world; a directory is created if it does not exist. Nothing is written to FROM, and servers may run on it "
+           "meanwhile: the copy is the world at one moment, and the servers go on without it. The exit status is 0 "
+           "only if the copy was read again and is identical.",
 };
 
 static bool fail(copying *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -101,12 +98,12 @@ static void show_progress(copying *c, const tally *t)
     char records[NUMBER_TEXT_BYTES], checkpoints[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], text[160];
     snprintf(text, sizeof text, "%s checkpoints, %s records, %s kB", number_text(t->checkpoint_count, checkpoints),
              number_text(t->records, records), number_text((t->bytes + t->checkpoint_bytes) / 1000, kbytes));
-    progress_tell(&c->shown, text);
+    progress_report(&c->shown, text);
 }
 
 typedef enum answer { ANSWER_EVENT, ANSWER_NONE, ANSWER_FAILED } answer;
 
-// The next event that tells of the world. `since_us`: when there was one last.
+// The next event about the world. `since_us`: when there was one last.
 static answer next_event(copying *c, tl_store *store, const char *name, uint64_t since_us, tl_store_event *event)
 {
     if (tl_os_stop_requested()) {
@@ -159,13 +156,13 @@ static bool write_event(copying *c, const tl_store_event *event)
     return true;
 }
 
-// What FROM tells into TO, and into the tally.
+// What FROM reports into TO, and into the tally.
 static bool transfer(copying *c)
 {
     bool loaded = false;
     uint64_t since_us = tl_os_monotonic_us(); // of the last event that was waited for
     progress_init(&c->shown, "copying");
-    while (!loaded || (any_is_behind(&c->told) && tl_os_monotonic_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
+    while (!loaded || (any_is_behind(&c->original) && tl_os_monotonic_us() - since_us < CATCH_UP_S_MAX * 1000000ull)) {
         tl_store_event event;
         answer a = next_event(c, c->from, c->o->from, since_us, &event);
         if (a == ANSWER_FAILED) {
@@ -174,20 +171,20 @@ static bool transfer(copying *c)
         if (a == ANSWER_NONE) {
             continue;
         }
-        if (!loaded || is_behind(&c->told, event.server)) {
+        if (!loaded || is_behind(&c->original, event.server)) {
             since_us = tl_os_monotonic_us();
         }
         if (event.type == TL_STORE_LOADED) {
             loaded = true;
             continue;
         }
-        if (!tally_take(&c->told, &event)) {
+        if (!tally_take(&c->original, &event)) {
             return fail(c, "out of memory");
         }
         if (!write_event(c, &event)) {
             return false;
         }
-        show_progress(c, &c->told);
+        show_progress(c, &c->original);
     }
     return write_event(c, &(tl_store_event){.type = TL_STORE_LOADED});
 }
@@ -240,7 +237,7 @@ static bool open_both(copying *c)
                    : fail(c, "'%s' cannot be written: %s", o->to, tl_result_text(result));
     }
     if (!c->to->ops->restore) {
-        return fail(c, "'%s' is a kind of store that cannot be copied into; name another", o->to);
+        return fail(c, "this kind of store cannot be the target of a copy: '%s'", o->to);
     }
     result = c->from->ops->join(c->from, NULL);
     return result == TL_OK || fail(c, "'%s' cannot be read: %s", o->from, tl_result_text(result));
@@ -275,9 +272,9 @@ static bool compare(copying *c, tl_store *copy)
         return false;
     }
     if (!is_same_world(&c->world, &world)) {
-        return fail(c, "the copy is not the same: the world is described otherwise");
+        return fail(c, "the copy differs: the description of the world");
     }
-    return !tally_difference(&c->told, &c->copied, text, sizeof text) || fail(c, "the copy is not the same: %s", text);
+    return !tally_difference(&c->original, &c->copied, text, sizeof text) || fail(c, "the copy differs: %s", text);
 }
 
 // Reads the copy as a server would, and compares all of it.
@@ -297,7 +294,7 @@ static bool check(copying *c)
 
 static json_t *copy_json(const copying *c)
 {
-    const tally *t = &c->told;
+    const tally *t = &c->original;
     json_t *servers = json_array();
     for (int i = 1; i <= TL_SERVERS_MAX; i++) {
         const tally_log *s = &t->logs[i];
@@ -332,10 +329,10 @@ static void print_server(int number, const tally_log *s)
 
 static void print_copy(const copying *c)
 {
-    const tally *t = &c->told;
+    const tally *t = &c->original;
     char count[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES], empty[NUMBER_TEXT_BYTES], records[NUMBER_TEXT_BYTES];
     bool held = false;
-    printf("%-*s %s, seed %" PRIu64 ", %u ticks a second\n", NAMES_WIDTH, "world", c->world.scenario, c->world.seed,
+    printf("%-*s %s, seed %" PRIu64 ", %u ticks per second\n", NAMES_WIDTH, "world", c->world.scenario, c->world.seed,
            c->world.tick_hz);
     printf("%-*s             epochs       records  %-24s %10s  lease\n", NAMES_WIDTH, "servers", "ticks", "kB");
     for (int i = 1; i <= TL_SERVERS_MAX; i++) {
@@ -348,16 +345,16 @@ static void print_copy(const copying *c)
            number_text(t->checkpoint_count - t->checkpoints_empty, count),
            number_text(t->checkpoint_bytes / 1000, kbytes), number_text(t->checkpoints_empty, empty));
     if (held) {
-        printf("%-*s the copy takes servers whose lease is held as killed after their last tick above\n", NAMES_WIDTH,
-               "held");
+        printf("%-*s in the copy, servers whose lease is held count as killed after their last tick above\n",
+               NAMES_WIDTH, "held");
     }
     printf("%-*s '%s' to '%s', %s kB in %.1f s\n", NAMES_WIDTH, "copied", c->o->from, c->o->to,
            number_text((t->bytes + t->checkpoint_bytes) / 1000, kbytes), (double)c->seconds_us * 1e-6);
-    printf("%-*s the copy was read again: %s records and %s checkpoints, the same\n", NAMES_WIDTH, "checked",
+    printf("%-*s the copy was read again: %s records and %s checkpoints, identical\n", NAMES_WIDTH, "checked",
            number_text(c->copied.records, records), number_text(c->copied.checkpoint_count, count));
 }
 
-static void tell(const copying *c)
+static void report(const copying *c)
 {
     if (!c->o->json) {
         print_copy(c);
@@ -376,25 +373,25 @@ int command_copy(int argc, char **argv)
     argp_parse(&copy_argp, argc, argv, 0, NULL, &o);
     tl_os_stop_watch();
     c.o = &o;
-    tally_init(&c.told);
+    tally_init(&c.original);
     tally_init(&c.copied);
     uint64_t begun_us = tl_os_monotonic_us();
     bool copied = open_both(&c) && transfer(&c);
     close_both(&c);
     copied = copied && check(&c);
     c.seconds_us = tl_os_monotonic_us() - begun_us;
-    tally_free(&c.told);
+    tally_free(&c.original);
     tally_free(&c.copied);
     if (!copied) {
         fprintf(stderr, "%stramline: %s\n", c.shown.terminal && !o.quiet ? "\r\033[K" : "", c.text);
         if (c.begun) {
-            fprintf(stderr, "tramline: '%s' is no whole copy; remove it before you copy again\n", o.to);
+            fprintf(stderr, "tramline: '%s' is incomplete; remove it before you copy again\n", o.to);
         }
         return EXIT_FAILED;
     }
     if (c.shown.terminal && !o.quiet) {
         fprintf(stderr, "\r\033[K");
     }
-    tell(&c);
+    report(&c);
     return EXIT_SOUND;
 }

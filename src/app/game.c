@@ -14,18 +14,18 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"scenario", 'S', "NAME", 0, "The game: city, far, convoy, choke, concert, ragdoll, asteroids or trace", 10},
-    {"seed", 's', "NUMBER", 0, "What the scenario is made from (default 1)", 10},
-    {"entities", 'n', "NUMBER", 0, "So many entities in all (default: the scenario's own number; the city has 100'000)",
-     10},
-    {"fcd", 'f', "FILE", 0, "Play a recording of SUMO (FCD XML, plain, .gz or .zst): the scenario 'trace'", 10},
+    {"scenario", 'S', "NAME", 0,
+     "The scenario: city (default), far, convoy, choke, concert, ragdoll, asteroids or trace", 10},
+    {"seed", 's', "NUMBER", 0, "Seed of the scenario (default 1)", 10},
+    {"entities", 'n', "NUMBER", 0, "Number of entities (default: depends on the scenario; the city has 100'000)", 10},
+    {"fcd", 'f', "FILE", 0, "Play a recording of SUMO (FCD XML, plain, .gz or .zst), as the scenario 'trace'", 10},
     {0},
 };
 
 static const char *scenario_checked(struct argp_state *state, const char *name)
 {
     if (!scenario_exists(name)) {
-        argp_error(state, "no scenario is called '%s'; 'tramline city --help' lists them", name);
+        argp_error(state, "unknown scenario '%s'; 'tramline city --help' lists them", name);
     }
     return name;
 }
@@ -43,7 +43,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'f': choice->fcd_file = argument; return 0;
     case ARGP_KEY_SUCCESS:
         if (choice->fcd_file && choice->name && strcmp(choice->name, "trace") != 0) {
-            argp_error(state, "--fcd plays the scenario 'trace'; leave --scenario away");
+            argp_error(state, "--fcd plays the scenario 'trace'; omit --scenario");
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -68,7 +68,7 @@ bool game_from_world(game_choice *choice, const tl_world_info *world, char name_
     unsigned long entity_count = 0;
     if (sscanf(world->scenario, "%63[a-z]:%lu", name_out, &entity_count) < 1) {
         if (!choice->name && !choice->fcd_file) {
-            snprintf(text, text_bytes, "the world does not say which scenario filled it; name it with --scenario");
+            snprintf(text, text_bytes, "the world does not name its scenario; name it with --scenario");
             return false;
         }
         snprintf(name_out, 64, "%s", game_name(choice));
@@ -76,18 +76,18 @@ bool game_from_world(game_choice *choice, const tl_world_info *world, char name_
     }
     if ((choice->name || choice->fcd_file) && strcmp(game_name(choice), name_out) != 0) {
         snprintf(text, text_bytes,
-                 "the world was filled by the scenario '%s', not '%s'; leave --scenario away, or fill "
-                 "another store with 'tramline city'",
+                 "the world was populated by the scenario '%s', not '%s'; omit --scenario, or populate another store "
+                 "with 'tramline city'",
                  name_out, game_name(choice));
         return false;
     }
     if (choice->seed_given && choice->seed != world->seed) {
-        snprintf(text, text_bytes, "the world was filled with seed %" PRIu64 ", not %" PRIu64 "; leave --seed away",
+        snprintf(text, text_bytes, "the world was populated with seed %" PRIu64 ", not %" PRIu64 "; omit --seed",
                  world->seed, choice->seed);
         return false;
     }
     if (choice->entity_count && entity_count && choice->entity_count != entity_count) {
-        snprintf(text, text_bytes, "the world was filled with %lu entities, not %" PRIu32 "; leave --entities away",
+        snprintf(text, text_bytes, "the world was populated with %lu entities, not %" PRIu32 "; omit --entities",
                  entity_count, choice->entity_count);
         return false;
     }
@@ -96,7 +96,7 @@ bool game_from_world(game_choice *choice, const tl_world_info *world, char name_
     choice->seed_given = true;
     choice->entity_count = entity_count <= ENTITIES_MAX ? (uint32_t)entity_count : 0;
     if (strcmp(name_out, "trace") == 0 && !choice->fcd_file) {
-        snprintf(text, text_bytes, "the world plays a recording; name its file with --fcd");
+        snprintf(text, text_bytes, "the world plays a recording; pass its file with --fcd");
         return false;
     }
     return true;
@@ -110,7 +110,7 @@ static void show_progress(void *user, uint64_t done, uint64_t total)
 scenario *game_create(const game_choice *choice)
 {
     progress shown;
-    progress_init(&shown, choice->fcd_file ? "reading the recording" : "making the scenario");
+    progress_init(&shown, choice->fcd_file ? "reading the recording" : "creating the scenario");
     scenario_def def = scenario_def_default();
     def.name = game_name(choice);
     def.seed = choice->seed_given ? choice->seed : def.seed;

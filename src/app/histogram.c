@@ -1,5 +1,7 @@
 #include "app/histogram.h"
 
+#include "base/base.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ static uint32_t bucket_of(double value)
 
 static double bucket_middle(uint32_t bucket)
 {
+    TL_ASSERT(bucket < HISTOGRAM_BUCKETS);
     if (bucket == 0) {
         return 0;
     }
@@ -52,6 +55,7 @@ void histogram_add_numbers(histogram *h, const json_t *numbers)
 
 double histogram_percentile(const histogram *h, double part)
 {
+    TL_ASSERT(part >= 0 && part <= 1);
     uint64_t wanted = (uint64_t)ceil(part * (double)h->count), seen = 0;
     wanted = wanted > 0 ? wanted : 1;
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS && h->count > 0; i++) {

@@ -40,22 +40,24 @@ typedef struct inspection {
     tl_inspect *inspect;
     tl_inspect_report report;
     aside_list aside;
-    bool ended;     // the store tells no more
+    bool ended;     // the store reports no more
     bool overtaken; // a running server has cut what was about to be read: another try may work
     bool silent;    // it did not answer in time
 } inspection;
 
 static const struct argp_option options[] = {
-    {"json", 'j', NULL, 0, "As JSON", 1},
+    {"json", 'j', NULL, 0, "Print JSON", 1},
     {"accept-loss", 'a', NULL, 0,
-     "After a power cut: give up what only some files of STORE, a directory, still know of, and say what "
-     "that is. Stop all servers before",
+     "After a power cut: give up what only some files of STORE, a directory, still refer to, and print what that is. "
+     "Stop all servers first",
      2},
     {"repair", 'r', "STORE", 0,
-     "Copy the store into a new one, without what no server can read, and say exactly what is left out", 2},
+     "Copy the store to the new store NEW without the records and checkpoints that no server can read, and print each "
+     "of them. Stop all servers first",
+     2},
     {"export", 'e', "DIR", 0,
-     "Write each record and checkpoint that no server can read, and each record that servers have set aside, into a "
-     "file of its own",
+     "Write each record and checkpoint that no server can read, and each record that servers have set aside, to a file "
+     "of its own",
      2},
     {0},
 };
@@ -70,13 +72,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'e': o->exported = argument; return 0;
     case ARGP_KEY_ARG:
         if (o->store) {
-            argp_error(state, "'%s' is one argument too many; name one store", argument);
+            argp_error(state, "unexpected argument '%s'; name one store", argument);
         }
         o->store = argument;
         return 0;
     case ARGP_KEY_END:
         if (!o->store) {
-            argp_error(state, "name the store: a directory");
+            argp_error(
+                state,
+                "the store is missing: pass a directory, fdb:FILE?prefix=NAME or mvsqlite:http://HOST:PORT/NAME");
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -87,11 +91,10 @@ static const struct argp inspect_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "STORE",
-    .doc = "Say what is in a store: its world, entities, groups, servers, leases and logs; and check that it is "
-           "sound.\vNothing is "
-           "written to it, and servers may run on it meanwhile. The exit status is 0 only if the store is sound. With "
-           "--repair: if "
-           "the copy is whole; stop all servers before.",
+    .doc = "List what is in a store: its world, entities, groups, servers, leases and logs; and check that it is "
+           "sound.\vThe store is not changed, except by --accept-loss. Servers may run meanwhile, except with "
+           "--accept-loss or --repair. The exit status is 0 only if the store is sound, or, with --export or --repair, "
+           "if everything was written.",
 };
 
 // ---- reading -------------------------------------------------------------------------------------------------------
@@ -147,12 +150,12 @@ static const char *problem(const inspection *n, char *text, size_t text_bytes)
         return r->fault_text;
     }
     if (n->silent) {
-        return "the store does not answer; look for a full or a very slow disk";
+        return "the store does not answer; check for a full or very slow disk";
     }
     if (n->aside.text[0]) {
         return n->aside.text;
     }
-    return r->complete ? NULL : "it was not read to its end";
+    return r->complete ? NULL : "it could not be read to the end";
 }
 
 // ---- telling -------------------------------------------------------------------------------------------------------
@@ -237,8 +240,7 @@ static void print_entities(const inspection *n)
     const tl_inspect_report *r = &n->report;
     char number[NUMBER_TEXT_BYTES];
     if (!r->decoded) {
-        printf("%-*s not counted: the world was made with kinds that this program does not know\n", NAMES_WIDTH,
-               "entities");
+        printf("%-*s not counted: this program does not know the world's kinds\n", NAMES_WIDTH, "entities");
         return;
     }
     printf("%-*s %s", NAMES_WIDTH, "entities", number_text(r->entities, number));
@@ -263,7 +265,7 @@ static void print_groups(const tl_inspect_report *r)
     if (r->decoded) {
         printf("%s", number_text(r->groups, number));
         if (r->groups_without_heir) {
-            printf(", %s of a server that left: the next one to come takes them",
+            printf(", %s of a server that left: the next server adopts them",
                    number_text(r->groups_without_heir, number));
         }
         printf("; ");
@@ -294,11 +296,11 @@ static void print_inspection(const inspection *n, const char *store)
     const tl_inspect_report *r = &n->report;
     char text[320], records[NUMBER_TEXT_BYTES], kbytes[NUMBER_TEXT_BYTES];
     double tick_now = (double)(tl_os_wall_us() - n->world.created_us) * 1e-6 * n->world.tick_hz;
-    printf("%-*s %s, seed %" PRIu64 ", %u ticks a second, now in tick %.0f\n", NAMES_WIDTH, "world", n->world.scenario,
-           n->world.seed, n->world.tick_hz, tick_now);
+    printf("%-*s %s, seed %" PRIu64 ", %u ticks per second, now at tick %.0f\n", NAMES_WIDTH, "world",
+           n->world.scenario, n->world.seed, n->world.tick_hz, tick_now);
     if (n->world.format != TL_STORE_FORMAT) {
-        printf("%-*s format %u, of an earlier release: servers of this one run on a copy ('--repair NEW' makes it)\n",
-               NAMES_WIDTH, "", n->world.format);
+        printf("%-*s format %u, of an earlier release; convert it with '--repair NEW'\n", NAMES_WIDTH, "",
+               n->world.format);
     }
     print_entities(n);
     print_groups(r);
@@ -308,13 +310,13 @@ static void print_inspection(const inspection *n, const char *store)
         printf(", ticks %" PRId64 " to %" PRId64, r->log_first_tick, r->log_last_tick);
     }
     if (r->set_aside) {
-        printf("; %s that no server applies ('--export DIR' shows them, '--repair STORE' copies the rest)",
+        printf("; %s that no server applies ('--export DIR' writes them to files, '--repair NEW' copies the rest)",
                number_text(r->set_aside, kbytes));
     }
     printf("\n");
     if (n->aside.records) {
-        printf("%-*s %s in all, in the store but no part of the world ('--export DIR' shows them):\n", NAMES_WIDTH,
-               "set aside", number_text(n->aside.records, kbytes));
+        printf("%-*s %s in total, in the store but not part of the world ('--export DIR' writes them to files):\n",
+               NAMES_WIDTH, "set aside", number_text(n->aside.records, kbytes));
         aside_print(&n->aside, "           ");
     }
     printf("%-*s                 epoch   last tick  %-20s groups  entities  %-22s %10s\n", NAMES_WIDTH - 3, "servers",
@@ -351,7 +353,7 @@ static bool inspect_once(inspection *n, const inspect_options *o)
         load(n, store);
         tl_inspect_finish(n->inspect, &n->report);
     } else if (n->aside.busy) {
-        fprintf(stderr, "tramline: '%s' is busy, inspect it again later: %s\n", o->store, n->aside.text);
+        fprintf(stderr, "tramline: '%s' is busy, try again later: %s\n", o->store, n->aside.text);
     } else {
         fprintf(stderr, "tramline: '%s' cannot be read: %s\n", o->store, tl_result_text(result));
     }
@@ -379,7 +381,8 @@ static bool accept_loss(const inspect_options *o)
         fprintf(stderr, "tramline: %s\n", text);
         return false;
     }
-    fprintf(stderr, "tramline: %s\n", lost[0] ? lost : "no file has lost anything that another one has seen");
+    fprintf(stderr, "tramline: %s\n",
+            lost[0] ? lost : "nothing is missing: no file refers to anything that another one has lost");
     return true;
 }
 
@@ -390,10 +393,8 @@ static int repair_store(inspection *n, const inspect_options *o)
     tl_result result = start(n);
     bool known = result == TL_OK && tl_inspect_kinds_hash(n->inspect) != 0;
     if (result != TL_OK || (!known && o->repaired)) {
-        fprintf(
-            stderr,
-            "tramline: '%s' was made with kinds that this program does not know: what is unreadable cannot be told\n",
-            o->store);
+        fprintf(stderr, "tramline: this program does not know the kinds of '%s': it cannot tell what is unreadable\n",
+                o->store);
         tl_inspect_destroy(n->inspect);
         return EXIT_FAILED;
     }
@@ -403,13 +404,13 @@ static int repair_store(inspection *n, const inspect_options *o)
         fprintf(stderr, "tramline: %s\n", done.text);
         return EXIT_FAILED;
     }
-    printf("%" PRIu64 " left out, %" PRIu64 " set aside before", done.dropped, done.aside);
+    printf("%" PRIu64 " omitted, %" PRIu64 " set aside before", done.dropped, done.aside);
     if (o->repaired) {
         printf("; '%s' has all the rest of '%s'", o->repaired, o->store);
     }
     printf("\n");
     if (!known) {
-        printf("its kinds are not known here: of what was not set aside before, nothing could be checked\n");
+        printf("its kinds are unknown: nothing could be checked but what was set aside before\n");
     }
     return EXIT_SOUND;
 }

@@ -23,14 +23,14 @@ static int command_version(int argc, char **argv)
 }
 
 static const command commands[] = {
-    {"demo", command_demo, "The city, three servers and three riders, measured"},
-    {"serve", command_serve, "A server on a store"},
-    {"ride", command_ride, "A rider: a client that checks all that it sees"},
-    {"city", command_city, "Fill a store with a city or another scenario"},
-    {"token", command_token, "Keys, and tokens for clients"},
-    {"inspect", command_inspect, "What is in a store, and whether it is sound"},
-    {"copy", command_copy, "A world from one store into another, whole and checked"},
-    {"version", command_version, "The version"},
+    {"demo", command_demo, "Run a city, three servers and three riders, and measure them"},
+    {"serve", command_serve, "Run a server on a store"},
+    {"ride", command_ride, "Run a rider: a client that checks everything it sees"},
+    {"city", command_city, "Populate a store with a city or another scenario"},
+    {"token", command_token, "Make keys, and tokens for clients"},
+    {"inspect", command_inspect, "List what is in a store, and check that it is sound"},
+    {"copy", command_copy, "Copy a world to another store, and check the copy"},
+    {"version", command_version, "Print the version"},
 };
 
 static void print_help(FILE *out)
@@ -40,7 +40,7 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
     }
-    fprintf(out, "\n'tramline COMMAND --help' says more; so does 'man tramline'.\n");
+    fprintf(out, "\nSee 'tramline COMMAND --help' and 'man tramline'.\n");
 }
 
 static int run(const command *c, int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "app/meter.h"
 
+#include "base/base.h"
+
 #include "base/os/clock.h"
 #include "base/os/file.h"
 #include "base/os/process.h"
@@ -67,6 +69,7 @@ static void add_ms(const meter *m, json_t *array, uint64_t us)
 
 void meter_step_end(meter *m)
 {
+    TL_ASSERT(m->step_wall_us != 0); // the step has begun
     m->cpu_us += tl_os_thread_cpu_us() - m->step_cpu_us;
     m->wall_us += tl_os_monotonic_us() - m->step_wall_us;
     if (m->ticked) {
@@ -89,6 +92,7 @@ void meter_link(meter *m, uint64_t us)
 
 static const char *state_text(tl_server_state state)
 {
+    TL_ASSERT(state <= TL_SERVER_FAILED);
     static const char *const texts[] = {
         [TL_SERVER_JOINING] = "joining", [TL_SERVER_RUNNING] = "running", [TL_SERVER_LEAVING] = "leaving",
         [TL_SERVER_LEFT] = "left",       [TL_SERVER_FENCED] = "fenced",   [TL_SERVER_FAILED] = "failed",

@@ -1,5 +1,7 @@
 #include "app/node.h"
 
+#include "base/base.h"
+
 #include "app/command.h"
 #include "app/meter.h"
 #include "app/outlet.h"
@@ -45,7 +47,7 @@ typedef struct node {
     tl_token_verifier *verifier;
     tl_server *server;
     meter meter;
-    bool told_running;
+    bool reported_running;
     bool was_running;  // ever
     uint64_t rival_us; // when another process of the same name has last taken the lease, 0: never
     char text[512];    // what is wrong
@@ -114,7 +116,7 @@ static void on_client(void *user, tl_server *server, tl_client_number client, co
 {
     node *n = user;
     if (may_say_of_client(n)) {
-        say(n, "%s %s", name, joined ? "has joined" : "is gone");
+        say(n, "%s %s", name, joined ? "has joined" : "has left");
     }
 }
 
@@ -162,7 +164,7 @@ static bool open_store(node *n)
 {
     const char *directory = store_directory(n->def->store);
     if (n->def->wal_mb && !directory) {
-        snprintf(n->text, sizeof n->text, "--wal-mb is of SQLite stores only; '%s' is none: leave it out",
+        snprintf(n->text, sizeof n->text, "--wal-mb is for SQLite stores only, and '%s' is none; omit it",
                  n->def->store);
         return false;
     }
@@ -179,7 +181,7 @@ static bool open_game(node *n)
     tl_result result = n->store->ops->world(n->store, &world);
     if (result != TL_OK) {
         snprintf(n->text, sizeof n->text,
-                 "'%s' holds no world that can be used (%s); fill it with 'tramline city --store %s'", n->def->store,
+                 "'%s' holds no usable world (%s); populate it with 'tramline city --store %s'", n->def->store,
                  tl_result_text(result), n->def->store);
         return false;
     }
@@ -190,7 +192,7 @@ static bool open_game(node *n)
     n->scenario = game_create(&n->game);
     n->play = n->scenario ? play_create(n->scenario) : NULL;
     if (n->scenario && !n->play) {
-        snprintf(n->text, sizeof n->text, "out of memory; play fewer entities");
+        snprintf(n->text, sizeof n->text, "out of memory; use fewer entities");
     }
     return n->play != NULL;
 }
@@ -199,13 +201,13 @@ static bool open_tokens(node *n)
 {
     const char *file = n->def->token_key_file;
     if (!file) {
-        say(n, "lets everybody in; to ask for tokens give --token-key");
+        say(n, "admits every client; to require tokens, pass --token-key");
         return true;
     }
     tl_result result = tl_token_verifier_create(file, &n->verifier);
     if (result != TL_OK) {
         snprintf(n->text, sizeof n->text,
-                 "'%s' cannot be read as a public key (%s); make a pair with 'tramline token keys'", file,
+                 "cannot read '%s' as a public key (%s); create a pair with 'tramline token keys'", file,
                  tl_result_text(result));
     }
     return result == TL_OK;
@@ -244,7 +246,7 @@ static bool open_server(node *n)
     def.kbit_s = n->def->kbit_s;
     def.grace_ms = n->def->grace_ms;
     if (!tl_os_random(def.secret_seed, sizeof def.secret_seed)) {
-        snprintf(n->text, sizeof n->text, "the system gives no random bytes (%s)", strerror(errno));
+        snprintf(n->text, sizeof n->text, "the system provides no random bytes (%s)", strerror(errno));
         return false;
     }
     admission_apply(&n->def->admission, &def);
@@ -331,19 +333,20 @@ static bool write_ready(node *n, uint16_t port, const char *fingerprint)
     return written;
 }
 
-static bool tell_running(node *n)
+static bool report_running(node *n)
 {
     char fingerprint[65];
     uint16_t port = tl_dtls_server_port(n->transport);
     tl_dtls_server_fingerprint(n->transport, fingerprint);
-    say(n, "runs as server %u, on port %u, with the certificate's fingerprint %s", tl_server_get_number(n->server),
-        port, fingerprint);
-    n->told_running = n->was_running = true;
+    say(n, "running as server %u on port %u; fingerprint of the certificate: %s", tl_server_get_number(n->server), port,
+        fingerprint);
+    n->reported_running = n->was_running = true;
     return !n->def->ready_file || write_ready(n, port, fingerprint);
 }
 
 static void wait_for_work(const node *n)
 {
+    TL_ASSERT(n->server && n->store && n->transport);
     int handles[] = {n->store->ops->wait_fd(n->store), n->transport->ops->wait_fd(n->transport)};
     uint64_t now_us = tl_os_monotonic_us(), tick_us = tl_server_next_tick_us(n->server);
     uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
@@ -383,17 +386,19 @@ static bool has_rival(node *n)
 // Another server has taken the groups, because this process stood still for too long: it joins again.
 static bool rejoin(node *n)
 {
+    TL_ASSERT(n->server && n->store);
     if (has_rival(n)) {
-        snprintf(n->text, sizeof n->text, "another process serves as %s; give one of them another name", n->def->name);
+        snprintf(n->text, sizeof n->text, "another process is running as %s; give one of them another name",
+                 n->def->name);
         return false;
     }
-    say(n, "%s; joins again", tl_server_text(n->server));
+    say(n, "%s; joining again", tl_server_text(n->server));
     tl_server_destroy(n->server);
     n->server = NULL;
     n->store->ops->close(n->store, false);
     n->store = NULL;
     play_reset(n->play);
-    n->told_running = false;
+    n->reported_running = false;
     tl_os_sleep_us(REJOIN_AFTER_MS * 1000);
     return open_store(n) && open_server(n);
 }
@@ -407,7 +412,7 @@ static bool run(node *n)
         wait_for_work(n);
         step(n);
         tl_server_state state = tl_server_get_state(n->server);
-        if (state == TL_SERVER_RUNNING && !n->told_running && !tell_running(n)) {
+        if (state == TL_SERVER_RUNNING && !n->reported_running && !report_running(n)) {
             return false;
         }
         if (state == TL_SERVER_FENCED && !rejoin(n)) {
@@ -435,16 +440,15 @@ static bool leave(node *n)
     tl_server_state state = tl_server_get_state(n->server);
     if (!n->was_running && !tl_os_stop_requested()) {
         snprintf(n->text, sizeof n->text,
-                 "never came to run: the store was still being joined; is it locked by another process, "
-                 "or very slow?");
+                 "it never started: the store was still being joined; is it locked by another process, or very slow?");
         return false;
     }
     if (state == TL_SERVER_LEFT || state == TL_SERVER_FENCED) {
-        say(n, "has left");
+        say(n, "left");
         return true;
     }
     snprintf(n->text, sizeof n->text,
-             "could not hand over its groups within %d s (%s); the others take them from the store",
+             "could not hand over its groups within %d s (%s); the other servers will adopt them from the store",
              LEAVE_MS_MAX / 1000, state == TL_SERVER_FAILED ? tl_server_text(n->server) : "the store does not commit");
     return false;
 }
@@ -453,7 +457,7 @@ int node_run(const node_def *def)
 {
     static node n; // large
     n.def = def;
-    n.out = outlet_open(TL_OS_STDOUT, LOG_BYTES, "%llu lines were dropped: they were not read in time\n");
+    n.out = outlet_open(TL_OS_STDOUT, LOG_BYTES, "%llu lines were dropped because they were not read in time\n");
     n.faults = outlet_open(TL_OS_STDERR, LOG_BYTES, NULL);
     bool opened = open_store(&n) && open_game(&n) && open_tokens(&n) && open_transport(&n) && open_meter(&n) &&
                   open_ready(&n) && open_server(&n);

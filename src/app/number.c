@@ -1,5 +1,7 @@
 #include "app/number.h"
 
+#include "base/base.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -9,6 +11,7 @@
 
 uint64_t number_whole(struct argp_state *state, const char *name, const char *text, uint64_t min, uint64_t max)
 {
+    TL_ASSERT(min <= max);
     uint64_t number = 0;
     bool sound = text[0] != 0;
     for (const char *c = text; *c && sound; c++) {
@@ -30,6 +33,7 @@ uint64_t number_whole(struct argp_state *state, const char *name, const char *te
 
 double number_real(struct argp_state *state, const char *name, const char *text, double min, double max)
 {
+    TL_ASSERT(min <= max);
     char *end = NULL;
     errno = 0;
     double number = strtod(text, &end);

@@ -1,5 +1,7 @@
 #include "app/outlet.h"
 
+#include "base/base.h"
+
 #include "base/os/clock.h"
 #include "base/os/file.h"
 #include "base/os/thread.h"
@@ -25,6 +27,7 @@ struct outlet {
 // The next bytes to write. With the lock.
 static size_t take(outlet *o, char out[WRITE_BYTES + NOTICE_BYTES])
 {
+    TL_ASSERT(o->first < o->capacity && o->count > 0 && o->count <= o->capacity);
     size_t bytes = o->count < WRITE_BYTES ? o->count : WRITE_BYTES;
     size_t head = o->capacity - o->first < bytes ? o->capacity - o->first : bytes;
     memcpy(out, o->ring + o->first, head);
@@ -77,6 +80,7 @@ static void run(void *user)
 
 outlet *outlet_open(int fd, size_t queue_bytes, const char *notice)
 {
+    TL_ASSERT(fd >= 0 && queue_bytes > 0);
     outlet *o = calloc(1, sizeof *o);
     char *ring = malloc(queue_bytes);
     if (!o || !ring) {
@@ -100,6 +104,7 @@ outlet *outlet_open(int fd, size_t queue_bytes, const char *notice)
 
 static void append(outlet *o, const char *text, size_t bytes)
 {
+    TL_ASSERT(bytes <= o->capacity - o->count);
     size_t at = (o->first + o->count) % o->capacity;
     size_t head = o->capacity - at < bytes ? o->capacity - at : bytes;
     memcpy(o->ring + at, text, head);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { IN_PLACE_EVERY_US = 100000, LINE_EVERY_US = 1000000, TELL_EVERY_US = 5000000 };
+enum { IN_PLACE_EVERY_US = 100000, LINE_EVERY_US = 1000000, REPORT_EVERY_US = 5000000 };
 
 void progress_init(progress *p, const char *what)
 {
@@ -27,10 +27,10 @@ void progress_show(progress *p, uint64_t done, uint64_t total)
 
 bool progress_is_due(const progress *p)
 {
-    return tl_os_monotonic_us() - p->shown_us >= (p->terminal ? IN_PLACE_EVERY_US : TELL_EVERY_US);
+    return tl_os_monotonic_us() - p->shown_us >= (p->terminal ? IN_PLACE_EVERY_US : REPORT_EVERY_US);
 }
 
-void progress_tell(progress *p, const char *text)
+void progress_report(progress *p, const char *text)
 {
     p->shown_us = tl_os_monotonic_us();
     fprintf(stderr, p->terminal ? "\r%s: %s\033[K" : "%s: %s\n", p->what, text);

@@ -16,7 +16,7 @@ void progress_show(progress *p, uint64_t done, uint64_t total);
 // The same where nobody knows how much there is: whether it is time for a line, every five seconds away from a
 // terminal; and how far it has come.
 bool progress_is_due(const progress *p);
-void progress_tell(progress *p, const char *text);
+void progress_report(progress *p, const char *text);
 void progress_say(const progress *p, const char *text); // a line of its own
 // The last line: "what: text".
 void progress_end(progress *p, const char *text);

@@ -73,7 +73,7 @@ static json_t *judge_complete(const json_t *riders)
     double missing = largest_of(riders, "missing", NULL), doubled = largest_of(riders, "doubled", NULL);
     double surplus = largest_of(riders, "surplus", NULL), checks = sum_of(riders, "checks");
     return promise_make("complete", missing + doubled + surplus == 0,
-                        "in %.0f checks of all entities at most %.0f were missing, %.0f doubled, %.0f left over",
+                        "in %.0f checks of all entities, at most %.0f were missing, %.0f doubled, %.0f left over",
                         checks, missing, doubled, surplus);
 }
 
@@ -90,8 +90,8 @@ static json_t *judge_places(const json_t *riders)
         share_most = own_share > share_most ? own_share : share_most;
     }
     return promise_make("places", share_most <= OVER_SHARE_MAX && twice == 0,
-                        "of %.0f places %.4f %% were off by more than 2 cm or 1 mrad, and %.0f by more than twice that "
-                        "(worst %.2f mrad)",
+                        "of %.0f positions, %.4f %% were off by more than 2 cm or 1 mrad, and %.0f by more than twice "
+                        "that (worst %.2f mrad)",
                         samples, 100 * share, twice, largest_of(riders, "error_mrad", "max"));
 }
 
@@ -99,11 +99,10 @@ static json_t *judge_frames(const json_t *riders)
 {
     double carrier = largest_of(riders, "wrong_carrier", NULL), kind = largest_of(riders, "wrong_kind", NULL);
     double late = largest_of(riders, "late_carrier", NULL);
-    return promise_make(
-        "frames", carrier == 0 && kind == 0,
-        "at most %.0f entities had a wrong carrier, %.0f a wrong kind; %.0f had boarded or alighted less than "
-        "0.5 s before",
-        carrier, kind, late);
+    return promise_make("frames", carrier == 0 && kind == 0,
+                        "at most %.0f entities had a wrong carrier, %.0f a wrong kind; %.0f had boarded or alighted "
+                        "less than 0.5 s before",
+                        carrier, kind, late);
 }
 
 static json_t *judge_checks(const json_t *riders)
@@ -120,7 +119,7 @@ static json_t *judge_checks(const json_t *riders)
         least = least < 0 || rate < least ? rate : least;
     }
     return promise_make("checked", least >= CHECKS_PER_S_MIN,
-                        "every view was compared whole at least %.2f times a second", least);
+                        "every view was compared as a whole at least %.2f times per second", least);
 }
 
 static json_t *judge_company(const json_t *riders)
@@ -136,7 +135,7 @@ static json_t *judge_company(const json_t *riders)
     }
     double lost = largest_of(riders, "riders_missing", NULL);
     return promise_make("company", count > 0 && seen == others && lost == 0,
-                        "every rider saw %.0f of %.0f others on their seats, and lost sight of %.0f", seen, others,
+                        "every rider saw %.0f of %.0f others in their seats, and lost sight of %.0f", seen, others,
                         lost);
 }
 
@@ -148,14 +147,14 @@ static json_t *judge_budget(const json_t *riders)
     }
     double mean = sum / (double)json_array_size(riders);
     return promise_make("budget", most >= 0 && mean <= KBIT_S_MAX,
-                        "%.0f kbit/s a rider on average, of %.0f; the most is %.0f", mean, KBIT_S_MAX, most);
+                        "%.0f kbit/s per rider on average, limit %.0f; largest %.0f", mean, KBIT_S_MAX, most);
 }
 
 static json_t *judge_join(const json_t *riders)
 {
     double most = largest_of(riders, "join_s", NULL);
-    return promise_make("join", most >= 0 && most <= JOIN_S_MAX, "all entities in view after at most %.2f s, of %.0f",
-                        most, JOIN_S_MAX);
+    return promise_make("join", most >= 0 && most <= JOIN_S_MAX,
+                        "all entities in view after at most %.2f s, limit %.0f", most, JOIN_S_MAX);
 }
 
 // ---- of servers ----------------------------------------------------------------------------------------------------
@@ -164,18 +163,19 @@ static json_t *judge_link(const json_t *servers)
 {
     double most = largest_of(servers, "link_ms", "p99");
     if (json_array_size(servers) < 2) {
-        return promise_make("link", true, "one server has nobody to link with");
+        return promise_make("link", true, "not measured: there is only one server");
     }
-    return promise_make("link", most >= 0 && most < LINK_MS_MAX,
-                        "from a commit's begin to its mirror elsewhere at most %.1f ms (p99), of %.0f", most,
-                        LINK_MS_MAX);
+    return promise_make(
+        "link", most >= 0 && most < LINK_MS_MAX,
+        "from the start of a commit until another server has applied it at most %.1f ms (p99), limit %.0f", most,
+        LINK_MS_MAX);
 }
 
 static json_t *judge_tick(const json_t *servers)
 {
     double most = largest_of(servers, "tick_ms", "p99");
     return promise_make("tick", most >= 0 && most < TICK_MS_MAX,
-                        "at most %.1f ms of processor time a tick (p99), of %.0f", most, TICK_MS_MAX);
+                        "at most %.1f ms of processor time per tick (p99), limit %.0f", most, TICK_MS_MAX);
 }
 
 // ---- all of them ---------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ json_t *promise_judge_demo(json_t *report, const char *order_detail)
         judge_one(&server_judges[i], servers, "ticks", promises);
     }
     json_array_append_new(promises, promise_make("order", !order_detail, "%s",
-                                                 order_detail ? order_detail : "every process ended in order"));
+                                                 order_detail ? order_detail : "every process shut down cleanly"));
     return promises;
 }
 

@@ -46,13 +46,13 @@ static bool leave_out(repairing *r, const tl_store_event *event)
     char name[160];
     if (event->type == TL_STORE_CHECKPOINT) {
         snprintf(name, sizeof name, "group-%" PRIx64 ".tick-%" PRId64 ".checkpoint", event->group, event->tick);
-        printf("left out: the checkpoint of group %" PRIx64 " as of tick %" PRId64
-               ", %zu bytes: of what was in it only what the logs say later is kept\n",
+        printf("omitted: the checkpoint of group %" PRIx64 " as of tick %" PRId64
+               ", %zu bytes; of its entities, only later changes in the logs are kept\n",
                event->group, event->tick, event->size);
     } else {
         snprintf(name, sizeof name, "%s.epoch-%u.tick-%" PRId64 ".record", r->names[event->server], event->epoch,
                  event->tick);
-        printf("left out: server %s's record of tick %" PRId64 " in epoch %u, %zu bytes\n", r->names[event->server],
+        printf("omitted: server %s's record of tick %" PRId64 " in epoch %u, %zu bytes\n", r->names[event->server],
                event->tick, event->epoch, event->size);
     }
     r->dropped++;
@@ -126,7 +126,7 @@ static bool open_stores(repairing *r)
 {
     char text[512];
     if (r->def->export_folder && !tl_os_folder_create(r->def->export_folder) && errno != EEXIST) {
-        return fail(r, "'%s' cannot be made: %s", r->def->export_folder, strerror(errno));
+        return fail(r, "cannot create '%s': %s", r->def->export_folder, strerror(errno));
     }
     if (tl_store_open(r->def->from, false, true, &r->from, text, sizeof text) != TL_OK) {
         return fail(r, "%s", text);

@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-static json_t *server_json(const crew_server *server)
+static json_t *server_json(const demo_server *server)
 {
     json_t *object = json_pack("{s:s, s:I, s:o, s:o, s:f, s:f, s:o, s:o}", "name", server->process.name, "ticks",
                                (json_int_t)server->tick_ms.count, "tick_ms", histogram_json(&server->tick_ms),
@@ -24,7 +24,7 @@ static json_t *server_json(const crew_server *server)
     return object;
 }
 
-static json_t *rider_json(const crew *c, const crew_rider *rider)
+static json_t *rider_json(const demo_cluster *c, const demo_rider *rider)
 {
     json_t *object = rider->report ? json_copy(rider->report) : json_object();
     json_object_set_new(object, "name", json_string(rider->process.name));
@@ -32,7 +32,7 @@ static json_t *rider_json(const crew *c, const crew_rider *rider)
     return object;
 }
 
-json_t *report_make(const crew *c, const report_facts *facts)
+json_t *report_make(const demo_cluster *c, const report_facts *facts)
 {
     json_t *servers = json_array(), *riders = json_array();
     for (uint32_t i = 0; i < c->servers_started; i++) {

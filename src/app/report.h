@@ -7,7 +7,7 @@
 #ifndef APP_REPORT_H
 #define APP_REPORT_H
 
-#include "app/crew.h"
+#include "app/demo_cluster.h"
 
 typedef struct report_facts {
     uint32_t entities, tick_hz;
@@ -15,7 +15,7 @@ typedef struct report_facts {
 } report_facts;
 
 // The caller releases it.
-json_t *report_make(const crew *c, const report_facts *facts);
+json_t *report_make(const demo_cluster *c, const report_facts *facts);
 void report_print(const json_t *report);
 
 #endif

@@ -62,7 +62,7 @@ static bool read_token(rider *r)
     }
     FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
     if (!in || !fgets(r->token, sizeof r->token, in)) {
-        snprintf(r->text, sizeof r->text, "no token can be read from '%s'%s%s; make one with 'tramline token make'",
+        snprintf(r->text, sizeof r->text, "cannot read a token from '%s'%s%s; make one with 'tramline token make'",
                  file, in ? "" : ": ", in ? "" : strerror(errno));
     }
     if (in && in != stdin) {
@@ -82,13 +82,13 @@ static bool open_check(rider *r)
     r->poses = calloc(r->poses_max, sizeof *r->poses);
     r->check = truth_check_create(r->scenario, r->def->number, r->def->rider_count);
     if (!r->poses || !r->check) {
-        snprintf(r->text, sizeof r->text, "out of memory; ride with fewer entities");
+        snprintf(r->text, sizeof r->text, "out of memory; use fewer entities");
         return false;
     }
     return true;
 }
 
-// Comes first: what is wrong with the server's address is told before a scenario is made. Nothing is sent yet.
+// Comes first: what is wrong with the server's address is reported before a scenario is made. Nothing is sent yet.
 static bool open_transport(rider *r)
 {
     tl_dtls_client_def servers[RIDER_SERVERS_MAX];
@@ -115,7 +115,7 @@ static bool open_client(rider *r)
     def.kbit_s = r->def->kbit_s ? r->def->kbit_s : def.kbit_s;
     tl_result result = tl_client_create(&def, &r->client);
     if (result != TL_OK) {
-        snprintf(r->text, sizeof r->text, "no client can be made: %s", tl_result_text(result));
+        snprintf(r->text, sizeof r->text, "cannot create the client: %s", tl_result_text(result));
         return false;
     }
     tl_vec3 seat;
@@ -301,13 +301,13 @@ static bool run(rider *r)
             bool token_missing = !r->report.joined && !r->def->token_file && strstr(why, "token");
             snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s",
                      r->def->servers[tl_failover_server(r->transport)],
-                     token_missing ? "this server asks for a token; give its file with --token" : why);
+                     token_missing ? "this server requires a token; pass its file with --token" : why);
             return false;
         }
         if (!r->report.joined && tl_os_monotonic_us() - r->begun_us > JOIN_S_MAX * 1000000ull) {
             snprintf(r->text, sizeof r->text,
-                     "saw %u of %u entities within %d s; is it the same scenario, seed and number "
-                     "as the server's?",
+                     "saw %u of %u entities within %d s; are scenario, seed and number of entities the same as on the "
+                     "server?",
                      tl_client_get_stats(r->client).entities, scenario_entity_count(r->scenario), JOIN_S_MAX);
             return false;
         }
@@ -317,7 +317,12 @@ static bool run(rider *r)
 
 static bool open_report(rider *r)
 {
-    bool opened = rider_report_open(&r->report, r->def, r->check);
+    rider_report_def def = {.name = r->def->name,
+                            .server = r->def->servers[0],
+                            .stats_file = r->def->stats_file,
+                            .rider_count = r->def->rider_count,
+                            .check = r->check};
+    bool opened = rider_report_open(&r->report, &def);
     if (!opened) {
         snprintf(r->text, sizeof r->text, "'%s' cannot be written: %s", r->def->stats_file, strerror(errno));
     }

@@ -1,16 +1,17 @@
 #include "app/rider_report.h"
 
+#include "base/base.h"
+
 #include "base/os/clock.h"
 
 #include <string.h>
 
 enum { WINDOW_US = 1000000 };
 
-bool rider_report_open(rider_report *r, const rider_def *def, const truth_check *check)
+bool rider_report_open(rider_report *r, const rider_report_def *def)
 {
     memset(r, 0, sizeof *r);
-    r->def = def;
-    r->check = check;
+    r->def = *def;
     r->lines = def->stats_file ? fopen(def->stats_file, "w") : NULL;
     return r->lines || !def->stats_file;
 }
@@ -24,6 +25,7 @@ void rider_report_close(rider_report *r)
 
 void rider_report_joined(rider_report *r, const tl_client *client, const tl_transport *transport, double join_s)
 {
+    TL_ASSERT(!r->joined);
     r->joined = true;
     r->join_s = join_s;
     r->join_bytes = r->window_bytes = tl_client_get_stats(client).bytes;
@@ -70,7 +72,7 @@ void rider_report_line(rider_report *r, const tl_client *client, const truth_fin
     }
     tl_client_stats stats = tl_client_get_stats(client);
     json_t *line = finding_json(finding);
-    json_t *rest = json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "name", r->def->name, "joined",
+    json_t *rest = json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "name", r->def.name, "joined",
                              r->joined, "judged", judged, "tick", (json_int_t)tick, "over", (json_int_t)finding->over,
                              "over_twice", (json_int_t)finding->over_twice, "error_mrad", finding->worst.error_mrad,
                              "error_m", finding->worst.error_m, "kbit_s", r->kbit_s_now, "latency_ms", stats.latency_ms,
@@ -111,18 +113,18 @@ static json_t *traffic_json(const rider_report *r, const tl_client *client, cons
 
 json_t *rider_report_json(const rider_report *r, const tl_client *client, const tl_transport *transport)
 {
-    const truth_sums *sums = truth_check_sums(r->check);
+    const truth_sums *sums = truth_check_sums(r->def.check);
     json_t *report = finding_json(&sums->most);
     json_object_set_new(report, "visible", json_integer(sums->last.visible));
     json_object_set_new(report, "riders_seen", json_integer(sums->last.riders_seen));
     json_t *rest = json_pack("{s:s, s:s, s:b, s:o, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:I}", "name",
-                             r->def->name, "server", r->def->servers[0], "joined", r->joined, "join_s",
+                             r->def.name, "server", r->def.server, "joined", r->joined, "join_s",
                              r->joined ? json_real(r->join_s) : json_null(), "seconds", rider_report_seconds(r),
                              "checks", (json_int_t)sums->checks, "samples", (json_int_t)sums->samples, "over",
                              (json_int_t)sums->over, "over_twice", (json_int_t)sums->over_twice, "error_mrad",
                              histogram_json(&sums->error_mrad), "error_m", histogram_json(&sums->error_m), "worst",
                              worst_json(&sums->most.worst), "rider_error_m_max", sums->most.rider_error_m_max, "riders",
-                             (json_int_t)r->def->rider_count);
+                             (json_int_t)r->def.rider_count);
     json_object_set_new(rest, "checks_unjudged", json_integer((json_int_t)r->checks_unjudged));
     json_object_update(report, rest);
     json_decref(rest);

@@ -7,14 +7,22 @@
 #ifndef APP_RIDER_REPORT_H
 #define APP_RIDER_REPORT_H
 
-#include "app/rider.h"
 #include "app/truth_check.h"
 
+#include "tramline/transport.h"
+
+#include <jansson.h>
 #include <stdio.h>
 
-typedef struct rider_report {
-    const rider_def *def;
+typedef struct rider_report_def {
+    const char *name, *server; // of the rider; the address that it tries first
+    const char *stats_file;    // of the lines; NULL: none
+    uint32_t rider_count;
     const truth_check *check;
+} rider_report_def;
+
+typedef struct rider_report {
+    rider_report_def def;
     FILE *lines; // NULL: none
     bool joined;
     double join_s;
@@ -28,7 +36,7 @@ typedef struct rider_report {
 } rider_report;
 
 // False: the file of lines cannot be written, and errno says why.
-bool rider_report_open(rider_report *r, const rider_def *def, const truth_check *check);
+bool rider_report_open(rider_report *r, const rider_report_def *def);
 void rider_report_close(rider_report *r);
 void rider_report_joined(rider_report *r, const tl_client *client, const tl_transport *transport, double join_s);
 void rider_report_frame(rider_report *r, const tl_client_stats *stats); // has come

@@ -19,7 +19,7 @@ static bool fail(const char *path, const char *what)
 static bool make_wanted(run_folder *f, const char *wanted)
 {
     if (snprintf(f->path, sizeof f->path, "%s", wanted) >= (int)sizeof f->path) {
-        return fail(wanted, "is too long a path");
+        return fail(wanted, "is too long");
     }
     // Removing works only on an empty folder, so nothing of anybody's is mixed up with this run.
     if (!tl_os_folder_remove(f->path) && errno != ENOENT) {

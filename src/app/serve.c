@@ -22,53 +22,55 @@ enum {
 
 static const struct argp_option options[] = {
     {"store", 'd', "URI", 0,
-     "The store that the servers share, filled by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
+     "The store that the servers share, populated by 'tramline city': a directory, fdb:FILE?prefix=NAME or "
      "mvsqlite:http://HOST:PORT/NAME (required)",
      1},
-    {"name", 'N', "NAME", 0, "The server's name, one of its own in the world (required)", 1},
-    {"listen", 'l', "ADDRESS:PORT", 0, "Where clients connect (default 127.0.0.1:7777); port 0: any free one", 1},
-    {"cert", OPTION_CERT, "FILE", 0, "Certificate, PEM (default: self-signed, kept in --own)", 2},
+    {"name", 'N', "NAME", 0, "Name of the server, unique in the world (required)", 1},
+    {"listen", 'l', "ADDRESS:PORT", 0, "Listen for clients here (default 127.0.0.1:7777); port 0 selects a free one",
+     1},
+    {"cert", OPTION_CERT, "FILE", 0, "The server's certificate, PEM (default: self-signed, kept in --own)", 2},
     {"own", OPTION_OWN, "DIRECTORY", 0,
-     "Where it keeps what is its own (default: the store's directory, or . for a database)", 2},
+     "Directory for the files of this server alone (default: the directory of the store, or . for a database)", 2},
     {"key", OPTION_KEY, "FILE", 0, "The certificate's private key, PEM", 2},
-    {"token-key", 't', "FILE", 0, "Public key, PEM: let in only whose token it signed (default: everybody)", 2},
-    {"clients", OPTION_CLIENTS, "NUMBER", 0, "At most so many clients (default 256)", 3},
-    {"kbit", OPTION_KBIT, "NUMBER", 0, "At most so many kbit/s for a client (default 4000)", 3},
-    {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0, "Room for so many entities (default: the game's own and 8192)",
-     3},
-    {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Room for so many groups (default: the game's own and 2048)", 3},
+    {"token-key", 't', "FILE", 0,
+     "Public key, PEM: admit only clients whose token was signed with its private key (default: all)", 2},
+    {"clients", OPTION_CLIENTS, "NUMBER", 0, "Admit at most NUMBER clients (default 256)", 3},
+    {"kbit", OPTION_KBIT, "NUMBER", 0, "Send a client at most NUMBER kbit/s (default 4000)", 3},
+    {"entities-max", OPTION_ENTITIES_MAX, "NUMBER", 0,
+     "Capacity for entities (default: those of the scenario plus 8192)", 3},
+    {"groups-max", OPTION_GROUPS_MAX, "NUMBER", 0, "Capacity for groups (default: those of the scenario plus 2048)", 3},
     {"created-max", OPTION_CREATED_MAX, "NUMBER", 0,
-     "Of all entities, at most so many that clients of any server have created "
-     "(default 4096)",
-     3},
-    {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for so long after it was last heard (default 10)",
+     "Clients of all servers may have created at most NUMBER of the existing entities (default 4096)", 3},
+    {"grace", OPTION_GRACE, "SECONDS", 0, "Keep what a client owns for this long after it was last heard (default 10)",
      3},
     {"wal-mb", OPTION_WAL, "NUMBER", 0,
-     "Stall when a write-ahead log of an SQLite store is so large, for somebody keeps it open (default 4096)", 3},
-    {"seconds", 'T', "NUMBER", 0, "Stop after so long (default: on SIGINT or SIGTERM)", 3},
-    {"ready", OPTION_READY, "FILE", 0, "Write name, port and fingerprint there as JSON once it runs", 4},
-    {"stats", OPTION_STATS, "FILE", 0, "Write what it measures there, one JSON line a second", 4},
-    {"quiet", 'q', NULL, 0, "Say only what is wrong", 4},
+     "SQLite only: stall when a write-ahead log has grown to NUMBER MB because another program keeps it open (default "
+     "4096)",
+     3},
+    {"seconds", 'T', "NUMBER", 0, "Stop after NUMBER seconds (default: on SIGINT or SIGTERM)", 3},
+    {"ready", OPTION_READY, "FILE", 0, "When the server runs, write name, port and fingerprint to FILE as JSON", 4},
+    {"stats", OPTION_STATS, "FILE", 0, "Write one line of JSON with statistics to FILE every second", 4},
+    {"quiet", 'q', NULL, 0, "Print errors only", 4},
     {0},
 };
 
 static const struct argp_child children[] = {
-    {&game_argp, 0, "What it plays (default: what the world was filled with):", 10},
+    {&game_argp, 0, "What to play (default: what the world was populated with):", 10},
     {&admission_argp, 0,
-     "What strangers and players may take (an address: an IPv4 address, or the /64 of an IPv6 one):", 20},
+     "Limits for strangers and players (an address is an IPv4 address, or the /64 prefix of an IPv6 address):", 20},
     {0},
 };
 
 static void check(const node_def *def, struct argp_state *state)
 {
     if (!def->store) {
-        argp_error(state, "--store is missing: name the one that 'tramline city' filled");
+        argp_error(state, "--store is missing: name a store that 'tramline city' has populated");
     }
     if (!def->name) {
-        argp_error(state, "--name is missing: each server of a world has a name of its own, such as alpha");
+        argp_error(state, "--name is missing: give each server of a world its own name, such as alpha");
     }
     if (!def->certificate_file != !def->key_file) {
-        argp_error(state, "--cert and --key go together: give both, or neither");
+        argp_error(state, "--cert and --key go together: pass both or neither");
     }
 }
 
@@ -113,8 +115,9 @@ static const struct argp serve_argp = {
     .options = options,
     .parser = parse,
     .children = children,
-    .doc = "Run a server on a store, until SIGINT or SIGTERM; then it hands its groups to the other servers.\v"
-           "Clients check the server by its certificate's fingerprint, which it says when it starts.",
+    .doc = "Run a server on a store until SIGINT or SIGTERM. It then hands its groups over to the other servers and "
+           "exits.\vClients identify the server by the fingerprint of its certificate, which the server prints when it "
+           "starts.",
 };
 
 int command_serve(int argc, char **argv)

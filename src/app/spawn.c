@@ -1,5 +1,7 @@
 #include "app/spawn.h"
 
+#include "base/base.h"
+
 #include "base/os/clock.h"
 #include "base/os/file.h"
 #include "base/os/process.h"
@@ -32,6 +34,7 @@ bool spawn_start(spawn *s, const char *name, const char *const *arguments, const
 // Moves what follows the line that was given last to the front.
 static void drop_line(spawn *s)
 {
+    TL_ASSERT(s->buffered <= sizeof s->buffer);
     char *end = memchr(s->buffer, 0, s->buffered);
     if (end) {
         s->buffered -= (size_t)(end + 1 - s->buffer);
@@ -67,6 +70,7 @@ static bool wait_for_end(spawn *s, int timeout_ms)
 
 bool spawn_wait(spawn *s, int timeout_ms)
 {
+    TL_ASSERT(timeout_ms >= 0);
     if (!s->child.id) {
         return false;
     }

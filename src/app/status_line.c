@@ -1,5 +1,7 @@
 #include "app/status_line.h"
 
+#include "base/base.h"
+
 #include "app/json_number.h"
 #include "app/number.h"
 #include "base/os/file.h"
@@ -26,9 +28,10 @@ static void append(line_text *t, const char *format, ...)
     va_end(arguments);
     t->length += count > 0 ? (size_t)count : 0;
     t->length = t->length < sizeof t->text ? t->length : sizeof t->text - 1;
+    TL_ASSERT(t->text[t->length] == 0);
 }
 
-static void append_riders(line_text *t, crew *c)
+static void append_riders(line_text *t, demo_cluster *c)
 {
     uint32_t shown = c->riders_started < RIDERS_SHOWN_MAX ? c->riders_started : RIDERS_SHOWN_MAX;
     append(t, "in view");
@@ -47,7 +50,7 @@ static void append_riders(line_text *t, crew *c)
     }
 }
 
-static void append_servers(line_text *t, const crew *c)
+static void append_servers(line_text *t, const demo_cluster *c)
 {
     double link_ms = 0, tick_ms = 0;
     for (uint32_t i = 0; i < c->servers_started; i++) {
@@ -70,7 +73,7 @@ void status_line_init(status_line *l)
     *l = (status_line){.terminal = tl_os_is_terminal(TL_OS_STDOUT)};
 }
 
-void status_line_show(status_line *l, crew *c, double elapsed_s)
+void status_line_show(status_line *l, demo_cluster *c, double elapsed_s)
 {
     if (elapsed_s < l->shown_s + 1 || !tl_os_is_writable(TL_OS_STDOUT)) {
         return;

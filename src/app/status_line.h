@@ -3,7 +3,7 @@
 #ifndef APP_STATUS_LINE_H
 #define APP_STATUS_LINE_H
 
-#include "app/crew.h"
+#include "app/demo_cluster.h"
 
 typedef struct status_line {
     bool terminal;
@@ -11,7 +11,7 @@ typedef struct status_line {
 } status_line;
 
 void status_line_init(status_line *l);
-void status_line_show(status_line *l, crew *c, double elapsed_s);
+void status_line_show(status_line *l, demo_cluster *c, double elapsed_s);
 void status_line_end(const status_line *l);
 
 #endif

@@ -1,11 +1,13 @@
 #include "app/tally.h"
 
+#include "base/base.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECKPOINT_ROOM_MIN = 1024 };
+enum { CHECKPOINT_CAPACITY_MIN = 1024 };
 
 void tally_init(tally *t)
 {
@@ -56,40 +58,41 @@ static uint64_t add_event(uint64_t sum, const tl_store_event *event)
 
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
-static tally_checkpoint *find(tally_checkpoint *table, size_t room, tl_group_id group)
+static tally_checkpoint *find(tally_checkpoint *table, size_t capacity, tl_group_id group)
 {
-    size_t i = (size_t)(add(0, group) & (room - 1));
+    TL_ASSERT(capacity > 0 && (capacity & (capacity - 1)) == 0); // a power of two with empty places
+    size_t i = (size_t)(add(0, group) & (capacity - 1));
     while (table[i].group != 0 && table[i].group != group) {
-        i = (i + 1) & (room - 1);
+        i = (i + 1) & (capacity - 1);
     }
     return &table[i];
 }
 
 static bool grow(tally *t)
 {
-    size_t room = t->checkpoint_room ? t->checkpoint_room * 2 : CHECKPOINT_ROOM_MIN;
-    tally_checkpoint *table = calloc(room, sizeof *table);
+    size_t capacity = t->checkpoint_capacity ? t->checkpoint_capacity * 2 : CHECKPOINT_CAPACITY_MIN;
+    tally_checkpoint *table = calloc(capacity, sizeof *table);
     if (!table) {
         return false;
     }
-    for (size_t i = 0; i < t->checkpoint_room; i++) {
+    for (size_t i = 0; i < t->checkpoint_capacity; i++) {
         if (t->checkpoints[i].group) {
-            *find(table, room, t->checkpoints[i].group) = t->checkpoints[i];
+            *find(table, capacity, t->checkpoints[i].group) = t->checkpoints[i];
         }
     }
     free(t->checkpoints);
     t->checkpoints = table;
-    t->checkpoint_room = room;
+    t->checkpoint_capacity = capacity;
     return true;
 }
 
-// Of a group that is told once more the newest counts, and that is the last one told.
+// Of a group that is reported again the newest counts, and that is the last one reported.
 static bool take_checkpoint(tally *t, const tl_store_event *event)
 {
-    if (event->group == 0 || ((t->checkpoint_count + 1) * 2 > t->checkpoint_room && !grow(t))) {
+    if (event->group == 0 || ((t->checkpoint_count + 1) * 2 > t->checkpoint_capacity && !grow(t))) {
         return event->group == 0;
     }
-    tally_checkpoint *known = find(t->checkpoints, t->checkpoint_room, event->group);
+    tally_checkpoint *known = find(t->checkpoints, t->checkpoint_capacity, event->group);
     if (known->group) {
         t->checkpoint_count--;
         t->checkpoints_empty -= known->size == 0;
@@ -111,7 +114,7 @@ static void take_of_log(tally *t, tally_log *log, const tl_store_event *event)
 {
     bool ends = event->type == TL_STORE_FENCED;
     if (ends && log->ended) {
-        log->sum = log->open_sum; // told before without its heir
+        log->sum = log->open_sum; // reported before without its heir
     }
     log->known = true;
     log->ended = ends;
@@ -151,7 +154,7 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
                      "server %s (%d) has %" PRIu64 " records of %" PRIu64 " bytes up to tick %" PRId64
                      ", in the copy %" PRIu64 " of %" PRIu64 " bytes up to tick %" PRId64 "%s",
                      a->known ? a->name : b->name, i, a->records, a->bytes, a->tick, b->records, b->bytes, b->tick,
-                     a->bytes == b->bytes && a->records == b->records ? ", and they are not the same" : "");
+                     a->bytes == b->bytes && a->records == b->records ? ", with different contents" : "");
             return text;
         }
     }
@@ -160,7 +163,7 @@ const char *tally_difference(const tally *source, const tally *copy, char *text,
         snprintf(text, text_bytes,
                  "it has %" PRIu64 " checkpoints of %" PRIu64 " bytes, the copy %" PRIu64 " of %" PRIu64 " bytes%s",
                  source->checkpoint_count, source->checkpoint_bytes, copy->checkpoint_count, copy->checkpoint_bytes,
-                 source->checkpoint_bytes == copy->checkpoint_bytes ? ", and they are not the same" : "");
+                 source->checkpoint_bytes == copy->checkpoint_bytes ? ", with different contents" : "");
         return text;
     }
     return NULL;

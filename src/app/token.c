@@ -25,35 +25,36 @@ typedef struct token_options {
 static const struct argp_option options[] = {
     {"key", 'k', "FILE", 0, "make: the private key; show: the public key (required)", 1},
     {"name", 'N', "NAME", 0, "make: the client's name (required)", 1},
-    {"hours", 'H', "NUMBER", 0, "make: good for so long (default 24)", 1},
-    {"world", 'w', "NAME", 0, "make: only for worlds of that scenario (default: any)", 2},
-    {"kbit", 'b', "NUMBER", 0, "make: at most so many kbit/s (default 8000)", 2},
-    {"level", OPTION_LEVEL, "NUMBER", 0, "make: the finest level of the pyramid that it may see (default 0: all)", 2},
-    {"own", OPTION_OWN, "NUMBER", 0, "make: at most so many entities of its own (default 16)", 2},
+    {"hours", 'H', "NUMBER", 0, "make: the token expires after NUMBER hours (default 24)", 1},
+    {"world", 'w', "NAME", 0, "make: valid only for worlds of this scenario (default: any)", 2},
+    {"kbit", 'b', "NUMBER", 0, "make: the client receives at most NUMBER kbit/s (default 8000)", 2},
+    {"level", OPTION_LEVEL, "NUMBER", 0, "make: the finest level that the client may see (default 0: all levels)", 2},
+    {"own", OPTION_OWN, "NUMBER", 0, "make: the client may own at most NUMBER entities (default 16)", 2},
     {"created", OPTION_CREATED, "NUMBER", 0,
-     "make: of what it has created, at most so many entities at a time, its own or not (default 64)", 2},
-    {"read-only", OPTION_READ_ONLY, NULL, 0, "make: it may look, but not change anything", 2},
+     "make: at most NUMBER entities that the client created may exist at a time, no matter who owns them (default 64)",
+     2},
+    {"read-only", OPTION_READ_ONLY, NULL, 0, "make: the client may look, but not change anything", 2},
     {0},
 };
 
 static void check(const token_options *o, struct argp_state *state)
 {
     if (!o->action) {
-        argp_error(state, "say what to do: keys, make or show");
+        argp_error(state, "the action is missing: keys, make or show");
     } else if (strcmp(o->action, "keys") == 0) {
         if (o->argument_count != 2) {
-            argp_error(state, "name two files: keys PRIVATE.pem PUBLIC.pem");
+            argp_error(state, "pass two files: keys PRIVATE.pem PUBLIC.pem");
         }
     } else if (strcmp(o->action, "make") == 0) {
         if (!o->key_file || !o->name || o->argument_count > 0) {
-            argp_error(state, "give the private key and a name: make --key PRIVATE.pem --name NAME");
+            argp_error(state, "pass the private key and a name: make --key PRIVATE.pem --name NAME");
         }
     } else if (strcmp(o->action, "show") == 0) {
         if (!o->key_file || o->argument_count > 1) {
-            argp_error(state, "give the public key: show --key PUBLIC.pem [FILE]");
+            argp_error(state, "pass the public key: show --key PUBLIC.pem [FILE]");
         }
     } else {
-        argp_error(state, "'%s' is not one of keys, make and show", o->action);
+        argp_error(state, "unknown action '%s'; it must be keys, make or show", o->action);
     }
 }
 
@@ -64,7 +65,7 @@ static void take_argument(token_options *o, const char *argument, struct argp_st
     } else if (o->argument_count < 2) {
         o->arguments[o->argument_count++] = argument;
     } else {
-        argp_error(state, "'%s' is one argument too many", argument);
+        argp_error(state, "unexpected argument '%s'", argument);
     }
 }
 
@@ -95,22 +96,22 @@ static const struct argp token_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "keys PRIVATE PUBLIC\nmake --key PRIVATE --name NAME\nshow --key PUBLIC [FILE]",
-    .doc = "Make keys, and the tokens with which clients say who they are.\v'keys' makes a pair: the private one signs "
-           "tokens and stays with you; the public one goes to 'tramline serve --token-key'. 'make' prints a token, for "
-           "'tramline ride --token FILE'. 'show' says what a token grants, and whether it is good; it reads FILE or "
-           "standard input.",
+    .doc = "Make keys, and the tokens by which clients identify themselves.\v'keys' creates a pair of keys: the "
+           "private key signs tokens, so keep it secret; pass the public key to 'tramline serve --token-key'. 'make' "
+           "prints a token for 'tramline ride --token FILE'. 'show' reads a token from FILE or standard input, and "
+           "prints what it grants and whether it is valid.",
 };
 
 static int make_keys(const token_options *o)
 {
     tl_result result = tl_token_keys_create(o->arguments[0], o->arguments[1]);
     if (result != TL_OK) {
-        fprintf(stderr, "tramline: no keys were made as '%s' and '%s': %s\n", o->arguments[0], o->arguments[1],
+        fprintf(stderr, "tramline: cannot create the keys '%s' and '%s': %s\n", o->arguments[0], o->arguments[1],
                 result == TL_ERR_EXISTS ? "a file of that name exists already, and keys are never overwritten"
                                         : tl_result_text(result));
         return EXIT_FAILED;
     }
-    printf("%s signs tokens: keep it to yourself\n%s is for 'tramline serve --token-key'\n", o->arguments[0],
+    printf("%s signs tokens: keep it secret\n%s is for 'tramline serve --token-key'\n", o->arguments[0],
            o->arguments[1]);
     return EXIT_SOUND;
 }
@@ -128,8 +129,8 @@ static int make_token(token_options *o)
     o->grant.expires_s = (int64_t)(tl_os_wall_us() / 1000000) + (int64_t)(o->hours * 3600);
     tl_result result = tl_token_sign(o->key_file, &o->grant, token, sizeof token);
     if (result != TL_OK) {
-        fprintf(stderr, "tramline: '%s' cannot sign: %s; is it a private key of 'tramline token keys'?\n", o->key_file,
-                tl_result_text(result));
+        fprintf(stderr, "tramline: '%s' cannot sign: %s; is it a private key made by 'tramline token keys'?\n",
+                o->key_file, tl_result_text(result));
         return EXIT_FAILED;
     }
     printf("%s\n", token);
@@ -167,7 +168,7 @@ static int show_token(const token_options *o)
     tl_token_verifier_destroy(verifier);
     if (result != TL_OK) {
         if (read) {
-            fprintf(stderr, "tramline: the token is not good: %s\n", tl_result_text(result));
+            fprintf(stderr, "tramline: the token is not valid: %s\n", tl_result_text(result));
         }
         return EXIT_FAILED;
     }

@@ -82,7 +82,9 @@ static inline void tl_prefetch(const void *memory, size_t bytes)
     }
 }
 
-// A mixing step of splitmix64 (Sebastiano Vigna, public domain), as a hash of integers.
+// splitmix64 (Sebastiano Vigna, public domain): random numbers are mixed from a state that goes on by this step.
+#define TL_SPLITMIX_STEP 0x9e3779b97f4a7c15u
+// Its mixing, also as a hash of integers.
 static inline uint64_t tl_mix(uint64_t z)
 {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -1,6 +1,9 @@
 #include "transport/address.h"
 
-#include "transport/base.h"
+#include "transport/fail.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static const char shape[] = "write it as host:port or [IPv6 address]:port, such as 127.0.0.1:7777";
 

@@ -7,6 +7,8 @@
 
 enum {
     HOST_BYTES_MAX = 253, // RFC 1035
+    WIRE_IPV4_BYTES = 28, // IPv4 and UDP headers
+    WIRE_IPV6_BYTES = 48, // IPv6 and UDP headers
     ADDRESS_TEXT_BYTES = 64,
     ADDRESS_KEY_WORDS = 3,
 };

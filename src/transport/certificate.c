@@ -1,12 +1,14 @@
 #include "transport/certificate.h"
 
-#include "transport/base.h"
+#include "base/base.h"
+#include "transport/fail.h"
 #include "transport/pem_file.h"
 
 #include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 
 enum {
     DAY_S = 86400,
@@ -55,6 +57,7 @@ static bool fill(X509 *certificate, EVP_PKEY *key)
 
 tl_result certificate_create(const char *certificate_file, const char *key_file, char *text, size_t text_bytes)
 {
+    TL_ASSERT(certificate_file && key_file);
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     tl_result result = TL_OK;
@@ -80,6 +83,7 @@ tl_result certificate_create(const char *certificate_file, const char *key_file,
 tl_result certificate_load(SSL_CTX *context, const char *certificate_file, const char *key_file, char *text,
                            size_t text_bytes)
 {
+    TL_ASSERT(context && certificate_file && key_file);
     EVP_PKEY *key = NULL;
     tl_result result = pem_file_readable(certificate_file, text, text_bytes);
     if (result != TL_OK) {

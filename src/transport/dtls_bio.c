@@ -1,6 +1,7 @@
 #include "transport/dtls_bio.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 static BIO_METHOD *method;
 static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;

@@ -2,11 +2,13 @@
 #include "transport/dtls_client.h"
 #include "transport/certificate.h"
 #include "transport/dtls_context.h"
+#include "transport/fail.h"
 #include "transport/pem_file.h"
 
 #include <inttypes.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 enum {
     SERVER_PEER = 1,

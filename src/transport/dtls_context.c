@@ -1,5 +1,7 @@
 #include "transport/dtls_context.h"
 
+#include "transport/fail.h"
+
 #include <openssl/err.h>
 
 enum {

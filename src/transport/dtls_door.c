@@ -1,5 +1,7 @@
 #include "transport/dtls_door.h"
 
+#include "base/base.h"
+
 enum {
     STRANGERS_WAITING_MAX = 256,
     SOURCE_WAITING_MAX = 32, // of one source's strangers
@@ -72,14 +74,15 @@ void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answ
         door->stats->dropped_rate++;
         return;
     }
-    bool room = from->waiting < SOURCE_WAITING_MAX && door->strangers.count < STRANGERS_WAITING_MAX;
-    inbox_slot *slot = room ? inbox_push(&door->inbox, &door->strangers, datagram) : NULL;
+    bool has_space = from->waiting < SOURCE_WAITING_MAX && door->strangers.count < STRANGERS_WAITING_MAX;
+    inbox_slot *slot = has_space ? inbox_push(&door->inbox, &door->strangers, datagram) : NULL;
     if (!slot) {
         door->stats->dropped_full++;
         return;
     }
     slot->source = from;
     from->waiting++;
+    TL_ASSERT(from->waiting <= SOURCE_WAITING_MAX);
     source_hold(&door->sources, from);
 }
 
@@ -97,6 +100,7 @@ inbox_slot *door_next(dtls_door *door, dtls_peer **peer)
     *peer = door->turn_first;
     turn_remove(door, *peer);
     inbox_slot *slot = inbox_pop(&(*peer)->waiting);
+    TL_ASSERT(slot); // those that have a turn have something
     if ((*peer)->waiting.count > 0) {
         turn_append(door, *peer);
     }
@@ -106,6 +110,7 @@ inbox_slot *door_next(dtls_door *door, dtls_peer **peer)
 void door_free(dtls_door *door, inbox_slot *slot)
 {
     if (slot->source) {
+        TL_ASSERT(slot->source->waiting > 0);
         slot->source->waiting--;
         source_let_go(&door->sources, slot->source);
     }

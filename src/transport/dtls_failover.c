@@ -1,9 +1,12 @@
 // A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have
 // to connect anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects
 // anew just when its network, and so its name server, may be gone.
-#include "transport/base.h"
 #include "transport/dtls_client.h"
+#include "transport/fail.h"
 #include "transport/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct server_entry {
     tl_dtls_client_def def;

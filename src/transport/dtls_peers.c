@@ -1,6 +1,9 @@
 #include "transport/dtls_peers.h"
 
+#include "base/base.h"
+
 #include <openssl/rand.h>
+#include <stdlib.h>
 
 // ---- places ---------------------------------------------------------------------------------------------------------
 
@@ -31,6 +34,7 @@ static void line_append(peer_line *line, dtls_peer *peer, uint64_t now_us)
 
 static void line_remove(peer_line *line, dtls_peer *peer)
 {
+    TL_ASSERT(line->count > 0 && line->oldest && line->newest);
     *(peer->older ? &peer->older->newer : &line->oldest) = peer->newer;
     *(peer->newer ? &peer->newer->older : &line->newest) = peer->older;
     line->count--;
@@ -45,6 +49,7 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
     while (buckets < count_max) {
         buckets *= 2;
     }
+    TL_ASSERT((buckets & (buckets - 1)) == 0);
     peers->mask = buckets - 1;
     peers->by_number = calloc(buckets, sizeof *peers->by_number);
     peers->by_address = calloc(buckets, sizeof *peers->by_address);
@@ -53,7 +58,7 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
 
 void dtls_peers_release(dtls_peers *peers)
 {
-    ENSURE(peers->handshakes.count == 0 && peers->connected.count == 0);
+    TL_ASSERT(peers->handshakes.count == 0 && peers->connected.count == 0);
     free(peers->by_number);
     free(peers->by_address);
     *peers = (dtls_peers){0};
@@ -89,7 +94,7 @@ static void address_insert(dtls_peers *peers, dtls_peer *peer)
 
 void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us)
 {
-    ENSURE(!replaces || (replaces->number != 0 && !replaces->candidate));
+    TL_ASSERT(!replaces || (replaces->number != 0 && !replaces->candidate));
     peer->replaces = replaces;
     if (replaces) {
         replaces->candidate = peer;
@@ -101,7 +106,7 @@ void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uin
 
 void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 {
-    ENSURE(peer->number == 0 && !peer->replaces);
+    TL_ASSERT(peer->number == 0 && !peer->replaces);
     line_remove(&peers->handshakes, peer);
     line_append(&peers->connected, peer, now_us);
     // After four thousand million peers the numbers begin again; those in use are left out.
@@ -116,6 +121,7 @@ void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 
 void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 {
+    TL_ASSERT(peer->number != 0);
     line_remove(&peers->connected, peer);
     line_append(&peers->connected, peer, now_us);
 }

@@ -4,16 +4,15 @@
 // handshake, and when that is complete a peer with a number. OpenSSL does all records; between two datagrams its
 // connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what
 // is over a rate (dtls_door.h), and serves the rest in turns.
-#include "base/os/file.h"
-#include "transport/certificate.h"
-#include "transport/dtls_context.h"
-#include "transport/dtls_cookie.h"
-#include "transport/dtls_door.h"
+#include "base/base.h"
+#include "transport/dtls_server_state.h"
+
 #include "transport/dtls_hello.h"
-#include "transport/dtls_server_def.h"
-#include "transport/pem_file.h"
+#include "transport/fail.h"
 
 #include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     HANDSHAKE_US_MAX = 10000000,
@@ -22,10 +21,7 @@ enum {
     HANDSHAKE_DATAGRAMS_MAX = 96,
     HANDSHAKE_ENCRYPTED_MAX = 16, // of those, with encrypted records: before the keys are agreed each is kept, in 17 kB
     STALL_US = 1000000,           // no poll() for so long: the silence was ours
-    ADDRESS_PEERS_MIN = 16,
-    ROUND_DATAGRAMS_MIN = 1024,
-    ROUND_DATAGRAMS_MAX = 8192,
-    HANDSHAKE_US_MIN = 1000000, // so long a handshake keeps its place from others
+    HANDSHAKE_US_MIN = 1000000,   // so long a handshake keeps its place from others
 };
 
 // Records (RFC 6347, 4.1).
@@ -34,27 +30,6 @@ enum {
     ALERT_FATAL = 2,
     ALERT_ACCESS_DENIED = 49,
 };
-
-typedef struct dtls_server {
-    tl_transport transport;
-    udp_socket udp;
-    SSL_CTX *context;
-    BIO_ADDR *listen_address; // DTLSv1_listen wants one; the pipe knows better
-    cookie_jar cookies;
-    dtls_peers peers;
-    dtls_door door;
-    dtls_peer *spare;     // the one that listens
-    dtls_peer *reading;   // its last datagram may hold more
-    dtls_peer *announced; // its CONNECTED is the next event
-    uint32_t peers_max, handshakes_max;
-    uint64_t silence_us_max;
-    uint64_t now_us, sweep_due_us, silence_from_us;
-    uint64_t round_us; // when this round of polls began
-    bool round_over;
-    uint32_t round_datagrams_max;
-    char fingerprint[FINGERPRINT_TEXT_BYTES];
-    uint8_t plain[DTLS_PLAIN_BYTES_MAX];
-} dtls_server;
 
 // ---- peers ----------------------------------------------------------------------------------------------------------
 
@@ -120,6 +95,7 @@ static tl_result event_closed(dtls_server *server, dtls_peer *peer, tl_result re
 
 static tl_result event_connected(dtls_server *server, dtls_peer *peer, tl_transport_event *out)
 {
+    TL_ASSERT(peer->number != 0);
     server->announced = NULL;
     server->reading = peer;
     out->type = TL_TRANSPORT_CONNECTED;
@@ -131,6 +107,7 @@ static tl_result event_connected(dtls_server *server, dtls_peer *peer, tl_transp
 
 static tl_result event_datagram(dtls_server *server, dtls_peer *peer, size_t size, tl_transport_event *out)
 {
+    TL_ASSERT(peer->number != 0 && size >= 1 && size <= TL_DATAGRAM_BYTES_MAX);
     server->reading = peer;
     server->transport.stats.datagrams_received++;
     server->transport.stats.bytes_received += size;
@@ -552,138 +529,5 @@ static void server_close(tl_transport *self)
     free(server);
 }
 
-static const tl_transport_ops ops = {server_poll,    server_send,  server_flush, server_drop,
-                                     server_wait_fd, server_close, NULL};
-
-// ---- opening --------------------------------------------------------------------------------------------------------
-
-static int cookie_generate(SSL *ssl, unsigned char *cookie, unsigned int *cookie_bytes)
-{
-    const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    const dtls_peer *peer = SSL_get_app_data(ssl);
-    *cookie_bytes = COOKIE_BYTES;
-    return cookie_make(&server->cookies, &peer->pipe.to, cookie);
-}
-
-static int cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int cookie_bytes)
-{
-    const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    const dtls_peer *peer = SSL_get_app_data(ssl);
-    return cookie_valid(&server->cookies, &peer->pipe.to, cookie, cookie_bytes);
-}
-
-static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
-{
-    const char *certificate = def->certificate_file, *key = def->key_file;
-    if (def->self_signed && tl_os_file_exists(certificate) != tl_os_file_exists(key)) {
-        bool has_key = tl_os_file_exists(key);
-        return fail(TL_ERR_NOT_FOUND, text, text_bytes,
-                    "'%s' is there but '%s' is missing; bring it back, or move the first away and both are made anew",
-                    has_key ? key : certificate, has_key ? certificate : key);
-    }
-    if (def->self_signed && !tl_os_file_exists(key)) {
-        tl_result result = certificate_create(certificate, key, text, text_bytes);
-        if (result != TL_OK) {
-            return result;
-        }
-    }
-    tl_result result = certificate_load(server->context, certificate, key, text, text_bytes);
-    if (result != TL_OK) {
-        return result;
-    }
-    uint8_t fingerprint[FINGERPRINT_BYTES];
-    if (!certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint)) {
-        return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no fingerprint", certificate);
-    }
-    fingerprint_text(fingerprint, server->fingerprint);
-    return TL_OK;
-}
-
-static bool open_door(dtls_server *server, const tl_dtls_server_def *def)
-{
-    uint32_t half = def->peers_max / 2 < ADDRESS_PEERS_MIN ? ADDRESS_PEERS_MIN : def->peers_max / 2;
-    door_limits limits = {
-        .peer_datagrams_per_s = def->peer_datagrams_per_s,
-        .address_datagrams_per_s = def->address_datagrams_per_s,
-        .address_handshakes_per_s = def->address_handshakes_per_s,
-        .address_handshakes_max = def->address_handshakes_max,
-        .address_peers_max = def->address_peers_max ? def->address_peers_max : half,
-        .handshakes_per_s = def->handshakes_per_s,
-        .hellos_per_s = def->hellos_per_s,
-    };
-    uint32_t round = ROUND_DATAGRAMS_MIN + def->peers_max;
-    server->round_datagrams_max = round < ROUND_DATAGRAMS_MAX ? round : ROUND_DATAGRAMS_MAX;
-    return door_init(&server->door, &limits, def->peers_max, def->handshakes_max, &server->transport.stats);
-}
-
-static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
-{
-    tl_os_address address;
-    char host[HOST_BYTES_MAX + 1];
-    tl_result result = address_resolve(def->address, &address, host, text, text_bytes);
-    if (result != TL_OK) {
-        return result;
-    }
-    server->context = dtls_context_create(DTLS_server_method(), text, text_bytes);
-    if (!server->context) {
-        return TL_ERR_STATE;
-    }
-    SSL_CTX_set_app_data(server->context, server);
-    SSL_CTX_set_cookie_generate_cb(server->context, cookie_generate);
-    SSL_CTX_set_cookie_verify_cb(server->context, cookie_verify);
-    result = prepare_certificate(server, def, text, text_bytes);
-    if (result != TL_OK) {
-        return result;
-    }
-    server->listen_address = BIO_ADDR_new();
-    if (!server->listen_address || !cookie_jar_init(&server->cookies) || !open_door(server, def) ||
-        !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max)) {
-        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for %u peers; lower peers_max", def->peers_max);
-    }
-    return udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
-}
-
-tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes)
-{
-    *out = NULL;
-    tl_result result = dtls_server_def_check(def, text, text_bytes);
-    if (result != TL_OK) {
-        return result;
-    }
-    dtls_server *server = calloc(1, sizeof *server);
-    if (!server) {
-        return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
-    }
-    server->transport.ops = &ops;
-    server->udp.fd = -1;
-    server->peers_max = def->peers_max;
-    server->handshakes_max = def->handshakes_max;
-    server->silence_us_max = def->silence_ms_max * 1000ull;
-    result = open_parts(server, def, text, text_bytes);
-    if (result == TL_OK) {
-        *out = &server->transport;
-    } else {
-        server_close(&server->transport);
-    }
-    return result;
-}
-
-uint16_t tl_dtls_server_port(const tl_transport *self)
-{
-    tl_os_address address = udp_local_address(&((const dtls_server *)self)->udp);
-    return address.port;
-}
-
-void tl_dtls_server_fingerprint(const tl_transport *self, char out[65])
-{
-    memcpy(out, ((const dtls_server *)self)->fingerprint, FINGERPRINT_TEXT_BYTES);
-}
-
-void tl_dtls_server_peer_address(const tl_transport *self, tl_peer number, char out[64])
-{
-    const dtls_peer *peer = dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
-    out[0] = 0;
-    if (peer) {
-        address_text(&peer->pipe.to, out);
-    }
-}
+const tl_transport_ops dtls_server_ops = {server_poll,    server_send,  server_flush, server_drop,
+                                          server_wait_fd, server_close, NULL};

@@ -1,5 +1,7 @@
 #include "transport/dtls_server_def.h"
 
+#include "transport/fail.h"
+
 enum {
     PEERS_LIMIT = 1 << 20,
     HANDSHAKES_LIMIT = 1 << 16,

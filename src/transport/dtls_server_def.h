@@ -3,7 +3,6 @@
 #define TRAMLINE_TRANSPORT_DTLS_SERVER_DEF_H
 
 #include "tramline/transport.h"
-#include "transport/base.h"
 
 // TL_ERR_INVALID: `text` says which of its limits is out of range.
 tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes);

@@ -1,9 +1,13 @@
 // A client's transport over one or more servers: makes another connection before it breaks the present one, so that a
 // client whose address has changed, or whose server has died, goes on after a few round trips. It knows nothing of what
 // carries the datagrams: it opens transports, and polls two of them while an attempt is under way.
-#include "transport/base.h"
+#include "transport/fail.h"
 
 #include "tramline/transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     ATTEMPT_US_MIN = 700000,   // what the first attempt at a server may take while there are others to try
@@ -121,7 +125,7 @@ static tl_result succeed(failover *f, tl_transport_event *out)
     return TL_OK;
 }
 
-static tl_result tell_closed(tl_transport_event *out, tl_result result, const char *text)
+static tl_result report_closed(tl_transport_event *out, tl_result result, const char *text)
 {
     char copy[sizeof out->text];
     snprintf(copy, sizeof copy, "%s", text);
@@ -155,7 +159,7 @@ static tl_result poll_next(failover *f, tl_transport_event *out)
         return TL_AGAIN;
     }
     f->trying = false; // nobody answers: as any transport says it
-    return tell_closed(out, failure, f->text[0] ? f->text : "no server answers");
+    return report_closed(out, failure, f->text[0] ? f->text : "no server answers");
 }
 
 // ---- the interface --------------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ static tl_result poll_present(failover *f, tl_transport_event *out)
     f->connected = false;
     memcpy(f->text, out->text, sizeof f->text);
     end_inner(f, &f->present);
-    return f->trying ? TL_AGAIN : tell_closed(out, out->result, f->text); // while another is sought that is no news
+    return f->trying ? TL_AGAIN : report_closed(out, out->result, f->text); // while another is sought that is no news
 }
 
 static tl_result failover_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)

@@ -1,7 +1,13 @@
 #include "transport/inbox.h"
 
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 bool inbox_init(inbox *in, uint32_t count_max)
 {
+    TL_ASSERT(count_max > 0);
     *in = (inbox){.count_max = count_max};
     in->slots = malloc(count_max * sizeof *in->slots);
     return in->slots != NULL;
@@ -15,6 +21,7 @@ void inbox_release(inbox *in)
 
 static inbox_slot *take_slot(inbox *in)
 {
+    TL_ASSERT(in->touched <= in->count_max);
     inbox_slot *slot = in->free;
     if (slot) {
         in->free = slot->next;
@@ -29,7 +36,7 @@ inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagr
     if (!slot) {
         return NULL;
     }
-    ENSURE(datagram->size >= 1 && datagram->size <= sizeof slot->data);
+    TL_ASSERT(datagram->size >= 1 && datagram->size <= sizeof slot->data);
     slot->next = NULL;
     slot->from = datagram->from;
     slot->source = NULL;
@@ -47,16 +54,19 @@ inbox_slot *inbox_pop(inbox_queue *queue)
     if (!slot) {
         return NULL;
     }
+    TL_ASSERT(queue->count > 0 && queue->last);
     queue->first = slot->next;
     if (!queue->first) {
         queue->last = NULL;
     }
     queue->count--;
+    TL_ASSERT(!queue->first == (queue->count == 0));
     return slot;
 }
 
 void inbox_free(inbox *in, inbox_slot *slot)
 {
+    TL_ASSERT(slot >= in->slots && slot < in->slots + in->touched);
     slot->next = in->free;
     in->free = slot;
 }

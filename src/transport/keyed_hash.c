@@ -1,5 +1,7 @@
 #include "transport/keyed_hash.h"
 
+#include "base/base.h"
+
 static uint64_t rotate(uint64_t x, int bits)
 {
     return x << bits | x >> (64 - bits);
@@ -15,6 +17,7 @@ static void sip_round(uint64_t v[4])
 
 uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count)
 {
+    TL_ASSERT(words || count == 0);
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
                      key[1] ^ 0x7465646279746573u};
     for (size_t i = 0; i <= count; i++) {

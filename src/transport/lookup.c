@@ -1,6 +1,8 @@
 #include "transport/lookup.h"
 
-#include "transport/base.h"
+#include "base/base.h"
+
+#include <stdlib.h>
 
 struct lookup {
     tl_os_lookup *host;
@@ -26,6 +28,7 @@ lookup *lookup_begin(const char *address)
 
 bool lookup_is_over(lookup *l, tl_result *result, tl_os_address *out)
 {
+    TL_ASSERT(l && l->host);
     bool found;
     if (!tl_os_lookup_is_over(l->host, &found, out)) {
         return false;

@@ -3,9 +3,16 @@
 //
 // A client says HELLO until the server's ACCEPT; CLOSE ends a link. These travel as datagrams do, and are lost as they
 // are; silence ends what a lost CLOSE did not, as over UDP.
-#include "transport/base.h"
+#include "base/base.h"
+#include "transport/address.h"
+#include "transport/fail.h"
+#include "transport/packet_heap.h"
 
 #include "tramline/transport.h"
+
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     HELLO_EVERY_US = 100000, // 50 of them until it gives up: two of three may be lost, each way
@@ -16,22 +23,6 @@ enum {
     SERVER_INBOX_MAX = 262144,
     WIRE_BYTES = WIRE_IPV4_BYTES + 37, // what UDP over IPv4 and a DTLS record with AES-GCM would add
 };
-
-typedef enum packet_type { PACKET_HELLO, PACKET_ACCEPT, PACKET_DATA, PACKET_CLOSE } packet_type;
-
-typedef struct packet {
-    uint64_t due_us, order;
-    uint32_t link;
-    uint16_t size;
-    uint8_t type;
-    uint8_t data[];
-} packet;
-
-// Packets under way to one end: a binary heap by due time, then by order of sending.
-typedef struct inbox {
-    packet **packets;
-    uint32_t count, capacity, count_max;
-} inbox;
 
 typedef enum link_state { LINK_NEW, LINK_CONNECTED, LINK_ENDED } link_state;
 
@@ -50,7 +41,7 @@ typedef struct peer_link {
 struct end {
     tl_transport transport;
     tl_memory_network *network;
-    inbox inbox;
+    packet_heap inbox;
     packet *delivered; // the last event's data
     // of a client
     uint32_t link; // 0: the server
@@ -71,71 +62,12 @@ struct tl_memory_network {
 
 // ---- packets --------------------------------------------------------------------------------------------------------
 
-// splitmix64 (Sebastiano Vigna, public domain), as a number in 0..1.
+// splitmix64, as a number in 0..1.
 static double random_unit(tl_memory_network *network)
 {
-    uint64_t z = (network->random += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-static bool packet_before(const packet *a, const packet *b)
-{
-    return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
-}
-
-static bool inbox_push(inbox *box, packet *p)
-{
-    if (box->count >= box->count_max) {
-        return false;
-    }
-    if (box->count == box->capacity) {
-        uint32_t capacity = box->capacity ? box->capacity * 2 : 16;
-        packet **packets = realloc(box->packets, capacity * sizeof *packets);
-        if (!packets) {
-            return false;
-        }
-        box->packets = packets;
-        box->capacity = capacity;
-    }
-    uint32_t i = box->count++;
-    for (; i > 0 && packet_before(p, box->packets[(i - 1) / 2]); i = (i - 1) / 2) {
-        box->packets[i] = box->packets[(i - 1) / 2];
-    }
-    box->packets[i] = p;
-    return true;
-}
-
-static packet *inbox_pop(inbox *box)
-{
-    packet *first = box->packets[0];
-    packet *last = box->packets[--box->count];
-    uint32_t i = 0;
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= box->count) {
-            break;
-        }
-        if (child + 1 < box->count && packet_before(box->packets[child + 1], box->packets[child])) {
-            child++;
-        }
-        if (!packet_before(box->packets[child], last)) {
-            break;
-        }
-        box->packets[i] = box->packets[child];
-        i = child;
-    }
-    box->packets[i] = last;
-    return first;
-}
-
-static void inbox_release(inbox *box)
-{
-    while (box->count > 0) {
-        free(box->packets[--box->count]);
-    }
-    free(box->packets);
+    enum { UNUSED_BITS = 64 - DBL_MANT_DIG };
+    network->random += TL_SPLITMIX_STEP;
+    return (double)(tl_mix(network->random) >> UNUSED_BITS) * 0x1p-53;
 }
 
 static uint64_t one_way_us(tl_memory_network *network)
@@ -159,7 +91,7 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
     if (size > 0) {
         memcpy(p->data, data, size);
     }
-    if (inbox_push(&to->inbox, p)) {
+    if (packet_heap_push(&to->inbox, p)) {
         return;
     }
     to->transport.stats.dropped_full++;
@@ -186,7 +118,7 @@ static void transmit(end *from, end *to, packet_type type, uint32_t link, const 
 static packet *receive(end *self, uint64_t now_us)
 {
     while (self->inbox.count > 0 && self->inbox.packets[0]->due_us <= now_us) {
-        packet *p = inbox_pop(&self->inbox);
+        packet *p = packet_heap_pop(&self->inbox);
         if (!self->network->cut) {
             self->transport.stats.wire_bytes_received += p->size + WIRE_BYTES;
             return p;
@@ -294,6 +226,7 @@ static tl_result closed_event(tl_transport_event *out, tl_peer peer, tl_result r
 
 static tl_result datagram_event(end *self, packet *p, tl_transport_event *out, tl_peer peer)
 {
+    TL_ASSERT(!self->delivered && p->type == PACKET_DATA);
     self->delivered = p;
     self->transport.stats.datagrams_received++;
     self->transport.stats.bytes_received += p->size;
@@ -312,9 +245,10 @@ static tl_result send_data(end *from, end *to, uint32_t link, const void *data, 
 
 static void end_destroy(end *self)
 {
+    TL_ASSERT(self->network->ends > 0);
     self->network->ends--;
     free(self->delivered);
-    inbox_release(&self->inbox);
+    packet_heap_release(&self->inbox);
     free(self);
 }
 
@@ -441,7 +375,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     }
     // Data that overtook the ACCEPT is proof of it, and waits for the next poll.
     if (type == PACKET_DATA) {
-        ENSURE(inbox_push(&self->inbox, p));
+        TL_ASSERT(packet_heap_push(&self->inbox, p));
     } else {
         free(p);
     }
@@ -519,7 +453,7 @@ static void client_close(tl_transport *transport)
     end *self = (end *)transport;
     client_drop(transport, 1);
     peer_link *l = link_find(self->network, self->link);
-    ENSURE(l && l->client == self);
+    TL_ASSERT(l && l->client == self);
     l->client = NULL;
     link_destroy_if_unused(self->network, l);
     end_destroy(self);
@@ -544,7 +478,7 @@ void tl_memory_network_destroy(tl_memory_network *network)
     if (!network) {
         return;
     }
-    ENSURE(network->ends == 0);
+    TL_ASSERT(network->ends == 0);
     free(network);
 }
 

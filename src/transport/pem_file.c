@@ -1,11 +1,14 @@
 #include "transport/pem_file.h"
 
+#include "base/base.h"
 #include "base/os/file.h"
-#include "transport/base.h"
+#include "transport/fail.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
 
 static tl_result write_error(int error, const char *file, char *text, size_t text_bytes)
 {
@@ -37,7 +40,8 @@ static tl_result read_error(int error, const char *file, char *text, size_t text
 
 tl_result pem_file_create(const char *file, pem_content content, char *text, size_t text_bytes)
 {
-    BIO *memory = BIO_new(BIO_s_secmem()); // wiped when freed
+    TL_ASSERT(!content.private_key + !content.public_key + !content.certificate == 2); // exactly one is given
+    BIO *memory = BIO_new(BIO_s_secmem());                                             // wiped when freed
     int written = 0;
     if (memory && content.private_key) {
         written = PEM_write_bio_PKCS8PrivateKey(memory, content.private_key, NULL, NULL, 0, NULL, NULL);
@@ -65,6 +69,7 @@ static tl_result file_read(const char *file, BIO **out, char *text, size_t text_
     char *data = malloc(PEM_FILE_BYTES_MAX);
     ptrdiff_t size = data ? tl_os_file_read(file, data, PEM_FILE_BYTES_MAX) : -1;
     int error = data ? errno : ENOMEM;
+    TL_ASSERT(size <= PEM_FILE_BYTES_MAX);
     BIO *memory = size >= 0 ? BIO_new(BIO_s_secmem()) : NULL;
     if (memory && size > 0 && BIO_write(memory, data, (int)size) != size) {
         BIO_free(memory);

@@ -1,9 +1,11 @@
 #include "transport/sources.h"
 
-#include "transport/base.h"
+#include "base/base.h"
 #include "transport/keyed_hash.h"
 
 #include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { REMEMBERED = 4096, MAPPED_AT = 12 };
 
@@ -14,6 +16,7 @@ bool sources_init(sources *all, uint32_t holds_max)
     while (buckets < all->count_max) {
         buckets *= 2;
     }
+    TL_ASSERT((buckets & (buckets - 1)) == 0);
     all->mask = buckets - 1;
     all->pool = calloc(all->count_max, sizeof *all->pool);
     all->buckets = calloc(buckets, sizeof *all->buckets);
@@ -51,12 +54,14 @@ static void idle_append(sources *all, source *of)
 
 static void idle_remove(sources *all, source *of)
 {
+    TL_ASSERT(all->oldest && all->newest);
     *(of->older ? &of->older->newer : &all->oldest) = of->newer;
     *(of->newer ? &of->newer->older : &all->newest) = of->older;
 }
 
 static void forget(sources *all, source *of)
 {
+    TL_ASSERT(of->holds == 0);
     source **place = bucket_of(all, of->key);
     while (*place != of) {
         place = &(*place)->hash_next;
@@ -83,7 +88,7 @@ source *sources_get(sources *all, const tl_os_address *address)
         of = &all->pool[all->count++];
     } else {
         of = all->oldest;
-        ENSURE(of); // holds are fewer than places
+        TL_ASSERT(of); // holds are fewer than places
         forget(all, of);
     }
     *of = (source){.key = {key[0], key[1]}, .hash_next = *bucket};
@@ -94,6 +99,7 @@ source *sources_get(sources *all, const tl_os_address *address)
 
 void source_hold(sources *all, source *of)
 {
+    TL_ASSERT(of->holds < UINT32_MAX);
     if (of->holds++ == 0) {
         idle_remove(all, of);
     }
@@ -101,7 +107,7 @@ void source_hold(sources *all, source *of)
 
 void source_let_go(sources *all, source *of)
 {
-    ENSURE(of->holds > 0);
+    TL_ASSERT(of->holds > 0);
     if (--of->holds == 0) {
         idle_append(all, of);
     }

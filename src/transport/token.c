@@ -2,14 +2,17 @@
 // token choose has been the undoing of many.
 #include "tramline/token.h"
 
+#include "base/base.h"
 #include "base/os/file.h"
-#include "transport/base.h"
 #include "transport/base64url.h"
 #include "transport/pem_file.h"
 
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     SIGNATURE_BYTES = 64,
@@ -67,15 +70,6 @@ static tl_result ed25519_only(EVP_PKEY **key)
 
 // ---- a grant's limits -----------------------------------------------------------------------------------------------
 
-static bool name_valid(const char *name)
-{
-    size_t length = strnlen(name, TL_NAME_BYTES_MAX + 1);
-    if (length < 1 || length > TL_NAME_BYTES_MAX) {
-        return false;
-    }
-    return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == length;
-}
-
 static bool world_valid(const char *world)
 {
     size_t length = strnlen(world, sizeof((tl_grant *)0)->world);
@@ -92,7 +86,7 @@ static bool world_valid(const char *world)
 
 static bool grant_valid(const tl_grant *grant)
 {
-    return name_valid(grant->name) && world_valid(grant->world) && grant->not_before_s >= 0 &&
+    return tl_name_valid(grant->name) && world_valid(grant->world) && grant->not_before_s >= 0 &&
            grant->not_before_s <= grant->expires_s && grant->expires_s <= time_s_max && grant->level_finest >= 0 &&
            grant->level_finest < TL_LEVELS_MAX && grant->kbit_s_max >= 1;
 }

@@ -1,6 +1,11 @@
 #include "transport/udp.h"
 
+#include "base/base.h"
+#include "transport/fail.h"
+
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { SERVER_BUFFER_BYTES = 16 << 20, CLIENT_BUFFER_BYTES = 2 << 20 };
 
@@ -18,6 +23,7 @@ static void incoming_prepare(udp_socket *udp, uint32_t count)
 static tl_result open_socket(udp_socket *udp, const tl_os_address *address, uint32_t batch, uint32_t queue,
                              tl_transport_stats *stats, char *text, size_t text_bytes)
 {
+    TL_ASSERT(batch >= 1 && batch <= UDP_BATCH && queue >= 1);
     *udp = (udp_socket){.stats = stats, .incoming_capacity = batch, .queue_capacity = queue};
     udp->fd = tl_os_udp_open(address);
     if (udp->fd < 0) {
@@ -56,6 +62,7 @@ static tl_result bind_error(int error, const tl_os_address *address, char *text,
 tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes)
 {
+    TL_ASSERT(udp && address && stats);
     tl_result result = open_socket(udp, address, UDP_BATCH, UDP_SERVER_QUEUE, stats, text, text_bytes);
     if (result != TL_OK) {
         return result;
@@ -67,6 +74,7 @@ tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_tran
 tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
                           size_t text_bytes)
 {
+    TL_ASSERT(udp && address && stats);
     tl_result result = open_socket(udp, address, UDP_CLIENT_BATCH, UDP_CLIENT_QUEUE, stats, text, text_bytes);
     if (result != TL_OK) {
         return result;
@@ -95,6 +103,7 @@ void udp_close(udp_socket *udp)
 
 tl_os_address udp_local_address(const udp_socket *udp)
 {
+    TL_ASSERT(udp->fd >= 0);
     return tl_os_udp_local_address(udp->fd);
 }
 
@@ -102,7 +111,7 @@ tl_os_address udp_local_address(const udp_socket *udp)
 
 bool udp_receive(udp_socket *udp)
 {
-    ENSURE(udp->incoming_next == udp->incoming_count);
+    TL_ASSERT(udp->incoming_next == udp->incoming_count);
     incoming_prepare(udp, udp->incoming_count); // the system has written over those it used
     udp->incoming_next = udp->incoming_count = 0;
     int count = tl_os_udp_receive(udp->fd, udp->incoming, udp->incoming_capacity);
@@ -110,6 +119,7 @@ bool udp_receive(udp_socket *udp)
         udp->refused = udp->refused || count < 0;
         return false;
     }
+    TL_ASSERT((uint32_t)count <= udp->incoming_capacity);
     for (int i = 0; i < count; i++) {
         udp->stats->wire_bytes_received += udp->incoming[i].bytes + address_wire_bytes(&udp->incoming[i].peer);
     }
@@ -124,6 +134,7 @@ bool udp_more(const udp_socket *udp)
 
 bool udp_next(udp_socket *udp, udp_datagram *out)
 {
+    TL_ASSERT(udp->incoming_next <= udp->incoming_count && udp->incoming_count <= udp->incoming_capacity);
     while (udp->incoming_next < udp->incoming_count) {
         const tl_os_datagram *in = &udp->incoming[udp->incoming_next++];
         *out = (udp_datagram){in->peer, in->data, in->bytes};
@@ -139,7 +150,7 @@ bool udp_next(udp_socket *udp, udp_datagram *out)
 
 void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size)
 {
-    ENSURE(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
+    TL_ASSERT(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
     // By batches, so that the slots in use stay few and in the processor's cache.
     if (udp->queue_count > 0 && udp->queue_count % UDP_BATCH == 0) {
         udp_flush(udp);
@@ -167,6 +178,7 @@ static int send_batch(udp_socket *udp)
         udp_outgoing *slot = &udp->queue[(udp->queue_first + i) % udp->queue_capacity];
         batch[i] = (tl_os_datagram){slot->to, slot->data, slot->size, false};
     }
+    TL_ASSERT(count > 0);
     int sent = tl_os_udp_send(udp->fd, udp->connected, batch, count);
     if (sent < 0 && errno == EAGAIN) {
         return -1;
@@ -194,6 +206,7 @@ void udp_flush(udp_socket *udp)
         if (sent < 0) {
             return;
         }
+        TL_ASSERT((uint32_t)sent <= udp->queue_count);
         udp->queue_first = (udp->queue_first + (uint32_t)sent) % udp->queue_capacity;
         udp->queue_count -= (uint32_t)sent;
     }

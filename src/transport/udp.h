@@ -4,10 +4,10 @@
 
 #include "tramline/transport.h"
 #include "transport/address.h"
-#include "transport/base.h"
 
 enum {
-    UDP_BATCH = 64, // datagrams per system call
+    UDP_PAYLOAD_BYTES_MAX = 1200, // of what we send; the smallest IPv6 path carries it (RFC 8200: 1'280 with headers)
+    UDP_BATCH = 64,               // datagrams per system call
     UDP_CLIENT_BATCH = 8,
     UDP_RECEIVE_BYTES_MAX = 2048, // of one datagram; longer ones are refused
     UDP_SERVER_QUEUE = 4096,      // datagrams: one tick's burst waits here when the system's buffer is full

@@ -72,7 +72,7 @@ TEST(wrong_use_is_told_apart_from_failure)
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:1"), WRONG_USE);
     check_says("--fingerprint");
     CHECK_EQUAL(program_run(output, "demo --store oracle"), WRONG_USE);
-    check_says("there are sqlite, fdb:FILE");
+    check_says("it must be sqlite, fdb:FILE");
     CHECK_EQUAL(program_run(output, "demo --store fdb"), WRONG_USE);
     check_says("./run --store fdb");
     CHECK_EQUAL(program_run(output, "demo --seconds -1"), WRONG_USE);
@@ -93,7 +93,7 @@ TEST(a_missing_store_is_told)
 TEST(an_unknown_scenario_is_told)
 {
     CHECK_EQUAL(program_run(output, "city --store /tmp/never-made --scenario moon"), WRONG_USE);
-    check_says("no scenario is called 'moon'");
+    check_says("unknown scenario 'moon'");
     CHECK_EQUAL(program_run(output, "city --store /tmp/never-made --fcd /tmp/no-such-file.xml"), 1);
     check_says("/tmp/no-such-file.xml");
 }
@@ -107,12 +107,12 @@ TEST(a_store_is_filled_once)
     CHECK_EQUAL(program_run(output, "city --store %s/s --entities 500 --quiet", folder), 1);
     check_says("holds a world already");
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 0);
-    check_says("city:500, seed 7, 30 ticks a second");
+    check_says("city:500, seed 7, 30 ticks per second");
     check_says("sound");
     CHECK_EQUAL(program_run(output, "serve --store %s/s --name a --entities 400 --listen 127.0.0.1:0", folder), 1);
-    check_says("filled with 500 entities, not 400");
+    check_says("populated with 500 entities, not 400");
     CHECK_EQUAL(program_run(output, "serve --store %s/s --name a --scenario far --listen 127.0.0.1:0", folder), 1);
-    check_says("filled by the scenario 'city'");
+    check_says("populated by the scenario 'city'");
     folder_remove(folder);
 }
 
@@ -207,7 +207,7 @@ TEST(a_server_that_cannot_run_fails)
     CHECK_EQUAL(sqlite3_open(path, &lock), SQLITE_OK);
     CHECK_EQUAL(sqlite3_exec(lock, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     CHECK_EQUAL(program_run(output, "serve --store %s/s --name alpha --listen 127.0.0.1:0 --seconds 2", folder), 1);
-    check_says("never came to run");
+    check_says("it never started");
     CHECK_EQUAL(sqlite3_close(lock), SQLITE_OK);
     folder_remove(folder);
 }
@@ -232,7 +232,7 @@ TEST(two_servers_of_one_name_are_told)
         output[fread(output, 1, sizeof output - 1, log)] = 0;
         fclose(log);
     }
-    check_says("another process serves as alpha");
+    check_says("another process is running as alpha");
     folder_remove(folder);
 }
 
@@ -269,7 +269,7 @@ TEST(who_has_no_good_token_is_not_let_in)
     CHECK_EQUAL(program_run(output, "ride --server 127.0.0.1:%d --fingerprint %s --entities 500 --seconds 1", port,
                             fingerprint),
                 1);
-    check_says("give its file with --token");
+    check_says("pass its file with --token");
     CHECK_EQUAL(
         program_run(output, "token make --key %s/private.pem --name zoe --world far >%s/far.token", folder, folder), 0);
     CHECK_EQUAL(

@@ -125,10 +125,10 @@ TEST(wrong_use_is_told)
 {
     CHECK_EQUAL(program_run(output, "copy"), WRONG_USE);
     CHECK_EQUAL(program_run(output, "copy a"), WRONG_USE);
-    check_says("name two stores");
+    check_says("pass two stores");
     CHECK_EQUAL(program_run(output, "copy a b c"), WRONG_USE);
     CHECK_EQUAL(program_run(output, "copy a a"), WRONG_USE);
-    check_says("cannot be copied into itself");
+    check_says("cannot be copied to itself");
     CHECK_EQUAL(program_run(output, "copy --colour a b"), WRONG_USE);
 }
 
@@ -172,7 +172,7 @@ TEST(stores_that_are_missing_or_taken_are_told)
 // What is left of a copy is no world: it can neither be used nor filled, and removed it makes room for another one.
 static void check_broken_off(const char *folder)
 {
-    check_says("is no whole copy; remove it");
+    check_says("is incomplete; remove it");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 1);
     check_says("a copy into it goes on, or was broken off");
     CHECK_EQUAL(program_run(output, "serve --store %s/t --name alpha --listen 127.0.0.1:0 --seconds 1", folder), 1);
@@ -279,7 +279,7 @@ TEST(a_copy_that_is_interrupted_is_no_world)
         output[fread(output, 1, sizeof output - 1, in)] = 0;
         fclose(in);
         if (signals[i] == SIGKILL) {
-            snprintf(output, sizeof output, "is no whole copy; remove it");
+            snprintf(output, sizeof output, "is incomplete; remove it");
         } else {
             check_says("tramline: stopped");
         }

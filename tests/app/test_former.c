@@ -207,8 +207,8 @@ TEST(a_killed_former_store_is_repaired)
     CHECK_EQUAL(program_run(output, "inspect %s/old", folder), 1);
     check_says("server alpha (2): the record of tick 5 cannot be read");
     CHECK_EQUAL(program_run(output, "inspect %s/old --export %s/out --repair %s/new", folder, folder, folder), 0);
-    check_says("left out: server alpha's record of tick 5 in epoch 1, 6 bytes");
-    check_says("1 left out, 0 set aside before");
+    check_says("omitted: server alpha's record of tick 5 in epoch 1, 6 bytes");
+    check_says("1 omitted, 0 set aside before");
     CHECK_EQUAL(program_run(output, "inspect %s/new", folder), 0);
     check_says("entities   1'000: ");
     check_says("sound");

@@ -178,8 +178,8 @@ TEST(a_repaired_copy_is_sound_and_lacks_only_what_cannot_be_read)
     fill(folder);
     commit_rubbish(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
-    check_says("left out: server rogue's record of tick 5 in epoch 1, 6 bytes");
-    check_says("1 left out, 0 set aside before");
+    check_says("omitted: server rogue's record of tick 5 in epoch 1, 6 bytes");
+    check_says("1 omitted, 0 set aside before");
     check_exported(folder, "rogue.epoch-1.tick-5.record");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
     check_says("entities   3'000: ");
@@ -228,8 +228,8 @@ TEST(an_unreadable_checkpoint_costs_its_group_alone)
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 1);
     check_says("not sound: the checkpoint of group fffe000000000002 as of tick 1000 cannot be read");
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/out --repair %s/t", folder, folder, folder), 0);
-    check_says("left out: the checkpoint of group fffe000000000002 as of tick 1000");
-    check_says("1 left out, 0 set aside before");
+    check_says("omitted: the checkpoint of group fffe000000000002 as of tick 1000");
+    check_says("1 omitted, 0 set aside before");
     CHECK_EQUAL(program_run(output, "inspect --json %s/t", folder), 0);
     shown = json_loads(output, 0, NULL);
     CHECK_EQUAL(number_of(json_object_get(shown, "groups"), "all"), groups);
@@ -260,7 +260,7 @@ TEST(a_repaired_copy_has_what_its_author_committed_after_it_came_back)
     commit_rubbish(folder);
     come_back(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s --repair %s/t", folder, folder), 0);
-    check_says("1 left out, 0 set aside before");
+    check_says("1 omitted, 0 set aside before");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
     check_says("sound");
     check_says("rogue                3           9  left");
@@ -288,7 +288,7 @@ TEST(what_was_set_aside_is_listed_and_exported)
     commit_rubbish(folder);
     set_rubbish_aside(folder);
     CHECK_EQUAL(program_run(output, "inspect %s/s", folder), 0); // it is no part of the world
-    check_says("set aside  1 in all");
+    check_says("set aside  1 in total");
     check_says("1 record of server rogue in epoch 1, ticks 5 to 5, 6 bytes");
     check_says("sound");
     shown = inspected(folder, 0);
@@ -302,7 +302,7 @@ TEST(what_was_set_aside_is_listed_and_exported)
     json_decref(shown);
     CHECK_EQUAL(program_run(output, "inspect %s/s --export %s/aside --repair %s/t", folder, folder, folder), 0);
     check_says("set aside before, exported: 1 record of server rogue");
-    check_says("0 left out, 1 set aside before");
+    check_says("0 omitted, 1 set aside before");
     check_exported(folder, "rogue.epoch-1.tick-5.aside");
     CHECK_EQUAL(program_run(output, "inspect %s/t", folder), 0);
     CHECK(!strstr(output, "set aside"));

@@ -67,7 +67,7 @@ TEST(a_full_pipe_stops_no_tick)
     // Somebody reads: what was queued comes.
     size_t kept = 0;
     double until_s = now_s() + 30;
-    for (output[0] = 0; !strstr(output, "runs as server");) {
+    for (output[0] = 0; !strstr(output, "running as server");) {
         char bytes[4096];
         ssize_t count = read(pipe_fd, bytes, sizeof bytes);
         for (ssize_t i = 0; i < count && kept < PROGRAM_OUTPUT_BYTES - 1; i++) {

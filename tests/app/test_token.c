@@ -50,7 +50,7 @@ TEST(anothers_token_is_not_good)
     CHECK_EQUAL(program_run(output, "token keys %s/b.pem %s/b.public.pem", folder, folder), 0);
     CHECK_EQUAL(program_run(output, "token make --key %s/a.pem --name alice >%s/token", folder, folder), 0);
     CHECK_EQUAL(program_run(output, "token show --key %s/b.public.pem %s/token", folder, folder), 1);
-    CHECK(strstr(output, "not good"));
+    CHECK(strstr(output, "not valid"));
     CHECK_EQUAL(program_run(output, "token show --key %s/a.public.pem /dev/null", folder), 1);
     CHECK_EQUAL(program_run(output, "token make --key %s/a.public.pem --name alice", folder), 1);
     CHECK_EQUAL(program_run(output, "token make --key %s/a.pem --name 'a b'", folder), 64);

@@ -278,7 +278,7 @@ static void check_server(const siege *s, const before *b, int i)
     printf("\n");
     CHECK(late <= LATE_SECONDS_MAX || !s->judges_view);
     CHECK(program_runs(s->servers[i]));
-    CHECK(!log_has(s, names[i], "joins again") && !log_has(s, names[i], "fenced"));
+    CHECK(!log_has(s, names[i], "joining again") && !log_has(s, names[i], "fenced"));
     CHECK(number_of(now, "committed_tick") > number_of(b->servers[i], "committed_tick"));
     CHECK(grown_mb <= GROWTH_MB_MAX + s->entities * GROWTH_KB_ENTITY_MAX / 1000);
     json_decref(now);

@@ -1,4 +1,6 @@
-#include "app/crew.h"
+#include "app/demo_cluster.h"
+
+#include "base/base.h"
 
 #include "app/json_number.h"
 #include "app/number.h"
@@ -23,20 +25,22 @@ enum {
     TOKEN_HOURS = 24,
 };
 
-static const char *const server_names[CREW_SERVERS_MAX] = {
+static const char *const server_names[DEMO_SERVERS_MAX] = {
     "alpha", "beta",  "gamma",  "delta", "epsilon", "zeta", "eta",     "theta",
     "iota",  "kappa", "lambda", "mu",    "nu",      "xi",   "omicron", "pi",
 };
 
-const char *crew_server_name(uint32_t index)
+const char *demo_server_name(uint32_t index)
 {
+    TL_ASSERT(index < DEMO_SERVERS_MAX);
     return server_names[index];
 }
 
-const char *crew_rider_name(uint32_t index)
+const char *demo_rider_name(uint32_t index)
 {
+    TL_ASSERT(index < DEMO_RIDERS_MAX);
     static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"};
-    static char numbered[CREW_RIDERS_MAX][16];
+    static char numbered[DEMO_RIDERS_MAX][16];
     if (index < sizeof names / sizeof *names) {
         return names[index];
     }
@@ -44,8 +48,8 @@ const char *crew_rider_name(uint32_t index)
     return numbered[index];
 }
 
-static bool fail(crew *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool fail(crew *c, const char *format, ...)
+static bool fail(demo_cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(demo_cluster *c, const char *format, ...)
 {
     char text[sizeof c->fault];
     va_list arguments;
@@ -59,9 +63,9 @@ static bool fail(crew *c, const char *format, ...)
     return false;
 }
 
-static void path_of(const crew *c, char path[CREW_PATH_BYTES], const char *name, const char *ending)
+static void path_of(const demo_cluster *c, char path[DEMO_PATH_BYTES], const char *name, const char *ending)
 {
-    snprintf(path, CREW_PATH_BYTES, "%s/%s%s", c->def.directory, name, ending);
+    snprintf(path, DEMO_PATH_BYTES, "%s/%s%s", c->def.directory, name, ending);
 }
 
 // ---- starting ------------------------------------------------------------------------------------------------------
@@ -74,10 +78,9 @@ typedef struct arguments {
 
 static void add(arguments *a, const char *option, const char *value)
 {
-    if (a->count + 2 <= TL_OS_CHILD_ARGUMENTS_MAX) {
-        a->list[a->count++] = option;
-        a->list[a->count++] = value;
-    }
+    TL_ASSERT(a->count + 2 <= TL_OS_CHILD_ARGUMENTS_MAX && value);
+    a->list[a->count++] = option;
+    a->list[a->count++] = value;
 }
 
 static void add_game(arguments *a, const game_choice *game)
@@ -94,10 +97,11 @@ static void add_game(arguments *a, const game_choice *game)
     }
 }
 
-static bool start_server(crew *c, uint32_t index)
+static bool start_server(demo_cluster *c, uint32_t index)
 {
-    const char *name = crew_server_name(index);
-    char ready[CREW_PATH_BYTES], log[CREW_PATH_BYTES], key[CREW_PATH_BYTES];
+    TL_ASSERT(index == c->servers_started && index < c->def.server_count);
+    const char *name = demo_server_name(index);
+    char ready[DEMO_PATH_BYTES], log[DEMO_PATH_BYTES], key[DEMO_PATH_BYTES];
     path_of(c, ready, name, ".ready");
     path_of(c, log, name, ".log");
     path_of(c, key, "tokens", ".public.pem");
@@ -111,23 +115,24 @@ static bool start_server(crew *c, uint32_t index)
     add(&a, "--stats", TL_OS_CHILD_LINES_FILE);
     add_game(&a, &c->def.game);
     if (!spawn_start(&c->servers[index].process, name, a.list, log, SERVER_NICENESS)) {
-        return fail(c, "%s cannot be started: %s", name, strerror(errno));
+        return fail(c, "cannot start %s: %s", name, strerror(errno));
     }
     c->servers_started++;
     return true;
 }
 
-static bool make_keys(crew *c)
+static bool make_keys(demo_cluster *c)
 {
-    char private_file[CREW_PATH_BYTES], public_file[CREW_PATH_BYTES];
+    char private_file[DEMO_PATH_BYTES], public_file[DEMO_PATH_BYTES];
     path_of(c, private_file, "tokens", ".private.pem");
     path_of(c, public_file, "tokens", ".public.pem");
     tl_result result = tl_token_keys_create(private_file, public_file);
-    return result == TL_OK || fail(c, "no keys can be made in '%s': %s", c->def.directory, tl_result_text(result));
+    return result == TL_OK || fail(c, "cannot create keys in '%s': %s", c->def.directory, tl_result_text(result));
 }
 
-bool crew_start_servers(crew *c)
+bool demo_cluster_start_servers(demo_cluster *c)
 {
+    TL_ASSERT(c->def.server_count >= 1 && c->def.server_count <= DEMO_SERVERS_MAX);
     bool sound = make_keys(c);
     for (uint32_t i = 0; i < c->def.server_count && sound; i++) {
         sound = start_server(c, i);
@@ -135,9 +140,9 @@ bool crew_start_servers(crew *c)
     return sound;
 }
 
-static bool make_token(crew *c, const char *name, const char *token_file)
+static bool make_token(demo_cluster *c, const char *name, const char *token_file)
 {
-    char private_file[CREW_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 2];
+    char private_file[DEMO_PATH_BYTES], token[TL_TOKEN_BYTES_MAX + 2];
     path_of(c, private_file, "tokens", ".private.pem");
     tl_grant grant = tl_grant_default();
     snprintf(grant.name, sizeof grant.name, "%s", name);
@@ -145,20 +150,21 @@ static bool make_token(crew *c, const char *name, const char *token_file)
     grant.expires_s = (int64_t)(tl_os_wall_us() / 1000000) + TOKEN_HOURS * 3600;
     tl_result result = tl_token_sign(private_file, &grant, token, sizeof token - 1);
     if (result != TL_OK) {
-        return fail(c, "no token can be made for %s: %s", name, tl_result_text(result));
+        return fail(c, "cannot create a token for %s: %s", name, tl_result_text(result));
     }
     strcat(token, "\n");
     return tl_os_file_write_new(token_file, true, token, strlen(token)) ||
-           fail(c, "no token can be made for %s: %s", name, strerror(errno));
+           fail(c, "cannot create a token for %s: %s", name, strerror(errno));
 }
 
-static bool start_rider(crew *c, uint32_t index)
+static bool start_rider(demo_cluster *c, uint32_t index)
 {
-    const char *name = crew_rider_name(index);
-    crew_rider *rider = &c->riders[index];
+    TL_ASSERT(index == c->riders_started && index < c->def.rider_count);
+    const char *name = demo_rider_name(index);
+    demo_rider *rider = &c->riders[index];
     rider->server = index % c->def.server_count;
-    const crew_server *server = &c->servers[rider->server];
-    char token[CREW_PATH_BYTES], log[CREW_PATH_BYTES], report[CREW_PATH_BYTES], address[32], number[16], count[16],
+    const demo_server *server = &c->servers[rider->server];
+    char token[DEMO_PATH_BYTES], log[DEMO_PATH_BYTES], report[DEMO_PATH_BYTES], address[32], number[16], count[16],
         kbit[16];
     path_of(c, token, name, ".token");
     path_of(c, log, name, ".log");
@@ -184,14 +190,15 @@ static bool start_rider(crew *c, uint32_t index)
     }
     add_game(&a, &c->def.game);
     if (!spawn_start(&rider->process, name, a.list, log, RIDER_NICENESS)) {
-        return fail(c, "%s cannot be started: %s", name, strerror(errno));
+        return fail(c, "cannot start %s: %s", name, strerror(errno));
     }
     c->riders_started++;
     return true;
 }
 
-bool crew_start_riders(crew *c)
+bool demo_cluster_start_riders(demo_cluster *c)
 {
+    TL_ASSERT(c->def.rider_count <= DEMO_RIDERS_MAX && c->servers_started == c->def.server_count);
     c->measuring = true;
     for (uint32_t i = 0; i < c->def.rider_count; i++) {
         if (!start_rider(c, i)) {
@@ -217,7 +224,7 @@ static double percentile_of(const json_t *numbers)
     return histogram_percentile(&h, 0.99);
 }
 
-static void take_server_line(crew *c, crew_server *server, json_t *line)
+static void take_server_line(demo_cluster *c, demo_server *server, json_t *line)
 {
     uint32_t owned = (uint32_t)json_number(line, "groups_owned");
     server->line_count = owned == server->groups_owned ? server->line_count + 1 : 0;
@@ -238,7 +245,7 @@ static void take_server_line(crew *c, crew_server *server, json_t *line)
     replace(&server->line, line);
 }
 
-static void take_rider_line(crew_rider *rider, json_t *line)
+static void take_rider_line(demo_rider *rider, json_t *line)
 {
     double error_mrad = json_number(line, "error_mrad");
     rider->joined = json_is_true(json_object_get(line, "joined"));
@@ -246,7 +253,7 @@ static void take_rider_line(crew_rider *rider, json_t *line)
     replace(&rider->line, line);
 }
 
-static void take_lines(crew *c)
+static void take_lines(demo_cluster *c)
 {
     const char *text;
     for (uint32_t i = 0; i < c->servers_started; i++) {
@@ -268,11 +275,11 @@ static void take_lines(crew *c)
 }
 
 // {"name", "port", "fingerprint"}, whole at once when the server runs.
-static void look_for_ready(crew *c, uint32_t index)
+static void look_for_ready(demo_cluster *c, uint32_t index)
 {
-    crew_server *server = &c->servers[index];
-    char file[CREW_PATH_BYTES];
-    path_of(c, file, crew_server_name(index), ".ready");
+    demo_server *server = &c->servers[index];
+    char file[DEMO_PATH_BYTES];
+    path_of(c, file, demo_server_name(index), ".ready");
     json_t *ready = json_load_file(file, 0, NULL);
     const char *fingerprint = json_string_value(json_object_get(ready, "fingerprint"));
     if (fingerprint) {
@@ -283,21 +290,21 @@ static void look_for_ready(crew *c, uint32_t index)
     json_decref(ready);
 }
 
-static bool check_runs(crew *c, spawn *process)
+static bool check_runs(demo_cluster *c, spawn *process)
 {
     if (!tl_os_child_has_ended(&process->child)) {
         return true;
     }
     char how[96];
     tl_os_child_describe_end(&process->child, how, sizeof how);
-    fail(c, "%s has ended too early: %s", process->name, how);
+    fail(c, "%s ended too early: %s", process->name, how);
     spawn_print_log_end(process);
     return false;
 }
 
-static void wait_for_lines(const crew *c, int timeout_ms)
+static void wait_for_lines(const demo_cluster *c, int timeout_ms)
 {
-    int handles[CREW_SERVERS_MAX + CREW_RIDERS_MAX];
+    int handles[DEMO_SERVERS_MAX + DEMO_RIDERS_MAX];
     size_t count = 0;
     for (uint32_t i = 0; i < c->servers_started; i++) {
         handles[count++] = c->servers[i].process.child.lines;
@@ -305,10 +312,11 @@ static void wait_for_lines(const crew *c, int timeout_ms)
     for (uint32_t i = 0; i < c->riders_started; i++) {
         handles[count++] = c->riders[i].process.child.lines;
     }
+    TL_ASSERT(count <= sizeof handles / sizeof *handles);
     tl_os_wait_readable(handles, count, (uint64_t)timeout_ms * 1000);
 }
 
-static bool follow_servers(crew *c)
+static bool follow_servers(demo_cluster *c)
 {
     bool all_run = true;
     for (uint32_t i = 0; i < c->servers_started; i++) {
@@ -320,7 +328,7 @@ static bool follow_servers(crew *c)
     return all_run;
 }
 
-bool crew_follow(crew *c, int timeout_ms)
+bool demo_cluster_follow(demo_cluster *c, int timeout_ms)
 {
     wait_for_lines(c, timeout_ms);
     take_lines(c);
@@ -331,12 +339,12 @@ bool crew_follow(crew *c, int timeout_ms)
     return all_run;
 }
 
-bool crew_is_settled(const crew *c)
+bool demo_cluster_is_settled(const demo_cluster *c)
 {
     enum { LINES_ALIKE = 2 };
     uint32_t owned = 0;
     for (uint32_t i = 0; i < c->def.server_count; i++) {
-        const crew_server *server = &c->servers[i];
+        const demo_server *server = &c->servers[i];
         bool has_share = server->groups_owned > 0 || c->group_count < c->def.server_count;
         if (!server->ready || !has_share || server->line_count < LINES_ALIKE) {
             return false;
@@ -346,7 +354,7 @@ bool crew_is_settled(const crew *c)
     return owned > 0 && owned == c->group_count;
 }
 
-bool crew_all_joined(const crew *c)
+bool demo_cluster_all_joined(const demo_cluster *c)
 {
     for (uint32_t i = 0; i < c->def.rider_count; i++) {
         if (!c->riders[i].joined) {
@@ -358,25 +366,25 @@ bool crew_all_joined(const crew *c)
 
 // ---- the end -------------------------------------------------------------------------------------------------------
 
-static void stop_rider(crew *c, uint32_t index)
+static void stop_rider(demo_cluster *c, uint32_t index)
 {
-    crew_rider *rider = &c->riders[index];
-    char file[CREW_PATH_BYTES];
+    demo_rider *rider = &c->riders[index];
+    char file[DEMO_PATH_BYTES];
     if (!spawn_wait(&rider->process, RIDER_STOP_MS_MAX)) {
         fail(c, "%s did not end within %d s", rider->process.name, RIDER_STOP_MS_MAX / 1000);
     }
     path_of(c, file, rider->process.name, ".json");
     rider->report = json_load_file(file, 0, NULL);
     if (!rider->report) {
-        fail(c, "%s has left no report", rider->process.name);
+        fail(c, "%s wrote no report", rider->process.name);
     }
 }
 
-static void stop_server(crew *c, uint32_t index)
+static void stop_server(demo_cluster *c, uint32_t index)
 {
     spawn *process = &c->servers[index].process;
     if (c->servers[index].ended_early) {
-        return; // too early, which has been told
+        return; // too early, which has been reported
     }
     bool by_itself = spawn_wait(process, SERVER_STOP_MS_MAX);
     if (by_itself && tl_os_child_exit_status(&process->child) == 0) {
@@ -384,13 +392,13 @@ static void stop_server(crew *c, uint32_t index)
     }
     char how[96];
     tl_os_child_describe_end(&process->child, how, sizeof how);
-    fail(c, "%s did not end in order: %s", process->name, by_itself ? how : "it had to be killed");
+    fail(c, "%s did not shut down cleanly: %s", process->name, by_itself ? how : "it had to be killed");
     spawn_print_log_end(process);
 }
 
-void crew_stop(crew *c)
+void demo_cluster_stop(demo_cluster *c)
 {
-    crew_follow(c, 0);
+    demo_cluster_follow(c, 0);
     for (uint32_t i = 0; i < c->riders_started; i++) {
         tl_os_child_stop(&c->riders[i].process.child);
     }
@@ -409,7 +417,7 @@ void crew_stop(crew *c)
     }
 }
 
-void crew_reset(crew *c)
+void demo_cluster_reset(demo_cluster *c)
 {
     for (uint32_t i = 0; i < c->servers_started; i++) {
         json_decref(c->servers[i].line);

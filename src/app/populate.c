@@ -1,4 +1,4 @@
-#include "app/fill.h"
+#include "app/populate.h"
 
 #include "app/number.h"
 #include "app/play.h"
@@ -18,21 +18,21 @@ enum {
     STALL_MS_MAX = 10000, // without a commit
 };
 
-static const char FILL_SERVER[] = "city";
+static const char POPULATE_SERVER[] = "city";
 
-typedef struct fill {
-    const fill_def *def;
+typedef struct population {
+    const populate_def *def;
     play *play;
     uint32_t groups_made;
     bool complete; // every entity that is present was made
     progress shown;
     char said[256];        // by the server, last
-    uint64_t committed_us; // when the last commit was told, or the fill began
+    uint64_t committed_us; // when the last commit was reported, or populating began
     tl_result failed;
     char text[512];
-} fill;
+} population;
 
-static void fill_fail(fill *f, tl_result result, const char *what)
+static void populate_fail(population *f, tl_result result, const char *what)
 {
     f->failed = result;
     snprintf(f->text, sizeof f->text, "%s: %s", what, tl_result_text(result));
@@ -40,13 +40,13 @@ static void fill_fail(fill *f, tl_result result, const char *what)
 
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
-    fill *f = user;
+    population *f = user;
     uint32_t groups = scenario_group_count(f->def->scenario);
     for (uint32_t i = 0; i < GROUPS_A_TICK && f->groups_made < groups && !f->failed; i++) {
         tl_group_id id = game_group_id(f->groups_made), made;
         tl_result result = tl_server_create_group(server, id, &made);
         if (result != TL_OK) {
-            fill_fail(f, result, "a group cannot be made");
+            populate_fail(f, result, "cannot create a group");
             return;
         }
         play_group(f->play, id, true);
@@ -59,19 +59,19 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 
 static void on_group(void *user, tl_server *server, tl_group_id group, bool owned)
 {
-    fill *f = user;
+    population *f = user;
     play_group(f->play, group, owned);
 }
 
 static void on_committed(void *user, int64_t tick, uint64_t us)
 {
-    fill *f = user;
+    population *f = user;
     f->committed_us = tl_os_monotonic_us();
 }
 
 static void on_log(void *user, const char *text)
 {
-    fill *f = user;
+    population *f = user;
     snprintf(f->said, sizeof f->said, "%s", text);
     if (!f->def->quiet) {
         progress_say(&f->shown, text);
@@ -91,16 +91,16 @@ static bool is_over(tl_server *server)
     return state == TL_SERVER_LEFT || state == TL_SERVER_FENCED || state == TL_SERVER_FAILED;
 }
 
-static bool is_stalled(const fill *f)
+static bool is_stalled(const population *f)
 {
     return tl_os_monotonic_us() - f->committed_us > STALL_MS_MAX * 1000ull;
 }
 
 // Makes everything; then waits until all of it is committed.
-static void make_all(fill *f, tl_server *server, tl_store *store)
+static void make_all(population *f, tl_server *server, tl_store *store)
 {
     f->committed_us = tl_os_monotonic_us();
-    progress_init(&f->shown, "filling the store");
+    progress_init(&f->shown, "populating the store");
     uint32_t groups = scenario_group_count(f->def->scenario);
     while (!f->complete && !f->failed && !is_over(server) && !is_stalled(f) && !tl_os_stop_requested()) {
         step(server, store);
@@ -123,8 +123,7 @@ static void make_all(fill *f, tl_server *server, tl_store *store)
             snprintf(f->text, sizeof f->text, "%s", tl_server_text(server));
         } else {
             snprintf(f->text, sizeof f->text,
-                     "the store does not commit (%s); see to its disk, then remove the store and fill "
-                     "it anew",
+                     "the store does not commit (%s); check its disk, then remove the store and populate it again",
                      f->said);
         }
         return;
@@ -137,18 +136,18 @@ static void make_all(fill *f, tl_server *server, tl_store *store)
     }
 }
 
-static void fill_store(fill *f, tl_store *store)
+static void populate_store(population *f, tl_store *store)
 {
     const scenario *s = f->def->scenario;
     tl_world_info world = {.format = TL_STORE_FORMAT, .tick_hz = f->def->tick_hz, .created_us = tl_os_wall_us()};
     game_to_world(s, f->def->choice, &world);
     tl_result result = store->ops->create_world(store, &world);
     if (result != TL_OK) {
-        fill_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "no world can be made");
+        populate_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "cannot create a world");
         return;
     }
     tl_server_def def = tl_server_def_default();
-    def.name = FILL_SERVER;
+    def.name = POPULATE_SERVER;
     def.kind_count = scenario_kinds(&def.kinds);
     def.store = store;
     def.entities_max = scenario_entity_count(s) + ENTITIES_TO_SPARE;
@@ -166,17 +165,17 @@ static void fill_store(fill *f, tl_store *store)
     tl_server_destroy(server);
 }
 
-bool fill_run(const fill_def *def)
+bool populate_run(const populate_def *def)
 {
-    fill f = {.def = def, .play = play_create(def->scenario)};
+    population f = {.def = def, .play = play_create(def->scenario)};
     tl_store *store = NULL;
     if (!f.play) {
-        fill_fail(&f, TL_ERR_MEMORY, "the scenario cannot be played");
+        populate_fail(&f, TL_ERR_MEMORY, "cannot play the scenario");
     } else {
         f.failed = tl_store_open(def->store, true, false, &store, f.text, sizeof f.text);
     }
     if (!f.failed) {
-        fill_store(&f, store);
+        populate_store(&f, store);
     }
     if (store) {
         store->ops->close(store, !f.failed);
@@ -185,7 +184,7 @@ bool fill_run(const fill_def *def)
     if (f.failed) {
         fprintf(stderr, "tramline: %s\n", f.text);
     } else if (tl_os_stop_requested()) {
-        fprintf(stderr, "tramline: stopped; the store '%s' is not filled, remove it\n", def->store);
+        fprintf(stderr, "tramline: stopped; the store '%s' is incomplete, remove it\n", def->store);
     }
     return !f.failed && !tl_os_stop_requested();
 }
