@@ -17,7 +17,7 @@ static size_t scheme_bytes(const char *uri)
 static tl_result refuse(const char *uri, const char *why, char *text, size_t text_bytes)
 {
     tl_fault fault;
-    return tl_fault_tell(tl_fault_set(&fault, TL_ERR_INVALID, uri, why), &fault, text, text_bytes);
+    return tl_fault_report(tl_fault_set(&fault, TL_ERR_INVALID, uri, why), &fault, text, text_bytes);
 }
 
 static tl_result open_sqlite(const char *uri, const char *directory, bool is_uri, bool create, bool read_only,

@@ -74,7 +74,7 @@ static void make_log(void)
         free(record);
         free(checkpoint);
     }
-    CHECK_EQUAL(tl_mvsqlite_log_cut(&log, 1, 6, &done, &fault), TL_OK);
+    CHECK_EQUAL(tl_mvsqlite_log_truncate(&log, 1, 6, &done, &fault), TL_OK);
     CHECK(done);
     tl_mvsqlite_head head;
     CHECK_EQUAL(tl_mvsqlite_log_begin(&log, &head, &fault), TL_OK);

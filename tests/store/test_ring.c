@@ -85,7 +85,7 @@ static void cut(void)
     bool done = false;
     int64_t before = m.tick - (int64_t)draw(100);
     while (!done) {
-        good(tl_mvsqlite_log_cut(&author, m.epoch, before, &done, &fault));
+        good(tl_mvsqlite_log_truncate(&author, m.epoch, before, &done, &fault));
     }
     while (m.first + 1 < m.count && m.live[m.first].tick < before) {
         m.first++;
@@ -331,7 +331,7 @@ TEST(an_author_that_is_stopped_commits_nothing_until_its_end)
     good(tl_mvsqlite_log_stop(&heir, m.epoch, 1000, &fault));
     good(tl_mvsqlite_log_stop(&heir, m.epoch, 2000, &fault)); // another one that wants it, too
     CHECK_EQUAL(try_append(), TL_ERR_BUSY);
-    CHECK_EQUAL(tl_mvsqlite_log_cut(&author, m.epoch, 0, &done, &fault), TL_ERR_BUSY);
+    CHECK_EQUAL(tl_mvsqlite_log_truncate(&author, m.epoch, 0, &done, &fault), TL_ERR_BUSY);
     CHECK_EQUAL(tl_mvsqlite_log_put(&author, m.epoch, NULL, 0, &fault), TL_ERR_BUSY);
     good(tl_mvsqlite_log_begin(&heir, &head, &fault));
     good(tl_mvsqlite_log_end_epoch(&heir, &head, 2, 9, &fault));

@@ -65,7 +65,7 @@ tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_
     return TL_OK;
 }
 
-bool tl_follow_aim(tl_follow *follow, tl_server_number server, const tl_log_head *head)
+bool tl_follow_set_target(tl_follow *follow, tl_server_number server, const tl_log_head *head)
 {
     if (server == follow->joined && (follow->own != 0 || follow->phase != TL_FOLLOW_LIVE)) {
         return false;
@@ -270,16 +270,16 @@ static tl_note *take(tl_follow *follow, tl_follow_peer *peer)
 
 static tl_result next_server(tl_follow *follow, tl_note **out, tl_fault *fault)
 {
-    for (tl_follow_peer *peer = next_peer(follow, &follow->told_server); peer;
-         peer = next_peer(follow, &follow->told_server)) {
-        if (follow->told_server == follow->joined || peer->target.epoch == 0) {
+    for (tl_follow_peer *peer = next_peer(follow, &follow->reported_server); peer;
+         peer = next_peer(follow, &follow->reported_server)) {
+        if (follow->reported_server == follow->joined || peer->target.epoch == 0) {
             continue;
         }
         tl_log_epoch row;
         tl_result result = follow->source->epoch(follow->backend, peer->number, 1, &row, fault);
         result = result == TL_OK ? pend_epoch(peer, TL_STORE_SERVER, 1, &row, fault) : result;
         if (result != TL_OK) {
-            follow->told_server--; // again at the next try
+            follow->reported_server--; // again at the next try
             return result;
         }
         *out = peer->pending;
@@ -288,17 +288,17 @@ static tl_result next_server(tl_follow *follow, tl_note **out, tl_fault *fault)
         return result;
     }
     follow->phase = TL_FOLLOW_CHECKPOINTS;
-    follow->told_groups = false;
+    follow->any_group_reported = false;
     return TL_AGAIN;
 }
 
 static tl_result next_checkpoint(tl_follow *follow, tl_note **out, tl_fault *fault)
 {
-    tl_result result = follow->source->next_checkpoint(follow->backend, !follow->told_groups, follow->told_group, out,
-                                                       fault);
+    tl_result result = follow->source->next_checkpoint(follow->backend, !follow->any_group_reported,
+                                                       follow->reported_group, out, fault);
     if (result == TL_OK) {
-        follow->told_group = (*out)->event.group;
-        follow->told_groups = true;
+        follow->reported_group = (*out)->event.group;
+        follow->any_group_reported = true;
     } else if (result == TL_AGAIN) {
         follow->phase = TL_FOLLOW_RECORDS;
     }
@@ -326,7 +326,7 @@ static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault
     peer->chained = false;
     peer->record_epoch = 0;
     follow->phase = TL_FOLLOW_CHECKPOINTS;
-    follow->told_groups = false;
+    follow->any_group_reported = false;
     return TL_AGAIN;
 }
 
@@ -398,7 +398,7 @@ tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault)
     }
 }
 
-void tl_follow_disown(tl_follow *follow, int heir, int64_t last_tick)
+void tl_follow_on_lease_lost(tl_follow *follow, int heir, int64_t last_tick)
 {
     follow->own = 0;
     follow->lost_heir = heir;

@@ -59,9 +59,9 @@ typedef struct tl_follow {
     int lost_heir;           // of the own epoch, once it is lost
     int64_t lost_tick;
     tl_follow_phase phase;
-    tl_server_number told_server;
-    tl_group_id told_group;
-    bool told_groups; // whether one was told at all
+    tl_server_number reported_server;
+    tl_group_id reported_group;
+    bool any_group_reported; // whether one was told at all
 } tl_follow;
 
 void tl_follow_init(tl_follow *follow, const tl_follow_source *source, void *backend);
@@ -69,13 +69,13 @@ void tl_follow_free(tl_follow *follow);
 // A server whose log can be read from now on. `place` must last as long as `follow`.
 void tl_follow_add(tl_follow *follow, tl_server_number server, const char *name, const char *place);
 // The cut of that log. False if it is not wanted yet: the own log is followed only once its lease is lost.
-bool tl_follow_aim(tl_follow *follow, tl_server_number server, const tl_log_head *head);
+bool tl_follow_set_target(tl_follow *follow, tl_server_number server, const tl_log_head *head);
 // Begins to load. `own` (0: none) has joined with that head. To be called before all are aimed, and again after a
 // failure.
 tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_head *head, tl_fault *fault);
 // The next note before the cut; TL_AGAIN if all is told.
 tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault);
 // The own lease is lost: from now on the own log is followed as any other.
-void tl_follow_disown(tl_follow *follow, int heir, int64_t last_tick);
+void tl_follow_on_lease_lost(tl_follow *follow, int heir, int64_t last_tick);
 
 #endif

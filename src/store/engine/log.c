@@ -23,7 +23,7 @@ tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format)
     return tl_fault_set(fault, TL_ERR_VERSION, place, text);
 }
 
-tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes)
+tl_result tl_fault_report(tl_result result, const tl_fault *fault, char *text, size_t text_bytes)
 {
     if (text && text_bytes > 0) {
         snprintf(text, text_bytes, "%s", result == TL_OK ? "" : fault->text);

@@ -49,6 +49,6 @@ tl_result tl_fault_format(tl_fault *fault, const char *place, int64_t format);
 // "place: text", of a long place only the end; returns the result.
 tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text);
 // The fault's text, or none if the result is TL_OK, into `text` (may be NULL); returns the result.
-tl_result tl_fault_tell(tl_result result, const tl_fault *fault, char *text, size_t text_bytes);
+tl_result tl_fault_report(tl_result result, const tl_fault *fault, char *text, size_t text_bytes);
 
 #endif

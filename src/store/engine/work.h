@@ -21,7 +21,7 @@
 
 enum {
     TL_STORE_RECORDS_MAX = 64,           // that wait for their commit
-    TL_STORE_CHORES_MAX = 4096,          // checkpoints and cuts that wait
+    TL_STORE_MAINTENANCE_MAX = 4096,     // checkpoints and cuts that wait
     TL_STORE_FENCES_MAX = 1024,          // that wait
     TL_STORE_QUEUE_BYTES_MAX = 64 << 20, // of each of these queues
     TL_STORE_UNPOLLED_MAX = 4096,        // own notes (COMMITTED and so on) not yet polled; then submit() is full
@@ -30,7 +30,7 @@ enum {
 typedef enum tl_work_type {
     TL_WORK_RECORD,
     TL_WORK_CHECKPOINT,
-    TL_WORK_CUT,
+    TL_WORK_TRUNCATE,
     TL_WORK_FENCE,
 } tl_work_type;
 

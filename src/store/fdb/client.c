@@ -78,15 +78,15 @@ static bool look_up(tl_fdb_worker *worker)
     tl_attachment *attachment = worker->attachment;
     uint64_t now_us = tl_clock_steady_us();
     pthread_mutex_lock(&attachment->mutex);
-    bool stopping = attachment->stopping, told = attachment->troubles[worker->activity].told;
+    bool stopping = attachment->stopping, reported = attachment->retry_states[worker->activity].reported;
     pthread_mutex_unlock(&attachment->mutex);
     if (stopping && worker->stopping_us == 0) {
         worker->stopping_us = now_us;
     }
-    if (attachment->started && !told && now_us - worker->since_us > TL_FDB_STALL_US) {
+    if (attachment->started && !reported && now_us - worker->since_us > TL_FDB_STALL_US) {
         tl_fault fault;
         no_answer(worker, &fault);
-        (void)tl_attachment_went(attachment, worker->activity, fault.result, &fault);
+        (void)tl_attachment_result(attachment, worker->activity, fault.result, &fault);
     }
     return (stopping && now_us - worker->stopping_us > TL_FDB_CLOSE_US) ||
            (worker->patience_us > 0 && now_us - worker->since_us > worker->patience_us);
@@ -141,7 +141,7 @@ static int after_error(tl_fdb_worker *worker, tl_fdb_transaction *transaction, i
     if (code == TL_FDB_DATABASE_LOCKED && worker->attachment->started) {
         tl_fault fault;
         tl_fdb_fault(worker, code, &fault);
-        (void)tl_attachment_went(worker->attachment, worker->activity, fault.result, &fault);
+        (void)tl_attachment_result(worker->attachment, worker->activity, fault.result, &fault);
     }
     return tl_fdb_wait(worker, worker->fdb->transaction_on_error(transaction, code), NULL);
 }

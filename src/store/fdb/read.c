@@ -13,7 +13,7 @@ typedef struct reading {
     bool disowned; // the own log is followed by now
     tl_note *held; // read, and there was no room for it
     uint64_t round_us;
-    uint32_t kicks;
+    uint32_t wakeups;
 } reading;
 
 // Somebody has ended the own epoch: the writer looks, and tells.
@@ -25,7 +25,7 @@ static void suspect_lease(tl_fdb_store *store)
         const tl_log_head *head = &store->reader.heads[attachment->number];
         if (head->epoch > attachment->epoch || (head->epoch == attachment->epoch && head->heir != TL_HEIR_NONE)) {
             store->lease_suspect = true;
-            attachment->kicks++;
+            attachment->wakeups++;
             pthread_cond_broadcast(&attachment->work_cond);
         }
     }
@@ -41,7 +41,7 @@ static void start(tl_fdb_store *store, reading *state)
     tl_server_number own = attachment->joined ? attachment->number : 0;
     pthread_mutex_unlock(&attachment->mutex);
     tl_result result = tl_fdb_reader_start(&store->reader, own, &head, &fault);
-    if (tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+    if (tl_attachment_result(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
         state->following = state->has_backlog = true;
         state->round_us = tl_clock_steady_us();
         suspect_lease(store);
@@ -55,7 +55,7 @@ static void follow_own_if_lost(tl_fdb_store *store, reading *state)
     pthread_mutex_unlock(&store->attachment.mutex);
     if (disowned && !state->disowned) {
         state->disowned = true;
-        tl_follow_disown(&store->reader.follow, store->last_epoch.heir, store->last_epoch.last_tick);
+        tl_follow_on_lease_lost(&store->reader.follow, store->last_epoch.heir, store->last_epoch.last_tick);
         store->reader.peers[store->attachment.number].moved = true;
         state->round_us = 0;
     }
@@ -76,7 +76,7 @@ static bool round_if_due(tl_fdb_store *store, reading *state)
         return true;
     }
     tl_result result = tl_fdb_reader_round(&store->reader, &fault);
-    if (!tl_attachment_went(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+    if (!tl_attachment_result(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
         return false;
     }
     state->round_us = tl_clock_steady_us();
@@ -85,7 +85,7 @@ static bool round_if_due(tl_fdb_store *store, reading *state)
     return true;
 }
 
-static void tell_backlog(tl_fdb_store *store, reading *state)
+static void report_backlog(tl_fdb_store *store, reading *state)
 {
     tl_fault fault;
     while (state->has_backlog) {
@@ -93,7 +93,7 @@ static void tell_backlog(tl_fdb_store *store, reading *state)
         if (!state->held) {
             result = tl_follow_next(&store->reader.follow, &state->held, &fault);
         }
-        if (!tl_attachment_went(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+        if (!tl_attachment_result(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
             return;
         }
         if (result == TL_AGAIN) {
@@ -114,11 +114,8 @@ static void tell_backlog(tl_fdb_store *store, reading *state)
 static void wait_for_change(tl_fdb_store *store, reading *state)
 {
     tl_attachment *attachment = &store->attachment;
-    if (state->kicks == attachment->kicks && !attachment->stopping) {
-        uint64_t until_us = tl_clock_steady_us() + (state->following && !state->has_backlog ? LOOK_US : RETRY_US);
-        tl_attachment_wait_locked(attachment, until_us);
-    }
-    state->kicks = attachment->kicks;
+    uint64_t until_us = tl_clock_steady_us() + (state->following && !state->has_backlog ? LOOK_US : RETRY_US);
+    tl_attachment_wait_locked(attachment, &state->wakeups, until_us);
 }
 
 void *tl_fdb_read_thread(void *argument)
@@ -144,7 +141,7 @@ void *tl_fdb_read_thread(void *argument)
         if (state.following) {
             follow_own_if_lost(store, &state);
             if (round_if_due(store, &state)) {
-                tell_backlog(store, &state);
+                report_backlog(store, &state);
             }
         }
     }

@@ -20,7 +20,7 @@ static void on_fired(tl_fdb_future *future, void *context)
     tl_fdb_watch *watch = context;
     pthread_mutex_lock(&watch->attachment->mutex);
     watch->fired = true;
-    watch->attachment->kicks++;
+    watch->attachment->wakeups++;
     pthread_cond_broadcast(&watch->attachment->work_cond);
     pthread_mutex_unlock(&watch->attachment->mutex);
 }
@@ -350,8 +350,8 @@ static void finish_round(tl_fdb_reader *reader, round_state *round)
             if (before->epoch != now->epoch || now->heir != before->heir) {
                 seek(&reader->peers[server], reader->peers[server].at_tick);
             }
-            bool aimed = tl_follow_aim(&reader->follow, (tl_server_number)server, &reader->heads[server]);
-            reader->peers[server].moved = !aimed && server != reader->follow.own;
+            bool targeted = tl_follow_set_target(&reader->follow, (tl_server_number)server, &reader->heads[server]);
+            reader->peers[server].moved = !targeted && server != reader->follow.own;
         }
     }
 }

@@ -47,7 +47,7 @@ typedef struct tl_fdb_reader {
 void tl_fdb_reader_init(tl_fdb_reader *reader);
 // After the reading thread has ended.
 void tl_fdb_reader_free(tl_fdb_reader *reader);
-// Reads the heads, and ahead; arms the watches. Heads are in reader->heads then, and aimed at.
+// Reads the heads, and ahead; arms the watches. Heads are in reader->heads then, and targeted at.
 tl_result tl_fdb_reader_round(tl_fdb_reader *reader, tl_fault *fault);
 // Begins to load. `own` (0: none) has joined with that head.
 tl_result tl_fdb_reader_start(tl_fdb_reader *reader, tl_server_number own, const tl_log_head *head, tl_fault *fault);

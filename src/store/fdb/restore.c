@@ -116,12 +116,12 @@ static tl_result write_batch(tl_fdb_restore *restore, tl_fdb_worker *worker, tl_
     const tl_work *large = restore->count == 1 ? restore->batch[0].work : NULL;
     while (result == TL_OK && large && large->size - restore->staged > TL_FDB_STAGE_BYTES) {
         restore->until = restore->staged + TL_FDB_STAGE_BYTES;
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, write_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, write_body, restore, NULL, fault);
         restore->staged = restore->until;
     }
     restore->until = 0;
     if (result == TL_OK) {
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, write_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, write_body, restore, NULL, fault);
     }
     empty_batch(restore);
     return result;
@@ -216,7 +216,7 @@ static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_w
 {
     tl_result result = TL_OK;
     if (!restore->claimed) {
-        result = tl_fdb_run(worker, TL_ACTIVITY_CHORE, claim_body, restore, NULL, fault);
+        result = tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, claim_body, restore, NULL, fault);
         restore->claimed = result == TL_OK;
     }
     bool full = restore->count == TL_FDB_RESTORE_BATCH_MAX ||
@@ -226,7 +226,7 @@ static tl_result take(tl_fdb_restore *restore, tl_fdb_worker *worker, const tl_w
     }
     if (result == TL_OK && event->type == TL_STORE_LOADED) {
         finishing f = {.restore = restore, .info = info};
-        return tl_fdb_run(worker, TL_ACTIVITY_CHORE, finish_body, &f, NULL, fault);
+        return tl_fdb_run(worker, TL_ACTIVITY_MAINTENANCE, finish_body, &f, NULL, fault);
     }
     return result == TL_OK ? put_in_batch(restore, worker, event, previous_tick, fault) : result;
 }

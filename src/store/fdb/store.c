@@ -145,7 +145,7 @@ static tl_result fdb_restore(tl_store *base, const tl_world_info *info, const tl
                              size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
@@ -155,7 +155,7 @@ static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *tex
     tl_result result = store->attachment.started
                            ? tl_fault_set(&fault, TL_ERR_STATE, store->cluster_file, "it was joined")
                            : tl_fdb_next_aside(&store->writer, event, &store->told_aside, &fault);
-    return tl_fault_tell(result, &fault, text, text_bytes);
+    return tl_fault_report(result, &fault, text, text_bytes);
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ static const tl_store_ops fdb_ops = {
     .join = fdb_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = fdb_next_aside,
@@ -329,5 +329,5 @@ tl_result tl_fdb_store_open(const tl_fdb_def *def, tl_store **out, char *text, s
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }

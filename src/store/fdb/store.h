@@ -34,8 +34,8 @@ typedef struct tl_fdb_store {
     uint64_t last_sum; // of the record of the committed tick
     uint64_t version_us;
     bool careful; // what the last commit came to is not certain: look before writing again
-    uint32_t write_kicks;
-    uint64_t chores_us; // when they were done last
+    uint32_t write_wakeups;
+    uint64_t maintained_us; // when they were done last
 
     // Of the reading thread.
     tl_fdb_reader reader;

@@ -18,7 +18,7 @@ enum {
     CHECKPOINT_BATCH_MAX = 32,
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 18,
     VERSION_GOOD_US = 3000000, // a transaction's version is good for 5 s
-    CHORES_US = 500000,        // so long they wait for records at most
+    MAINTENANCE_US = 500000,   // so long they wait for records at most
     FENCE_TRIES_MAX = 3,       // before own records are looked at again
 };
 
@@ -152,11 +152,10 @@ static void join_store(tl_fdb_store *store)
     tl_fault fault;
     joining j = {.store = store};
     tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, join_body, &j, NULL, &fault);
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
         return;
     }
-    attachment->number = j.number;
-    tl_attachment_tell_joined(attachment, &j.head);
+    tl_attachment_report_joined(attachment, j.number, &j.head);
     pthread_mutex_lock(&attachment->mutex);
     store->may_read = true;
     store->joined_tick = j.head.tick;
@@ -187,14 +186,14 @@ static void check_lease(tl_fdb_store *store, tl_activity activity)
     tl_fault fault;
     own_epoch own = {.store = store};
     tl_result result = tl_fdb_run(&store->writer, activity, own_epoch_body, &own, NULL, &fault);
-    if (!tl_attachment_went(attachment, activity, result, &fault) || own.row.heir == TL_HEIR_NONE) {
+    if (!tl_attachment_result(attachment, activity, result, &fault) || own.row.heir == TL_HEIR_NONE) {
         return;
     }
-    tl_attachment_tell_lost(attachment, &own.row);
+    tl_attachment_report_lost(attachment, &own.row);
     pthread_mutex_lock(&attachment->mutex);
     store->last_epoch = own.row;
     store->disowned = true;
-    attachment->kicks++;
+    attachment->wakeups++;
     pthread_cond_broadcast(&attachment->work_cond);
     pthread_mutex_unlock(&attachment->mutex);
 }
@@ -306,14 +305,14 @@ static bool step_commits(tl_fdb_store *store)
     if (result == TL_OK && !c.fenced) {
         result = run_commit(store, &c, &fault);
     }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
         return false;
     }
     if (c.fenced) {
         check_lease(store, TL_ACTIVITY_COMMIT);
         return true;
     }
-    tl_attachment_tell_committed(attachment, count);
+    tl_attachment_report_committed(attachment, count);
     return true;
 }
 
@@ -393,7 +392,7 @@ static bool step_fences(tl_fdb_store *store)
                 .heir = attachment->number,
                 .quarantine = work->quarantine ? work : NULL};
     tl_result result = run_ending(store, &e, &fault);
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
         return false;
     }
     if (e.lost) {
@@ -419,15 +418,15 @@ static void leave_world(tl_fdb_store *store)
 
 // ---- chores --------------------------------------------------------------------------------------------------------
 
-typedef struct chores {
+typedef struct maintenance {
     tl_fdb_store *store;
     tl_work *const *works;
     size_t count;
     size_t staged, until; // as with a commit, of the first one
     bool fenced;
-} chores;
+} maintenance;
 
-static int check_chore(tl_fdb_worker *worker, tl_fdb_transaction *transaction, chores *c, tl_fault *fault)
+static int check_lease_held(tl_fdb_worker *worker, tl_fdb_transaction *transaction, maintenance *c, tl_fault *fault)
 {
     bool holds = false;
     int code = holds_lease(worker, transaction, c->store, c->store->attachment.number, &holds, fault);
@@ -437,8 +436,8 @@ static int check_chore(tl_fdb_worker *worker, tl_fdb_transaction *transaction, c
 
 static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
-    chores *c = context;
-    int code = check_chore(worker, transaction, c, fault);
+    maintenance *c = context;
+    int code = check_lease_held(worker, transaction, c, fault);
     if (code != 0) {
         return code;
     }
@@ -452,29 +451,29 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
     return code;
 }
 
-static tl_result store_checkpoints(tl_fdb_store *store, chores *c, tl_fault *fault)
+static tl_result store_checkpoints(tl_fdb_store *store, maintenance *c, tl_fault *fault)
 {
     tl_result result = TL_OK;
     while (result == TL_OK && !c->fenced && c->works[0]->size - c->staged > TL_FDB_STAGE_BYTES) {
         c->until = c->staged + TL_FDB_STAGE_BYTES;
-        result = tl_fdb_run(&store->writer, TL_ACTIVITY_CHORE, checkpoint_body, c, NULL, fault);
+        result = tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, checkpoint_body, c, NULL, fault);
         c->staged = c->until;
     }
     c->until = 0;
     bool goes_on = result == TL_OK && !c->fenced;
-    return goes_on ? tl_fdb_run(&store->writer, TL_ACTIVITY_CHORE, checkpoint_body, c, NULL, fault) : result;
+    return goes_on ? tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, checkpoint_body, c, NULL, fault) : result;
 }
 
-static int cut_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
+static int truncate_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
-    chores *c = context;
+    maintenance *c = context;
     const tl_attachment *attachment = &c->store->attachment;
     int64_t before = c->works[0]->tick;
     before = before < attachment->committed_tick ? before : attachment->committed_tick; // the newest stays
     if (before <= 0) {
         return TL_FDB_DONE;
     }
-    int code = check_chore(worker, transaction, c, fault);
+    int code = check_lease_held(worker, transaction, c, fault);
     if (code != 0) {
         return code;
     }
@@ -484,33 +483,33 @@ static int cut_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     return 0;
 }
 
-static bool step_chores(tl_fdb_store *store)
+static bool step_maintenance(tl_fdb_store *store)
 {
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[CHECKPOINT_BATCH_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_CHORE)) {
+    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_MAINTENANCE)) {
         return false;
     }
-    chores c = {.store = store, .works = batch};
+    maintenance c = {.store = store, .works = batch};
     tl_result result = TL_OK;
     c.count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);
     if (c.count > 0) {
         result = store_checkpoints(store, &c, &fault);
     } else {
-        c.count = tl_attachment_take(attachment, &attachment->chores, TL_WORK_CUT, 1, 0, batch);
+        c.count = tl_attachment_take(attachment, &attachment->maintenance, TL_WORK_TRUNCATE, 1, 0, batch);
         if (c.count == 0) {
             return false;
         }
-        result = tl_fdb_run(&store->writer, TL_ACTIVITY_CHORE, cut_body, &c, NULL, &fault);
+        result = tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, truncate_body, &c, NULL, &fault);
     }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_MAINTENANCE, result, &fault)) {
         return false;
     }
     if (c.fenced) {
-        check_lease(store, TL_ACTIVITY_CHORE);
+        check_lease(store, TL_ACTIVITY_MAINTENANCE);
     } else {
-        tl_attachment_drop(attachment, &attachment->chores, c.count);
+        tl_attachment_drop(attachment, &attachment->maintenance, c.count);
     }
     return true;
 }
@@ -542,9 +541,9 @@ static bool step(tl_fdb_store *store)
         check_lease(store, TL_ACTIVITY_FENCE);
     }
     // Records come first; but where a commit takes as long as a tick, one always waits.
-    if (has_lease(store) && (!more || tl_clock_steady_us() - store->chores_us > CHORES_US)) {
-        store->chores_us = tl_clock_steady_us();
-        more |= step_chores(store);
+    if (has_lease(store) && (!more || tl_clock_steady_us() - store->maintained_us > MAINTENANCE_US)) {
+        store->maintained_us = tl_clock_steady_us();
+        more |= step_maintenance(store);
     }
     return more;
 }
@@ -553,11 +552,9 @@ static void wait_for_work(tl_fdb_store *store, bool more)
 {
     enum { LOOK_US = 10000 }; // for what failed and is tried again
     tl_attachment *attachment = &store->attachment;
-    if (!more && store->write_kicks == attachment->kicks && !attachment->stopping) {
-        uint64_t until_us = tl_clock_steady_us() + LOOK_US;
-        tl_attachment_wait_locked(attachment, until_us);
+    if (!more) {
+        tl_attachment_wait_locked(attachment, &store->write_wakeups, tl_clock_steady_us() + LOOK_US);
     }
-    store->write_kicks = attachment->kicks;
 }
 
 void *tl_fdb_write_thread(void *argument)

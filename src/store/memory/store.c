@@ -9,7 +9,7 @@ static tl_memory_store *self_of(tl_store *base)
     return (tl_memory_store *)base;
 }
 
-static void tell(tl_memory_store *store, const tl_store_event *event)
+static void report(tl_memory_store *store, const tl_store_event *event)
 {
     tl_note *note = tl_note_create(event->type, 0);
     if (!note) {
@@ -22,23 +22,23 @@ static void tell(tl_memory_store *store, const tl_store_event *event)
     tl_note_queue_push(&store->notes, note);
 }
 
-static void tell_fault(tl_memory_store *store, tl_store_event_type type, tl_result result, const char *text)
+static void report_fault(tl_memory_store *store, tl_store_event_type type, tl_result result, const char *text)
 {
     tl_store_event event = {.type = type, .result = result};
     snprintf(event.text, sizeof(event.text), "%s", text);
-    tell(store, &event);
+    report(store, &event);
     if (type == TL_STORE_FAILED) {
         store->phase = TL_MEMORY_FAILED;
     }
 }
 
-void tl_memory_store_tell_stall(tl_memory_store *store, bool stalled)
+void tl_memory_store_report_stall(tl_memory_store *store, bool stalled)
 {
     if (stalled) {
-        tell_fault(store, TL_STORE_STALLED, TL_ERR_UNAVAILABLE,
-                   "the memory world is stalled; it goes on when un-stalled");
+        report_fault(store, TL_STORE_STALLED, TL_ERR_UNAVAILABLE,
+                     "the memory world is stalled; it goes on when un-stalled");
     } else {
-        tell(store, &(tl_store_event){.type = TL_STORE_RECOVERED});
+        report(store, &(tl_store_event){.type = TL_STORE_RECOVERED});
     }
 }
 
@@ -137,8 +137,8 @@ static tl_result memory_submit(tl_store *base, int64_t tick, const void *data, s
     return TL_OK;
 }
 
-static tl_result queue_chore(tl_memory_store *store, tl_work_type type, tl_group_id group, int64_t tick,
-                             const void *data, size_t size)
+static tl_result queue_maintenance(tl_memory_store *store, tl_work_type type, tl_group_id group, int64_t tick,
+                                   const void *data, size_t size)
 {
     if (store->lost) {
         return TL_ERR_FENCED;
@@ -146,7 +146,7 @@ static tl_result queue_chore(tl_memory_store *store, tl_work_type type, tl_group
     if (!is_joined(store)) {
         return TL_ERR_STATE;
     }
-    if (tl_work_queue_is_full(&store->chores, size, TL_STORE_CHORES_MAX)) {
+    if (tl_work_queue_is_full(&store->maintenance, size, TL_STORE_MAINTENANCE_MAX)) {
         return TL_ERR_FULL;
     }
     tl_work *work = tl_work_create(type, data, size);
@@ -155,7 +155,7 @@ static tl_result queue_chore(tl_memory_store *store, tl_work_type type, tl_group
     }
     work->tick = tick;
     work->group = group;
-    queue_work(store, &store->chores, &store->chores_due_us, work);
+    queue_work(store, &store->maintenance, &store->maintenance_due_us, work);
     return TL_OK;
 }
 
@@ -165,12 +165,12 @@ static tl_result memory_checkpoint(tl_store *base, tl_group_id group, int64_t ti
     if (group == 0 || tick < 0 || tick > store->submitted_tick || size > TL_RECORD_BYTES_MAX) {
         return is_joined(store) ? TL_ERR_INVALID : TL_ERR_STATE;
     }
-    return queue_chore(store, TL_WORK_CHECKPOINT, group, tick, data, size);
+    return queue_maintenance(store, TL_WORK_CHECKPOINT, group, tick, data, size);
 }
 
-static tl_result memory_cut(tl_store *base, int64_t tick)
+static tl_result memory_truncate(tl_store *base, int64_t tick)
 {
-    return queue_chore(self_of(base), TL_WORK_CUT, 0, tick, NULL, 0);
+    return queue_maintenance(self_of(base), TL_WORK_TRUNCATE, 0, tick, NULL, 0);
 }
 
 static tl_result check_fence(const tl_memory_store *store, tl_server_number server, uint32_t epoch, size_t size)
@@ -225,7 +225,7 @@ static void lose_lease(tl_memory_store *store)
     }
     store->lost = true;
     tl_work_queue_clear(&store->records);
-    tl_work_queue_clear(&store->chores);
+    tl_work_queue_clear(&store->maintenance);
     const tl_memory_item *end = NULL;
     for (size_t i = store->world->item_count; i > 0 && !end; i--) {
         const tl_memory_item *item = store->world->items[i - 1];
@@ -233,11 +233,11 @@ static void lose_lease(tl_memory_store *store)
         end = item->type == TL_MEMORY_ENDED && ours ? item : NULL;
     }
     TL_ASSERT(end); // ends are never cut
-    tell(store, &(tl_store_event){.type = TL_STORE_LOST,
-                                  .server = store->server,
-                                  .heir = end->heir,
-                                  .epoch = store->epoch,
-                                  .tick = end->tick});
+    report(store, &(tl_store_event){.type = TL_STORE_LOST,
+                                    .server = store->server,
+                                    .heir = end->heir,
+                                    .epoch = store->epoch,
+                                    .tick = end->tick});
 }
 
 static void do_join(tl_memory_store *store)
@@ -246,16 +246,16 @@ static void do_join(tl_memory_store *store)
     if (store->name[0]) {
         tl_result result = tl_memory_commit_join(world, store->name, &store->server);
         if (result != TL_OK) {
-            tell_fault(store, TL_STORE_FAILED, result,
-                       result == TL_ERR_FULL ? "the world has as many servers as it can have; use one of their names"
-                                             : tl_result_text(result));
+            report_fault(store, TL_STORE_FAILED, result,
+                         result == TL_ERR_FULL ? "the world has as many servers as it can have; use one of their names"
+                                               : tl_result_text(result));
             return;
         }
         const tl_memory_server *log = &world->servers[store->server - 1];
         store->epoch = log->epoch;
         store->committed_tick = store->submitted_tick = log->tick;
-        tell(store, &(tl_store_event){
-                        .type = TL_STORE_JOINED, .server = store->server, .epoch = store->epoch, .tick = log->tick});
+        report(store, &(tl_store_event){
+                          .type = TL_STORE_JOINED, .server = store->server, .epoch = store->epoch, .tick = log->tick});
     }
     store->phase = TL_MEMORY_LOADING_SERVERS;
     store->server_target = world->server_count;
@@ -272,16 +272,16 @@ static void do_record(tl_memory_store *store, const tl_work *work)
         return;
     }
     if (result != TL_OK) {
-        tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
+        report_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
         return;
     }
     store->committed_tick = work->tick;
-    tell(store, &(tl_store_event){.type = TL_STORE_COMMITTED,
-                                  .server = store->server,
-                                  .epoch = store->epoch,
-                                  .tick = work->tick,
-                                  .begun_us = work->begun_us,
-                                  .done_us = store->world->now_us});
+    report(store, &(tl_store_event){.type = TL_STORE_COMMITTED,
+                                    .server = store->server,
+                                    .epoch = store->epoch,
+                                    .tick = work->tick,
+                                    .begun_us = work->begun_us,
+                                    .done_us = store->world->now_us});
 }
 
 static void do_fence(tl_memory_store *store, const tl_work *work)
@@ -300,28 +300,28 @@ static void do_fence(tl_memory_store *store, const tl_work *work)
         result = tl_memory_commit_end(world, work->server, store->server);
     }
     if (result != TL_OK && result != TL_ERR_FENCED) { // FENCED: it goes on after all, or somebody else was faster
-        tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
+        report_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
     }
 }
 
-static void do_chore(tl_memory_store *store, const tl_work *work)
+static void do_maintenance(tl_memory_store *store, const tl_work *work)
 {
-    if (work->type == TL_WORK_CUT) {
+    if (work->type == TL_WORK_TRUNCATE) {
         if (tl_memory_epoch_is_current(store->world, store->server, store->epoch)) {
-            tl_memory_commit_cut(store->world, store->server, work->tick);
+            tl_memory_commit_truncate(store->world, store->server, work->tick);
         }
         return;
     }
     tl_result result = tl_memory_commit_checkpoint(store->world, work);
     if (result != TL_OK) {
-        tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
+        report_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
     }
 }
 
 // A checkpoint waits for the commit of the tick that it shows.
-static bool chore_is_ready(const tl_memory_store *store)
+static bool maintenance_is_ready(const tl_memory_store *store)
 {
-    const tl_work *work = store->chores.first;
+    const tl_work *work = store->maintenance.first;
     return work && (work->type != TL_WORK_CHECKPOINT || work->tick <= store->committed_tick);
 }
 
@@ -334,8 +334,8 @@ uint64_t tl_memory_store_due(const tl_memory_store *store)
         return UINT64_MAX;
     }
     uint64_t due_us = store->records.first ? store->records.first->due_us : UINT64_MAX;
-    if (chore_is_ready(store) && store->chores.first->due_us < due_us) {
-        due_us = store->chores.first->due_us;
+    if (maintenance_is_ready(store) && store->maintenance.first->due_us < due_us) {
+        due_us = store->maintenance.first->due_us;
     }
     return due_us;
 }
@@ -348,12 +348,12 @@ void tl_memory_store_step(tl_memory_store *store)
     }
     uint64_t due_us = tl_memory_store_due(store);
     bool record_first = store->records.first && store->records.first->due_us == due_us;
-    tl_work *work = tl_work_queue_pop(record_first ? &store->records : &store->chores);
+    tl_work *work = tl_work_queue_pop(record_first ? &store->records : &store->maintenance);
     switch (work->type) {
     case TL_WORK_RECORD: do_record(store, work); break;
     case TL_WORK_FENCE: do_fence(store, work); break;
     case TL_WORK_CHECKPOINT:
-    case TL_WORK_CUT: do_chore(store, work); break;
+    case TL_WORK_TRUNCATE: do_maintenance(store, work); break;
     }
     free(work);
 }
@@ -363,13 +363,13 @@ void tl_memory_store_step(tl_memory_store *store)
 // The data of `out` are copied, for the world may drop them before the next poll.
 static tl_result keep_data(tl_memory_store *store, const void *data, size_t size, tl_store_event *out)
 {
-    if (size > store->scratch_room) {
+    if (size > store->scratch_capacity) {
         unsigned char *grown = realloc(store->scratch, size);
         if (!grown) {
             return TL_ERR_MEMORY;
         }
         store->scratch = grown;
-        store->scratch_room = size;
+        store->scratch_capacity = size;
     }
     if (size > 0) {
         memcpy(store->scratch, data, size);
@@ -432,7 +432,7 @@ static tl_result describe_item(tl_memory_store *store, const tl_memory_item *ite
         if (own && item->epoch == store->epoch) {
             return TL_AGAIN;
         }
-        if (item->set_aside || (item->cut_serial != 0 && item->cut_serial <= store->load_serial)) {
+        if (item->set_aside || (item->truncated_serial != 0 && item->truncated_serial <= store->load_serial)) {
             return TL_AGAIN;
         }
         out->type = TL_STORE_RECORD;
@@ -538,7 +538,7 @@ static tl_result memory_poll(tl_store *base, tl_store_event *out)
     }
     tl_result result = poll_phase(store, out);
     if (result == TL_ERR_MEMORY) {
-        tell_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
+        report_fault(store, TL_STORE_FAILED, result, tl_result_text(result));
     }
     if (result == TL_OK) {
         return TL_OK;
@@ -554,7 +554,7 @@ static int memory_wait_fd(tl_store *base)
 static tl_result memory_drain(tl_store *base, int timeout_ms)
 {
     const tl_memory_store *store = self_of(base); // time is passed in: waiting would change nothing
-    return store->records.count == 0 && store->chores.count == 0 ? TL_OK : TL_AGAIN;
+    return store->records.count == 0 && store->maintenance.count == 0 ? TL_OK : TL_AGAIN;
 }
 
 static tl_result memory_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
@@ -579,7 +579,7 @@ static void memory_close(tl_store *base, bool leave)
     }
     *link = store->next;
     tl_work_queue_clear(&store->records);
-    tl_work_queue_clear(&store->chores);
+    tl_work_queue_clear(&store->maintenance);
     tl_note_queue_clear(&store->notes);
     free(store->told);
     free(store->scratch);
@@ -592,7 +592,7 @@ static const tl_store_ops memory_ops = {
     .join = memory_join,
     .submit = memory_submit,
     .checkpoint = memory_checkpoint,
-    .cut = memory_cut,
+    .cut = memory_truncate,
     .fence = memory_fence,
     .quarantine = memory_quarantine,
     .next_aside = memory_next_aside,
@@ -618,7 +618,7 @@ tl_result tl_memory_store_open(tl_memory_world *world, tl_store **out)
     }
     *link = store;
     if (world->stalled) {
-        tl_memory_store_tell_stall(store, true);
+        tl_memory_store_report_stall(store, true);
     }
     *out = &store->base;
     return TL_OK;

@@ -72,7 +72,7 @@ void tl_memory_world_stall(tl_memory_world *world, bool stalled)
     }
     world->stalled = stalled;
     for (tl_memory_store *store = world->stores; store; store = store->next) {
-        tl_memory_store_tell_stall(store, stalled);
+        tl_memory_store_report_stall(store, stalled);
     }
 }
 
@@ -105,16 +105,16 @@ bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number s
 
 static tl_result grow_items(tl_memory_world *world, size_t more)
 {
-    if (world->item_count + more <= world->item_room) {
+    if (world->item_count + more <= world->item_capacity) {
         return TL_OK;
     }
-    size_t room = world->item_room ? world->item_room * 2 : 256;
+    size_t room = world->item_capacity ? world->item_capacity * 2 : 256;
     tl_memory_item **items = realloc(world->items, room * sizeof(*items));
     if (!items) {
         return TL_ERR_MEMORY;
     }
     world->items = items;
-    world->item_room = room;
+    world->item_capacity = room;
     return TL_OK;
 }
 
@@ -176,7 +176,8 @@ static bool find_end(const tl_memory_world *world, const tl_work *work, const tl
         return !work->has_bad;
     }
     const tl_memory_item *first = *out;
-    return first->cut_serial == 0 && first->previous_tick <= tick && tl_work_is_about(work, first->data, first->size);
+    return first->truncated_serial == 0 && first->previous_tick <= tick &&
+           tl_work_is_about(work, first->data, first->size);
 }
 
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir)
@@ -304,14 +305,14 @@ tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *wor
     if (known && world->checkpoints[index].tick >= work->tick) {
         return TL_OK;
     }
-    if (!known && world->checkpoint_count == world->checkpoint_room) {
-        size_t room = world->checkpoint_room ? world->checkpoint_room * 2 : 64;
+    if (!known && world->checkpoint_count == world->checkpoint_capacity) {
+        size_t room = world->checkpoint_capacity ? world->checkpoint_capacity * 2 : 64;
         tl_memory_checkpoint *grown = realloc(world->checkpoints, room * sizeof(*grown));
         if (!grown) {
             return TL_ERR_MEMORY;
         }
         world->checkpoints = grown;
-        world->checkpoint_room = room;
+        world->checkpoint_capacity = room;
     }
     unsigned char *data = malloc(work->size + 1);
     if (!data) {
@@ -340,7 +341,7 @@ static void sweep_items(tl_memory_world *world)
     }
     size_t kept = 0;
     for (size_t i = 0; i < world->item_count; i++) {
-        if (i < passed && world->items[i]->cut_serial != 0) {
+        if (i < passed && world->items[i]->truncated_serial != 0) {
             free(world->items[i]);
         } else {
             world->items[kept++] = world->items[i];
@@ -356,15 +357,15 @@ static void sweep_items(tl_memory_world *world)
     world->item_count = kept;
 }
 
-void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64_t tick)
+void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, int64_t tick)
 {
     uint64_t serial = ++world->serial;
     for (size_t i = 0; i < world->item_count; i++) {
         tl_memory_item *item = world->items[i];
         bool old = item->type == TL_MEMORY_RECORD && item->server == server && item->tick < tick && !item->set_aside;
         // The newest record stays, so that a log's last tick can always be told.
-        if (old && item->tick < world->servers[server - 1].tick && item->cut_serial == 0) {
-            item->cut_serial = serial;
+        if (old && item->tick < world->servers[server - 1].tick && item->truncated_serial == 0) {
+            item->truncated_serial = serial;
         }
     }
     sweep_items(world);

@@ -21,8 +21,8 @@ typedef struct tl_memory_item {
     int64_t previous_tick; // RECORD: of the log's record before it, -1: none
     uint64_t begun_us, committed_us;
     uint64_t serial;
-    uint64_t cut_serial; // the world's serial when it was cut, 0: it was not
-    bool set_aside;      // its epoch was ended before it
+    uint64_t truncated_serial; // the world's serial when it was cut, 0: it was not
+    bool set_aside;            // its epoch was ended before it
     size_t size;
     unsigned char data[];
 } tl_memory_item;
@@ -55,11 +55,11 @@ struct tl_memory_world {
     uint64_t serial;      // of items and cuts
     uint64_t store_count; // ever attached
     tl_memory_item **items;
-    size_t item_count, item_room;
+    size_t item_count, item_capacity;
     tl_memory_server servers[TL_SERVERS_MAX]; // server number - 1
     int server_count;
     tl_memory_checkpoint *checkpoints; // by group
-    size_t checkpoint_count, checkpoint_room;
+    size_t checkpoint_count, checkpoint_capacity;
     tl_memory_store *stores;
 };
 
@@ -88,18 +88,18 @@ struct tl_memory_store {
     uint64_t join_due_us;
     uint64_t work_serial;
     tl_work_queue records; // and fences
-    tl_work_queue chores;
-    uint64_t records_due_us, chores_due_us; // of the last one queued
-    tl_note_queue notes;                    // own events
-    tl_note *told;                          // the last one polled
-    int loaded_server;                      // the servers phase's place
+    tl_work_queue maintenance;
+    uint64_t records_due_us, maintenance_due_us; // of the last one queued
+    tl_note_queue notes;                         // own events
+    tl_note *told;                               // the last one polled
+    int loaded_server;                           // the servers phase's place
     int server_target;
     tl_group_id loaded_group;
     size_t cursor, load_target; // of the world's items
     uint64_t load_serial;
     uint64_t visible_us; // of the last item seen
     unsigned char *scratch;
-    size_t scratch_room;
+    size_t scratch_capacity;
 };
 
 // Draws a duration for one event, the same for the same seed whatever the order of the calls.
@@ -110,7 +110,7 @@ size_t tl_memory_checkpoint_find(const tl_memory_world *world, tl_group_id group
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server);
 tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number server, uint32_t epoch, const tl_work *work);
 tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *work);
-void tl_memory_commit_cut(tl_memory_world *world, tl_server_number server, int64_t tick);
+void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, int64_t tick);
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir);
 // Ends the current epoch before records that it has committed, which are set aside. TL_ERR_FENCED: not possible (any
 // more).
@@ -122,6 +122,6 @@ bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number s
 // The attachment's side of the world's moving on (memory.c).
 uint64_t tl_memory_store_due(const tl_memory_store *store); // UINT64_MAX: nothing to do
 void tl_memory_store_step(tl_memory_store *store);
-void tl_memory_store_tell_stall(tl_memory_store *store, bool stalled);
+void tl_memory_store_report_stall(tl_memory_store *store, bool stalled);
 
 #endif

@@ -9,7 +9,7 @@ enum {
     CHECKPOINT_BATCH_BYTES_MAX = 1 << 17, // the same
     LEASE_US = 100000,                    // between looks at the own head, when nothing is committed
     LEAVE_TRIES_MAX = 10,
-    CHORES_US = 500000, // so long they wait for records at most
+    MAINTENANCE_US = 500000, // so long they wait for records at most
 };
 
 static tl_mvsqlite_log *own_log(tl_mvsqlite_store *store)
@@ -127,8 +127,8 @@ static void join_store(tl_mvsqlite_store *store)
     tl_fault fault;
     tl_log_head head = {0};
     tl_result result = take_lease(store, &head, &fault);
-    if (tl_attachment_went(&store->attachment, TL_ACTIVITY_JOIN, result, &fault)) {
-        tl_attachment_tell_joined(&store->attachment, &head);
+    if (tl_attachment_result(&store->attachment, TL_ACTIVITY_JOIN, result, &fault)) {
+        tl_attachment_report_joined(&store->attachment, store->attachment.number, &head);
         pthread_mutex_lock(&store->attachment.mutex);
         tl_mvsqlite_wake_locked(store); // the other thread may begin
         pthread_mutex_unlock(&store->attachment.mutex);
@@ -147,18 +147,18 @@ static bool check_lease(tl_mvsqlite_store *store, tl_activity activity)
     tl_result result = tl_mvsqlite_log_look(own_log(store), &head, &fault);
     store->lease_us = tl_clock_steady_us() + LEASE_US;
     if (result == TL_OK && head.base.epoch == attachment->epoch && head.base.heir == TL_HEIR_NONE) {
-        return tl_attachment_went(attachment, activity, result, &fault);
+        return tl_attachment_result(attachment, activity, result, &fault);
     }
     if (result == TL_OK) {
         result = tl_mvsqlite_log_epoch(own_log(store), attachment->epoch, &row, &fault);
     }
-    if (!tl_attachment_went(attachment, activity, result, &fault) || row.heir == TL_HEIR_NONE) {
+    if (!tl_attachment_result(attachment, activity, result, &fault) || row.heir == TL_HEIR_NONE) {
         return result == TL_OK;
     }
     pthread_mutex_lock(&attachment->mutex);
     store->lost_epoch = row;
     pthread_mutex_unlock(&attachment->mutex);
-    tl_attachment_tell_lost(attachment, &row);
+    tl_attachment_report_lost(attachment, &row);
     pthread_mutex_lock(&attachment->mutex);
     tl_mvsqlite_wake_locked(store);
     pthread_mutex_unlock(&attachment->mutex);
@@ -181,11 +181,11 @@ static bool step_commits(tl_mvsqlite_store *store)
     if (result == TL_ERR_FENCED) {
         return check_lease(store, TL_ACTIVITY_COMMIT);
     }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
         return false;
     }
     store->lease_us = tl_clock_steady_us() + LEASE_US;
-    tl_attachment_tell_committed(attachment, count);
+    tl_attachment_report_committed(attachment, count);
     return true;
 }
 
@@ -203,7 +203,7 @@ static bool step_fences(tl_mvsqlite_store *store)
     if (result == TL_AGAIN) {
         return check_lease(store, TL_ACTIVITY_FENCE);
     }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
+    if (!tl_attachment_result(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
         return false;
     }
     tl_attachment_drop(attachment, &attachment->fences, 1);
@@ -214,18 +214,18 @@ static bool step_fences(tl_mvsqlite_store *store)
     return true;
 }
 
-static bool step_chores(tl_mvsqlite_store *store)
+static bool step_maintenance(tl_mvsqlite_store *store)
 {
     tl_attachment *attachment = &store->attachment;
     tl_fault fault;
     tl_work *batch[CHECKPOINT_BATCH_MAX];
     bool done = true, moved = false;
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_CHORE)) {
+    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_MAINTENANCE)) {
         return false;
     }
     tl_result moving = tl_mvsqlite_writer_move_aside(&store->writer, &moved, &fault);
     if (moved) {
-        (void)tl_attachment_went(attachment, TL_ACTIVITY_CHORE, moving, &fault);
+        (void)tl_attachment_result(attachment, TL_ACTIVITY_MAINTENANCE, moving, &fault);
         return moving == TL_OK;
     }
     tl_result result = TL_OK;
@@ -233,17 +233,17 @@ static bool step_chores(tl_mvsqlite_store *store)
     if (count > 0) {
         result = tl_mvsqlite_log_put(own_log(store), attachment->epoch, batch, count, &fault);
     } else {
-        count = tl_attachment_take(attachment, &attachment->chores, TL_WORK_CUT, 1, 0, batch);
+        count = tl_attachment_take(attachment, &attachment->maintenance, TL_WORK_TRUNCATE, 1, 0, batch);
         if (count == 0) {
             return false;
         }
-        result = tl_mvsqlite_log_cut(own_log(store), attachment->epoch, batch[0]->tick, &done, &fault);
+        result = tl_mvsqlite_log_truncate(own_log(store), attachment->epoch, batch[0]->tick, &done, &fault);
     }
     if (result == TL_ERR_FENCED) {
-        return check_lease(store, TL_ACTIVITY_CHORE);
+        return check_lease(store, TL_ACTIVITY_MAINTENANCE);
     }
-    if (tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault) && done) {
-        tl_attachment_drop(attachment, &attachment->chores, count);
+    if (tl_attachment_result(attachment, TL_ACTIVITY_MAINTENANCE, result, &fault) && done) {
+        tl_attachment_drop(attachment, &attachment->maintenance, count);
     }
     return result == TL_OK;
 }
@@ -264,13 +264,13 @@ static bool step(tl_mvsqlite_store *store)
     more |= !attachment->lost && step_fences(store);
     tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS);
     // Records come first; but where a commit takes as long as a tick, one always waits.
-    if (!attachment->lost && (!more || tl_clock_steady_us() - store->chores_us > CHORES_US)) {
-        store->chores_us = tl_clock_steady_us();
-        more |= step_chores(store);
+    if (!attachment->lost && (!more || tl_clock_steady_us() - store->maintained_us > MAINTENANCE_US)) {
+        store->maintained_us = tl_clock_steady_us();
+        more |= step_maintenance(store);
     }
     tl_attachment_enter(&store->attachment, TL_MVSQLITE_COMMITS);
     if (!attachment->lost && tl_clock_steady_us() >= store->lease_us) {
-        (void)check_lease(store, TL_ACTIVITY_CHORE);
+        (void)check_lease(store, TL_ACTIVITY_MAINTENANCE);
     }
     return more;
 }
@@ -292,9 +292,9 @@ static uint64_t next_turn_us(const tl_mvsqlite_store *store)
     const tl_attachment *attachment = &store->attachment;
     uint64_t turn_us = attachment->joined && !attachment->lost ? store->lease_us : UINT64_MAX;
     for (int i = 0; i < TL_ACTIVITY_COUNT; i++) {
-        const tl_trouble *trouble = &attachment->troubles[i];
-        turn_us = trouble->failing && i != TL_ACTIVITY_FOLLOW && i != TL_ACTIVITY_ANSWER && trouble->retry_us < turn_us
-                      ? trouble->retry_us
+        const tl_retry_state *retry = &attachment->retry_states[i];
+        turn_us = retry->failing && i != TL_ACTIVITY_FOLLOW && i != TL_ACTIVITY_ANSWER && retry->retry_us < turn_us
+                      ? retry->retry_us
                       : turn_us;
     }
     return attachment->failed ? UINT64_MAX : turn_us;
@@ -308,7 +308,7 @@ void *tl_mvsqlite_commits(void *argument)
     for (;;) {
         pthread_mutex_lock(&attachment->mutex);
         if (!more && !attachment->stopping) {
-            tl_mvsqlite_wait_locked(store, &store->commit_kicks, next_turn_us(store));
+            tl_mvsqlite_wait_locked(store, &store->commit_wakeups, next_turn_us(store));
         }
         bool stopping = attachment->stopping, failed = attachment->failed;
         bool leaves = attachment->leaving && attachment->joined && !attachment->lost && !failed;

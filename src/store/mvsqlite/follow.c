@@ -18,13 +18,13 @@ static void start(tl_mvsqlite_store *store)
     tl_server_number own = attachment->joined ? attachment->number : 0;
     pthread_mutex_unlock(&attachment->mutex);
     tl_result result = tl_mvsqlite_logs_start(&store->logs, own, &head, &fault);
-    if (tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+    if (tl_attachment_result(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
         store->following = true;
         store->has_backlog = true;
     }
 }
 
-static bool tell_backlog(tl_mvsqlite_store *store)
+static bool report_backlog(tl_mvsqlite_store *store)
 {
     tl_fault fault;
     for (int i = 0; i < FOLLOW_STEP_MAX && store->has_backlog; i++) {
@@ -33,7 +33,7 @@ static bool tell_backlog(tl_mvsqlite_store *store)
         if (!store->held) {
             result = tl_follow_next(&store->logs.follow, &store->held, &fault);
         }
-        if (!tl_attachment_went(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+        if (!tl_attachment_result(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
             return false;
         }
         if (result == TL_AGAIN) {
@@ -65,7 +65,7 @@ static bool step(tl_mvsqlite_store *store)
     if (now_us >= store->discover_us) {
         store->discover_us = now_us + DISCOVER_US;
         result = tl_mvsqlite_logs_discover(&store->logs, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+        if (!tl_attachment_result(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
             return false;
         }
     }
@@ -75,11 +75,11 @@ static bool step(tl_mvsqlite_store *store)
     tl_attachment_enter(&store->attachment, TL_MVSQLITE_FOLLOWS);
     if (!store->has_backlog && now_us >= tl_mvsqlite_logs_due_us(&store->logs)) {
         result = tl_mvsqlite_logs_collect(&store->logs, &store->has_backlog, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
+        if (!tl_attachment_result(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
             return false; // what it has found meanwhile is told at the next turn
         }
     }
-    return tell_backlog(store);
+    return report_backlog(store);
 }
 
 // Once the lease is lost, the own log is followed as any other.
@@ -87,7 +87,7 @@ static void disown(tl_mvsqlite_store *store, const tl_log_epoch *lost)
 {
     if (store->following && !store->disowned) {
         store->disowned = true;
-        tl_follow_disown(&store->logs.follow, lost->heir, lost->last_tick);
+        tl_follow_on_lease_lost(&store->logs.follow, lost->heir, lost->last_tick);
         store->hurry = true;
     }
 }
@@ -95,12 +95,12 @@ static void disown(tl_mvsqlite_store *store, const tl_log_epoch *lost)
 static uint64_t next_turn_us(tl_mvsqlite_store *store)
 {
     const tl_attachment *attachment = &store->attachment;
-    const tl_trouble *trouble = &attachment->troubles[TL_ACTIVITY_FOLLOW];
+    const tl_retry_state *retry = &attachment->retry_states[TL_ACTIVITY_FOLLOW];
     if (attachment->failed || !attachment->started || (attachment->name[0] && !attachment->joined)) {
         return UINT64_MAX;
     }
-    if (trouble->failing) {
-        return trouble->retry_us;
+    if (retry->failing) {
+        return retry->retry_us;
     }
     // What waits for room to be told wakes the thread by a kick.
     uint64_t due_us = store->has_backlog ? UINT64_MAX : tl_mvsqlite_logs_due_us(&store->logs);
@@ -115,7 +115,7 @@ void *tl_mvsqlite_follows(void *argument)
     for (;;) {
         pthread_mutex_lock(&attachment->mutex);
         if (!more && !attachment->stopping) {
-            tl_mvsqlite_wait_locked(store, &store->follow_kicks, next_turn_us(store));
+            tl_mvsqlite_wait_locked(store, &store->follow_wakeups, next_turn_us(store));
         }
         bool stopping = attachment->stopping, lost = attachment->lost;
         bool works = !attachment->failed && attachment->started && (!attachment->name[0] || attachment->joined);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CUT_MAX = 16 }; // records in one transaction: each may have to be read
+enum { TRUNCATE_MAX = 16 }; // records in one transaction: each may have to be read
 
 static const tl_sqlite_schema log_schema = {
     .application_id = 0x54524d4e, // "TRMN"
@@ -271,7 +271,7 @@ static tl_result open_snapshot(tl_mvsqlite_log *log, tl_fault *fault)
     return sqlite3_get_autocommit(log->file.db) ? tl_sqlite_file_begin(&log->file, false, fault) : TL_OK;
 }
 
-tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault)
+tl_result tl_mvsqlite_log_poll_head(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault)
 {
     tl_mvsqlite_slot slot;
     tl_mvsqlite_head whole;
@@ -650,7 +650,7 @@ static tl_result skip_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const
     return result;
 }
 
-tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
+tl_result tl_mvsqlite_log_truncate(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault)
 {
     tl_mvsqlite_head head;
     tl_mvsqlite_slot slot;
@@ -660,7 +660,7 @@ tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick
     }
     int64_t before = tick < head.base.tick ? tick : head.base.tick;
     *done = false;
-    for (int i = 0; i < CUT_MAX && result == TL_OK && !*done; i++) {
+    for (int i = 0; i < TRUNCATE_MAX && result == TL_OK && !*done; i++) {
         *done = head.used == 0;
         if (!*done) {
             result = tl_mvsqlite_slot_read(log, head.first, &slot, NULL, 0, fault);

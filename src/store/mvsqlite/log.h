@@ -77,7 +77,7 @@ tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, con
 tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault);
 // The same, but with `brief`, if the next record is in its slot, that is all that is told, and the head is not read:
 // one request less until the record is here. *head: as last seen, and now.
-tl_result tl_mvsqlite_log_glance(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
+tl_result tl_mvsqlite_log_poll_head(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
 tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
 tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick,
@@ -136,6 +136,6 @@ tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *
 tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *checkpoints, size_t count,
                               tl_fault *fault);
 // Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
-tl_result tl_mvsqlite_log_cut(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault);
+tl_result tl_mvsqlite_log_truncate(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault);
 
 #endif

@@ -10,7 +10,7 @@ enum {
     REST_US_MAX = 50000,   // from one look to the next, whatever is expected
     IDLE_LOOK_US = 5000,   // when nothing has come for two ticks
     ENDED_LOOK_US = 50000, // when its epoch has ended
-    CUT_PASSES_MAX = 4,
+    POSITION_PASSES_MAX = 4,
 };
 
 // ---- as a source ---------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
     }
     tl_server_number number = 0;
     for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
-        peer->aimed = false;
+        peer->targeted = false;
         peer->head = (tl_log_head){.tick = -1, .heir = TL_HEIR_NONE};
         peer->due_us = 0;
     }
@@ -286,15 +286,15 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
 {
     tl_log_head head = peer->head;
     peer->looked_us = tl_clock_steady_us();
-    tl_result result = tl_mvsqlite_log_glance(&peer->log, !peer->behind, &head, fault);
+    tl_result result = tl_mvsqlite_log_poll_head(&peer->log, !peer->behind, &head, fault);
     if (result != TL_OK) {
         return result;
     }
     uint64_t now_us = tl_clock_steady_us();
     bool news = head.epoch != peer->head.epoch || head.tick != peer->head.tick || head.heir != peer->head.heir;
-    if (news || !peer->aimed) {
+    if (news || !peer->targeted) {
         peer->head = head;
-        peer->aimed = tl_follow_aim(&logs->follow, peer->log.number, &head);
+        peer->targeted = tl_follow_set_target(&logs->follow, peer->log.number, &head);
         *news_us = now_us;
     }
     if (news) {
@@ -313,7 +313,7 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
 tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault)
 {
     uint64_t begin_us = tl_clock_steady_us(), news_us = 0;
-    for (int pass = 0; pass < CUT_PASSES_MAX; pass++) {
+    for (int pass = 0; pass < POSITION_PASSES_MAX; pass++) {
         uint64_t before_us = news_us;
         tl_server_number number = 0;
         for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
@@ -323,7 +323,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
                 continue;
             }
             tl_result result = look(logs, peer, &news_us, fault);
-            *changed |= news_us != 0; // it is aimed at, and told even if another log cannot be looked at
+            *changed |= news_us != 0; // it is targeted at, and told even if another log cannot be looked at
             if (result != TL_OK) {
                 return result;
             }

@@ -14,7 +14,7 @@
 
 typedef struct tl_mvsqlite_peer {
     tl_mvsqlite_log log;
-    bool open, aimed;
+    bool open, targeted;
     tl_log_head head;           // as last seen
     uint64_t looked_us, due_us; // steady
     uint64_t expected_us;       // when its last news were to be expected, by those before

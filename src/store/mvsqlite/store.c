@@ -10,21 +10,21 @@ static tl_mvsqlite_store *self_of(tl_store *base)
 
 // ---- the threads ---------------------------------------------------------------------------------------------------
 
-void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us)
+void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *wakeups, uint64_t until_us)
 {
     tl_attachment *attachment = &store->attachment;
     struct timespec until = tl_clock_timespec(until_us);
-    if (*kicks == attachment->kicks && until_us == UINT64_MAX) {
+    if (*wakeups == attachment->wakeups && until_us == UINT64_MAX) {
         pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-    } else if (*kicks == attachment->kicks) {
+    } else if (*wakeups == attachment->wakeups) {
         pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
     }
-    *kicks = attachment->kicks;
+    *wakeups = attachment->wakeups;
 }
 
 void tl_mvsqlite_wake_locked(tl_mvsqlite_store *store)
 {
-    store->attachment.kicks++;
+    store->attachment.wakeups++;
     pthread_cond_broadcast(&store->attachment.work_cond);
 }
 
@@ -163,7 +163,7 @@ static tl_result mvsqlite_restore(tl_store *base, const tl_world_info *info, con
                                   size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_fault *fault)
@@ -191,7 +191,7 @@ static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_
 static tl_result mvsqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(next_aside(self_of(base), event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(next_aside(self_of(base), event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result mvsqlite_join(tl_store *base, const char *name)
@@ -234,7 +234,7 @@ static const tl_store_ops mvsqlite_ops = {
     .join = mvsqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = mvsqlite_next_aside,
@@ -301,5 +301,5 @@ tl_result tl_mvsqlite_store_open(const tl_mvsqlite_def *def, tl_store **out, cha
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }

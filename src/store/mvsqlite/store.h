@@ -71,13 +71,13 @@ typedef struct tl_mvsqlite_store {
     tl_mvsqlite_writer writer;
     tl_sqlite_restore *restore;
     bool registered;
-    uint32_t commit_kicks;
+    uint32_t commit_wakeups;
     uint64_t lease_us;
-    uint64_t chores_us; // when they were done last
+    uint64_t maintained_us; // when they were done last
 
     // Of the following thread.
     tl_mvsqlite_logs logs;
-    uint32_t follow_kicks;
+    uint32_t follow_wakeups;
     bool following, has_backlog, disowned;
     tl_note *held; // read, and there was no room for it
     uint64_t discover_us;
@@ -89,8 +89,8 @@ enum { TL_MVSQLITE_COMMITS, TL_MVSQLITE_FOLLOWS };
 void *tl_mvsqlite_commits(void *store);
 void *tl_mvsqlite_follows(void *store);
 
-// Waits until that time, or until the attachment has something new; takes note of it in *kicks. Under the mutex.
-void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *kicks, uint64_t until_us);
+// Waits until that time, or until the attachment has something new; takes note of it in *wakeups. Under the mutex.
+void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *wakeups, uint64_t until_us);
 // Wakes the threads.
 void tl_mvsqlite_wake_locked(tl_mvsqlite_store *store);
 // The caller or a thread (0, 1; -1: the caller) needs the store no more.

@@ -308,7 +308,7 @@ static tl_result load(former_store *store, tl_fault *fault)
             result = read_head(store->logs[number], (tl_server_number)number, store->info.created_us, &head, fault);
         }
         if (store->follow.peers[number].known && result == TL_OK) {
-            tl_follow_aim(&store->follow, (tl_server_number)number, &head);
+            tl_follow_set_target(&store->follow, (tl_server_number)number, &head);
         }
     }
     return result;

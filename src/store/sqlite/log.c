@@ -103,8 +103,9 @@ static tl_result prepare_all(tl_sqlite_log *log, tl_fault *fault)
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
         {&log->next_record, "SELECT tick, previous_tick, epoch, begun_us, sum, body, previous_sum FROM record"
                             " WHERE tick > ?1 ORDER BY tick LIMIT 1"},
-        {&log->last_to_cut, "SELECT max(tick) FROM (SELECT tick FROM record WHERE tick < ?1 ORDER BY tick LIMIT ?2)"},
-        {&log->cut_records, "DELETE FROM record WHERE tick <= ?1"},
+        {&log->last_to_truncate,
+         "SELECT max(tick) FROM (SELECT tick FROM record WHERE tick < ?1 ORDER BY tick LIMIT ?2)"},
+        {&log->truncate_records, "DELETE FROM record WHERE tick <= ?1"},
     };
     return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
 }
@@ -542,19 +543,19 @@ tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int 
 // The last tick of those that are cut next. TL_AGAIN: there are none.
 static tl_result find_last_to_cut(tl_sqlite_log *log, int64_t before_tick, int64_t *out, tl_fault *fault)
 {
-    sqlite3_bind_int64(log->last_to_cut, 1, before_tick);
-    sqlite3_bind_int64(log->last_to_cut, 2, TL_LOG_CUT_MAX);
-    tl_result result = tl_sqlite_file_step(&log->file, log->last_to_cut, fault);
-    if (result == TL_OK && sqlite3_column_type(log->last_to_cut, 0) == SQLITE_NULL) {
+    sqlite3_bind_int64(log->last_to_truncate, 1, before_tick);
+    sqlite3_bind_int64(log->last_to_truncate, 2, TL_LOG_TRUNCATE_MAX);
+    tl_result result = tl_sqlite_file_step(&log->file, log->last_to_truncate, fault);
+    if (result == TL_OK && sqlite3_column_type(log->last_to_truncate, 0) == SQLITE_NULL) {
         result = TL_AGAIN;
     }
-    *out = result == TL_OK ? sqlite3_column_int64(log->last_to_cut, 0) : -1;
-    sqlite3_reset(log->last_to_cut);
+    *out = result == TL_OK ? sqlite3_column_int64(log->last_to_truncate, 0) : -1;
+    sqlite3_reset(log->last_to_truncate);
     return result;
 }
 
-tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
-                            tl_fault *fault)
+tl_result tl_sqlite_log_truncate(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
+                                 tl_fault *fault)
 {
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
@@ -571,8 +572,8 @@ tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, co
         return finish(log, &head, TL_OK, fault);
     }
     if (result == TL_OK) {
-        result = run_with(log, log->cut_records, &last_tick, fault);
-        *done = sqlite3_changes(log->file.db) < TL_LOG_CUT_MAX;
+        result = run_with(log, log->truncate_records, &last_tick, fault);
+        *done = sqlite3_changes(log->file.db) < TL_LOG_TRUNCATE_MAX;
         head.start_tick = last_tick;
     }
     if (result == TL_OK) {

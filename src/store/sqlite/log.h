@@ -11,7 +11,7 @@
 enum {
     TL_LOG_BATCH_MAX = 16,
     TL_LOG_BATCH_BYTES_MAX = 4 << 20,
-    TL_LOG_CUT_MAX = 16, // records cut in one transaction
+    TL_LOG_TRUNCATE_MAX = 16, // records cut in one transaction
 };
 
 typedef struct tl_sqlite_log {
@@ -22,7 +22,7 @@ typedef struct tl_sqlite_log {
     tl_log_head last; // as it was last written here; epoch 0: it was not
     sqlite3_stmt *get_head, *get_seen, *set_head;
     sqlite3_stmt *get_epoch, *add_epoch, *end_epoch;
-    sqlite3_stmt *add_record, *next_record, *last_to_cut, *cut_records;
+    sqlite3_stmt *add_record, *next_record, *last_to_truncate, *truncate_records;
 } tl_sqlite_log;
 
 // Opens the log of that server of that world (known by its created_us). TL_AGAIN if it is not there yet, without
@@ -59,8 +59,8 @@ tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int 
 // Within a transaction that is open on it: `seen` is kept.
 tl_result tl_sqlite_log_keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_fault *fault);
 // Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
-tl_result tl_sqlite_log_cut(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
-                            tl_fault *fault);
+tl_result tl_sqlite_log_truncate(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
+                                 tl_fault *fault);
 // Of a log that is copied: moves the head on to `tick`, for the records up to there were cut where it comes from.
 tl_result tl_sqlite_log_skip(tl_sqlite_log *log, int64_t tick, tl_fault *fault);
 

@@ -466,7 +466,7 @@ static tl_result collect_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *o
     tl_result result = tl_sqlite_log_head(&peer->log, &head, fault);
     if (result == TL_OK) {
         logs->known.logs[peer->log.number] = head;
-        peer->dirty = !tl_follow_aim(&logs->follow, peer->log.number, &head);
+        peer->dirty = !tl_follow_set_target(&logs->follow, peer->log.number, &head);
     }
     return result;
 }

@@ -123,7 +123,7 @@ static tl_result sqlite_restore(tl_store *base, const tl_world_info *info, const
                                 size_t text_bytes)
 {
     tl_fault fault = {0};
-    return tl_fault_tell(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
+    return tl_fault_report(restore(self_of(base), info, event, &fault), &fault, text, text_bytes);
 }
 
 static tl_result sqlite_next_aside(tl_store *base, tl_store_event *event, char *text, size_t text_bytes)
@@ -133,7 +133,7 @@ static tl_result sqlite_next_aside(tl_store *base, tl_store_event *event, char *
     tl_result result = store->attachment.started
                            ? tl_fault_set(&fault, TL_ERR_STATE, store->directory, "it was joined")
                            : tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
-    return tl_fault_tell(result, &fault, text, text_bytes);
+    return tl_fault_report(result, &fault, text, text_bytes);
 }
 
 static tl_result sqlite_join(tl_store *base, const char *name)
@@ -164,7 +164,6 @@ static void destroy_store(tl_sqlite_store *store)
     tl_sqlite_aside_close(&store->aside);
     tl_sqlite_world_close(&store->world);
     tl_attachment_free(&store->attachment);
-    free(store->held);
     free(store);
 }
 
@@ -186,7 +185,7 @@ static const tl_store_ops sqlite_ops = {
     .join = sqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_cut,
+    .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_aside = sqlite_next_aside,
@@ -328,7 +327,7 @@ tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, char *t
 {
     tl_fault fault = {0};
     *out = NULL;
-    return tl_fault_tell(open_store(def, out, &fault), &fault, text, text_bytes);
+    return tl_fault_report(open_store(def, out, &fault), &fault, text, text_bytes);
 }
 
 static tl_result accept_loss(const char *directory, char *lost, size_t lost_bytes, tl_fault *fault)
@@ -355,5 +354,5 @@ tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t 
 {
     tl_fault fault = {0};
     lost[0] = 0;
-    return tl_fault_tell(accept_loss(directory, lost, lost_bytes, &fault), &fault, text, text_bytes);
+    return tl_fault_report(accept_loss(directory, lost, lost_bytes, &fault), &fault, text, text_bytes);
 }

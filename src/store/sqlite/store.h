@@ -2,7 +2,8 @@
 #ifndef TRAMLINE_STORE_SQLITE_STORE_H
 #define TRAMLINE_STORE_SQLITE_STORE_H
 
-#include "store/engine/attachment.h"
+#include "store/engine/follower.h"
+#include "store/engine/writer.h"
 #include "store/sqlite/aside.h"
 #include "store/sqlite/logs.h"
 #include "store/sqlite/restore.h"
@@ -28,11 +29,13 @@ typedef struct tl_sqlite_store {
     pthread_t thread;
 
     // Of the store's thread.
+    tl_writer writer;
+    tl_follower follower;
     tl_sqlite_logs logs;
-    uint32_t kicks; // of the attachment, as seen
-    bool unsettled; // a registration may still be in world.db's WAL alone
-    bool checked, following, own_changed, has_backlog;
-    tl_note *held; // read, and there was no room for it
+    uint32_t wakeups; // of the attachment, as seen
+    bool unsettled;   // a registration may still be in world.db's WAL alone
+    bool checked;     // the files have confirmed each other
+    bool left;        // the own epoch was ended in order
     uint64_t discover_us, collect_us, moved_us, note_us, settle_us;
     tl_log_head noted; // the own end that was noted last
 } tl_sqlite_store;

@@ -1,14 +1,13 @@
-// The store's own thread: commits, fences, follows, and does the chores, in that order of haste. Nothing here waits for
-// long: a lock that is not had, or a disk that is full, is a trouble that is tried again later while the rest goes on.
+// The store's own thread: it writes and follows, in turn. Nothing here waits for long: where a lock was not had, or the
+// disk is full, it is tried again later while the rest goes on.
 #include "store/sqlite/store.h"
 
 #include <time.h>
 
 enum {
-    FOLLOW_STEP_MAX = 64,                 // notes told before commits are looked at again
-    CHECKPOINT_BATCH_MAX = 32,            // in one transaction
-    CHECKPOINT_BATCH_BYTES_MAX = 1 << 18, // the same
-    LEAVE_TRIES_MAX = 50,
+    CHECKPOINT_BYTES_MAX = 1 << 18, // in one transaction
+    LEAVE_TRIES_MAX = 100,          // each waits for a lock for TL_SQLITE_BUSY_MS
+    LOOK_US = 20000,                // at what nothing wakes the thread for
 };
 
 static tl_sqlite_log *own_log(tl_sqlite_store *store)
@@ -18,122 +17,90 @@ static tl_sqlite_log *own_log(tl_sqlite_store *store)
 
 // ---- join ----------------------------------------------------------------------------------------------------------
 
-static tl_result take_lease(tl_sqlite_store *store, tl_log_head *head, tl_fault *fault)
+// The files are compared before anything is written, which would hide what is missing.
+static tl_result check_files(tl_sqlite_store *store, tl_fault *fault)
 {
+    tl_result result = store->checked ? TL_OK : tl_sqlite_logs_check(&store->logs, fault);
+    store->checked = result == TL_OK;
+    return result;
+}
+
+static tl_result take_lease(void *backend, tl_server_number *number, tl_log_head *out, tl_fault *fault)
+{
+    tl_sqlite_store *store = backend;
     tl_attachment *attachment = &store->attachment;
-    tl_result result = tl_sqlite_world_register(&store->world, attachment->name, &attachment->number, fault);
+    tl_result result = check_files(store, fault);
     if (result == TL_OK) {
-        store->unsettled = !tl_sqlite_wal_settle(&store->world.file);
-        result = tl_sqlite_logs_open(&store->logs, attachment->number, attachment->name, TL_SQLITE_CREATE, fault);
+        result = tl_sqlite_world_register(&store->world, attachment->name, number, fault);
     }
     if (result == TL_OK) {
-        result = tl_sqlite_log_join(own_log(store), tl_clock_real_us(), head, fault);
+        store->unsettled = !tl_sqlite_wal_settle(&store->world.file);
+        result = tl_sqlite_logs_open(&store->logs, *number, attachment->name, TL_SQLITE_CREATE, fault);
+    }
+    if (result == TL_OK) {
+        result = tl_sqlite_log_join(&tl_sqlite_logs_peer(&store->logs, *number)->log, tl_clock_real_us(), out, fault);
     }
     return result;
 }
 
-static void join_store(tl_sqlite_store *store)
+static tl_result read_own_epoch(void *backend, tl_activity activity, tl_log_epoch *out, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_log_head head = {0};
-    if (!store->checked) {
-        tl_result result = tl_sqlite_logs_check(&store->logs, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
-            return;
-        }
-        store->checked = true;
-    }
-    if (attachment->name[0] && !attachment->joined) {
-        tl_result result = take_lease(store, &head, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
-            return;
-        }
-        tl_attachment_tell_joined(attachment, &head);
-    }
-    head = (tl_log_head){.epoch = attachment->epoch, .tick = attachment->committed_tick, .heir = TL_HEIR_NONE};
-    tl_server_number own = attachment->joined ? attachment->number : 0;
-    tl_result result = tl_sqlite_logs_start(&store->logs, own, &head, &fault);
-    if (tl_attachment_went(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
-        store->following = true;
-        store->has_backlog = true;
-        store->own_changed = attachment->joined; // the lease may be lost already
-    }
+    (void)activity; // no call here waits for long
+    tl_sqlite_store *store = backend;
+    return tl_sqlite_log_epoch(own_log(store), store->attachment.epoch, out, fault);
 }
 
-// ---- the lease is lost ---------------------------------------------------------------------------------------------
+// ---- records -------------------------------------------------------------------------------------------------------
 
-// Looks whether the own epoch still goes on, and tells if it does not.
-static bool check_lease(tl_sqlite_store *store, tl_activity activity)
+static tl_result append(void *backend, tl_work *const *records, size_t count, tl_fault *fault)
 {
-    tl_fault fault;
-    tl_log_epoch row;
-    tl_result result = tl_sqlite_log_epoch(own_log(store), store->attachment.epoch, &row, &fault);
-    if (!tl_attachment_went(&store->attachment, activity, result, &fault) || row.heir == TL_HEIR_NONE) {
-        return result == TL_OK;
-    }
-    tl_follow_disown(&store->logs.follow, row.heir, row.last_tick);
-    tl_sqlite_logs_peer(&store->logs, store->attachment.number)->dirty = true;
-    tl_attachment_tell_lost(&store->attachment, &row);
-    return false;
+    tl_sqlite_store *store = backend;
+    tl_result result = tl_sqlite_wal_check(&own_log(store)->file, store->wal_bytes_max, fault);
+    return result == TL_OK ? tl_sqlite_log_append(own_log(store), store->attachment.epoch, records, count,
+                                                  tl_sqlite_logs_known(&store->logs), fault)
+                           : result;
 }
 
-// ---- commits -------------------------------------------------------------------------------------------------------
-
-// Each step returns whether there is more to do at once.
-static bool step_commits(tl_sqlite_store *store)
+// Locks the own log: nobody can end the own epoch meanwhile. TL_ERR_FENCED: it has ended.
+static tl_result lock_own_epoch(tl_sqlite_store *store, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *batch[TL_LOG_BATCH_MAX];
-    size_t count = tl_attachment_take_records(attachment, TL_LOG_BATCH_MAX, TL_LOG_BATCH_BYTES_MAX, batch);
-    if (count == 0) {
-        return false;
+    tl_sqlite_log *own = own_log(store);
+    tl_log_head head;
+    tl_result result = tl_sqlite_file_begin(&own->file, true, fault);
+    if (result != TL_OK) {
+        return result;
     }
-    const tl_heads *seen = tl_sqlite_logs_known(&store->logs);
-    tl_result result = tl_sqlite_wal_check(&own_log(store)->file, store->wal_bytes_max, &fault);
-    if (result == TL_OK) {
-        result = tl_sqlite_log_append(own_log(store), attachment->epoch, batch, count, seen, &fault);
+    result = tl_sqlite_log_head(own, &head, fault);
+    if (result == TL_OK && (head.epoch != store->attachment.epoch || head.heir != TL_HEIR_NONE)) {
+        result = TL_ERR_FENCED;
     }
-    if (result == TL_ERR_FENCED) {
-        return check_lease(store, TL_ACTIVITY_COMMIT);
+    if (result != TL_OK) {
+        tl_sqlite_file_rollback(&own->file);
     }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
-        return false;
-    }
-    tl_attachment_tell_committed(attachment, count);
-    return true;
+    return result;
 }
 
 // ---- fences --------------------------------------------------------------------------------------------------------
 
-// Ends the other's epoch while the own log is locked: nobody can fence us meanwhile, so the heir is alive.
-static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_fault *fault)
+// Ends the other's epoch while the own log is locked, so the heir is alive.
+static tl_result fence_peer(void *backend, const tl_work *work, tl_fault *fault)
 {
+    tl_sqlite_store *store = backend;
     tl_sqlite_log *own = own_log(store);
     tl_sqlite_peer *peer = tl_sqlite_logs_peer(&store->logs, work->server);
     if (!peer) {
         return TL_OK; // nothing is known of it
     }
-    tl_result result = tl_sqlite_file_begin(&own->file, true, fault);
+    tl_result result = lock_own_epoch(store, fault);
     if (result != TL_OK) {
         return result;
     }
-    tl_log_head head;
-    bool fenced = false;
-    result = tl_sqlite_log_head(own, &head, fault);
-    if (result == TL_OK && (head.epoch != store->attachment.epoch || head.heir != TL_HEIR_NONE)) {
-        result = TL_AGAIN; // our own lease is gone
-    }
-    if (result == TL_OK) {
-        tl_server_number heir = store->attachment.number;
-        uint64_t now_us = tl_clock_real_us();
-        result = work->quarantine ? tl_sqlite_log_quarantine(&peer->log, work, heir, now_us, fault)
-                                  : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, NULL, fault);
-        peer->dirty = true;
-        fenced = result == TL_OK;
-    }
-    if (fenced) { // the own log shows it from now on, in case the other one should lose it
+    tl_server_number heir = store->attachment.number;
+    uint64_t now_us = tl_clock_real_us();
+    result = work->quarantine ? tl_sqlite_log_quarantine(&peer->log, work, heir, now_us, fault)
+                              : tl_sqlite_log_end(&peer->log, work->epoch, work->tick, heir, now_us, NULL, fault);
+    peer->dirty = true;
+    if (result == TL_OK) { // the own log shows it from now on, in case the other one should lose it
         tl_fault ignored;
         store->logs.known.logs[work->server] = peer->log.last;
         if (tl_sqlite_log_keep_seen(own, tl_sqlite_logs_known(&store->logs), &ignored) == TL_OK) {
@@ -144,83 +111,57 @@ static tl_result fence_peer(tl_sqlite_store *store, const tl_work *work, tl_faul
     return result == TL_ERR_FENCED ? TL_OK : result; // it goes on after all, or somebody else was faster
 }
 
-static bool step_fences(tl_sqlite_store *store)
-{
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *work = NULL;
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_FENCE) ||
-        !tl_attachment_take(attachment, &attachment->fences, TL_WORK_FENCE, 1, 0, &work)) {
-        return false;
-    }
-    tl_result result = fence_peer(store, work, &fault);
-    if (result == TL_AGAIN) {
-        return check_lease(store, TL_ACTIVITY_FENCE);
-    }
-    if (!tl_attachment_went(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
-        return false;
-    }
-    store->collect_us = 0;
-    tl_attachment_drop(attachment, &attachment->fences, 1);
-    return true;
-}
-
 // ---- following -----------------------------------------------------------------------------------------------------
 
-static bool tell_backlog(tl_sqlite_store *store)
+static tl_result start(void *backend, tl_server_number own, const tl_log_head *head, tl_fault *fault)
 {
-    tl_fault fault;
-    for (int i = 0; i < FOLLOW_STEP_MAX && store->has_backlog; i++) {
-        tl_result result = TL_OK;
-        if (!store->held) {
-            result = tl_follow_next(&store->logs.follow, &store->held, &fault);
-        }
-        if (!tl_attachment_went(&store->attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
-            return false;
-        }
-        if (result == TL_AGAIN) {
-            store->has_backlog = false;
-            return false;
-        }
-        if (!tl_attachment_push(&store->attachment, store->held)) {
-            return false;
-        }
-        store->held = NULL;
+    tl_sqlite_store *store = backend;
+    tl_result result = check_files(store, fault);
+    result = result == TL_OK ? tl_sqlite_logs_start(&store->logs, own, head, fault) : result;
+    if (result == TL_OK) {
+        tl_attachment_suspect_lease(&store->attachment); // it may be lost already
     }
-    return store->has_backlog;
+    return result;
 }
 
-static bool step_follow(tl_sqlite_store *store)
+static tl_result position(void *backend, bool *news, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
+    tl_sqlite_store *store = backend;
     uint64_t now_us = tl_clock_steady_us();
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_FOLLOW)) {
-        return false;
-    }
+    bool own_changed = false;
     if (now_us >= store->discover_us) {
         store->discover_us = now_us + TL_DISCOVER_POLL_US;
-        tl_result result = tl_sqlite_logs_discover(&store->logs, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
-            return false;
+        tl_result result = tl_sqlite_logs_discover(&store->logs, fault);
+        if (result != TL_OK) {
+            return result;
         }
     }
-    if (!store->has_backlog && now_us >= store->collect_us) {
-        store->collect_us = now_us + TL_FOLLOW_POLL_US;
-        tl_result result = tl_sqlite_logs_collect(&store->logs, &store->own_changed, &fault);
-        if (!tl_attachment_went(attachment, TL_ACTIVITY_FOLLOW, result, &fault)) {
-            return false;
-        }
-        store->has_backlog = true;
+    store->collect_us = now_us + TL_FOLLOW_POLL_US;
+    tl_result result = tl_sqlite_logs_collect(&store->logs, &own_changed, fault);
+    if (own_changed) {
+        tl_attachment_suspect_lease(&store->attachment);
     }
-    if (store->own_changed && !attachment->lost) {
-        store->own_changed = false;
-        (void)check_lease(store, TL_ACTIVITY_FOLLOW);
-    }
-    return tell_backlog(store);
+    *news |= result == TL_OK;
+    return result;
 }
 
-// ---- chores --------------------------------------------------------------------------------------------------------
+static uint64_t collect_due_us(const void *backend)
+{
+    const tl_sqlite_store *store = backend;
+    return store->collect_us;
+}
+
+static void look_again(void *backend)
+{
+    tl_sqlite_store *store = backend;
+    tl_sqlite_peer *own = tl_sqlite_logs_peer(&store->logs, store->attachment.number);
+    if (own) {
+        own->dirty |= store->logs.follow.own == 0; // its lease is lost
+    }
+    store->collect_us = 0;
+}
+
+// ---- maintenance ---------------------------------------------------------------------------------------------------
 
 // Stores checkpoints, and in the same transaction how far all logs have come.
 static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
@@ -238,22 +179,24 @@ static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t
 }
 
 // The own log is locked meanwhile, as for a fence: once the epoch has ended, perhaps before what a checkpoint holds,
-// none is stored any more. TL_ERR_FENCED: it has.
-static tl_result put_while_own(tl_sqlite_store *store, tl_work *const *checkpoints, size_t count, tl_fault *fault)
+// none is stored any more.
+static tl_result put_while_own(void *backend, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
-    tl_sqlite_log *own = own_log(store);
-    tl_log_head head;
-    tl_result result = tl_sqlite_file_begin(&own->file, true, fault);
+    tl_sqlite_store *store = backend;
+    tl_result result = lock_own_epoch(store, fault);
     if (result != TL_OK) {
         return result;
     }
-    result = tl_sqlite_log_head(own, &head, fault);
-    if (result == TL_OK && (head.epoch != store->attachment.epoch || head.heir != TL_HEIR_NONE)) {
-        result = TL_ERR_FENCED;
-    }
-    result = result == TL_OK ? put(store, checkpoints, count, fault) : result;
-    tl_sqlite_file_rollback(&own->file);
+    result = put(store, checkpoints, count, fault);
+    tl_sqlite_file_rollback(&own_log(store)->file);
     return result;
+}
+
+static tl_result truncate_own(void *backend, int64_t tick, bool *done, tl_fault *fault)
+{
+    tl_sqlite_store *store = backend;
+    return tl_sqlite_log_truncate(own_log(store), store->attachment.epoch, tick, tl_sqlite_logs_known(&store->logs),
+                                  done, fault);
 }
 
 // Notes it if no checkpoint has done so for a while: else nobody would miss the end of the log of a server that is
@@ -264,46 +207,11 @@ static void step_note(tl_sqlite_store *store)
     const tl_log_head *own = &own_log(store)->last;
     bool news = own->tick != store->noted.tick || own->epoch != store->noted.epoch;
     if (!news || tl_clock_steady_us() < store->note_us ||
-        !tl_attachment_may_try(&store->attachment, TL_ACTIVITY_CHORE)) {
+        !tl_attachment_may_try(&store->attachment, TL_ACTIVITY_MAINTENANCE)) {
         return;
     }
     tl_result result = put(store, NULL, 0, &fault);
-    (void)tl_attachment_went(&store->attachment, TL_ACTIVITY_CHORE, result, &fault);
-}
-
-static bool step_chores(tl_sqlite_store *store)
-{
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *batch[CHECKPOINT_BATCH_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_CHORE)) {
-        return false;
-    }
-    size_t count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);
-    if (count > 0) {
-        tl_result result = put_while_own(store, batch, count, &fault);
-        if (result == TL_ERR_FENCED) {
-            return check_lease(store, TL_ACTIVITY_CHORE);
-        }
-        if (tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault)) {
-            tl_attachment_drop(attachment, &attachment->chores, count);
-            return true;
-        }
-        return false;
-    }
-    if (tl_attachment_take(attachment, &attachment->chores, TL_WORK_CUT, 1, 0, batch) == 0) {
-        return false;
-    }
-    bool done = false;
-    const tl_heads *seen = tl_sqlite_logs_known(&store->logs);
-    tl_result result = tl_sqlite_log_cut(own_log(store), attachment->epoch, batch[0]->tick, seen, &done, &fault);
-    if (result == TL_ERR_FENCED) {
-        return check_lease(store, TL_ACTIVITY_CHORE);
-    }
-    if (tl_attachment_went(attachment, TL_ACTIVITY_CHORE, result, &fault) && done) {
-        tl_attachment_drop(attachment, &attachment->chores, 1);
-    }
-    return result == TL_OK;
+    (void)tl_attachment_result(&store->attachment, TL_ACTIVITY_MAINTENANCE, result, &fault);
 }
 
 static void check_place(tl_sqlite_store *store)
@@ -354,27 +262,60 @@ static void move_wals(tl_sqlite_store *store)
 
 // ---- the loop ------------------------------------------------------------------------------------------------------
 
+// Ends the own epoch, and notes that, with the last checkpoints, in world.db.
+static tl_result leave(void *backend, tl_fault *fault)
+{
+    tl_sqlite_store *store = backend;
+    const tl_attachment *attachment = &store->attachment;
+    if (!store->left) {
+        tl_result result = tl_sqlite_log_end(own_log(store), attachment->epoch, attachment->committed_tick,
+                                             TL_HEIR_LEFT, tl_clock_real_us(), tl_sqlite_logs_known(&store->logs),
+                                             fault);
+        if (result == TL_ERR_BUSY) {
+            return result;
+        }
+        store->left = true;
+    }
+    return put(store, NULL, 0, fault);
+}
+
+static const tl_writer_ops writer_ops = {
+    .join = take_lease,
+    .append = append,
+    .fence = fence_peer,
+    .checkpoint = put_while_own,
+    .truncate = truncate_own,
+    .leave = leave,
+    .epoch = read_own_epoch,
+    .records_max = TL_LOG_BATCH_MAX,
+    .record_bytes_max = TL_LOG_BATCH_BYTES_MAX,
+    .checkpoint_bytes_max = CHECKPOINT_BYTES_MAX,
+    .leave_tries_max = LEAVE_TRIES_MAX,
+};
+
+static const tl_follower_ops follower_ops = {
+    .start = start,
+    .position = position,
+    .due_us = collect_due_us,
+    .look_again = look_again,
+    .start_activity = TL_ACTIVITY_JOIN, // a lock that keeps it from loading is reported as a stall
+};
+
 // One round; returns whether there is more to do at once.
 static bool step(tl_sqlite_store *store)
 {
     tl_attachment *attachment = &store->attachment;
     bool more = false;
-    if (!store->following && tl_attachment_may_try(attachment, TL_ACTIVITY_JOIN)) {
-        join_store(store);
-        more |= store->following;
+    // Nothing is committed before the others' logs are open: each commit notes what was seen of them.
+    if (attachment->name[0] && (!attachment->joined || store->follower.following)) {
+        more = tl_writer_step(&store->writer);
     }
-    if (!store->following) {
-        return false;
-    }
-    if (attachment->joined && !attachment->lost) {
-        more |= step_commits(store);
+    more |= tl_follower_step(&store->follower);
+    if (!store->follower.following) {
+        return more;
     }
     if (attachment->joined && !attachment->lost) {
-        more |= step_fences(store);
-    }
-    more |= step_follow(store);
-    if (attachment->joined && !attachment->lost) {
-        more |= step_chores(store);
+        more |= tl_writer_maintain(&store->writer, more);
         step_note(store);
         move_wals(store);
     }
@@ -382,59 +323,38 @@ static bool step(tl_sqlite_store *store)
     return more;
 }
 
-static void wait_for_work(tl_sqlite_store *store, bool more)
+static uint64_t due_us_locked(const tl_sqlite_store *store)
 {
-    tl_attachment *attachment = &store->attachment;
-    if (store->kicks == attachment->kicks && !more && !attachment->stopping) {
-        uint64_t until_us = store->following ? store->collect_us : tl_clock_steady_us() + TL_FOLLOW_POLL_US;
-        tl_attachment_wait_locked(attachment, until_us);
-    }
-    store->kicks = attachment->kicks;
-}
-
-// Ends the own epoch in order, so that the others need not wait for the lease to run out.
-static void leave_world(tl_sqlite_store *store)
-{
-    tl_attachment *attachment = &store->attachment;
-    const tl_heads *seen = tl_sqlite_logs_known(&store->logs); // with the last checkpoints
-    for (int i = 0; i < LEAVE_TRIES_MAX; i++) {
-        tl_fault fault;
-        tl_result result = tl_sqlite_log_end(own_log(store), attachment->epoch, attachment->committed_tick,
-                                             TL_HEIR_LEFT, tl_clock_real_us(), seen, &fault);
-        if (result != TL_ERR_BUSY) {
-            break; // done, or the others will see the lease run out
-        }
-    }
-    for (int i = 0; i < LEAVE_TRIES_MAX; i++) {
-        tl_fault fault;
-        if (put(store, NULL, 0, &fault) != TL_ERR_BUSY) {
-            return;
-        }
-    }
+    uint64_t due_us = tl_clock_steady_us() + LOOK_US;
+    uint64_t write_us = tl_writer_due_us_locked(&store->writer);
+    uint64_t follow_us = tl_follower_due_us_locked(&store->follower);
+    due_us = write_us < due_us ? write_us : due_us;
+    due_us = follow_us < due_us ? follow_us : due_us;
+    return store->attachment.failed ? UINT64_MAX : due_us;
 }
 
 void *tl_sqlite_thread(void *argument)
 {
     tl_sqlite_store *store = argument;
     tl_attachment *attachment = &store->attachment;
-    bool more = false;
-    for (;;) {
+    tl_writer_init(&store->writer, attachment, &writer_ops, store);
+    tl_follower_init(&store->follower, attachment, &store->logs.follow, &follower_ops, store, TL_THREAD_WRITES);
+    for (bool more = true;;) {
         pthread_mutex_lock(&attachment->mutex);
-        wait_for_work(store, more);
-        bool stopping = attachment->stopping, failed = attachment->failed;
+        if (!more) {
+            tl_attachment_wait_locked(attachment, &store->wakeups, due_us_locked(store));
+        }
+        bool stopping = attachment->stopping, leaving = attachment->leaving, failed = attachment->failed;
         pthread_mutex_unlock(&attachment->mutex);
         if (stopping) {
-            if (attachment->leaving && attachment->joined && !attachment->lost && !failed) {
-                leave_world(store);
+            if (leaving && !failed) {
+                tl_writer_leave(&store->writer);
             }
+            tl_follower_free(&store->follower);
             return NULL;
         }
-        if (!failed) {
-            tl_attachment_enter(attachment, 0);
-            more = step(store);
-            tl_attachment_leave(attachment, 0);
-        } else {
-            more = false;
-        }
+        tl_attachment_enter(attachment, TL_THREAD_WRITES);
+        more = !failed && step(store);
+        tl_attachment_leave(attachment, TL_THREAD_WRITES);
     }
 }

@@ -96,7 +96,7 @@ void tl_sqlite_world_close(tl_sqlite_world *world)
     tl_sqlite_file_close(&world->file);
     free(world->listed);
     world->listed = NULL;
-    world->listed_count = world->listed_room = 0;
+    world->listed_count = world->listed_capacity = 0;
 }
 
 static tl_result damaged(const tl_sqlite_file *file, const char *table, int64_t row, const char *what, tl_fault *fault)
@@ -485,14 +485,14 @@ tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id gr
 
 static bool add_listed(tl_sqlite_world *world, const tl_checkpoint_key *key)
 {
-    if (world->listed_count == world->listed_room) {
-        size_t room = world->listed_room ? world->listed_room * 2 : 256;
+    if (world->listed_count == world->listed_capacity) {
+        size_t room = world->listed_capacity ? world->listed_capacity * 2 : 256;
         tl_checkpoint_key *grown = realloc(world->listed, room * sizeof(*grown));
         if (!grown) {
             return false;
         }
         world->listed = grown;
-        world->listed_room = room;
+        world->listed_capacity = room;
     }
     world->listed[world->listed_count++] = *key;
     return true;

@@ -18,7 +18,7 @@ typedef struct tl_sqlite_world {
     sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints, *get_checkpoint;
     // Of those that are read one by one: what there was when they were listed.
     tl_checkpoint_key *listed;
-    size_t listed_count, listed_room;
+    size_t listed_count, listed_capacity;
 } tl_sqlite_world;
 
 tl_result tl_sqlite_world_open(tl_sqlite_world *world, const char *directory, tl_sqlite_mode mode, bool durable_full,
