@@ -264,22 +264,22 @@ static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, i
     return result;
 }
 
-tl_result tl_mvsqlite_writer_next_aside(tl_mvsqlite_writer *writer, tl_sqlite_mode mode, const tl_store_event *after,
-                                        tl_note **out, tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_next_aside(tl_mvsqlite_namespaces *namespaces, tl_sqlite_mode mode,
+                                            const tl_store_event *after, tl_note **out, tl_fault *fault)
 {
     tl_server_number number = (tl_server_number)(after->server - (after->server > 0)); // that log again
     tl_world_info info;
     *out = NULL;
-    tl_result result = tl_sqlite_world_info(&writer->world, &info, fault);
-    writer->world_us = info.created_us;
+    tl_result result = tl_sqlite_world_info(&namespaces->world, &info, fault);
+    namespaces->world_us = info.created_us;
     while (result == TL_OK) {
         char name[TL_NAME_BYTES_MAX + 1];
         tl_mvsqlite_log *log = NULL;
-        result = tl_sqlite_world_next_server(&writer->world, &number, name, fault);
+        result = tl_sqlite_world_next_server(&namespaces->world, &number, name, fault);
         if (result != TL_OK) {
             return result;
         }
-        result = tl_mvsqlite_writer_log(writer, number, name, mode, &log, fault);
+        result = tl_mvsqlite_namespaces_log(namespaces, number, name, mode, &log, fault);
         bool same = number == after->server;
         result = result == TL_OK ? next_of(log, mode != TL_SQLITE_READ_ONLY, same ? after->epoch : 0,
                                            same ? after->tick : -1, out, fault)

@@ -4,61 +4,62 @@
 
 #include <string.h>
 
-void tl_mvsqlite_writer_close(tl_mvsqlite_writer *writer)
+void tl_mvsqlite_namespaces_close(tl_mvsqlite_namespaces *namespaces)
 {
     for (int number = 1; number <= TL_SERVERS_MAX; number++) {
-        if (writer->logs[number]) {
-            tl_mvsqlite_log_close(writer->logs[number]);
+        if (namespaces->logs[number]) {
+            tl_mvsqlite_log_close(namespaces->logs[number]);
         }
-        free(writer->logs[number]);
-        writer->logs[number] = NULL;
+        free(namespaces->logs[number]);
+        namespaces->logs[number] = NULL;
     }
-    tl_sqlite_world_close(&writer->world);
+    tl_sqlite_world_close(&namespaces->world);
 }
 
-tl_result tl_mvsqlite_writer_log(tl_mvsqlite_writer *writer, tl_server_number number, const char *name,
-                                 tl_sqlite_mode mode, tl_mvsqlite_log **out, tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_log(tl_mvsqlite_namespaces *namespaces, tl_server_number number, const char *name,
+                                     tl_sqlite_mode mode, tl_mvsqlite_log **out, tl_fault *fault)
 {
-    *out = writer->logs[number];
+    *out = namespaces->logs[number];
     if (*out) {
         return TL_OK;
     }
     tl_mvsqlite_log *log = calloc(1, sizeof(*log));
     if (!log) {
-        return tl_fault_set(fault, TL_ERR_MEMORY, writer->place->uri, "out of memory");
+        return tl_fault_set(fault, TL_ERR_MEMORY, namespaces->place->uri, "out of memory");
     }
     char path[TL_NAMESPACE_BYTES_MAX];
-    tl_mvsqlite_place_log(writer->place, name, path);
-    tl_result result = tl_mvsqlite_log_open(log, path, number, writer->world_us, mode, fault);
+    tl_mvsqlite_place_log(namespaces->place, name, path);
+    tl_result result = tl_mvsqlite_log_open(log, path, number, namespaces->world_us, mode, fault);
     if (result != TL_OK) {
         free(log);
         return result;
     }
-    *out = writer->logs[number] = log;
+    *out = namespaces->logs[number] = log;
     return TL_OK;
 }
 
 // Another server's log, by its number alone.
-static tl_result log_of(tl_mvsqlite_writer *writer, tl_server_number number, tl_mvsqlite_log **out, tl_fault *fault)
+static tl_result log_of(tl_mvsqlite_namespaces *namespaces, tl_server_number number, tl_mvsqlite_log **out,
+                        tl_fault *fault)
 {
     char name[TL_NAME_BYTES_MAX + 1];
-    *out = writer->logs[number];
+    *out = namespaces->logs[number];
     if (*out) {
         return TL_OK;
     }
-    tl_result result = tl_sqlite_world_server_name(&writer->world, number, name, fault);
-    return result == TL_OK ? tl_mvsqlite_writer_log(writer, number, name, TL_SQLITE_WRITE, out, fault) : result;
+    tl_result result = tl_sqlite_world_server_name(&namespaces->world, number, name, fault);
+    return result == TL_OK ? tl_mvsqlite_namespaces_log(namespaces, number, name, TL_SQLITE_WRITE, out, fault) : result;
 }
 
 // Before the epoch of that head ends, what it claims is denied: from now on the claim cannot succeed any more.
-static tl_result deny(tl_mvsqlite_writer *writer, const tl_mvsqlite_head *claimer, tl_fault *fault)
+static tl_result deny(tl_mvsqlite_namespaces *namespaces, const tl_mvsqlite_head *claimer, tl_fault *fault)
 {
     tl_mvsqlite_log *claimed = NULL;
     tl_mvsqlite_head head;
     if (claimer->claim == 0) {
         return TL_OK;
     }
-    tl_result result = log_of(writer, claimer->claim, &claimed, fault);
+    tl_result result = log_of(namespaces, claimer->claim, &claimed, fault);
     if (result == TL_OK) {
         result = tl_mvsqlite_log_begin(claimed, &head, fault);
     }
@@ -74,8 +75,8 @@ static tl_result deny(tl_mvsqlite_writer *writer, const tl_mvsqlite_head *claime
     return tl_mvsqlite_log_finish(claimed, result, fault);
 }
 
-tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint64_t now_us, tl_log_head *out,
-                                  tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_join(tl_mvsqlite_namespaces *namespaces, tl_mvsqlite_log *own, uint64_t now_us,
+                                      tl_log_head *out, tl_fault *fault)
 {
     tl_mvsqlite_head head;
     tl_result result = TL_OK;
@@ -92,7 +93,7 @@ tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *o
                             "its last records are being set aside; it is tried again");
     }
     if (head.base.epoch > 0 && head.base.heir <= TL_HEIR_LEFT) {
-        result = deny(writer, &head, fault);
+        result = deny(namespaces, &head, fault);
         if (result == TL_OK) {
             result = tl_mvsqlite_log_end_epoch(own, &head, own->number, now_us, fault);
         }
@@ -104,8 +105,8 @@ tl_result tl_mvsqlite_writer_join(tl_mvsqlite_writer *writer, tl_mvsqlite_log *o
     return tl_mvsqlite_log_finish(own, result, fault);
 }
 
-tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t epoch, uint64_t now_us,
-                                   tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_leave(tl_mvsqlite_namespaces *namespaces, tl_mvsqlite_log *own, uint32_t epoch,
+                                       uint64_t now_us, tl_fault *fault)
 {
     tl_mvsqlite_head head;
     tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
@@ -115,7 +116,7 @@ tl_result tl_mvsqlite_writer_leave(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
     if (head.base.epoch != epoch || head.base.heir != TL_HEIR_NONE) {
         return tl_mvsqlite_log_finish(own, TL_ERR_FENCED, fault);
     }
-    result = deny(writer, &head, fault);
+    result = deny(namespaces, &head, fault);
     if (result == TL_OK) {
         result = tl_mvsqlite_log_end_epoch(own, &head, TL_HEIR_LEFT, now_us, fault);
     }
@@ -128,7 +129,7 @@ static bool can_end(const tl_mvsqlite_head *head, const tl_work *work)
     return head->base.epoch == work->epoch && (head->base.tick == work->tick || work->quarantine) && open;
 }
 
-// Says in the own head that we are about to end that epoch. TL_AGAIN: the own one has ended.
+// Says in the own head that we are about to end that epoch. TL_ERR_FENCED: the own one has ended.
 static tl_result claim(tl_mvsqlite_log *own, uint32_t own_epoch, tl_server_number server, int64_t denials,
                        tl_fault *fault)
 {
@@ -138,7 +139,7 @@ static tl_result claim(tl_mvsqlite_log *own, uint32_t own_epoch, tl_server_numbe
         return result;
     }
     if (head.base.epoch != own_epoch || head.base.heir != TL_HEIR_NONE) {
-        return tl_mvsqlite_log_finish(own, TL_AGAIN, fault);
+        return tl_mvsqlite_log_finish(own, TL_ERR_FENCED, fault);
     }
     head.claim = server;
     head.claim_denials = denials;
@@ -159,7 +160,7 @@ typedef struct ending {
 } ending;
 
 // The transaction that ends the other's epoch, if it is still as it was seen.
-static tl_result end_peer(tl_mvsqlite_writer *writer, ending *e, bool *ended, tl_fault *fault)
+static tl_result end_peer(tl_mvsqlite_namespaces *namespaces, ending *e, bool *ended, tl_fault *fault)
 {
     tl_mvsqlite_head head;
     tl_result result = tl_mvsqlite_log_begin(e->peer, &head, fault);
@@ -179,7 +180,7 @@ static tl_result end_peer(tl_mvsqlite_writer *writer, ending *e, bool *ended, tl
     result = e->work->quarantine ? tl_mvsqlite_log_set_aside(e->peer, &head, &e->aside, fault) : TL_OK;
     e->again = result == TL_ERR_BUSY;
     if (result == TL_OK) {
-        result = deny(writer, &head, fault);
+        result = deny(namespaces, &head, fault);
     }
     if (result == TL_OK) {
         result = tl_mvsqlite_log_end_epoch(e->peer, &head, e->heir, e->now_us, fault);
@@ -189,12 +190,12 @@ static tl_result end_peer(tl_mvsqlite_writer *writer, ending *e, bool *ended, tl
     return result;
 }
 
-tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *own, uint32_t own_epoch,
-                                   const tl_work *work, uint64_t now_us, tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_fence(tl_mvsqlite_namespaces *namespaces, tl_mvsqlite_log *own, uint32_t own_epoch,
+                                       const tl_work *work, uint64_t now_us, tl_fault *fault)
 {
     tl_mvsqlite_log *peer = NULL;
     tl_mvsqlite_head head;
-    tl_result result = log_of(writer, work->server, &peer, fault);
+    tl_result result = log_of(namespaces, work->server, &peer, fault);
     if (result != TL_OK) {
         return result == TL_AGAIN || result == TL_ERR_NOT_FOUND ? TL_OK : result; // nothing is known of it
     }
@@ -221,20 +222,20 @@ tl_result tl_mvsqlite_writer_fence(tl_mvsqlite_writer *writer, tl_mvsqlite_log *
     bool ended = false;
     result = TL_ERR_BUSY;
     for (int i = 0; i < END_TRIES_MAX && result == TL_ERR_BUSY && !e.again; i++) {
-        result = end_peer(writer, &e, &ended, fault);
+        result = end_peer(namespaces, &e, &ended, fault);
     }
-    writer->moves[work->server] |= ended && aside.count > 0;
+    namespaces->moves[work->server] |= ended && aside.count > 0;
     return result;
 }
 
-tl_result tl_mvsqlite_writer_move_aside(tl_mvsqlite_writer *writer, bool *any, tl_fault *fault)
+tl_result tl_mvsqlite_namespaces_move_aside(tl_mvsqlite_namespaces *namespaces, bool *any, tl_fault *fault)
 {
     *any = false;
     for (tl_server_number number = 1; number <= TL_SERVERS_MAX; number++) {
-        if (writer->moves[number] && writer->logs[number]) {
+        if (namespaces->moves[number] && namespaces->logs[number]) {
             bool done = false;
-            tl_result result = tl_mvsqlite_log_move_aside(writer->logs[number], &done, fault);
-            writer->moves[number] = !done;
+            tl_result result = tl_mvsqlite_log_move_aside(namespaces->logs[number], &done, fault);
+            namespaces->moves[number] = !done;
             *any = true;
             return result;
         }

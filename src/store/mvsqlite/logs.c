@@ -15,7 +15,7 @@ enum {
 
 // ---- as a source ---------------------------------------------------------------------------------------------------
 
-static tl_mvsqlite_peer *peer_of(tl_mvsqlite_logs *logs, tl_server_number number)
+static tl_mvsqlite_peer *peer_of(const tl_mvsqlite_logs *logs, tl_server_number number)
 {
     tl_mvsqlite_peer *peer = number <= TL_SERVERS_MAX ? logs->peers[number] : NULL;
     return peer && peer->open ? peer : NULL;
@@ -29,7 +29,7 @@ static tl_mvsqlite_log *log_of(void *backend, tl_server_number server)
 }
 
 // The next open peer with a number above *number, or NULL.
-static tl_mvsqlite_peer *next_peer(tl_mvsqlite_logs *logs, tl_server_number *number)
+static tl_mvsqlite_peer *next_peer(const tl_mvsqlite_logs *logs, tl_server_number *number)
 {
     while (*number < TL_SERVERS_MAX) {
         tl_mvsqlite_peer *peer = peer_of(logs, ++*number);
@@ -338,7 +338,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
     return TL_OK;
 }
 
-uint64_t tl_mvsqlite_logs_due_us(tl_mvsqlite_logs *logs)
+uint64_t tl_mvsqlite_logs_due_us(const tl_mvsqlite_logs *logs)
 {
     uint64_t due_us = UINT64_MAX;
     tl_server_number number = 0;

@@ -5,10 +5,10 @@
 static tl_result copy_open(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **out,
                            tl_sqlite_file **file, tl_fault *fault)
 {
-    tl_mvsqlite_writer *writer = backend;
+    tl_mvsqlite_namespaces *namespaces = backend;
     tl_mvsqlite_log *log = NULL;
-    writer->world_us = world_us;
-    tl_result result = tl_mvsqlite_writer_log(writer, number, name, TL_SQLITE_CREATE, &log, fault);
+    namespaces->world_us = world_us;
+    tl_result result = tl_mvsqlite_namespaces_log(namespaces, number, name, TL_SQLITE_CREATE, &log, fault);
     if (result == TL_OK) {
         *out = log;
         *file = &log->file;
@@ -18,7 +18,7 @@ static tl_result copy_open(void *backend, tl_server_number number, const char *n
 
 static void copy_close(void *log)
 {
-    // The writer closes all that it opened.
+    // The namespaces closes all that it opened.
 }
 
 static tl_result copy_head(void *log, tl_log_head *out, tl_fault *fault)

@@ -10,24 +10,6 @@ static tl_mvsqlite_store *self_of(tl_store *base)
 
 // ---- the threads ---------------------------------------------------------------------------------------------------
 
-void tl_mvsqlite_wait_locked(tl_mvsqlite_store *store, uint32_t *wakeups, uint64_t until_us)
-{
-    tl_attachment *attachment = &store->attachment;
-    struct timespec until = tl_clock_timespec(until_us);
-    if (*wakeups == attachment->wakeups && until_us == UINT64_MAX) {
-        pthread_cond_wait(&attachment->work_cond, &attachment->mutex);
-    } else if (*wakeups == attachment->wakeups) {
-        pthread_cond_timedwait(&attachment->work_cond, &attachment->mutex, &until);
-    }
-    *wakeups = attachment->wakeups;
-}
-
-void tl_mvsqlite_wake_locked(tl_mvsqlite_store *store)
-{
-    store->attachment.wakeups++;
-    pthread_cond_broadcast(&store->attachment.work_cond);
-}
-
 void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
 {
     pthread_mutex_lock(&store->attachment.mutex);
@@ -75,7 +57,7 @@ static void await_end(tl_mvsqlite_store *store, int thread, const struct timespe
     }
 }
 
-// ---- asking the committing thread ----------------------------------------------------------------------------------
+// ---- asking the writing thread ----------------------------------------------------------------------------------
 
 static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_world_info *info, tl_fault *fault)
 {
@@ -86,7 +68,7 @@ static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_w
     if (store->request == TL_REQUEST_NONE) {
         store->request = request;
         store->info = info ? *info : (tl_world_info){0};
-        tl_mvsqlite_wake_locked(store);
+        tl_attachment_wake_locked(&store->attachment);
         while (store->request != TL_REQUEST_NONE && waited == 0) {
             waited = pthread_cond_timedwait(&attachment->idle_cond, &attachment->mutex, &until);
         }
@@ -207,10 +189,13 @@ static tl_result mvsqlite_join(tl_store *base, const char *name)
     if (result != TL_OK) {
         return result;
     }
+    tl_mvsqlite_logs_init(&store->logs, &store->place, &info);
+    tl_follower_init(&store->follower, attachment, &store->logs.follow, &tl_mvsqlite_follower_ops, store,
+                     TL_THREAD_FOLLOWS);
     pthread_mutex_lock(&attachment->mutex);
     attachment->info = info;
-    attachment->started = spawn(store, TL_MVSQLITE_FOLLOWS, tl_mvsqlite_follows);
-    tl_mvsqlite_wake_locked(store);
+    attachment->started = spawn(store, TL_THREAD_FOLLOWS, tl_mvsqlite_follows);
+    tl_attachment_wake_locked(&store->attachment);
     pthread_mutex_unlock(&attachment->mutex);
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
@@ -222,8 +207,8 @@ static void mvsqlite_close(tl_store *base, bool leave)
     tl_mvsqlite_store *store = self_of(base);
     struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_CLOSE_US_MAX);
     tl_attachment_stop(&store->attachment, leave);
-    await_end(store, TL_MVSQLITE_COMMITS, &until);
-    await_end(store, TL_MVSQLITE_FOLLOWS, &until);
+    await_end(store, TL_THREAD_WRITES, &until);
+    await_end(store, TL_THREAD_FOLLOWS, &until);
     tl_mvsqlite_release(store, -1);
 }
 
@@ -259,8 +244,9 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
     store->attachment.read_only = def->read_only;
     store->mode = def->read_only ? TL_SQLITE_READ_ONLY : def->create ? TL_SQLITE_CREATE : TL_SQLITE_WRITE;
     store->users = 1;
-    store->writer.place = &store->place;
-    if (!spawn(store, TL_MVSQLITE_COMMITS, tl_mvsqlite_commits)) {
+    store->namespaces.place = &store->place;
+    tl_writer_init(&store->writer, &store->attachment, &tl_mvsqlite_writer_ops, store);
+    if (!spawn(store, TL_THREAD_WRITES, tl_mvsqlite_writes)) {
         tl_mvsqlite_release(store, -1);
         return NULL;
     }
