@@ -20,8 +20,7 @@ static void on_fired(tl_fdb_future *future, void *context)
     tl_fdb_watch *watch = context;
     pthread_mutex_lock(&watch->attachment->mutex);
     watch->fired = true;
-    watch->attachment->wakeups++;
-    pthread_cond_broadcast(&watch->attachment->work_cond);
+    tl_attachment_wake_locked(watch->attachment);
     pthread_mutex_unlock(&watch->attachment->mutex);
 }
 

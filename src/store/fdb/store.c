@@ -78,7 +78,7 @@ static int world_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 static tl_result read_world(tl_fdb_store *store, tl_world_info *out, bool *broken, tl_fault *fault)
 {
     world_question q = {.exists = false};
-    tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, fault);
+    tl_result result = tl_fdb_run(&store->worker, TL_ACTIVITY_JOIN, world_body, &q, NULL, fault);
     *out = q.info;
     *broken = result == TL_OK && !q.exists && q.claim != 0;
     if (result != TL_OK || q.exists) {
@@ -120,7 +120,7 @@ static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
     }
     tl_fault fault;
     world_question q = {.info = *info, .create = true};
-    result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, world_body, &q, NULL, &fault);
+    result = tl_fdb_run(&store->worker, TL_ACTIVITY_JOIN, world_body, &q, NULL, &fault);
     return result == TL_OK && (q.exists || q.claim != 0) ? TL_ERR_EXISTS : result;
 }
 
@@ -138,7 +138,7 @@ static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const t
     if (!store->restore || !make_nonce(&store->restore->nonce)) {
         return tl_fault_set(fault, TL_ERR_MEMORY, store->cluster_file, "out of memory, or of random numbers");
     }
-    return tl_fdb_restore_take(store->restore, &store->writer, info, event, fault);
+    return tl_fdb_restore_take(store->restore, &store->worker, info, event, fault);
 }
 
 static tl_result fdb_restore(tl_store *base, const tl_world_info *info, const tl_store_event *event, char *text,
@@ -154,21 +154,38 @@ static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *tex
     tl_fault fault = {0};
     tl_result result = store->attachment.started
                            ? tl_fault_set(&fault, TL_ERR_STATE, store->cluster_file, "it was joined")
-                           : tl_fdb_next_aside(&store->writer, event, &store->told_aside, &fault);
+                           : tl_fdb_next_aside(&store->worker, event, &store->told_aside, &fault);
     return tl_fault_report(result, &fault, text, text_bytes);
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
+static void *write_thread(void *argument)
+{
+    tl_fdb_store *store = argument;
+    tl_writer_run(&store->writer);
+    return NULL;
+}
+
+static void *read_thread(void *argument)
+{
+    tl_fdb_store *store = argument;
+    tl_follower_run(&store->follower);
+    return NULL;
+}
+
 static tl_result start_threads(tl_fdb_store *store)
 {
     tl_attachment *attachment = &store->attachment;
+    tl_writer_init(&store->writer, attachment, &tl_fdb_writer_ops, store);
+    tl_follower_init(&store->follower, attachment, &store->reader.follow, &tl_fdb_follower_ops, store,
+                     TL_THREAD_FOLLOWS);
     attachment->started = true;
-    if (!tl_attachment_spawn(&store->read_thread, tl_fdb_read_thread, store)) {
+    if (!tl_attachment_spawn(&store->read_thread, read_thread, store)) {
         attachment->started = false;
         return TL_ERR_MEMORY;
     }
-    store->writes = attachment->name[0] && tl_attachment_spawn(&store->write_thread, tl_fdb_write_thread, store);
+    store->writes = attachment->name[0] && tl_attachment_spawn(&store->write_thread, write_thread, store);
     if (attachment->name[0] && !store->writes) {
         tl_attachment_stop(attachment, false);
         pthread_join(store->read_thread, NULL);
@@ -194,8 +211,7 @@ static tl_result fdb_join(tl_store *base, const char *name)
     if (!make_nonce(&store->nonce)) {
         return TL_ERR_IO;
     }
-    store->may_read = !name;
-    store->writer.patience_us = 0;
+    store->worker.patience_us = 0;
     return start_threads(store);
 }
 
@@ -203,9 +219,10 @@ static void destroy_store(tl_fdb_store *store)
 {
     tl_fdb_restore_free(store->restore);
     free(store->told_aside);
+    tl_follower_free(&store->follower);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
-    tl_fdb_worker_free(&store->writer);
+    tl_fdb_worker_free(&store->worker);
     if (store->database) {
         store->fdb->database_destroy(store->database);
     }
@@ -281,9 +298,9 @@ static tl_result open_database(tl_fdb_store *store, tl_fault *fault)
                                                (const uint8_t *)&retry_ms, sizeof(retry_ms));
     }
     if (code != 0) {
-        return tl_fdb_fault(&store->writer, code, fault);
+        return tl_fdb_fault(&store->worker, code, fault);
     }
-    store->writer.database = store->reader.worker.database = store->database;
+    store->worker.database = store->reader.worker.database = store->database;
     return TL_OK;
 }
 
@@ -307,9 +324,9 @@ static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fau
     snprintf(store->cluster_file, sizeof(store->cluster_file), "%s", def->cluster_file);
     snprintf(store->prefix, sizeof(store->prefix), "%s", def->prefix);
     tl_fdb_reader_init(&store->reader);
-    tl_fdb_worker_init(&store->writer, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
+    tl_fdb_worker_init(&store->worker, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
     tl_fdb_worker_init(&store->reader.worker, fdb, NULL, store->cluster_file, store->prefix, &store->attachment);
-    store->writer.patience_us = TL_FDB_OPEN_US;
+    store->worker.patience_us = TL_FDB_OPEN_US;
     result = open_database(store, fault);
     tl_world_info info;
     bool broken = false;

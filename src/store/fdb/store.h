@@ -1,8 +1,10 @@
-// One attachment to a world in FoundationDB, and its two threads: one writes (store/fdb/write.c), one follows
+// One attachment to a world in FoundationDB, with two threads: one writes (store/fdb/write.c), one follows
 // (store/fdb/read.c).
 #ifndef TRAMLINE_STORE_FDB_STORE_H
 #define TRAMLINE_STORE_FDB_STORE_H
 
+#include "store/engine/follower.h"
+#include "store/engine/writer.h"
 #include "store/fdb/client.h"
 #include "store/fdb/reader.h"
 #include "store/fdb/restore.h"
@@ -20,28 +22,23 @@ typedef struct tl_fdb_store {
     pthread_t write_thread, read_thread;
     bool writes; // has a writing thread
 
-    // Under the attachment's mutex.
-    bool lease_suspect; // the reader has seen that the own epoch ended: the writer looks
-    bool disowned;      // the writer has told it: the reader follows the own log
-    tl_log_epoch last_epoch;
-    bool may_read;       // joined, or only follows
-    int64_t joined_tick; // the last committed one at the join
-
     // Of the writing thread; before it runs, and for what blocks, of the caller's.
-    tl_fdb_worker writer;
+    tl_writer writer;
+    tl_fdb_worker worker;
     uint64_t nonce;
     int64_t version;   // of the last commit
     uint64_t last_sum; // of the record of the committed tick
     uint64_t version_us;
     bool careful; // what the last commit came to is not certain: look before writing again
-    uint32_t write_wakeups;
-    uint64_t maintained_us; // when they were done last
 
-    // Of the reading thread.
+    // Of the following thread.
+    tl_follower follower;
     tl_fdb_reader reader;
+    uint64_t round_due_us;
 } tl_fdb_store;
 
-void *tl_fdb_write_thread(void *store);
-void *tl_fdb_read_thread(void *store);
+// The backend is the store.
+extern const tl_writer_ops tl_fdb_writer_ops;
+extern const tl_follower_ops tl_fdb_follower_ops;
 
 #endif

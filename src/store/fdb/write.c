@@ -1,5 +1,5 @@
-// The writing thread: joins, commits, fences, does the chores, leaves. Each is a transaction that looks at what it
-// depends on, so that it can be run again after whatever FoundationDB says.
+// What the writing thread does. Each operation is a transaction that looks at what it depends on, so that it can be run
+// again after whatever FoundationDB says.
 //
 // A commit is one round trip: it reads nothing, sets its read version to one less than the last commit's version, and
 // conflicts with the lease alone. Whoever ends an epoch writes that lease, so every later commit fails. The last
@@ -11,15 +11,13 @@
 #include "store/fdb/store.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
-    COMMIT_RECORDS_MAX = 64,
-    CHECKPOINT_BATCH_MAX = 32,
-    CHECKPOINT_BATCH_BYTES_MAX = 1 << 18,
-    VERSION_GOOD_US = 3000000, // a transaction's version is good for 5 s
-    MAINTENANCE_US = 500000,   // so long they wait for records at most
-    FENCE_TRIES_MAX = 3,       // before own records are looked at again
+    COMMIT_RECORDS_MAX = TL_STORE_RECORDS_MAX,
+    CHECKPOINT_BYTES_MAX = 1 << 18, // in one transaction
+    VERSION_GOOD_US = 3000000,      // a transaction's version is good for 5 s
+    MAINTENANCE_WAIT_US = 500000,
+    FENCE_TRIES_MAX = 3, // before own records are looked at again
 };
 
 // ---- the end of an epoch -------------------------------------------------------------------------------------------
@@ -60,7 +58,7 @@ static int look_at_server(void *context, const tl_fdb_key_value *row, tl_fault *
     if (!tl_fdb_get_name(row->value, row->value_bytes, &name) ||
         !tl_fdb_key_read(j->store->prefix, TL_FDB_SERVER, row->key, row->key_bytes, &number, 1) ||
         number != j->servers + 1u || number > TL_SERVERS_MAX) {
-        return tl_fdb_damaged(&j->store->writer, "the list of servers", fault);
+        return tl_fdb_damaged(&j->store->worker, "the list of servers", fault);
     }
     j->servers++;
     if (strcmp(name.text, j->store->attachment.name) == 0) {
@@ -146,25 +144,18 @@ static int join_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, voi
     return 0;
 }
 
-static void join_store(tl_fdb_store *store)
+static tl_result take_lease(void *backend, tl_server_number *number, tl_log_head *out, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
+    tl_fdb_store *store = backend;
     joining j = {.store = store};
-    tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_JOIN, join_body, &j, NULL, &fault);
-    if (!tl_attachment_result(attachment, TL_ACTIVITY_JOIN, result, &fault)) {
-        return;
-    }
-    tl_attachment_report_joined(attachment, j.number, &j.head);
-    pthread_mutex_lock(&attachment->mutex);
-    store->may_read = true;
-    store->joined_tick = j.head.tick;
+    tl_result result = tl_fdb_run(&store->worker, TL_ACTIVITY_JOIN, join_body, &j, NULL, fault);
+    *number = j.number;
+    *out = j.head;
     store->last_sum = j.head.sum;
-    pthread_cond_broadcast(&attachment->work_cond);
-    pthread_mutex_unlock(&attachment->mutex);
+    return result;
 }
 
-// ---- the lease is lost ---------------------------------------------------------------------------------------------
+// ---- the own epoch -------------------------------------------------------------------------------------------------
 
 typedef struct own_epoch {
     const tl_fdb_store *store;
@@ -179,23 +170,13 @@ static int own_epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction
     return code != 0 ? code : TL_FDB_DONE;
 }
 
-// Looks whether the own epoch still goes on, and tells if it does not.
-static void check_lease(tl_fdb_store *store, tl_activity activity)
+static tl_result read_own_epoch(void *backend, tl_activity activity, tl_log_epoch *out, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    own_epoch own = {.store = store};
-    tl_result result = tl_fdb_run(&store->writer, activity, own_epoch_body, &own, NULL, &fault);
-    if (!tl_attachment_result(attachment, activity, result, &fault) || own.row.heir == TL_HEIR_NONE) {
-        return;
-    }
-    tl_attachment_report_lost(attachment, &own.row);
-    pthread_mutex_lock(&attachment->mutex);
-    store->last_epoch = own.row;
-    store->disowned = true;
-    attachment->wakeups++;
-    pthread_cond_broadcast(&attachment->work_cond);
-    pthread_mutex_unlock(&attachment->mutex);
+    tl_fdb_store *store = backend;
+    own_epoch own = {.store = store, .row = *out};
+    tl_result result = tl_fdb_run(&store->worker, activity, own_epoch_body, &own, NULL, fault);
+    *out = own.row;
+    return result;
 }
 
 // ---- commits -------------------------------------------------------------------------------------------------------
@@ -267,7 +248,7 @@ static tl_result run_commit(tl_fdb_store *store, commit *c, tl_fault *fault)
         store->careful = true;
     }
     int64_t version = -1;
-    tl_result result = tl_fdb_run(&store->writer, TL_ACTIVITY_COMMIT, commit_body, c, &version, fault);
+    tl_result result = tl_fdb_run(&store->worker, TL_ACTIVITY_COMMIT, commit_body, c, &version, fault);
     store->last_sum = result == TL_OK && !c->fenced ? c->sum : store->last_sum;
     if (result == TL_OK && !c->fenced && version >= 0) {
         store->version = version;
@@ -290,30 +271,15 @@ static tl_result stage(tl_fdb_store *store, commit *c, tl_fault *fault)
     return result;
 }
 
-// Each step returns whether there is more to do at once.
-static bool step_commits(tl_fdb_store *store)
+static tl_result append(void *backend, tl_work *const *records, size_t count, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *batch[COMMIT_RECORDS_MAX];
-    size_t count = tl_attachment_take_records(attachment, COMMIT_RECORDS_MAX, TL_FDB_TRANSACTION_BYTES_MAX, batch);
-    if (count == 0) {
-        return false;
-    }
-    commit c = {.store = store, .records = batch, .count = count};
-    tl_result result = stage(store, &c, &fault);
+    tl_fdb_store *store = backend;
+    commit c = {.store = store, .records = records, .count = count};
+    tl_result result = stage(store, &c, fault);
     if (result == TL_OK && !c.fenced) {
-        result = run_commit(store, &c, &fault);
+        result = run_commit(store, &c, fault);
     }
-    if (!tl_attachment_result(attachment, TL_ACTIVITY_COMMIT, result, &fault)) {
-        return false;
-    }
-    if (c.fenced) {
-        check_lease(store, TL_ACTIVITY_COMMIT);
-        return true;
-    }
-    tl_attachment_report_committed(attachment, count);
-    return true;
+    return result == TL_OK && c.fenced ? TL_ERR_FENCED : result;
 }
 
 // ---- fences and leaving --------------------------------------------------------------------------------------------
@@ -365,68 +331,54 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
 static tl_result run_ending(tl_fdb_store *store, ending *e, tl_fault *fault)
 {
     tl_result result = TL_OK;
-    store->writer.tries_max = FENCE_TRIES_MAX;
+    store->worker.tries_max = FENCE_TRIES_MAX;
     if (e->quarantine && e->quarantine->has_bad) {
-        result = tl_fdb_look_aside(&store->writer, e->quarantine, &e->aside, fault);
+        result = tl_fdb_look_aside(&store->worker, e->quarantine, &e->aside, fault);
     }
     if (result == TL_OK) {
-        result = tl_fdb_run(&store->writer, TL_ACTIVITY_FENCE, end_body, e, NULL, fault);
+        result = tl_fdb_run(&store->worker, TL_ACTIVITY_FENCE, end_body, e, NULL, fault);
     }
-    store->writer.tries_max = 0;
+    store->worker.tries_max = 0;
     return result;
 }
 
-static bool step_fences(tl_fdb_store *store)
+static tl_result fence(void *backend, const tl_work *work, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *work = NULL;
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_FENCE) ||
-        !tl_attachment_take(attachment, &attachment->fences, TL_WORK_FENCE, 1, 0, &work)) {
-        return false;
-    }
-    ending e = {.attachment = attachment,
+    tl_fdb_store *store = backend;
+    ending e = {.attachment = &store->attachment,
                 .server = work->server,
                 .epoch = work->epoch,
                 .tick = work->tick,
-                .heir = attachment->number,
+                .heir = store->attachment.number,
                 .quarantine = work->quarantine ? work : NULL};
-    tl_result result = run_ending(store, &e, &fault);
-    if (!tl_attachment_result(attachment, TL_ACTIVITY_FENCE, result, &fault)) {
-        return false;
-    }
-    if (e.lost) {
-        check_lease(store, TL_ACTIVITY_FENCE);
-    } else {
-        tl_attachment_drop(attachment, &attachment->fences, 1);
-    }
-    return true;
+    tl_result result = run_ending(store, &e, fault);
+    return result == TL_OK && e.lost ? TL_ERR_FENCED : result;
 }
 
-// Ends the own epoch in order, so that the others need not wait for the lease to run out.
-static void leave_world(tl_fdb_store *store)
+static tl_result leave(void *backend, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
+    tl_fdb_store *store = backend;
+    const tl_attachment *attachment = &store->attachment;
     ending e = {.attachment = attachment,
                 .server = attachment->number,
                 .epoch = attachment->epoch,
                 .tick = attachment->committed_tick,
                 .heir = TL_HEIR_LEFT};
-    (void)tl_fdb_run(&store->writer, TL_ACTIVITY_FENCE, end_body, &e, NULL, &fault);
+    return tl_fdb_run(&store->worker, TL_ACTIVITY_FENCE, end_body, &e, NULL, fault);
 }
 
-// ---- chores --------------------------------------------------------------------------------------------------------
+// ---- maintenance ---------------------------------------------------------------------------------------------------
 
-typedef struct maintenance {
+typedef struct upkeep {
     tl_fdb_store *store;
     tl_work *const *works;
     size_t count;
     size_t staged, until; // as with a commit, of the first one
+    int64_t before_tick;  // to truncate
     bool fenced;
-} maintenance;
+} upkeep;
 
-static int check_lease_held(tl_fdb_worker *worker, tl_fdb_transaction *transaction, maintenance *c, tl_fault *fault)
+static int check_lease_held(tl_fdb_worker *worker, tl_fdb_transaction *transaction, upkeep *c, tl_fault *fault)
 {
     bool holds = false;
     int code = holds_lease(worker, transaction, c->store, c->store->attachment.number, &holds, fault);
@@ -436,7 +388,7 @@ static int check_lease_held(tl_fdb_worker *worker, tl_fdb_transaction *transacti
 
 static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
-    maintenance *c = context;
+    upkeep *c = context;
     int code = check_lease_held(worker, transaction, c, fault);
     if (code != 0) {
         return code;
@@ -451,24 +403,28 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
     return code;
 }
 
-static tl_result store_checkpoints(tl_fdb_store *store, maintenance *c, tl_fault *fault)
+static tl_result put_checkpoints(void *backend, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
+    tl_fdb_store *store = backend;
+    upkeep c = {.store = store, .works = checkpoints, .count = count};
     tl_result result = TL_OK;
-    while (result == TL_OK && !c->fenced && c->works[0]->size - c->staged > TL_FDB_STAGE_BYTES) {
-        c->until = c->staged + TL_FDB_STAGE_BYTES;
-        result = tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, checkpoint_body, c, NULL, fault);
-        c->staged = c->until;
+    while (result == TL_OK && !c.fenced && c.works[0]->size - c.staged > TL_FDB_STAGE_BYTES) {
+        c.until = c.staged + TL_FDB_STAGE_BYTES;
+        result = tl_fdb_run(&store->worker, TL_ACTIVITY_MAINTENANCE, checkpoint_body, &c, NULL, fault);
+        c.staged = c.until;
     }
-    c->until = 0;
-    bool goes_on = result == TL_OK && !c->fenced;
-    return goes_on ? tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, checkpoint_body, c, NULL, fault) : result;
+    c.until = 0;
+    if (result == TL_OK && !c.fenced) {
+        result = tl_fdb_run(&store->worker, TL_ACTIVITY_MAINTENANCE, checkpoint_body, &c, NULL, fault);
+    }
+    return result == TL_OK && c.fenced ? TL_ERR_FENCED : result;
 }
 
 static int truncate_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
-    maintenance *c = context;
+    upkeep *c = context;
     const tl_attachment *attachment = &c->store->attachment;
-    int64_t before = c->works[0]->tick;
+    int64_t before = c->before_tick;
     before = before < attachment->committed_tick ? before : attachment->committed_tick; // the newest stays
     if (before <= 0) {
         return TL_FDB_DONE;
@@ -483,96 +439,27 @@ static int truncate_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction,
     return 0;
 }
 
-static bool step_maintenance(tl_fdb_store *store)
+// All of it at once: to clear a range costs nothing.
+static tl_result truncate_own(void *backend, int64_t tick, bool *done, tl_fault *fault)
 {
-    tl_attachment *attachment = &store->attachment;
-    tl_fault fault;
-    tl_work *batch[CHECKPOINT_BATCH_MAX];
-    if (!tl_attachment_may_try(attachment, TL_ACTIVITY_MAINTENANCE)) {
-        return false;
-    }
-    maintenance c = {.store = store, .works = batch};
-    tl_result result = TL_OK;
-    c.count = tl_attachment_take_checkpoints(attachment, CHECKPOINT_BATCH_MAX, CHECKPOINT_BATCH_BYTES_MAX, batch);
-    if (c.count > 0) {
-        result = store_checkpoints(store, &c, &fault);
-    } else {
-        c.count = tl_attachment_take(attachment, &attachment->maintenance, TL_WORK_TRUNCATE, 1, 0, batch);
-        if (c.count == 0) {
-            return false;
-        }
-        result = tl_fdb_run(&store->writer, TL_ACTIVITY_MAINTENANCE, truncate_body, &c, NULL, &fault);
-    }
-    if (!tl_attachment_result(attachment, TL_ACTIVITY_MAINTENANCE, result, &fault)) {
-        return false;
-    }
-    if (c.fenced) {
-        check_lease(store, TL_ACTIVITY_MAINTENANCE);
-    } else {
-        tl_attachment_drop(attachment, &attachment->maintenance, c.count);
-    }
-    return true;
+    tl_fdb_store *store = backend;
+    upkeep c = {.store = store, .before_tick = tick};
+    tl_result result = tl_fdb_run(&store->worker, TL_ACTIVITY_MAINTENANCE, truncate_body, &c, NULL, fault);
+    *done = true;
+    return result == TL_OK && c.fenced ? TL_ERR_FENCED : result;
 }
 
-// ---- the loop ------------------------------------------------------------------------------------------------------
-
-static bool has_lease(const tl_fdb_store *store)
-{
-    return store->attachment.joined && !store->attachment.lost;
-}
-
-// One round; returns whether there is more to do at once.
-static bool step(tl_fdb_store *store)
-{
-    tl_attachment *attachment = &store->attachment;
-    if (!attachment->joined) {
-        if (tl_attachment_may_try(attachment, TL_ACTIVITY_JOIN)) {
-            join_store(store);
-        }
-        return attachment->joined;
-    }
-    bool more = has_lease(store) && step_commits(store);
-    more |= has_lease(store) && step_fences(store);
-    pthread_mutex_lock(&attachment->mutex);
-    bool suspect = store->lease_suspect;
-    store->lease_suspect = false;
-    pthread_mutex_unlock(&attachment->mutex);
-    if (suspect && has_lease(store)) {
-        check_lease(store, TL_ACTIVITY_FENCE);
-    }
-    // Records come first; but where a commit takes as long as a tick, one always waits.
-    if (has_lease(store) && (!more || tl_clock_steady_us() - store->maintained_us > MAINTENANCE_US)) {
-        store->maintained_us = tl_clock_steady_us();
-        more |= step_maintenance(store);
-    }
-    return more;
-}
-
-static void wait_for_work(tl_fdb_store *store, bool more)
-{
-    enum { LOOK_US = 10000 }; // for what failed and is tried again
-    tl_attachment *attachment = &store->attachment;
-    if (!more) {
-        tl_attachment_wait_locked(attachment, &store->write_wakeups, tl_clock_steady_us() + LOOK_US);
-    }
-}
-
-void *tl_fdb_write_thread(void *argument)
-{
-    tl_fdb_store *store = argument;
-    tl_attachment *attachment = &store->attachment;
-    bool more = false;
-    for (;;) {
-        pthread_mutex_lock(&attachment->mutex);
-        wait_for_work(store, more);
-        bool stopping = attachment->stopping, failed = attachment->failed;
-        pthread_mutex_unlock(&attachment->mutex);
-        if (stopping) {
-            if (attachment->leaving && has_lease(store) && !failed) {
-                leave_world(store);
-            }
-            return NULL;
-        }
-        more = !failed && step(store);
-    }
-}
+const tl_writer_ops tl_fdb_writer_ops = {
+    .join = take_lease,
+    .append = append,
+    .fence = fence,
+    .checkpoint = put_checkpoints,
+    .truncate = truncate_own,
+    .leave = leave,
+    .epoch = read_own_epoch,
+    .records_max = COMMIT_RECORDS_MAX,
+    .record_bytes_max = TL_FDB_TRANSACTION_BYTES_MAX,
+    .checkpoint_bytes_max = CHECKPOINT_BYTES_MAX,
+    .maintenance_wait_us = MAINTENANCE_WAIT_US,
+    .leave_tries_max = 1, // tl_fdb_run() tries again by itself
+};
