@@ -41,41 +41,6 @@ void tl_memory_world_destroy(tl_memory_world *world)
     free(world);
 }
 
-void tl_memory_world_advance(tl_memory_world *world, uint64_t now_us)
-{
-    TL_ASSERT(now_us >= world->now_us);
-    while (!world->stalled) {
-        tl_memory_store *next = NULL;
-        uint64_t due_us = UINT64_MAX;
-        for (tl_memory_store *store = world->stores; store; store = store->next) {
-            uint64_t store_due_us = tl_memory_store_due(store);
-            if (store_due_us < due_us) {
-                due_us = store_due_us;
-                next = store;
-            }
-        }
-        if (!next || due_us > now_us) {
-            break;
-        }
-        if (due_us > world->now_us) {
-            world->now_us = due_us;
-        }
-        tl_memory_store_step(next);
-    }
-    world->now_us = now_us;
-}
-
-void tl_memory_world_stall(tl_memory_world *world, bool stalled)
-{
-    if (world->stalled == stalled) {
-        return;
-    }
-    world->stalled = stalled;
-    for (tl_memory_store *store = world->stores; store; store = store->next) {
-        tl_memory_store_report_stall(store, stalled);
-    }
-}
-
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max)
 {
     uint64_t random = tl_store_mix(tl_store_mix(tl_store_mix(world->def.seed) + a) + b);
@@ -100,7 +65,7 @@ bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number s
 {
     TL_ASSERT(server >= 1 && server <= world->server_count);
     const tl_memory_server *log = &world->servers[server - 1];
-    return log->epoch == epoch && log->heir == TL_MEMORY_HEIR_NONE;
+    return log->epoch == epoch && log->heir == TL_HEIR_NONE;
 }
 
 static tl_result grow_items(tl_memory_world *world, size_t more)
@@ -141,7 +106,7 @@ static tl_result append_item(tl_memory_world *world, const tl_memory_item *value
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir)
 {
     tl_memory_server *log = &world->servers[server - 1];
-    TL_ASSERT(log->heir == TL_MEMORY_HEIR_NONE || (log->heir == TL_MEMORY_HEIR_LEFT && heir != 0));
+    TL_ASSERT(log->heir == TL_HEIR_NONE || (log->heir == TL_HEIR_LEFT && heir != 0));
     tl_memory_item item = {
         .type = TL_MEMORY_ENDED,
         .server = server,
@@ -183,7 +148,7 @@ static bool find_end(const tl_memory_world *world, const tl_work *work, const tl
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir)
 {
     tl_memory_server *log = &world->servers[work->server - 1];
-    if (log->epoch != work->epoch || log->heir > TL_MEMORY_HEIR_LEFT) {
+    if (log->epoch != work->epoch || log->heir > TL_HEIR_LEFT) {
         return TL_ERR_FENCED;
     }
     const tl_memory_item *first = NULL;
@@ -248,12 +213,12 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     }
     if (index == world->server_count) {
         world->server_count++;
-        world->servers[index] = (tl_memory_server){.began_us = world->now_us, .tick = -1, .heir = TL_MEMORY_HEIR_NONE};
+        world->servers[index] = (tl_memory_server){.began_us = world->now_us, .tick = -1, .heir = TL_HEIR_NONE};
         memcpy(world->servers[index].name, name, strlen(name) + 1);
     }
     tl_memory_server *log = &world->servers[index];
     *server = (tl_server_number)(index + 1);
-    if (log->epoch > 0 && log->heir <= TL_MEMORY_HEIR_LEFT) {
+    if (log->epoch > 0 && log->heir <= TL_HEIR_LEFT) {
         tl_result result = tl_memory_commit_end(world, *server, *server);
         if (result != TL_OK) {
             return result;
@@ -270,7 +235,7 @@ tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_ser
     if (result == TL_OK) {
         log->epoch++;
         log->began_tick = log->tick;
-        log->heir = TL_MEMORY_HEIR_NONE;
+        log->heir = TL_HEIR_NONE;
     }
     return result;
 }
@@ -330,33 +295,6 @@ tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *wor
     return TL_OK;
 }
 
-// Frees cut items that every attachment has passed.
-static void sweep_items(tl_memory_world *world)
-{
-    size_t passed = world->item_count;
-    for (const tl_memory_store *store = world->stores; store; store = store->next) {
-        if (store->phase > TL_MEMORY_JOINING && store->cursor < passed) {
-            passed = store->cursor;
-        }
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < world->item_count; i++) {
-        if (i < passed && world->items[i]->truncated_serial != 0) {
-            free(world->items[i]);
-        } else {
-            world->items[kept++] = world->items[i];
-        }
-    }
-    size_t removed = world->item_count - kept;
-    for (tl_memory_store *store = world->stores; store; store = store->next) {
-        if (store->phase > TL_MEMORY_JOINING) {
-            store->cursor -= removed; // all that was removed lay before every cursor
-            store->load_target -= store->load_target >= passed ? removed : 0;
-        }
-    }
-    world->item_count = kept;
-}
-
 void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, int64_t tick)
 {
     uint64_t serial = ++world->serial;
@@ -368,5 +306,4 @@ void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, 
             item->truncated_serial = serial;
         }
     }
-    sweep_items(world);
 }

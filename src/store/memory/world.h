@@ -1,13 +1,8 @@
-// The world of the memory backend: what is committed, in one order for all, and who is attached.
+// The world of the memory backend: what is committed, in one order for all.
 #ifndef TRAMLINE_STORE_MEMORY_WORLD_H
 #define TRAMLINE_STORE_MEMORY_WORLD_H
 
-#include "store/engine/work.h"
-
-enum {
-    TL_MEMORY_HEIR_NONE = -1, // the epoch goes on
-    TL_MEMORY_HEIR_LEFT = 0,  // it ended in order, nobody has taken over yet
-};
+#include "store/engine/log.h"
 
 typedef enum tl_memory_item_type { TL_MEMORY_BEGAN, TL_MEMORY_RECORD, TL_MEMORY_ENDED } tl_memory_item_type;
 
@@ -60,46 +55,7 @@ struct tl_memory_world {
     int server_count;
     tl_memory_checkpoint *checkpoints; // by group
     size_t checkpoint_count, checkpoint_capacity;
-    tl_memory_store *stores;
-};
-
-// What an attachment is in the midst of; each phase takes what it tells straight from the world.
-typedef enum tl_memory_phase {
-    TL_MEMORY_IDLE,
-    TL_MEMORY_JOINING,
-    TL_MEMORY_LOADING_SERVERS,
-    TL_MEMORY_LOADING_CHECKPOINTS,
-    TL_MEMORY_LOADING_ITEMS,
-    TL_MEMORY_FOLLOWING,
-    TL_MEMORY_FAILED,
-} tl_memory_phase;
-
-struct tl_memory_store {
-    tl_store base;
-    tl_memory_world *world;
-    tl_memory_store *next;
-    uint64_t ordinal;
-    tl_memory_phase phase;
-    char name[TL_NAME_BYTES_MAX + 1]; // "": only follows
-    tl_server_number server;
-    uint32_t epoch;
-    bool lost;
-    int64_t submitted_tick, committed_tick;
-    uint64_t join_due_us;
-    uint64_t work_serial;
-    tl_work_queue records; // and fences
-    tl_work_queue maintenance;
-    uint64_t records_due_us, maintenance_due_us; // of the last one queued
-    tl_note_queue notes;                         // own events
-    tl_note *told;                               // the last one polled
-    int loaded_server;                           // the servers phase's place
-    int server_target;
-    tl_group_id loaded_group;
-    size_t cursor, load_target; // of the world's items
-    uint64_t load_serial;
-    uint64_t visible_us; // of the last item seen
-    unsigned char *scratch;
-    size_t scratch_capacity;
+    tl_memory_store *stores; // attached to it
 };
 
 // Draws a duration for one event, the same for the same seed whatever the order of the calls.
@@ -118,10 +74,5 @@ tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *wor
 // As next_aside() in store.h.
 tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *event);
 bool tl_memory_epoch_is_current(const tl_memory_world *world, tl_server_number server, uint32_t epoch);
-
-// The attachment's side of the world's moving on (memory.c).
-uint64_t tl_memory_store_due(const tl_memory_store *store); // UINT64_MAX: nothing to do
-void tl_memory_store_step(tl_memory_store *store);
-void tl_memory_store_report_stall(tl_memory_store *store, bool stalled);
 
 #endif
