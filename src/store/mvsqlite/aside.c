@@ -3,7 +3,6 @@
 // conflict. After that nobody commits to that log, and the slots go from the ring into a table of its own, which is
 // made when it is first needed: the heir does that, or the author before it comes back. And how that table is read
 // again, by tools.
-#include "store/mvsqlite/slot.h"
 #include "store/mvsqlite/store.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "store/mvsqlite/slot.h"
+#include "store/mvsqlite/log.h"
 
 #include <string.h>
 
@@ -28,17 +28,7 @@ static const tl_sqlite_schema log_schema = {
            "  aside INTEGER NOT NULL," // slots that were set aside, and are still to be moved into the table `aside`,
            "  aside_at INTEGER NOT NULL," // from that one on
            "  sum INTEGER NOT NULL"
-           ") STRICT;"
-           "CREATE TABLE epoch("
-           "  epoch INTEGER PRIMARY KEY,"
-           "  began_us INTEGER NOT NULL,"
-           "  began_tick INTEGER NOT NULL,"
-           "  ended_us INTEGER NOT NULL,"
-           "  last_tick INTEGER NOT NULL,"
-           "  heir INTEGER NOT NULL,"
-           "  sum INTEGER NOT NULL"
-           ") STRICT;"
-           "CREATE TABLE slot("
+           ") STRICT;" TL_SQLITE_EPOCHS_TABLE "CREATE TABLE slot("
            "  slot INTEGER PRIMARY KEY,"
            "  body BLOB NOT NULL" // see store/mvsqlite/slot.h; always of the same length
            ") STRICT;"
@@ -50,77 +40,11 @@ static const tl_sqlite_schema log_schema = {
            ") STRICT;",
 };
 
-tl_result tl_mvsqlite_log_damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault)
-{
-    char text[160];
-    snprintf(text, sizeof(text), "%s is damaged; stop all servers and restore the namespace", what);
-    return tl_fault_set(fault, TL_ERR_CORRUPT, log->file.path, text);
-}
-
-tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
-{
-    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
-        sqlite3_bind_int64(statement, i + 1, values[i]);
-    }
-    return tl_sqlite_file_run(&log->file, statement, fault);
-}
-
-// ---- sums ----------------------------------------------------------------------------------------------------------
-
-static uint64_t head_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_head *head)
-{
-    const int64_t columns[] = {(int64_t)log->world_us,
-                               log->number,
-                               head->base.epoch,
-                               head->base.tick,
-                               head->base.heir,
-                               (int64_t)head->base.sum,
-                               head->first,
-                               head->next,
-                               head->slots,
-                               head->used,
-                               head->claim,
-                               head->claim_denials,
-                               head->denials,
-                               head->checkpoints,
-                               (int64_t)head->checkpoints_sum,
-                               head->aside,
-                               head->aside_at};
-    return tl_store_row_sum('h', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
-}
-
-static uint64_t epoch_sum(const tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row)
-{
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,     epoch,
-                               (int64_t)row->began_us, row->began_tick, (int64_t)row->ended_us,
-                               row->last_tick,         row->heir};
-    return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
-}
-
-uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body,
-                                     size_t size)
-{
-    const int64_t columns[] = {
-        (int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick, (int64_t)slot->previous_sum,
-        (int64_t)slot->begun_us};
-    return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), body, size);
-}
-
 // ---- opening -------------------------------------------------------------------------------------------------------
 
 static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
 {
     const tl_sqlite_sql list[] = {
-        {&log->get_head,
-         "SELECT epoch, tick, heir, first, next, slots, used, claim, claim_denials, denials, number,"
-         " world_us, tick_sum, checkpoints, checkpoints_sum, sum, aside, aside_at FROM head WHERE one = 1"},
-        {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, first = ?4, next = ?5, slots = ?6,"
-                         " used = ?7, claim = ?8, claim_denials = ?9, denials = ?10, tick_sum = ?11, checkpoints = ?12,"
-                         " checkpoints_sum = ?13, aside = ?14, aside_at = ?15, sum = ?16 WHERE one = 1"},
-        {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir, sum FROM epoch WHERE epoch = ?1"},
-        {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir, sum)"
-                          " VALUES (?1, ?2, ?3, 0, -1, -1, ?4)"},
-        {&log->end_epoch, "UPDATE epoch SET ended_us = ?2, last_tick = ?3, heir = ?4, sum = ?5 WHERE epoch = ?1"},
         {&log->get_slot, "SELECT body FROM slot WHERE slot = ?1"},
         {&log->set_slot, "UPDATE slot SET body = ?2 WHERE slot = ?1"},
         {&log->add_slots, "INSERT INTO slot(slot, body) VALUES (?1, zeroblob(?2))"},
@@ -131,7 +55,8 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
         {&log->list_checkpoints, "SELECT sum FROM checkpoint"},
         {&log->next_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp > ?1 ORDER BY grp LIMIT 1"},
     };
-    return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+    tl_result result = tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+    return result == TL_OK ? tl_mvsqlite_rows_prepare(log, fault) : result;
 }
 
 static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
@@ -191,8 +116,8 @@ tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server
                                tl_sqlite_mode mode, tl_fault *fault)
 {
     memset(log, 0, sizeof(*log));
-    log->number = number;
-    log->world_us = world_us;
+    log->number = log->epochs.number = number;
+    log->world_us = log->epochs.world_us = world_us;
     log->cursor_tick = -2;
     tl_result result = tl_sqlite_file_open(&log->file, name, &log_schema, mode, false, false, fault);
     if (result != TL_OK) {
@@ -215,48 +140,12 @@ void tl_mvsqlite_log_close(tl_mvsqlite_log *log)
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-static tl_result read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
-{
-    sqlite3_stmt *row = log->get_head;
-    tl_result result = tl_sqlite_file_step(&log->file, row, fault);
-    if (result == TL_AGAIN) {
-        return tl_mvsqlite_log_damaged(log, "the head", fault);
-    }
-    if (result != TL_OK) {
-        return result;
-    }
-    int64_t epoch = sqlite3_column_int64(row, 0);
-    int64_t claim = sqlite3_column_int64(row, 7);
-    *out = (tl_mvsqlite_head){
-        .base = {.epoch = (uint32_t)epoch, .tick = sqlite3_column_int64(row, 1), .heir = sqlite3_column_int(row, 2)},
-        .first = sqlite3_column_int64(row, 3),
-        .next = sqlite3_column_int64(row, 4),
-        .slots = sqlite3_column_int64(row, 5),
-        .used = sqlite3_column_int64(row, 6),
-        .claim = (tl_server_number)claim,
-        .claim_denials = sqlite3_column_int64(row, 8),
-        .denials = sqlite3_column_int64(row, 9),
-        .checkpoints = sqlite3_column_int64(row, 13),
-        .checkpoints_sum = (uint64_t)sqlite3_column_int64(row, 14),
-        .aside = sqlite3_column_int64(row, 16),
-        .aside_at = sqlite3_column_int64(row, 17),
-    };
-    out->base.sum = (uint64_t)sqlite3_column_int64(row, 12);
-    uint64_t sum = (uint64_t)sqlite3_column_int64(row, 15);
-    sqlite3_reset(row);
-    bool sound = sum == head_sum(log, out) && epoch >= 0 && epoch <= UINT32_MAX && out->base.tick >= -1 &&
-                 out->base.heir >= TL_HEIR_NONE && out->base.heir <= TL_SERVERS_MAX && claim >= 0 &&
-                 claim <= TL_SERVERS_MAX && out->slots >= 1 && out->slots <= TL_SLOTS_MAX && out->used >= 0 &&
-                 out->used < out->slots;
-    return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the head", fault);
-}
-
 tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault)
 {
     tl_sqlite_file_rollback(&log->file);
     tl_result result = tl_sqlite_file_begin(&log->file, false, fault);
     if (result == TL_OK) {
-        result = read_head(log, out, fault);
+        result = tl_mvsqlite_log_read_head(log, out, fault);
     }
     if (result != TL_OK) {
         tl_sqlite_file_rollback(&log->file);
@@ -291,38 +180,13 @@ tl_result tl_mvsqlite_log_poll_head(tl_mvsqlite_log *log, bool brief, tl_log_hea
         head->tick = slot.tick;
         head->sum = slot.sum;
     } else if (result == TL_OK) {
-        result = read_head(log, &whole, fault);
+        result = tl_mvsqlite_log_read_head(log, &whole, fault);
         *head = result == TL_OK ? whole.base : *head;
     }
     if (result != TL_OK) {
         tl_sqlite_file_rollback(&log->file);
     }
     return result;
-}
-
-tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
-{
-    sqlite3_stmt *row = log->get_epoch;
-    sqlite3_bind_int64(row, 1, epoch);
-    tl_result result = tl_sqlite_file_step(&log->file, row, fault);
-    if (result == TL_AGAIN) {
-        return tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
-    }
-    if (result != TL_OK) {
-        return result;
-    }
-    out->began_us = (uint64_t)sqlite3_column_int64(row, 0);
-    out->began_tick = sqlite3_column_int64(row, 1);
-    out->ended_us = (uint64_t)sqlite3_column_int64(row, 2);
-    out->last_tick = sqlite3_column_int64(row, 3);
-    out->heir = sqlite3_column_int(row, 4);
-    uint64_t sum = (uint64_t)sqlite3_column_int64(row, 5);
-    sqlite3_reset(row);
-    out->began_order = tl_log_order(out->began_tick, true);
-    out->ended_order = tl_log_order(out->last_tick, true);
-    bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 &&
-                 out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
-    return sound ? TL_OK : tl_mvsqlite_log_damaged(log, "the list of epochs", fault);
 }
 
 // Puts the cursor behind the record of that tick, or before the first one.
@@ -362,7 +226,7 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
     tl_mvsqlite_head head;
     tl_mvsqlite_slot slot = {0};
     tl_result result = open_snapshot(log, fault);
-    result = result == TL_OK ? read_head(log, &head, fault) : result;
+    result = result == TL_OK ? tl_mvsqlite_log_read_head(log, &head, fault) : result;
     if (result == TL_OK && head.used == 0) {
         return TL_AGAIN;
     }
@@ -433,7 +297,7 @@ tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *faul
     int64_t count = 0;
     uint64_t total = 0;
     tl_result result = open_snapshot(log, fault);
-    result = result == TL_OK ? read_head(log, &head, fault) : result;
+    result = result == TL_OK ? tl_mvsqlite_log_read_head(log, &head, fault) : result;
     while (result == TL_OK) {
         result = tl_sqlite_file_step(&log->file, log->list_checkpoints, fault);
         if (result == TL_OK) {
@@ -462,7 +326,7 @@ tl_result tl_mvsqlite_log_begin(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_
     tl_sqlite_file_rollback(&log->file); // of a look
     tl_result result = tl_sqlite_file_begin(&log->file, true, fault);
     if (result == TL_OK) {
-        result = read_head(log, out, fault);
+        result = tl_mvsqlite_log_read_head(log, out, fault);
     }
     if (result != TL_OK) {
         tl_sqlite_file_rollback(&log->file);
@@ -479,34 +343,6 @@ tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_faul
     return result;
 }
 
-tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault)
-{
-    const int64_t values[] = {head->base.epoch,
-                              head->base.tick,
-                              head->base.heir,
-                              head->first,
-                              head->next,
-                              head->slots,
-                              head->used,
-                              head->claim,
-                              head->claim_denials,
-                              head->denials,
-                              (int64_t)head->base.sum,
-                              head->checkpoints,
-                              (int64_t)head->checkpoints_sum,
-                              head->aside,
-                              head->aside_at,
-                              (int64_t)head_sum(log, head)};
-    return tl_mvsqlite_log_run(log, log->set_head, values, fault);
-}
-
-tl_result tl_mvsqlite_log_set_epoch(tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault)
-{
-    const int64_t values[] = {epoch, (int64_t)row->ended_us, row->last_tick, row->heir,
-                              (int64_t)epoch_sum(log, epoch, row)};
-    return tl_mvsqlite_log_run(log, log->end_epoch, values, fault);
-}
-
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault)
 {
@@ -519,18 +355,13 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     head->claim = 0;
     row.ended_us = now_us;
     row.last_tick = head->base.tick;
-    result = tl_mvsqlite_log_set_epoch(log, head->base.epoch, &row, fault);
+    result = tl_sqlite_epochs_write_end(&log->epochs, head->base.epoch, &row, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault)
 {
-    head->base.epoch++;
-    head->base.heir = TL_HEIR_NONE;
-    tl_log_epoch row = {.began_us = now_us, .began_tick = head->base.tick, .last_tick = -1, .heir = TL_HEIR_NONE};
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.began_tick,
-                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
-    tl_result result = tl_mvsqlite_log_run(log, log->add_epoch, values, fault);
+    tl_result result = tl_sqlite_epochs_begin(&log->epochs, &head->base, now_us, fault);
     return result == TL_OK ? tl_mvsqlite_log_set_head(log, head, fault) : result;
 }
 

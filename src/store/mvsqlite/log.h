@@ -21,55 +21,20 @@
 #ifndef TRAMLINE_STORE_MVSQLITE_LOG_H
 #define TRAMLINE_STORE_MVSQLITE_LOG_H
 
-#include "store/engine/log.h"
+#include "store/mvsqlite/slot.h"
 #include "store/sqlite/world.h"
 
 enum {
     TL_MVSQLITE_BATCH_MAX = 16, // records in one commit
     TL_MVSQLITE_BATCH_BYTES_MAX = 4 << 20,
-    TL_SLOT_BYTES = 32640, // the most that leaves a row in one page of 32 kB, rounded
-    TL_SLOT_HEAD_BYTES = 64,
-    TL_SLOT_DATA_BYTES = TL_SLOT_BYTES - TL_SLOT_HEAD_BYTES,
-    TL_SLOTS_MIN = 64, // made with the log
-    TL_SLOTS_MAX = 1 << 20,
-    TL_SLOTS_GROW = 16,       // at once, when they do not suffice
     TL_STOP_US_MAX = 1000000, // so long a stopped author waits for its end: less than others wait before they fence it
 };
-
-typedef struct tl_mvsqlite_head {
-    tl_log_head base;
-    int64_t first, next, slots, used;
-    int64_t checkpoints;      // how many there are in this log,
-    uint64_t checkpoints_sum; // and what their sums, each mixed, add up to
-    int64_t aside, aside_at;  // slots that were set aside and are still where they were, and the first of them
-    tl_server_number claim;   // 0: none
-    int64_t claim_denials;    // of the claimed server, when it was claimed
-    int64_t denials;
-} tl_mvsqlite_head;
-
-typedef struct tl_mvsqlite_log {
-    tl_sqlite_file file;
-    tl_server_number number;
-    uint64_t world_us;
-    sqlite3_stmt *get_head, *set_head, *get_epoch, *add_epoch, *end_epoch;
-    sqlite3_stmt *get_slot, *set_slot, *add_slots;
-    sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints;
-    // Where reading goes on: the slot after the record of that tick.
-    int64_t cursor_tick, cursor_slot;
-    // Of the author: the stop that it waits for, by the time in its row, and since when.
-    uint64_t stop_us, stop_seen_us;
-    unsigned char slot[TL_SLOT_BYTES]; // to write from
-} tl_mvsqlite_log;
 
 // Opens the log in the namespace of that name, of that server of that world (known by its created_us). TL_AGAIN if it
 // is not there yet, without CREATE.
 tl_result tl_mvsqlite_log_open(tl_mvsqlite_log *log, const char *name, tl_server_number number, uint64_t world_us,
                                tl_sqlite_mode mode, tl_fault *fault);
 void tl_mvsqlite_log_close(tl_mvsqlite_log *log);
-
-// For store/mvsqlite/slot.c: what is damaged, as a fault; a statement with the numbers that it wants.
-tl_result tl_mvsqlite_log_damaged(const tl_mvsqlite_log *log, const char *what, tl_fault *fault);
-tl_result tl_mvsqlite_log_run(tl_mvsqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault);
 
 // ---- reading: all in the snapshot that look() took ------------------------------------------------------------------
 
@@ -78,7 +43,6 @@ tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_f
 // The same, but with `brief`, if the next record is in its slot, that is all that is told, and the head is not read:
 // one request less until the record is here. *head: as last seen, and now.
 tl_result tl_mvsqlite_log_poll_head(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
-tl_result tl_mvsqlite_log_epoch(tl_mvsqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
 tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick,
                                tl_fault *fault);
@@ -95,10 +59,7 @@ tl_result tl_mvsqlite_log_checkpoint(tl_mvsqlite_log *log, tl_group_id group, tl
 tl_result tl_mvsqlite_log_begin(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault);
 // Commits if the result so far is TL_OK, rolls back else; returns what became of it.
 tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_fault *fault);
-// Within a transaction.
-tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault);
-// Writes its row: when it ended, at which tick, and the heir.
-tl_result tl_mvsqlite_log_set_epoch(tl_mvsqlite_log *log, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault);
+// Within a transaction: the epoch's row, and the head.
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault);
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);

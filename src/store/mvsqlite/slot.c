@@ -55,6 +55,15 @@ int64_t tl_mvsqlite_slot_parts(size_t size)
     return size == 0 ? 1 : (int64_t)((size + TL_SLOT_DATA_BYTES - 1) / TL_SLOT_DATA_BYTES);
 }
 
+uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqlite_slot *slot, const void *body,
+                                     size_t size)
+{
+    const int64_t columns[] = {
+        (int64_t)log->world_us, log->number, slot->epoch, slot->tick, slot->previous_tick, (int64_t)slot->previous_sum,
+        (int64_t)slot->begun_us};
+    return tl_store_row_sum('r', columns, sizeof(columns) / sizeof(columns[0]), body, size);
+}
+
 tl_result tl_mvsqlite_slot_read(tl_mvsqlite_log *log, int64_t slot, tl_mvsqlite_slot *head, void *data,
                                 size_t data_bytes, tl_fault *fault)
 {
@@ -162,7 +171,8 @@ tl_result tl_mvsqlite_slots_add(tl_mvsqlite_log *log, tl_mvsqlite_head *head, in
     }
     tl_result result = TL_OK;
     for (int64_t i = 0; i < count && result == TL_OK; i++) {
-        result = tl_mvsqlite_log_run(log, log->add_slots, (int64_t[]){head->slots + i, TL_SLOT_BYTES}, fault);
+        result = tl_sqlite_file_run_with(&log->file, log->add_slots, (int64_t[]){head->slots + i, TL_SLOT_BYTES},
+                                         fault);
     }
     tl_mvsqlite_slot last = {.jump = (uint32_t)(next + 1)};
     if (result == TL_OK) {

@@ -2,7 +2,7 @@
 #ifndef TRAMLINE_STORE_MVSQLITE_SLOT_H
 #define TRAMLINE_STORE_MVSQLITE_SLOT_H
 
-#include "store/mvsqlite/log.h"
+#include "store/mvsqlite/rows.h"
 
 // The first bytes of a slot, little endian.
 typedef struct tl_mvsqlite_slot {

@@ -27,7 +27,7 @@ tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t no
         return TL_OK;
     }
     row.ended_us = now_us;
-    result = result == TL_OK ? tl_mvsqlite_log_set_epoch(log, epoch, &row, fault) : result;
+    result = result == TL_OK ? tl_sqlite_epochs_write_end(&log->epochs, epoch, &row, fault) : result;
     return tl_mvsqlite_log_finish(log, result, fault);
 }
 
@@ -48,5 +48,5 @@ tl_result tl_mvsqlite_log_pass_stop(tl_mvsqlite_log *log, uint32_t epoch, tl_fau
                             "another server is ending this server's epoch; it waits for that");
     }
     row.ended_us = 0;
-    return tl_mvsqlite_log_set_epoch(log, epoch, &row, fault);
+    return tl_sqlite_epochs_write_end(&log->epochs, epoch, &row, fault);
 }

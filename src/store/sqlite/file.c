@@ -142,6 +142,14 @@ tl_result tl_sqlite_file_prepare(tl_sqlite_file *file, const tl_sqlite_sql *list
     return TL_OK;
 }
 
+tl_result tl_sqlite_file_run_with(tl_sqlite_file *file, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
+{
+    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+    }
+    return tl_sqlite_file_run(file, statement, fault);
+}
+
 tl_result tl_sqlite_file_step(tl_sqlite_file *file, sqlite3_stmt *statement, tl_fault *fault)
 {
     int code = sqlite3_step(statement);

@@ -27,17 +27,7 @@ static const tl_sqlite_schema log_schema = {
            "  seen_sum INTEGER NOT NULL,"
            "  sum INTEGER NOT NULL,"
            "  seen BLOB NOT NULL" // see heads.h
-           ") STRICT;"
-           "CREATE TABLE epoch("
-           "  epoch INTEGER PRIMARY KEY,"
-           "  began_us INTEGER NOT NULL,"
-           "  began_tick INTEGER NOT NULL,"
-           "  ended_us INTEGER NOT NULL,"
-           "  last_tick INTEGER NOT NULL,"
-           "  heir INTEGER NOT NULL,"
-           "  sum INTEGER NOT NULL"
-           ") STRICT;"
-           "CREATE TABLE record("
+           ") STRICT;" TL_SQLITE_EPOCHS_TABLE "CREATE TABLE record("
            "  tick INTEGER PRIMARY KEY,"
            "  previous_tick INTEGER NOT NULL,"
            "  previous_sum INTEGER NOT NULL,"
@@ -64,14 +54,6 @@ static uint64_t seen_sum(const void *seen, size_t size)
     return tl_store_row_sum('s', NULL, 0, seen, size);
 }
 
-static uint64_t epoch_sum(const tl_sqlite_log *log, uint32_t epoch, const tl_log_epoch *row)
-{
-    const int64_t columns[] = {(int64_t)log->world_us, log->number,     epoch,
-                               (int64_t)row->began_us, row->began_tick, (int64_t)row->ended_us,
-                               row->last_tick,         row->heir};
-    return tl_store_row_sum('e', columns, sizeof(columns) / sizeof(columns[0]), NULL, 0);
-}
-
 uint64_t tl_sqlite_log_record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
                                   uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size)
 {
@@ -95,10 +77,6 @@ static tl_result prepare_all(tl_sqlite_log *log, tl_fault *fault)
         {&log->get_seen, "SELECT seen_sum, seen FROM head WHERE one = 1"},
         {&log->set_head, "UPDATE head SET epoch = ?1, tick = ?2, heir = ?3, start_tick = ?4, tick_sum = ?5,"
                          " seen_sum = ?6, sum = ?7, seen = coalesce(?8, seen) WHERE one = 1"},
-        {&log->get_epoch, "SELECT began_us, began_tick, ended_us, last_tick, heir, sum FROM epoch WHERE epoch = ?1"},
-        {&log->add_epoch, "INSERT INTO epoch(epoch, began_us, began_tick, ended_us, last_tick, heir, sum)"
-                          " VALUES (?1, ?2, ?3, 0, -1, -1, ?4)"},
-        {&log->end_epoch, "UPDATE epoch SET ended_us = ?2, last_tick = ?3, heir = ?4, sum = ?5 WHERE epoch = ?1"},
         {&log->add_record, "INSERT INTO record(tick, previous_tick, epoch, begun_us, sum, body, previous_sum)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
         {&log->next_record, "SELECT tick, previous_tick, epoch, begun_us, sum, body, previous_sum FROM record"
@@ -107,7 +85,8 @@ static tl_result prepare_all(tl_sqlite_log *log, tl_fault *fault)
          "SELECT max(tick) FROM (SELECT tick FROM record WHERE tick < ?1 ORDER BY tick LIMIT ?2)"},
         {&log->truncate_records, "DELETE FROM record WHERE tick <= ?1"},
     };
-    return tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+    tl_result result = tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
+    return result == TL_OK ? tl_sqlite_epochs_prepare(&log->epochs, &log->file, fault) : result;
 }
 
 // A new log's head.
@@ -155,8 +134,8 @@ static tl_result read_head(tl_sqlite_log *log, log_head *out, tl_fault *fault)
         return damaged(log, "head", 1, "has a wrong sum", fault);
     }
     if (log->number == 0) {
-        log->number = whose.number;
-        log->world_us = whose.world_us;
+        log->number = log->epochs.number = whose.number;
+        log->world_us = log->epochs.world_us = whose.world_us;
     }
     return whose.number == log->number && whose.world_us == log->world_us
                ? TL_OK
@@ -169,8 +148,8 @@ tl_result tl_sqlite_log_open(tl_sqlite_log *log, const char *directory, const ch
 {
     char path[TL_PATH_BYTES_MAX];
     memset(log, 0, sizeof(*log));
-    log->number = number;
-    log->world_us = world_us;
+    log->number = log->epochs.number = number;
+    log->world_us = log->epochs.world_us = world_us;
     log->schema = log_schema;
     log->schema.context = log;
     int length = snprintf(path, sizeof(path), "%s/%s.log.db", directory, name);
@@ -226,27 +205,9 @@ tl_result tl_sqlite_log_seen(tl_sqlite_log *log, tl_heads *out, tl_fault *fault)
 
 tl_result tl_sqlite_log_epoch(tl_sqlite_log *log, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
 {
-    sqlite3_stmt *row = log->get_epoch;
-    sqlite3_bind_int64(row, 1, epoch);
-    tl_result result = tl_sqlite_file_step(&log->file, row, fault);
-    if (result == TL_AGAIN) {
-        return damaged(log, "epoch", epoch, "is missing", fault);
-    }
-    if (result != TL_OK) {
-        return result;
-    }
-    out->began_us = (uint64_t)sqlite3_column_int64(row, 0);
-    out->began_tick = sqlite3_column_int64(row, 1);
-    out->ended_us = (uint64_t)sqlite3_column_int64(row, 2);
-    out->last_tick = sqlite3_column_int64(row, 3);
-    out->began_order = tl_log_order(out->began_tick, true);
-    out->ended_order = tl_log_order(out->last_tick, true);
-    out->heir = sqlite3_column_int(row, 4);
-    uint64_t sum = (uint64_t)sqlite3_column_int64(row, 5);
-    sqlite3_reset(row);
-    bool sound = sum == epoch_sum(log, epoch, out) && out->began_tick >= -1 && out->last_tick >= -1 &&
-                 out->heir >= TL_HEIR_NONE && out->heir <= TL_SERVERS_MAX;
-    return sound ? TL_OK : damaged(log, "epoch", epoch, "has a wrong sum", fault);
+    const char *damage = NULL;
+    tl_result result = tl_sqlite_epochs_read(&log->epochs, epoch, out, &damage, fault);
+    return damage ? damaged(log, "epoch", epoch, damage, fault) : result;
 }
 
 tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick, tl_fault *fault)
@@ -297,14 +258,6 @@ tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fau
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
-
-static tl_result run_with(tl_sqlite_log *log, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
-{
-    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
-        sqlite3_bind_int64(statement, i + 1, values[i]);
-    }
-    return tl_sqlite_file_run(&log->file, statement, fault);
-}
 
 // The head's row, with the right sums. `seen` (may be NULL) is what its server has seen of the others.
 static tl_result set_head(tl_sqlite_log *log, log_head *head, const tl_heads *seen, tl_fault *fault)
@@ -365,19 +318,7 @@ static tl_result end_current(tl_sqlite_log *log, log_head *head, int heir, uint6
     head->base.heir = row.heir = heir;
     row.ended_us = now_us;
     row.last_tick = head->base.tick;
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.last_tick, heir,
-                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
-    return run_with(log, log->end_epoch, values, fault);
-}
-
-static tl_result begin_next(tl_sqlite_log *log, log_head *head, uint64_t now_us, tl_fault *fault)
-{
-    head->base.epoch++;
-    head->base.heir = TL_HEIR_NONE;
-    tl_log_epoch row = {.began_us = now_us, .began_tick = head->base.tick, .last_tick = -1, .heir = TL_HEIR_NONE};
-    const int64_t values[] = {head->base.epoch, (int64_t)now_us, row.began_tick,
-                              (int64_t)epoch_sum(log, head->base.epoch, &row)};
-    return run_with(log, log->add_epoch, values, fault);
+    return tl_sqlite_epochs_write_end(&log->epochs, head->base.epoch, &row, fault);
 }
 
 tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *out, tl_fault *fault)
@@ -391,7 +332,7 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *o
         result = end_current(log, &head, log->number, now_us, fault);
     }
     if (result == TL_OK) {
-        result = begin_next(log, &head, now_us, fault);
+        result = tl_sqlite_epochs_begin(&log->epochs, &head.base, now_us, fault);
     }
     if (result == TL_OK) {
         result = set_head(log, &head, NULL, fault);
@@ -541,7 +482,7 @@ tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int 
 }
 
 // The last tick of those that are cut next. TL_AGAIN: there are none.
-static tl_result find_last_to_cut(tl_sqlite_log *log, int64_t before_tick, int64_t *out, tl_fault *fault)
+static tl_result find_last_to_truncate(tl_sqlite_log *log, int64_t before_tick, int64_t *out, tl_fault *fault)
 {
     sqlite3_bind_int64(log->last_to_truncate, 1, before_tick);
     sqlite3_bind_int64(log->last_to_truncate, 2, TL_LOG_TRUNCATE_MAX);
@@ -566,13 +507,13 @@ tl_result tl_sqlite_log_truncate(tl_sqlite_log *log, uint32_t epoch, int64_t tic
         return finish(log, &head, TL_ERR_FENCED, fault);
     }
     int64_t last_tick = -1;
-    result = find_last_to_cut(log, tick < head.base.tick ? tick : head.base.tick, &last_tick, fault);
+    result = find_last_to_truncate(log, tick < head.base.tick ? tick : head.base.tick, &last_tick, fault);
     if (result == TL_AGAIN) {
         *done = true;
         return finish(log, &head, TL_OK, fault);
     }
     if (result == TL_OK) {
-        result = run_with(log, log->truncate_records, &last_tick, fault);
+        result = tl_sqlite_file_run_with(&log->file, log->truncate_records, &last_tick, fault);
         *done = sqlite3_changes(log->file.db) < TL_LOG_TRUNCATE_MAX;
         head.start_tick = last_tick;
     }

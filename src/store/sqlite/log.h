@@ -6,7 +6,7 @@
 #define TRAMLINE_STORE_SQLITE_LOG_H
 
 #include "store/engine/heads.h"
-#include "store/sqlite/file.h"
+#include "store/sqlite/epochs.h"
 
 enum {
     TL_LOG_BATCH_MAX = 16,
@@ -21,7 +21,7 @@ typedef struct tl_sqlite_log {
     uint64_t world_us;
     tl_log_head last; // as it was last written here; epoch 0: it was not
     sqlite3_stmt *get_head, *get_seen, *set_head;
-    sqlite3_stmt *get_epoch, *add_epoch, *end_epoch;
+    tl_sqlite_epochs epochs;
     sqlite3_stmt *add_record, *next_record, *last_to_truncate, *truncate_records;
 } tl_sqlite_log;
 
