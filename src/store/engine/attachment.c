@@ -37,6 +37,7 @@ static tl_attachment *self_of(tl_store *base)
 
 bool tl_attachment_init(tl_attachment *attachment, const tl_store_ops *ops)
 {
+    TL_ASSERT(ops && ops->poll);
     attachment->base.ops = ops;
     attachment->submitted_tick = attachment->committed_tick = -1;
     attachment->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -86,6 +87,32 @@ tl_result tl_attachment_begin(tl_attachment *attachment, const char *name)
     return TL_OK;
 }
 
+tl_result tl_attachment_check_create(const tl_attachment *attachment, const tl_world_info *info)
+{
+    tl_result result = tl_world_info_check(info);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (attachment->read_only) {
+        return TL_ERR_READ_ONLY;
+    }
+    return attachment->started ? TL_ERR_EXISTS : TL_OK;
+}
+
+tl_result tl_attachment_check_restore(const tl_attachment *attachment, tl_fault *fault)
+{
+    if (attachment->started) {
+        return tl_fault_set(fault, TL_ERR_STATE, attachment->place, "a store that was joined cannot be copied into");
+    }
+    return attachment->read_only ? tl_fault_set(fault, TL_ERR_READ_ONLY, attachment->place, "opened for reading only")
+                                 : TL_OK;
+}
+
+tl_result tl_attachment_check_aside(const tl_attachment *attachment, tl_fault *fault)
+{
+    return attachment->started ? tl_fault_set(fault, TL_ERR_STATE, attachment->place, "it was joined") : TL_OK;
+}
+
 // Signals are for the caller's threads; and a file that may not grow must give an error, not SIGXFSZ.
 bool tl_attachment_spawn(pthread_t *out, void *(*run)(void *), void *argument)
 {
@@ -105,6 +132,7 @@ void tl_attachment_wake_locked(tl_attachment *attachment)
 
 void tl_attachment_stop(tl_attachment *attachment, bool leave)
 {
+    TL_ASSERT(!attachment->stopping);
     pthread_mutex_lock(&attachment->mutex);
     attachment->stopping = true;
     attachment->leaving = leave;
@@ -124,6 +152,7 @@ static tl_result check_writable_locked(const tl_attachment *attachment)
 
 static tl_result submit_locked(tl_attachment *attachment, tl_work *work)
 {
+    TL_ASSERT(work->type == TL_WORK_RECORD);
     tl_result result = check_writable_locked(attachment);
     if (result != TL_OK) {
         return result;
@@ -171,6 +200,7 @@ tl_result tl_attachment_submit(tl_store *base, int64_t tick, const void *data, s
 
 static tl_result queue_locked(tl_attachment *attachment, tl_work_queue *queue, tl_work *work, size_t count_max)
 {
+    TL_ASSERT(work->type != TL_WORK_RECORD);
     tl_result result = check_writable_locked(attachment);
     if (result != TL_OK) {
         return result;

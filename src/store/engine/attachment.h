@@ -1,5 +1,5 @@
 // One attachment to a store whose I/O is done by threads of the backend's own: the queues between them and the caller's
-// thread, and what they have to tell. A backend's own struct begins with it. The caller's side never waits; the
+// thread, and what they report. A backend's own struct begins with it. The caller's side never waits; the
 // threads' side may be called from any of the backend's threads.
 #ifndef TRAMLINE_STORE_ENGINE_ATTACHMENT_H
 #define TRAMLINE_STORE_ENGINE_ATTACHMENT_H
@@ -14,7 +14,7 @@ enum {
     TL_NOTES_BYTES_MAX = 64 << 20, // the same
     TL_RETRY_BUSY_US = 2000,       // after a lock was not had
     TL_RETRY_FAULT_US = 50000,     // after anything else
-    TL_STALL_BUSY_US = 100000,     // locked for so long is told as a stall
+    TL_STALL_BUSY_US = 100000,     // locked for so long is reported as a stall
     TL_ANSWER_US_MAX = 1500000,    // a thread that works for longer without an end is reported as a stall
     TL_ANSWER_US_GOOD = 200000,    // it is over once no other thread has been at work for longer than this
 };
@@ -45,8 +45,8 @@ typedef struct tl_attachment {
     // Set before a thread runs, fixed from then on.
     bool read_only, started;
     char name[TL_NAME_BYTES_MAX + 1]; // "": only follows
-    const char *place;                // what does not answer if a thread does not come back, and what to do
-    const char *silent_text;          // NULL: the backend reports that by itself
+    const char *place;                // of the store, for faults
+    const char *silent_text; // what to do if a thread does not come back; NULL: the backend reports that by itself
     tl_world_info info;
     // Of the caller's thread.
     tl_note *polled; // the last one
@@ -55,7 +55,7 @@ typedef struct tl_attachment {
     pthread_mutex_t mutex;
     pthread_cond_t work_cond; // to the threads: there is work, or room, or an end
     pthread_cond_t idle_cond; // from the threads: something was done
-    uint32_t wakeups;         // counts what work_cond tells
+    uint32_t wakeups;         // how often the threads were woken
     bool stopping, leaving;
     bool joined, lost, failed;
     tl_server_number number;
@@ -70,7 +70,7 @@ typedef struct tl_attachment {
     size_t own_notes; // of them, those that are not held back by TL_NOTES_MAX
     bool starved;     // following waits for room
     int event_fd;
-    tl_note *last_note; // kept for FAILED, so that it can be told without memory
+    tl_note *last_note; // kept for FAILED, so that it can be reported without memory
     tl_retry_state retry_states[TL_ACTIVITY_COUNT];
     bool stalled;
     // When each thread began what it is at, by the steady clock; 0: it is at nothing. A thread that hangs cannot report
@@ -98,15 +98,20 @@ int tl_attachment_wait_fd(tl_store *base);
 tl_result tl_attachment_drain(tl_store *base, int timeout_ms);
 // Whether a join under that name (NULL: follow only) is in order now; takes note of the name.
 tl_result tl_attachment_begin(tl_attachment *attachment, const char *name);
-// Starts a thread that no signal disturbs.
+// Whether, before a join, a world may be made; one may be copied in; what was set aside may be read. Read-only and
+// joined attachments say why not.
+tl_result tl_attachment_check_create(const tl_attachment *attachment, const tl_world_info *info);
+tl_result tl_attachment_check_restore(const tl_attachment *attachment, tl_fault *fault);
+tl_result tl_attachment_check_aside(const tl_attachment *attachment, tl_fault *fault);
+// Starts a thread that no signal interrupts.
 bool tl_attachment_spawn(pthread_t *out, void *(*run)(void *), void *argument);
-// Tells the threads to end.
+// Asks the threads to end.
 void tl_attachment_stop(tl_attachment *attachment, bool leave);
 
 // ---- the threads' side ---------------------------------------------------------------------------------------------
 
-// Takes note of how an activity went; returns whether it went well. What is final is told as FAILED, what lasts as
-// STALLED, its end as RECOVERED.
+// Records an activity's result; returns whether it was a success (TL_OK, TL_AGAIN). A final failure is reported as
+// FAILED, one that lasts as STALLED, its end as RECOVERED.
 bool tl_attachment_result(tl_attachment *attachment, tl_activity activity, tl_result result, const tl_fault *fault);
 // Around whatever may hang: a disk, a library. To enter again says that the last call came back.
 void tl_attachment_enter(tl_attachment *attachment, int thread);
@@ -116,7 +121,7 @@ void tl_attachment_fail(tl_attachment *attachment, const tl_fault *fault);
 // Reports what an operator should know of, as NOTICE.
 void tl_attachment_notice(tl_attachment *attachment, const tl_fault *fault);
 void tl_attachment_report_joined(tl_attachment *attachment, tl_server_number number, const tl_log_head *head);
-// The first `count` records are committed: told, and dropped, at once.
+// The first `count` records are committed: reported and dropped, all at once.
 void tl_attachment_report_committed(tl_attachment *attachment, size_t count);
 // The own epoch has ended: what is queued is dropped.
 void tl_attachment_report_lost(tl_attachment *attachment, const tl_log_epoch *epoch);

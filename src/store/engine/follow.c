@@ -46,13 +46,14 @@ static tl_follow_peer *next_peer(tl_follow *follow, tl_server_number *number)
 
 tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_head *head, tl_fault *fault)
 {
+    TL_ASSERT(own <= TL_SERVERS_MAX && (own == 0 || head->epoch > 0));
     follow->own = own;
     follow->joined = own;
     follow->own_epoch = own ? head->epoch : 0;
     follow->phase = TL_FOLLOW_SERVERS;
     tl_server_number number = 0;
     for (tl_follow_peer *peer = next_peer(follow, &number); peer; peer = next_peer(follow, &number)) {
-        // Where each log begins is read before the checkpoints: what is cut later shows as a gap.
+        // Where each log begins is read before the checkpoints: what is truncated later shows as a gap.
         tl_result result = follow->source->start(follow->backend, number, &peer->tick, fault);
         if (result != TL_OK) {
             return result;
@@ -67,6 +68,8 @@ tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_
 
 bool tl_follow_set_target(tl_follow *follow, tl_server_number server, const tl_log_head *head)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
+    TL_ASSERT(follow->peers[server].known);
     if (server == follow->joined && (follow->own != 0 || follow->phase != TL_FOLLOW_LIVE)) {
         return false;
     }
@@ -79,6 +82,8 @@ bool tl_follow_set_target(tl_follow *follow, tl_server_number server, const tl_l
 static tl_result pend_epoch(tl_follow_peer *peer, tl_store_event_type type, uint32_t epoch, const tl_log_epoch *row,
                             tl_fault *fault)
 {
+    TL_ASSERT(!peer->pending);
+    TL_ASSERT(type == TL_STORE_SERVER || type == TL_STORE_FENCED);
     tl_note *note = tl_note_create(type, 0);
     if (!note) {
         return tl_fault_set(fault, TL_ERR_MEMORY, peer->place, "out of memory");
@@ -99,6 +104,7 @@ static tl_result pend_epoch(tl_follow_peer *peer, tl_store_event_type type, uint
 
 static tl_result peek_begin(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
+    TL_ASSERT(!peer->pending && peer->ended);
     tl_log_epoch row;
     if (peer->heir == TL_HEIR_LEFT && peer->epoch > 0) { // it left; has somebody taken over since?
         tl_result result = follow->source->epoch(follow->backend, peer->number, peer->epoch, &row, fault);
@@ -132,7 +138,7 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
         return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
     }
     if (peer->target.epoch == peer->epoch && peer->target.heir == TL_HEIR_LEFT) {
-        row.heir = TL_HEIR_LEFT; // at the cut; who has taken over since is told once the cut is there
+        row.heir = TL_HEIR_LEFT; // at that position; who has taken over since is reported once the position shows it
     }
     return result == TL_OK ? pend_epoch(peer, TL_STORE_FENCED, peer->epoch, &row, fault) : result;
 }
@@ -146,8 +152,8 @@ static tl_result missing(const tl_follow_peer *peer, tl_fault *fault)
     return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
 }
 
-// No record of the present epoch follows what was told, though one should: the epoch was ended before records that were
-// committed, and they were set aside. TL_AGAIN: so it is, but the cut does not show it yet. Else `otherwise`.
+// No record of the present epoch follows what was reported, though one should: the epoch was ended before records that
+// were committed, and they were set aside. TL_AGAIN: it was, but the position does not show it yet. Else `otherwise`.
 static tl_result peek_early_end(tl_follow *follow, tl_follow_peer *peer, tl_result otherwise, tl_fault *fault)
 {
     tl_log_epoch row;
@@ -182,11 +188,12 @@ static tl_result check_chain(const tl_follow *follow, const tl_follow_peer *peer
 
 static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
+    TL_ASSERT(!peer->pending && !peer->ended);
     tl_note *note = NULL;
     int64_t previous_tick = 0;
     tl_result result = follow->source->next_record(follow->backend, peer->number, peer->tick, &note, &previous_tick,
                                                    fault);
-    if (result == TL_AGAIN) { // a cut leaves the newest record
+    if (result == TL_AGAIN) { // truncating leaves the newest record
         result = peek_early_end(follow, peer, TL_ERR_CORRUPT, fault);
         return result == TL_ERR_CORRUPT ? missing(peer, fault) : result;
     }
@@ -212,7 +219,8 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
                                               "a record is of a wrong epoch; restore it from a copy");
 }
 
-// Reads what is to be told of that log next into peer->pending. TL_AGAIN: nothing. TL_ERR_NOT_FOUND: there is a gap.
+// Reads what is to be reported of that log next into peer->pending. TL_AGAIN: nothing. TL_ERR_NOT_FOUND: there is a
+// gap.
 static tl_result peek(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     if (peer->pending) {
@@ -231,35 +239,36 @@ static tl_result peek(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 // The pending note is taken: the cursor moves past it. NULL if it is of no interest to this attachment.
 static tl_note *take(tl_follow *follow, tl_follow_peer *peer)
 {
+    TL_ASSERT(peer->pending);
     tl_note *note = peer->pending;
     bool joined = follow->joined != 0 && peer->number == follow->joined;
-    bool told = false; // already, by other means
+    bool reported = false; // already, by other means
     peer->pending = NULL;
     switch (note->event.type) {
     case TL_STORE_SERVER:
         peer->epoch = note->event.epoch;
         peer->ended = false;
         peer->heir = TL_HEIR_NONE;
-        told = (joined && note->event.epoch <= follow->own_epoch) || (peer->announced && note->event.epoch == 1);
+        reported = (joined && note->event.epoch <= follow->own_epoch) || (peer->announced && note->event.epoch == 1);
         break;
     case TL_STORE_FENCED:
         peer->ended = true;
         peer->heir = note->event.heir;
         if (peer->record_epoch == note->event.epoch && peer->tick > note->event.tick) {
-            peer->tick = note->event.tick; // what was told after that is set aside
+            peer->tick = note->event.tick; // what was reported after that is set aside
             peer->chained = false;
         }
-        told = joined && note->event.epoch == follow->own_epoch; // as LOST
+        reported = joined && note->event.epoch == follow->own_epoch; // as LOST
         break;
     default:
         peer->tick = note->event.tick;
         peer->sum = note->sum;
         peer->chained = true;
         peer->record_epoch = note->event.epoch;
-        told = joined && note->event.epoch == follow->own_epoch;
+        reported = joined && note->event.epoch == follow->own_epoch;
         break;
     }
-    if (told) {
+    if (reported) {
         free(note);
         return NULL;
     }
@@ -305,9 +314,9 @@ static tl_result next_checkpoint(tl_follow *follow, tl_note **out, tl_fault *fau
     return result;
 }
 
-// The record after the cursor is not there. A cut moves the log's start past the cursor, and stores the checkpoints
-// that stand for what it drops before: while loading they are delivered once more. If the start has not moved, it is
-// damage.
+// The record after the cursor is missing. Truncation moves the log's start past the cursor, after the checkpoints that
+// stand for what is dropped were stored: while loading, they are reported once more. If the start has not moved, the
+// log is damaged.
 static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault)
 {
     int64_t start_tick = 0;
@@ -320,7 +329,7 @@ static tl_result on_gap(tl_follow *follow, tl_follow_peer *peer, tl_fault *fault
     }
     if (follow->phase != TL_FOLLOW_RECORDS) {
         return tl_fault_set(fault, TL_ERR_NOT_FOUND, peer->place,
-                            "cut past what this follower had read, it was too slow; attach again to load anew");
+                            "truncated past what this follower had read, it was too slow; attach again to load anew");
     }
     peer->tick = start_tick;
     peer->chained = false;
@@ -400,6 +409,8 @@ tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault)
 
 void tl_follow_on_lease_lost(tl_follow *follow, int heir, int64_t last_tick)
 {
+    TL_ASSERT(follow->joined != 0 && follow->own == follow->joined);
+    TL_ASSERT(heir != TL_HEIR_NONE);
     follow->own = 0;
     follow->lost_heir = heir;
     follow->lost_tick = last_tick;

@@ -1,21 +1,21 @@
 // The reading side of an attachment: all logs of the world, each with a cursor, made into one stream of notes. What
 // keeps the logs is behind a table of functions. Used by one thread alone.
 //
-// The backend takes a *cut* through all logs now and then (each log's head at about one time, see `target`), and what
-// lies before it is told, merged by the order that the backend gives. So whatever a server had seen when it wrote
-// something is told before that.
+// Now and then the backend takes the *position* of all logs (each log's head at about one time, see `target`), and what
+// lies before it is reported, merged by the order that the backend gives. So whatever a server had seen when it wrote
+// something is reported before that.
 #ifndef TRAMLINE_STORE_ENGINE_FOLLOW_H
 #define TRAMLINE_STORE_ENGINE_FOLLOW_H
 
 #include "store/engine/heads.h"
 
-// What a backend reads for it. All may fail as the backend does; those that give a note give one of the caller's.
+// What a backend reads for it. All may fail as the backend does; notes belong to the caller.
 typedef struct tl_follow_source {
     tl_result (*epoch)(void *backend, tl_server_number server, uint32_t epoch, tl_log_epoch *out, tl_fault *fault);
     // The first record after `tick`, and the tick before it. TL_AGAIN if there is none.
     tl_result (*next_record)(void *backend, tl_server_number server, int64_t tick, tl_note **out,
                              int64_t *previous_tick, tl_fault *fault);
-    // The tick before the first record that is not cut; the head's if there is no record.
+    // The tick before the first record that is not truncated; the head's if there is no record.
     tl_result (*start)(void *backend, tl_server_number server, int64_t *previous_tick, tl_fault *fault);
     // The checkpoint with the lowest group above `group`, in an order of the backend's own; *first: the lowest of all.
     // TL_AGAIN if there is none.
@@ -27,17 +27,17 @@ typedef struct tl_follow_peer {
     char name[TL_NAME_BYTES_MAX + 1];
     const char *place; // of its log, for faults
     bool known;
-    bool announced;     // its first epoch was told ahead of its log
-    tl_log_head target; // tell up to here
-    // What has been told of it.
+    bool announced;     // its first epoch was reported ahead of its log
+    tl_log_head target; // report up to here
+    // What has been reported of it.
     uint32_t epoch;
     bool ended;
     int heir; // of the ended epoch
     int64_t tick;
     bool chained; // the sum of the record of that tick is known
     uint64_t sum;
-    uint32_t record_epoch; // of the record of that tick, 0: it was not told
-    // Read, and to be told next.
+    uint32_t record_epoch; // of the record of that tick, 0: it was not reported
+    // Read, and to be reported next.
     tl_note *pending;
 } tl_follow_peer;
 
@@ -61,19 +61,19 @@ typedef struct tl_follow {
     tl_follow_phase phase;
     tl_server_number reported_server;
     tl_group_id reported_group;
-    bool any_group_reported; // whether one was told at all
+    bool any_group_reported;
 } tl_follow;
 
 void tl_follow_init(tl_follow *follow, const tl_follow_source *source, void *backend);
 void tl_follow_free(tl_follow *follow);
 // A server whose log can be read from now on. `place` must last as long as `follow`.
 void tl_follow_add(tl_follow *follow, tl_server_number server, const char *name, const char *place);
-// The cut of that log. False if it is not wanted yet: the own log is followed only once its lease is lost.
+// The position of that log. False if it is not wanted yet: the own log is followed only once its lease is lost.
 bool tl_follow_set_target(tl_follow *follow, tl_server_number server, const tl_log_head *head);
-// Begins to load. `own` (0: none) has joined with that head. To be called before all are aimed, and again after a
+// Begins to load. `own` (0: none) has joined with that head. To be called before all have a target, and again after a
 // failure.
 tl_result tl_follow_begin(tl_follow *follow, tl_server_number own, const tl_log_head *head, tl_fault *fault);
-// The next note before the cut; TL_AGAIN if all is told.
+// The next note before the position; TL_AGAIN if all is reported.
 tl_result tl_follow_next(tl_follow *follow, tl_note **out, tl_fault *fault);
 // The own lease is lost: from now on the own log is followed as any other.
 void tl_follow_on_lease_lost(tl_follow *follow, int heir, int64_t last_tick);

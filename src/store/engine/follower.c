@@ -57,6 +57,7 @@ static bool is_due(const tl_follower *follower)
 
 static bool start(tl_follower *follower, const orders *o)
 {
+    TL_ASSERT(!follower->following);
     tl_attachment *attachment = follower->attachment;
     tl_activity activity = follower->ops->start_activity;
     tl_fault fault;
@@ -71,6 +72,7 @@ static bool start(tl_follower *follower, const orders *o)
 
 static bool report_backlog(tl_follower *follower)
 {
+    TL_ASSERT(follower->following);
     tl_attachment *attachment = follower->attachment;
     tl_fault fault;
     for (int i = 0; i < STEP_NOTES_MAX && follower->has_backlog; i++) {

@@ -32,36 +32,20 @@ bool tl_heads_merge(tl_heads *heads, const tl_heads *from)
     return any;
 }
 
-static void put(unsigned char *to, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get(const unsigned char *from, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) {
-        value |= (uint64_t)from[i] << (8 * i);
-    }
-    return value;
-}
-
 size_t tl_heads_write(const tl_heads *heads, unsigned char *out)
 {
     size_t size = 8;
-    put(out, heads->world_serial, 8);
+    tl_store_put(out, heads->world_serial, 8);
     for (int number = 1; number <= TL_SERVERS_MAX; number++) {
         const tl_log_head *head = &heads->logs[number];
         if (head->epoch == 0) {
             continue;
         }
-        put(out + size, (uint64_t)number, 2);
-        put(out + size + 2, (uint64_t)(head->heir + 1), 2);
-        put(out + size + 4, head->epoch, 4);
-        put(out + size + 8, (uint64_t)head->tick, 8);
-        put(out + size + 16, head->sum, 8);
+        tl_store_put(out + size, (uint64_t)number, 2);
+        tl_store_put(out + size + 2, (uint64_t)(head->heir + 1), 2);
+        tl_store_put(out + size + 4, head->epoch, 4);
+        tl_store_put(out + size + 8, (uint64_t)head->tick, 8);
+        tl_store_put(out + size + 16, head->sum, 8);
         size += HEAD_BYTES;
     }
     TL_ASSERT(size <= TL_HEADS_BYTES_MAX);
@@ -75,13 +59,13 @@ bool tl_heads_read(tl_heads *out, const void *data, size_t size)
     if (size < 8 || size > TL_HEADS_BYTES_MAX || (size - 8) % HEAD_BYTES != 0) {
         return false;
     }
-    out->world_serial = get(bytes, 8);
+    out->world_serial = tl_store_get(bytes, 8);
     for (size_t at = 8; at < size; at += HEAD_BYTES) {
-        uint64_t number = get(bytes + at, 2);
-        tl_log_head head = {.epoch = (uint32_t)get(bytes + at + 4, 4),
-                            .tick = (int64_t)get(bytes + at + 8, 8),
-                            .heir = (int)get(bytes + at + 2, 2) - 1,
-                            .sum = get(bytes + at + 16, 8)};
+        uint64_t number = tl_store_get(bytes + at, 2);
+        tl_log_head head = {.epoch = (uint32_t)tl_store_get(bytes + at + 4, 4),
+                            .tick = (int64_t)tl_store_get(bytes + at + 8, 8),
+                            .heir = (int)tl_store_get(bytes + at + 2, 2) - 1,
+                            .sum = tl_store_get(bytes + at + 16, 8)};
         if (number < 1 || number > TL_SERVERS_MAX || head.epoch == 0 || head.tick < -1 || head.heir > TL_SERVERS_MAX) {
             return false;
         }
@@ -93,6 +77,7 @@ bool tl_heads_read(tl_heads *out, const void *data, size_t size)
 tl_result tl_heads_fault(const char *place, const tl_log_head *found, const tl_log_head *seen, const char *witness,
                          tl_fault *fault)
 {
+    TL_ASSERT(tl_log_head_is_behind(found, seen));
     char text[240];
     snprintf(text, sizeof(text),
              "table head: ends at epoch %u, tick %lld%s, but %.32s has seen epoch %u, tick %lld%s; stop all servers, "

@@ -4,6 +4,7 @@
 
 tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text)
 {
+    TL_ASSERT(result != TL_OK);
     size_t length = strlen(place);
     const char *tail = length > 100 ? place + length - 100 : place;
     fault->result = result;

@@ -27,7 +27,7 @@ typedef struct tl_log_epoch {
 } tl_log_epoch;
 
 // The order between logs whose backend has none of its own. It goes by ticks, for servers' wall clocks differ: what a
-// server had been told when it made a record was of an earlier tick. An epoch ends, and the next begins, after its
+// server had received when it made a record was of an earlier tick. An epoch ends, and the next begins, after its
 // tick.
 static inline uint64_t tl_log_order(int64_t tick, bool is_epoch)
 {

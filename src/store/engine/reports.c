@@ -18,9 +18,10 @@ static void push_locked(tl_attachment *attachment, tl_note *note)
 
 static void fail_locked(tl_attachment *attachment, tl_result result, const char *text)
 {
+    TL_ASSERT(result != TL_OK && result != TL_AGAIN);
     tl_note *note = attachment->last_note;
     if (!note) {
-        return; // told already
+        return; // reported before
     }
     attachment->last_note = NULL;
     attachment->failed = true;
@@ -80,6 +81,7 @@ static void update_stall_locked(tl_attachment *attachment, const tl_fault *fault
 
 static void failed_locked(tl_attachment *attachment, tl_activity activity, const tl_fault *fault)
 {
+    TL_ASSERT(fault->result != TL_OK && fault->result != TL_AGAIN);
     tl_retry_state *retry = &attachment->retry_states[activity];
     uint64_t now_us = tl_clock_steady_us();
     bool busy = fault->result == TL_ERR_BUSY;
@@ -99,6 +101,7 @@ static void failed_locked(tl_attachment *attachment, tl_activity activity, const
 
 bool tl_attachment_result(tl_attachment *attachment, tl_activity activity, tl_result result, const tl_fault *fault)
 {
+    TL_ASSERT(activity < TL_ACTIVITY_COUNT);
     bool well = result == TL_OK || result == TL_AGAIN;
     pthread_mutex_lock(&attachment->mutex);
     if (well && attachment->retry_states[activity].failing) {
@@ -115,6 +118,7 @@ bool tl_attachment_result(tl_attachment *attachment, tl_activity activity, tl_re
 
 bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity)
 {
+    TL_ASSERT(activity < TL_ACTIVITY_COUNT);
     pthread_mutex_lock(&attachment->mutex);
     const tl_retry_state *retry = &attachment->retry_states[activity];
     bool may = !retry->failing || tl_clock_steady_us() >= retry->retry_us;
@@ -126,6 +130,7 @@ bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity)
 
 void tl_attachment_enter(tl_attachment *attachment, int thread)
 {
+    TL_ASSERT(thread >= 0 && thread < TL_ATTACHMENT_THREADS_MAX);
     pthread_mutex_lock(&attachment->mutex);
     attachment->entered_us[thread] = tl_clock_steady_us();
     pthread_mutex_unlock(&attachment->mutex);
@@ -145,6 +150,7 @@ static bool is_silent_locked(const tl_attachment *attachment, uint64_t limit_us)
 
 void tl_attachment_leave(tl_attachment *attachment, int thread)
 {
+    TL_ASSERT(thread >= 0 && thread < TL_ATTACHMENT_THREADS_MAX);
     pthread_mutex_lock(&attachment->mutex);
     attachment->entered_us[thread] = 0;
     if (attachment->silent && !is_silent_locked(attachment, TL_ANSWER_US_GOOD)) {
@@ -240,6 +246,7 @@ void tl_attachment_report_lost(tl_attachment *attachment, const tl_log_epoch *ep
 
 bool tl_attachment_push(tl_attachment *attachment, tl_note *note)
 {
+    TL_ASSERT(note);
     pthread_mutex_lock(&attachment->mutex);
     bool room = attachment->notes.count - attachment->own_notes < TL_NOTES_MAX &&
                 attachment->notes.bytes < TL_NOTES_BYTES_MAX;
@@ -257,6 +264,7 @@ bool tl_attachment_push(tl_attachment *attachment, tl_note *note)
 size_t tl_attachment_take(tl_attachment *attachment, const tl_work_queue *queue, tl_work_type type, size_t count_max,
                           size_t bytes_max, tl_work **out)
 {
+    TL_ASSERT(count_max > 0);
     size_t count = 0, bytes = 0;
     pthread_mutex_lock(&attachment->mutex);
     for (tl_work *work = queue->first; work && work->type == type && count < count_max; work = work->next) {

@@ -1,4 +1,4 @@
-// What is told to a store that a world is copied into, checked in order: the same rule for every backend. The events
+// The events that a world is copied into a store with, checked in order: the same rule for every backend. The events
 // come from another store, so what is wrong with them is an error, never an assertion.
 #ifndef TRAMLINE_STORE_ENGINE_RESTORE_H
 #define TRAMLINE_STORE_ENGINE_RESTORE_H
@@ -7,10 +7,10 @@
 
 typedef struct tl_restore_log {
     char name[TL_NAME_BYTES_MAX + 1];
-    uint32_t epoch; // 0: nothing was told of that server
+    uint32_t epoch; // 0: no event of that server has come
     bool ended;
     tl_server_number heir; // of the ended epoch
-    int64_t tick;          // its last one told, of a record, or of an epoch's beginning or end
+    int64_t tick;          // its last one: of a record, or of an epoch's beginning or end
 } tl_restore_log;
 
 typedef struct tl_restore {

@@ -4,6 +4,7 @@
 
 tl_work *tl_work_create(tl_work_type type, const void *data, size_t size)
 {
+    TL_ASSERT(size == 0 || data);
     tl_work *work = malloc(sizeof(*work) + size);
     if (!work) {
         return NULL;
@@ -44,6 +45,7 @@ tl_work *tl_work_create_quarantine(tl_server_number server, uint32_t epoch, int6
 
 bool tl_work_is_about(const tl_work *quarantine, const void *data, size_t size)
 {
+    TL_ASSERT(quarantine->type == TL_WORK_FENCE && quarantine->quarantine);
     if (!quarantine->has_bad) {
         return true;
     }
@@ -52,6 +54,7 @@ bool tl_work_is_about(const tl_work *quarantine, const void *data, size_t size)
 
 void tl_work_queue_push(tl_work_queue *queue, tl_work *work)
 {
+    TL_ASSERT(!queue->last == !queue->first);
     work->next = NULL;
     if (queue->last) {
         queue->last->next = work;
@@ -65,6 +68,7 @@ void tl_work_queue_push(tl_work_queue *queue, tl_work *work)
 
 tl_work *tl_work_queue_pop(tl_work_queue *queue)
 {
+    TL_ASSERT(!queue->first == (queue->count == 0));
     tl_work *work = queue->first;
     if (!work) {
         return NULL;
@@ -89,6 +93,7 @@ void tl_work_queue_clear(tl_work_queue *queue)
 
 bool tl_work_queue_is_full(const tl_work_queue *queue, size_t size, size_t count_max)
 {
+    TL_ASSERT(count_max > 0);
     return queue->count >= count_max || queue->bytes + size > TL_STORE_QUEUE_BYTES_MAX;
 }
 
@@ -107,6 +112,7 @@ tl_note *tl_note_create(tl_store_event_type type, size_t size)
 
 void tl_note_queue_push(tl_note_queue *queue, tl_note *note)
 {
+    TL_ASSERT(!queue->last == !queue->first);
     note->next = NULL;
     if (queue->last) {
         queue->last->next = note;
@@ -120,6 +126,7 @@ void tl_note_queue_push(tl_note_queue *queue, tl_note *note)
 
 tl_note *tl_note_queue_pop(tl_note_queue *queue)
 {
+    TL_ASSERT(!queue->first == (queue->count == 0));
     tl_note *note = queue->first;
     if (!note) {
         return NULL;
@@ -176,6 +183,24 @@ tl_result tl_world_info_check(const tl_world_info *info)
     return TL_OK;
 }
 
+void tl_store_put(unsigned char *to, uint64_t value, int bytes)
+{
+    TL_ASSERT(bytes >= 1 && bytes <= 8);
+    for (int i = 0; i < bytes; i++) {
+        to[i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+uint64_t tl_store_get(const unsigned char *from, int bytes)
+{
+    uint64_t value = 0;
+    TL_ASSERT(bytes >= 1 && bytes <= 8);
+    for (int i = 0; i < bytes; i++) {
+        value |= (uint64_t)from[i] << (8 * i);
+    }
+    return value;
+}
+
 uint64_t tl_store_mix(uint64_t value)
 {
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -186,6 +211,7 @@ uint64_t tl_store_mix(uint64_t value)
 // Four lanes, so that a sum of a large record costs little more than reading it.
 uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size)
 {
+    TL_ASSERT(size == 0 || data);
     uint64_t lanes[4] = {a + 0x9e3779b97f4a7c15u, b + 0xbf58476d1ce4e5b9u, size, 1};
     const unsigned char *bytes = data;
     size_t left = size;

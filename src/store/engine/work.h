@@ -1,5 +1,5 @@
 // Shared by the backends: limits, names, sums, and the bounded queues of what is to be done (work) and of what is to be
-// told (notes). Queues are plain lists without locks: whoever owns one locks it.
+// reported (notes). Queues are plain lists without locks: whoever owns one locks it.
 #ifndef TRAMLINE_STORE_ENGINE_WORK_H
 #define TRAMLINE_STORE_ENGINE_WORK_H
 
@@ -21,7 +21,7 @@
 
 enum {
     TL_STORE_RECORDS_MAX = 64,           // that wait for their commit
-    TL_STORE_MAINTENANCE_MAX = 4096,     // checkpoints and cuts that wait
+    TL_STORE_MAINTENANCE_MAX = 4096,     // checkpoints and truncations that wait
     TL_STORE_FENCES_MAX = 1024,          // that wait
     TL_STORE_QUEUE_BYTES_MAX = 64 << 20, // of each of these queues
     TL_STORE_UNPOLLED_MAX = 4096,        // own notes (COMMITTED and so on) not yet polled; then submit() is full
@@ -96,6 +96,9 @@ tl_result tl_world_info_check(const tl_world_info *info);
 uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size);
 // The same of a row of that table (a letter of its own), with so many columns of numbers.
 uint64_t tl_store_row_sum(char table, const int64_t *columns, size_t count, const void *data, size_t size);
+// A number in little endian, of 1 to 8 bytes.
+void tl_store_put(unsigned char *to, uint64_t value, int bytes);
+uint64_t tl_store_get(const unsigned char *from, int bytes);
 // splitmix64's finalizer (public domain, Sebastiano Vigna).
 uint64_t tl_store_mix(uint64_t value);
 

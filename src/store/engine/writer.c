@@ -22,6 +22,7 @@ static void put_off_lease_look(tl_writer *writer)
 
 static void join(tl_writer *writer)
 {
+    TL_ASSERT(writer->attachment->name[0] && !writer->attachment->joined);
     tl_attachment *attachment = writer->attachment;
     tl_fault fault;
     tl_log_head head = {0};
@@ -36,6 +37,7 @@ static void join(tl_writer *writer)
 // at once.
 static bool check_lease(tl_writer *writer, tl_activity activity)
 {
+    TL_ASSERT(has_lease(writer));
     tl_attachment *attachment = writer->attachment;
     tl_fault fault;
     tl_log_epoch row = {.heir = TL_HEIR_NONE};
@@ -50,6 +52,7 @@ static bool check_lease(tl_writer *writer, tl_activity activity)
 
 static bool step_records(tl_writer *writer)
 {
+    TL_ASSERT(has_lease(writer));
     tl_attachment *attachment = writer->attachment;
     tl_fault fault;
     tl_work *batch[TL_STORE_RECORDS_MAX];
@@ -72,6 +75,7 @@ static bool step_records(tl_writer *writer)
 
 static bool step_fences(tl_writer *writer)
 {
+    TL_ASSERT(has_lease(writer));
     tl_attachment *attachment = writer->attachment;
     tl_fault fault;
     tl_work *work = NULL;
@@ -93,6 +97,7 @@ static bool step_fences(tl_writer *writer)
 
 static void step_lease(tl_writer *writer)
 {
+    TL_ASSERT(has_lease(writer));
     tl_attachment *attachment = writer->attachment;
     if (!tl_attachment_may_try(attachment, TL_ACTIVITY_LEASE)) {
         return;
@@ -128,6 +133,7 @@ bool tl_writer_step(tl_writer *writer)
 
 static bool step_maintenance(tl_writer *writer)
 {
+    TL_ASSERT(has_lease(writer));
     tl_attachment *attachment = writer->attachment;
     tl_fault fault;
     tl_work *batch[CHECKPOINTS_MAX];

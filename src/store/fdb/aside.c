@@ -144,7 +144,7 @@ int tl_fdb_set_aside(tl_fdb_worker *worker, tl_fdb_transaction *transaction, con
         return code;
     }
     bool same = first->possible && first->tick == m.first_tick && first->sum == m.first.sum;
-    // Where records were cut after that tick, what was before them is not known.
+    // Where records were truncated after that tick, what was before them is not known.
     *possible = m.first_tick >= 0 && m.first.previous_tick <= rows.tick && (!work->has_bad || same);
     if (!*possible) {
         return 0;
@@ -238,7 +238,7 @@ static int next_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, voi
     return code == 0 ? TL_FDB_DONE : code;
 }
 
-tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **told, tl_fault *fault)
+tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **polled, tl_fault *fault)
 {
     tl_store_event after = *event;
     asked a = {.prefix = worker->prefix, .after = &after};
@@ -252,8 +252,8 @@ tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_not
     bool whole = a.whole && a.filled == a.head.size &&
                  a.head.sum == tl_fdb_record_sum(note->event.server, note->event.tick, &a.head, note->data, a.filled);
     note->event.result = whole ? TL_OK : TL_ERR_CORRUPT;
-    free(*told);
-    *told = note;
+    free(*polled);
+    *polled = note;
     *event = note->event;
     return TL_OK;
 }

@@ -21,7 +21,7 @@ tl_result tl_fdb_look_aside(tl_fdb_worker *worker, const tl_work *work, tl_fdb_a
 int tl_fdb_set_aside(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_work *work,
                      const tl_fdb_aside *first, tl_log_head *head, bool *possible, tl_fault *fault);
 
-// As next_aside() in store.h. *told (NULL at first) holds the data; the caller frees it at last.
-tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **told, tl_fault *fault);
+// As next_aside() in store.h. *polled (NULL at first) holds the data; the caller frees it at last.
+tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_note **polled, tl_fault *fault);
 
 #endif

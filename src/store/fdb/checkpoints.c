@@ -45,7 +45,7 @@ static int take_checkpoint(void *context, const tl_fdb_key_value *row, tl_fault 
     }
     note->event.group = group;
     note->event.tick = checkpoint.tick;
-    note->event.server = checkpoint.server; // for finding its body; not told
+    note->event.server = checkpoint.server; // for finding its body; not reported
     note->order = checkpoint.sum;
     batch->bytes += checkpoint.size;
     if (list->last) {

@@ -72,7 +72,8 @@ static void on_ready(tl_fdb_future *future, void *context)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-// What is due while the worker waits or tries again: a stall is told, an end is an end. Returns whether to give up.
+// What is due while the worker waits or tries again: a stall is reported, the end of the attachment noticed. Returns
+// whether to give up.
 static bool look_up(tl_fdb_worker *worker)
 {
     tl_attachment *attachment = worker->attachment;
@@ -114,6 +115,7 @@ static void wait_until_ready(tl_fdb_worker *worker, tl_fdb_future *future)
 
 int tl_fdb_wait(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_future **out)
 {
+    TL_ASSERT(future);
     worker->ready = false;
     int code = worker->fdb->future_set_callback(future, on_ready, worker);
     if (code == 0) {
@@ -189,6 +191,7 @@ static tl_result result_of(tl_fdb_worker *worker, int code, tl_fault *fault)
 tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *body, void *context, int64_t *version,
                      tl_fault *fault)
 {
+    TL_ASSERT(body && activity < TL_ACTIVITY_COUNT);
     worker->activity = activity;
     worker->since_us = tl_clock_steady_us();
     tl_fdb_transaction *transaction = NULL;
@@ -295,6 +298,7 @@ int tl_fdb_scan_all(tl_fdb_worker *worker, tl_fdb_transaction *transaction, cons
 
 void tl_fdb_set(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, const tl_fdb_row *row)
 {
+    TL_ASSERT(row->size > 0 && row->size <= TL_FDB_ROW_BYTES_MAX);
     if (row->stamp_at < 0) {
         worker->fdb->transaction_set(transaction, key->bytes, key->size, row->bytes, row->size);
         return;

@@ -1,5 +1,5 @@
 // Work on a database of FoundationDB as blocking steps: for the store's own threads, which alone may wait. Each has one
-// *worker*; what lasts is told as a stall while it is waited for, and the end of the attachment ends every wait.
+// *worker*; what lasts is reported as a stall while it is waited for, and the end of the attachment ends every wait.
 #ifndef TRAMLINE_STORE_FDB_CLIENT_H
 #define TRAMLINE_STORE_FDB_CLIENT_H
 
@@ -8,7 +8,7 @@
 #include "store/fdb/rows.h"
 
 enum {
-    TL_FDB_STALL_US = 400000,            // without an answer for so long is told as a stall
+    TL_FDB_STALL_US = 400000,            // without an answer for so long is reported as a stall
     TL_FDB_CLOSE_US = 1000000,           // so long a step may still take once the attachment is to end
     TL_FDB_LARGE_ANSWER_BYTES = 1 << 20, // of a range that is read in as few round trips as can be
 };
@@ -51,7 +51,7 @@ tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *b
 int tl_fdb_wait(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_future **out);
 // Commits. Returns the error.
 int tl_fdb_commit(tl_fdb_worker *worker, tl_fdb_transaction *transaction);
-// Reads one value. *size is -1 if there is none. `row` must hold TL_FDB_ROW_BYTES_MAX; a larger value is cut off there.
+// Reads one value. *size is -1 if there is none. `row` must hold TL_FDB_ROW_BYTES_MAX; of a larger value, only so much.
 int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *key, bool snapshot,
                uint8_t *row, int *size);
 // Begins to read a range, as much of it as comes in one answer of about `bytes`.

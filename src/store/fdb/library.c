@@ -75,7 +75,7 @@ void tl_fdb_library_release(void)
 }
 
 // A read whose version the storage server has not reached yet is tried again after this knob's time. A watch fires just
-// then: with the default of 10 ms followers are told 10 ms late (docs/STORE.md has the figures).
+// then: with the default of 10 ms followers hear of it 10 ms late (docs/STORE.md has the figures).
 const char *tl_fdb_library_knob = "future_version_retry_delay=0.001";
 
 static tl_result start_network(tl_fault *fault)

@@ -46,7 +46,6 @@ enum {
     X(int, stop_network, (void))                                                                                    \
     X(void, future_cancel, (tl_fdb_future *))                                                                       \
     X(void, future_destroy, (tl_fdb_future *))                                                                      \
-    X(int, future_is_ready, (tl_fdb_future *))                                                                      \
     X(int, future_set_callback, (tl_fdb_future *, void (*)(tl_fdb_future *, void *), void *))                       \
     X(int, future_get_error, (tl_fdb_future *))                                                                     \
     X(int, future_get_value, (tl_fdb_future *, int *present, const uint8_t **value, int *value_bytes))              \

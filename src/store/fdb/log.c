@@ -12,6 +12,8 @@ tl_fdb_key tl_fdb_head_key(const tl_fdb_worker *worker, tl_server_number server)
 
 tl_fdb_key tl_fdb_record_key(const tl_fdb_worker *worker, tl_server_number server, int64_t tick)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
+    TL_ASSERT(tick >= 0);
     return TL_FDB_KEY(worker->prefix, TL_FDB_RECORD, TL_FDB_CHANNEL_ALL, server, (uint64_t)tick);
 }
 
@@ -69,6 +71,8 @@ static tl_fdb_row ordered(tl_fdb_row row, tl_fdb_order order)
 void tl_fdb_epoch_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
                         const tl_log_epoch *value, tl_fdb_order order)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
+    TL_ASSERT(epoch > 0);
     tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, server, epoch);
     tl_fdb_row row = ordered(tl_fdb_put_epoch(value), order);
     tl_fdb_set(worker, transaction, &key, &row);
@@ -77,6 +81,8 @@ void tl_fdb_epoch_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 void tl_fdb_head_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                        const tl_log_head *head)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
+    TL_ASSERT(head->epoch > 0 && head->tick >= -1);
     tl_fdb_key key = tl_fdb_head_key(worker, server);
     tl_fdb_row row = tl_fdb_put_head(head);
     tl_fdb_set(worker, transaction, &key, &row);
@@ -95,6 +101,7 @@ void tl_fdb_lease_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *of,
                         const tl_work *work, size_t from, size_t until)
 {
+    TL_ASSERT(from % TL_FDB_PART_BYTES_MAX == 0 && until <= work->size);
     for (size_t at = from; at < until; at += TL_FDB_PART_BYTES_MAX) {
         size_t bytes = until - at < TL_FDB_PART_BYTES_MAX ? until - at : TL_FDB_PART_BYTES_MAX;
         tl_fdb_key key = tl_fdb_key_part(of, 1 + at / TL_FDB_PART_BYTES_MAX);
@@ -105,6 +112,7 @@ void tl_fdb_parts_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 uint64_t tl_fdb_record_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                              const tl_fdb_record *record, const tl_work *work, size_t staged, tl_fdb_order order)
 {
+    TL_ASSERT(work->tick > record->previous_tick && record->epoch > 0);
     tl_fdb_key key = tl_fdb_record_key(worker, server, work->tick);
     tl_fdb_record whole = *record;
     whole.begun_us = work->begun_us;
@@ -163,6 +171,7 @@ static int write_manifest(tl_fdb_worker *worker, tl_fdb_transaction *transaction
 int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                             const tl_work *work, size_t from, size_t until, tl_fault *fault)
 {
+    TL_ASSERT(from < until);
     bool newer = false;
     tl_fdb_checkpoint stored;
     int code = is_newer(worker, transaction, work, &stored, &newer, fault);
@@ -180,6 +189,7 @@ int tl_fdb_checkpoint_stage(tl_fdb_worker *worker, tl_fdb_transaction *transacti
 int tl_fdb_checkpoint_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                             const tl_work *work, size_t staged, tl_fault *fault)
 {
+    TL_ASSERT(work->group != 0 && work->tick >= 0);
     bool newer = false;
     tl_fdb_checkpoint stored;
     uint64_t sum = tl_store_sum(work->group, (uint64_t)work->tick, work->data, work->size);

@@ -73,6 +73,7 @@ static void free_entry(tl_fdb_entry *entry)
 
 static tl_fdb_entry *pop_entry(tl_fdb_peer *peer)
 {
+    TL_ASSERT(peer->first);
     tl_fdb_entry *entry = peer->first;
     peer->first = entry->next;
     peer->last = peer->first ? peer->last : NULL;
@@ -96,7 +97,7 @@ static bool is_whole(const tl_fdb_entry *entry)
 }
 
 // Drops the last record if parts of it are missing, to read it from its beginning. No record is put together from what
-// several transactions read: in between it may be cut, or set aside, and its tick used again.
+// several transactions read: in between it may be truncated, or set aside, and its tick used again.
 static void rewind_partial(tl_fdb_peer *peer)
 {
     tl_fdb_entry *partial = peer->last, *before = NULL;
@@ -155,6 +156,7 @@ static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tic
 static int fill_entry(tl_fdb_reader *reader, tl_fdb_entry *entry, int64_t tick, uint64_t part,
                       const tl_fdb_key_value *row, tl_fault *fault)
 {
+    TL_ASSERT(part > 0 && entry->filled <= entry->note->event.size);
     size_t bytes = (size_t)row->value_bytes, size = entry->note->event.size;
     if (entry->note->event.tick != tick || (part - 1) * TL_FDB_PART_BYTES_MAX != entry->filled ||
         bytes > size - entry->filled) {
@@ -328,6 +330,7 @@ static int round_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 
 static void keep_watch(tl_fdb_reader *reader, tl_fdb_watch *watch, tl_fdb_future *future)
 {
+    TL_ASSERT(!future || !watch->future);
     if (!future) {
         return;
     }
@@ -401,6 +404,8 @@ static int epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 
 static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
+    TL_ASSERT(epoch > 0);
     tl_fdb_reader *reader = backend;
     question q = {.server = server, .epoch = epoch};
     tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, epoch_body, &q, NULL, fault);
@@ -433,6 +438,7 @@ static int fetch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 static tl_result read_record(void *backend, tl_server_number server, int64_t tick, tl_note **out,
                              int64_t *previous_tick, tl_fault *fault)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
     tl_fdb_reader *reader = backend;
     tl_fdb_peer *peer = &reader->peers[server];
     if (peer->at_tick != tick) {
@@ -500,6 +506,7 @@ static int start_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 
 static tl_result read_start(void *backend, tl_server_number server, int64_t *previous_tick, tl_fault *fault)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
     tl_fdb_reader *reader = backend;
     question q = {.server = server};
     tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, start_body, &q, NULL, fault);
@@ -543,6 +550,7 @@ void tl_fdb_reader_free(tl_fdb_reader *reader)
 
 tl_result tl_fdb_reader_start(tl_fdb_reader *reader, tl_server_number own, const tl_log_head *head, tl_fault *fault)
 {
+    TL_ASSERT(own <= TL_SERVERS_MAX);
     reader->follow.own = own;
     tl_result result = tl_fdb_reader_round(reader, fault); // who there is
     if (result == TL_OK) {

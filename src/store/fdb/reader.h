@@ -1,14 +1,14 @@
 // What an attachment reads of a world in FoundationDB: all logs, as a source to follow. One round is one transaction,
 // in which the heads of all logs are read and, at the same time, what is new in those logs that are known to have
-// grown: so a cut is exact, and a record costs one round trip from the moment that its server's head is seen to have
-// moved. A watch on each head says when that is. Used by the reading thread alone.
+// grown: so a position is exact, and a record costs one round trip from the moment that its server's head is seen to
+// have moved. A watch on each head says when that is. Used by the reading thread alone.
 #ifndef TRAMLINE_STORE_FDB_READER_H
 #define TRAMLINE_STORE_FDB_READER_H
 
 #include "store/engine/follow.h"
 #include "store/fdb/checkpoints.h"
 
-// A record that was read, or is being read part by part, and not yet told.
+// A record that was read, or is being read part by part, and not yet reported.
 typedef struct tl_fdb_entry {
     struct tl_fdb_entry *next;
     tl_note *note;
@@ -16,7 +16,7 @@ typedef struct tl_fdb_entry {
     size_t filled; // bytes of it that are here
 } tl_fdb_entry;
 
-// A watch: armed by a transaction, and told on the library's thread.
+// A watch: armed by a transaction; it fires on the library's thread.
 typedef struct tl_fdb_watch {
     tl_attachment *attachment;
     tl_fdb_future *future; // NULL: none

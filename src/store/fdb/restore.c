@@ -145,7 +145,7 @@ static int finish_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, v
         return code != 0 ? code : TL_FDB_DONE;
     }
     for (tl_server_number server = 1; server <= TL_SERVERS_MAX; server++) {
-        const tl_restore_log *log = &f->restore->told.logs[server];
+        const tl_restore_log *log = &f->restore->rule.logs[server];
         if (log->epoch > 0) {
             tl_log_head head = {.epoch = log->epoch,
                                 .tick = log->tick,
@@ -235,11 +235,11 @@ tl_result tl_fdb_restore_take(tl_fdb_restore *restore, tl_fdb_worker *worker, co
                               const tl_store_event *event, tl_fault *fault)
 {
     bool of_log = event->server >= 1 && event->server <= TL_SERVERS_MAX;
-    int64_t previous_tick = of_log ? restore->told.logs[event->server].tick : -1;
-    tl_result result = tl_restore_take(&restore->told, info, event, fault);
+    int64_t previous_tick = of_log ? restore->rule.logs[event->server].tick : -1;
+    tl_result result = tl_restore_take(&restore->rule, info, event, fault);
     if (result == TL_OK) {
         result = take(restore, worker, info, event, previous_tick, fault);
-        restore->told.over |= result != TL_OK;
+        restore->rule.over |= result != TL_OK;
     }
     return result;
 }

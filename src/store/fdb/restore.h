@@ -19,7 +19,7 @@ typedef struct tl_fdb_restore_event {
 } tl_fdb_restore_event;
 
 typedef struct tl_fdb_restore {
-    tl_restore told;
+    tl_restore rule;
     uint64_t nonce; // says that the copy that goes on is this one
     bool claimed;
     uint64_t order;                          // of the last event: it becomes the order among all logs

@@ -108,15 +108,9 @@ static tl_result fdb_world(tl_store *base, tl_world_info *out)
 static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
 {
     tl_fdb_store *store = self_of(base);
-    tl_result result = tl_world_info_check(info);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
     if (result != TL_OK) {
         return result;
-    }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    if (store->attachment.started) {
-        return TL_ERR_EXISTS;
     }
     tl_fault fault;
     world_question q = {.info = *info, .create = true};
@@ -126,11 +120,9 @@ static tl_result fdb_create_world(tl_store *base, const tl_world_info *info)
 
 static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const tl_store_event *event, tl_fault *fault)
 {
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->cluster_file, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->cluster_file, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     if (!store->restore) {
         store->restore = calloc(1, sizeof(*store->restore));
@@ -152,9 +144,10 @@ static tl_result fdb_next_aside(tl_store *base, tl_store_event *event, char *tex
 {
     tl_fdb_store *store = self_of(base);
     tl_fault fault = {0};
-    tl_result result = store->attachment.started
-                           ? tl_fault_set(&fault, TL_ERR_STATE, store->cluster_file, "it was joined")
-                           : tl_fdb_next_aside(&store->worker, event, &store->told_aside, &fault);
+    tl_result result = tl_attachment_check_aside(&store->attachment, &fault);
+    if (result == TL_OK) {
+        result = tl_fdb_next_aside(&store->worker, event, &store->polled_aside, &fault);
+    }
     return tl_fault_report(result, &fault, text, text_bytes);
 }
 
@@ -218,7 +211,7 @@ static tl_result fdb_join(tl_store *base, const char *name)
 static void destroy_store(tl_fdb_store *store)
 {
     tl_fdb_restore_free(store->restore);
-    free(store->told_aside);
+    free(store->polled_aside);
     tl_follower_free(&store->follower);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
@@ -263,7 +256,7 @@ static const tl_store_ops fdb_ops = {
 
 // ---- opening -------------------------------------------------------------------------------------------------------
 
-// FoundationDB waits for ever for coordinators that a wrong file names; a missing file is told at once.
+// FoundationDB waits for ever for coordinators that a wrong file names; a missing file is reported at once.
 static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
 {
     if (def->create && def->read_only) {
@@ -321,6 +314,7 @@ static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fau
     }
     store->fdb = fdb;
     store->attachment.read_only = def->read_only;
+    store->attachment.place = store->cluster_file;
     snprintf(store->cluster_file, sizeof(store->cluster_file), "%s", def->cluster_file);
     snprintf(store->prefix, sizeof(store->prefix), "%s", def->prefix);
     tl_fdb_reader_init(&store->reader);

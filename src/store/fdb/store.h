@@ -18,7 +18,7 @@ typedef struct tl_fdb_store {
     const tl_fdb_library *fdb;
     tl_fdb_database *database;
     tl_fdb_restore *restore; // NULL: no copy is written into it
-    tl_note *told_aside;     // of what was set aside: the record that was told last
+    tl_note *polled_aside;   // of what was set aside: the record that was reported last
     pthread_t write_thread, read_thread;
     bool writes; // has a writing thread
 

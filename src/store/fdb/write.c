@@ -26,6 +26,7 @@ enum {
 static int end_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, tl_log_head *head,
                      int heir, tl_fault *fault)
 {
+    TL_ASSERT(heir != TL_HEIR_NONE);
     tl_log_epoch epoch;
     int code = tl_fdb_epoch_read(worker, transaction, server, head->epoch, &epoch, fault);
     if (code != 0) {
@@ -273,6 +274,7 @@ static tl_result stage(tl_fdb_store *store, commit *c, tl_fault *fault)
 
 static tl_result append(void *backend, tl_work *const *records, size_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0 && count <= COMMIT_RECORDS_MAX);
     tl_fdb_store *store = backend;
     commit c = {.store = store, .records = records, .count = count};
     tl_result result = stage(store, &c, fault);
@@ -315,7 +317,7 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     }
     e->lost = own.epoch != e->attachment->epoch || own.heir != TL_HEIR_NONE;
     bool open = head.heir == TL_HEIR_NONE || (head.heir == TL_HEIR_LEFT && e->heir != TL_HEIR_LEFT);
-    bool leaves = e->heir == TL_HEIR_LEFT; // wherever its log ends: a commit may have been made that it was not told of
+    bool leaves = e->heir == TL_HEIR_LEFT; // wherever its log ends: a commit may have been made without an answer
     bool possible = !e->lost && open && head.epoch == e->epoch && (head.tick == e->tick || leaves || e->quarantine);
     if (possible && e->quarantine) {
         code = tl_fdb_set_aside(worker, transaction, e->quarantine, &e->aside, &head, &possible, fault);
@@ -344,6 +346,7 @@ static tl_result run_ending(tl_fdb_store *store, ending *e, tl_fault *fault)
 
 static tl_result fence(void *backend, const tl_work *work, tl_fault *fault)
 {
+    TL_ASSERT(work->type == TL_WORK_FENCE);
     tl_fdb_store *store = backend;
     ending e = {.attachment = &store->attachment,
                 .server = work->server,
@@ -405,6 +408,7 @@ static int checkpoint_body(tl_fdb_worker *worker, tl_fdb_transaction *transactio
 
 static tl_result put_checkpoints(void *backend, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0);
     tl_fdb_store *store = backend;
     upkeep c = {.store = store, .works = checkpoints, .count = count};
     tl_result result = TL_OK;

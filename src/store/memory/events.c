@@ -29,6 +29,7 @@ void tl_memory_report_fault(tl_memory_store *store, tl_store_event_type type, tl
 
 void tl_memory_lose_lease(tl_memory_store *store)
 {
+    TL_ASSERT(store->server != 0);
     if (store->lost) {
         return;
     }
@@ -41,7 +42,7 @@ void tl_memory_lose_lease(tl_memory_store *store)
         bool ours = item->server == store->server && item->epoch == store->epoch;
         end = item->type == TL_MEMORY_ENDED && ours ? item : NULL;
     }
-    TL_ASSERT(end); // ends are never cut
+    TL_ASSERT(end); // ends are never dropped
     tl_memory_report(store, &(tl_store_event){.type = TL_STORE_LOST,
                                               .server = store->server,
                                               .heir = end->heir,
@@ -54,8 +55,8 @@ bool tl_memory_poll_note(tl_memory_store *store, tl_store_event *out)
     if (!store->notes.first) {
         return false;
     }
-    store->told = tl_note_queue_pop(&store->notes);
-    *out = store->told->event;
+    store->polled = tl_note_queue_pop(&store->notes);
+    *out = store->polled->event;
     return true;
 }
 
@@ -83,6 +84,7 @@ static tl_result keep_data(tl_memory_store *store, const void *data, size_t size
 
 static tl_result poll_loading_servers(tl_memory_store *store, tl_store_event *out)
 {
+    TL_ASSERT(store->server_target <= store->world->server_count);
     while (store->loaded_server < store->server_target) {
         int index = store->loaded_server++;
         if (index + 1 != store->server) {
@@ -123,7 +125,7 @@ static tl_result describe_item(tl_memory_store *store, const tl_memory_item *ite
         .server = item->server, .epoch = item->epoch, .tick = item->tick, .begun_us = item->begun_us};
     switch (item->type) {
     case TL_MEMORY_BEGAN:
-        // While loading, the first epochs have been told already.
+        // While loading, the first epochs have been reported already.
         if ((own && item->epoch <= store->epoch) || (loading && item->epoch == 1)) {
             return TL_AGAIN;
         }
@@ -154,6 +156,7 @@ static tl_result describe_item(tl_memory_store *store, const tl_memory_item *ite
 
 static tl_result poll_loading_items(tl_memory_store *store, tl_store_event *out)
 {
+    TL_ASSERT(store->load_target <= store->world->item_count);
     while (store->cursor < store->load_target) {
         const tl_memory_item *item = store->world->items[store->cursor];
         tl_result result = describe_item(store, item, true, out);
@@ -172,6 +175,7 @@ static tl_result poll_loading_items(tl_memory_store *store, tl_store_event *out)
 
 static tl_result poll_following(tl_memory_store *store, tl_store_event *out)
 {
+    TL_ASSERT(store->cursor <= store->world->item_count);
     tl_memory_world *world = store->world;
     while (store->cursor < world->item_count && !world->stalled) {
         const tl_memory_item *item = world->items[store->cursor];

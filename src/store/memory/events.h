@@ -4,7 +4,7 @@
 
 #include "store/memory/world.h"
 
-// What an attachment is in the midst of; each phase takes what it tells straight from the world.
+// What an attachment is in the midst of; each phase takes its events straight from the world.
 typedef enum tl_memory_phase {
     TL_MEMORY_IDLE,
     TL_MEMORY_JOINING,
@@ -32,7 +32,7 @@ struct tl_memory_store {
     tl_work_queue maintenance;
     uint64_t records_due_us, maintenance_due_us; // of the last one queued
     tl_note_queue notes;                         // own events
-    tl_note *told;                               // the last one polled
+    tl_note *polled;                             // the last one polled
     int loaded_server;                           // the servers phase's place
     int server_target;
     tl_group_id loaded_group;

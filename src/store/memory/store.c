@@ -1,5 +1,6 @@
-// One attachment to a world in memory. It keeps a place in the world's one sequence of items and tells them from there;
-// its own work lies in two queues (records and fences, checkpoints and cuts) with the time at which each is done.
+// One attachment to a world in memory. It keeps a place in the world's one sequence of items and reports them from
+// there; its own work lies in two queues (records and fences, checkpoints and truncations) with the time at which each
+// is done.
 #include "store/memory/events.h"
 
 #include <string.h>
@@ -46,6 +47,7 @@ static uint64_t draw_commit_us(tl_memory_store *store)
 
 static void queue_work(tl_memory_store *store, tl_work_queue *queue, uint64_t *queue_due_us, tl_work *work)
 {
+    TL_ASSERT(store->server != 0);
     uint64_t due_us = store->world->now_us + draw_commit_us(store);
     work->due_us = due_us > *queue_due_us ? due_us : *queue_due_us;
     *queue_due_us = work->due_us;
@@ -187,6 +189,7 @@ static tl_result memory_quarantine(tl_store *base, tl_server_number server, uint
 
 static void do_join(tl_memory_store *store)
 {
+    TL_ASSERT(store->phase == TL_MEMORY_JOINING);
     tl_memory_world *world = store->world;
     if (store->name[0]) {
         tl_result result = tl_memory_commit_join(world, store->name, &store->server);
@@ -213,6 +216,7 @@ static void do_join(tl_memory_store *store)
 
 static void do_record(tl_memory_store *store, const tl_work *work)
 {
+    TL_ASSERT(work->type == TL_WORK_RECORD && work->tick > store->committed_tick);
     tl_result result = tl_memory_commit_record(store->world, store->server, store->epoch, work);
     if (result == TL_ERR_FENCED) {
         tl_memory_lose_lease(store);
@@ -233,6 +237,7 @@ static void do_record(tl_memory_store *store, const tl_work *work)
 
 static void do_fence(tl_memory_store *store, const tl_work *work)
 {
+    TL_ASSERT(work->type == TL_WORK_FENCE && work->server != store->server);
     tl_memory_world *world = store->world;
     if (!tl_memory_epoch_is_current(world, store->server, store->epoch)) {
         tl_memory_lose_lease(store);
@@ -385,8 +390,8 @@ void tl_memory_world_stall(tl_memory_world *world, bool stalled)
 static tl_result memory_poll(tl_store *base, tl_store_event *out)
 {
     tl_memory_store *store = self_of(base);
-    free(store->told);
-    store->told = NULL;
+    free(store->polled);
+    store->polled = NULL;
     if (tl_memory_poll_note(store, out)) {
         return TL_OK;
     }
@@ -438,7 +443,7 @@ static void memory_close(tl_store *base, bool leave)
     tl_work_queue_clear(&store->records);
     tl_work_queue_clear(&store->maintenance);
     tl_note_queue_clear(&store->notes);
-    free(store->told);
+    free(store->polled);
     free(store->scratch);
     free(store);
 }

@@ -43,6 +43,7 @@ void tl_memory_world_destroy(tl_memory_world *world)
 
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max)
 {
+    TL_ASSERT(min <= max);
     uint64_t random = tl_store_mix(tl_store_mix(tl_store_mix(world->def.seed) + a) + b);
     return min + random % ((uint64_t)max - min + 1);
 }
@@ -105,6 +106,7 @@ static tl_result append_item(tl_memory_world *world, const tl_memory_item *value
 
 tl_result tl_memory_commit_end(tl_memory_world *world, tl_server_number server, tl_server_number heir)
 {
+    TL_ASSERT(server >= 1 && server <= world->server_count);
     tl_memory_server *log = &world->servers[server - 1];
     TL_ASSERT(log->heir == TL_HEIR_NONE || (log->heir == TL_HEIR_LEFT && heir != 0));
     tl_memory_item item = {
@@ -147,6 +149,7 @@ static bool find_end(const tl_memory_world *world, const tl_work *work, const tl
 
 tl_result tl_memory_commit_quarantine(tl_memory_world *world, const tl_work *work, tl_server_number heir)
 {
+    TL_ASSERT(work->quarantine && work->server != heir);
     tl_memory_server *log = &world->servers[work->server - 1];
     if (log->epoch != work->epoch || log->heir > TL_HEIR_LEFT) {
         return TL_ERR_FENCED;
@@ -204,6 +207,7 @@ tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *eve
 
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server)
 {
+    TL_ASSERT(tl_store_name_is_valid(name));
     int index = 0;
     while (index < world->server_count && strcmp(world->servers[index].name, name) != 0) {
         index++;
@@ -265,6 +269,7 @@ tl_result tl_memory_commit_record(tl_memory_world *world, tl_server_number serve
 
 tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *work)
 {
+    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
     size_t index = tl_memory_checkpoint_find(world, work->group);
     bool known = index < world->checkpoint_count && world->checkpoints[index].group == work->group;
     if (known && world->checkpoints[index].tick >= work->tick) {
@@ -297,11 +302,12 @@ tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *wor
 
 void tl_memory_commit_truncate(tl_memory_world *world, tl_server_number server, int64_t tick)
 {
+    TL_ASSERT(server >= 1 && server <= world->server_count);
     uint64_t serial = ++world->serial;
     for (size_t i = 0; i < world->item_count; i++) {
         tl_memory_item *item = world->items[i];
         bool old = item->type == TL_MEMORY_RECORD && item->server == server && item->tick < tick && !item->set_aside;
-        // The newest record stays, so that a log's last tick can always be told.
+        // The newest record stays, so that a log's last tick can always be reported.
         if (old && item->tick < world->servers[server - 1].tick && item->truncated_serial == 0) {
             item->truncated_serial = serial;
         }

@@ -16,7 +16,7 @@ typedef struct tl_memory_item {
     int64_t previous_tick; // RECORD: of the log's record before it, -1: none
     uint64_t begun_us, committed_us;
     uint64_t serial;
-    uint64_t truncated_serial; // the world's serial when it was cut, 0: it was not
+    uint64_t truncated_serial; // the world's serial when it was truncated, 0: it was not
     bool set_aside;            // its epoch was ended before it
     size_t size;
     unsigned char data[];
@@ -47,7 +47,7 @@ struct tl_memory_world {
     bool failed; // out of memory: nothing can commit any more
     tl_world_info info;
     uint64_t now_us;
-    uint64_t serial;      // of items and cuts
+    uint64_t serial;      // of items and truncations
     uint64_t store_count; // ever attached
     tl_memory_item **items;
     size_t item_count, item_capacity;

@@ -15,6 +15,7 @@ enum { MOVE_MAX = 8 }; // slots in one transaction
 static tl_result compare(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *first, const tl_work *work,
                          bool *same, tl_fault *fault)
 {
+    TL_ASSERT(work->has_bad);
     unsigned char data[TL_SLOT_DATA_BYTES];
     *same = first->size == work->size;
     for (size_t done = 0; done < work->size && *same;) {
@@ -34,6 +35,7 @@ static tl_result compare(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_s
 tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, const tl_work *work,
                                      tl_mvsqlite_aside *out, tl_fault *fault)
 {
+    TL_ASSERT(work->quarantine);
     tl_log_epoch epoch;
     tl_mvsqlite_slot first = {0};
     int64_t slot = 0, passed = 0;
@@ -48,7 +50,7 @@ tl_result tl_mvsqlite_log_look_aside(tl_mvsqlite_log *log, const tl_mvsqlite_hea
         return work->has_bad ? TL_ERR_FENCED : TL_OK; // it ends where its log does
     }
     if (result == TL_OK && first.previous_tick > tick) {
-        return TL_ERR_FENCED; // what came after it was cut
+        return TL_ERR_FENCED; // what came after it was truncated
     }
     bool same = true;
     if (result == TL_OK && work->has_bad) {
@@ -67,6 +69,8 @@ static tl_result look_again(const tl_mvsqlite_log *log, tl_fault *fault)
 tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_mvsqlite_aside *aside,
                                     tl_fault *fault)
 {
+    TL_ASSERT(aside->count >= 0);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     tl_mvsqlite_slot first = {0}, slot;
     int64_t count = aside->count;
     if (count == 0) {
@@ -85,7 +89,7 @@ tl_result tl_mvsqlite_log_set_aside(tl_mvsqlite_log *log, tl_mvsqlite_head *head
     }
     bool same = first.part == 0 && first.epoch == head->base.epoch && first.tick == aside->tick &&
                 first.sum == aside->sum;
-    if (!same || count > head->used || head->aside > 0) { // cut, or still to be moved
+    if (!same || count > head->used || head->aside > 0) { // truncated, or still to be moved
         return look_again(log, fault);
     }
     head->base.tick = first.previous_tick;

@@ -19,6 +19,7 @@ void tl_mvsqlite_namespaces_close(tl_mvsqlite_namespaces *namespaces)
 tl_result tl_mvsqlite_namespaces_log(tl_mvsqlite_namespaces *namespaces, tl_server_number number, const char *name,
                                      tl_sqlite_mode mode, tl_mvsqlite_log **out, tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     *out = namespaces->logs[number];
     if (*out) {
         return TL_OK;
@@ -42,6 +43,7 @@ tl_result tl_mvsqlite_namespaces_log(tl_mvsqlite_namespaces *namespaces, tl_serv
 static tl_result log_of(tl_mvsqlite_namespaces *namespaces, tl_server_number number, tl_mvsqlite_log **out,
                         tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     char name[TL_NAME_BYTES_MAX + 1];
     *out = namespaces->logs[number];
     if (*out) {
@@ -133,6 +135,7 @@ static bool can_end(const tl_mvsqlite_head *head, const tl_work *work)
 static tl_result claim(tl_mvsqlite_log *own, uint32_t own_epoch, tl_server_number server, int64_t denials,
                        tl_fault *fault)
 {
+    TL_ASSERT(server != own->number);
     tl_mvsqlite_head head;
     tl_result result = tl_mvsqlite_log_begin(own, &head, fault);
     if (result != TL_OK) {
@@ -162,6 +165,7 @@ typedef struct ending {
 // The transaction that ends the other's epoch, if it is still as it was seen.
 static tl_result end_peer(tl_mvsqlite_namespaces *namespaces, ending *e, bool *ended, tl_fault *fault)
 {
+    TL_ASSERT(e->heir != e->peer->number);
     tl_mvsqlite_head head;
     tl_result result = tl_mvsqlite_log_begin(e->peer, &head, fault);
     if (result != TL_OK) {
@@ -193,6 +197,7 @@ static tl_result end_peer(tl_mvsqlite_namespaces *namespaces, ending *e, bool *e
 tl_result tl_mvsqlite_namespaces_fence(tl_mvsqlite_namespaces *namespaces, tl_mvsqlite_log *own, uint32_t own_epoch,
                                        const tl_work *work, uint64_t now_us, tl_fault *fault)
 {
+    TL_ASSERT(work->type == TL_WORK_FENCE && work->server != own->number);
     tl_mvsqlite_log *peer = NULL;
     tl_mvsqlite_head head;
     tl_result result = log_of(namespaces, work->server, &peer, fault);

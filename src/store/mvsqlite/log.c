@@ -240,7 +240,7 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
         result = tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault);
     }
     if (result == TL_OK && (slot.part != 0 || slot.previous_tick != tick || slot.tick <= tick)) {
-        result = seek(log, &head, tick, fault); // cut, and used again since: so the caller sees the gap
+        result = seek(log, &head, tick, fault); // truncated, and used again since: so the caller sees the gap
         result = result == TL_OK ? tl_mvsqlite_slot_read(log, log->cursor_slot, &slot, NULL, 0, fault) : result;
     }
     if (result != TL_OK) {
@@ -346,6 +346,7 @@ tl_result tl_mvsqlite_log_finish(tl_mvsqlite_log *log, tl_result result, tl_faul
 tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int heir, uint64_t now_us,
                                     tl_fault *fault)
 {
+    TL_ASSERT(heir != TL_HEIR_NONE);
     tl_log_epoch row;
     tl_result result = tl_mvsqlite_log_epoch(log, head->base.epoch, &row, fault);
     if (result != TL_OK) {
@@ -367,6 +368,7 @@ tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
 
 static tl_result begin_own(tl_mvsqlite_log *log, uint32_t epoch, tl_mvsqlite_head *head, tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0);
     tl_result result = tl_mvsqlite_log_begin(log, head, fault);
     if (result == TL_OK && (head->base.epoch != epoch || head->base.heir != TL_HEIR_NONE)) {
         tl_sqlite_file_rollback(&log->file);
@@ -381,6 +383,7 @@ static tl_result begin_own(tl_mvsqlite_log *log, uint32_t epoch, tl_mvsqlite_hea
 
 static tl_result add_record(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
 {
+    TL_ASSERT(work->type == TL_WORK_RECORD && work->tick > head->base.tick);
     int64_t parts = tl_mvsqlite_slot_parts(work->size);
     tl_result result = TL_OK;
     if (head->slots - head->used <= parts) { // one is always free
@@ -432,6 +435,7 @@ tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *
 // Stores it if it is newer than what is there, and takes note of it in the head.
 static tl_result put_checkpoint(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
 {
+    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
     sqlite3_bind_int64(log->find_checkpoint, 1, (int64_t)work->group);
     tl_result result = tl_sqlite_file_step(&log->file, log->find_checkpoint, fault);
     if (result != TL_OK && result != TL_AGAIN) {

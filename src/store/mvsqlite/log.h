@@ -4,8 +4,8 @@
 // Records lie in *slots*: rows of one fixed length, one a page, that were made beforehand and are written over. So a
 // commit changes two pages, the head's and the slot's, and none is allocated or freed: that would change page 1, which
 // is in every transaction's read set. The slots are chained into a ring; each says which comes after it. From the
-// head's `first` on they hold the records that are not cut, up to `next`, which is free. A record that is longer than a
-// slot takes several. A cut moves `first`.
+// head's `first` on they hold the records that are not truncated, up to `next`, which is free. A record that is longer
+// than a slot takes several. Truncating moves `first`.
 //
 // Checkpoints are in the log of the server that made them, and not in the world's namespace: there the servers' commits
 // would conflict by their pages, and each conflict costs 50 ms in mvsqlite.
@@ -40,13 +40,13 @@ void tl_mvsqlite_log_close(tl_mvsqlite_log *log);
 
 // Takes a new snapshot, and reads its head: one request to mvstore, and one more if the head has changed.
 tl_result tl_mvsqlite_log_look(tl_mvsqlite_log *log, tl_mvsqlite_head *out, tl_fault *fault);
-// The same, but with `brief`, if the next record is in its slot, that is all that is told, and the head is not read:
-// one request less until the record is here. *head: as last seen, and now.
+// The same, but with `brief`, if the next record is in its slot, *head is only moved on to it, and the head is not
+// read: one request less until the record is here. *head: as last seen, and now.
 tl_result tl_mvsqlite_log_poll_head(tl_mvsqlite_log *log, bool brief, tl_log_head *head, tl_fault *fault);
 // The first record after `tick`, as a note of type RECORD, and the tick before it. TL_AGAIN if there is none.
 tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out, int64_t *previous_tick,
                                tl_fault *fault);
-// The tick before the first record that is not cut; the head's if there is no record.
+// The tick before the first record that is not truncated; the head's if there is no record.
 tl_result tl_mvsqlite_log_start(tl_mvsqlite_log *log, int64_t *previous_tick, tl_fault *fault);
 // Whether the checkpoints are those that the head knows of.
 tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *fault);
@@ -96,7 +96,7 @@ tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *
 // Stores checkpoints, each only if it is newer than what is there. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *checkpoints, size_t count,
                               tl_fault *fault);
-// Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
+// Drops some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_mvsqlite_log_truncate(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, bool *done, tl_fault *fault);
 
 #endif

@@ -135,6 +135,7 @@ static const tl_follow_source source = {
 
 void tl_mvsqlite_logs_init(tl_mvsqlite_logs *logs, const tl_mvsqlite_place *place, const tl_world_info *info)
 {
+    TL_ASSERT(info->tick_hz > 0);
     memset(logs, 0, sizeof(*logs));
     logs->place = place;
     logs->world_us = info->created_us;
@@ -160,6 +161,7 @@ void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs)
 
 static tl_result open_log(tl_mvsqlite_logs *logs, tl_server_number number, const char *name, tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     tl_mvsqlite_peer *peer = logs->peers[number];
     if (peer && peer->open) {
         return TL_OK;
@@ -250,7 +252,7 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
     return result == TL_OK ? tl_mvsqlite_logs_collect(logs, &changed, fault) : result;
 }
 
-// ---- the cut -------------------------------------------------------------------------------------------------------
+// ---- the position --------------------------------------------------------------------------------------------------
 
 // When the next news are to be expected: a tick after these, if these came as they were expected. News that a first
 // look finds were there before; those that come late say little of the next.
@@ -309,7 +311,7 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
     return TL_OK;
 }
 
-// What somebody had been told when he wrote the news may be in a log that was looked at before: look there once more.
+// What a server had received when it wrote the news may be in a log that was looked at before: look there once more.
 tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault)
 {
     uint64_t begin_us = tl_clock_steady_us(), news_us = 0;
@@ -323,7 +325,7 @@ tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fau
                 continue;
             }
             tl_result result = look(logs, peer, &news_us, fault);
-            *changed |= news_us != 0; // it is targeted at, and told even if another log cannot be looked at
+            *changed |= news_us != 0; // it is a target, and reported even if another log cannot be looked at
             if (result != TL_OK) {
                 return result;
             }

@@ -42,13 +42,13 @@ typedef struct tl_mvsqlite_logs {
 
 void tl_mvsqlite_logs_init(tl_mvsqlite_logs *logs, const tl_mvsqlite_place *place, const tl_world_info *info);
 void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs);
-// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a
+// Begins to load and takes the first position. `own` (0: none) has joined with that head. May be called again after a
 // failure.
 tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, const tl_log_head *head,
                                  tl_fault *fault);
 // Looks for servers that are new.
 tl_result tl_mvsqlite_logs_discover(tl_mvsqlite_logs *logs, tl_fault *fault);
-// Takes the next cut, with a look at the logs whose turn it is.
+// Takes the next position, with a look at the logs whose turn it is.
 tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault);
 // When the next log has its turn; UINT64_MAX: there is none.
 uint64_t tl_mvsqlite_logs_due_us(const tl_mvsqlite_logs *logs);

@@ -81,6 +81,8 @@ tl_result tl_mvsqlite_log_read_head(tl_mvsqlite_log *log, tl_mvsqlite_head *out,
 
 tl_result tl_mvsqlite_log_set_head(tl_mvsqlite_log *log, const tl_mvsqlite_head *head, tl_fault *fault)
 {
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
+    TL_ASSERT(head->used >= 0 && head->used < head->slots);
     const int64_t values[] = {head->base.epoch,
                               head->base.tick,
                               head->base.heir,

@@ -2,47 +2,32 @@
 
 #include <string.h>
 
-static void put_number(unsigned char *to, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const unsigned char *from, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) {
-        value |= (uint64_t)from[i] << (8 * i);
-    }
-    return value;
-}
-
 static void put_head(unsigned char *to, const tl_mvsqlite_slot *head)
 {
+    TL_ASSERT(head->part == 0 || head->size > 0);
     memset(to, 0, TL_SLOT_HEAD_BYTES);
-    put_number(to, (uint64_t)head->tick, 8);
-    put_number(to + 8, (uint64_t)head->previous_tick, 8);
-    put_number(to + 16, head->begun_us, 8);
-    put_number(to + 24, head->sum, 8);
-    put_number(to + 32, head->epoch, 4);
-    put_number(to + 36, head->size, 4);
-    put_number(to + 40, head->part, 4);
-    put_number(to + 44, head->jump, 4);
-    put_number(to + 48, head->previous_sum, 8);
+    tl_store_put(to, (uint64_t)head->tick, 8);
+    tl_store_put(to + 8, (uint64_t)head->previous_tick, 8);
+    tl_store_put(to + 16, head->begun_us, 8);
+    tl_store_put(to + 24, head->sum, 8);
+    tl_store_put(to + 32, head->epoch, 4);
+    tl_store_put(to + 36, head->size, 4);
+    tl_store_put(to + 40, head->part, 4);
+    tl_store_put(to + 44, head->jump, 4);
+    tl_store_put(to + 48, head->previous_sum, 8);
 }
 
 static void get_head(const unsigned char *from, tl_mvsqlite_slot *out)
 {
-    out->tick = (int64_t)get_number(from, 8);
-    out->previous_tick = (int64_t)get_number(from + 8, 8);
-    out->begun_us = get_number(from + 16, 8);
-    out->sum = get_number(from + 24, 8);
-    out->epoch = (uint32_t)get_number(from + 32, 4);
-    out->size = (uint32_t)get_number(from + 36, 4);
-    out->part = (uint32_t)get_number(from + 40, 4);
-    out->jump = (uint32_t)get_number(from + 44, 4);
-    out->previous_sum = get_number(from + 48, 8);
+    out->tick = (int64_t)tl_store_get(from, 8);
+    out->previous_tick = (int64_t)tl_store_get(from + 8, 8);
+    out->begun_us = tl_store_get(from + 16, 8);
+    out->sum = tl_store_get(from + 24, 8);
+    out->epoch = (uint32_t)tl_store_get(from + 32, 4);
+    out->size = (uint32_t)tl_store_get(from + 36, 4);
+    out->part = (uint32_t)tl_store_get(from + 40, 4);
+    out->jump = (uint32_t)tl_store_get(from + 44, 4);
+    out->previous_sum = tl_store_get(from + 48, 8);
 }
 
 int64_t tl_mvsqlite_slot_after(int64_t slot, const tl_mvsqlite_slot *head)
@@ -67,6 +52,7 @@ uint64_t tl_mvsqlite_slot_record_sum(const tl_mvsqlite_log *log, const tl_mvsqli
 tl_result tl_mvsqlite_slot_read(tl_mvsqlite_log *log, int64_t slot, tl_mvsqlite_slot *head, void *data,
                                 size_t data_bytes, tl_fault *fault)
 {
+    TL_ASSERT(data_bytes <= TL_SLOT_DATA_BYTES && (data_bytes == 0 || data));
     sqlite3_bind_int64(log->get_slot, 1, slot);
     tl_result result = tl_sqlite_file_step(&log->file, log->get_slot, fault);
     if (result == TL_AGAIN) {
@@ -150,6 +136,8 @@ tl_result tl_mvsqlite_slots_find(tl_mvsqlite_log *log, const tl_mvsqlite_head *h
 tl_result tl_mvsqlite_slot_write(tl_mvsqlite_log *log, int64_t slot, const tl_mvsqlite_slot *head, const void *data,
                                  size_t bytes, tl_fault *fault)
 {
+    TL_ASSERT(bytes <= TL_SLOT_DATA_BYTES && (bytes == 0 || data));
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     put_head(log->slot, head);
     if (bytes > 0) {
         memcpy(log->slot + TL_SLOT_HEAD_BYTES, data, bytes);
@@ -165,9 +153,11 @@ tl_result tl_mvsqlite_slot_write(tl_mvsqlite_log *log, int64_t slot, const tl_mv
 tl_result tl_mvsqlite_slots_add(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, int64_t next,
                                 tl_fault *fault)
 {
+    TL_ASSERT(count > 0);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     if (head->slots + count > TL_SLOTS_MAX) {
         return tl_fault_set(fault, TL_ERR_FULL, log->file.path,
-                            "too many records are not cut; let its server cut them");
+                            "too many records are not truncated; let its server truncate them");
     }
     tl_result result = TL_OK;
     for (int64_t i = 0; i < count && result == TL_OK; i++) {
@@ -184,6 +174,7 @@ tl_result tl_mvsqlite_slots_add(tl_mvsqlite_log *log, tl_mvsqlite_head *head, in
 
 tl_result tl_mvsqlite_slots_grow(tl_mvsqlite_log *log, tl_mvsqlite_head *head, int64_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0);
     tl_mvsqlite_slot free_slot = {0};
     int64_t added = head->slots;
     tl_result result = tl_mvsqlite_slot_read(log, head->next, &free_slot, NULL, 0, fault);

@@ -14,6 +14,7 @@ static bool is_stopped(const tl_log_epoch *row)
 
 tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t now_us, tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0 && now_us > 0);
     tl_log_epoch row;
     tl_sqlite_file_rollback(&log->file); // of a look
     // The head is not read: its page would be a conflict.

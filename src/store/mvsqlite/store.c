@@ -12,6 +12,7 @@ static tl_mvsqlite_store *self_of(tl_store *base)
 
 void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
 {
+    TL_ASSERT(thread < TL_ATTACHMENT_THREADS_MAX);
     pthread_mutex_lock(&store->attachment.mutex);
     if (thread >= 0) {
         store->ended[thread] = true;
@@ -23,7 +24,7 @@ void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
         tl_attachment_free(&store->attachment);
         free(store->restored);
         free(store->aside);
-        free(store->told_aside);
+        free(store->polled_aside);
         free(store);
     }
 }
@@ -61,6 +62,7 @@ static void await_end(tl_mvsqlite_store *store, int thread, const struct timespe
 
 static tl_result ask(tl_mvsqlite_store *store, tl_mvsqlite_request request, tl_world_info *info, tl_fault *fault)
 {
+    TL_ASSERT(request != TL_REQUEST_NONE);
     tl_attachment *attachment = &store->attachment;
     struct timespec until = tl_clock_timespec(tl_clock_steady_us() + TL_REQUEST_US_MAX);
     int waited = 0;
@@ -103,14 +105,8 @@ static tl_result mvsqlite_create_world(tl_store *base, const tl_world_info *info
     tl_mvsqlite_store *store = self_of(base);
     tl_fault fault;
     tl_world_info copy = *info;
-    tl_result result = tl_world_info_check(info);
-    if (result != TL_OK) {
-        return result;
-    }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    return store->attachment.started ? TL_ERR_EXISTS : ask(store, TL_REQUEST_CREATE, &copy, &fault);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
+    return result == TL_OK ? ask(store, TL_REQUEST_CREATE, &copy, &fault) : result;
 }
 
 // The thread gets a copy of the event, for it may be left behind with it.
@@ -118,11 +114,9 @@ static tl_result restore(tl_mvsqlite_store *store, const tl_world_info *info, co
                          tl_fault *fault)
 {
     tl_world_info copy = *info;
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->place.uri, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     bool sound = event->data && event->size <= TL_RECORD_BYTES_MAX; // if not, it is refused unread
     tl_note *note = tl_note_create(event->type, sound ? event->size : 0);
@@ -151,22 +145,23 @@ static tl_result mvsqlite_restore(tl_store *base, const tl_world_info *info, con
 static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_fault *fault)
 {
     tl_attachment *attachment = &store->attachment;
-    if (attachment->started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->place.uri, "it was joined");
+    tl_result result = tl_attachment_check_aside(attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     pthread_mutex_lock(&attachment->mutex);
     store->aside_after = *event;
     pthread_mutex_unlock(&attachment->mutex);
-    tl_result result = ask(store, TL_REQUEST_ASIDE, NULL, fault);
+    result = ask(store, TL_REQUEST_ASIDE, NULL, fault);
     if (result != TL_OK) {
         return result;
     }
-    free(store->told_aside);
+    free(store->polled_aside);
     pthread_mutex_lock(&attachment->mutex);
-    store->told_aside = store->aside;
+    store->polled_aside = store->aside;
     store->aside = NULL;
     pthread_mutex_unlock(&attachment->mutex);
-    *event = store->told_aside->event;
+    *event = store->polled_aside->event;
     return TL_OK;
 }
 

@@ -6,7 +6,7 @@
 //    ROLLBACK and redo is safe (store/sqlite/file.c). What was stored after all is recognised by the head's tick.
 //  - Its pages are its unit of conflict, allocation conflicts with everybody: rows of fixed length, made beforehand
 //    (store/mvsqlite/log.h).
-//  - Nothing tells that a log has changed: its head is looked at when news are due (store/mvsqlite/logs.h).
+//  - Nothing reports that a log has changed: its head is looked at when news are due (store/mvsqlite/logs.h).
 //  - Calls wait for ever while mvstore does not answer. So all of them are made by two threads, one that writes and one
 //    that follows (store/mvsqlite/threads.c). poll() reports when one of them has not come back for 1.5 s; close()
 //    leaves it behind, with all that it uses, after 3 s.
@@ -49,7 +49,7 @@ typedef struct tl_mvsqlite_store {
     pthread_t threads[TL_ATTACHMENT_THREADS_MAX];
     bool spawned[TL_ATTACHMENT_THREADS_MAX]; // of the caller's thread
     bool restores;                           // the same
-    tl_note *told_aside;                     // the same
+    tl_note *polled_aside;                   // the same
 
     // Under the attachment's mutex.
     int users; // the caller and the threads: the last one frees all
@@ -59,7 +59,7 @@ typedef struct tl_mvsqlite_store {
     tl_fault fault;
     tl_world_info info;
     tl_note *restored;          // what is to be restored, of the writing thread while it answers
-    tl_store_event aside_after; // of what was set aside: what was told last
+    tl_store_event aside_after; // of what was set aside: the record that was reported last
     tl_note *aside;             // and what comes after it
 
     // Of the writing thread.

@@ -190,7 +190,7 @@ const tl_writer_ops tl_mvsqlite_writer_ops = {
     .record_bytes_max = TL_MVSQLITE_BATCH_BYTES_MAX,
     .checkpoint_bytes_max = CHECKPOINT_BYTES_MAX,
     .maintenance_wait_us = MAINTENANCE_WAIT_US,
-    .lease_look_us = LEASE_LOOK_US, // nothing tells that somebody has ended the own epoch
+    .lease_look_us = LEASE_LOOK_US, // nothing reports that somebody has ended the own epoch
     .leave_tries_max = LEAVE_TRIES_MAX,
 };
 

@@ -14,8 +14,8 @@ static void close_log(tl_sqlite_aside *aside)
 void tl_sqlite_aside_close(tl_sqlite_aside *aside)
 {
     close_log(aside);
-    free(aside->told);
-    aside->told = NULL;
+    free(aside->polled);
+    aside->polled = NULL;
 }
 
 static tl_result prepare(tl_sqlite_aside *aside, tl_fault *fault)
@@ -76,8 +76,8 @@ static tl_result read_next(tl_sqlite_aside *aside, uint32_t epoch, int64_t tick,
     }
     const void *body = sqlite3_column_blob(row, 5);
     size_t size = body ? (size_t)sqlite3_column_bytes(row, 5) : 0;
-    free(aside->told);
-    tl_note *note = aside->told = tl_note_create(TL_STORE_RECORD, size);
+    free(aside->polled);
+    tl_note *note = aside->polled = tl_note_create(TL_STORE_RECORD, size);
     if (note) {
         tl_store_event *event = &note->event;
         event->server = aside->log.number;
@@ -119,7 +119,7 @@ tl_result tl_sqlite_aside_next(tl_sqlite_aside *aside, tl_sqlite_world *world, c
         result = open_next(aside, world, directory, &number, fault);
     }
     if (result == TL_OK) {
-        *event = aside->told->event;
+        *event = aside->polled->event;
     }
     return result;
 }

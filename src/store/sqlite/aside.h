@@ -10,7 +10,7 @@ typedef struct tl_sqlite_aside {
     char name[TL_NAME_BYTES_MAX + 1]; // of its server
     bool open;
     sqlite3_stmt *next; // NULL: nothing of this log was ever set aside
-    tl_note *told;
+    tl_note *polled;
 } tl_sqlite_aside;
 
 // As next_aside() in store.h; begins zeroed.

@@ -23,6 +23,7 @@ tl_result tl_sqlite_epochs_prepare(tl_sqlite_epochs *epochs, tl_sqlite_file *fil
 tl_result tl_sqlite_epochs_read(tl_sqlite_epochs *epochs, uint32_t epoch, tl_log_epoch *out, const char **damage,
                                 tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0);
     sqlite3_stmt *row = epochs->get;
     *damage = NULL;
     sqlite3_bind_int64(row, 1, epoch);
@@ -51,6 +52,7 @@ tl_result tl_sqlite_epochs_read(tl_sqlite_epochs *epochs, uint32_t epoch, tl_log
 
 tl_result tl_sqlite_epochs_begin(tl_sqlite_epochs *epochs, tl_log_head *head, uint64_t now_us, tl_fault *fault)
 {
+    TL_ASSERT(!sqlite3_get_autocommit(epochs->file->db));
     TL_ASSERT(head->epoch == 0 || head->heir != TL_HEIR_NONE);
     head->epoch++;
     head->heir = TL_HEIR_NONE;
@@ -62,6 +64,8 @@ tl_result tl_sqlite_epochs_begin(tl_sqlite_epochs *epochs, tl_log_head *head, ui
 
 tl_result tl_sqlite_epochs_write_end(tl_sqlite_epochs *epochs, uint32_t epoch, const tl_log_epoch *row, tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0);
+    TL_ASSERT(!sqlite3_get_autocommit(epochs->file->db));
     const int64_t values[] = {epoch, (int64_t)row->ended_us, row->last_tick, row->heir,
                               (int64_t)row_sum(epochs, epoch, row)};
     return tl_sqlite_file_run_with(epochs->file, epochs->end, values, fault);

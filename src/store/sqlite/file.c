@@ -129,6 +129,7 @@ tl_result tl_sqlite_file_damaged(const tl_sqlite_file *file, const char *table, 
 
 tl_result tl_sqlite_file_prepare(tl_sqlite_file *file, const tl_sqlite_sql *list, size_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0);
     for (size_t i = 0; i < count; i++) {
         int code = sqlite3_prepare_v3(file->db, list[i].sql, -1, SQLITE_PREPARE_PERSISTENT, list[i].statement, NULL);
         if (code == SQLITE_ERROR) { // no such table or column: the schema is not ours
@@ -144,6 +145,7 @@ tl_result tl_sqlite_file_prepare(tl_sqlite_file *file, const tl_sqlite_sql *list
 
 tl_result tl_sqlite_file_run_with(tl_sqlite_file *file, sqlite3_stmt *statement, const int64_t *values, tl_fault *fault)
 {
+    TL_ASSERT(statement && values);
     for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++) {
         sqlite3_bind_int64(statement, i + 1, values[i]);
     }
@@ -152,6 +154,7 @@ tl_result tl_sqlite_file_run_with(tl_sqlite_file *file, sqlite3_stmt *statement,
 
 tl_result tl_sqlite_file_step(tl_sqlite_file *file, sqlite3_stmt *statement, tl_fault *fault)
 {
+    TL_ASSERT(statement);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         return TL_OK;

@@ -74,7 +74,7 @@ typedef struct former_store {
     former_log *logs[TL_SERVERS_MAX + 1]; // by number; NULL: it has none
     tl_follow follow;
     bool joined, over;
-    tl_note *told;
+    tl_note *polled;
 } former_store;
 
 static former_store *self_of(tl_store *base)
@@ -318,17 +318,17 @@ static tl_result former_poll(tl_store *base, tl_store_event *out)
 {
     former_store *store = self_of(base);
     tl_fault fault = {0};
-    bool begun = store->told != NULL;
+    bool begun = store->polled != NULL;
     if (!store->joined || store->over) {
         return TL_AGAIN;
     }
-    free(store->told);
-    store->told = NULL;
+    free(store->polled);
+    store->polled = NULL;
     tl_result result = begun ? TL_OK : load(store, &fault);
-    result = result == TL_OK ? tl_follow_next(&store->follow, &store->told, &fault) : result;
-    store->over = result != TL_OK || store->told->event.type == TL_STORE_LOADED;
+    result = result == TL_OK ? tl_follow_next(&store->follow, &store->polled, &fault) : result;
+    store->over = result != TL_OK || store->polled->event.type == TL_STORE_LOADED;
     if (result == TL_OK) {
-        *out = store->told->event;
+        *out = store->polled->event;
         return TL_OK;
     }
     *out = (tl_store_event){.type = TL_STORE_FAILED, .result = result};
@@ -370,7 +370,7 @@ static tl_result former_checkpoint(tl_store *base, tl_group_id group, int64_t ti
     return TL_ERR_READ_ONLY;
 }
 
-static tl_result former_cut(tl_store *base, int64_t tick)
+static tl_result former_truncate(tl_store *base, int64_t tick)
 {
     return TL_ERR_READ_ONLY;
 }
@@ -407,7 +407,7 @@ static void former_close(tl_store *base, bool leave)
         free(store->logs[number]);
     }
     tl_sqlite_file_close(&store->world);
-    free(store->told);
+    free(store->polled);
     free(store);
 }
 
@@ -417,7 +417,7 @@ static const tl_store_ops former_ops = {
     .join = former_join,
     .submit = former_submit,
     .checkpoint = former_checkpoint,
-    .cut = former_cut,
+    .cut = former_truncate,
     .fence = former_fence,
     .quarantine = former_quarantine,
     .poll = former_poll,

@@ -5,7 +5,7 @@
 // What the head's row holds beside tl_log_head.
 typedef struct log_head {
     tl_log_head base;
-    int64_t start_tick; // before the first record that is not cut
+    int64_t start_tick; // before the first record that is not truncated
     uint64_t seen_sum;
 } log_head;
 
@@ -262,6 +262,7 @@ tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fau
 // The head's row, with the right sums. `seen` (may be NULL) is what its server has seen of the others.
 static tl_result set_head(tl_sqlite_log *log, log_head *head, const tl_heads *seen, tl_fault *fault)
 {
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     unsigned char bytes[TL_HEADS_BYTES_MAX];
     sqlite3_bind_null(log->set_head, 8);
     if (seen) {
@@ -310,6 +311,8 @@ static tl_result finish(tl_sqlite_log *log, const log_head *head, tl_result resu
 
 static tl_result end_current(tl_sqlite_log *log, log_head *head, int heir, uint64_t now_us, tl_fault *fault)
 {
+    TL_ASSERT(heir != TL_HEIR_NONE);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     tl_log_epoch row;
     tl_result result = tl_sqlite_log_epoch(log, head->base.epoch, &row, fault);
     if (result != TL_OK) {
@@ -343,6 +346,8 @@ tl_result tl_sqlite_log_join(tl_sqlite_log *log, uint64_t now_us, tl_log_head *o
 
 static tl_result add_record(tl_sqlite_log *log, log_head *head, const tl_work *work, tl_fault *fault)
 {
+    TL_ASSERT(work->tick > head->base.tick);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     sqlite3_stmt *add = log->add_record;
     uint64_t sum = tl_sqlite_log_record_sum(log, head->base.epoch, work->tick, head->base.tick, head->base.sum,
                                             work->begun_us, work->data, work->size);
@@ -368,6 +373,7 @@ static bool is_current(const log_head *head, uint32_t epoch)
 tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *const *records, size_t count,
                                const tl_heads *seen, tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0 && count > 0);
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
@@ -389,6 +395,8 @@ tl_result tl_sqlite_log_append(tl_sqlite_log *log, uint32_t epoch, tl_work *cons
 
 tl_result tl_sqlite_log_keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_fault *fault)
 {
+    TL_ASSERT(seen);
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     log_head head;
     tl_result result = read_head(log, &head, fault);
     return result == TL_OK ? set_head(log, &head, seen, fault) : result;
@@ -397,6 +405,7 @@ tl_result tl_sqlite_log_keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_f
 tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, int heir, uint64_t now_us,
                             const tl_heads *seen, tl_fault *fault)
 {
+    TL_ASSERT(heir >= TL_HEIR_LEFT && heir <= TL_SERVERS_MAX);
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
@@ -417,6 +426,7 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
 // there, and a new epoch may use their ticks again.
 static tl_result set_aside(tl_sqlite_log *log, int64_t tick, tl_fault *fault)
 {
+    TL_ASSERT(!sqlite3_get_autocommit(log->file.db));
     char sql[700];
     snprintf(
         sql, sizeof(sql),
@@ -462,6 +472,7 @@ static tl_result find_end(tl_sqlite_log *log, const tl_work *work, log_head *hea
 
 tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int heir, uint64_t now_us, tl_fault *fault)
 {
+    TL_ASSERT(work->quarantine && heir > TL_HEIR_LEFT && heir != log->number);
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {
@@ -481,7 +492,7 @@ tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int 
     return finish(log, &head, result, fault);
 }
 
-// The last tick of those that are cut next. TL_AGAIN: there are none.
+// The last tick of those that are dropped next. TL_AGAIN: there are none.
 static tl_result find_last_to_truncate(tl_sqlite_log *log, int64_t before_tick, int64_t *out, tl_fault *fault)
 {
     sqlite3_bind_int64(log->last_to_truncate, 1, before_tick);
@@ -498,6 +509,7 @@ static tl_result find_last_to_truncate(tl_sqlite_log *log, int64_t before_tick, 
 tl_result tl_sqlite_log_truncate(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
                                  tl_fault *fault)
 {
+    TL_ASSERT(epoch > 0);
     log_head head;
     tl_result result = begin_with_head(log, &head, fault);
     if (result != TL_OK) {

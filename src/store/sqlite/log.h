@@ -1,7 +1,7 @@
 // NAME.log.db: one server's log. Its head says which epoch is current, whether it has ended, and the first and last
 // tick; every commit, fence and rejoin is one transaction that looks at the head first. Records are chained by their
-// previous tick and sum, so that a reader sees what was cut before it had read it, and what is missing. The head also
-// says which ends of the other logs, and of world.db, its server has seen.
+// previous tick and sum, so that a reader sees what was truncated before it had read it, and what is missing. The head
+// also says which ends of the other logs, and of world.db, its server has seen.
 #ifndef TRAMLINE_STORE_SQLITE_LOG_H
 #define TRAMLINE_STORE_SQLITE_LOG_H
 
@@ -11,7 +11,7 @@
 enum {
     TL_LOG_BATCH_MAX = 16,
     TL_LOG_BATCH_BYTES_MAX = 4 << 20,
-    TL_LOG_TRUNCATE_MAX = 16, // records cut in one transaction
+    TL_LOG_TRUNCATE_MAX = 16, // records in one transaction
 };
 
 typedef struct tl_sqlite_log {
@@ -40,7 +40,7 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
 // What a record's row has as its sum.
 uint64_t tl_sqlite_log_record_sum(const tl_sqlite_log *log, uint32_t epoch, int64_t tick, int64_t previous_tick,
                                   uint64_t previous_sum, uint64_t begun_us, const void *body, size_t size);
-// The tick before the first record that is not cut; the head's if there is no record.
+// The tick before the first record that is not truncated; the head's if there is no record.
 tl_result tl_sqlite_log_start(tl_sqlite_log *log, int64_t *previous_tick, tl_fault *fault);
 
 // A transaction each.
@@ -58,10 +58,10 @@ tl_result tl_sqlite_log_end(tl_sqlite_log *log, uint32_t epoch, int64_t tick, in
 tl_result tl_sqlite_log_quarantine(tl_sqlite_log *log, const tl_work *work, int heir, uint64_t now_us, tl_fault *fault);
 // Within a transaction that is open on it: `seen` is kept.
 tl_result tl_sqlite_log_keep_seen(tl_sqlite_log *log, const tl_heads *seen, tl_fault *fault);
-// Cuts some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
+// Drops some records before `tick`, never the newest. *done: none are left. TL_ERR_FENCED if `epoch` has ended.
 tl_result tl_sqlite_log_truncate(tl_sqlite_log *log, uint32_t epoch, int64_t tick, const tl_heads *seen, bool *done,
                                  tl_fault *fault);
-// Of a log that is copied: moves the head on to `tick`, for the records up to there were cut where it comes from.
+// Of a log that is copied: moves the head on to `tick`, for its source has truncated the records up to there.
 tl_result tl_sqlite_log_skip(tl_sqlite_log *log, int64_t tick, tl_fault *fault);
 
 #endif

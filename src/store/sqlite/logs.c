@@ -453,7 +453,7 @@ tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const
     return result == TL_OK ? tl_sqlite_logs_collect(logs, &own_changed, fault) : result;
 }
 
-// ---- the cut -------------------------------------------------------------------------------------------------------
+// ---- the position --------------------------------------------------------------------------------------------------
 
 static tl_result collect_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *own_changed, tl_fault *fault)
 {

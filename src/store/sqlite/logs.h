@@ -45,13 +45,13 @@ tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault);
 tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_bytes, tl_fault *fault);
 // What is known by now of the ends of all logs and of world.db: to be kept with the next commit.
 const tl_heads *tl_sqlite_logs_known(tl_sqlite_logs *logs);
-// Begins to load and takes the first cut. `own` (0: none) has joined with that head. May be called again after a
+// Begins to load and takes the first position. `own` (0: none) has joined with that head. May be called again after a
 // failure.
 tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const tl_log_head *head, tl_fault *fault);
 // Looks for servers that are new.
 tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault);
-// Takes the next cut: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody else
-// wrote into the own log.
+// Takes the next position: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody
+// else wrote into the own log.
 tl_result tl_sqlite_logs_collect(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault);
 
 #endif

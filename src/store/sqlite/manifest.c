@@ -78,6 +78,7 @@ tl_result tl_sqlite_manifest_read(tl_sqlite_manifest *manifest, tl_sqlite_file *
 tl_result tl_sqlite_manifest_write(tl_sqlite_manifest *manifest, tl_sqlite_file *file, tl_manifest *content,
                                    tl_fault *fault)
 {
+    TL_ASSERT(!sqlite3_get_autocommit(file->db));
     content->serial++;
     return bind_and_run(file, manifest->set, content, fault);
 }

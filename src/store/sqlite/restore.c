@@ -29,7 +29,7 @@ struct tl_sqlite_restore {
     const tl_sqlite_restore_logs *ops;
     void *backend;
     bool claimed; // something of ours is in the store: nobody else can begin
-    tl_restore told;
+    tl_restore rule;
     batch checkpoints;
     restored_log *logs[TL_SERVERS_MAX + 1]; // by number
 };
@@ -75,7 +75,7 @@ static tl_result write_records(tl_sqlite_restore *restore, tl_server_number serv
     if (b->count == 0) {
         return TL_OK;
     }
-    tl_result result = restore->ops->append(log->log, restore->told.logs[server].epoch, b->works, b->count, fault);
+    tl_result result = restore->ops->append(log->log, restore->rule.logs[server].epoch, b->works, b->count, fault);
     if (result == TL_ERR_FENCED) {
         return refuse_guest(log, fault);
     }
@@ -190,7 +190,8 @@ static tl_result open_log(tl_sqlite_restore *restore, const tl_world_info *info,
     return result;
 }
 
-// The head as the source's was when the epoch began or ended. Where it is behind, the records up to there were cut.
+// The head as the source's was when the epoch began or ended. Where it is behind, the records up to there were
+// truncated.
 static tl_result move_head(const tl_sqlite_restore *restore, restored_log *log, int64_t tick, tl_fault *fault)
 {
     tl_log_head head;
@@ -298,10 +299,10 @@ static tl_result write_event(tl_sqlite_restore *restore, const tl_world_info *in
 tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_info *info, const tl_store_event *event,
                                   tl_fault *fault)
 {
-    tl_result result = tl_restore_take(&restore->told, info, event, fault);
+    tl_result result = tl_restore_take(&restore->rule, info, event, fault);
     if (result == TL_OK) {
         result = write_event(restore, info, event, fault);
-        restore->told.over |= result != TL_OK;
+        restore->rule.over |= result != TL_OK;
     }
     return result;
 }

@@ -29,15 +29,9 @@ static tl_result sqlite_world(tl_store *base, tl_world_info *out)
 static tl_result sqlite_create_world(tl_store *base, const tl_world_info *info)
 {
     tl_sqlite_store *store = self_of(base);
-    tl_result result = tl_world_info_check(info);
+    tl_result result = tl_attachment_check_create(&store->attachment, info);
     if (result != TL_OK) {
         return result;
-    }
-    if (store->attachment.read_only) {
-        return TL_ERR_READ_ONLY;
-    }
-    if (store->attachment.started) {
-        return TL_ERR_EXISTS;
     }
     tl_fault fault;
     if (store->restore || tl_sqlite_restore_check_whole(&store->world, &fault) != TL_OK) {
@@ -106,11 +100,9 @@ static const tl_sqlite_restore_logs copied_logs = {copy_open, copy_close,  copy_
 static tl_result restore(tl_sqlite_store *store, const tl_world_info *info, const tl_store_event *event,
                          tl_fault *fault)
 {
-    if (store->attachment.started) {
-        return tl_fault_set(fault, TL_ERR_STATE, store->directory, "a store that was joined cannot be copied into");
-    }
-    if (store->attachment.read_only) {
-        return tl_fault_set(fault, TL_ERR_READ_ONLY, store->directory, "opened for reading only");
+    tl_result result = tl_attachment_check_restore(&store->attachment, fault);
+    if (result != TL_OK) {
+        return result;
     }
     if (!store->restore) {
         store->restore = tl_sqlite_restore_create(&store->world, store->directory, &copied_logs, store);
@@ -130,9 +122,10 @@ static tl_result sqlite_next_aside(tl_store *base, tl_store_event *event, char *
 {
     tl_sqlite_store *store = self_of(base);
     tl_fault fault = {0};
-    tl_result result = store->attachment.started
-                           ? tl_fault_set(&fault, TL_ERR_STATE, store->directory, "it was joined")
-                           : tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
+    tl_result result = tl_attachment_check_aside(&store->attachment, &fault);
+    if (result == TL_OK) {
+        result = tl_sqlite_aside_next(&store->aside, &store->world, store->directory, event, &fault);
+    }
     return tl_fault_report(result, &fault, text, text_bytes);
 }
 

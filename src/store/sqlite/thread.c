@@ -54,6 +54,7 @@ static tl_result read_own_epoch(void *backend, tl_activity activity, tl_log_epoc
 
 static tl_result append(void *backend, tl_work *const *records, size_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0 && count <= TL_LOG_BATCH_MAX);
     tl_sqlite_store *store = backend;
     tl_result result = tl_sqlite_wal_check(&own_log(store)->file, store->wal_bytes_max, fault);
     return result == TL_OK ? tl_sqlite_log_append(own_log(store), store->attachment.epoch, records, count,
@@ -182,6 +183,7 @@ static tl_result put(tl_sqlite_store *store, tl_work *const *checkpoints, size_t
 // none is stored any more.
 static tl_result put_while_own(void *backend, tl_work *const *checkpoints, size_t count, tl_fault *fault)
 {
+    TL_ASSERT(count > 0);
     tl_sqlite_store *store = backend;
     tl_result result = lock_own_epoch(store, fault);
     if (result != TL_OK) {

@@ -257,6 +257,8 @@ static tl_result add_server(tl_sqlite_world *world, tl_manifest *manifest, tl_se
 
 tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name, tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
+    TL_ASSERT(!sqlite3_get_autocommit(world->file.db));
     tl_manifest manifest;
     tl_result result = tl_sqlite_manifest_read(&world->manifest, &world->file, &manifest, fault);
     if (result == TL_OK) {
@@ -276,6 +278,7 @@ tl_result tl_sqlite_world_last_server(tl_sqlite_world *world, int *out, tl_fault
 tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *number,
                                       char name[TL_NAME_BYTES_MAX + 1], tl_fault *fault)
 {
+    TL_ASSERT(*number <= TL_SERVERS_MAX);
     sqlite3_stmt *row = world->next_server;
     sqlite3_bind_int(row, 1, *number);
     tl_result result = tl_sqlite_file_step(&world->file, row, fault);
@@ -298,6 +301,7 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
 tl_result tl_sqlite_world_server_name(tl_sqlite_world *world, tl_server_number number, char name[TL_NAME_BYTES_MAX + 1],
                                       tl_fault *fault)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     tl_server_number found = (tl_server_number)(number - 1);
     tl_result result = tl_sqlite_world_next_server(world, &found, name, fault);
     return result == TL_OK && found != number ? TL_AGAIN : result;
@@ -356,6 +360,7 @@ tl_result tl_sqlite_world_check_servers(tl_sqlite_world *world, tl_fault *fault)
 
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
 {
+    TL_ASSERT(tl_store_name_is_valid(name));
     tl_manifest manifest;
     tl_server_number last = 0;
     tl_result result = begin(world, &manifest, fault);
@@ -398,6 +403,8 @@ tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, cons
 
 static tl_result put_checkpoint(tl_sqlite_world *world, tl_manifest *manifest, const tl_work *work, tl_fault *fault)
 {
+    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
+    TL_ASSERT(!sqlite3_get_autocommit(world->file.db));
     sqlite3_bind_int64(world->find_checkpoint, 1, (int64_t)work->group);
     tl_result result = tl_sqlite_file_step(&world->file, world->find_checkpoint, fault);
     if (result != TL_OK && result != TL_AGAIN) {
@@ -420,6 +427,7 @@ static tl_result put_checkpoint(tl_sqlite_world *world, tl_manifest *manifest, c
 tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, const tl_heads *heads,
                               tl_fault *fault)
 {
+    TL_ASSERT(count > 0 || heads);
     tl_manifest manifest;
     tl_result result = begin(world, &manifest, fault);
     if (result != TL_OK) {
