@@ -22,7 +22,6 @@
 #define TRAMLINE_STORE_MVSQLITE_LOG_H
 
 #include "store/mvsqlite/slot.h"
-#include "store/sqlite/world.h"
 
 enum {
     TL_MVSQLITE_BATCH_MAX = 16, // records in one commit
