@@ -145,7 +145,10 @@ static tl_result sqlite_join(tl_store *base, const char *name)
     tl_sqlite_mode mode = attachment->read_only ? TL_SQLITE_READ_ONLY : TL_SQLITE_WRITE;
     tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, attachment->name,
                         mode, store->durable_full);
-    attachment->started = tl_attachment_spawn(&store->thread, tl_sqlite_thread, store);
+    attachment->started = true;
+    if (!tl_attachment_spawn(&store->thread, tl_sqlite_thread, store)) {
+        attachment->started = false;
+    }
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
 
