@@ -246,11 +246,11 @@ static tl_result check_directory(const tl_sqlite_def *def, tl_fault *fault)
 // Two processes may create a store at the same time: the slower one finds it locked for a moment.
 static tl_result open_world(tl_sqlite_store *store, tl_fault *fault)
 {
-    enum { TRIES_MAX = 200 };
+    enum { TRIES_MAX = 200, PAUSE_NS = 5000000 };
     tl_result result = TL_ERR_BUSY;
     for (int i = 0; i < TRIES_MAX && result == TL_ERR_BUSY; i++) {
         if (i > 0) {
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
         }
         result = tl_sqlite_world_open(&store->world, store->directory, store->mode, store->durable_full, fault);
     }
