@@ -170,11 +170,13 @@ static tl_result submit_locked(tl_attachment *attachment, tl_work *work)
     return TL_OK;
 }
 
+enum { STEP_US_MAX = 1000000 }; // a caller's time that is older is of another clock
+
 // The caller's time is that of its step's beginning; a commit begins when it is handed over.
 static uint64_t begin_us(uint64_t caller_us)
 {
     uint64_t now_us = tl_clock_real_us();
-    return now_us > caller_us && now_us - caller_us < 1000000u ? now_us : caller_us;
+    return now_us > caller_us && now_us - caller_us < STEP_US_MAX ? now_us : caller_us;
 }
 
 tl_result tl_attachment_submit(tl_store *base, int64_t tick, const void *data, size_t size, uint64_t now_us)

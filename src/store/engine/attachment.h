@@ -12,7 +12,9 @@
 enum {
     TL_NOTES_MAX = 1024,           // followed, and not yet polled: then following waits
     TL_NOTES_BYTES_MAX = 64 << 20, // the same
-    TL_RETRY_BUSY_US = 2000,       // after a lock was not had
+    TL_RETRY_BUSY_US = 2000,       // after a lock was not had,
+    TL_RETRY_SERVER_US = 500,      // and so much more for each server number modulo TL_RETRY_SERVERS:
+    TL_RETRY_SERVERS = 8,          // two fencers may hold each other's lock
     TL_RETRY_FAULT_US = 50000,     // after anything else
     TL_STALL_BUSY_US = 100000,     // locked for so long is reported as a stall
     TL_ANSWER_US_MAX = 1500000,    // a thread that works for longer without an end is reported as a stall

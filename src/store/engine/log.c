@@ -5,8 +5,9 @@
 tl_result tl_fault_set(tl_fault *fault, tl_result result, const char *place, const char *text)
 {
     TL_ASSERT(result != TL_OK);
+    enum { PLACE_BYTES_MAX = 100 }; // the rest is for what is wrong and what to do
     size_t length = strlen(place);
-    const char *tail = length > 100 ? place + length - 100 : place;
+    const char *tail = length > PLACE_BYTES_MAX ? place + length - PLACE_BYTES_MAX : place;
     fault->result = result;
     snprintf(fault->text, sizeof(fault->text), "%s%s: %s", tail == place ? "" : "...", tail, text);
     return result;

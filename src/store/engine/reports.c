@@ -89,8 +89,8 @@ static void failed_locked(tl_attachment *attachment, tl_activity activity, const
         retry->failing = true;
         retry->since_us = now_us;
     }
-    // Two fencers may hold each other's lock: the pause differs by server.
-    retry->retry_us = now_us + (busy ? TL_RETRY_BUSY_US + 500u * (attachment->number % 8u) : TL_RETRY_FAULT_US);
+    retry->retry_us = now_us + (busy ? TL_RETRY_BUSY_US + TL_RETRY_SERVER_US * (attachment->number % TL_RETRY_SERVERS)
+                                     : TL_RETRY_FAULT_US);
     // What keeps another's log, or the checkpoints, busy holds up none of our records.
     bool matters = !busy || activity == TL_ACTIVITY_JOIN || activity == TL_ACTIVITY_COMMIT;
     if (matters && !retry->reported && (!busy || now_us - retry->since_us >= TL_STALL_BUSY_US)) {

@@ -61,6 +61,27 @@ int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl
     return tl_fdb_get_epoch(row, size, out) ? 0 : tl_fdb_damaged(worker, "the list of epochs", fault);
 }
 
+typedef struct epoch_question {
+    tl_server_number server;
+    uint32_t epoch;
+    tl_log_epoch *out;
+} epoch_question;
+
+static int epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
+{
+    const epoch_question *q = context;
+    int code = tl_fdb_epoch_read(worker, transaction, q->server, q->epoch, q->out, fault);
+    return code != 0 ? code : TL_FDB_DONE;
+}
+
+tl_result tl_fdb_epoch_look(tl_fdb_worker *worker, tl_activity activity, tl_server_number server, uint32_t epoch,
+                            tl_log_epoch *out, tl_fault *fault)
+{
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX && epoch > 0);
+    epoch_question q = {server, epoch, out};
+    return tl_fdb_run(worker, activity, epoch_body, &q, NULL, fault);
+}
+
 // Without the row's versionstamp, if the order is known by other means.
 static tl_fdb_row ordered(tl_fdb_row row, tl_fdb_order order)
 {

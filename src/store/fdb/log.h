@@ -29,6 +29,9 @@ int tl_fdb_head_peek(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
                      tl_fault *fault);
 int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
                       tl_log_epoch *out, tl_fault *fault);
+// The same, as a transaction of its own.
+tl_result tl_fdb_epoch_look(tl_fdb_worker *worker, tl_activity activity, tl_server_number server, uint32_t epoch,
+                            tl_log_epoch *out, tl_fault *fault);
 void tl_fdb_head_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,
                        const tl_log_head *head);
 void tl_fdb_epoch_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,

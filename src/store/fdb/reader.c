@@ -383,34 +383,14 @@ tl_result tl_fdb_reader_round(tl_fdb_reader *reader, tl_fault *fault)
 typedef struct question {
     tl_fdb_reader *reader;
     tl_server_number server;
-    uint32_t epoch;
     bool any;
-    tl_log_epoch row;
     int64_t previous_tick;
 } question;
 
-static int epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
-{
-    question *q = context;
-    uint8_t row[TL_FDB_ROW_BYTES_MAX];
-    int size = 0;
-    tl_fdb_key key = TL_FDB_KEY(worker->prefix, TL_FDB_EPOCH, q->server, q->epoch);
-    int code = tl_fdb_get(worker, transaction, &key, true, row, &size);
-    if (code != 0) {
-        return code;
-    }
-    return tl_fdb_get_epoch(row, size, &q->row) ? TL_FDB_DONE : tl_fdb_damaged(worker, "the list of epochs", fault);
-}
-
 static tl_result read_epoch(void *backend, tl_server_number server, uint32_t epoch, tl_log_epoch *out, tl_fault *fault)
 {
-    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
-    TL_ASSERT(epoch > 0);
     tl_fdb_reader *reader = backend;
-    question q = {.server = server, .epoch = epoch};
-    tl_result result = tl_fdb_run(&reader->worker, TL_ACTIVITY_FOLLOW, epoch_body, &q, NULL, fault);
-    *out = q.row;
-    return result;
+    return tl_fdb_epoch_look(&reader->worker, TL_ACTIVITY_FOLLOW, server, epoch, out, fault);
 }
 
 // Reads on, within one transaction until the first record is whole.

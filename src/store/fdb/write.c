@@ -158,26 +158,11 @@ static tl_result take_lease(void *backend, tl_server_number *number, tl_log_head
 
 // ---- the own epoch -------------------------------------------------------------------------------------------------
 
-typedef struct own_epoch {
-    const tl_fdb_store *store;
-    tl_log_epoch row;
-} own_epoch;
-
-static int own_epoch_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
-{
-    own_epoch *own = context;
-    const tl_attachment *attachment = &own->store->attachment;
-    int code = tl_fdb_epoch_read(worker, transaction, attachment->number, attachment->epoch, &own->row, fault);
-    return code != 0 ? code : TL_FDB_DONE;
-}
-
 static tl_result read_own_epoch(void *backend, tl_activity activity, tl_log_epoch *out, tl_fault *fault)
 {
     tl_fdb_store *store = backend;
-    own_epoch own = {.store = store, .row = *out};
-    tl_result result = tl_fdb_run(&store->worker, activity, own_epoch_body, &own, NULL, fault);
-    *out = own.row;
-    return result;
+    const tl_attachment *attachment = &store->attachment;
+    return tl_fdb_epoch_look(&store->worker, activity, attachment->number, attachment->epoch, out, fault);
 }
 
 // ---- commits -------------------------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ static tl_result read_next(tl_mvsqlite_log *log, uint32_t epoch, int64_t tick, t
     return result;
 }
 
-// What is still to be moved is moved first, by who may write.
+// What is still to be moved is moved first, by callers that may write.
 static tl_result next_of(tl_mvsqlite_log *log, bool may_write, uint32_t epoch, int64_t tick, tl_note **out,
                          tl_fault *fault)
 {

@@ -31,13 +31,7 @@ static const tl_sqlite_schema log_schema = {
            ") STRICT;" TL_SQLITE_EPOCHS_TABLE "CREATE TABLE slot("
            "  slot INTEGER PRIMARY KEY,"
            "  body BLOB NOT NULL" // see store/mvsqlite/slot.h; always of the same length
-           ") STRICT;"
-           "CREATE TABLE checkpoint("
-           "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
-           "  tick INTEGER NOT NULL,"
-           "  sum INTEGER NOT NULL,"
-           "  body BLOB NOT NULL" // empty: the group is deleted
-           ") STRICT;",
+           ") STRICT;" TL_SQLITE_CHECKPOINTS_TABLE,
 };
 
 // ---- opening -------------------------------------------------------------------------------------------------------
@@ -48,15 +42,10 @@ static tl_result prepare_all(tl_mvsqlite_log *log, tl_fault *fault)
         {&log->get_slot, "SELECT body FROM slot WHERE slot = ?1"},
         {&log->set_slot, "UPDATE slot SET body = ?2 WHERE slot = ?1"},
         {&log->add_slots, "INSERT INTO slot(slot, body) VALUES (?1, zeroblob(?2))"},
-        {&log->put_checkpoint, "INSERT INTO checkpoint(grp, tick, sum, body) VALUES (?1, ?2, ?3, ?4)"
-                               " ON CONFLICT(grp) DO UPDATE SET tick = excluded.tick, sum = excluded.sum,"
-                               " body = excluded.body WHERE excluded.tick > checkpoint.tick"},
-        {&log->find_checkpoint, "SELECT tick, sum FROM checkpoint WHERE grp = ?1"},
-        {&log->list_checkpoints, "SELECT sum FROM checkpoint"},
-        {&log->next_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp > ?1 ORDER BY grp LIMIT 1"},
     };
     tl_result result = tl_sqlite_file_prepare(&log->file, list, sizeof(list) / sizeof(list[0]), fault);
-    return result == TL_OK ? tl_mvsqlite_rows_prepare(log, fault) : result;
+    result = result == TL_OK ? tl_mvsqlite_rows_prepare(log, fault) : result;
+    return result == TL_OK ? tl_sqlite_checkpoints_prepare(&log->checkpoints, &log->file, fault) : result;
 }
 
 static tl_result add_head(tl_mvsqlite_log *log, uint64_t world_us, tl_fault *fault)
@@ -299,13 +288,13 @@ tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *faul
     tl_result result = open_snapshot(log, fault);
     result = result == TL_OK ? tl_mvsqlite_log_read_head(log, &head, fault) : result;
     while (result == TL_OK) {
-        result = tl_sqlite_file_step(&log->file, log->list_checkpoints, fault);
+        result = tl_sqlite_file_step(&log->file, log->checkpoints.list, fault);
         if (result == TL_OK) {
-            total += tl_store_mix((uint64_t)sqlite3_column_int64(log->list_checkpoints, 0));
+            total += tl_store_mix((uint64_t)sqlite3_column_int64(log->checkpoints.list, 2));
             count++;
         }
     }
-    sqlite3_reset(log->list_checkpoints);
+    sqlite3_reset(log->checkpoints.list);
     if (result != TL_AGAIN) {
         return result;
     }
@@ -316,7 +305,7 @@ tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *faul
 
 tl_result tl_mvsqlite_log_checkpoint(tl_mvsqlite_log *log, tl_group_id group, tl_note **out, tl_fault *fault)
 {
-    return tl_sqlite_next_checkpoint(&log->file, log->next_checkpoint, group, out, fault);
+    return tl_sqlite_checkpoints_next(&log->checkpoints, group, out, fault);
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -432,28 +421,6 @@ tl_result tl_mvsqlite_log_append(tl_mvsqlite_log *log, uint32_t epoch, tl_work *
     return tl_mvsqlite_log_finish(log, result, fault);
 }
 
-// Stores it if it is newer than what is there, and takes note of it in the head.
-static tl_result put_checkpoint(tl_mvsqlite_log *log, tl_mvsqlite_head *head, const tl_work *work, tl_fault *fault)
-{
-    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
-    sqlite3_bind_int64(log->find_checkpoint, 1, (int64_t)work->group);
-    tl_result result = tl_sqlite_file_step(&log->file, log->find_checkpoint, fault);
-    if (result != TL_OK && result != TL_AGAIN) {
-        return result;
-    }
-    bool found = result == TL_OK;
-    int64_t tick = found ? sqlite3_column_int64(log->find_checkpoint, 0) : -1;
-    uint64_t sum = found ? (uint64_t)sqlite3_column_int64(log->find_checkpoint, 1) : 0;
-    sqlite3_reset(log->find_checkpoint);
-    if (found && tick >= work->tick) {
-        return TL_OK;
-    }
-    head->checkpoints += !found;
-    head->checkpoints_sum -= found ? tl_store_mix(sum) : 0;
-    head->checkpoints_sum += tl_store_mix(tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
-    return tl_sqlite_put_checkpoint(&log->file, log->put_checkpoint, work, fault);
-}
-
 tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *const *checkpoints, size_t count,
                               tl_fault *fault)
 {
@@ -463,7 +430,8 @@ tl_result tl_mvsqlite_log_put(tl_mvsqlite_log *log, uint32_t epoch, tl_work *con
         return result;
     }
     for (size_t i = 0; i < count && result == TL_OK; i++) {
-        result = put_checkpoint(log, &head, checkpoints[i], fault);
+        result = tl_sqlite_checkpoints_put(&log->checkpoints, checkpoints[i], &head.checkpoints, &head.checkpoints_sum,
+                                           fault);
     }
     if (result == TL_OK) {
         result = tl_mvsqlite_log_set_head(log, &head, fault);

@@ -22,7 +22,6 @@
 #define TRAMLINE_STORE_MVSQLITE_LOG_H
 
 #include "store/mvsqlite/slot.h"
-#include "store/sqlite/world.h"
 
 enum {
     TL_MVSQLITE_BATCH_MAX = 16, // records in one commit
@@ -65,7 +64,7 @@ tl_result tl_mvsqlite_log_end_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head
 tl_result tl_mvsqlite_log_add_epoch(tl_mvsqlite_log *log, tl_mvsqlite_head *head, uint64_t now_us, tl_fault *fault);
 
 // A transaction: stops an epoch that goes on. What its author commits after that fails, until the epoch has ended or
-// has been stopped for TL_STOP_US_MAX. Safety does not hang on it: only who commits first.
+// has been stopped for TL_STOP_US_MAX. Safety does not depend on it, only which of the two commits first.
 tl_result tl_mvsqlite_log_stop(tl_mvsqlite_log *log, uint32_t epoch, uint64_t now_us, tl_fault *fault);
 // Within a transaction of the author's: TL_ERR_BUSY while the epoch is stopped. What has lasted too long is taken back.
 tl_result tl_mvsqlite_log_pass_stop(tl_mvsqlite_log *log, uint32_t epoch, tl_fault *fault);

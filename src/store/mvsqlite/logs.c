@@ -249,7 +249,7 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
         peer->head = (tl_log_head){.tick = -1, .heir = TL_HEIR_NONE};
         peer->due_us = 0;
     }
-    return result == TL_OK ? tl_mvsqlite_logs_collect(logs, &changed, fault) : result;
+    return result == TL_OK ? tl_mvsqlite_logs_position(logs, &changed, fault) : result;
 }
 
 // ---- the position --------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ static tl_result look(tl_mvsqlite_logs *logs, tl_mvsqlite_peer *peer, uint64_t *
 }
 
 // What a server had received when it wrote the news may be in a log that was looked at before: look there once more.
-tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault)
+tl_result tl_mvsqlite_logs_position(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault)
 {
     uint64_t begin_us = tl_clock_steady_us(), news_us = 0;
     for (int pass = 0; pass < POSITION_PASSES_MAX; pass++) {
@@ -352,7 +352,7 @@ uint64_t tl_mvsqlite_logs_due_us(const tl_mvsqlite_logs *logs)
     return due_us;
 }
 
-void tl_mvsqlite_logs_hurry(tl_mvsqlite_logs *logs)
+void tl_mvsqlite_logs_look_again(tl_mvsqlite_logs *logs)
 {
     tl_server_number number = 0;
     for (tl_mvsqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {

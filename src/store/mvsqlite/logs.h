@@ -49,10 +49,10 @@ tl_result tl_mvsqlite_logs_start(tl_mvsqlite_logs *logs, tl_server_number own, c
 // Looks for servers that are new.
 tl_result tl_mvsqlite_logs_discover(tl_mvsqlite_logs *logs, tl_fault *fault);
 // Takes the next position, with a look at the logs whose turn it is.
-tl_result tl_mvsqlite_logs_collect(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault);
+tl_result tl_mvsqlite_logs_position(tl_mvsqlite_logs *logs, bool *changed, tl_fault *fault);
 // When the next log has its turn; UINT64_MAX: there is none.
 uint64_t tl_mvsqlite_logs_due_us(const tl_mvsqlite_logs *logs);
 // All have their turn now.
-void tl_mvsqlite_logs_hurry(tl_mvsqlite_logs *logs);
+void tl_mvsqlite_logs_look_again(tl_mvsqlite_logs *logs);
 
 #endif

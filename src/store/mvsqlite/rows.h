@@ -3,6 +3,7 @@
 #ifndef TRAMLINE_STORE_MVSQLITE_ROWS_H
 #define TRAMLINE_STORE_MVSQLITE_ROWS_H
 
+#include "store/sqlite/checkpoints.h"
 #include "store/sqlite/epochs.h"
 
 enum {
@@ -32,7 +33,7 @@ typedef struct tl_mvsqlite_log {
     sqlite3_stmt *get_head, *set_head;
     tl_sqlite_epochs epochs;
     sqlite3_stmt *get_slot, *set_slot, *add_slots;
-    sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints;
+    tl_sqlite_checkpoints checkpoints;
     // Where reading goes on: the slot after the record of that tick.
     int64_t cursor_tick, cursor_slot;
     // Of the author: the stop that it waits for, by the time in its row, and since when.

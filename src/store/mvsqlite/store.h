@@ -1,7 +1,7 @@
 // One attachment to a store in mvsqlite (SQLite whose pages lie in FoundationDB, behind mvstore), through the library
 // that is loaded before the program: see docs/OPERATE.md.
 //
-// What mvsqlite asks of its user, and who does it here:
+// What mvsqlite asks of its users, and where that is done:
 //  - A lost race shows as SQLITE_BUSY at COMMIT, and a second COMMIT would report success with the change lost: only
 //    ROLLBACK and redo is safe (store/sqlite/file.c). What was stored after all is recognised by the head's tick.
 //  - Its pages are its unit of conflict, allocation conflicts with everybody: rows of fixed length, made beforehand

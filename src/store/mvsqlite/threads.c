@@ -224,7 +224,7 @@ static tl_result position(void *backend, bool *news, tl_fault *fault)
         }
         tl_attachment_enter(&store->attachment, TL_THREAD_FOLLOWS); // it came back
     }
-    return tl_mvsqlite_logs_collect(&store->logs, news, fault);
+    return tl_mvsqlite_logs_position(&store->logs, news, fault);
 }
 
 static uint64_t position_due_us(const void *backend)
@@ -237,7 +237,7 @@ static uint64_t position_due_us(const void *backend)
 static void look_again(void *backend)
 {
     tl_mvsqlite_store *store = backend;
-    tl_mvsqlite_logs_hurry(&store->logs);
+    tl_mvsqlite_logs_look_again(&store->logs);
 }
 
 const tl_follower_ops tl_mvsqlite_follower_ops = {

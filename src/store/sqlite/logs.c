@@ -450,12 +450,12 @@ tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const
         peer->dirty = true;
     }
     bool own_changed = false;
-    return result == TL_OK ? tl_sqlite_logs_collect(logs, &own_changed, fault) : result;
+    return result == TL_OK ? tl_sqlite_logs_position(logs, &own_changed, fault) : result;
 }
 
 // ---- the position --------------------------------------------------------------------------------------------------
 
-static tl_result collect_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *own_changed, tl_fault *fault)
+static tl_result position_of_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *own_changed, tl_fault *fault)
 {
     if (peer->log.number == logs->follow.own) {
         *own_changed = true;
@@ -471,14 +471,14 @@ static tl_result collect_one(tl_sqlite_logs *logs, tl_sqlite_peer *peer, bool *o
     return result;
 }
 
-static tl_result collect_pass(tl_sqlite_logs *logs, bool *changed, bool *own_changed, tl_fault *fault)
+static tl_result position_pass(tl_sqlite_logs *logs, bool *changed, bool *own_changed, tl_fault *fault)
 {
     tl_server_number number = 0;
     for (tl_sqlite_peer *peer = next_peer(logs, &number); peer; peer = next_peer(logs, &number)) {
         int64_t version = 0;
         tl_result result = tl_sqlite_file_version(&peer->log.file, &version, fault);
         if (result == TL_OK && (version != peer->seen_version || peer->dirty)) {
-            result = collect_one(logs, peer, own_changed, fault);
+            result = position_of_one(logs, peer, own_changed, fault);
             *changed = true;
         }
         if (result != TL_OK) {
@@ -489,12 +489,12 @@ static tl_result collect_pass(tl_sqlite_logs *logs, bool *changed, bool *own_cha
     return TL_OK;
 }
 
-tl_result tl_sqlite_logs_collect(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault)
+tl_result tl_sqlite_logs_position(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault)
 {
     // Four passes: under a steady load the last one or two may still see a change; the order is then by time alone.
     for (int pass = 0; pass < 4; pass++) {
         bool changed = false;
-        tl_result result = collect_pass(logs, &changed, own_changed, fault);
+        tl_result result = position_pass(logs, &changed, own_changed, fault);
         if (result != TL_OK || !changed) {
             return result;
         }

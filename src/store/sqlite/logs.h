@@ -52,6 +52,6 @@ tl_result tl_sqlite_logs_start(tl_sqlite_logs *logs, tl_server_number own, const
 tl_result tl_sqlite_logs_discover(tl_sqlite_logs *logs, tl_fault *fault);
 // Takes the next position: the heads of all logs, read again until none has moved meanwhile. *own_changed: somebody
 // else wrote into the own log.
-tl_result tl_sqlite_logs_collect(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault);
+tl_result tl_sqlite_logs_position(tl_sqlite_logs *logs, bool *own_changed, tl_fault *fault);
 
 #endif

@@ -145,7 +145,10 @@ static tl_result sqlite_join(tl_store *base, const char *name)
     tl_sqlite_mode mode = attachment->read_only ? TL_SQLITE_READ_ONLY : TL_SQLITE_WRITE;
     tl_sqlite_logs_init(&store->logs, &store->world, store->directory, attachment->info.created_us, attachment->name,
                         mode, store->durable_full);
-    attachment->started = tl_attachment_spawn(&store->thread, tl_sqlite_thread, store);
+    attachment->started = true;
+    if (!tl_attachment_spawn(&store->thread, tl_sqlite_thread, store)) {
+        attachment->started = false;
+    }
     return attachment->started ? TL_OK : TL_ERR_MEMORY;
 }
 
@@ -243,11 +246,11 @@ static tl_result check_directory(const tl_sqlite_def *def, tl_fault *fault)
 // Two processes may create a store at the same time: the slower one finds it locked for a moment.
 static tl_result open_world(tl_sqlite_store *store, tl_fault *fault)
 {
-    enum { TRIES_MAX = 200 };
+    enum { TRIES_MAX = 200, PAUSE_NS = 5000000 };
     tl_result result = TL_ERR_BUSY;
     for (int i = 0; i < TRIES_MAX && result == TL_ERR_BUSY; i++) {
         if (i > 0) {
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
         }
         result = tl_sqlite_world_open(&store->world, store->directory, store->mode, store->durable_full, fault);
     }

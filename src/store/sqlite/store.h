@@ -36,7 +36,7 @@ typedef struct tl_sqlite_store {
     bool unsettled;   // a registration may still be in world.db's WAL alone
     bool checked;     // the files have confirmed each other
     bool left;        // the own epoch was ended in order
-    uint64_t discover_us, collect_us, moved_us, note_us, settle_us;
+    uint64_t discover_us, position_us, moved_us, note_us, settle_us;
     tl_log_head noted; // the own end that was noted last
 } tl_sqlite_store;
 

@@ -137,8 +137,8 @@ static tl_result position(void *backend, bool *news, tl_fault *fault)
             return result;
         }
     }
-    store->collect_us = now_us + TL_FOLLOW_POLL_US;
-    tl_result result = tl_sqlite_logs_collect(&store->logs, &own_changed, fault);
+    store->position_us = now_us + TL_FOLLOW_POLL_US;
+    tl_result result = tl_sqlite_logs_position(&store->logs, &own_changed, fault);
     if (own_changed) {
         tl_attachment_suspect_lease(&store->attachment);
     }
@@ -146,10 +146,10 @@ static tl_result position(void *backend, bool *news, tl_fault *fault)
     return result;
 }
 
-static uint64_t collect_due_us(const void *backend)
+static uint64_t position_due_us(const void *backend)
 {
     const tl_sqlite_store *store = backend;
-    return store->collect_us;
+    return store->position_us;
 }
 
 static void look_again(void *backend)
@@ -159,7 +159,7 @@ static void look_again(void *backend)
     if (own) {
         own->dirty |= store->logs.follow.own == 0; // its lease is lost
     }
-    store->collect_us = 0;
+    store->position_us = 0;
 }
 
 // ---- maintenance ---------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ static const tl_writer_ops writer_ops = {
 static const tl_follower_ops follower_ops = {
     .start = start,
     .position = position,
-    .due_us = collect_due_us,
+    .due_us = position_due_us,
     .look_again = look_again,
     .start_activity = TL_ACTIVITY_JOIN, // a lock that keeps it from loading is reported as a stall
 };

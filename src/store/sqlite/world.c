@@ -16,12 +16,7 @@ static const char world_sql[] = "CREATE TABLE world("
                                 "  number INTEGER PRIMARY KEY,"
                                 "  sum INTEGER NOT NULL,"
                                 "  name TEXT NOT NULL" // unique; there are few, and an index could be damaged
-                                ") STRICT;" TL_MANIFEST_SQL "CREATE TABLE checkpoint("
-                                "  grp INTEGER PRIMARY KEY," // 64 bits, as a signed number
-                                "  tick INTEGER NOT NULL,"
-                                "  sum INTEGER NOT NULL,"
-                                "  body BLOB NOT NULL" // empty: the group is deleted
-                                ") STRICT;";
+                                ") STRICT;" TL_MANIFEST_SQL TL_SQLITE_CHECKPOINTS_TABLE;
 
 static const tl_sqlite_schema world_schema = {
     .application_id = 0x54524d57, // "TRMW"
@@ -57,17 +52,13 @@ static tl_result open_world(tl_sqlite_world *world, const char *path, const tl_s
         {&world->add_server, "INSERT INTO server(number, name, sum) VALUES (?1, ?2, ?3)"},
         {&world->find_server, "SELECT number FROM server WHERE name = ?1"},
         {&world->next_server, "SELECT number, name, sum FROM server WHERE number > ?1 ORDER BY number LIMIT 1"},
-        {&world->put_checkpoint, "INSERT INTO checkpoint(grp, tick, sum, body) VALUES (?1, ?2, ?3, ?4)"
-                                 " ON CONFLICT(grp) DO UPDATE SET tick = excluded.tick, sum = excluded.sum,"
-                                 " body = excluded.body WHERE excluded.tick > checkpoint.tick"},
-        {&world->find_checkpoint, "SELECT tick, sum FROM checkpoint WHERE grp = ?1"},
-        {&world->list_checkpoints, "SELECT grp, tick, sum FROM checkpoint ORDER BY grp"},
-        {&world->get_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp = ?1"},
-        {&world->next_checkpoint, "SELECT grp, tick, sum, body FROM checkpoint WHERE grp > ?1 ORDER BY grp LIMIT 1"},
     };
     result = tl_sqlite_file_prepare(&world->file, list, sizeof(list) / sizeof(list[0]), fault);
     if (result == TL_OK) {
         result = tl_sqlite_manifest_prepare(&world->manifest, &world->file, fault);
+    }
+    if (result == TL_OK) {
+        result = tl_sqlite_checkpoints_prepare(&world->checkpoints, &world->file, fault);
     }
     if (result != TL_OK) {
         tl_sqlite_world_close(world);
@@ -385,45 +376,6 @@ tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_
 
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
-uint64_t tl_sqlite_checkpoint_sum(tl_group_id group, int64_t tick, const void *data, size_t size)
-{
-    return tl_store_sum(group, (uint64_t)tick, data, size);
-}
-
-tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, const tl_work *work, tl_fault *fault)
-{
-    sqlite3_bind_int64(put, 1, (int64_t)work->group);
-    sqlite3_bind_int64(put, 2, work->tick);
-    sqlite3_bind_int64(put, 3, (int64_t)tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
-    sqlite3_bind_blob64(put, 4, work->data, work->size, SQLITE_STATIC);
-    tl_result result = tl_sqlite_file_run(file, put, fault);
-    sqlite3_bind_null(put, 4);
-    return result;
-}
-
-static tl_result put_checkpoint(tl_sqlite_world *world, tl_manifest *manifest, const tl_work *work, tl_fault *fault)
-{
-    TL_ASSERT(work->type == TL_WORK_CHECKPOINT && work->group != 0);
-    TL_ASSERT(!sqlite3_get_autocommit(world->file.db));
-    sqlite3_bind_int64(world->find_checkpoint, 1, (int64_t)work->group);
-    tl_result result = tl_sqlite_file_step(&world->file, world->find_checkpoint, fault);
-    if (result != TL_OK && result != TL_AGAIN) {
-        return result;
-    }
-    bool found = result == TL_OK;
-    int64_t tick = found ? sqlite3_column_int64(world->find_checkpoint, 0) : -1;
-    uint64_t sum = found ? (uint64_t)sqlite3_column_int64(world->find_checkpoint, 1) : 0;
-    sqlite3_reset(world->find_checkpoint);
-    if (found && tick >= work->tick) {
-        return TL_OK;
-    }
-    manifest->checkpoints += !found;
-    manifest->checkpoints_sum -= found ? tl_store_mix(sum) : 0;
-    manifest->checkpoints_sum += tl_store_mix(
-        tl_sqlite_checkpoint_sum(work->group, work->tick, work->data, work->size));
-    return tl_sqlite_put_checkpoint(&world->file, world->put_checkpoint, work, fault);
-}
-
 tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoints, size_t count, const tl_heads *heads,
                               tl_fault *fault)
 {
@@ -434,7 +386,8 @@ tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoint
         return result;
     }
     for (size_t i = 0; i < count && result == TL_OK; i++) {
-        result = put_checkpoint(world, &manifest, checkpoints[i], fault);
+        result = tl_sqlite_checkpoints_put(&world->checkpoints, checkpoints[i], &manifest.checkpoints,
+                                           &manifest.checkpoints_sum, fault);
     }
     if (heads) {
         (void)tl_heads_merge(&manifest.heads, heads);
@@ -442,53 +395,9 @@ tl_result tl_sqlite_world_put(tl_sqlite_world *world, tl_work *const *checkpoint
     return finish(world, &manifest, result, fault);
 }
 
-// The row at which that statement stands, as a note.
-static tl_result take_checkpoint(tl_sqlite_file *file, sqlite3_stmt *row, tl_note **out, tl_fault *fault)
-{
-    size_t size = (size_t)sqlite3_column_bytes(row, 3);
-    tl_group_id group = (tl_group_id)sqlite3_column_int64(row, 0);
-    tl_note *note = size <= TL_RECORD_BYTES_MAX ? tl_note_create(TL_STORE_CHECKPOINT, size) : NULL;
-    if (!note) {
-        return size <= TL_RECORD_BYTES_MAX ? tl_fault_set(fault, TL_ERR_MEMORY, file->path, "out of memory")
-                                           : damaged(file, "checkpoint", (int64_t)group, "is too long", fault);
-    }
-    note->event.group = group;
-    note->event.tick = sqlite3_column_int64(row, 1);
-    note->sum = (uint64_t)sqlite3_column_int64(row, 2);
-    const void *body = sqlite3_column_blob(row, 3);
-    bool sound = body || size == 0;
-    if (sound && size > 0) {
-        memcpy(note->data, body, size);
-    }
-    if (!sound || note->sum != tl_sqlite_checkpoint_sum(group, note->event.tick, note->data, size)) {
-        free(note);
-        return damaged(file, "checkpoint", (int64_t)group, "has a wrong sum", fault);
-    }
-    *out = note;
-    return TL_OK;
-}
-
-tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *row, tl_group_id group, tl_note **out,
-                                    tl_fault *fault)
-{
-    sqlite3_bind_int64(row, 1, (int64_t)group);
-    tl_result result = tl_sqlite_file_step(file, row, fault);
-    if (result != TL_OK) {
-        return result;
-    }
-    result = take_checkpoint(file, row, out, fault);
-    sqlite3_reset(row);
-    if (result == TL_OK &&
-        (int64_t)(*out)->event.group <= (int64_t)group) { // its tree is damaged: it might go on for ever
-        free(*out);
-        return damaged(file, "checkpoint", (int64_t)group, "is followed by an earlier one", fault);
-    }
-    return result;
-}
-
 tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault)
 {
-    return tl_sqlite_next_checkpoint(&world->file, world->next_checkpoint, group, out, fault);
+    return tl_sqlite_checkpoints_next(&world->checkpoints, group, out, fault);
 }
 
 static bool add_listed(tl_sqlite_world *world, const tl_checkpoint_key *key)
@@ -510,7 +419,7 @@ static tl_result list_all(tl_sqlite_world *world, tl_fault *fault)
 {
     tl_manifest manifest;
     uint64_t total = 0;
-    sqlite3_stmt *row = world->list_checkpoints;
+    sqlite3_stmt *row = world->checkpoints.list;
     world->listed_count = 0;
     tl_result result = tl_sqlite_world_manifest(world, &manifest, fault);
     while (result == TL_OK) {
@@ -572,16 +481,10 @@ tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_gro
         return TL_AGAIN;
     }
     const tl_checkpoint_key *key = &world->listed[at];
-    sqlite3_bind_int64(world->get_checkpoint, 1, (int64_t)key->group);
-    tl_result result = tl_sqlite_file_step(&world->file, world->get_checkpoint, fault);
+    tl_result result = tl_sqlite_checkpoints_get(&world->checkpoints, key->group, out, fault);
     if (result == TL_AGAIN) {
         return damaged(&world->file, "checkpoint", (int64_t)key->group, "is missing", fault);
     }
-    if (result != TL_OK) {
-        return result;
-    }
-    result = take_checkpoint(&world->file, world->get_checkpoint, out, fault);
-    sqlite3_reset(world->get_checkpoint);
     if (result != TL_OK) {
         return result;
     }

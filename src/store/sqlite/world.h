@@ -2,6 +2,7 @@
 #ifndef TRAMLINE_STORE_SQLITE_WORLD_H
 #define TRAMLINE_STORE_SQLITE_WORLD_H
 
+#include "store/sqlite/checkpoints.h"
 #include "store/sqlite/manifest.h"
 
 typedef struct tl_checkpoint_key {
@@ -15,7 +16,7 @@ typedef struct tl_sqlite_world {
     tl_sqlite_manifest manifest;
     uint64_t serial; // of the manifest, as last read or written here
     sqlite3_stmt *get_info, *add_info, *count_servers, *add_server, *find_server, *next_server;
-    sqlite3_stmt *put_checkpoint, *find_checkpoint, *next_checkpoint, *list_checkpoints, *get_checkpoint;
+    tl_sqlite_checkpoints checkpoints;
     // Of those that are read one by one: what there was when they were listed.
     tl_checkpoint_key *listed;
     size_t listed_count, listed_capacity;
@@ -64,11 +65,5 @@ tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_gro
                                       tl_fault *fault);
 // The checkpoint with the lowest group above `group`, as a note. TL_AGAIN if there is none.
 tl_result tl_sqlite_world_next_checkpoint(tl_sqlite_world *world, tl_group_id group, tl_note **out, tl_fault *fault);
-
-// The same on a table and statements like the world's in any file.
-uint64_t tl_sqlite_checkpoint_sum(tl_group_id group, int64_t tick, const void *data, size_t size);
-tl_result tl_sqlite_put_checkpoint(tl_sqlite_file *file, sqlite3_stmt *put, const tl_work *work, tl_fault *fault);
-tl_result tl_sqlite_next_checkpoint(tl_sqlite_file *file, sqlite3_stmt *next, tl_group_id group, tl_note **out,
-                                    tl_fault *fault);
 
 #endif
