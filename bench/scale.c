@@ -4,7 +4,7 @@
 //
 //   bench_scale [entities] [seconds] [scenario]
 #include "cluster.h"
-#include "server/internal.h"
+#include "server/state.h"
 #include "world/chunk_cache.h"
 
 #include <time.h>

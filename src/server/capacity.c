@@ -1,7 +1,7 @@
 // What of the world finds no room on this server, or could not be read from its checkpoint. It goes on without it, says
 // so, owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has
 // them told anew: once there is room, or at once.
-#include "server/internal.h"
+#include "server/state.h"
 #include "world/lack.h"
 #include "world/unread.h"
 

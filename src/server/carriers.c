@@ -1,7 +1,7 @@
 // What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what
 // becomes of own entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to
 // ride in them.
-#include "server/internal.h"
+#include "server/state.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

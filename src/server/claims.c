@@ -9,7 +9,7 @@
 //
 // A group that nobody comes back to is emptied, and becomes the next client's: a group that is deleted costs the store
 // a row for ever, and clients come and go.
-#include "server/internal.h"
+#include "server/state.h"
 #include "world/lack.h"
 
 enum {

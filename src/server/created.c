@@ -4,7 +4,7 @@
 // still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody
 // can use up another's by taking that name without proof. Each server counts what was created through it; of what it
 // takes over, entities that somebody owns count against him once he is here.
-#include "server/internal.h"
+#include "server/state.h"
 
 // NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
 static uint64_t creator_key(const tl_server_client *creator)

@@ -1,4 +1,4 @@
-#include "server/internal.h"
+#include "server/state.h"
 #include "world/lack.h"
 
 enum { ALIVE_US = 1000000 }; // who was silent for longer, in the store's time, is given nothing

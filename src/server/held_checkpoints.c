@@ -1,6 +1,6 @@
 // Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and
 // may not outlive them: by then every living server has applied those records, or one has ended the epoch before them.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { HOLD_SECONDS = 3, HELD_MAX = 4096 };
 

@@ -1,5 +1,5 @@
 // What clients own: the states that they report of it, and what holds it while they report nothing.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { OWNED_AGE_TICKS_MAX = 400 };
 

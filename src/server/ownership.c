@@ -1,4 +1,4 @@
-#include "server/internal.h"
+#include "server/state.h"
 #include "world/lack.h"
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, GIVES_AT_ONCE = 32, ID_COUNTER_BITS = 24 };

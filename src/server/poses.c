@@ -1,6 +1,6 @@
 // The poses that a game sets, by the hundred thousand: held against what was published; and what their velocities and
 // spins are, where the game does not say.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 }; // after so many ticks, and not before the sixth part of a second
 

@@ -3,7 +3,7 @@
 // depends on its bytes and the kinds alone. While the epoch goes on, the first server that asks ends it there and is
 // the heir. The store reads the record again within that: where it holds other bytes than were read here, this server
 // is at fault.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { ASKS_MAX = 3 };
 

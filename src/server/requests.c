@@ -1,5 +1,5 @@
 // What clients ask for: read, carried out or passed on to the server that owns the entity, and answered.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX };
 

@@ -1,7 +1,7 @@
 // The record of a tick. Everything that goes into it is read back as the other servers will read it, so that what is
 // committed can be applied: what cannot be read is left out, and costs only its sender. What does not fit waits for the
 // next record, in an order that is kept: nothing overtakes what it depends on.
-#include "server/internal.h"
+#include "server/state.h"
 
 enum {
     DELETE_BYTES_MAX = 11,           // of one DELETE

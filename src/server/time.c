@@ -1,4 +1,4 @@
-#include "server/internal.h"
+#include "server/state.h"
 
 #include <stdio.h>
 

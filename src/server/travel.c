@@ -1,7 +1,7 @@
 // How fast the entities that clients move may be, and how far all that one client owns may travel. An entity that is in
 // new tiles each tick makes every server, and every client that sees it, open streams; so the one who moves it has a
 // budget.
-#include "server/internal.h"
+#include "server/state.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 // Clients that come and go: their groups may be new each time, and have no checkpoint yet when the log is to be cut.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { GROUPS = 440, KEEP_S = 1, CUT_TICKS = 5 * CROWD_HZ, EARLY_TICKS = 12, STORED_S = 30, ROUNDS = 16 };
 

@@ -1,7 +1,7 @@
 // A log is cut only where checkpoints say all that is cut: whatever crashes, leaves and comes back, whoever joins then
 // has the same world as those that were there. Logs are kept for a second only, and groups stay where they are.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { GROUPS = 440, KEEP_S = 1, STORED_S = 28, CHECKS = 11 };
 

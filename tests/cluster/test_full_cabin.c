@@ -1,7 +1,7 @@
 // Crowds that move in and out: a client's cabin that is full, and jumps in each tick as far as its budget goes; and a
 // game's crowd that was here. Whoever walks by sees what is there as it is, and newcomers get in as before.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 // server.
 #include "check.h"
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { GROUPS = 8, EACH = 64, VERSIONS = 58, NACKS_A_TICK = 240, TICKS = 200 };
 static const double TICK_S = 1.0 / CROWD_HZ;

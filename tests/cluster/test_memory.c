@@ -1,7 +1,7 @@
 // What clients' history and chunks take of a server's memory is not missing for records: with none left for them the
 // world goes on. And what waits for a store that stalls is bounded: beyond that, changes are gathered.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { GROUPS = 20, EACH = 250, STALL_S = 25, STALLED_MEMORY_BYTES = 112 << 20 };
 

@@ -1,7 +1,7 @@
 // Groups that find no room on a server: it says so and asks for them, does not keep what it is given of them, and is
 // whole again once there is room. What clients own leaves room for the game's groups.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { GROUPS = 300, EACH = 2, SMALL = 8, LARGE = 1024, DELETED = 100, CLIENTS = 12, FEW = 16 };
 

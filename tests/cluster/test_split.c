@@ -1,7 +1,7 @@
 // More changes in one tick than a record has room for: they are spread over ticks, and the other server has all of
 // them.
 #include "check.h"
-#include "server/internal.h"
+#include "server/state.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // Many clients whose things jump about in the sky, each as far as it may; one who only walks through a field of boxes,
 // on a line of ordinary delay, sees each of them as it is; and so does who watches from one place.
 #include "crowd.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 // A server that runs for months uses up the ids of its epoch, and goes on with those that are free.
 #include "check.h"
-#include "server/internal.h"
+#include "server/state.h"
 
 enum { HZ = 20, START_US = 1000000, STEP_US = 50000, ENTITIES = 300 };
 

@@ -18,8 +18,8 @@
 //   server/requests.c what clients ask for
 //   server/owned.c   the states that clients report of what they own
 //   server/claims.c  what clients own: kept while they are away, given back to the same identity
-#ifndef TRAMLINE_SERVER_INTERNAL_H
-#define TRAMLINE_SERVER_INTERNAL_H
+#ifndef TRAMLINE_SERVER_STATE_H
+#define TRAMLINE_SERVER_STATE_H
 
 #include "base/ring.h"
 #include "motion/track.h"
