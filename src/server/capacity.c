@@ -5,7 +5,7 @@
 #include "world/lack.h"
 #include "world/unread.h"
 
-enum { SAY_EVERY_SECONDS = 10, DEGRADED_SECONDS = 5, SAY_UNREAD_MAX = 8, ASKED_MAX = 8 };
+enum { SAY_EVERY_SECONDS = 10, SAY_UNREAD_MAX = 8, ASKED_MAX = 8 };
 
 uint32_t tl_room_left(const tl_server *s)
 {
@@ -24,12 +24,6 @@ bool tl_room_lacks(const tl_server *s)
         }
     }
     return false;
-}
-
-bool tl_room_degraded(const tl_server *s, tl_server_number number)
-{
-    int64_t tick = s->servers[number].degraded_tick;
-    return tick > 0 && s->mirror.tick - tick < DEGRADED_SECONDS * (int64_t)s->world.tick_hz;
 }
 
 uint32_t tl_room_unread_count(const tl_server *s)
@@ -153,59 +147,5 @@ void tl_room_tick(tl_server *s)
         if (group == NULL || !group->lack_unread) {
             return;
         }
-    }
-}
-
-// The end of what is told anew, once all before it is in the record: only then the other server has the group whole.
-bool tl_room_record(tl_server *s, tl_record_writer *r)
-{
-    uint32_t i = 0;
-    for (; i < s->retold_count; i++) {
-        int32_t group = tl_mirror_find_group(&s->mirror, s->retold[i]);
-        if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
-            continue;
-        }
-        tl_record_mark mark = tl_record_here(r);
-        tl_record_group(r, s->retold[i], s->number);
-        if (tl_record_check(r, mark) != TL_OK) {
-            break;
-        }
-    }
-    memmove(s->retold, s->retold + i, (s->retold_count - i) * sizeof *s->retold);
-    s->retold_count -= i;
-    return s->retold_count == 0;
-}
-
-// Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
-void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
-{
-    if (from >= 1 && from <= TL_SERVERS_MAX) {
-        s->servers[from].degraded_tick = s->mirror.tick;
-    }
-    tl_reader r = tl_reader_make(data, size);
-    tl_group_id id = tl_read_varint(&r);
-    int32_t group = r.bad || (to != 0 && to != s->number) ? TL_NONE : tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || !tl_own_owns(s, group) || tl_lack_any(&s->mirror.groups[group])) {
-        return;
-    }
-    if (s->retold_count == TL_RETOLD_MAX) {
-        return;
-    }
-    for (uint32_t i = 0; i < s->retold_count; i++) {
-        if (s->retold[i] == id) {
-            return;
-        }
-    }
-    s->retold[s->retold_count++] = id;
-    if (tl_claims_is_group(id)) {
-        s->mirror.groups[group].unsent_claim = s->claims_unsent = true;
-    }
-    for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
-        tl_entity *e = &s->mirror.entities[i];
-        if (e->published == NULL) {
-            continue;
-        }
-        e->unsent_retell = true;
-        tl_own_mark(s, i);
     }
 }

@@ -1,23 +1,4 @@
-// What the server's files share:
-//   server.c         creation, the step, the tick, the path of data read aloud
-//   server/ownership.c     what this server owns: its queue of records, checkpoints, giving groups away
-//   server/tick_record.c  the record of a tick
-//   server/held_checkpoints.c    checkpoints that wait
-//   server/poses.c   poses set by the game, against what was published
-//   server/time.c    its clock, and what is known of the others'
-//   server/follow.c  the other servers: their records in order, who is alive, take-over
-//   server/capacity.c    what of the world finds no room here
-//   server/carriers.c what may ride in what
-//   server/accounts.c whose work a client's is
-//   server/created.c what clients have created, and how much of it they may
-//   server/travel.c  how fast and how far what they own may move
-//   server/volume.c  how many bytes they may make servers publish
-//   server/quarantine.c   records of theirs that cannot be read
-//   server/admission.c whom of a transport's peers is listened to, and for how long in a step
-//   server/clients.c sessions: hello, reports, messages, frames
-//   server/requests.c what clients ask for
-//   server/owned.c   the states that clients report of what they own
-//   server/claims.c  what clients own: kept while they are away, given back to the same identity
+// The state of a server: what its files share.
 #ifndef TRAMLINE_SERVER_STATE_H
 #define TRAMLINE_SERVER_STATE_H
 
@@ -34,6 +15,7 @@ enum {
     TL_OWN_RECORDS_MAX = 1200, // made and not yet committed: a minute's stall at 20 Hz
     TL_NEEDS_MAX = 512,
     TL_GIVES_MAX = 4096,
+    TL_CLAIMS_PER_TICK = 256,        // so that those of different servers compare by their ticks
     TL_POSTS_BYTES_MAX = 256 * 1024, // of requests and answers to other servers, a tick
     TL_FRAME_BYTES_MAX = 192 * 1024,
     TL_REQUESTS_PER_S = 32,
@@ -493,5 +475,35 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick);
 void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size);
 bool tl_claims_record(tl_server *s, tl_record_writer *r);    // whether all of it is in the record
 void tl_claims_tell(tl_server *s, tl_server_client *client); // what is its, through its channel
+
+bool tl_server_is_active(const tl_server *s); // it runs, or leaves
+tl_server_client *tl_client_table_find(tl_server *s, tl_peer peer);
+tl_peer_server *tl_peers_find(tl_server *s, tl_server_number number);
+void tl_peers_on_server(tl_server *s, const tl_store_event *event);
+bool tl_peers_need_met(const tl_server *s, const tl_need *need);
+void tl_peers_need_all_seen(tl_server *s);
+int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, int32_t from);
+void tl_client_groups_note(tl_server *s, tl_group *group);
+bool tl_client_groups_is_spare(const tl_group *group);
+tl_group_id tl_client_groups_next_id(tl_server *s);
+tl_entity_id tl_groups_next_entity_id(tl_server *s);
+void tl_own_unmark(tl_server *s, int32_t index);
+size_t tl_own_state_bytes(const tl_server *s, const tl_entity *e);
+void tl_own_records_drop_done(tl_server *s);
+void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick);
+void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_record *end);
+void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, bool is_end);
+bool tl_records_can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick);
+bool tl_load_record(tl_server *s, const tl_store_event *event);
+void tl_load_checkpoint(tl_server *s, const tl_store_event *event);
+void tl_load_all_here(tl_server *s);
+void tl_client_send_bytes(tl_server *s, tl_peer peer, const void *data, size_t size);
+uint32_t tl_claims_groups_max(const tl_server *s);
+int64_t tl_claims_silent_us(const tl_server *s, const tl_server_client *client);
+int64_t tl_claims_heard_tick(const tl_server *s, const tl_server_client *client);
+void tl_claims_vanish(tl_server *s, tl_group *group, int64_t tick);
+void tl_grace_step(tl_server *s);
+tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r);
+tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r);
 
 #endif

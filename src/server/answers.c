@@ -1,0 +1,16 @@
+// Answers to what clients ask for.
+#include "server/state.h"
+
+// False: too much is waiting for this client.
+bool tl_requests_answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
+{
+    tl_server_client *client = tl_clients_by_number(s, number);
+    unsigned char data[32];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, request, 4);
+    tl_write_fixed(&w, result, 1);
+    tl_write_varint(&w, entity);
+    bool sent = client == NULL || tl_channel_send(&client->session->channel, TL_MESSAGE_ANSWER, data, w.size) == TL_OK;
+    s->stats.limits_reached += !sent;
+    return sent;
+}

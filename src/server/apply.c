@@ -1,0 +1,260 @@
+// A tick's records, own and others', into the mirror, in an order that respects what they need; and what they say
+// carried out: groups change hands, posts are delivered, the epochs of servers end.
+#include "server/state.h"
+#include "world/lack.h"
+
+// Another format says nothing about the writer: it may be newer than this server.
+void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
+{
+    tl_server_fail(s, TL_SERVER_FAILED,
+                   "server %u's record of tick %lld is of another version; bring all servers to the same release",
+                   server, (long long)tick);
+}
+
+// ---- taking over ----
+
+// Its next epoch, which this server itself is just beginning, has no checkpoint yet: what is newer than the end of the
+// former one shows what was set aside. Of the others' next epochs the store tells only as they come in their logs.
+static bool has_lived_since(const tl_server *s, tl_server_number number, uint32_t epoch)
+{
+    return number != s->number || s->epoch > epoch + 1;
+}
+
+static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, const tl_followed_record *end)
+{
+    bool joining = s->state == TL_SERVER_JOINING, lived = has_lived_since(s, from, end->epoch);
+    uint32_t count = 0;
+    tl_lack_inherit_groups(&s->mirror, from, heir);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!group->used || !group->live || group->owner != from) {
+            continue;
+        }
+        if (joining && lived && group->checkpoint_tick > end->tick) {
+            continue; // it shows what came later
+        }
+        group->owner = heir;
+        count++;
+        if (heir != s->number || joining) {
+            continue;
+        }
+        group->changed_tick = s->mirror.tick; // its next checkpoint shows the new owner, and is soon written
+        tl_own_take_group(s, g);
+    }
+    if (heir == s->number && !joining) {
+        tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
+    }
+}
+
+void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_record *end)
+{
+    tl_peer_server *p = &s->servers[number];
+    if (end->epoch >= p->ended_epoch) {
+        p->ended_epoch = end->epoch;
+        p->ended_heir = end->heir;
+        p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->servers[end->heir].ended_epoch + 1 : 0; // it lived then
+        p->ended_tick = end->tick;
+    }
+    tl_claims_ended(s, number, end->tick);
+    if (end->heir == number) {
+        return; // it came back under a new epoch and kept its groups
+    }
+    if (p->epoch <= end->epoch) {
+        p->ended = true;
+    }
+    if (end->heir == 0) {
+        return; // it left in order; who takes what it has left behind will be told
+    }
+    inherit(s, number, end->heir, end);
+    if (end->heir != s->number || s->state == TL_SERVER_JOINING) {
+        return;
+    }
+    tl_peers_need_all_seen(s);
+    tl_follow_need(s, number, end->epoch, -1);
+}
+
+// ---- others' records ----
+
+static void on_given(void *user, int32_t group, tl_server_number from, tl_server_number to)
+{
+    tl_server *s = user;
+    (void)from;
+    s->mirror.groups[group].giving = false;
+    if (to != s->number) {
+        return;
+    }
+    tl_own_take_group(s, group);
+    tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+}
+
+// It goes on to somebody else, see tl_own_balance().
+static void on_lacking_given(void *user, tl_server_number to)
+{
+    tl_server *s = user;
+    if (to == s->number) {
+        tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+    }
+}
+
+static void on_leaving(void *user, tl_server_number from)
+{
+    tl_server *s = user;
+    s->servers[from].leaving = true;
+}
+
+static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
+{
+    tl_server *s = user;
+    if (op == TL_OP_RETELL) {
+        tl_room_post(s, from, to, data, size);
+    } else if (to == s->number) {
+        tl_requests_post(s, op, from, data, size);
+    }
+}
+
+// False: it was not, and stays in the queue or was set aside.
+static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
+{
+    tl_peer_server *p = &s->servers[number];
+    if (record->is_end) {
+        s->ends_applied++;
+        tl_apply_end(s, number, record);
+        return true;
+    }
+    const tl_record_events events = {.user = s,
+                                     .receiver = tl_follow_receiver,
+                                     .group_given = on_given,
+                                     .lacking_given = on_lacking_given,
+                                     .leaving = on_leaving,
+                                     .post = on_post};
+    s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
+    tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
+    if (result == TL_ERR_MALFORMED) {
+        tl_aside_begin(s, number, record->epoch, record->tick);
+    }
+    if (result == TL_ERR_VERSION) {
+        tl_apply_fail_version(s, number, record->tick);
+    }
+    if (result == TL_ERR_MALFORMED || result == TL_ERR_VERSION) {
+        return false;
+    }
+    if (result == TL_ERR_FULL) {
+        s->stats.limits_reached++;
+    }
+    p->applied_tick = record->tick;
+    p->applied_epoch = record->epoch;
+    uint64_t begun_us = tl_world_clock_own_wall(&s->clock, number, record->begun_us);
+    if (s->def.callbacks.link) {
+        s->def.callbacks.link(s->def.callbacks.user, number, record->tick, begun_us);
+    }
+    return true;
+}
+
+static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
+{
+    tl_peer_server *p = &s->servers[number];
+    bool any = false;
+    while (p->first && s->state < TL_SERVER_LEFT && tl_records_can_apply(s, p, p->first, tick)) {
+        tl_followed_record *record = p->first;
+        any = true;
+        if (!apply_one(s, number, record)) {
+            continue;
+        }
+        p->first = record->next;
+        if (p->first == NULL) {
+            p->last = NULL;
+        }
+        tl_follow_release(s, record);
+    }
+    if (p->lagging && p->head_tick >= tick) {
+        p->lagging = false;
+    }
+    return any;
+}
+
+void tl_follow_apply(tl_server *s, int64_t tick)
+{
+    for (bool any = true; any;) {
+        any = false;
+        for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+            if (s->servers[n].first) {
+                any |= apply_some(s, n, tick);
+            }
+        }
+    }
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (s->servers[n].lagging && s->servers[n].head_tick >= tick) {
+            s->servers[n].lagging = false;
+        }
+    }
+}
+
+// ---- own records ----
+
+static void on_own_given(void *user, int32_t group, tl_server_number from, tl_server_number to)
+{
+    tl_server *s = user;
+    s->mirror.groups[group].giving = false;
+    (void)from;
+    tl_own_lose_group(s, group);
+    if (to == s->number) {
+        tl_own_take_group(s, group);
+    } else {
+        s->mirror.groups[group].owed = s->owes = true;
+    }
+}
+
+static void on_own_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
+{
+    tl_server *s = user;
+    if (op == TL_OP_RETELL) {
+        return; // our own
+    }
+    if (to == s->number) {
+        tl_requests_post(s, op, from, data, size);
+    }
+}
+
+// The newest record's entities come into the cache side by side, as those of others' records do (record.c).
+static void prefetch_recorded(const tl_server *s)
+{
+    const tl_mirror *m = &s->mirror;
+    for (uint32_t i = 0; i < s->recorded_count; i++) {
+        tl_prefetch(&m->entities[s->recorded[i]], offsetof(tl_entity, said_carrier));
+    }
+    for (uint32_t i = 0; i < s->recorded_count; i++) {
+        const tl_entity *e = &m->entities[s->recorded[i]];
+        if (e->used) {
+            tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
+        }
+    }
+}
+
+void tl_own_apply(tl_server *s, int64_t tick)
+{
+    tl_record_events events = {
+        .user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_own_given, .post = on_own_post};
+    for (uint32_t i = 0; i < s->own_count; i++) {
+        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        if (record->tick > tick) {
+            break;
+        }
+        if (record->applied) {
+            continue;
+        }
+        record->applied = true;
+        bool newest = i + 1 == s->own_count;
+        if (newest) {
+            prefetch_recorded(s);
+        }
+        events.likely = s->recorded;
+        events.likely_count = newest ? s->recorded_count : 0;
+        tl_result result = tl_record_apply(&s->mirror, s->number, record->tick, record->data, record->size, false,
+                                           &events);
+        TL_ASSERT(result != TL_ERR_MALFORMED);
+        if (result == TL_ERR_FULL) {
+            s->stats.limits_reached++;
+        }
+    }
+    tl_own_records_drop_done(s);
+}

@@ -1,0 +1,114 @@
+// Groups that this server gives to others: that the game gives, that found no room here, and until all have as many.
+#include "server/state.h"
+#include "world/lack.h"
+
+enum { GIVES_AT_ONCE = 32 };
+
+// To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
+static void give(tl_server *s, tl_group_id id, tl_server_number to)
+{
+    uint32_t epoch = s->servers[to].epoch;
+    s->gives[s->give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
+    if (epoch > 1) {
+        tl_follow_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
+    }
+}
+
+tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_heard(s, to)) {
+        return TL_ERR_NOT_FOUND;
+    }
+    if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) {
+        return TL_ERR_DENIED;
+    }
+    if (s->give_count == TL_GIVES_MAX) {
+        return TL_AGAIN;
+    }
+    give(s, id, to);
+    return TL_OK;
+}
+
+// Groups per living server, by number.
+static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1])
+{
+    memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        if (tl_claims_is_group(group->id)) {
+            continue; // it is where its client is
+        }
+        if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) {
+            counts[group->owner]++;
+        }
+    }
+}
+
+// Degraded servers are given nothing; but of one that leaves they get all if there are no others.
+static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool degraded)
+{
+    tl_server_number best = 0;
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
+        if (tl_follow_alive(s, n) && (degraded || !tl_room_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) {
+            best = n;
+        }
+    }
+    return best == 0 && !degraded && s->state == TL_SERVER_LEAVING ? poorest(s, counts, true) : best;
+}
+
+// What was given to this server, or inherited by it, and found no room here: nobody would say anything of it.
+static void give_on(tl_server *s)
+{
+    uint32_t counts[TL_SERVERS_MAX + 1];
+    tl_group_id id = tl_lack_group_of(&s->mirror, s->number);
+    if (id) {
+        count_groups(s, counts);
+    }
+    for (; id && s->give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
+        tl_server_number to = poorest(s, counts, false);
+        if (to == 0) {
+            return;
+        }
+        give(s, id, to);
+        s->gives[s->give_count - 1].lacking = true;
+        tl_lack_note_group(&s->mirror, id, to);
+        counts[to]++;
+    }
+}
+
+// Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
+void tl_own_balance(tl_server *s)
+{
+    uint32_t counts[TL_SERVERS_MAX + 1];
+    bool leaving = s->state == TL_SERVER_LEAVING;
+    give_on(s);
+    if (!leaving && s->tick % tl_max_i64(1, s->world.tick_hz / 4) != 0) {
+        return;
+    }
+    count_groups(s, counts);
+    uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
+    for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        bool incomplete = tl_lack_any(group); // whoever has it whole owns it
+        if (!tl_own_owns(s, g) || !group->live ||
+            ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving &&
+             !incomplete)) {
+            continue;
+        }
+        tl_server_number to = poorest(s, counts, false);
+        if (to == 0) {
+            return;
+        }
+        if (!leaving && !incomplete && counts[s->number] < counts[to] + 2) {
+            if (!s->mirror.lacked) {
+                return;
+            }
+            continue;
+        }
+        give(s, group->id, to);
+        counts[s->number]--;
+        counts[to]++;
+        left--;
+    }
+}

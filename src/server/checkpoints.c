@@ -1,0 +1,172 @@
+// Which groups get a checkpoint, and when; and how far the log can be cut.
+#include "server/state.h"
+#include "world/lack.h"
+
+enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, LOOKS_A_TICK = 64 };
+
+// Whether the mirror has all that there is of a group up to its tick: then a checkpoint may stand for the log. A group
+// that is being given away or deleted has not got there yet.
+static bool is_whole(const tl_server *s, int32_t group)
+{
+    const tl_group *g = &s->mirror.groups[group];
+    if (g->giving || tl_lack_any(g)) {
+        return false;
+    }
+    return g->owner == s->number || (g->owner <= TL_SERVERS_MAX && s->servers[g->owner].applied_tick >= s->mirror.tick);
+}
+
+static void say_failed(tl_server *s, tl_group_id id, tl_result result)
+{
+    if (s->stats.checkpoints_refused++) {
+        return;
+    }
+    if (result == TL_ERR_FULL) {
+        tl_server_say(s,
+                      "group %llx is larger than a checkpoint may be (%d MiB): it is not stored, and the log stays and "
+                      "grows; spread its entities over "
+                      "more groups",
+                      (unsigned long long)id, TL_RECORD_BYTES_MAX >> 20);
+    } else {
+        tl_server_say(s, "the checkpoint of group %llx cannot be read back: it is not stored, and the log stays",
+                      (unsigned long long)id);
+    }
+}
+
+// False: not now.
+static bool checkpoint(tl_server *s, tl_group_id id)
+{
+    int32_t group = tl_mirror_find_group(&s->mirror, id);
+    size_t size = 0;
+    tl_result result = TL_OK;
+    if (group != TL_NONE) {
+        result = tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size);
+    }
+    if (result != TL_OK) {
+        say_failed(s, id, result);
+        s->mirror.groups[group].retry_tick = s->mirror.tick + CHECKPOINT_SECONDS * (int64_t)s->world.tick_hz;
+        return false;
+    }
+    if (!tl_hold_checkpoint(s, id, s->record, size)) {
+        return false;
+    }
+    if (group == TL_NONE) {
+        return true;
+    }
+    s->mirror.groups[group].checkpoint_tick = s->mirror.tick;
+    s->mirror.groups[group].owed = false;
+    return true;
+}
+
+// That groups were deleted.
+static void checkpoint_due(tl_server *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->checkpoints_due_count; i++) {
+        tl_group_id id = s->checkpoints_due[i];
+        int32_t group = tl_mirror_find_group(&s->mirror, id);
+        bool whole = group == TL_NONE || (is_whole(s, group) && s->mirror.groups[group].retry_tick <= s->mirror.tick);
+        if (!whole || !checkpoint(s, id)) {
+            s->checkpoints_due[kept++] = id;
+        }
+    }
+    s->checkpoints_due_count = kept;
+}
+
+void tl_own_owe_end(void *server, tl_group_id deleted)
+{
+    tl_server *s = server;
+    if (s->checkpoints_due_count < TL_GIVES_MAX) {
+        s->checkpoints_due[s->checkpoints_due_count++] = deleted;
+    } else {
+        s->cuts_blocked = true;
+    }
+}
+
+// Groups of others of which the own log says something. What becomes one's own has its turn among the own ones.
+static void checkpoint_owed(tl_server *s)
+{
+    int left = OWED_A_TICK;
+    bool any = false;
+    for (int32_t g = 0; s->owes && g < s->mirror.group_top; g++) {
+        tl_group *group = &s->mirror.groups[g];
+        if (!group->used || !group->owed) {
+            continue;
+        }
+        if (group->owner == s->number && !group->giving) {
+            group->owed = false;
+            continue;
+        }
+        any = true;
+        if (left == 0 || !group->live || group->retry_tick > s->mirror.tick || !is_whole(s, g)) {
+            continue;
+        }
+        checkpoint(s, group->id);
+        left--;
+    }
+    s->owes = any;
+}
+
+// The log must stay as long as it says something that no stored checkpoint says. Nobody but its author ever cuts a log,
+// and no server knows what others have stored; so the rule is that a server relies on its own checkpoints alone: it
+// writes one of each group that its log says anything of since the group's last checkpoint, be it another's by now.
+// That is known of what it owns and of what it gives away; and of its former lives' records, which it reads itself when
+// it comes back, it notes which groups they change beyond the checkpoints that it has read (`owed`), and what they
+// delete. So it does not matter whether an heir or a receiver has got round to its own checkpoints, nor whether a giver
+// lived to write its own: as long as it does not come back, its log stays whole. Checkpoints and cuts go to the store
+// in their order (server/held_checkpoints.c). Of a group that has no checkpoint here yet the log says nothing from
+// before the group was known here: or else clients that come and go, whose groups are new, would keep the log from ever
+// being cut.
+static void cut(tl_server *s)
+{
+    int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
+    if (s->cuts_blocked || s->mirror.owes_unknown || s->checkpoints_due_count) {
+        return;
+    }
+    for (int32_t g = 0; g < s->mirror.group_top; g++) {
+        const tl_group *group = &s->mirror.groups[g];
+        bool unstored = group->owed || (group->owner == s->number && group->changed_tick > group->checkpoint_tick);
+        if (group->used && unstored) {
+            tick = tl_min_i64(tick, group->checkpoint_tick >= 0 ? group->checkpoint_tick : group->known_tick);
+        }
+    }
+    if (tick <= s->cut_tick + CUT_SECONDS * hz) {
+        return;
+    }
+    if (tl_hold_cut(s, tick)) {
+        s->cut_tick = tick;
+    }
+}
+
+// A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
+void tl_own_checkpoint(tl_server *s)
+{
+    tl_hold_release(s);
+    if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) {
+        return; // mirrored, but not committed yet
+    }
+    if (!tl_time_sure(s)) {
+        return;
+    }
+    checkpoint_due(s);
+    checkpoint_owed(s);
+    int64_t hz = s->world.tick_hz;
+    for (int looked = 0; looked < LOOKS_A_TICK && s->mirror.group_top; looked++) {
+        s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;
+        const tl_group *g = &s->mirror.groups[s->checkpoint_group];
+        if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick ||
+            tl_lack_any(g)) {
+            continue;
+        }
+        if (g->retry_tick > s->mirror.tick) {
+            continue;
+        }
+        if (g->checkpoint_tick >= 0 && s->mirror.tick - g->checkpoint_tick < CHECKPOINT_SECONDS * hz) {
+            continue;
+        }
+        checkpoint(s, g->id);
+        break;
+    }
+    if (s->mirror.tick % (CUT_SECONDS * hz) == 0) {
+        cut(s);
+    }
+}

@@ -1,0 +1,73 @@
+// Connections end: a client or newcomer is told why, and what it had here is given back or kept for it.
+#include "server/state.h"
+
+void tl_client_send_bytes(tl_server *s, tl_peer peer, const void *data, size_t size)
+{
+    s->def.transport->ops->send(s->def.transport, peer, data, size);
+}
+
+static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    unsigned char data[256];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    size_t size = strlen(text) < 200 ? strlen(text) : 200;
+    tl_write_fixed(&w, TL_WIRE_REFUSE, 1);
+    tl_write_fixed(&w, result, 1);
+    tl_write_varint(&w, size);
+    tl_write_bytes(&w, text, size);
+    tl_client_send_bytes(s, peer, data, w.size);
+}
+
+// `keep`: it may come back; what it owns is kept for a while.
+static void end_client(tl_server *s, tl_server_client *client, bool keep)
+{
+    tl_claims_goodbye(s, client, keep);
+    tl_accounts_leave(s, client);
+    s->stats.work_waits += client->session->work.waits;
+    tl_session_end(client->session);
+    tl_heap_free(&s->heap, client->session, sizeof *client->session);
+    tl_map_remove(&s->client_map, client->peer);
+    tl_client_number number = client->number;
+    char name[TL_NAME_BYTES_MAX + 1];
+    memcpy(name, client->grant.name, sizeof name);
+    *client = (tl_server_client){0};
+    if (s->def.callbacks.client) {
+        s->def.callbacks.client(s->def.callbacks.user, s, number, name, false);
+    }
+}
+
+void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, const char *text)
+{
+    tl_peer peer = client->peer;
+    refuse(s, peer, result, text);
+    tl_admission_close(s, peer);
+    end_client(s, client, result != TL_ERR_DENIED); // the game's own decision is for good
+}
+
+void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    tl_server_client *client = tl_client_table_find(s, peer);
+    if (client) {
+        tl_clients_drop(s, client, result, text);
+        return;
+    }
+    refuse(s, peer, result, text);
+    tl_admission_close(s, peer);
+}
+
+void tl_clients_gone(tl_server *s, tl_peer peer, bool keep)
+{
+    tl_server_client *client = tl_client_table_find(s, peer);
+    if (client) {
+        end_client(s, client, keep);
+    }
+}
+
+void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
+{
+    for (uint32_t i = 0; i < s->def.clients_max && s->clients; i++) {
+        if (s->clients[i].used) {
+            tl_clients_drop(s, &s->clients[i], result, text);
+        }
+    }
+}

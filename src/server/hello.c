@@ -1,0 +1,142 @@
+// A newcomer says HELLO, and becomes a client, or is turned away.
+#include "server/state.h"
+
+#include <stdio.h>
+
+static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
+{
+    *grant = (tl_grant){.write = true, .kbit_s_max = s->def.kbit_s, .entities_max = 16, .created_max = 64};
+    if (s->def.callbacks.authorize) {
+        return s->def.callbacks.authorize(s->def.callbacks.user, token, size, grant);
+    }
+    size_t length = size <= TL_NAME_BYTES_MAX ? size : 0;
+    memcpy(grant->name, token, length);
+    if (!tl_name_valid(grant->name)) {
+        snprintf(grant->name, sizeof grant->name, "guest");
+    }
+    return TL_OK;
+}
+
+// Why a token was not taken, and what to do.
+static const char *token_text(tl_result result, size_t token_bytes)
+{
+    if (token_bytes == 0) {
+        return "this server lets in only who has a token; ask its operator for one";
+    }
+    if (result == TL_ERR_MALFORMED) {
+        return "what was given as a token is none; give the whole text that 'tramline token' has made";
+    }
+    if (result == TL_ERR_DENIED) {
+        return "the token is not good here: of another key or world, not valid yet, or refused by the game; ask the "
+               "operator for one";
+    }
+    return tl_result_text(result);
+}
+
+static void welcome(tl_server *s, const tl_server_client *client)
+{
+    unsigned char data[64 + TL_SECRET_BYTES];
+    tl_writer w = tl_writer_make(data, sizeof data);
+    tl_write_fixed(&w, TL_WIRE_WELCOME, 1);
+    tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
+    tl_write_fixed(&w, client->number, 4);
+    tl_write_fixed(&w, s->world.tick_hz, 1);
+    tl_write_fixed(&w, (uint64_t)s->def.level_count, 1);
+    tl_write_fixed(&w, (uint64_t)s->mirror.tick, 8);
+    tl_write_fixed(&w, s->kind_table_bytes, 4);
+    tl_write_varint(&w, client->has_secret ? TL_SECRET_BYTES : 0);
+    if (client->has_secret) {
+        tl_write_bytes(&w, client->secret, TL_SECRET_BYTES);
+    }
+    tl_client_send_bytes(s, client->peer, data, w.size);
+}
+
+// A newcomer is refused, and closed: whoever wants to ask again connects again, which the transport limits.
+static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *text)
+{
+    s->stats.hellos_refused++;
+    tl_server_say_of_client(s, "peer %u was refused: %s", peer, text);
+    tl_clients_close(s, peer, result, text);
+}
+
+static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s, const unsigned char *secret)
+{
+    uint32_t index = 0;
+    tl_accounts_make_room(s, grant);
+    while (index < s->def.clients_max && s->clients[index].used) {
+        index++;
+    }
+    tl_session *session = index < s->def.clients_max ? tl_heap_alloc(&s->heap, sizeof *session) : NULL;
+    if (session == NULL) {
+        s->stats.limits_reached++;
+        turn_away(s, peer, TL_ERR_FULL, "this server has as many clients as it takes; try another");
+        return;
+    }
+    if (grant->kbit_s_max && grant->kbit_s_max < kbit_s) {
+        kbit_s = grant->kbit_s_max;
+    }
+    if (s->def.kbit_s < kbit_s) {
+        kbit_s = s->def.kbit_s;
+    }
+    tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
+    session->work.shared = &s->work_left;
+    session->kept_max = s->def.streams_kept_max;
+    tl_server_client *client = &s->clients[index];
+    *client = (tl_server_client){.used = true,
+                                 .number = s->next_client++,
+                                 .peer = peer,
+                                 .grant = *grant,
+                                 .session = session,
+                                 .requests_left = TL_REQUESTS_PER_S,
+                                 .messages_left = TL_MESSAGES_PER_S,
+                                 .limits_time_us = s->now_us};
+    session->report_time_us = s->now_us;
+    tl_accounts_take(s, client);
+    TL_ASSERT(tl_map_put(&s->client_map, peer, index));
+    tl_claims_hello(s, client, secret);
+    welcome(s, client);
+    if (s->def.callbacks.client) {
+        s->def.callbacks.client(s->def.callbacks.user, s, client->number, grant->name, true);
+    }
+}
+
+tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
+{
+    uint32_t version = (uint32_t)tl_read_fixed(r, 2);
+    if (r->bad) {
+        return TL_ERR_MALFORMED;
+    }
+    tl_server_client *known = tl_client_table_find(s, peer);
+    if (version != TL_PROTOCOL_VERSION && !known) { // what follows may be laid out in another way
+        turn_away(s, peer, TL_ERR_VERSION,
+                  "this server speaks another version of the protocol; bring both sides to the same release");
+        return TL_OK;
+    }
+    uint32_t kbit_s = (uint32_t)tl_read_limited(r, 10000000);
+    size_t size = tl_read_limited(r, TL_TOKEN_BYTES_MAX);
+    const unsigned char *token = tl_read_bytes(r, size);
+    size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);
+    const unsigned char *secret = secret_bytes ? tl_read_bytes(r, secret_bytes) : NULL;
+    if (r->bad || (secret && secret_bytes != TL_SECRET_BYTES)) {
+        return TL_ERR_MALFORMED;
+    }
+    if (known) {
+        welcome(s, known);
+        return TL_OK;
+    }
+    tl_grant grant;
+    if (s->state != TL_SERVER_RUNNING) {
+        turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
+    } else if (s->clock.held && s->clock.ahead_us >= TL_CLOCK_NEAR_US) { // what it would show is not known yet
+        turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is ahead of the others' time; try again, or another");
+    } else {
+        tl_admission_spend(s, TL_UNITS_HELLO);
+        tl_result result = authorize(s, token, size, &grant);
+        if (result == TL_OK) {
+            new_client(s, peer, &grant, kbit_s, secret);
+        } else {
+            turn_away(s, peer, result, token_text(result, size));
+        }
+    }
+    return TL_OK;
+}
