@@ -41,13 +41,13 @@ static tl_account *find(tl_server *s, const char *name)
     return oldest;
 }
 
-// Who comes anew may be who has lost all the others: of those the oldest ends.
-void tl_accounts_make_room(tl_server *s, const tl_grant *grant)
+// A new connection may be of somebody who has lost all the others: of those the oldest ends.
+tl_server_client *tl_accounts_surplus(tl_server *s, const tl_grant *grant)
 {
     uint32_t holders = 0;
     tl_server_client *oldest = NULL;
     if (!grant->proven) {
-        return;
+        return NULL;
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         tl_server_client *client = &s->clients[i];
@@ -59,9 +59,7 @@ void tl_accounts_make_room(tl_server *s, const tl_grant *grant)
             oldest = client;
         }
     }
-    if (holders >= TL_ACCOUNT_HOLDERS_MAX) {
-        tl_clients_drop(s, oldest, TL_ERR_EXISTS, "this name has as many connections as it may");
-    }
+    return holders >= TL_ACCOUNT_HOLDERS_MAX ? oldest : NULL;
 }
 
 void tl_accounts_take(tl_server *s, tl_server_client *client)

@@ -34,7 +34,7 @@ static tl_guest *find_guest(tl_server *s, tl_peer peer)
     return index ? &s->guests[*index] : NULL;
 }
 
-static void forget_guest(tl_server *s, tl_peer peer)
+void tl_admission_forget(tl_server *s, tl_peer peer)
 {
     tl_guest *guest = find_guest(s, peer);
     if (guest == NULL) {
@@ -64,7 +64,7 @@ static tl_guest *new_guest(tl_server *s, tl_peer peer)
 
 void tl_admission_close(tl_server *s, tl_peer peer)
 {
-    forget_guest(s, peer);
+    tl_admission_forget(s, peer);
     s->def.transport->ops->flush(s->def.transport);
     s->def.transport->ops->drop(s->def.transport, peer);
 }
@@ -94,22 +94,22 @@ static bool within_rate(tl_server *s, tl_guest *guest)
     return true;
 }
 
-static void count_malformed(tl_server *s, tl_peer peer, bool counted)
+bool tl_admission_malformed(tl_server *s, tl_peer peer, bool counted)
 {
     tl_guest *guest = find_guest(s, peer);
     if (counted) {
         s->stats.malformed++;
     }
     if (guest == NULL || ++guest->malformed < s->def.malformed_max) {
-        return;
+        return false;
     }
     s->stats.peers_closed_malformed++;
     tl_server_say_of_client(s, "peer %u is closed: it has sent %u malformed datagrams", peer, guest->malformed);
-    tl_clients_close(s, peer, TL_ERR_MALFORMED, "too many malformed datagrams; bring both sides to the same release");
+    return true;
 }
 
 // Closes those that have not said a valid hello in time, whatever else they have said.
-static void sweep(tl_server *s)
+void tl_admission_sweep(tl_server *s)
 {
     if (s->now_us < s->guests_swept_us + SWEEP_US) {
         return;
@@ -141,39 +141,10 @@ void tl_admission_spend(tl_server *s, int units)
     s->units_left -= units;
 }
 
-static void take_event(tl_server *s, const tl_transport_event *event)
+bool tl_admission_accepts(tl_server *s, const tl_transport_event *event)
 {
-    tl_admission_spend(s, TL_UNITS_DATAGRAM);
-    if (event->type == TL_TRANSPORT_CLOSED) {
-        forget_guest(s, event->peer);
-        tl_clients_gone(s, event->peer, true);
-        return;
-    }
     tl_guest *guest = receive_guest(s, event->peer);
-    if (guest == NULL || event->type != TL_TRANSPORT_DATAGRAM || !within_rate(s, guest)) {
-        return;
-    }
-    tl_result result = tl_clients_datagram(s, event->peer, event->data, event->size);
-    // TL_ERR_STATE: a report of one who has not said hello.
-    if (result == TL_ERR_MALFORMED || result == TL_ERR_STATE) {
-        count_malformed(s, event->peer, result == TL_ERR_MALFORMED);
-    }
-}
-
-void tl_admission_poll(tl_server *s)
-{
-    if (s->def.transport == NULL) {
-        return;
-    }
-    tl_transport_event event;
-    s->units_left = (int64_t)s->def.step_units_max;
-    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
-        take_event(s, &event);
-    }
-    if (s->units_left <= 0) {
-        s->stats.steps_cut_short++;
-    }
-    sweep(s);
+    return guest && event->type == TL_TRANSPORT_DATAGRAM && within_rate(s, guest);
 }
 
 // ---- what is logged of it ----

@@ -13,6 +13,14 @@ void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
 
 // ---- taking over ----
 
+void tl_apply_take_group(tl_server *s, int32_t group)
+{
+    tl_own_take_group(s, group);
+    if (tl_claims_is_group(s->mirror.groups[group].id)) {
+        tl_claims_taken(s, group);
+    }
+}
+
 // Its next epoch, which this server itself is just beginning, has no checkpoint yet: what is newer than the end of the
 // former one shows what was set aside. Of the others' next epochs the store tells only as they come in their logs.
 static bool has_lived_since(const tl_server *s, tl_server_number number, uint32_t epoch)
@@ -39,7 +47,7 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, 
             continue;
         }
         group->changed_tick = s->mirror.tick; // its next checkpoint shows the new owner, and is soon written
-        tl_own_take_group(s, g);
+        tl_apply_take_group(s, g);
     }
     if (heir == s->number && !joining) {
         tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
@@ -83,7 +91,7 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
     if (to != s->number) {
         return;
     }
-    tl_own_take_group(s, group);
+    tl_apply_take_group(s, group);
     tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
 }
 
@@ -198,7 +206,7 @@ static void on_own_given(void *user, int32_t group, tl_server_number from, tl_se
     (void)from;
     tl_own_lose_group(s, group);
     if (to == s->number) {
-        tl_own_take_group(s, group);
+        tl_apply_take_group(s, group);
     } else {
         s->mirror.groups[group].owed = s->owes = true;
     }

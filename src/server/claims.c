@@ -29,17 +29,6 @@ static int64_t next_claim(tl_server *s, const tl_identity *identity)
     return s->last_claim = claim;
 }
 
-// A program that reconnects has one connection: what is left of its former one ends.
-static void end_former(tl_server *s, const tl_server_client *client)
-{
-    for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        tl_server_client *other = &s->clients[i];
-        if (other->used && other != client && tl_identity_equal(&other->identity, &client->identity)) {
-            tl_clients_drop(s, other, TL_ERR_EXISTS, "this client has connected anew");
-        }
-    }
-}
-
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret)
 {
     client->claimed = true;
@@ -61,9 +50,6 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
             tl_secret_make(s->def.secret_seed, s->epoch, client->number, client->secret);
         }
         client->identity = tl_identity_of_secret(client->secret);
-        if (secret) {
-            end_former(s, client);
-        }
         client->claimed = !secret;
     }
     client->claim = next_claim(s, &client->identity);

@@ -16,7 +16,7 @@ static void drop_due(tl_server *s)
 
 // ---- datagrams in ----
 
-tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
+static tl_result take_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
     switch (tl_read_fixed(&r, 1)) {
@@ -28,6 +28,42 @@ tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size
         return TL_OK;
     default: return TL_ERR_MALFORMED;
     }
+}
+
+static void take_event(tl_server *s, const tl_transport_event *event)
+{
+    tl_admission_spend(s, TL_UNITS_DATAGRAM);
+    if (event->type == TL_TRANSPORT_CLOSED) {
+        tl_admission_forget(s, event->peer);
+        tl_clients_gone(s, event->peer, true);
+        return;
+    }
+    if (!tl_admission_accepts(s, event)) {
+        return;
+    }
+    tl_result result = take_datagram(s, event->peer, event->data, event->size);
+    // TL_ERR_STATE: a report of a peer that has not said hello.
+    bool bad = result == TL_ERR_MALFORMED || result == TL_ERR_STATE;
+    if (bad && tl_admission_malformed(s, event->peer, result == TL_ERR_MALFORMED)) {
+        tl_clients_close(s, event->peer, TL_ERR_MALFORMED,
+                         "too many malformed datagrams; bring both sides to the same release");
+    }
+}
+
+void tl_clients_poll(tl_server *s)
+{
+    if (s->def.transport == NULL) {
+        return;
+    }
+    tl_transport_event event;
+    s->units_left = (int64_t)s->def.step_units_max;
+    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
+        take_event(s, &event);
+    }
+    if (s->units_left <= 0) {
+        s->stats.steps_cut_short++;
+    }
+    tl_admission_sweep(s);
 }
 
 // ---- frames out ----

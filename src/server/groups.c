@@ -57,9 +57,7 @@ void tl_own_take_group(tl_server *s, int32_t group)
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         take_entity(s, i);
     }
-    if (tl_claims_is_group(g->id)) {
-        tl_claims_taken(s, group);
-    } else if (s->def.callbacks.group) {
+    if (!tl_claims_is_group(g->id) && s->def.callbacks.group) {
         s->def.callbacks.group(s->def.callbacks.user, s, g->id, true);
     }
 }

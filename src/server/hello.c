@@ -59,10 +59,24 @@ static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *
     tl_clients_close(s, peer, result, text);
 }
 
+// A program that reconnects has one connection: what is left of its former one ends.
+static void end_former(tl_server *s, const tl_server_client *client)
+{
+    for (uint32_t i = 0; i < s->def.clients_max; i++) {
+        tl_server_client *other = &s->clients[i];
+        if (other->used && other != client && tl_identity_equal(&other->identity, &client->identity)) {
+            tl_clients_drop(s, other, TL_ERR_EXISTS, "this client has connected anew");
+        }
+    }
+}
+
 static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32_t kbit_s, const unsigned char *secret)
 {
     uint32_t index = 0;
-    tl_accounts_make_room(s, grant);
+    tl_server_client *surplus = tl_accounts_surplus(s, grant);
+    if (surplus) {
+        tl_clients_drop(s, surplus, TL_ERR_EXISTS, "this name has as many connections as it may");
+    }
     while (index < s->def.clients_max && s->clients[index].used) {
         index++;
     }
@@ -94,6 +108,9 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     tl_accounts_take(s, client);
     TL_ASSERT(tl_map_put(&s->client_map, peer, index));
     tl_claims_hello(s, client, secret);
+    if (secret && client->has_secret) {
+        end_former(s, client);
+    }
     welcome(s, client);
     if (s->def.callbacks.client) {
         s->def.callbacks.client(s->def.callbacks.user, s, client->number, grant->name, true);

@@ -99,7 +99,7 @@ void tl_follow_start(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         s->mirror.groups[g].known_tick = -1;
         if (s->mirror.groups[g].used && s->mirror.groups[g].owner == s->number) {
-            tl_own_take_group(s, g);
+            tl_apply_take_group(s, g);
         }
     }
     tl_aside_loaded(s);

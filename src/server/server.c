@@ -325,7 +325,7 @@ static void advance_world(tl_server *s)
         world_tick(s, tick);
         advanced = true;
     }
-    if (advanced) {
+    if (advanced && s->state < TL_SERVER_LEFT) {
         tl_clients_frames(s);
     }
 }
@@ -379,6 +379,14 @@ static void leave(tl_server *s)
     tl_server_say(s, "left; all is committed");
 }
 
+// A server that has failed or was fenced serves nobody any more.
+static void drop_clients_if_over(tl_server *s)
+{
+    if (s->state >= TL_SERVER_LEFT) {
+        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, s->text);
+    }
+}
+
 void tl_server_step(tl_server *s, tl_time now)
 {
     tl_time_take(s, now);
@@ -389,7 +397,8 @@ void tl_server_step(tl_server *s, tl_time now)
     if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) {
         tl_follow_start(s);
     }
-    tl_admission_poll(s);
+    drop_clients_if_over(s);
+    tl_clients_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) {
         return;
     }
@@ -402,6 +411,7 @@ void tl_server_step(tl_server *s, tl_time now)
         advance_world(s);
     }
     leave(s);
+    drop_clients_if_over(s);
     if (s->def.transport) {
         s->def.transport->ops->flush(s->def.transport);
     }

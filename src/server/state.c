@@ -26,7 +26,6 @@ void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...
     vsnprintf(s->text, sizeof s->text, format, arguments);
     va_end(arguments);
     s->state = state;
-    tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, s->text);
     tl_server_say(s, "%s", s->text);
 }
 

@@ -367,8 +367,9 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
 // server/accounts.c
 size_t tl_accounts_bytes(const tl_server_def *def);
 bool tl_accounts_init(tl_server *s);
-void tl_accounts_make_room(tl_server *s, const tl_grant *grant); // for one more connection of that name
-void tl_accounts_take(tl_server *s, tl_server_client *client);   // who has a session now
+// the connection that has to end for one more of that name; NULL: none
+tl_server_client *tl_accounts_surplus(tl_server *s, const tl_grant *grant);
+void tl_accounts_take(tl_server *s, tl_server_client *client); // who has a session now
 void tl_accounts_leave(tl_server *s, tl_server_client *client);
 
 // server/travel.c
@@ -421,15 +422,18 @@ void tl_aside_watch(tl_server *s, uint64_t store_us);
 // server/admission.c
 size_t tl_admission_bytes(const tl_server_def *def);
 bool tl_admission_init(tl_server *s);
-void tl_admission_poll(tl_server *s); // takes in what has come, as much as a step may
+bool tl_admission_accepts(tl_server *s, const tl_transport_event *event);
+bool tl_admission_malformed(tl_server *s, tl_peer peer, bool counted);
+void tl_admission_forget(tl_server *s, tl_peer peer);
+void tl_admission_sweep(tl_server *s);
+void tl_clients_poll(tl_server *s);
+void tl_apply_take_group(tl_server *s, int32_t group);
 void tl_admission_spend(tl_server *s, int units);
 void tl_admission_close(tl_server *s, tl_peer peer); // ends the connection
 // Like tl_server_say(), for lines that clients can cause: so many a second, and those omitted are counted.
 void tl_server_say_of_client(tl_server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // server/clients.c
-// TL_ERR_MALFORMED, TL_ERR_STATE: no client's
-tl_result tl_clients_datagram(tl_server *s, tl_peer peer, const void *data, size_t size);
 void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text); // a client or not; says why
 void tl_clients_gone(tl_server *s, tl_peer peer, bool keep); // its connection has ended; keep: it may come back
 void tl_clients_frames(tl_server *s);
