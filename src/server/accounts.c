@@ -1,6 +1,7 @@
 // Whose work a client's is (work.h): a name that a token proves has one account, whatever number of connections it has
 // and whether or not it was here before. So nobody gets what a join may do again by connecting anew. Who has no name
 // has an account of that connection.
+#include "server/accounts.h"
 #include "server/state.h"
 
 static uint32_t accounts_max(const tl_server_def *def)

@@ -1,3 +1,4 @@
+#include "server/admission.h"
 #include "server/state.h"
 
 #include <stdarg.h>

@@ -1,5 +1,16 @@
 // A tick's records, own and others', into the mirror, in an order that respects what they need; and what they say
 // carried out: groups change hands, posts are delivered, the epochs of servers end.
+#include "server/apply.h"
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/groups.h"
+#include "server/own_records.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/records.h"
+#include "server/requests.h"
+#include "server/retell.h"
+#include "server/returns.h"
 #include "server/state.h"
 #include "world/lack.h"
 
@@ -15,9 +26,9 @@ void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
 
 void tl_apply_take_group(tl_server *s, int32_t group)
 {
-    tl_own_take_group(s, group);
-    if (tl_claims_is_group(s->mirror.groups[group].id)) {
-        tl_claims_taken(s, group);
+    tl_groups_take(s, group);
+    if (tl_client_groups_is_id(s->mirror.groups[group].id)) {
+        tl_returns_taken(s, group);
     }
 }
 
@@ -78,7 +89,7 @@ void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_recor
         return;
     }
     tl_peers_need_all_seen(s);
-    tl_follow_need(s, number, end->epoch, -1);
+    tl_peers_need(s, number, end->epoch, -1);
 }
 
 // ---- others' records ----
@@ -92,15 +103,15 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
         return;
     }
     tl_apply_take_group(s, group);
-    tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+    tl_peers_need(s, s->applying, s->applying_epoch, s->applying_tick);
 }
 
-// It goes on to somebody else, see tl_own_balance().
+// It goes on to somebody else, see tl_balance_tick().
 static void on_lacking_given(void *user, tl_server_number to)
 {
     tl_server *s = user;
     if (to == s->number) {
-        tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+        tl_peers_need(s, s->applying, s->applying_epoch, s->applying_tick);
     }
 }
 
@@ -114,7 +125,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 {
     tl_server *s = user;
     if (op == TL_OP_RETELL) {
-        tl_room_post(s, from, to, data, size);
+        tl_retell_take(s, from, to, data, size);
     } else if (to == s->number) {
         tl_requests_post(s, op, from, data, size);
     }
@@ -130,7 +141,7 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
         return true;
     }
     const tl_record_events events = {.user = s,
-                                     .receiver = tl_follow_receiver,
+                                     .receiver = tl_peers_receiver,
                                      .group_given = on_given,
                                      .lacking_given = on_lacking_given,
                                      .leaving = on_leaving,
@@ -138,7 +149,7 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
     s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
     if (result == TL_ERR_MALFORMED) {
-        tl_aside_begin(s, number, record->epoch, record->tick);
+        tl_quarantine_begin(s, number, record->epoch, record->tick);
     }
     if (result == TL_ERR_VERSION) {
         tl_apply_fail_version(s, number, record->tick);
@@ -172,7 +183,7 @@ static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
         if (p->first == NULL) {
             p->last = NULL;
         }
-        tl_follow_release(s, record);
+        tl_records_release(s, record);
     }
     if (p->lagging && p->head_tick >= tick) {
         p->lagging = false;
@@ -180,7 +191,7 @@ static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
     return any;
 }
 
-void tl_follow_apply(tl_server *s, int64_t tick)
+void tl_apply_others(tl_server *s, int64_t tick)
 {
     for (bool any = true; any;) {
         any = false;
@@ -204,7 +215,7 @@ static void on_own_given(void *user, int32_t group, tl_server_number from, tl_se
     tl_server *s = user;
     s->mirror.groups[group].giving = false;
     (void)from;
-    tl_own_lose_group(s, group);
+    tl_groups_lose(s, group);
     if (to == s->number) {
         tl_apply_take_group(s, group);
     } else {
@@ -238,10 +249,10 @@ static void prefetch_recorded(const tl_server *s)
     }
 }
 
-void tl_own_apply(tl_server *s, int64_t tick)
+void tl_apply_own(tl_server *s, int64_t tick)
 {
     tl_record_events events = {
-        .user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_own_given, .post = on_own_post};
+        .user = s, .checked = true, .receiver = tl_peers_receiver, .group_given = on_own_given, .post = on_own_post};
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) {

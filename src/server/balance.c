@@ -1,4 +1,8 @@
 // Groups that this server gives to others: that the game gives, that found no room here, and until all have as many.
+#include "server/balance.h"
+#include "server/client_groups.h"
+#include "server/ownership.h"
+#include "server/peers.h"
 #include "server/state.h"
 #include "world/lack.h"
 
@@ -10,14 +14,14 @@ static void give(tl_server *s, tl_group_id id, tl_server_number to)
     uint32_t epoch = s->servers[to].epoch;
     s->gives[s->give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) {
-        tl_follow_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
+        tl_peers_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
     }
 }
 
 tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_heard(s, to)) {
+    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_peers_heard(s, to)) {
         return TL_ERR_NOT_FOUND;
     }
     if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) {
@@ -36,7 +40,7 @@ static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1]
     memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (tl_claims_is_group(group->id)) {
+        if (tl_client_groups_is_id(group->id)) {
             continue; // it is where its client is
         }
         if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) {
@@ -50,7 +54,7 @@ static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool
 {
     tl_server_number best = 0;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (tl_follow_alive(s, n) && (degraded || !tl_room_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) {
+        if (tl_peers_alive(s, n) && (degraded || !tl_peers_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) {
             best = n;
         }
     }
@@ -78,7 +82,7 @@ static void give_on(tl_server *s)
 }
 
 // Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
-void tl_own_balance(tl_server *s)
+void tl_balance_tick(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
     bool leaving = s->state == TL_SERVER_LEAVING;
@@ -92,7 +96,7 @@ void tl_own_balance(tl_server *s)
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_lack_any(group); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live ||
-            ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving &&
+            ((group->kept || group->id == s->client_group || tl_client_groups_is_id(group->id)) && !leaving &&
              !incomplete)) {
             continue;
         }

@@ -1,5 +1,9 @@
 // Which groups get a checkpoint, and when; and how far the log can be cut.
+#include "server/checkpoints.h"
+#include "server/held_checkpoints.h"
+#include "server/ownership.h"
 #include "server/state.h"
+#include "server/time.h"
 #include "world/lack.h"
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, LOOKS_A_TICK = 64 };
@@ -46,7 +50,7 @@ static bool checkpoint(tl_server *s, tl_group_id id)
         s->mirror.groups[group].retry_tick = s->mirror.tick + CHECKPOINT_SECONDS * (int64_t)s->world.tick_hz;
         return false;
     }
-    if (!tl_hold_checkpoint(s, id, s->record, size)) {
+    if (!tl_held_add_checkpoint(s, id, s->record, size)) {
         return false;
     }
     if (group == TL_NONE) {
@@ -72,7 +76,7 @@ static void checkpoint_due(tl_server *s)
     s->checkpoints_due_count = kept;
 }
 
-void tl_own_owe_end(void *server, tl_group_id deleted)
+void tl_checkpoints_owe_end(void *server, tl_group_id deleted)
 {
     tl_server *s = server;
     if (s->checkpoints_due_count < TL_GIVES_MAX) {
@@ -116,7 +120,7 @@ static void checkpoint_owed(tl_server *s)
 // in their order (server/held_checkpoints.c). Of a group that has no checkpoint here yet the log says nothing from
 // before the group was known here: or else clients that come and go, whose groups are new, would keep the log from ever
 // being cut.
-static void cut(tl_server *s)
+static void truncate_log(tl_server *s)
 {
     int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
     if (s->cuts_blocked || s->mirror.owes_unknown || s->checkpoints_due_count) {
@@ -132,15 +136,15 @@ static void cut(tl_server *s)
     if (tick <= s->cut_tick + CUT_SECONDS * hz) {
         return;
     }
-    if (tl_hold_cut(s, tick)) {
+    if (tl_held_add_truncation(s, tick)) {
         s->cut_tick = tick;
     }
 }
 
 // A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
-void tl_own_checkpoint(tl_server *s)
+void tl_checkpoints_tick(tl_server *s)
 {
-    tl_hold_release(s);
+    tl_held_release(s);
     if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) {
         return; // mirrored, but not committed yet
     }
@@ -167,6 +171,6 @@ void tl_own_checkpoint(tl_server *s)
         break;
     }
     if (s->mirror.tick % (CUT_SECONDS * hz) == 0) {
-        cut(s);
+        truncate_log(s);
     }
 }

@@ -1,5 +1,9 @@
 // What clients own, across their connections. It lies in a group of the client's own; the log says to which identity
 // the group belongs. While the client is away the group is kept for a grace period, whichever server owns it.
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 enum {
@@ -83,7 +87,7 @@ static void mark_told(tl_server_client *client, uint32_t count)
     }
 }
 
-void tl_claims_tell(tl_server *s, tl_server_client *client)
+void tl_claims_report(tl_server *s, tl_server_client *client)
 {
     while (client->claimed && !client->own_told) {
         unsigned char data[TL_MESSAGE_BYTES_MAX], entries[TL_MESSAGE_BYTES_MAX];
@@ -117,7 +121,7 @@ static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
-        count += tl_claims_is_clients(&s->mirror.groups[g]) && !tl_client_groups_is_spare(&s->mirror.groups[g]);
+        count += tl_client_groups_is_owned(&s->mirror.groups[g]) && !tl_client_groups_is_spare(&s->mirror.groups[g]);
     }
     return count < tl_claims_groups_max(s);
 }
@@ -149,7 +153,7 @@ static void assign(tl_server *s, tl_group *group, const tl_identity *identity, i
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder,
                               tl_group_id *out)
 {
-    tl_group_id id = tl_client_groups_next_id(s);
+    tl_group_id id = tl_groups_next_client_id(s);
     tl_result result = tl_server_create_group(s, id, NULL);
     if (result != TL_OK) {
         return result;
@@ -239,7 +243,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!tl_claims_is_clients(group) || group->holder != client->number || !tl_own_owns(s, g)) {
+        if (!tl_client_groups_is_owned(group) || group->holder != client->number || !tl_own_owns(s, g)) {
             continue;
         }
         tl_claims_vanish(s, group, tl_claims_heard_tick(s, client));
@@ -251,7 +255,7 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!tl_claims_is_clients(group) || group->owner != owner || group->vanished_tick >= 0) {
+        if (!tl_client_groups_is_owned(group) || group->owner != owner || group->vanished_tick >= 0) {
             continue;
         }
         if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > tick) {

@@ -1,4 +1,12 @@
 // The clients: their datagrams come in, and a frame goes out to each of them.
+#include "server/clients.h"
+#include "server/admission.h"
+#include "server/claims.h"
+#include "server/client_table.h"
+#include "server/disconnect.h"
+#include "server/hello.h"
+#include "server/owned.h"
+#include "server/reports.h"
 #include "server/state.h"
 
 enum { SILENCE_SECONDS = 10 };
@@ -9,7 +17,7 @@ static void drop_due(tl_server *s)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
         if (s->clients[i].used && s->clients[i].drop_due) {
-            tl_clients_drop(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
+            tl_disconnect_client(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
         }
     }
 }
@@ -23,7 +31,7 @@ static tl_result take_datagram(tl_server *s, tl_peer peer, const void *data, siz
     case TL_WIRE_HELLO: return tl_hello_take(s, peer, &r);
     case TL_WIRE_REPORT: return tl_reports_take(s, peer, &r);
     case TL_WIRE_BYE:
-        tl_clients_gone(s, peer, false);
+        tl_disconnect_gone(s, peer, false);
         tl_admission_close(s, peer);
         return TL_OK;
     default: return TL_ERR_MALFORMED;
@@ -35,7 +43,7 @@ static void take_event(tl_server *s, const tl_transport_event *event)
     tl_admission_spend(s, TL_UNITS_DATAGRAM);
     if (event->type == TL_TRANSPORT_CLOSED) {
         tl_admission_forget(s, event->peer);
-        tl_clients_gone(s, event->peer, true);
+        tl_disconnect_gone(s, event->peer, true);
         return;
     }
     if (!tl_admission_accepts(s, event)) {
@@ -45,8 +53,8 @@ static void take_event(tl_server *s, const tl_transport_event *event)
     // TL_ERR_STATE: a report of a peer that has not said hello.
     bool bad = result == TL_ERR_MALFORMED || result == TL_ERR_STATE;
     if (bad && tl_admission_malformed(s, event->peer, result == TL_ERR_MALFORMED)) {
-        tl_clients_close(s, event->peer, TL_ERR_MALFORMED,
-                         "too many malformed datagrams; bring both sides to the same release");
+        tl_disconnect_peer(s, event->peer, TL_ERR_MALFORMED,
+                           "too many malformed datagrams; bring both sides to the same release");
     }
 }
 
@@ -81,7 +89,7 @@ static void send_kinds(tl_server *s, tl_server_client *client)
         }
         client->kinds_sent++;
     }
-    tl_claims_tell(s, client);
+    tl_claims_report(s, client);
     if (client->session->channel.count == 0) {
         client->ready = true;
     }
@@ -104,7 +112,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
         send_kinds(s, client);
     }
     if (client->ready) {
-        tl_claims_tell(s, client);
+        tl_claims_report(s, client);
         look(s, session);
         tl_session_subscribe(session, s->mirror.tick, s->marks);
     }
@@ -116,7 +124,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
     }
     for (size_t at = 0; at + 2 <= size;) {
         size_t datagram = s->frame[at] | (size_t)s->frame[at + 1] << 8;
-        tl_client_send_bytes(s, client->peer, s->frame + at + 2, datagram);
+        tl_client_table_send(s, client->peer, s->frame + at + 2, datagram);
         at += 2 + datagram;
     }
 }
@@ -148,7 +156,7 @@ void tl_clients_frames(tl_server *s)
             tl_owned_hold(s, client);
         }
         if (s->now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull) {
-            tl_clients_drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
+            tl_disconnect_client(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
         } else {
             send_frame(s, client);
         }
@@ -157,6 +165,6 @@ void tl_clients_frames(tl_server *s)
 
 tl_result tl_server_send(tl_server *s, tl_client_number number, const void *data, size_t size)
 {
-    tl_server_client *client = tl_clients_by_number(s, number);
+    tl_server_client *client = tl_client_table_by_number(s, number);
     return client ? tl_channel_send(&client->session->channel, TL_MESSAGE_USER, data, size) : TL_ERR_NOT_FOUND;
 }

@@ -4,6 +4,9 @@
 // still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody
 // can use up another's by taking that name without proof. Each server counts what was created through it; of what it
 // takes over, entities that somebody owns count against him once he is here.
+#include "server/created.h"
+#include "server/client_groups.h"
+#include "server/peers.h"
 #include "server/state.h"
 
 // NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
@@ -38,7 +41,7 @@ static uint32_t count_mirrored(const tl_server *s, bool own)
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (group->used && (group->owner == s->number) == own && tl_claims_is_group(group->id)) {
+        if (group->used && (group->owner == s->number) == own && tl_client_groups_is_id(group->id)) {
             count += (uint32_t)group->entity_count;
         }
     }
@@ -87,7 +90,7 @@ static bool world_has_room(tl_server *s)
     }
     uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (!tl_follow_alive(s, n)) {
+        if (!tl_peers_alive(s, n)) {
             continue;
         }
         servers++;

@@ -1,4 +1,9 @@
 // The entities of this server: the game creates and deletes them, and sets their values.
+#include "server/entities.h"
+#include "server/carriers.h"
+#include "server/created.h"
+#include "server/groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/lack.h"
 
@@ -151,7 +156,8 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
     return TL_OK;
 }
 
-tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed)
+tl_result tl_entities_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words,
+                                uint32_t changed)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
     if (e == NULL) {

@@ -1,4 +1,7 @@
 // Servers whose leases are over: their epochs are ended.
+#include "server/fencing.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
 #include "server/state.h"
 #include "world/lack.h"
 
@@ -35,12 +38,12 @@ static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
     store->ops->fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
 }
 
-void tl_follow_watch(tl_server *s, uint64_t store_us)
+void tl_fencing_watch(tl_server *s, uint64_t store_us)
 {
     if (s->state != TL_SERVER_RUNNING) {
         return;
     }
-    tl_aside_watch(s, store_us);
+    tl_quarantine_watch(s, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         tl_peer_server *p = &s->servers[n];
         bool left = p->ended && p->ended_heir == 0, ahead = is_ahead(s, p);
@@ -49,7 +52,7 @@ void tl_follow_watch(tl_server *s, uint64_t store_us)
         }
         p->silent_us += store_us;
         // A server that lacks something leaves it to one that does not, if there is one.
-        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_follow_alive_count(s) ? 4 : 3) / 3;
+        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.lacked && tl_peers_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) {
             continue;
         }

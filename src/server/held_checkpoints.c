@@ -1,5 +1,6 @@
 // Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and
 // may not outlive them: by then every living server has applied those records, or one has ended the epoch before them.
+#include "server/held_checkpoints.h"
 #include "server/state.h"
 
 enum { HOLD_SECONDS = 3, HELD_MAX = 4096 };
@@ -31,7 +32,7 @@ static tl_held *hold(tl_server *s, size_t size)
     return held;
 }
 
-bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
+bool tl_held_add_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
 {
     tl_held *held = hold(s, size);
     if (held == NULL) {
@@ -44,7 +45,7 @@ bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_
     return true;
 }
 
-bool tl_hold_cut(tl_server *s, int64_t tick)
+bool tl_held_add_truncation(tl_server *s, int64_t tick)
 {
     tl_held *held = hold(s, 0);
     if (held == NULL) {
@@ -67,7 +68,7 @@ static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
     s->cuts_blocked = true;
 }
 
-void tl_hold_release(tl_server *s)
+void tl_held_release(tl_server *s)
 {
     const tl_store_ops *ops = s->def.store->ops;
     int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick

@@ -1,4 +1,12 @@
 // Joining: what the store has is loaded, checkpoints first and then the records since; then the server starts.
+#include "server/load.h"
+#include "server/apply.h"
+#include "server/checkpoints.h"
+#include "server/claims.h"
+#include "server/missing.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/records.h"
 #include "server/state.h"
 
 // Each event is a world of its own while loading: what it changed is settled before the next.
@@ -11,13 +19,13 @@ static void settle_loaded(tl_server *s)
 // Returns whether it was applied.
 bool tl_load_record(tl_server *s, const tl_store_event *event)
 {
-    if (tl_aside_takes(s, event)) {
+    if (tl_quarantine_takes(s, event)) {
         return false;
     }
     s->mirror.tick = event->tick;
     bool own = event->server == s->number;
     const tl_record_events events = {
-        .user = s, .own = own, .receiver = tl_follow_receiver, .group_deleted = own ? tl_own_owe_end : NULL};
+        .user = s, .own = own, .receiver = tl_peers_receiver, .group_deleted = own ? tl_checkpoints_owe_end : NULL};
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     settle_loaded(s);
     if (result == TL_ERR_MALFORMED) {
@@ -25,13 +33,13 @@ bool tl_load_record(tl_server *s, const tl_store_event *event)
         if (event->server != s->number) {
             tl_records_queue(s, tl_peers_find(s, event->server), event, false);
         }
-        tl_aside_begin(s, event->server, event->epoch, event->tick);
+        tl_quarantine_begin(s, event->server, event->epoch, event->tick);
     }
     if (result == TL_ERR_VERSION) {
         tl_apply_fail_version(s, event->server, event->tick);
     }
     if (result == TL_ERR_FULL) {
-        s->stats.limits_reached++; // it is known what is lacking, see server/capacity.c
+        s->stats.limits_reached++; // it is known what is lacking, see server/missing.c
     }
     return result == TL_OK || result == TL_ERR_FULL;
 }
@@ -51,7 +59,7 @@ void tl_load_checkpoint(tl_server *s, const tl_store_event *event)
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
     }
     if (result == TL_ERR_MALFORMED) {
-        result = tl_room_unread(s, event);
+        result = tl_missing_take_unread(s, event);
     }
     settle_loaded(s);
     if (result == TL_ERR_FULL) {
@@ -78,7 +86,7 @@ void tl_load_all_here(tl_server *s)
     s->stood_still = 0;
 }
 
-void tl_follow_start(tl_server *s)
+void tl_load_start(tl_server *s)
 {
     s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
     tl_tombs_clear(&s->mirror.tombs, &s->heap);
@@ -102,5 +110,5 @@ void tl_follow_start(tl_server *s)
             tl_apply_take_group(s, g);
         }
     }
-    tl_aside_loaded(s);
+    tl_quarantine_loaded(s);
 }

@@ -1,7 +1,8 @@
 // Records of this server that wait: to be submitted, to be committed, to be mirrored.
+#include "server/own_records.h"
 #include "server/state.h"
 
-void tl_own_submit(tl_server *s)
+void tl_own_records_submit(tl_server *s)
 {
     for (uint32_t i = 0; i < s->own_count; i++) {
         tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
@@ -33,7 +34,7 @@ void tl_own_records_drop_done(tl_server *s)
     }
 }
 
-uint64_t tl_own_committed(tl_server *s, int64_t tick)
+uint64_t tl_own_records_committed(tl_server *s, int64_t tick)
 {
     uint64_t us = 0;
     for (uint32_t i = 0; i < s->own_count; i++) {
@@ -48,7 +49,7 @@ uint64_t tl_own_committed(tl_server *s, int64_t tick)
     return us;
 }
 
-bool tl_own_ready(const tl_server *s, int64_t tick)
+bool tl_own_records_ready(const tl_server *s, int64_t tick)
 {
     for (uint32_t i = 0; i < s->own_count; i++) {
         const tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];

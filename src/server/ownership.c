@@ -1,3 +1,4 @@
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/lack.h"
 

@@ -1,5 +1,8 @@
 // The poses that a game sets, by the hundred thousand: held against what was published; and what their velocities and
 // spins are, where the game does not say.
+#include "server/poses.h"
+#include "server/carriers.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 }; // after so many ticks, and not before the sixth part of a second
@@ -113,7 +116,7 @@ static void settle(tl_server *s, int32_t index)
     tl_own_mark(s, index);
 }
 
-void tl_own_settle(tl_server *s)
+void tl_poses_settle(tl_server *s)
 {
     int64_t ticks = tl_max_i64(SETTLE_TICKS_MIN, s->world.tick_hz / SETTLE_PER_S);
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {

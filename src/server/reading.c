@@ -1,4 +1,8 @@
 // What a server can be asked, by its game and its operator; nothing here changes anything.
+#include "server/created.h"
+#include "server/missing.h"
+#include "server/ownership.h"
+#include "server/peers.h"
 #include "server/state.h"
 #include "world/lack.h"
 
@@ -42,7 +46,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.work_slots = s->pyramid.work_count;
     stats.entities_lacking = s->mirror.lack_map.count;
     stats.groups_lacking = tl_lack_group_count(&s->mirror);
-    stats.groups_unread = tl_room_unread_count(s);
+    stats.groups_unread = tl_missing_unread_count(s);
     stats.created = s->created_count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         stats.groups += s->mirror.groups[g].used && s->mirror.groups[g].live;
@@ -61,7 +65,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
         stats.datagrams += client->session->datagrams_sent;
         stats.datagrams_lost += client->session->datagrams_lost;
     }
-    stats.servers_alive = tl_follow_alive_count(s) + (s->state == TL_SERVER_RUNNING);
+    stats.servers_alive = tl_peers_alive_count(s) + (s->state == TL_SERVER_RUNNING);
     stats.streams = s->pyramid.stream_top - s->pyramid.stream_free_count;
     stats.cells = s->pyramid.cell_top - s->pyramid.cell_free_count;
     memcpy(stats.published, s->pyramid.published_count, sizeof stats.published);

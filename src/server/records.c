@@ -1,4 +1,6 @@
 // Records of the other servers, and ends of their epochs, that wait for their tick.
+#include "server/records.h"
+#include "server/peers.h"
 #include "server/state.h"
 
 static tl_followed_record *alloc_record(tl_server *s, size_t size)
@@ -7,7 +9,7 @@ static tl_followed_record *alloc_record(tl_server *s, size_t size)
     return record ? record : tl_heap_alloc(&s->heap, sizeof *record + size);
 }
 
-void tl_follow_release(tl_server *s, tl_followed_record *record)
+void tl_records_release(tl_server *s, tl_followed_record *record)
 {
     uintptr_t at = (uintptr_t)record, begin = (uintptr_t)s->follow_heap.memory;
     tl_heap *heap = at >= begin && at < begin + s->follow_heap.bytes ? &s->follow_heap : &s->heap;

@@ -1,4 +1,10 @@
 // Reports of clients: what has arrived, where they look from, the states of what they own, and messages.
+#include "server/reports.h"
+#include "server/admission.h"
+#include "server/answers.h"
+#include "server/client_table.h"
+#include "server/owned.h"
+#include "server/requests.h"
 #include "server/state.h"
 
 typedef struct report {
@@ -100,7 +106,7 @@ static bool on_message(void *user, int type, const void *data, size_t size)
     d->s->stats.rate_limited++;
     tl_reader r = tl_reader_make(data, size);
     if (size >= 4) {
-        tl_requests_answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
+        tl_answers_send(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
     }
     return true;
 }
@@ -115,7 +121,7 @@ static void refill_limits(tl_server *s, tl_server_client *client)
 
 tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r)
 {
-    tl_server_client *client = tl_client_table_find(s, peer);
+    tl_server_client *client = tl_client_table_by_peer(s, peer);
     if (client == NULL) {
         return TL_ERR_STATE;
     }

@@ -1,9 +1,12 @@
 // Own groups that are published again, for a server that lacks some of them.
+#include "server/retell.h"
+#include "server/client_groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/lack.h"
 
 // The end of what is told anew, once all before it is in the record: only then the other server has the group whole.
-bool tl_room_record(tl_server *s, tl_record_writer *r)
+bool tl_retell_record(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
     for (; i < s->retold_count; i++) {
@@ -23,7 +26,7 @@ bool tl_room_record(tl_server *s, tl_record_writer *r)
 }
 
 // Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
-void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
+void tl_retell_take(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     if (from >= 1 && from <= TL_SERVERS_MAX) {
         s->servers[from].degraded_tick = s->mirror.tick;
@@ -43,7 +46,7 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
         }
     }
     s->retold[s->retold_count++] = id;
-    if (tl_claims_is_group(id)) {
+    if (tl_client_groups_is_id(id)) {
         s->mirror.groups[group].unsent_claim = s->claims_unsent = true;
     }
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {

@@ -1,4 +1,26 @@
+#include "server/accounts.h"
+#include "server/admission.h"
+#include "server/apply.h"
+#include "server/balance.h"
+#include "server/carriers.h"
+#include "server/checkpoints.h"
+#include "server/clients.h"
+#include "server/created.h"
+#include "server/disconnect.h"
+#include "server/grace.h"
+#include "server/groups.h"
+#include "server/held_checkpoints.h"
+#include "server/load.h"
+#include "server/missing.h"
+#include "server/own_records.h"
+#include "server/ownership.h"
+#include "server/peers.h"
+#include "server/poses.h"
+#include "server/returns.h"
 #include "server/state.h"
+#include "server/store_events.h"
+#include "server/tick_record.h"
+#include "server/time.h"
 #include "wire/chunk_fit.h"
 #include "world/lack.h"
 
@@ -255,7 +277,7 @@ void tl_server_destroy(tl_server *s)
         return;
     }
     if (s->clients) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
     }
     free(s->memory);
     free(s);
@@ -271,28 +293,28 @@ static void own_tick(tl_server *s, int64_t tick)
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) {
         s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
     }
-    tl_own_settle(s);
-    tl_own_take_rest(s);
-    tl_claims_step(s);
+    tl_poses_settle(s);
+    tl_groups_take_rest(s);
+    tl_returns_step(s);
     tl_grace_step(s);
-    tl_own_balance(s);
-    tl_own_make_record(s);
-    tl_own_submit(s);
+    tl_balance_tick(s);
+    tl_tick_record_make(s);
+    tl_own_records_submit(s);
 }
 
 // The world's half: what all servers have committed for a tick is mirrored, goes up the pyramid, and out in frames.
 static void world_tick(tl_server *s, int64_t tick)
 {
     s->mirror.tick = tick;
-    tl_follow_apply(s, tick);
-    tl_own_apply(s, tick);
+    tl_apply_others(s, tick);
+    tl_apply_own(s, tick);
     tl_mirror_resolve(&s->mirror);
     tl_carriers_follow_set_down(s);
     tl_pyramid_tick(&s->pyramid, tick);
     tl_mirror_settle(&s->mirror);
-    tl_own_checkpoint(s);
+    tl_checkpoints_tick(s);
     tl_created_sweep(s);
-    tl_room_tick(s);
+    tl_missing_tick(s);
 }
 
 // The tick that the mirror goes to next. A mirror that is far behind (the process slept, or waits after a jump) goes in
@@ -315,12 +337,12 @@ static void advance_world(tl_server *s)
     while (s->mirror.tick < s->tick) {
         int64_t tick = next_world_tick(s, patience_us);
         bool late = s->clock.world_us > tl_world_clock_tick_us(&s->clock, tick) + patience_us;
-        if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) {
+        if (!late && !(tl_peers_ready(s, tick) && tl_own_records_ready(s, tick))) {
             break;
         }
-        s->stats.ticks_incomplete += !(tl_follow_complete(s, tick) && tl_own_ready(s, tick));
+        s->stats.ticks_incomplete += !(tl_peers_complete(s, tick) && tl_own_records_ready(s, tick));
         if (late) {
-            tl_follow_mark_lagging(s, tick);
+            tl_peers_mark_lagging(s, tick);
         }
         world_tick(s, tick);
         advanced = true;
@@ -340,7 +362,7 @@ static void poll_store(tl_server *s)
         if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) {
             bytes += event.size;
         }
-        tl_follow_event(s, &event);
+        tl_store_events_take(s, &event);
     }
 }
 
@@ -352,12 +374,12 @@ static bool has_handed_over(const tl_server *s)
     if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) {
         return false;
     }
-    return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
+    return !tl_own_owns_any(s) || tl_peers_alive_count(s) == 0;
 }
 
 static bool has_said_all(const tl_server *s)
 {
-    return has_handed_over(s) && !tl_own_unsaid(s);
+    return has_handed_over(s) && !tl_tick_record_pending(s);
 }
 
 // It has left once all that it said is committed.
@@ -365,17 +387,17 @@ static void leave(tl_server *s)
 {
     // The last of all servers keeps what it has. Its clients would give it something to say for ever.
     if (has_handed_over(s) && tl_own_owns_any(s)) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
     }
     if (!has_said_all(s) || s->own_count) {
         return;
     }
-    tl_hold_release(s);
+    tl_held_release(s);
     if (s->held_count) {
         return;
     }
     s->state = TL_SERVER_LEFT;
-    tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
+    tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
     tl_server_say(s, "left; all is committed");
 }
 
@@ -383,7 +405,7 @@ static void leave(tl_server *s)
 static void drop_clients_if_over(tl_server *s)
 {
     if (s->state >= TL_SERVER_LEFT) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, s->text);
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, s->text);
     }
 }
 
@@ -395,7 +417,7 @@ void tl_server_step(tl_server *s, tl_time now)
     }
     poll_store(s);
     if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) {
-        tl_follow_start(s);
+        tl_load_start(s);
     }
     drop_clients_if_over(s);
     tl_clients_poll(s);
@@ -406,7 +428,7 @@ void tl_server_step(tl_server *s, tl_time now)
     if (tick > s->tick && !s->doubts && !has_said_all(s)) {
         own_tick(s, tick);
     }
-    tl_own_submit(s);
+    tl_own_records_submit(s);
     if (!s->doubts) {
         advance_world(s);
     }

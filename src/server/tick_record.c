@@ -1,7 +1,14 @@
 // The record of a tick. Everything that goes into it is read back as the other servers will read it, so that what is
 // committed can be applied: what cannot be read is left out, and costs only its sender. What does not fit waits for the
 // next record, in an order that is kept: nothing overtakes what it depends on.
+#include "server/tick_record.h"
+#include "server/client_groups.h"
+#include "server/client_table.h"
+#include "server/groups.h"
+#include "server/ownership.h"
+#include "server/retell.h"
 #include "server/state.h"
+#include "server/time.h"
 
 enum {
     DELETE_BYTES_MAX = 11,           // of one DELETE
@@ -17,7 +24,7 @@ static size_t posts_max(tl_op op)
                                   : TL_POSTS_BYTES_MAX;
 }
 
-bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
+bool tl_tick_record_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
 {
     tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = posts_max(op)};
     w.bad = w.size > w.capacity;
@@ -67,7 +74,7 @@ static void refuse_entity(tl_server *s, int32_t index)
     s->stats.states_refused++;
     tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed",
                   (unsigned long long)e->id, kind->name);
-    tl_clients_blame(s, e->id, "an entity's state cannot be stored");
+    tl_client_table_blame(s, e->id, "an entity's state cannot be stored");
     if (!e->live || !is_readable(s, kind, e->state)) {
         tl_server_delete_entity(s, (tl_entity_ref)index);
         return;
@@ -235,11 +242,11 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
         if (lacking) {
             continue;
         }
-        bool games = !tl_claims_is_group(s->gives[i].group);
+        bool games = !tl_client_groups_is_id(s->gives[i].group);
         if (s->def.callbacks.group && games) {
             s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
         }
-        tl_own_lose_group(s, group);
+        tl_groups_lose(s, group);
         s->mirror.groups[group].giving = true;
     }
     memmove(s->gives, s->gives + i, (s->give_count - i) * sizeof *s->gives);
@@ -257,18 +264,19 @@ static void record_all(tl_server *s, tl_record_writer *r)
     if (s->state == TL_SERVER_LEAVING) {
         tl_record_leaving(r);
     }
-    bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r) && tl_room_record(s, r);
+    bool all = record_groups_created(s, r) && tl_client_groups_record(s, r) && record_entities(s, r) &&
+               tl_retell_record(s, r);
     all = record_deletions(s, r) && all;
     all = all && record_groups_deleted(s, r) && record_gives(s, r);
     s->stats.records_split += !all;
 }
 
-bool tl_own_unsaid(const tl_server *s)
+bool tl_tick_record_pending(const tl_server *s)
 {
     return s->unsent_count || s->deleted_count || s->groups_created_count || s->groups_deleted_count;
 }
 
-void tl_own_make_record(tl_server *s)
+void tl_tick_record_make(tl_server *s)
 {
     size_t room = tl_ring_room(&s->own_data);
     // A long stall: what changes is gathered, and told once there is room.

@@ -1,3 +1,5 @@
+#include "server/time.h"
+#include "server/peers.h"
 #include "server/state.h"
 
 #include <stdio.h>
@@ -75,7 +77,7 @@ static void look_at_doubt(tl_server *s)
 {
     int64_t lead_us;
     uint64_t quiet_us, doubted_us = s->now_us - s->doubt_us;
-    if (tl_follow_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
+    if (tl_peers_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
         end_doubt(s);
     } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->clock, &lead_us, &quiet_us) &&
                start_with_peers(s, lead_us)) {
@@ -115,7 +117,7 @@ void tl_time_take(tl_server *s, tl_time now)
     if (jump_us) {
         say_seldom(s, &s->jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock", jump_us);
     }
-    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_follow_alive_count(s)) {
+    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_peers_alive_count(s)) {
         begin_doubt(s, step_us);
     }
     if (s->doubts) {

@@ -59,7 +59,7 @@ typedef struct tl_group {
     uint32_t lack_count;        // entities of it that found no room here, by lack.h
     bool lack_unlisted;         // and more of which the ids are not known
     bool lack_unread;           // its checkpoint cannot be read (unread.h): what was in it is not known here
-    // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
+    // own records say something of it that is in no checkpoint known here, see server/checkpoints.c: truncate_log()
     bool owed;
     int64_t retry_tick; // its checkpoint failed: not before that again
     bool kept;          // the owner's: not given away to even out

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "crowd.h"
 #include "server/state.h"
+#include "server/tick_record.h"
 
 enum { GROUPS = 8, EACH = 64, VERSIONS = 58, NACKS_A_TICK = 240, TICKS = 200 };
 static const double TICK_S = 1.0 / CROWD_HZ;
@@ -364,10 +365,10 @@ TEST(requests_to_other_servers_leave_room_for_what_servers_need)
     CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     for (int i = 0; i < 100; i++) {
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+        while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
             continue;
         }
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) {
+        while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) {
             continue;
         }
         CHECK(s->posts_bytes + 16 > TL_POSTS_BYTES_MAX / 2 && s->posts_bytes <= TL_POSTS_BYTES_MAX / 2);
@@ -375,15 +376,15 @@ TEST(requests_to_other_servers_leave_room_for_what_servers_need)
     }
     CHECK_EQUAL(c->clients[0].answer.result, TL_AGAIN);
     CHECK_EQUAL(crowd_entities(c, 1), 1);
-    while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+    while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
         continue;
     }
-    CHECK(tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
-    while (tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) {
+    CHECK(tl_tick_record_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
+    while (tl_tick_record_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) {
         continue;
     }
-    CHECK(tl_own_post(s, TL_OP_RETELL, 0, post, 10));
-    CHECK(!tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
+    CHECK(tl_tick_record_post(s, TL_OP_RETELL, 0, post, 10));
+    CHECK(!tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
     crowd_run(c, 1);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     crowd_run(c, 1);
