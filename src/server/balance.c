@@ -11,8 +11,8 @@ enum { GIVES_AT_ONCE = 32 };
 // To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
-    uint32_t epoch = s->servers[to].epoch;
-    s->gives[s->give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
+    uint32_t epoch = s->peers.servers[to].epoch;
+    s->changes.gives[s->changes.give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) {
         tl_peers_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
     }
@@ -27,7 +27,7 @@ tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to
     if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) {
         return TL_ERR_DENIED;
     }
-    if (s->give_count == TL_GIVES_MAX) {
+    if (s->changes.give_count == TL_GIVES_MAX) {
         return TL_AGAIN;
     }
     give(s, id, to);
@@ -69,13 +69,13 @@ static void give_on(tl_server *s)
     if (id) {
         count_groups(s, counts);
     }
-    for (; id && s->give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
+    for (; id && s->changes.give_count < TL_GIVES_MAX; id = tl_lack_group_of(&s->mirror, s->number)) {
         tl_server_number to = poorest(s, counts, false);
         if (to == 0) {
             return;
         }
         give(s, id, to);
-        s->gives[s->give_count - 1].lacking = true;
+        s->changes.gives[s->changes.give_count - 1].lacking = true;
         tl_lack_note_group(&s->mirror, id, to);
         counts[to]++;
     }
@@ -92,11 +92,11 @@ void tl_balance_tick(tl_server *s)
     }
     count_groups(s, counts);
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
-    for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
+    for (int32_t g = 0; g < s->mirror.group_top && left && s->changes.give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_lack_any(group); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live ||
-            ((group->kept || group->id == s->client_group || tl_client_groups_is_id(group->id)) && !leaving &&
+            ((group->kept || group->id == s->clients.nobodys_group || tl_client_groups_is_id(group->id)) && !leaving &&
              !incomplete)) {
             continue;
         }

@@ -25,12 +25,12 @@ static bool known_seed(const tl_server *s)
 
 static int64_t next_claim(tl_server *s, const tl_identity *identity)
 {
-    int64_t claim = tl_max_i64(s->last_claim + 1, s->tick * TL_CLAIMS_PER_TICK);
+    int64_t claim = tl_max_i64(s->clients.last_claim + 1, s->tick * TL_CLAIMS_PER_TICK);
     for (int32_t g = tl_client_groups_next(s, identity, 0); g != TL_NONE;
          g = tl_client_groups_next(s, identity, g + 1)) {
         claim = tl_max_i64(claim, s->mirror.groups[g].claim + 1);
     }
-    return s->last_claim = claim;
+    return s->clients.last_claim = claim;
 }
 
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret)
@@ -170,12 +170,12 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
     if (s->state != TL_SERVER_RUNNING) {
         return TL_ERR_UNAVAILABLE; // one that leaves would never be done
     }
-    int32_t group = tl_mirror_find_group(&s->mirror, s->client_group);
+    int32_t group = tl_mirror_find_group(&s->mirror, s->clients.nobodys_group);
     bool full = group != TL_NONE && s->mirror.groups[group].entity_count >= NOBODYS_ENTITIES_MAX;
-    if (full || !s->client_group || !tl_server_owns_group(s, s->client_group)) {
-        result = create_group(s, &nobodys, 0, 0, &s->client_group);
+    if (full || !s->clients.nobodys_group || !tl_server_owns_group(s, s->clients.nobodys_group)) {
+        result = create_group(s, &nobodys, 0, 0, &s->clients.nobodys_group);
     }
-    *out = s->client_group;
+    *out = s->clients.nobodys_group;
     return result;
 }
 
@@ -213,7 +213,9 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
 
 int64_t tl_claims_silent_us(const tl_server *s, const tl_server_client *client)
 {
-    return s->now_us > client->session->report_time_us ? (int64_t)(s->now_us - client->session->report_time_us) : 0;
+    return s->time.now_us > client->session->report_time_us
+               ? (int64_t)(s->time.now_us - client->session->report_time_us)
+               : 0;
 }
 
 int64_t tl_claims_heard_tick(const tl_server *s, const tl_server_client *client)

@@ -35,7 +35,7 @@ int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, i
 
 void tl_client_groups_note(tl_server *s, tl_group *group)
 {
-    group->unsent_claim = s->claims_unsent = true;
+    group->unsent_claim = s->changes.has_claims = true;
 }
 
 // Whether a group is empty and nobody's, so that the next client of its owner can have it.
@@ -47,7 +47,7 @@ bool tl_client_groups_is_spare(const tl_group *group)
 
 bool tl_client_groups_record(tl_server *s, tl_record_writer *r)
 {
-    if (!s->claims_unsent) {
+    if (!s->changes.has_claims) {
         return true;
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -64,6 +64,6 @@ bool tl_client_groups_record(tl_server *s, tl_record_writer *r)
         }
         group->unsent_claim = false;
     }
-    s->claims_unsent = false;
+    s->changes.has_claims = false;
     return true;
 }

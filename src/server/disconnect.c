@@ -26,7 +26,7 @@ static void end_client(tl_server *s, tl_server_client *client, bool keep)
     s->stats.work_waits += client->session->work.waits;
     tl_session_end(client->session);
     tl_heap_free(&s->heap, client->session, sizeof *client->session);
-    tl_map_remove(&s->client_map, client->peer);
+    tl_map_remove(&s->clients.map, client->peer);
     tl_client_number number = client->number;
     char name[TL_NAME_BYTES_MAX + 1];
     memcpy(name, client->grant.name, sizeof name);
@@ -65,9 +65,9 @@ void tl_disconnect_gone(tl_server *s, tl_peer peer, bool keep)
 
 void tl_disconnect_all(tl_server *s, tl_result result, const char *text)
 {
-    for (uint32_t i = 0; i < s->def.clients_max && s->clients; i++) {
-        if (s->clients[i].used) {
-            tl_disconnect_client(s, &s->clients[i], result, text);
+    for (uint32_t i = 0; i < s->def.clients_max && s->clients.all; i++) {
+        if (s->clients.all[i].used) {
+            tl_disconnect_client(s, &s->clients.all[i], result, text);
         }
     }
 }

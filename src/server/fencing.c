@@ -18,14 +18,14 @@ static bool owns_any(const tl_server *s, tl_server_number number)
 // Its next record is further ahead than any living server's may be: its clock is wrong.
 static bool is_ahead(const tl_server *s, const tl_peer_server *p)
 {
-    return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->clock, p->first->tick);
+    return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->time.clock, p->first->tick);
 }
 
 // Ends the epoch of a server whose lease is over. Of one that is ahead of all others, what they cannot apply is set
 // aside; where the store does not do that, its epoch ends as it is.
 static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     bool left = p->ended && p->ended_heir == 0;
     tl_store *store = s->def.store;
     if (ahead && !again) {
@@ -45,7 +45,7 @@ void tl_fencing_watch(tl_server *s, uint64_t store_us)
     }
     tl_quarantine_watch(s, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         bool left = p->ended && p->ended_heir == 0, ahead = is_ahead(s, p);
         if (n == s->number || !p->known || (p->ended && !left) || (p->first && !ahead)) {
             continue;

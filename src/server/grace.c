@@ -56,8 +56,8 @@ static bool empty(tl_server *s, int32_t g)
          i = s->mirror.entities[i].group_next, was_empty = false) {
         (void)tl_server_delete_entity(s, (tl_entity_ref)i); // one that is being deleted is not found
     }
-    for (uint32_t i = s->unsent_count; i-- > 0;) {
-        int32_t index = s->unsent[i];
+    for (uint32_t i = s->changes.entity_count; i-- > 0;) {
+        int32_t index = s->changes.entities[i];
         if (!s->mirror.entities[index].unsent_create || s->mirror.entities[index].pending_group != g) {
             continue;
         }
@@ -193,8 +193,8 @@ void tl_grace_step(tl_server *s)
         return;
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        if (s->clients[i].used) {
-            note_silence(s, &s->clients[i]);
+        if (s->clients.all[i].used) {
+            note_silence(s, &s->clients.all[i]);
         }
     }
     give_up_longest_away(s);

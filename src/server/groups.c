@@ -18,11 +18,11 @@ static void take_entity(tl_server *s, int32_t index)
     }
     e->untaken = e->published == NULL;
     if (e->untaken) {
-        if (!s->untaken) {
+        if (!s->own.untaken) {
             tl_server_say(s, "no memory is left for entities that are this server's now: they stand still until there "
                              "is; raise memory_bytes");
         }
-        s->untaken = true;
+        s->own.untaken = true;
         s->stats.limits_reached++;
         return;
     }
@@ -38,7 +38,7 @@ static void take_entity(tl_server *s, int32_t index)
 
 void tl_groups_take_rest(tl_server *s)
 {
-    if (!s->untaken || s->tick % s->world.tick_hz != 0) {
+    if (!s->own.untaken || s->tick % s->world.tick_hz != 0) {
         return;
     }
     bool any = false;
@@ -53,7 +53,7 @@ void tl_groups_take_rest(tl_server *s)
         }
         any |= e->untaken;
     }
-    s->untaken = any;
+    s->own.untaken = any;
 }
 
 void tl_groups_take(tl_server *s, int32_t group)
@@ -98,7 +98,7 @@ tl_entity_id tl_groups_next_entity_id(tl_server *s)
 {
     tl_entity_id id;
     do {
-        id = next_id(s, &s->entity_counter);
+        id = next_id(s, &s->own.entity_counter);
     } while (tl_mirror_find(&s->mirror, id) != TL_NONE || tl_lack_find(&s->mirror, id) != TL_NONE);
     return id;
 }
@@ -107,7 +107,7 @@ static tl_group_id next_group_id(tl_server *s, uint64_t bits)
 {
     tl_group_id id;
     do {
-        id = next_id(s, &s->group_counter) | bits;
+        id = next_id(s, &s->own.group_counter) | bits;
     } while (tl_mirror_find_group(&s->mirror, id) != TL_NONE);
     return id;
 }
@@ -137,7 +137,7 @@ tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
     }
     s->mirror.groups[group].owner = s->number;
     s->mirror.groups[group].unsent_create = true;
-    s->groups_created[s->groups_created_count++] = group;
+    s->changes.groups_created[s->changes.groups_created_count++] = group;
     if (out) {
         *out = id;
     }
@@ -159,11 +159,11 @@ tl_result tl_server_delete_group(tl_server *s, tl_group_id id)
     if (!tl_own_owns(s, group) || s->mirror.groups[group].unsent_create) {
         return TL_ERR_DENIED;
     }
-    if (s->checkpoints_due_count == TL_GIVES_MAX) {
+    if (s->checkpoints.due_count == TL_GIVES_MAX) {
         return TL_AGAIN;
     }
-    s->groups_deleted[s->groups_deleted_count++] = id;
-    s->checkpoints_due[s->checkpoints_due_count++] = id;
+    s->changes.groups_deleted[s->changes.groups_deleted_count++] = id;
+    s->checkpoints.due[s->checkpoints.due_count++] = id;
     tl_groups_lose(s, group);
     s->mirror.groups[group].giving = s->mirror.groups[group].deleting = true;
     return TL_OK;

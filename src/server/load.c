@@ -81,16 +81,16 @@ void tl_load_all_here(tl_server *s)
     if (s->number == 0) {
         return;
     }
-    s->loaded = true;
-    s->loaded_us = s->now_us;
-    s->stood_still = 0;
+    s->time.loaded = true;
+    s->time.loaded_us = s->time.now_us;
+    s->time.stood_still = 0;
 }
 
 void tl_load_start(tl_server *s)
 {
-    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
+    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->time.clock) - 1);
     tl_tombs_clear(&s->mirror.tombs, &s->heap);
-    s->owes = true;
+    s->checkpoints.owes = true;
     tl_mirror_resolve(&s->mirror);
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {
         if (s->mirror.entities[i].live) {
@@ -101,7 +101,7 @@ void tl_load_start(tl_server *s)
     tl_mirror_settle(&s->mirror);
     s->state = TL_SERVER_RUNNING;
     tl_peers_need_all_seen(s); // what it says from now on comes after all that it has loaded
-    s->last_commit_us = s->now_us;
+    s->peers.last_commit_us = s->time.now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     tl_claims_ended(s, s->number, s->stats.committed_tick);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {

@@ -43,13 +43,13 @@ static int32_t group_to_ask_for(tl_server *s)
 {
     uint32_t left = tl_missing_room(s);
     for (int32_t i = 0; i < s->mirror.group_top; i++) {
-        s->lack_asked = (s->lack_asked + 1) % s->mirror.group_top;
-        const tl_group *group = &s->mirror.groups[s->lack_asked];
+        s->missing.group_asked = (s->missing.group_asked + 1) % s->mirror.group_top;
+        const tl_group *group = &s->mirror.groups[s->missing.group_asked];
         if (!group->used || !group->live || !tl_lack_any(group)) {
             continue;
         }
         if (!group->lack_unlisted && left >= group->lack_count && group->owner != s->number) {
-            return s->lack_asked;
+            return s->missing.group_asked;
         }
     }
     return TL_NONE;
@@ -57,10 +57,11 @@ static int32_t group_to_ask_for(tl_server *s)
 
 static void say(tl_server *s)
 {
-    if (s->said_lack_tick >= 0 && s->mirror.tick - s->said_lack_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) {
+    if (s->missing.said_tick >= 0 &&
+        s->mirror.tick - s->missing.said_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) {
         return;
     }
-    s->said_lack_tick = s->mirror.tick;
+    s->missing.said_tick = s->mirror.tick;
     uint32_t unread = tl_missing_unread_count(s);
     if (s->mirror.lack_map.count || tl_lack_group_count(&s->mirror) || !unread) {
         tl_server_say(s,
@@ -107,8 +108,8 @@ static void ask_for_groups(tl_server *s)
     const tl_map *lacking = &s->mirror.lack_groups;
     uint32_t places = s->mirror.groups_max - (uint32_t)s->mirror.group_top + s->mirror.group_free_count;
     for (uint32_t i = 0, asked = 0; lacking->count && i <= lacking->mask && asked < ASKED_MAX && asked < places; i++) {
-        s->lack_group_asked = (s->lack_group_asked + 1) & lacking->mask;
-        const tl_map_entry *entry = &lacking->entries[s->lack_group_asked];
+        s->missing.place_asked = (s->missing.place_asked + 1) & lacking->mask;
+        const tl_map_entry *entry = &lacking->entries[s->missing.place_asked];
         if (entry->key == 0 || entry->value == s->number) {
             continue;
         }
@@ -126,7 +127,7 @@ void tl_missing_tick(tl_server *s)
     }
     if (!tl_missing_any(s)) {
         s->mirror.lacked = false;
-        s->said_lack_tick = -1;
+        s->missing.said_tick = -1;
         tl_server_say(s, "all of the world is here; no longer degraded");
         return;
     }

@@ -9,25 +9,25 @@ enum {
 
 tl_peer_server *tl_peers_find(tl_server *s, tl_server_number number)
 {
-    return number >= 1 && number <= TL_SERVERS_MAX ? &s->servers[number] : NULL;
+    return number >= 1 && number <= TL_SERVERS_MAX ? &s->peers.servers[number] : NULL;
 }
 
 bool tl_peers_heard(const tl_server *s, tl_server_number number)
 {
-    const tl_peer_server *p = &s->servers[number];
+    const tl_peer_server *p = &s->peers.servers[number];
     return number != s->number && p->known && !p->ended && !p->bad && !p->leaving && p->head_tick >= 0 &&
-           p->silent_us < ALIVE_US && !tl_world_clock_too_far(&s->clock, p->head_tick);
+           p->silent_us < ALIVE_US && !tl_world_clock_too_far(&s->time.clock, p->head_tick);
 }
 
 bool tl_peers_alive(const tl_server *s, tl_server_number number)
 {
-    return tl_peers_heard(s, number) && !s->servers[number].lagging;
+    return tl_peers_heard(s, number) && !s->peers.servers[number].lagging;
 }
 
 uint32_t tl_peers_alive_count(const tl_server *s)
 {
     uint32_t count = 0;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->servers; n++) {
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->peers.servers; n++) {
         count += tl_peers_alive(s, n);
     }
     return count;
@@ -35,7 +35,7 @@ uint32_t tl_peers_alive_count(const tl_server *s)
 
 bool tl_peers_degraded(const tl_server *s, tl_server_number number)
 {
-    int64_t tick = s->servers[number].degraded_tick;
+    int64_t tick = s->peers.servers[number].degraded_tick;
     return tick > 0 && s->mirror.tick - tick < DEGRADED_SECONDS * (int64_t)s->world.tick_hz;
 }
 
@@ -60,9 +60,9 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
     p->epoch = event->epoch;
     p->silent_us = 0;
     p->fence_asked = false;
-    tl_world_clock_forget(&s->clock, event->server);
-    s->report_due = true; // it wants to know the time
-    p->lagging = true;    // until its records come in
+    tl_world_clock_forget(&s->time.clock, event->server);
+    s->time.report_due = true; // it wants to know the time
+    p->lagging = true;         // until its records come in
     memcpy(p->name, event->name, sizeof p->name);
 }
 
@@ -72,7 +72,7 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
 static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        const tl_peer_server *p = &s->servers[n];
+        const tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && !p->ended && !p->bad && !(without_lagging && p->lagging) &&
             p->head_tick < tick) {
             return false;
@@ -94,7 +94,7 @@ bool tl_peers_complete(const tl_server *s, int64_t tick)
 void tl_peers_mark_lagging(tl_server *s, int64_t tick)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && p->head_tick < tick) {
             p->lagging = true;
         }
@@ -108,7 +108,7 @@ bool tl_peers_need_met(const tl_server *s, const tl_need *need)
     if (need->server == s->number || need->server == 0 || need->server > TL_SERVERS_MAX) {
         return true;
     }
-    const tl_peer_server *p = &s->servers[need->server];
+    const tl_peer_server *p = &s->peers.servers[need->server];
     if (p->ended_epoch >= need->epoch || !p->known) {
         return true;
     }
@@ -127,17 +127,17 @@ static bool is_later(const tl_need *a, const tl_need *b)
 void tl_peers_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
 {
     tl_need need = {server, epoch, tick};
-    for (uint32_t i = 0; i < s->need_count; i++) {
-        if (s->needs[i].server != server) {
+    for (uint32_t i = 0; i < s->changes.need_count; i++) {
+        if (s->changes.needs[i].server != server) {
             continue;
         }
-        if (is_later(&need, &s->needs[i])) {
-            s->needs[i] = need;
+        if (is_later(&need, &s->changes.needs[i])) {
+            s->changes.needs[i] = need;
         }
         return;
     }
-    TL_ASSERT(s->need_count < TL_NEEDS_MAX); // one a server at most
-    s->needs[s->need_count++] = need;
+    TL_ASSERT(s->changes.need_count < TL_NEEDS_MAX); // one a server at most
+    s->changes.needs[s->changes.need_count++] = need;
 }
 
 // What this server has seen of all others when it takes over: who had what before then. What it says from now on comes
@@ -145,7 +145,7 @@ void tl_peers_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_
 void tl_peers_need_all_seen(tl_server *s)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        const tl_peer_server *p = &s->servers[n];
+        const tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && !p->ended && p->applied_tick >= 0) {
             tl_peers_need(s, n, p->ended_epoch + 1, p->applied_tick);
         }
@@ -158,7 +158,7 @@ tl_server_number tl_peers_receiver(void *server, tl_server_number to, uint32_t e
 {
     const tl_server *s = server;
     for (int i = 0; i < TL_SERVERS_MAX && to >= 1 && to <= TL_SERVERS_MAX; i++) {
-        const tl_peer_server *p = &s->servers[to];
+        const tl_peer_server *p = &s->peers.servers[to];
         if (epoch > p->ended_epoch || p->ended_heir == 0 || p->ended_heir == to) {
             break;
         }

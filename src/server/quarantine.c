@@ -47,7 +47,7 @@ static bool has_ended(const tl_peer_server *p, uint32_t epoch)
 
 static void ask(tl_server *s, tl_server_number number)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     const tl_followed_record *bad = p->first;
     TL_ASSERT(bad != NULL && bad->tick == p->bad_tick && bad->epoch == p->bad_epoch);
     p->bad_us = 0;
@@ -58,7 +58,7 @@ static void ask(tl_server *s, tl_server_number number)
 
 void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     bool joining = s->state == TL_SERVER_JOINING;
     tl_server_say(s,
                   "server %s's record of tick %lld cannot be read: it is set aside, and all that follows it in epoch "
@@ -80,7 +80,7 @@ void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, 
 
 bool tl_quarantine_takes(tl_server *s, const tl_store_event *record)
 {
-    const tl_peer_server *p = &s->servers[record->server];
+    const tl_peer_server *p = &s->peers.servers[record->server];
     if (!p->bad || p->bad_epoch != record->epoch) {
         return false;
     }
@@ -91,7 +91,7 @@ bool tl_quarantine_takes(tl_server *s, const tl_store_event *record)
 void tl_quarantine_loaded(tl_server *s)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (s->servers[n].bad && n != s->number) {
+        if (s->peers.servers[n].bad && n != s->number) {
             ask(s, n);
         }
     }
@@ -99,7 +99,7 @@ void tl_quarantine_loaded(tl_server *s)
 
 void tl_quarantine_end(tl_server *s, const tl_store_event *end)
 {
-    tl_peer_server *p = &s->servers[end->server];
+    tl_peer_server *p = &s->peers.servers[end->server];
     bool bad = p->bad && p->bad_epoch == end->epoch;
     int64_t tick = bad ? tl_min_i64(end->tick, p->bad_tick - 1) : end->tick;
     if (p->epoch == end->epoch && p->head_tick > tick) {
@@ -121,7 +121,7 @@ void tl_quarantine_end(tl_server *s, const tl_store_event *end)
 void tl_quarantine_watch(tl_server *s, uint64_t store_us)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->state == TL_SERVER_RUNNING; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         if (!p->bad) {
             continue;
         }

@@ -99,7 +99,7 @@ static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group
     int64_t hz = s->world.tick_hz;
     bool claimed = group->vanished_tick < 0 && group->claim >= client->claim;
     bool heard = group->owner == s->number ||
-                 (group->owner <= TL_SERVERS_MAX && s->servers[group->owner].head_tick > s->tick - hz);
+                 (group->owner <= TL_SERVERS_MAX && s->peers.servers[group->owner].head_tick > s->tick - hz);
     if (!claimed || !heard || client->outclaimed_tick == 0) {
         client->outclaimed_tick = claimed ? s->tick : 0;
     }
@@ -147,7 +147,7 @@ static void look_at_news(tl_server *s)
         bool elsewhere = group->client_news && tl_client_groups_is_owned(group) && !tl_own_owns(s, g);
         group->client_news = false;
         for (uint32_t i = 0; elsewhere && i < s->def.clients_max; i++) {
-            tl_server_client *client = &s->clients[i];
+            tl_server_client *client = &s->clients.all[i];
             bool later = client->used && client->claimed && !client->drop_due && client->claim > group->claim - second;
             if (!later || !tl_identity_equal(&client->identity, &group->identity)) {
                 continue;
@@ -168,7 +168,7 @@ void tl_returns_taken(tl_server *s, int32_t g)
         return;
     }
     for (uint32_t i = 0; i < s->def.clients_max && group->identity.size; i++) {
-        tl_server_client *client = &s->clients[i];
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used || client->drop_due || !tl_identity_equal(&client->identity, &group->identity)) {
             continue;
         }
@@ -230,7 +230,7 @@ void tl_returns_step(tl_server *s)
     }
     look_at_news(s);
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        tl_server_client *client = &s->clients[i];
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used || client->claimed || client->drop_due || s->tick < client->claim_tick) {
             continue;
         }

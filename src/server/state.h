@@ -167,49 +167,48 @@ typedef struct tl_clock_line { // of the log, that a clock can cause
     uint32_t unsaid;
 } tl_clock_line;
 
-struct tl_server {
-    tl_server_def def;
-    char name[TL_NAME_BYTES_MAX + 1];
-    unsigned char *memory; // of the next three
-    tl_heap heap;
-    tl_ring own_data;    // of own records that wait
-    tl_heap follow_heap; // of others' records that wait; what finds no room there is in `heap`
-    tl_kinds kinds;
-    unsigned char *kind_table;
-    size_t kind_table_bytes;
-    tl_world_info world;
-    tl_mirror mirror;
-    tl_pyramid pyramid;
-    tl_server_state state;
-    char text[256];
+typedef struct tl_server_time {
     tl_world_clock clock;
     uint64_t now_us;         // monotonic: for durations
     bool doubts, doubt_said; // after a long step (server/time.c): whether this server stands still, and has said so;
     uint64_t doubt_us, doubt_heard_us; // since when, and when it has heard of another one last
     uint64_t judged_us;                // when the clock was last compared with the others'
     uint64_t reported_us;              // when that was last reported
-    bool report_due, settled, told_early;
+    bool report_due, settled;
+    bool early_said; // that it is ahead of the others' time has been logged
     tl_clock_line jump_line, step_line, hold_line;
     bool loaded; // while joining: the world is here; what is missing is the time
     uint64_t loaded_us;
     uint32_t stood_still; // since it was loaded: steps that took long
-    int64_t tick;         // the last own tick
-    int64_t leaving_tick; // since when it leaves, -1: it does not
-    // own
-    tl_server_number number;
-    uint32_t epoch;
-    uint64_t entity_counter, group_counter;
-    tl_track *tracks; // of owned entities, by index
-    tl_vec3 *truths;  // of owned entities at their last set, for velocities
-    int64_t *truth_ticks;
-    struct tl_turn {
-        tl_quat rotation;
-        int64_t tick;                  // -1: not known
-    } *turns;                          // the same of rotations that go on turning, for spins
-    int32_t *unsent;                   // entities with something to be recorded
-    int32_t recorded[TL_RECORDED_MAX]; // in the newest record, as far as there is room
-    uint32_t recorded_count;
-    uint32_t unsent_count;
+} tl_server_time;
+
+typedef struct tl_server_peers {
+    tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
+    tl_heap heap;            // of others' records that wait; what finds no room there is in the server's
+    uint64_t ends_queued, ends_applied;
+    uint64_t last_commit_us;   // when an own commit was last seen
+    tl_server_number applying; // the other server's record that is being applied
+    uint32_t applying_epoch;
+    int64_t applying_tick;
+} tl_server_peers;
+
+typedef struct tl_turn { // an owned entity's rotation at its last set, while it goes on turning, for its spin
+    tl_quat rotation;
+    int64_t tick; // -1: not known
+} tl_turn;
+
+typedef struct tl_server_own { // of owned entities, by index
+    tl_track *tracks;
+    tl_vec3 *truths;      // at their last set, for velocities;
+    int64_t *truth_ticks; // and when that was, -1: not known
+    tl_turn *turns;
+    bool untaken;                           // some entity of this server's groups is
+    uint64_t entity_counter, group_counter; // of ids
+} tl_server_own;
+
+typedef struct tl_server_changes { // for the next record
+    int32_t *entities;             // with something to be recorded
+    uint32_t entity_count;
     tl_entity_id *deleted;
     uint32_t deleted_count;
     tl_group_id *groups_deleted;
@@ -220,60 +219,100 @@ struct tl_server {
     uint32_t need_count;
     tl_own_give gives[TL_GIVES_MAX];
     uint32_t give_count;
-    tl_group_id checkpoints_due[TL_GIVES_MAX]; // of groups that were deleted
-    uint32_t checkpoints_due_count;
-    bool untaken;                           // some entity of its groups is
-    bool owes;                              // some group may be owed a checkpoint
-    bool cuts_blocked;                      // the log is not cut in this life: a checkpoint is missing
-    struct tl_held *held_first, *held_last; // checkpoints and cuts that wait, see server/held_checkpoints.c
-    uint32_t held_count;
-    unsigned char *posts; // ops of requests and answers for the next record
+    unsigned char *posts; // ops of requests and answers
     size_t posts_bytes;
-    unsigned char *record;                         // scratch
-    tl_own_record own_records[TL_OWN_RECORDS_MAX]; // ring
-    uint32_t own_first, own_count;
-    int32_t checkpoint_group;
-    tl_server_number applying; // the other server's record that is being applied
-    uint32_t applying_epoch;
-    int64_t applying_tick;
-    int64_t cut_tick;
-    // others
-    tl_peer_server *servers; // by number, TL_SERVERS_MAX + 1
-    uint64_t ends_queued, ends_applied;
-    uint64_t last_commit_us; // when an own commit was last seen
-    // a transport's peers
+    tl_group_id retold[TL_RETOLD_MAX]; // own groups that are published again
+    uint32_t retold_count;
+    bool has_claims; // some group has one to be recorded
+} tl_server_changes;
+
+typedef struct tl_server_records {             // own ones
+    unsigned char *scratch;                    // of one record or checkpoint
+    tl_ring data;                              // of those that wait
+    tl_own_record waiting[TL_OWN_RECORDS_MAX]; // ring
+    uint32_t first, count;
+    int32_t newest[TL_RECORDED_MAX]; // the entities in the newest one, as far as there is room
+    uint32_t newest_count;
+} tl_server_records;
+
+typedef struct tl_server_checkpoints {
+    tl_group_id due[TL_GIVES_MAX]; // of groups that were deleted
+    uint32_t due_count;
+    bool owes;                              // some group may be owed a checkpoint
+    bool truncation_blocked;                // the log is not truncated in this life: a checkpoint is missing
+    struct tl_held *held_first, *held_last; // those that wait, see server/held_checkpoints.c
+    uint32_t held_count;
+    int32_t looked_at; // the group that was looked at last
+    int64_t truncated_tick;
+} tl_server_checkpoints;
+
+typedef struct tl_server_missing {
+    int64_t said_tick;    // -1: not yet
+    int32_t group_asked;  // the group that was asked for last
+    uint32_t place_asked; // place in the map of those that found no room
+} tl_server_missing;
+
+typedef struct tl_server_admission { // of a transport's peers
     tl_guest *guests;
     uint32_t guests_max, guest_top, guest_free;
-    tl_map guest_map; // by peer
-    uint64_t guests_swept_us;
+    tl_map map; // by peer
+    uint64_t swept_us;
     int64_t units_left; // of this step's work for clients
-    double client_lines_left;
-    uint64_t client_lines_us, client_lines_reported;
-    // clients
-    tl_server_client *clients;
-    tl_map client_map; // by peer
-    tl_client_number next_client;
-    tl_group_id client_group; // holds what clients made and do not own
+    double lines_left;  // of the log, about clients
+    uint64_t lines_us, lines_reported;
+} tl_server_admission;
+
+typedef struct tl_server_created { // what clients have created through this server
+    tl_created *entities;
+    uint32_t count, swept;
+    tl_map map, creators; // to the place in `entities`; to how many a creator has there
+    uint32_t elsewhere;   // through other servers, as of elsewhere_tick
+    int64_t elsewhere_tick, second;
+    uint32_t recent[2]; // here, in that second and in the one before
+} tl_server_created;
+
+typedef struct tl_server_clients {
+    tl_server_client *all; // clients_max places
+    tl_map map;            // by peer
+    tl_client_number next_number;
+    tl_group_id nobodys_group; // holds what clients made and do not own
     int64_t last_claim;
-    bool claims_unsent;                // some group has one to be recorded
-    int64_t said_lack_tick;            // -1: not yet
-    int32_t lack_asked;                // the group that was asked for last
-    uint32_t lack_group_asked;         // place in the map of those that found no room
-    tl_group_id retold[TL_RETOLD_MAX]; // own groups that are being told anew
-    uint32_t retold_count;
-    tl_created *created;
-    uint32_t created_count, created_swept;
-    tl_map created_map, creator_map; // to the place in `created`; to how many it has there
-    uint32_t created_elsewhere;      // through other servers, as of created_elsewhere_tick
-    int64_t created_elsewhere_tick, created_second;
-    uint32_t created_recent[2]; // here, in that second and in the one before
     tl_account *accounts;
     uint32_t account_top;
     int64_t work_left;     // for all clients in this tick, see work.h
     uint32_t frames_first; // whose turn it is to be served first
-    int32_t *marks;
+    int32_t *marks;        // scratch for choosing streams
     tl_frame_scratch *frame_scratch;
     unsigned char *frame;
+} tl_server_clients;
+
+struct tl_server {
+    tl_server_def def;
+    char name[TL_NAME_BYTES_MAX + 1];
+    tl_server_state state;
+    char text[256];          // why it has failed
+    tl_server_number number; // by the store
+    uint32_t epoch;
+    int64_t tick;          // the last own tick
+    int64_t leaving_tick;  // since when it leaves, -1: it does not
+    unsigned char *memory; // of the heap, of own records that wait, and of others' records
+    tl_heap heap;
+    tl_kinds kinds;
+    unsigned char *kind_table;
+    size_t kind_table_bytes;
+    tl_world_info world;
+    tl_mirror mirror;
+    tl_pyramid pyramid;
+    tl_server_time time;
+    tl_server_peers peers;
+    tl_server_own own;
+    tl_server_changes changes;
+    tl_server_records records;
+    tl_server_checkpoints checkpoints;
+    tl_server_missing missing;
+    tl_server_admission admission;
+    tl_server_created created;
+    tl_server_clients clients;
     tl_server_stats stats;
 };
 

@@ -14,8 +14,8 @@
 // little later than the own commits, would lag for ever: its tick is always gone by.
 static bool is_in_time(const tl_server *s, int64_t tick)
 {
-    return s->clock.set && !tl_world_clock_too_far(&s->clock, tick) &&
-           s->clock.world_us <= tl_world_clock_tick_us(&s->clock, tick) + s->def.patience_ms * 1000ull;
+    return s->time.clock.set && !tl_world_clock_too_far(&s->time.clock, tick) &&
+           s->time.clock.world_us <= tl_world_clock_tick_us(&s->time.clock, tick) + s->def.patience_ms * 1000ull;
 }
 
 static void on_record(tl_server *s, const tl_store_event *event)
@@ -26,10 +26,10 @@ static void on_record(tl_server *s, const tl_store_event *event)
     }
     if (event->server != s->number) {
         p->head_tick = event->tick;
-        if (s->state != TL_SERVER_JOINING || s->loaded) {
+        if (s->state != TL_SERVER_JOINING || s->time.loaded) {
             tl_time_hear(s, event);
         }
-        if (!tl_world_clock_too_far(&s->clock, event->tick)) {
+        if (!tl_world_clock_too_far(&s->time.clock, event->tick)) {
             p->silent_us = 0;
             p->fence_asked = false;
         }
@@ -68,12 +68,12 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
 
 static void on_committed(tl_server *s, const tl_store_event *event)
 {
-    uint64_t since = s->now_us - s->last_commit_us, tick_us = 1000000u / s->world.tick_hz;
+    uint64_t since = s->time.now_us - s->peers.last_commit_us, tick_us = 1000000u / s->world.tick_hz;
     // The store's time: what passes between own commits, but a stall's length does not count.
     if (s->state != TL_SERVER_JOINING) {
         tl_fencing_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
     }
-    s->last_commit_us = s->now_us;
+    s->peers.last_commit_us = s->time.now_us;
     s->stats.committed_tick = event->tick;
     uint64_t took_us = tl_own_records_committed(s, event->tick), told_us = event->done_us - event->begun_us;
     // The store saw it earlier than this, but by a clock that may have jumped.
