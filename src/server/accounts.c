@@ -1,6 +1,7 @@
 // Whose work a client's is (work.h): a name that a token proves has one account, whatever number of connections it has
 // and whether or not it was here before. So nobody gets what a join may do again by connecting anew. Who has no name
 // has an account of that connection.
+#include "server/accounts.h"
 #include "server/state.h"
 
 static uint32_t accounts_max(const tl_server_def *def)
@@ -15,16 +16,16 @@ size_t tl_accounts_bytes(const tl_server_def *def)
 
 bool tl_accounts_init(tl_server *s)
 {
-    s->accounts = tl_heap_alloc(&s->heap, accounts_max(&s->def) * sizeof *s->accounts);
-    return s->accounts != NULL;
+    s->clients.accounts = tl_heap_alloc(&s->heap, accounts_max(&s->def) * sizeof *s->clients.accounts);
+    return s->clients.accounts != NULL;
 }
 
 // The one of that name, or else the place of the one that nobody has had for longest: its work may well be done again.
 static tl_account *find(tl_server *s, const char *name)
 {
     tl_account *oldest = NULL;
-    for (uint32_t i = 0; i < s->account_top; i++) {
-        tl_account *a = &s->accounts[i];
+    for (uint32_t i = 0; i < s->clients.account_top; i++) {
+        tl_account *a = &s->clients.accounts[i];
         if (strcmp(a->name, name) == 0) {
             return a;
         }
@@ -32,8 +33,8 @@ static tl_account *find(tl_server *s, const char *name)
             oldest = a;
         }
     }
-    if (s->account_top < accounts_max(&s->def)) {
-        oldest = &s->accounts[s->account_top++];
+    if (s->clients.account_top < accounts_max(&s->def)) {
+        oldest = &s->clients.accounts[s->clients.account_top++];
     }
     TL_ASSERT(oldest); // clients are fewer than places
     *oldest = (tl_account){0};
@@ -50,7 +51,7 @@ tl_server_client *tl_accounts_surplus(tl_server *s, const tl_grant *grant)
         return NULL;
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        tl_server_client *client = &s->clients[i];
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used || !client->grant.proven || strcmp(client->grant.name, grant->name) != 0) {
             continue;
         }
@@ -79,6 +80,6 @@ void tl_accounts_leave(tl_server *s, tl_server_client *client)
     }
     TL_ASSERT(client->account->holders > 0);
     client->account->holders--;
-    client->account->left_us = s->now_us;
+    client->account->left_us = s->time.now_us;
     client->account = NULL;
 }

@@ -1,3 +1,4 @@
+#include "server/admission.h"
 #include "server/state.h"
 
 #include <stdarg.h>
@@ -17,21 +18,21 @@ size_t tl_admission_bytes(const tl_server_def *def)
 
 bool tl_admission_init(tl_server *s)
 {
-    s->guests_max = s->def.clients_max + s->def.newcomers_max;
-    s->guests = tl_heap_alloc(&s->heap, s->guests_max * sizeof *s->guests);
+    s->admission.guests_max = s->def.clients_max + s->def.newcomers_max;
+    s->admission.guests = tl_heap_alloc(&s->heap, s->admission.guests_max * sizeof *s->admission.guests);
     if (s->def.step_units_max == 0) {
         s->def.step_units_max = 1024 + 4 * s->def.clients_max;
     }
-    s->client_lines_left = CLIENT_LINES_BURST;
-    return s->guests && tl_map_init(&s->guest_map, &s->heap, s->guests_max);
+    s->admission.lines_left = CLIENT_LINES_BURST;
+    return s->admission.guests && tl_map_init(&s->admission.map, &s->heap, s->admission.guests_max);
 }
 
 // ---- guests: a transport's peers, clients or not ----
 
 static tl_guest *find_guest(tl_server *s, tl_peer peer)
 {
-    const uint32_t *index = tl_map_find(&s->guest_map, peer);
-    return index ? &s->guests[*index] : NULL;
+    const uint32_t *index = tl_map_find(&s->admission.map, peer);
+    return index ? &s->admission.guests[*index] : NULL;
 }
 
 void tl_admission_forget(tl_server *s, tl_peer peer)
@@ -40,26 +41,28 @@ void tl_admission_forget(tl_server *s, tl_peer peer)
     if (guest == NULL) {
         return;
     }
-    tl_map_remove(&s->guest_map, peer);
-    *guest = (tl_guest){.next_free = s->guest_free};
-    s->guest_free = 1 + (uint32_t)(guest - s->guests);
+    tl_map_remove(&s->admission.map, peer);
+    *guest = (tl_guest){.next_free = s->admission.guest_free};
+    s->admission.guest_free = 1 + (uint32_t)(guest - s->admission.guests);
 }
 
 static tl_guest *new_guest(tl_server *s, tl_peer peer)
 {
     uint32_t index;
-    if (s->guest_free) {
-        index = s->guest_free - 1;
-        s->guest_free = s->guests[index].next_free;
-    } else if (s->guest_top < s->guests_max) {
-        index = s->guest_top++;
+    if (s->admission.guest_free) {
+        index = s->admission.guest_free - 1;
+        s->admission.guest_free = s->admission.guests[index].next_free;
+    } else if (s->admission.guest_top < s->admission.guests_max) {
+        index = s->admission.guest_top++;
     } else {
         return NULL;
     }
-    TL_ASSERT(tl_map_put(&s->guest_map, peer, index));
-    s->guests[index] = (tl_guest){
-        .peer = peer, .since_us = s->now_us, .datagrams_left = s->def.peer_datagrams_per_s, .datagrams_us = s->now_us};
-    return &s->guests[index];
+    TL_ASSERT(tl_map_put(&s->admission.map, peer, index));
+    s->admission.guests[index] = (tl_guest){.peer = peer,
+                                            .since_us = s->time.now_us,
+                                            .datagrams_left = s->def.peer_datagrams_per_s,
+                                            .datagrams_us = s->time.now_us};
+    return &s->admission.guests[index];
 }
 
 void tl_admission_close(tl_server *s, tl_peer peer)
@@ -83,9 +86,9 @@ static tl_guest *receive_guest(tl_server *s, tl_peer peer)
 // Whether the guest may send one more datagram now.
 static bool within_rate(tl_server *s, tl_guest *guest)
 {
-    double rate = s->def.peer_datagrams_per_s, seconds = (double)(s->now_us - guest->datagrams_us) * 1e-6;
+    double rate = s->def.peer_datagrams_per_s, seconds = (double)(s->time.now_us - guest->datagrams_us) * 1e-6;
     guest->datagrams_left = fmin(guest->datagrams_left + seconds * rate, rate);
-    guest->datagrams_us = s->now_us;
+    guest->datagrams_us = s->time.now_us;
     if (guest->datagrams_left < 1) {
         s->stats.datagrams_over_rate++;
         return false;
@@ -111,17 +114,17 @@ bool tl_admission_malformed(tl_server *s, tl_peer peer, bool counted)
 // Closes those that have not said a valid hello in time, whatever else they have said.
 void tl_admission_sweep(tl_server *s)
 {
-    if (s->now_us < s->guests_swept_us + SWEEP_US) {
+    if (s->time.now_us < s->admission.swept_us + SWEEP_US) {
         return;
     }
-    s->guests_swept_us = s->now_us;
+    s->admission.swept_us = s->time.now_us;
     uint32_t closed = 0;
-    for (uint32_t i = 0; i < s->guest_top; i++) {
-        tl_guest *guest = &s->guests[i];
-        if (guest->peer == 0 || tl_map_find(&s->client_map, guest->peer)) {
+    for (uint32_t i = 0; i < s->admission.guest_top; i++) {
+        tl_guest *guest = &s->admission.guests[i];
+        if (guest->peer == 0 || tl_map_find(&s->clients.map, guest->peer)) {
             continue;
         }
-        if (s->now_us < guest->since_us + s->def.hello_ms_max * 1000ull) {
+        if (s->time.now_us < guest->since_us + s->def.hello_ms_max * 1000ull) {
             continue;
         }
         tl_admission_close(s, guest->peer);
@@ -138,7 +141,7 @@ void tl_admission_sweep(tl_server *s)
 
 void tl_admission_spend(tl_server *s, int units)
 {
-    s->units_left -= units;
+    s->admission.units_left -= units;
 }
 
 bool tl_admission_accepts(tl_server *s, const tl_transport_event *event)
@@ -151,18 +154,18 @@ bool tl_admission_accepts(tl_server *s, const tl_transport_event *event)
 
 void tl_server_say_of_client(tl_server *s, const char *format, ...)
 {
-    double seconds = (double)(s->now_us - s->client_lines_us) * 1e-6;
-    s->client_lines_left = fmin(s->client_lines_left + seconds * CLIENT_LINES_PER_S, CLIENT_LINES_BURST);
-    s->client_lines_us = s->now_us;
-    if (s->client_lines_left < 1) {
+    double seconds = (double)(s->time.now_us - s->admission.lines_us) * 1e-6;
+    s->admission.lines_left = fmin(s->admission.lines_left + seconds * CLIENT_LINES_PER_S, CLIENT_LINES_BURST);
+    s->admission.lines_us = s->time.now_us;
+    if (s->admission.lines_left < 1) {
         s->stats.client_lines_omitted++;
         return;
     }
-    s->client_lines_left -= 1;
-    if (s->stats.client_lines_omitted > s->client_lines_reported) {
-        uint64_t count = s->stats.client_lines_omitted - s->client_lines_reported;
+    s->admission.lines_left -= 1;
+    if (s->stats.client_lines_omitted > s->admission.lines_reported) {
+        uint64_t count = s->stats.client_lines_omitted - s->admission.lines_reported;
         tl_server_say(s, "%llu lines about clients were omitted", (unsigned long long)count);
-        s->client_lines_reported = s->stats.client_lines_omitted;
+        s->admission.lines_reported = s->stats.client_lines_omitted;
     }
     char text[256];
     va_list arguments;

@@ -1,10 +1,12 @@
 // Answers to what clients ask for.
+#include "server/answers.h"
+#include "server/client_table.h"
 #include "server/state.h"
 
 // False: too much is waiting for this client.
-bool tl_requests_answer(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
+bool tl_answers_send(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
 {
-    tl_server_client *client = tl_clients_by_number(s, number);
+    tl_server_client *client = tl_client_table_by_number(s, number);
     unsigned char data[32];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, request, 4);

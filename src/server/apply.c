@@ -1,7 +1,19 @@
 // A tick's records, own and others', into the mirror, in an order that respects what they need; and what they say
 // carried out: groups change hands, posts are delivered, the epochs of servers end.
+#include "server/apply.h"
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/groups.h"
+#include "server/own_records.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/records.h"
+#include "server/requests.h"
+#include "server/retell.h"
+#include "server/returns.h"
 #include "server/state.h"
 #include "world/missing.h"
+#include "world/record_apply.h"
 
 // Another format says nothing about the writer: it may be newer than this server.
 void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
@@ -15,9 +27,9 @@ void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
 
 void tl_apply_take_group(tl_server *s, int32_t group)
 {
-    tl_own_take_group(s, group);
-    if (tl_claims_is_group(s->mirror.groups[group].id)) {
-        tl_claims_taken(s, group);
+    tl_groups_take(s, group);
+    if (tl_client_groups_is_id(s->mirror.groups[group].id)) {
+        tl_returns_taken(s, group);
     }
 }
 
@@ -50,17 +62,18 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, 
         tl_apply_take_group(s, g);
     }
     if (heir == s->number && !joining) {
-        tl_server_say(s, "took over %u groups of server %s", count, s->servers[from].name);
+        tl_server_say(s, "took over %u groups of server %s", count, s->peers.servers[from].name);
     }
 }
 
 void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_record *end)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     if (end->epoch >= p->ended_epoch) {
         p->ended_epoch = end->epoch;
         p->ended_heir = end->heir;
-        p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->servers[end->heir].ended_epoch + 1 : 0; // it lived then
+        p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->peers.servers[end->heir].ended_epoch + 1
+                                                          : 0; // it lived then
         p->ended_tick = end->tick;
     }
     tl_claims_ended(s, number, end->tick);
@@ -78,7 +91,7 @@ void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_recor
         return;
     }
     tl_peers_need_all_seen(s);
-    tl_follow_need(s, number, end->epoch, -1);
+    tl_peers_need(s, number, end->epoch, -1);
 }
 
 // ---- others' records ----
@@ -92,29 +105,29 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
         return;
     }
     tl_apply_take_group(s, group);
-    tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+    tl_peers_need(s, s->peers.applying, s->peers.applying_epoch, s->peers.applying_tick);
 }
 
-// It goes on to somebody else, see tl_own_balance().
+// It goes on to somebody else, see tl_balance_tick().
 static void on_lacking_given(void *user, tl_server_number to)
 {
     tl_server *s = user;
     if (to == s->number) {
-        tl_follow_need(s, s->applying, s->applying_epoch, s->applying_tick);
+        tl_peers_need(s, s->peers.applying, s->peers.applying_epoch, s->peers.applying_tick);
     }
 }
 
 static void on_leaving(void *user, tl_server_number from)
 {
     tl_server *s = user;
-    s->servers[from].leaving = true;
+    s->peers.servers[from].leaving = true;
 }
 
 static void on_post(void *user, tl_op op, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     tl_server *s = user;
     if (op == TL_OP_RETELL) {
-        tl_room_post(s, from, to, data, size);
+        tl_retell_take(s, from, to, data, size);
     } else if (to == s->number) {
         tl_requests_post(s, op, from, data, size);
     }
@@ -123,22 +136,22 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 // False: it was not, and stays in the queue or was set aside.
 static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     if (record->is_end) {
-        s->ends_applied++;
+        s->peers.ends_applied++;
         tl_apply_end(s, number, record);
         return true;
     }
     const tl_record_events events = {.user = s,
-                                     .receiver = tl_follow_receiver,
+                                     .receiver = tl_peers_receiver,
                                      .group_given = on_given,
                                      .lacking_given = on_lacking_given,
                                      .leaving = on_leaving,
                                      .post = on_post};
-    s->applying = number, s->applying_epoch = record->epoch, s->applying_tick = record->tick;
+    s->peers.applying = number, s->peers.applying_epoch = record->epoch, s->peers.applying_tick = record->tick;
     tl_result result = tl_record_apply(&s->mirror, number, record->tick, record->data, record->size, false, &events);
     if (result == TL_ERR_MALFORMED) {
-        tl_aside_begin(s, number, record->epoch, record->tick);
+        tl_quarantine_begin(s, number, record->epoch, record->tick);
     }
     if (result == TL_ERR_VERSION) {
         tl_apply_fail_version(s, number, record->tick);
@@ -151,7 +164,7 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
     }
     p->applied_tick = record->tick;
     p->applied_epoch = record->epoch;
-    uint64_t begun_us = tl_world_clock_own_wall(&s->clock, number, record->begun_us);
+    uint64_t begun_us = tl_world_clock_own_wall(&s->time.clock, number, record->begun_us);
     if (s->def.callbacks.link) {
         s->def.callbacks.link(s->def.callbacks.user, number, record->tick, begun_us);
     }
@@ -160,7 +173,7 @@ static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record 
 
 static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     bool any = false;
     while (p->first && s->state < TL_SERVER_LEFT && tl_records_can_apply(s, p, p->first, tick)) {
         tl_followed_record *record = p->first;
@@ -172,7 +185,7 @@ static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
         if (p->first == NULL) {
             p->last = NULL;
         }
-        tl_follow_release(s, record);
+        tl_records_release(s, record);
     }
     if (p->lagging && p->head_tick >= tick) {
         p->lagging = false;
@@ -180,19 +193,19 @@ static bool apply_some(tl_server *s, tl_server_number number, int64_t tick)
     return any;
 }
 
-void tl_follow_apply(tl_server *s, int64_t tick)
+void tl_apply_others(tl_server *s, int64_t tick)
 {
     for (bool any = true; any;) {
         any = false;
         for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-            if (s->servers[n].first) {
+            if (s->peers.servers[n].first) {
                 any |= apply_some(s, n, tick);
             }
         }
     }
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (s->servers[n].lagging && s->servers[n].head_tick >= tick) {
-            s->servers[n].lagging = false;
+        if (s->peers.servers[n].lagging && s->peers.servers[n].head_tick >= tick) {
+            s->peers.servers[n].lagging = false;
         }
     }
 }
@@ -204,11 +217,11 @@ static void on_own_given(void *user, int32_t group, tl_server_number from, tl_se
     tl_server *s = user;
     s->mirror.groups[group].giving = false;
     (void)from;
-    tl_own_lose_group(s, group);
+    tl_groups_lose(s, group);
     if (to == s->number) {
         tl_apply_take_group(s, group);
     } else {
-        s->mirror.groups[group].owed = s->owes = true;
+        s->mirror.groups[group].owed = s->checkpoints.owes = true;
     }
 }
 
@@ -227,23 +240,23 @@ static void on_own_post(void *user, tl_op op, tl_server_number from, tl_server_n
 static void prefetch_recorded(const tl_server *s)
 {
     const tl_mirror *m = &s->mirror;
-    for (uint32_t i = 0; i < s->recorded_count; i++) {
-        tl_prefetch(&m->entities[s->recorded[i]], offsetof(tl_entity, said_carrier));
+    for (uint32_t i = 0; i < s->records.newest_count; i++) {
+        tl_prefetch(&m->entities[s->records.newest[i]], offsetof(tl_entity, said_carrier));
     }
-    for (uint32_t i = 0; i < s->recorded_count; i++) {
-        const tl_entity *e = &m->entities[s->recorded[i]];
+    for (uint32_t i = 0; i < s->records.newest_count; i++) {
+        const tl_entity *e = &m->entities[s->records.newest[i]];
         if (e->used) {
             tl_prefetch(e->state, (size_t)m->kinds->kinds[e->kind].word_count * sizeof *e->state);
         }
     }
 }
 
-void tl_own_apply(tl_server *s, int64_t tick)
+void tl_apply_own(tl_server *s, int64_t tick)
 {
     tl_record_events events = {
-        .user = s, .checked = true, .receiver = tl_follow_receiver, .group_given = on_own_given, .post = on_own_post};
-    for (uint32_t i = 0; i < s->own_count; i++) {
-        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+        .user = s, .checked = true, .receiver = tl_peers_receiver, .group_given = on_own_given, .post = on_own_post};
+    for (uint32_t i = 0; i < s->records.count; i++) {
+        tl_own_record *record = &s->records.waiting[(s->records.first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) {
             break;
         }
@@ -251,12 +264,12 @@ void tl_own_apply(tl_server *s, int64_t tick)
             continue;
         }
         record->applied = true;
-        bool newest = i + 1 == s->own_count;
+        bool newest = i + 1 == s->records.count;
         if (newest) {
             prefetch_recorded(s);
         }
-        events.likely = s->recorded;
-        events.likely_count = newest ? s->recorded_count : 0;
+        events.likely = s->records.newest;
+        events.likely_count = newest ? s->records.newest_count : 0;
         tl_result result = tl_record_apply(&s->mirror, s->number, record->tick, record->data, record->size, false,
                                            &events);
         TL_ASSERT(result != TL_ERR_MALFORMED);

@@ -1,4 +1,8 @@
 // Groups that this server gives to others: that the game gives, that found no room here, and until all have as many.
+#include "server/balance.h"
+#include "server/client_groups.h"
+#include "server/ownership.h"
+#include "server/peers.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -7,23 +11,23 @@ enum { GIVES_AT_ONCE = 32 };
 // To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
-    uint32_t epoch = s->servers[to].epoch;
-    s->gives[s->give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
+    uint32_t epoch = s->peers.servers[to].epoch;
+    s->changes.gives[s->changes.give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) {
-        tl_follow_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
+        tl_peers_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
     }
 }
 
 tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
-    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_follow_heard(s, to)) {
+    if (group == TL_NONE || to == 0 || to > TL_SERVERS_MAX || !tl_peers_heard(s, to)) {
         return TL_ERR_NOT_FOUND;
     }
     if (!tl_own_owns(s, group) || !s->mirror.groups[group].live) {
         return TL_ERR_DENIED;
     }
-    if (s->give_count == TL_GIVES_MAX) {
+    if (s->changes.give_count == TL_GIVES_MAX) {
         return TL_AGAIN;
     }
     give(s, id, to);
@@ -36,7 +40,7 @@ static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1]
     memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (tl_claims_is_group(group->id)) {
+        if (tl_client_groups_is_id(group->id)) {
             continue; // it is where its client is
         }
         if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) {
@@ -50,7 +54,7 @@ static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool
 {
     tl_server_number best = 0;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (tl_follow_alive(s, n) && (degraded || !tl_room_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) {
+        if (tl_peers_alive(s, n) && (degraded || !tl_peers_degraded(s, n)) && (best == 0 || counts[n] < counts[best])) {
             best = n;
         }
     }
@@ -65,20 +69,20 @@ static void give_on(tl_server *s)
     if (id) {
         count_groups(s, counts);
     }
-    for (; id && s->give_count < TL_GIVES_MAX; id = tl_missing_group_of(&s->mirror.missing, s->number)) {
+    for (; id && s->changes.give_count < TL_GIVES_MAX; id = tl_missing_group_of(&s->mirror.missing, s->number)) {
         tl_server_number to = poorest(s, counts, false);
         if (to == 0) {
             return;
         }
         give(s, id, to);
-        s->gives[s->give_count - 1].lacking = true;
+        s->changes.gives[s->changes.give_count - 1].lacking = true;
         tl_missing_note_group(&s->mirror.missing, id, to);
         counts[to]++;
     }
 }
 
 // Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
-void tl_own_balance(tl_server *s)
+void tl_balance_tick(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
     bool leaving = s->state == TL_SERVER_LEAVING;
@@ -88,11 +92,11 @@ void tl_own_balance(tl_server *s)
     }
     count_groups(s, counts);
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
-    for (int32_t g = 0; g < s->mirror.group_top && left && s->give_count < TL_GIVES_MAX; g++) {
+    for (int32_t g = 0; g < s->mirror.group_top && left && s->changes.give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
         bool incomplete = tl_missing_any(group->missing); // whoever has it whole owns it
         if (!tl_own_owns(s, g) || !group->live ||
-            ((group->kept || group->id == s->client_group || tl_claims_is_group(group->id)) && !leaving &&
+            ((group->kept || group->id == s->clients.nobodys_group || tl_client_groups_is_id(group->id)) && !leaving &&
              !incomplete)) {
             continue;
         }

@@ -1,6 +1,8 @@
 // What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what
 // becomes of own entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to
 // ride in them.
+#include "server/carriers.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 #include <inttypes.h>

@@ -1,5 +1,10 @@
 // Which groups get a checkpoint, and when; and how far the log can be cut.
+#include "server/checkpoints.h"
+#include "server/held_checkpoints.h"
+#include "server/ownership.h"
 #include "server/state.h"
+#include "server/time.h"
+#include "world/checkpoint.h"
 #include "world/missing.h"
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, LOOKS_A_TICK = 64 };
@@ -12,7 +17,8 @@ static bool is_whole(const tl_server *s, int32_t group)
     if (g->giving || tl_missing_any(g->missing)) {
         return false;
     }
-    return g->owner == s->number || (g->owner <= TL_SERVERS_MAX && s->servers[g->owner].applied_tick >= s->mirror.tick);
+    return g->owner == s->number ||
+           (g->owner <= TL_SERVERS_MAX && s->peers.servers[g->owner].applied_tick >= s->mirror.tick);
 }
 
 static void say_failed(tl_server *s, tl_group_id id, tl_result result)
@@ -39,14 +45,14 @@ static bool checkpoint(tl_server *s, tl_group_id id)
     size_t size = 0;
     tl_result result = TL_OK;
     if (group != TL_NONE) {
-        result = tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->record, TL_RECORD_BYTES_MAX, &size);
+        result = tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->records.scratch, TL_RECORD_BYTES_MAX, &size);
     }
     if (result != TL_OK) {
         say_failed(s, id, result);
         s->mirror.groups[group].retry_tick = s->mirror.tick + CHECKPOINT_SECONDS * (int64_t)s->world.tick_hz;
         return false;
     }
-    if (!tl_hold_checkpoint(s, id, s->record, size)) {
+    if (!tl_held_add_checkpoint(s, id, s->records.scratch, size)) {
         return false;
     }
     if (group == TL_NONE) {
@@ -61,24 +67,24 @@ static bool checkpoint(tl_server *s, tl_group_id id)
 static void checkpoint_due(tl_server *s)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < s->checkpoints_due_count; i++) {
-        tl_group_id id = s->checkpoints_due[i];
+    for (uint32_t i = 0; i < s->checkpoints.due_count; i++) {
+        tl_group_id id = s->checkpoints.due[i];
         int32_t group = tl_mirror_find_group(&s->mirror, id);
         bool whole = group == TL_NONE || (is_whole(s, group) && s->mirror.groups[group].retry_tick <= s->mirror.tick);
         if (!whole || !checkpoint(s, id)) {
-            s->checkpoints_due[kept++] = id;
+            s->checkpoints.due[kept++] = id;
         }
     }
-    s->checkpoints_due_count = kept;
+    s->checkpoints.due_count = kept;
 }
 
-void tl_own_owe_end(void *server, tl_group_id deleted)
+void tl_checkpoints_owe_end(void *server, tl_group_id deleted)
 {
     tl_server *s = server;
-    if (s->checkpoints_due_count < TL_GIVES_MAX) {
-        s->checkpoints_due[s->checkpoints_due_count++] = deleted;
+    if (s->checkpoints.due_count < TL_GIVES_MAX) {
+        s->checkpoints.due[s->checkpoints.due_count++] = deleted;
     } else {
-        s->cuts_blocked = true;
+        s->checkpoints.truncation_blocked = true;
     }
 }
 
@@ -87,7 +93,7 @@ static void checkpoint_owed(tl_server *s)
 {
     int left = OWED_A_TICK;
     bool any = false;
-    for (int32_t g = 0; s->owes && g < s->mirror.group_top; g++) {
+    for (int32_t g = 0; s->checkpoints.owes && g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         if (!group->used || !group->owed) {
             continue;
@@ -103,7 +109,7 @@ static void checkpoint_owed(tl_server *s)
         checkpoint(s, group->id);
         left--;
     }
-    s->owes = any;
+    s->checkpoints.owes = any;
 }
 
 // The log must stay as long as it says something that no stored checkpoint says. Nobody but its author ever cuts a log,
@@ -116,10 +122,10 @@ static void checkpoint_owed(tl_server *s)
 // in their order (server/held_checkpoints.c). Of a group that has no checkpoint here yet the log says nothing from
 // before the group was known here: or else clients that come and go, whose groups are new, would keep the log from ever
 // being cut.
-static void cut(tl_server *s)
+static void truncate_log(tl_server *s)
 {
     int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
-    if (s->cuts_blocked || s->mirror.owes_unknown || s->checkpoints_due_count) {
+    if (s->checkpoints.truncation_blocked || s->mirror.owes_unknown || s->checkpoints.due_count) {
         return;
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -129,19 +135,19 @@ static void cut(tl_server *s)
             tick = tl_min_i64(tick, group->checkpoint_tick >= 0 ? group->checkpoint_tick : group->known_tick);
         }
     }
-    if (tick <= s->cut_tick + CUT_SECONDS * hz) {
+    if (tick <= s->checkpoints.truncated_tick + CUT_SECONDS * hz) {
         return;
     }
-    if (tl_hold_cut(s, tick)) {
-        s->cut_tick = tick;
+    if (tl_held_add_truncation(s, tick)) {
+        s->checkpoints.truncated_tick = tick;
     }
 }
 
 // A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
-void tl_own_checkpoint(tl_server *s)
+void tl_checkpoints_tick(tl_server *s)
 {
-    tl_hold_release(s);
-    if (s->own_count && s->own_records[s->own_first].tick <= s->mirror.tick) {
+    tl_held_release(s);
+    if (s->records.count && s->records.waiting[s->records.first].tick <= s->mirror.tick) {
         return; // mirrored, but not committed yet
     }
     if (!tl_time_sure(s)) {
@@ -151,9 +157,9 @@ void tl_own_checkpoint(tl_server *s)
     checkpoint_owed(s);
     int64_t hz = s->world.tick_hz;
     for (int looked = 0; looked < LOOKS_A_TICK && s->mirror.group_top; looked++) {
-        s->checkpoint_group = (s->checkpoint_group + 1) % s->mirror.group_top;
-        const tl_group *g = &s->mirror.groups[s->checkpoint_group];
-        if (!tl_own_owns(s, s->checkpoint_group) || !g->live || g->changed_tick <= g->checkpoint_tick ||
+        s->checkpoints.looked_at = (s->checkpoints.looked_at + 1) % s->mirror.group_top;
+        const tl_group *g = &s->mirror.groups[s->checkpoints.looked_at];
+        if (!tl_own_owns(s, s->checkpoints.looked_at) || !g->live || g->changed_tick <= g->checkpoint_tick ||
             tl_missing_any(g->missing)) {
             continue;
         }
@@ -167,6 +173,6 @@ void tl_own_checkpoint(tl_server *s)
         break;
     }
     if (s->mirror.tick % (CUT_SECONDS * hz) == 0) {
-        cut(s);
+        truncate_log(s);
     }
 }

@@ -1,5 +1,9 @@
 // What clients own, across their connections. It lies in a group of the client's own; the log says to which identity
 // the group belongs. While the client is away the group is kept for a grace period, whichever server owns it.
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 enum {
@@ -21,12 +25,12 @@ static bool known_seed(const tl_server *s)
 
 static int64_t next_claim(tl_server *s, const tl_identity *identity)
 {
-    int64_t claim = tl_max_i64(s->last_claim + 1, s->tick * TL_CLAIMS_PER_TICK);
+    int64_t claim = tl_max_i64(s->clients.last_claim + 1, s->tick * TL_CLAIMS_PER_TICK);
     for (int32_t g = tl_client_groups_next(s, identity, 0); g != TL_NONE;
          g = tl_client_groups_next(s, identity, g + 1)) {
         claim = tl_max_i64(claim, s->mirror.groups[g].claim + 1);
     }
-    return s->last_claim = claim;
+    return s->clients.last_claim = claim;
 }
 
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret)
@@ -83,7 +87,7 @@ static void mark_told(tl_server_client *client, uint32_t count)
     }
 }
 
-void tl_claims_tell(tl_server *s, tl_server_client *client)
+void tl_claims_report(tl_server *s, tl_server_client *client)
 {
     while (client->claimed && !client->own_told) {
         unsigned char data[TL_MESSAGE_BYTES_MAX], entries[TL_MESSAGE_BYTES_MAX];
@@ -117,7 +121,7 @@ static bool has_room(const tl_server *s)
 {
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
-        count += tl_claims_is_clients(&s->mirror.groups[g]) && !tl_client_groups_is_spare(&s->mirror.groups[g]);
+        count += tl_client_groups_is_owned(&s->mirror.groups[g]) && !tl_client_groups_is_spare(&s->mirror.groups[g]);
     }
     return count < tl_claims_groups_max(s);
 }
@@ -149,7 +153,7 @@ static void assign(tl_server *s, tl_group *group, const tl_identity *identity, i
 static tl_result create_group(tl_server *s, const tl_identity *identity, int64_t claim, tl_client_number holder,
                               tl_group_id *out)
 {
-    tl_group_id id = tl_client_groups_next_id(s);
+    tl_group_id id = tl_groups_next_client_id(s);
     tl_result result = tl_server_create_group(s, id, NULL);
     if (result != TL_OK) {
         return result;
@@ -166,12 +170,12 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
     if (s->state != TL_SERVER_RUNNING) {
         return TL_ERR_UNAVAILABLE; // one that leaves would never be done
     }
-    int32_t group = tl_mirror_find_group(&s->mirror, s->client_group);
+    int32_t group = tl_mirror_find_group(&s->mirror, s->clients.nobodys_group);
     bool full = group != TL_NONE && s->mirror.groups[group].entity_count >= NOBODYS_ENTITIES_MAX;
-    if (full || !s->client_group || !tl_server_owns_group(s, s->client_group)) {
-        result = create_group(s, &nobodys, 0, 0, &s->client_group);
+    if (full || !s->clients.nobodys_group || !tl_server_owns_group(s, s->clients.nobodys_group)) {
+        result = create_group(s, &nobodys, 0, 0, &s->clients.nobodys_group);
     }
-    *out = s->client_group;
+    *out = s->clients.nobodys_group;
     return result;
 }
 
@@ -209,7 +213,9 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
 
 int64_t tl_claims_silent_us(const tl_server *s, const tl_server_client *client)
 {
-    return s->now_us > client->session->report_time_us ? (int64_t)(s->now_us - client->session->report_time_us) : 0;
+    return s->time.now_us > client->session->report_time_us
+               ? (int64_t)(s->time.now_us - client->session->report_time_us)
+               : 0;
 }
 
 int64_t tl_claims_heard_tick(const tl_server *s, const tl_server_client *client)
@@ -239,7 +245,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!tl_claims_is_clients(group) || group->holder != client->number || !tl_own_owns(s, g)) {
+        if (!tl_client_groups_is_owned(group) || group->holder != client->number || !tl_own_owns(s, g)) {
             continue;
         }
         tl_claims_vanish(s, group, tl_claims_heard_tick(s, client));
@@ -251,7 +257,7 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        if (!tl_claims_is_clients(group) || group->owner != owner || group->vanished_tick >= 0) {
+        if (!tl_client_groups_is_owned(group) || group->owner != owner || group->vanished_tick >= 0) {
             continue;
         }
         if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > tick) {

@@ -1,19 +1,21 @@
 // The groups of what clients own: which groups they are, whose each is, and how the log hears of it.
+#include "server/client_groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
+#include "world/record_apply.h"
 
-#define CLIENT_GROUP_BIT ((uint64_t)1 << 47) // in the id of a group of what a client owns
-enum { GAME_NUMBER = 65534 };                // in a server's place in ids that scenarios make; no server has it
+enum { GAME_NUMBER = 65534 }; // in a server's place in ids that scenarios make; no server has it
 
-bool tl_claims_is_group(tl_group_id id)
+bool tl_client_groups_is_id(tl_group_id id)
 {
-    return id & CLIENT_GROUP_BIT && id >> 48 != GAME_NUMBER;
+    return id & TL_CLIENT_GROUP_BIT && id >> 48 != GAME_NUMBER;
 }
 
 // Whether a group holds what some client owns, even one that cannot come back. If its checkpoint cannot be read, its
 // identity is not known.
-bool tl_claims_is_clients(const tl_group *group)
+bool tl_client_groups_is_owned(const tl_group *group)
 {
-    if (!group->used || !tl_claims_is_group(group->id) || group->missing->unread) {
+    if (!group->used || !tl_client_groups_is_id(group->id) || group->missing->unread) {
         return false;
     }
     tl_identity nobodys = tl_identity_nobodys();
@@ -24,7 +26,8 @@ bool tl_claims_is_clients(const tl_group *group)
 int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, int32_t from)
 {
     for (int32_t g = from; identity->size && g < s->mirror.group_top; g++) {
-        if (tl_claims_is_clients(&s->mirror.groups[g]) && tl_identity_equal(&s->mirror.groups[g].identity, identity)) {
+        if (tl_client_groups_is_owned(&s->mirror.groups[g]) &&
+            tl_identity_equal(&s->mirror.groups[g].identity, identity)) {
             return g;
         }
     }
@@ -33,19 +36,19 @@ int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, i
 
 void tl_client_groups_note(tl_server *s, tl_group *group)
 {
-    group->unsent_claim = s->claims_unsent = true;
+    group->unsent_claim = s->changes.has_claims = true;
 }
 
 // Whether a group is empty and nobody's, so that the next client of its owner can have it.
 bool tl_client_groups_is_spare(const tl_group *group)
 {
-    return tl_claims_is_clients(group) && group->identity.size == 0 && group->vanished_tick >= 0 &&
+    return tl_client_groups_is_owned(group) && group->identity.size == 0 && group->vanished_tick >= 0 &&
            group->holder == 0 && group->entity_count == 0;
 }
 
-bool tl_claims_record(tl_server *s, tl_record_writer *r)
+bool tl_client_groups_record(tl_server *s, tl_record_writer *r)
 {
-    if (!s->claims_unsent) {
+    if (!s->changes.has_claims) {
         return true;
     }
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -62,11 +65,6 @@ bool tl_claims_record(tl_server *s, tl_record_writer *r)
         }
         group->unsent_claim = false;
     }
-    s->claims_unsent = false;
+    s->changes.has_claims = false;
     return true;
-}
-
-tl_group_id tl_client_groups_next_id(tl_server *s)
-{
-    return tl_own_next_group_id(s, CLIENT_GROUP_BIT);
 }

@@ -1,4 +1,12 @@
 // The clients: their datagrams come in, and a frame goes out to each of them.
+#include "server/clients.h"
+#include "server/admission.h"
+#include "server/claims.h"
+#include "server/client_table.h"
+#include "server/disconnect.h"
+#include "server/hello.h"
+#include "server/owned.h"
+#include "server/reports.h"
 #include "server/state.h"
 
 enum { SILENCE_SECONDS = 10 };
@@ -8,8 +16,8 @@ enum { SILENCE_SECONDS = 10 };
 static void drop_due(tl_server *s)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        if (s->clients[i].used && s->clients[i].drop_due) {
-            tl_clients_drop(s, &s->clients[i], TL_ERR_DENIED, s->clients[i].drop_reason);
+        if (s->clients.all[i].used && s->clients.all[i].drop_due) {
+            tl_disconnect_client(s, &s->clients.all[i], TL_ERR_DENIED, s->clients.all[i].drop_reason);
         }
     }
 }
@@ -23,7 +31,7 @@ static tl_result take_datagram(tl_server *s, tl_peer peer, const void *data, siz
     case TL_WIRE_HELLO: return tl_hello_take(s, peer, &r);
     case TL_WIRE_REPORT: return tl_reports_take(s, peer, &r);
     case TL_WIRE_BYE:
-        tl_clients_gone(s, peer, false);
+        tl_disconnect_gone(s, peer, false);
         tl_admission_close(s, peer);
         return TL_OK;
     default: return TL_ERR_MALFORMED;
@@ -35,7 +43,7 @@ static void take_event(tl_server *s, const tl_transport_event *event)
     tl_admission_spend(s, TL_UNITS_DATAGRAM);
     if (event->type == TL_TRANSPORT_CLOSED) {
         tl_admission_forget(s, event->peer);
-        tl_clients_gone(s, event->peer, true);
+        tl_disconnect_gone(s, event->peer, true);
         return;
     }
     if (!tl_admission_accepts(s, event)) {
@@ -45,8 +53,8 @@ static void take_event(tl_server *s, const tl_transport_event *event)
     // TL_ERR_STATE: a report of a peer that has not said hello.
     bool bad = result == TL_ERR_MALFORMED || result == TL_ERR_STATE;
     if (bad && tl_admission_malformed(s, event->peer, result == TL_ERR_MALFORMED)) {
-        tl_clients_close(s, event->peer, TL_ERR_MALFORMED,
-                         "too many malformed datagrams; bring both sides to the same release");
+        tl_disconnect_peer(s, event->peer, TL_ERR_MALFORMED,
+                           "too many malformed datagrams; bring both sides to the same release");
     }
 }
 
@@ -56,11 +64,12 @@ void tl_clients_poll(tl_server *s)
         return;
     }
     tl_transport_event event;
-    s->units_left = (int64_t)s->def.step_units_max;
-    while (s->units_left > 0 && s->def.transport->ops->poll(s->def.transport, s->now_us, &event) == TL_OK) {
+    s->admission.units_left = (int64_t)s->def.step_units_max;
+    while (s->admission.units_left > 0 &&
+           s->def.transport->ops->poll(s->def.transport, s->time.now_us, &event) == TL_OK) {
         take_event(s, &event);
     }
-    if (s->units_left <= 0) {
+    if (s->admission.units_left <= 0) {
         s->stats.steps_cut_short++;
     }
     tl_admission_sweep(s);
@@ -81,7 +90,7 @@ static void send_kinds(tl_server *s, tl_server_client *client)
         }
         client->kinds_sent++;
     }
-    tl_claims_tell(s, client);
+    tl_claims_report(s, client);
     if (client->session->channel.count == 0) {
         client->ready = true;
     }
@@ -104,19 +113,19 @@ static void send_frame(tl_server *s, tl_server_client *client)
         send_kinds(s, client);
     }
     if (client->ready) {
-        tl_claims_tell(s, client);
+        tl_claims_report(s, client);
         look(s, session);
-        tl_session_subscribe(session, s->mirror.tick, s->marks);
+        tl_session_subscribe(session, s->mirror.tick, s->clients.marks);
     }
-    uint64_t age_us = s->clock.world_us - tl_world_clock_tick_us(&s->clock, s->mirror.tick);
-    size_t size = tl_frame_write(session, s->mirror.tick, s->now_us - age_us, s->now_us, s->frame_scratch, s->frame,
-                                 TL_FRAME_BYTES_MAX);
+    uint64_t age_us = s->time.clock.world_us - tl_world_clock_tick_us(&s->time.clock, s->mirror.tick);
+    size_t size = tl_frame_write(session, s->mirror.tick, s->time.now_us - age_us, s->time.now_us,
+                                 s->clients.frame_scratch, s->clients.frame, TL_FRAME_BYTES_MAX);
     if (size && s->def.callbacks.frame) {
-        s->def.callbacks.frame(s->def.callbacks.user, s, client->number, s->frame, size);
+        s->def.callbacks.frame(s->def.callbacks.user, s, client->number, s->clients.frame, size);
     }
     for (size_t at = 0; at + 2 <= size;) {
-        size_t datagram = s->frame[at] | (size_t)s->frame[at + 1] << 8;
-        tl_client_send_bytes(s, client->peer, s->frame + at + 2, datagram);
+        size_t datagram = s->clients.frame[at] | (size_t)s->clients.frame[at + 1] << 8;
+        tl_client_table_send(s, client->peer, s->clients.frame + at + 2, datagram);
         at += 2 + datagram;
     }
 }
@@ -126,7 +135,7 @@ static uint32_t next_client(const tl_server *s, uint32_t place)
 {
     for (uint32_t k = 1; k < s->def.clients_max; k++) {
         uint32_t next = (place + k) % s->def.clients_max;
-        if (s->clients[next].used) {
+        if (s->clients.all[next].used) {
             return next;
         }
     }
@@ -136,19 +145,19 @@ static uint32_t next_client(const tl_server *s, uint32_t place)
 void tl_clients_frames(tl_server *s)
 {
     drop_due(s);
-    s->work_left = s->def.work_slots;
-    s->frames_first = next_client(s, s->frames_first); // so that who waits for work has its turn
+    s->clients.work_left = s->def.work_slots;
+    s->clients.frames_first = next_client(s, s->clients.frames_first); // so that who waits for work has its turn
     for (uint32_t k = 0; k < s->def.clients_max; k++) {
-        uint32_t i = (s->frames_first + k) % s->def.clients_max;
-        tl_server_client *client = &s->clients[i];
+        uint32_t i = (s->clients.frames_first + k) % s->def.clients_max;
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used) {
             continue;
         }
         if (client->owned_count && (s->mirror.tick + i) % (s->world.tick_hz / 4 + 1) == 0) {
             tl_owned_hold(s, client);
         }
-        if (s->now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull) {
-            tl_clients_drop(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
+        if (s->time.now_us > client->session->report_time_us + SILENCE_SECONDS * 1000000ull) {
+            tl_disconnect_client(s, client, TL_ERR_UNAVAILABLE, "nothing was heard for ten seconds");
         } else {
             send_frame(s, client);
         }
@@ -157,6 +166,6 @@ void tl_clients_frames(tl_server *s)
 
 tl_result tl_server_send(tl_server *s, tl_client_number number, const void *data, size_t size)
 {
-    tl_server_client *client = tl_clients_by_number(s, number);
+    tl_server_client *client = tl_client_table_by_number(s, number);
     return client ? tl_channel_send(&client->session->channel, TL_MESSAGE_USER, data, size) : TL_ERR_NOT_FOUND;
 }

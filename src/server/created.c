@@ -4,6 +4,9 @@
 // still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody
 // can use up another's by taking that name without proof. Each server counts what was created through it; of what it
 // takes over, entities that somebody owns count against him once he is here.
+#include "server/created.h"
+#include "server/client_groups.h"
+#include "server/peers.h"
 #include "server/state.h"
 
 // NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
@@ -27,9 +30,9 @@ size_t tl_created_bytes(const tl_server_def *def)
 
 bool tl_created_init(tl_server *s)
 {
-    s->created = tl_heap_alloc(&s->heap, s->def.created_max * sizeof *s->created);
-    return s->created && tl_map_init(&s->created_map, &s->heap, s->def.created_max) &&
-           tl_map_init(&s->creator_map, &s->heap, s->def.created_max);
+    s->created.entities = tl_heap_alloc(&s->heap, s->def.created_max * sizeof *s->created.entities);
+    return s->created.entities && tl_map_init(&s->created.map, &s->heap, s->def.created_max) &&
+           tl_map_init(&s->created.creators, &s->heap, s->def.created_max);
 }
 
 // Live entities in the groups of what clients created, this server's or all others'.
@@ -38,7 +41,7 @@ static uint32_t count_mirrored(const tl_server *s, bool own)
     uint32_t count = 0;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (group->used && (group->owner == s->number) == own && tl_claims_is_group(group->id)) {
+        if (group->used && (group->owner == s->number) == own && tl_client_groups_is_id(group->id)) {
             count += (uint32_t)group->entity_count;
         }
     }
@@ -52,23 +55,23 @@ uint32_t tl_created_elsewhere(const tl_server *s)
 
 uint32_t tl_created_count(tl_server *s)
 {
-    if (s->created_elsewhere_tick != s->mirror.tick) {
-        s->created_elsewhere = tl_created_elsewhere(s);
-        s->created_elsewhere_tick = s->mirror.tick;
+    if (s->created.elsewhere_tick != s->mirror.tick) {
+        s->created.elsewhere = tl_created_elsewhere(s);
+        s->created.elsewhere_tick = s->mirror.tick;
     }
-    return s->created_count + s->created_elsewhere;
+    return s->created.count + s->created.elsewhere;
 }
 
 // What was created here in the last second or two, which a server that is a little behind has not heard of.
 static uint32_t *recent_now(tl_server *s)
 {
     int64_t second = s->tick / s->world.tick_hz;
-    if (second != s->created_second) {
-        s->created_recent[1] = second == s->created_second + 1 ? s->created_recent[0] : 0;
-        s->created_recent[0] = 0;
-        s->created_second = second;
+    if (second != s->created.second) {
+        s->created.recent[1] = second == s->created.second + 1 ? s->created.recent[0] : 0;
+        s->created.recent[0] = 0;
+        s->created.second = second;
     }
-    return s->created_recent;
+    return s->created.recent;
 }
 
 // Of the room that is left each living server may use up its share before the others have heard of it: what several
@@ -80,14 +83,14 @@ static bool world_has_room(tl_server *s)
         return false;
     }
     uint32_t mirrored = count_mirrored(s, true);
-    uint32_t unheard = s->created_count > mirrored ? s->created_count - mirrored : 0;
+    uint32_t unheard = s->created.count > mirrored ? s->created.count - mirrored : 0;
     const uint32_t *recent = recent_now(s);
     if (unheard < recent[0] + recent[1]) {
         unheard = recent[0] + recent[1];
     }
     uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (!tl_follow_alive(s, n)) {
+        if (!tl_peers_alive(s, n)) {
             continue;
         }
         servers++;
@@ -105,7 +108,7 @@ static bool leaves_room(tl_server *s, const tl_server_client *client, bool own)
 
 tl_result tl_created_allowed(tl_server *s, const tl_server_client *client, bool own)
 {
-    const uint32_t *count = tl_map_find(&s->creator_map, creator_key(client));
+    const uint32_t *count = tl_map_find(&s->created.creators, creator_key(client));
     if ((count ? *count : 0) < client->grant.created_max && world_has_room(s) && leaves_room(s, client, own)) {
         return TL_OK;
     }
@@ -115,18 +118,18 @@ tl_result tl_created_allowed(tl_server *s, const tl_server_client *client, bool 
 
 static void add(tl_server *s, const tl_server_client *who, tl_entity_id id)
 {
-    if (s->created_count == s->def.created_max || tl_map_find(&s->created_map, id)) {
+    if (s->created.count == s->def.created_max || tl_map_find(&s->created.map, id)) {
         return;
     }
     uint64_t creator = creator_key(who);
-    uint32_t *own = tl_map_find(&s->creator_map, creator);
+    uint32_t *own = tl_map_find(&s->created.creators, creator);
     if (own) {
         (*own)++;
     } else {
-        TL_ASSERT(tl_map_put(&s->creator_map, creator, 1)); // as many creators as creations at most
+        TL_ASSERT(tl_map_put(&s->created.creators, creator, 1)); // as many creators as creations at most
     }
-    TL_ASSERT(tl_map_put(&s->created_map, id, s->created_count));
-    s->created[s->created_count++] = (tl_created){id, creator};
+    TL_ASSERT(tl_map_put(&s->created.map, id, s->created.count));
+    s->created.entities[s->created.count++] = (tl_created){id, creator};
 }
 
 void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id id)
@@ -137,20 +140,20 @@ void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id i
 
 void tl_created_forget(tl_server *s, tl_entity_id id)
 {
-    const uint32_t *found = s->created_count ? tl_map_find(&s->created_map, id) : NULL;
+    const uint32_t *found = s->created.count ? tl_map_find(&s->created.map, id) : NULL;
     if (found == NULL) {
         return;
     }
     uint32_t at = *found;
-    uint32_t *own = tl_map_find(&s->creator_map, s->created[at].creator);
+    uint32_t *own = tl_map_find(&s->created.creators, s->created.entities[at].creator);
     TL_ASSERT(own && *own);
     if (--*own == 0) {
-        tl_map_remove(&s->creator_map, s->created[at].creator);
+        tl_map_remove(&s->created.creators, s->created.entities[at].creator);
     }
-    tl_map_remove(&s->created_map, id);
-    s->created[at] = s->created[--s->created_count];
-    if (at < s->created_count) {
-        *tl_map_find(&s->created_map, s->created[at].id) = at;
+    tl_map_remove(&s->created.map, id);
+    s->created.entities[at] = s->created.entities[--s->created.count];
+    if (at < s->created.count) {
+        *tl_map_find(&s->created.map, s->created.entities[at].id) = at;
     }
 }
 
@@ -158,9 +161,9 @@ void tl_created_forget(tl_server *s, tl_entity_id id)
 void tl_created_sweep(tl_server *s)
 {
     enum { LOOKS_A_TICK = 64 };
-    for (uint32_t i = 0; i < LOOKS_A_TICK && s->created_count; i++) {
-        s->created_swept = (s->created_swept + 1) % s->created_count;
-        tl_entity_id id = s->created[s->created_swept].id;
+    for (uint32_t i = 0; i < LOOKS_A_TICK && s->created.count; i++) {
+        s->created.swept = (s->created.swept + 1) % s->created.count;
+        tl_entity_id id = s->created.entities[s->created.swept].id;
         if (tl_mirror_find(&s->mirror, id) == TL_NONE) {
             tl_created_forget(s, id);
         }

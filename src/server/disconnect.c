@@ -1,10 +1,10 @@
 // Connections end: a client or newcomer is told why, and what it had here is given back or kept for it.
+#include "server/disconnect.h"
+#include "server/accounts.h"
+#include "server/admission.h"
+#include "server/claims.h"
+#include "server/client_table.h"
 #include "server/state.h"
-
-void tl_client_send_bytes(tl_server *s, tl_peer peer, const void *data, size_t size)
-{
-    s->def.transport->ops->send(s->def.transport, peer, data, size);
-}
 
 static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *text)
 {
@@ -15,7 +15,7 @@ static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *tex
     tl_write_fixed(&w, result, 1);
     tl_write_varint(&w, size);
     tl_write_bytes(&w, text, size);
-    tl_client_send_bytes(s, peer, data, w.size);
+    tl_client_table_send(s, peer, data, w.size);
 }
 
 // `keep`: it may come back; what it owns is kept for a while.
@@ -26,7 +26,7 @@ static void end_client(tl_server *s, tl_server_client *client, bool keep)
     s->stats.work_waits += client->session->work.waits;
     tl_session_end(client->session);
     tl_heap_free(&s->heap, client->session, sizeof *client->session);
-    tl_map_remove(&s->client_map, client->peer);
+    tl_map_remove(&s->clients.map, client->peer);
     tl_client_number number = client->number;
     char name[TL_NAME_BYTES_MAX + 1];
     memcpy(name, client->grant.name, sizeof name);
@@ -36,7 +36,7 @@ static void end_client(tl_server *s, tl_server_client *client, bool keep)
     }
 }
 
-void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, const char *text)
+void tl_disconnect_client(tl_server *s, tl_server_client *client, tl_result result, const char *text)
 {
     tl_peer peer = client->peer;
     refuse(s, peer, result, text);
@@ -44,30 +44,30 @@ void tl_clients_drop(tl_server *s, tl_server_client *client, tl_result result, c
     end_client(s, client, result != TL_ERR_DENIED); // the game's own decision is for good
 }
 
-void tl_clients_close(tl_server *s, tl_peer peer, tl_result result, const char *text)
+void tl_disconnect_peer(tl_server *s, tl_peer peer, tl_result result, const char *text)
 {
-    tl_server_client *client = tl_client_table_find(s, peer);
+    tl_server_client *client = tl_client_table_by_peer(s, peer);
     if (client) {
-        tl_clients_drop(s, client, result, text);
+        tl_disconnect_client(s, client, result, text);
         return;
     }
     refuse(s, peer, result, text);
     tl_admission_close(s, peer);
 }
 
-void tl_clients_gone(tl_server *s, tl_peer peer, bool keep)
+void tl_disconnect_gone(tl_server *s, tl_peer peer, bool keep)
 {
-    tl_server_client *client = tl_client_table_find(s, peer);
+    tl_server_client *client = tl_client_table_by_peer(s, peer);
     if (client) {
         end_client(s, client, keep);
     }
 }
 
-void tl_clients_drop_all(tl_server *s, tl_result result, const char *text)
+void tl_disconnect_all(tl_server *s, tl_result result, const char *text)
 {
-    for (uint32_t i = 0; i < s->def.clients_max && s->clients; i++) {
-        if (s->clients[i].used) {
-            tl_clients_drop(s, &s->clients[i], result, text);
+    for (uint32_t i = 0; i < s->def.clients_max && s->clients.all; i++) {
+        if (s->clients.all[i].used) {
+            tl_disconnect_client(s, &s->clients.all[i], result, text);
         }
     }
 }

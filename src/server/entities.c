@@ -1,4 +1,9 @@
 // The entities of this server: the game creates and deletes them, and sets their values.
+#include "server/entities.h"
+#include "server/carriers.h"
+#include "server/created.h"
+#include "server/groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -69,7 +74,7 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
     if (e == NULL) {
         return TL_ERR_NOT_FOUND;
     }
-    if (s->deleted_count == s->mirror.entities_max) {
+    if (s->changes.deleted_count == s->mirror.entities_max) {
         return TL_AGAIN;
     }
     tl_created_forget(s, e->id);
@@ -83,7 +88,7 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
         }
         tl_mirror_release(&s->mirror, (int32_t)ref);
     } else {
-        s->deleted[s->deleted_count++] = e->id;
+        s->changes.deleted[s->changes.deleted_count++] = e->id;
     }
     return TL_OK;
 }
@@ -105,10 +110,10 @@ tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values
     }
     uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
     if (values->mask & 1) {
-        s->truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
+        s->own.truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
     }
     if (kind->rotation != TL_NONE && values->mask >> kind->rotation & 1) {
-        s->turns[ref].tick = -1;
+        s->own.turns[ref].tick = -1;
     }
     e->unsent_fields |= changed;
     if (changed) {
@@ -151,7 +156,8 @@ tl_result tl_server_set_carrier(tl_server *s, tl_entity_ref ref, tl_entity_id ca
     return TL_OK;
 }
 
-tl_result tl_own_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words, uint32_t changed)
+tl_result tl_entities_set_words(tl_server *s, int32_t index, tl_entity_id carrier, const int64_t *words,
+                                uint32_t changed)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
     if (e == NULL) {

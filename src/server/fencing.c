@@ -1,4 +1,7 @@
 // Servers whose leases are over: their epochs are ended.
+#include "server/fencing.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -15,14 +18,14 @@ static bool owns_any(const tl_server *s, tl_server_number number)
 // Its next record is further ahead than any living server's may be: its clock is wrong.
 static bool is_ahead(const tl_server *s, const tl_peer_server *p)
 {
-    return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->clock, p->first->tick);
+    return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->time.clock, p->first->tick);
 }
 
 // Ends the epoch of a server whose lease is over. Of one that is ahead of all others, what they cannot apply is set
 // aside; where the store does not do that, its epoch ends as it is.
 static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     bool left = p->ended && p->ended_heir == 0;
     tl_store *store = s->def.store;
     if (ahead && !again) {
@@ -35,21 +38,21 @@ static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
     store->ops->fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
 }
 
-void tl_follow_watch(tl_server *s, uint64_t store_us)
+void tl_fencing_watch(tl_server *s, uint64_t store_us)
 {
     if (s->state != TL_SERVER_RUNNING) {
         return;
     }
-    tl_aside_watch(s, store_us);
+    tl_quarantine_watch(s, store_us);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         bool left = p->ended && p->ended_heir == 0, ahead = is_ahead(s, p);
         if (n == s->number || !p->known || (p->ended && !left) || (p->first && !ahead)) {
             continue;
         }
         p->silent_us += store_us;
         // A server that lacks something leaves it to one that does not, if there is one.
-        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.missing.any && tl_follow_alive_count(s) ? 4 : 3) / 3;
+        uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.missing.any && tl_peers_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) {
             continue;
         }

@@ -1,6 +1,12 @@
 // Clients that are silent or away: what they own is kept for a grace period. A group that nobody comes back to is
 // emptied, and becomes the next client's: a group that is deleted costs the store a row for ever, and clients come and
 // go.
+#include "server/grace.h"
+#include "server/carriers.h"
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/created.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -34,7 +40,7 @@ static void hold_nobodys(tl_server *s, int32_t g)
 {
     const tl_group *group = &s->mirror.groups[g];
     tl_identity nobodys = tl_identity_nobodys();
-    if (!group->used || !tl_claims_is_group(group->id) || !tl_identity_equal(&group->identity, &nobodys)) {
+    if (!group->used || !tl_client_groups_is_id(group->id) || !tl_identity_equal(&group->identity, &nobodys)) {
         return;
     }
     for (int32_t i = group->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
@@ -50,8 +56,8 @@ static bool empty(tl_server *s, int32_t g)
          i = s->mirror.entities[i].group_next, was_empty = false) {
         (void)tl_server_delete_entity(s, (tl_entity_ref)i); // one that is being deleted is not found
     }
-    for (uint32_t i = s->unsent_count; i-- > 0;) {
-        int32_t index = s->unsent[i];
+    for (uint32_t i = s->changes.entity_count; i-- > 0;) {
+        int32_t index = s->changes.entities[i];
         if (!s->mirror.entities[index].unsent_create || s->mirror.entities[index].pending_group != g) {
             continue;
         }
@@ -102,7 +108,7 @@ static excess measure_excess(tl_server *s)
                 .groups = -(int64_t)tl_claims_groups_max(s) * CROWDED_PERCENT / 100};
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        if (!tl_claims_is_clients(group)) {
+        if (!tl_client_groups_is_owned(group)) {
             continue;
         }
         bool goes = group->doomed || group->identity.size == 0;
@@ -118,7 +124,7 @@ static excess measure_excess(tl_server *s)
 static bool waits_for_unproven(const tl_server *s, int32_t g)
 {
     const tl_group *group = &s->mirror.groups[g];
-    bool away = tl_claims_is_clients(group) && group->vanished_tick >= 0 && group->holder == 0 && !group->doomed;
+    bool away = tl_client_groups_is_owned(group) && group->vanished_tick >= 0 && group->holder == 0 && !group->doomed;
     return away && group->live && tl_identity_is_of_secret(&group->identity) && tl_own_owns(s, g);
 }
 
@@ -169,7 +175,7 @@ static void expire(tl_server *s)
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
         hold_nobodys(s, g);
-        if (!tl_claims_is_clients(group) || group->holder || !tl_own_owns(s, g)) {
+        if (!tl_client_groups_is_owned(group) || group->holder || !tl_own_owns(s, g)) {
             continue;
         }
         if (group->vanished_tick < 0) {
@@ -187,8 +193,8 @@ void tl_grace_step(tl_server *s)
         return;
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        if (s->clients[i].used) {
-            note_silence(s, &s->clients[i]);
+        if (s->clients.all[i].used) {
+            note_silence(s, &s->clients.all[i]);
         }
     }
     give_up_longest_away(s);

@@ -1,4 +1,9 @@
 // Groups that come to be this server's, or cease to be; and the ids of what is made here.
+#include "server/groups.h"
+#include "server/carriers.h"
+#include "server/client_groups.h"
+#include "server/created.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -13,11 +18,11 @@ static void take_entity(tl_server *s, int32_t index)
     }
     e->untaken = e->published == NULL;
     if (e->untaken) {
-        if (!s->untaken) {
+        if (!s->own.untaken) {
             tl_server_say(s, "no memory is left for entities that are this server's now: they stand still until there "
                              "is; raise memory_bytes");
         }
-        s->untaken = true;
+        s->own.untaken = true;
         s->stats.limits_reached++;
         return;
     }
@@ -31,9 +36,9 @@ static void take_entity(tl_server *s, int32_t index)
     }
 }
 
-void tl_own_take_rest(tl_server *s)
+void tl_groups_take_rest(tl_server *s)
 {
-    if (!s->untaken || s->tick % s->world.tick_hz != 0) {
+    if (!s->own.untaken || s->tick % s->world.tick_hz != 0) {
         return;
     }
     bool any = false;
@@ -48,27 +53,27 @@ void tl_own_take_rest(tl_server *s)
         }
         any |= e->untaken;
     }
-    s->untaken = any;
+    s->own.untaken = any;
 }
 
-void tl_own_take_group(tl_server *s, int32_t group)
+void tl_groups_take(tl_server *s, int32_t group)
 {
     const tl_group *g = &s->mirror.groups[group];
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         take_entity(s, i);
     }
-    if (!tl_claims_is_group(g->id) && s->def.callbacks.group) {
+    if (!tl_client_groups_is_id(g->id) && s->def.callbacks.group) {
         s->def.callbacks.group(s->def.callbacks.user, s, g->id, true);
     }
 }
 
-void tl_own_lose_group(tl_server *s, int32_t group)
+void tl_groups_lose(tl_server *s, int32_t group)
 {
     tl_group *g = &s->mirror.groups[group];
     g->kept = g->doomed = false;
     g->holder = 0;
     g->spare_tick = -1;
-    if (tl_claims_is_group(g->id)) {
+    if (tl_client_groups_is_id(g->id)) {
         tl_created_lose_group(s, group);
     }
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
@@ -93,18 +98,23 @@ tl_entity_id tl_groups_next_entity_id(tl_server *s)
 {
     tl_entity_id id;
     do {
-        id = next_id(s, &s->entity_counter);
+        id = next_id(s, &s->own.entity_counter);
     } while (tl_mirror_find(&s->mirror, id) != TL_NONE || tl_missing_find(&s->mirror.missing, id) != TL_NONE);
     return id;
 }
 
-tl_group_id tl_own_next_group_id(tl_server *s, uint64_t bits)
+static tl_group_id next_group_id(tl_server *s, uint64_t bits)
 {
     tl_group_id id;
     do {
-        id = next_id(s, &s->group_counter) | bits;
+        id = next_id(s, &s->own.group_counter) | bits;
     } while (tl_mirror_find_group(&s->mirror, id) != TL_NONE);
     return id;
+}
+
+tl_group_id tl_groups_next_client_id(tl_server *s)
+{
+    return next_group_id(s, TL_CLIENT_GROUP_BIT);
 }
 
 // ---- what the game does with them ----
@@ -118,7 +128,7 @@ tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
         return TL_ERR_FULL;
     }
     if (id == 0) {
-        id = tl_own_next_group_id(s, 0);
+        id = next_group_id(s, 0);
     }
     int32_t group;
     tl_result result = tl_mirror_reserve_group(&s->mirror, id, &group);
@@ -127,11 +137,11 @@ tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
     }
     s->mirror.groups[group].owner = s->number;
     s->mirror.groups[group].unsent_create = true;
-    s->groups_created[s->groups_created_count++] = group;
+    s->changes.groups_created[s->changes.groups_created_count++] = group;
     if (out) {
         *out = id;
     }
-    if (s->def.callbacks.group && !tl_claims_is_group(id)) {
+    if (s->def.callbacks.group && !tl_client_groups_is_id(id)) {
         s->def.callbacks.group(s->def.callbacks.user, s, id, true);
     }
     return TL_OK;
@@ -149,12 +159,12 @@ tl_result tl_server_delete_group(tl_server *s, tl_group_id id)
     if (!tl_own_owns(s, group) || s->mirror.groups[group].unsent_create) {
         return TL_ERR_DENIED;
     }
-    if (s->checkpoints_due_count == TL_GIVES_MAX) {
+    if (s->checkpoints.due_count == TL_GIVES_MAX) {
         return TL_AGAIN;
     }
-    s->groups_deleted[s->groups_deleted_count++] = id;
-    s->checkpoints_due[s->checkpoints_due_count++] = id;
-    tl_own_lose_group(s, group);
+    s->changes.groups_deleted[s->changes.groups_deleted_count++] = id;
+    s->checkpoints.due[s->checkpoints.due_count++] = id;
+    tl_groups_lose(s, group);
     s->mirror.groups[group].giving = s->mirror.groups[group].deleting = true;
     return TL_OK;
 }

@@ -1,5 +1,6 @@
 // Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and
 // may not outlive them: by then every living server has applied those records, or one has ended the epoch before them.
+#include "server/held_checkpoints.h"
 #include "server/state.h"
 
 enum { HOLD_SECONDS = 3, HELD_MAX = 4096 };
@@ -16,22 +17,22 @@ typedef struct tl_held {
 
 static tl_held *hold(tl_server *s, size_t size)
 {
-    tl_held *held = s->held_count < HELD_MAX ? tl_heap_alloc(&s->heap, sizeof *held + size) : NULL;
+    tl_held *held = s->checkpoints.held_count < HELD_MAX ? tl_heap_alloc(&s->heap, sizeof *held + size) : NULL;
     if (held == NULL) {
         return NULL;
     }
     *held = (tl_held){.tick = s->mirror.tick, .size = size};
-    if (s->held_last) {
-        s->held_last->next = held;
+    if (s->checkpoints.held_last) {
+        s->checkpoints.held_last->next = held;
     } else {
-        s->held_first = held;
+        s->checkpoints.held_first = held;
     }
-    s->held_last = held;
-    s->held_count++;
+    s->checkpoints.held_last = held;
+    s->checkpoints.held_count++;
     return held;
 }
 
-bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
+bool tl_held_add_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
 {
     tl_held *held = hold(s, size);
     if (held == NULL) {
@@ -44,7 +45,7 @@ bool tl_hold_checkpoint(tl_server *s, tl_group_id group, const void *data, size_
     return true;
 }
 
-bool tl_hold_cut(tl_server *s, int64_t tick)
+bool tl_held_add_truncation(tl_server *s, int64_t tick)
 {
     tl_held *held = hold(s, 0);
     if (held == NULL) {
@@ -58,26 +59,26 @@ bool tl_hold_cut(tl_server *s, int64_t tick)
 // The group counts as stored from its checkpoint on, and is not.
 static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
 {
-    if (!s->cuts_blocked) {
+    if (!s->checkpoints.truncation_blocked) {
         tl_server_say(s,
                       "the store does not take the checkpoint of group %llx (%s): the log is not cut any more until "
                       "this server is started anew",
                       (unsigned long long)group, tl_result_name(result));
     }
-    s->cuts_blocked = true;
+    s->checkpoints.truncation_blocked = true;
 }
 
-void tl_hold_release(tl_server *s)
+void tl_held_release(tl_server *s)
 {
     const tl_store_ops *ops = s->def.store->ops;
     int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick
                                                  : s->stats.committed_tick - HOLD_SECONDS * (int64_t)s->world.tick_hz;
-    while (s->held_first && s->held_first->tick <= ripe) {
-        tl_held *held = s->held_first;
+    while (s->checkpoints.held_first && s->checkpoints.held_first->tick <= ripe) {
+        tl_held *held = s->checkpoints.held_first;
         tl_result result = TL_OK;
         if (!held->is_cut) {
             result = ops->checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
-        } else if (!s->cuts_blocked) {
+        } else if (!s->checkpoints.truncation_blocked) {
             result = ops->cut(s->def.store, held->cut_tick);
         }
         if (result == TL_ERR_FULL) {
@@ -86,11 +87,11 @@ void tl_hold_release(tl_server *s)
         if (!held->is_cut && result != TL_OK) {
             block_cuts(s, held->group, result);
         }
-        s->held_first = held->next;
-        if (s->held_first == NULL) {
-            s->held_last = NULL;
+        s->checkpoints.held_first = held->next;
+        if (s->checkpoints.held_first == NULL) {
+            s->checkpoints.held_last = NULL;
         }
-        s->held_count--;
+        s->checkpoints.held_count--;
         tl_heap_free(&s->heap, held, sizeof *held + held->size);
     }
 }

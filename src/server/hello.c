@@ -1,4 +1,10 @@
 // A newcomer says HELLO, and becomes a client, or is turned away.
+#include "server/hello.h"
+#include "server/accounts.h"
+#include "server/admission.h"
+#include "server/claims.h"
+#include "server/client_table.h"
+#include "server/disconnect.h"
 #include "server/state.h"
 
 #include <stdio.h>
@@ -48,7 +54,7 @@ static void welcome(tl_server *s, const tl_server_client *client)
     if (client->has_secret) {
         tl_write_bytes(&w, client->secret, TL_SECRET_BYTES);
     }
-    tl_client_send_bytes(s, client->peer, data, w.size);
+    tl_client_table_send(s, client->peer, data, w.size);
 }
 
 // A newcomer is refused, and closed: whoever wants to ask again connects again, which the transport limits.
@@ -56,16 +62,16 @@ static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *
 {
     s->stats.hellos_refused++;
     tl_server_say_of_client(s, "peer %u was refused: %s", peer, text);
-    tl_clients_close(s, peer, result, text);
+    tl_disconnect_peer(s, peer, result, text);
 }
 
 // A program that reconnects has one connection: what is left of its former one ends.
 static void end_former(tl_server *s, const tl_server_client *client)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        tl_server_client *other = &s->clients[i];
+        tl_server_client *other = &s->clients.all[i];
         if (other->used && other != client && tl_identity_equal(&other->identity, &client->identity)) {
-            tl_clients_drop(s, other, TL_ERR_EXISTS, "this client has connected anew");
+            tl_disconnect_client(s, other, TL_ERR_EXISTS, "this client has connected anew");
         }
     }
 }
@@ -75,9 +81,9 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     uint32_t index = 0;
     tl_server_client *surplus = tl_accounts_surplus(s, grant);
     if (surplus) {
-        tl_clients_drop(s, surplus, TL_ERR_EXISTS, "this name has as many connections as it may");
+        tl_disconnect_client(s, surplus, TL_ERR_EXISTS, "this name has as many connections as it may");
     }
-    while (index < s->def.clients_max && s->clients[index].used) {
+    while (index < s->def.clients_max && s->clients.all[index].used) {
         index++;
     }
     tl_session *session = index < s->def.clients_max ? tl_heap_alloc(&s->heap, sizeof *session) : NULL;
@@ -93,20 +99,20 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
         kbit_s = s->def.kbit_s;
     }
     tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
-    session->work.shared = &s->work_left;
+    session->work.shared = &s->clients.work_left;
     session->kept_max = s->def.streams_kept_max;
-    tl_server_client *client = &s->clients[index];
+    tl_server_client *client = &s->clients.all[index];
     *client = (tl_server_client){.used = true,
-                                 .number = s->next_client++,
+                                 .number = s->clients.next_number++,
                                  .peer = peer,
                                  .grant = *grant,
                                  .session = session,
                                  .requests_left = TL_REQUESTS_PER_S,
                                  .messages_left = TL_MESSAGES_PER_S,
-                                 .limits_time_us = s->now_us};
-    session->report_time_us = s->now_us;
+                                 .limits_time_us = s->time.now_us};
+    session->report_time_us = s->time.now_us;
     tl_accounts_take(s, client);
-    TL_ASSERT(tl_map_put(&s->client_map, peer, index));
+    TL_ASSERT(tl_map_put(&s->clients.map, peer, index));
     tl_claims_hello(s, client, secret);
     if (secret && client->has_secret) {
         end_former(s, client);
@@ -123,7 +129,7 @@ tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
     if (r->bad) {
         return TL_ERR_MALFORMED;
     }
-    tl_server_client *known = tl_client_table_find(s, peer);
+    tl_server_client *known = tl_client_table_by_peer(s, peer);
     if (version != TL_PROTOCOL_VERSION && !known) { // what follows may be laid out in another way
         turn_away(s, peer, TL_ERR_VERSION,
                   "this server speaks another version of the protocol; bring both sides to the same release");
@@ -144,7 +150,8 @@ tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
     tl_grant grant;
     if (s->state != TL_SERVER_RUNNING) {
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
-    } else if (s->clock.held && s->clock.ahead_us >= TL_CLOCK_NEAR_US) { // what it would show is not known yet
+    } else if (s->time.clock.held &&
+               s->time.clock.ahead_us >= TL_CLOCK_NEAR_US) { // what it would show is not known yet
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is ahead of the others' time; try again, or another");
     } else {
         tl_admission_spend(s, TL_UNITS_HELLO);

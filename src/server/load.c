@@ -1,5 +1,15 @@
 // Joining: what the store has is loaded, checkpoints first and then the records since; then the server starts.
+#include "server/load.h"
+#include "server/apply.h"
+#include "server/checkpoints.h"
+#include "server/claims.h"
+#include "server/missing.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/records.h"
 #include "server/state.h"
+#include "world/checkpoint.h"
+#include "world/record_apply.h"
 
 // Each event is a world of its own while loading: what it changed is settled before the next.
 static void settle_loaded(tl_server *s)
@@ -11,13 +21,13 @@ static void settle_loaded(tl_server *s)
 // Returns whether it was applied.
 bool tl_load_record(tl_server *s, const tl_store_event *event)
 {
-    if (tl_aside_takes(s, event)) {
+    if (tl_quarantine_takes(s, event)) {
         return false;
     }
     s->mirror.tick = event->tick;
     bool own = event->server == s->number;
     const tl_record_events events = {
-        .user = s, .own = own, .receiver = tl_follow_receiver, .group_deleted = own ? tl_own_owe_end : NULL};
+        .user = s, .own = own, .receiver = tl_peers_receiver, .group_deleted = own ? tl_checkpoints_owe_end : NULL};
     tl_result result = tl_record_apply(&s->mirror, event->server, event->tick, event->data, event->size, true, &events);
     settle_loaded(s);
     if (result == TL_ERR_MALFORMED) {
@@ -25,13 +35,13 @@ bool tl_load_record(tl_server *s, const tl_store_event *event)
         if (event->server != s->number) {
             tl_records_queue(s, tl_peers_find(s, event->server), event, false);
         }
-        tl_aside_begin(s, event->server, event->epoch, event->tick);
+        tl_quarantine_begin(s, event->server, event->epoch, event->tick);
     }
     if (result == TL_ERR_VERSION) {
         tl_apply_fail_version(s, event->server, event->tick);
     }
     if (result == TL_ERR_FULL) {
-        s->stats.limits_reached++; // it is known what is lacking, see server/capacity.c
+        s->stats.limits_reached++; // it is known what is lacking, see server/missing.c
     }
     return result == TL_OK || result == TL_ERR_FULL;
 }
@@ -51,7 +61,7 @@ void tl_load_checkpoint(tl_server *s, const tl_store_event *event)
         result = tl_checkpoint_apply(&s->mirror, event->group, event->tick, event->data, event->size);
     }
     if (result == TL_ERR_MALFORMED) {
-        result = tl_room_unread(s, event);
+        result = tl_server_missing_take_unread(s, event);
     }
     settle_loaded(s);
     if (result == TL_ERR_FULL) {
@@ -73,16 +83,16 @@ void tl_load_all_here(tl_server *s)
     if (s->number == 0) {
         return;
     }
-    s->loaded = true;
-    s->loaded_us = s->now_us;
-    s->stood_still = 0;
+    s->time.loaded = true;
+    s->time.loaded_us = s->time.now_us;
+    s->time.stood_still = 0;
 }
 
-void tl_follow_start(tl_server *s)
+void tl_load_start(tl_server *s)
 {
-    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->clock) - 1);
+    s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->time.clock) - 1);
     tl_tombs_clear(&s->mirror.tombs, &s->heap);
-    s->owes = true;
+    s->checkpoints.owes = true;
     tl_mirror_resolve(&s->mirror);
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {
         if (s->mirror.entities[i].live) {
@@ -93,7 +103,7 @@ void tl_follow_start(tl_server *s)
     tl_mirror_settle(&s->mirror);
     s->state = TL_SERVER_RUNNING;
     tl_peers_need_all_seen(s); // what it says from now on comes after all that it has loaded
-    s->last_commit_us = s->now_us;
+    s->peers.last_commit_us = s->time.now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     tl_claims_ended(s, s->number, s->stats.committed_tick);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -102,5 +112,5 @@ void tl_follow_start(tl_server *s)
             tl_apply_take_group(s, g);
         }
     }
-    tl_aside_loaded(s);
+    tl_quarantine_loaded(s);
 }

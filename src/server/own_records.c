@@ -1,57 +1,58 @@
 // Records of this server that wait: to be submitted, to be committed, to be mirrored.
+#include "server/own_records.h"
 #include "server/state.h"
 
-void tl_own_submit(tl_server *s)
+void tl_own_records_submit(tl_server *s)
 {
-    for (uint32_t i = 0; i < s->own_count; i++) {
-        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+    for (uint32_t i = 0; i < s->records.count; i++) {
+        tl_own_record *record = &s->records.waiting[(s->records.first + i) % TL_OWN_RECORDS_MAX];
         if (record->submitted) {
             continue;
         }
         tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size,
-                                                     s->clock.wall_us);
+                                                     s->time.clock.wall_us);
         if (result != TL_OK) {
             return; // full: later; fenced: the event says so
         }
         record->submitted = true;
-        record->submitted_us = s->now_us;
+        record->submitted_us = s->time.now_us;
     }
 }
 
 // Records that are both committed and mirrored are done.
 void tl_own_records_drop_done(tl_server *s)
 {
-    while (s->own_count) {
-        tl_own_record *record = &s->own_records[s->own_first];
+    while (s->records.count) {
+        tl_own_record *record = &s->records.waiting[s->records.first];
         if (!record->committed || !record->applied) {
             return;
         }
-        tl_ring_pop(&s->own_data, record->size);
+        tl_ring_pop(&s->records.data, record->size);
         *record = (tl_own_record){0};
-        s->own_first = (s->own_first + 1) % TL_OWN_RECORDS_MAX;
-        s->own_count--;
+        s->records.first = (s->records.first + 1) % TL_OWN_RECORDS_MAX;
+        s->records.count--;
     }
 }
 
-uint64_t tl_own_committed(tl_server *s, int64_t tick)
+uint64_t tl_own_records_committed(tl_server *s, int64_t tick)
 {
     uint64_t us = 0;
-    for (uint32_t i = 0; i < s->own_count; i++) {
-        tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+    for (uint32_t i = 0; i < s->records.count; i++) {
+        tl_own_record *record = &s->records.waiting[(s->records.first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) {
             break;
         }
         record->committed = true;
-        us = s->now_us - record->submitted_us;
+        us = s->time.now_us - record->submitted_us;
     }
     tl_own_records_drop_done(s);
     return us;
 }
 
-bool tl_own_ready(const tl_server *s, int64_t tick)
+bool tl_own_records_ready(const tl_server *s, int64_t tick)
 {
-    for (uint32_t i = 0; i < s->own_count; i++) {
-        const tl_own_record *record = &s->own_records[(s->own_first + i) % TL_OWN_RECORDS_MAX];
+    for (uint32_t i = 0; i < s->records.count; i++) {
+        const tl_own_record *record = &s->records.waiting[(s->records.first + i) % TL_OWN_RECORDS_MAX];
         if (record->tick > tick) {
             break;
         }

@@ -1,5 +1,11 @@
 // What clients own: the states that they report of it, and what holds it while they report nothing.
+#include "server/owned.h"
+#include "server/answers.h"
+#include "server/carriers.h"
+#include "server/entities.h"
 #include "server/state.h"
+#include "server/travel.h"
+#include "server/volume.h"
 
 enum { OWNED_AGE_TICKS_MAX = 400 };
 
@@ -29,7 +35,7 @@ void tl_owned_forget_gone(tl_server *s, tl_server_client *client)
         if (tl_mirror_find(&s->mirror, client->owned[i].id) != TL_NONE) {
             continue;
         }
-        if (!tl_requests_answer(s, client->number, 0, TL_ERR_DENIED, client->owned[i].id)) {
+        if (!tl_answers_send(s, client->number, 0, TL_ERR_DENIED, client->owned[i].id)) {
             return; // later
         }
         client->owned[i--] = client->owned[--client->owned_count];
@@ -46,7 +52,7 @@ static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned 
     }
     owned->told_tick = s->tick;
     owned->again_due = false;
-    tl_requests_answer(s, client->number, 0, result, owned->id);
+    tl_answers_send(s, client->number, 0, result, owned->id);
 }
 
 // A client that has said its last word hears that it was not taken, to say it again.
@@ -57,7 +63,7 @@ static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned
     }
     owned->told_tick = s->tick;
     owned->again_due = false;
-    tl_requests_answer(s, client->number, 0, TL_AGAIN, owned->id);
+    tl_answers_send(s, client->number, 0, TL_AGAIN, owned->id);
 }
 
 // What clients own and do not speak of stays within its carrier's reach, and goes no farther than what they speak of.
@@ -105,7 +111,7 @@ static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *ow
         result = tl_travel_allowed(s, client, owned, index, carrier, words);
     }
     if (result == TL_OK) {
-        result = tl_own_set_words(s, index, carrier, words, changed);
+        result = tl_entities_set_words(s, index, carrier, words, changed);
     }
     if (result == TL_OK) {
         tl_volume_spend_state(s, client, owned, index);

@@ -1,3 +1,4 @@
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -26,19 +27,19 @@ void tl_own_mark(tl_server *s, int32_t index)
     if (e->unsent_listed) {
         return;
     }
-    TL_ASSERT(s->unsent_count < s->mirror.entities_max);
+    TL_ASSERT(s->changes.entity_count < s->mirror.entities_max);
     e->unsent_listed = true;
-    s->unsent[s->unsent_count++] = index;
+    s->changes.entities[s->changes.entity_count++] = index;
 }
 
 // An entity that is freed before it was recorded: its index may come again.
 void tl_own_unmark(tl_server *s, int32_t index)
 {
-    for (uint32_t i = s->unsent_count; i-- > 0;) {
-        if (s->unsent[i] != index) {
+    for (uint32_t i = s->changes.entity_count; i-- > 0;) {
+        if (s->changes.entities[i] != index) {
             continue;
         }
-        s->unsent[i] = s->unsent[--s->unsent_count];
+        s->changes.entities[i] = s->changes.entities[--s->changes.entity_count];
         return;
     }
 }
@@ -58,16 +59,16 @@ void tl_own_track(tl_server *s, int32_t index)
 {
     const tl_entity *e = &s->mirror.entities[index];
     if (e->published == NULL) {
-        tl_track_reset(&s->tracks[index]);
+        tl_track_reset(&s->own.tracks[index]);
     } else {
-        tl_track_set(&s->tracks[index], &s->kinds.kinds[e->kind], &s->kinds, e->published, tl_own_share(s, e));
+        tl_track_set(&s->own.tracks[index], &s->kinds.kinds[e->kind], &s->kinds, e->published, tl_own_share(s, e));
     }
 }
 
 // What it did before says nothing of what it does now: it is new, or in another frame.
 void tl_own_forget_truth(tl_server *s, int32_t index)
 {
-    s->truth_ticks[index] = s->turns[index].tick = -1;
+    s->own.truth_ticks[index] = s->own.turns[index].tick = -1;
 }
 
 // ---- entities ----

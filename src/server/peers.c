@@ -1,4 +1,5 @@
 // The other servers: which of them live, whose records are still to come, and who inherits whose groups.
+#include "server/peers.h"
 #include "server/state.h"
 
 enum {
@@ -8,33 +9,33 @@ enum {
 
 tl_peer_server *tl_peers_find(tl_server *s, tl_server_number number)
 {
-    return number >= 1 && number <= TL_SERVERS_MAX ? &s->servers[number] : NULL;
+    return number >= 1 && number <= TL_SERVERS_MAX ? &s->peers.servers[number] : NULL;
 }
 
-bool tl_follow_heard(const tl_server *s, tl_server_number number)
+bool tl_peers_heard(const tl_server *s, tl_server_number number)
 {
-    const tl_peer_server *p = &s->servers[number];
+    const tl_peer_server *p = &s->peers.servers[number];
     return number != s->number && p->known && !p->ended && !p->bad && !p->leaving && p->head_tick >= 0 &&
-           p->silent_us < ALIVE_US && !tl_world_clock_too_far(&s->clock, p->head_tick);
+           p->silent_us < ALIVE_US && !tl_world_clock_too_far(&s->time.clock, p->head_tick);
 }
 
-bool tl_follow_alive(const tl_server *s, tl_server_number number)
+bool tl_peers_alive(const tl_server *s, tl_server_number number)
 {
-    return tl_follow_heard(s, number) && !s->servers[number].lagging;
+    return tl_peers_heard(s, number) && !s->peers.servers[number].lagging;
 }
 
-uint32_t tl_follow_alive_count(const tl_server *s)
+uint32_t tl_peers_alive_count(const tl_server *s)
 {
     uint32_t count = 0;
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->servers; n++) {
-        count += tl_follow_alive(s, n);
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->peers.servers; n++) {
+        count += tl_peers_alive(s, n);
     }
     return count;
 }
 
-bool tl_room_degraded(const tl_server *s, tl_server_number number)
+bool tl_peers_degraded(const tl_server *s, tl_server_number number)
 {
-    int64_t tick = s->servers[number].degraded_tick;
+    int64_t tick = s->peers.servers[number].degraded_tick;
     return tick > 0 && s->mirror.tick - tick < DEGRADED_SECONDS * (int64_t)s->world.tick_hz;
 }
 
@@ -59,9 +60,9 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
     p->epoch = event->epoch;
     p->silent_us = 0;
     p->fence_asked = false;
-    tl_world_clock_forget(&s->clock, event->server);
-    s->report_due = true; // it wants to know the time
-    p->lagging = true;    // until its records come in
+    tl_world_clock_forget(&s->time.clock, event->server);
+    s->time.report_due = true; // it wants to know the time
+    p->lagging = true;         // until its records come in
     memcpy(p->name, event->name, sizeof p->name);
 }
 
@@ -71,7 +72,7 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
 static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        const tl_peer_server *p = &s->servers[n];
+        const tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && !p->ended && !p->bad && !(without_lagging && p->lagging) &&
             p->head_tick < tick) {
             return false;
@@ -80,20 +81,20 @@ static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
     return true;
 }
 
-bool tl_follow_ready(const tl_server *s, int64_t tick)
+bool tl_peers_ready(const tl_server *s, int64_t tick)
 {
     return has_records(s, tick, true);
 }
 
-bool tl_follow_complete(const tl_server *s, int64_t tick)
+bool tl_peers_complete(const tl_server *s, int64_t tick)
 {
     return has_records(s, tick, false);
 }
 
-void tl_follow_mark_lagging(tl_server *s, int64_t tick)
+void tl_peers_mark_lagging(tl_server *s, int64_t tick)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && p->head_tick < tick) {
             p->lagging = true;
         }
@@ -107,7 +108,7 @@ bool tl_peers_need_met(const tl_server *s, const tl_need *need)
     if (need->server == s->number || need->server == 0 || need->server > TL_SERVERS_MAX) {
         return true;
     }
-    const tl_peer_server *p = &s->servers[need->server];
+    const tl_peer_server *p = &s->peers.servers[need->server];
     if (p->ended_epoch >= need->epoch || !p->known) {
         return true;
     }
@@ -123,20 +124,20 @@ static bool is_later(const tl_need *a, const tl_need *b)
     return b->tick >= 0 && (a->tick < 0 || a->tick > b->tick);
 }
 
-void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
+void tl_peers_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
 {
     tl_need need = {server, epoch, tick};
-    for (uint32_t i = 0; i < s->need_count; i++) {
-        if (s->needs[i].server != server) {
+    for (uint32_t i = 0; i < s->changes.need_count; i++) {
+        if (s->changes.needs[i].server != server) {
             continue;
         }
-        if (is_later(&need, &s->needs[i])) {
-            s->needs[i] = need;
+        if (is_later(&need, &s->changes.needs[i])) {
+            s->changes.needs[i] = need;
         }
         return;
     }
-    TL_ASSERT(s->need_count < TL_NEEDS_MAX); // one a server at most
-    s->needs[s->need_count++] = need;
+    TL_ASSERT(s->changes.need_count < TL_NEEDS_MAX); // one a server at most
+    s->changes.needs[s->changes.need_count++] = need;
 }
 
 // What this server has seen of all others when it takes over: who had what before then. What it says from now on comes
@@ -144,20 +145,20 @@ void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64
 void tl_peers_need_all_seen(tl_server *s)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        const tl_peer_server *p = &s->servers[n];
+        const tl_peer_server *p = &s->peers.servers[n];
         if (n != s->number && p->known && !p->ended && p->applied_tick >= 0) {
-            tl_follow_need(s, n, p->ended_epoch + 1, p->applied_tick);
+            tl_peers_need(s, n, p->ended_epoch + 1, p->applied_tick);
         }
     }
 }
 
 // ---- who inherits ----
 
-tl_server_number tl_follow_receiver(void *server, tl_server_number to, uint32_t epoch)
+tl_server_number tl_peers_receiver(void *server, tl_server_number to, uint32_t epoch)
 {
     const tl_server *s = server;
     for (int i = 0; i < TL_SERVERS_MAX && to >= 1 && to <= TL_SERVERS_MAX; i++) {
-        const tl_peer_server *p = &s->servers[to];
+        const tl_peer_server *p = &s->peers.servers[to];
         if (epoch > p->ended_epoch || p->ended_heir == 0 || p->ended_heir == to) {
             break;
         }

@@ -1,5 +1,8 @@
 // The poses that a game sets, by the hundred thousand: held against what was published; and what their velocities and
 // spins are, where the game does not say.
+#include "server/poses.h"
+#include "server/carriers.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 }; // after so many ticks, and not before the sixth part of a second
@@ -7,11 +10,11 @@ enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 }; // after so many ticks, and not
 // Without a velocity from the game: from where it was at the last set.
 static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 position)
 {
-    int64_t ticks = s->tick - s->truth_ticks[ref];
-    if (s->truth_ticks[ref] < 0 || ticks <= 0 || ticks > (int64_t)s->world.tick_hz) {
+    int64_t ticks = s->tick - s->own.truth_ticks[ref];
+    if (s->own.truth_ticks[ref] < 0 || ticks <= 0 || ticks > (int64_t)s->world.tick_hz) {
         return (tl_vec3){0, 0, 0};
     }
-    return tl_vec3_scale(tl_vec3_sub(position, s->truths[ref]), (double)s->world.tick_hz / (double)ticks);
+    return tl_vec3_scale(tl_vec3_sub(position, s->own.truths[ref]), (double)s->world.tick_hz / (double)ticks);
 }
 
 // The same of a rotation that goes on turning between segments.
@@ -21,13 +24,13 @@ static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind
     if (kind->rotation == TL_NONE || kind->fields[kind->rotation].predictor != TL_PREDICT_LINEAR) {
         return spin;
     }
-    struct tl_turn *turn = &s->turns[ref];
+    tl_turn *turn = &s->own.turns[ref];
     int64_t ticks = s->tick - turn->tick;
     if (turn->tick >= 0 && ticks > 0 && ticks <= (int64_t)s->world.tick_hz) {
         spin = tl_vec3_scale(tl_quat_to_vector(tl_quat_multiply(rotation, tl_quat_conjugate(turn->rotation))),
                              (double)s->world.tick_hz / (double)ticks);
     }
-    *turn = (struct tl_turn){rotation, s->tick};
+    *turn = (tl_turn){rotation, s->tick};
     return spin;
 }
 
@@ -65,19 +68,19 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_ref ref = entities[i];
         if (i + TRACKS_AHEAD < count && entities[i + TRACKS_AHEAD] < top) {
-            tl_prefetch(&s->tracks[entities[i + TRACKS_AHEAD]], sizeof *s->tracks);
+            tl_prefetch(&s->own.tracks[entities[i + TRACKS_AHEAD]], sizeof *s->own.tracks);
         }
         if (ref >= top) {
             continue;
         }
         const tl_quat *rotation = rotations ? &rotations[i] : NULL;
-        bool taken = tl_track_holds(&s->tracks[ref], s->tick, positions[i], rotation) ||
+        bool taken = tl_track_holds(&s->own.tracks[ref], s->tick, positions[i], rotation) ||
                      set_pose(s, ref, positions[i], velocities ? &velocities[i] : NULL, rotation);
         if (taken && velocities == NULL) {
-            s->truths[ref] = positions[i];
+            s->own.truths[ref] = positions[i];
         }
         if (taken) {
-            s->truth_ticks[ref] = velocities ? -1 : s->tick;
+            s->own.truth_ticks[ref] = velocities ? -1 : s->tick;
         }
         set += taken;
     }
@@ -89,9 +92,9 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
 static void settle(tl_server *s, int32_t index)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);
-    bool turned = s->turns[index].tick == s->truth_ticks[index];
-    tl_value place = {.position = s->truths[index]}, rotation = {.rotation = s->turns[index].rotation};
-    s->truth_ticks[index] = s->turns[index].tick = -1;
+    bool turned = s->own.turns[index].tick == s->own.truth_ticks[index];
+    tl_value place = {.position = s->own.truths[index]}, rotation = {.rotation = s->own.turns[index].rotation};
+    s->own.truth_ticks[index] = s->own.turns[index].tick = -1;
     if (e == NULL) {
         return;
     }
@@ -113,11 +116,11 @@ static void settle(tl_server *s, int32_t index)
     tl_own_mark(s, index);
 }
 
-void tl_own_settle(tl_server *s)
+void tl_poses_settle(tl_server *s)
 {
     int64_t ticks = tl_max_i64(SETTLE_TICKS_MIN, s->world.tick_hz / SETTLE_PER_S);
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {
-        if (s->truth_ticks[i] >= 0 && s->tick - s->truth_ticks[i] >= ticks) {
+        if (s->own.truth_ticks[i] >= 0 && s->tick - s->own.truth_ticks[i] >= ticks) {
             settle(s, i);
         }
     }

@@ -3,6 +3,8 @@
 // depends on its bytes and the kinds alone. While the epoch goes on, the first server that asks ends it there and is
 // the heir. The store reads the record again within that: where it holds other bytes than were read here, this server
 // is at fault.
+#include "server/quarantine.h"
+#include "server/records.h"
 #include "server/state.h"
 
 enum { ASKS_MAX = 3 };
@@ -11,7 +13,7 @@ static void drop_first(tl_server *s, tl_followed_record **link)
 {
     tl_followed_record *record = *link;
     *link = record->next;
-    tl_follow_release(s, record);
+    tl_records_release(s, record);
 }
 
 // Takes out of the queue what is of that epoch and after that tick, except its end.
@@ -45,7 +47,7 @@ static bool has_ended(const tl_peer_server *p, uint32_t epoch)
 
 static void ask(tl_server *s, tl_server_number number)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     const tl_followed_record *bad = p->first;
     TL_ASSERT(bad != NULL && bad->tick == p->bad_tick && bad->epoch == p->bad_epoch);
     p->bad_us = 0;
@@ -54,9 +56,9 @@ static void ask(tl_server *s, tl_server_number number)
     s->def.store->ops->quarantine(s->def.store, number, bad->epoch, bad->tick - 1, bad->data, bad->size);
 }
 
-void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
+void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
 {
-    tl_peer_server *p = &s->servers[number];
+    tl_peer_server *p = &s->peers.servers[number];
     bool joining = s->state == TL_SERVER_JOINING;
     tl_server_say(s,
                   "server %s's record of tick %lld cannot be read: it is set aside, and all that follows it in epoch "
@@ -76,9 +78,9 @@ void tl_aside_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64
     }
 }
 
-bool tl_aside_takes(tl_server *s, const tl_store_event *record)
+bool tl_quarantine_takes(tl_server *s, const tl_store_event *record)
 {
-    const tl_peer_server *p = &s->servers[record->server];
+    const tl_peer_server *p = &s->peers.servers[record->server];
     if (!p->bad || p->bad_epoch != record->epoch) {
         return false;
     }
@@ -86,18 +88,18 @@ bool tl_aside_takes(tl_server *s, const tl_store_event *record)
     return true;
 }
 
-void tl_aside_loaded(tl_server *s)
+void tl_quarantine_loaded(tl_server *s)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (s->servers[n].bad && n != s->number) {
+        if (s->peers.servers[n].bad && n != s->number) {
             ask(s, n);
         }
     }
 }
 
-void tl_aside_end(tl_server *s, const tl_store_event *end)
+void tl_quarantine_end(tl_server *s, const tl_store_event *end)
 {
-    tl_peer_server *p = &s->servers[end->server];
+    tl_peer_server *p = &s->peers.servers[end->server];
     bool bad = p->bad && p->bad_epoch == end->epoch;
     int64_t tick = bad ? tl_min_i64(end->tick, p->bad_tick - 1) : end->tick;
     if (p->epoch == end->epoch && p->head_tick > tick) {
@@ -116,10 +118,10 @@ void tl_aside_end(tl_server *s, const tl_store_event *end)
     }
 }
 
-void tl_aside_watch(tl_server *s, uint64_t store_us)
+void tl_quarantine_watch(tl_server *s, uint64_t store_us)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX && s->state == TL_SERVER_RUNNING; n++) {
-        tl_peer_server *p = &s->servers[n];
+        tl_peer_server *p = &s->peers.servers[n];
         if (!p->bad) {
             continue;
         }

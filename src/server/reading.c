@@ -1,4 +1,8 @@
 // What a server can be asked, by its game and its operator; nothing here changes anything.
+#include "server/created.h"
+#include "server/missing.h"
+#include "server/ownership.h"
+#include "server/peers.h"
 #include "server/state.h"
 #include "world/missing.h"
 
@@ -6,14 +10,14 @@
 
 double tl_server_tick_at(const tl_server *s, uint64_t monotonic_us)
 {
-    return (double)tl_world_clock_at(&s->clock, monotonic_us) * 1e-6 * s->world.tick_hz;
+    return (double)tl_world_clock_at(&s->time.clock, monotonic_us) * 1e-6 * s->world.tick_hz;
 }
 
 uint64_t tl_server_next_tick_us(const tl_server *s)
 {
-    int64_t tick = tl_max_i64(s->tick, tl_world_clock_tick(&s->clock)) + 1;
-    uint64_t tick_us = tl_world_clock_tick_us(&s->clock, tick);
-    return s->now_us + (tick_us > s->clock.world_us ? tick_us - s->clock.world_us : 0);
+    int64_t tick = tl_max_i64(s->tick, tl_world_clock_tick(&s->time.clock)) + 1;
+    uint64_t tick_us = tl_world_clock_tick_us(&s->time.clock, tick);
+    return s->time.now_us + (tick_us > s->time.clock.world_us ? tick_us - s->time.clock.world_us : 0);
 }
 
 // ---- the server ----
@@ -42,14 +46,14 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.work_slots = s->pyramid.streams.work_count;
     stats.entities_lacking = s->mirror.missing.entities.count;
     stats.groups_lacking = tl_missing_group_count(&s->mirror.missing);
-    stats.groups_unread = tl_room_unread_count(s);
-    stats.created = s->created_count + tl_created_elsewhere(s);
+    stats.groups_unread = tl_server_missing_unread_count(s);
+    stats.created = s->created.count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         stats.groups += s->mirror.groups[g].used && s->mirror.groups[g].live;
         stats.groups_owned += tl_own_owns(s, g);
     }
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        const tl_server_client *client = &s->clients[i];
+        const tl_server_client *client = &s->clients.all[i];
         if (!client->used || client->session == NULL) {
             continue;
         }
@@ -61,13 +65,13 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
         stats.datagrams += client->session->datagrams_sent;
         stats.datagrams_lost += client->session->datagrams_lost;
     }
-    stats.servers_alive = tl_follow_alive_count(s) + (s->state == TL_SERVER_RUNNING);
+    stats.servers_alive = tl_peers_alive_count(s) + (s->state == TL_SERVER_RUNNING);
     stats.streams = s->pyramid.streams.top - s->pyramid.streams.free_count;
     stats.cells = s->pyramid.tiles.top - s->pyramid.tiles.free_count;
     memcpy(stats.published, s->pyramid.streams.published_count, sizeof stats.published);
     stats.limits_reached += s->pyramid.streams.full_count + s->pyramid.streams.history_lost_count;
-    stats.memory_used_bytes = s->heap.used_bytes + s->own_data.used_bytes + s->follow_heap.used_bytes;
-    stats.memory_bytes = s->heap.bytes + s->own_data.bytes + s->follow_heap.bytes;
+    stats.memory_used_bytes = s->heap.used_bytes + s->records.data.used_bytes + s->peers.heap.used_bytes;
+    stats.memory_bytes = s->heap.bytes + s->records.data.bytes + s->peers.heap.bytes;
     return stats;
 }
 

@@ -1,16 +1,18 @@
 // Records of the other servers, and ends of their epochs, that wait for their tick.
+#include "server/records.h"
+#include "server/peers.h"
 #include "server/state.h"
 
 static tl_followed_record *alloc_record(tl_server *s, size_t size)
 {
-    tl_followed_record *record = tl_heap_alloc(&s->follow_heap, sizeof *record + size);
+    tl_followed_record *record = tl_heap_alloc(&s->peers.heap, sizeof *record + size);
     return record ? record : tl_heap_alloc(&s->heap, sizeof *record + size);
 }
 
-void tl_follow_release(tl_server *s, tl_followed_record *record)
+void tl_records_release(tl_server *s, tl_followed_record *record)
 {
-    uintptr_t at = (uintptr_t)record, begin = (uintptr_t)s->follow_heap.memory;
-    tl_heap *heap = at >= begin && at < begin + s->follow_heap.bytes ? &s->follow_heap : &s->heap;
+    uintptr_t at = (uintptr_t)record, begin = (uintptr_t)s->peers.heap.memory;
+    tl_heap *heap = at >= begin && at < begin + s->peers.heap.bytes ? &s->peers.heap : &s->heap;
     tl_heap_free(heap, record, sizeof *record + record->size);
 }
 
@@ -29,7 +31,7 @@ void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *eve
                                    .heir = event->heir,
                                    .size = size};
     if (is_end) {
-        record->end_serial = s->ends_queued++;
+        record->end_serial = s->peers.ends_queued++;
     }
     if (is_end && event->epoch > p->end_told_epoch) {
         p->end_told_epoch = event->epoch;
@@ -48,10 +50,10 @@ void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *eve
 bool tl_records_can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick)
 {
     if (record->is_end) {
-        return record->end_serial == s->ends_applied;
+        return record->end_serial == s->peers.ends_applied;
     }
     // What is so far ahead waits to be set aside, unless its epoch has ended with it.
-    bool ended_ahead = record->epoch <= p->end_told_epoch && tl_world_clock_too_far(&s->clock, record->tick);
+    bool ended_ahead = record->epoch <= p->end_told_epoch && tl_world_clock_too_far(&s->time.clock, record->tick);
     if ((record->tick > tick && !ended_ahead) || (p->bad && record->epoch == p->bad_epoch)) {
         return false;
     }

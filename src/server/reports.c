@@ -1,4 +1,10 @@
 // Reports of clients: what has arrived, where they look from, the states of what they own, and messages.
+#include "server/reports.h"
+#include "server/admission.h"
+#include "server/answers.h"
+#include "server/client_table.h"
+#include "server/owned.h"
+#include "server/requests.h"
 #include "server/state.h"
 
 typedef struct report {
@@ -100,22 +106,22 @@ static bool on_message(void *user, int type, const void *data, size_t size)
     d->s->stats.rate_limited++;
     tl_reader r = tl_reader_make(data, size);
     if (size >= 4) {
-        tl_requests_answer(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
+        tl_answers_send(d->s, d->client->number, (uint32_t)tl_read_fixed(&r, 4), TL_AGAIN, 0);
     }
     return true;
 }
 
 static void refill_limits(tl_server *s, tl_server_client *client)
 {
-    double seconds = (double)(s->now_us - client->limits_time_us) * 1e-6;
-    client->limits_time_us = s->now_us;
+    double seconds = (double)(s->time.now_us - client->limits_time_us) * 1e-6;
+    client->limits_time_us = s->time.now_us;
     client->requests_left = fmin(client->requests_left + seconds * TL_REQUESTS_PER_S, TL_REQUESTS_PER_S);
     client->messages_left = fmin(client->messages_left + seconds * TL_MESSAGES_PER_S, TL_MESSAGES_PER_S);
 }
 
 tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r)
 {
-    tl_server_client *client = tl_client_table_find(s, peer);
+    tl_server_client *client = tl_client_table_by_peer(s, peer);
     if (client == NULL) {
         return TL_ERR_STATE;
     }
@@ -124,7 +130,7 @@ tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r)
     if (result != TL_OK) {
         return result;
     }
-    if (!tl_session_accept(client->session, &p.head, s->now_us)) {
+    if (!tl_session_accept(client->session, &p.head, s->time.now_us)) {
         return TL_OK;
     }
     refill_limits(s, client);
@@ -135,7 +141,7 @@ tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r)
         tl_session_nack(client->session, p.nacks[i].sequence, p.nacks[i].handle, p.nacks[i].begin, p.nacks[i].end,
                         p.nacks[i].held);
     }
-    tl_session_acknowledge(client->session, &p.head, s->now_us);
+    tl_session_acknowledge(client->session, &p.head, s->time.now_us);
     if (p.has_observer) {
         client->session->observer_id = p.observer_id;
         if (!p.observes_entity) {

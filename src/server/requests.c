@@ -1,5 +1,16 @@
 // What clients ask for: read, carried out or passed on to the server that owns the entity, and answered.
+#include "server/requests.h"
+#include "server/answers.h"
+#include "server/carriers.h"
+#include "server/claims.h"
+#include "server/created.h"
+#include "server/entities.h"
+#include "server/owned.h"
+#include "server/returns.h"
 #include "server/state.h"
+#include "server/tick_record.h"
+#include "server/travel.h"
+#include "server/volume.h"
 
 enum { REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX };
 
@@ -151,7 +162,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
         result = tl_travel_allowed(s, client, owned, index, e->published_carrier, words);
     }
     if (result == TL_OK) {
-        result = tl_own_set_words(s, index, e->published_carrier, words, a->request.values.mask);
+        result = tl_entities_set_words(s, index, e->published_carrier, words, a->request.values.mask);
     }
     if (result == TL_OK && client) {
         tl_volume_spend(s, client, tl_volume_bytes(s, kind, a->request.values.mask, words));
@@ -183,7 +194,7 @@ static tl_result pass_on(tl_server *s, tl_server_client *client, const asked *a,
     if (w.bad || group == TL_NONE) {
         return TL_ERR_NOT_FOUND;
     }
-    if (!tl_own_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) {
+    if (!tl_tick_record_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) {
         return TL_AGAIN;
     }
     tl_volume_spend(s, client, w.size + size); // here, and in its owner's record
@@ -220,14 +231,14 @@ void tl_requests_serve(tl_server *s, tl_server_client *client, const void *data,
         memcpy(a.request.client_name, client->grant.name, sizeof a.request.client_name);
         result = do_change(s, client, &a, index);
     }
-    tl_requests_answer(s, client->number, a.number, result, result == TL_ERR_MALFORMED ? 0 : a.request.entity);
+    tl_answers_send(s, client->number, a.number, result, result == TL_ERR_MALFORMED ? 0 : a.request.entity);
 }
 
 // From other servers' logs: a request for an entity of ours, or the answer to one.
 void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size)
 {
     if (op == TL_OP_CLAIM) {
-        tl_claims_post(s, from, data, size);
+        tl_returns_post(s, from, data, size);
         return;
     }
     tl_reader r = tl_reader_make(data, size);
@@ -238,7 +249,7 @@ void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void 
         tl_result result = tl_read_limited(&r, TL_RESULT_COUNT - 1);
         tl_entity_id entity = tl_read_varint(&r);
         if (!r.bad && epoch == s->epoch) {
-            tl_requests_answer(s, number, request, result, entity);
+            tl_answers_send(s, number, request, result, entity);
         }
         return;
     }
@@ -259,5 +270,5 @@ void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void 
     tl_write_fixed(&w, a.number, 4);
     tl_write_varint(&w, result);
     tl_write_varint(&w, a.request.entity);
-    tl_own_post(s, TL_OP_RESPONSE, from, post, w.size);
+    tl_tick_record_post(s, TL_OP_RESPONSE, from, post, w.size);
 }

@@ -1,32 +1,36 @@
 // Own groups that are published again, for a server that lacks some of them.
+#include "server/retell.h"
+#include "server/client_groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 #include "world/missing.h"
+#include "world/record_apply.h"
 
 // The end of what is told anew, once all before it is in the record: only then the other server has the group whole.
-bool tl_room_record(tl_server *s, tl_record_writer *r)
+bool tl_retell_record(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
-    for (; i < s->retold_count; i++) {
-        int32_t group = tl_mirror_find_group(&s->mirror, s->retold[i]);
+    for (; i < s->changes.retold_count; i++) {
+        int32_t group = tl_mirror_find_group(&s->mirror, s->changes.retold[i]);
         if (group == TL_NONE || !tl_own_owns(s, group) || tl_missing_any(s->mirror.groups[group].missing)) {
             continue;
         }
         tl_record_mark mark = tl_record_here(r);
-        tl_record_group(r, s->retold[i], s->number);
+        tl_record_group(r, s->changes.retold[i], s->number);
         if (tl_record_check(r, mark) != TL_OK) {
             break;
         }
     }
-    memmove(s->retold, s->retold + i, (s->retold_count - i) * sizeof *s->retold);
-    s->retold_count -= i;
-    return s->retold_count == 0;
+    memmove(s->changes.retold, s->changes.retold + i, (s->changes.retold_count - i) * sizeof *s->changes.retold);
+    s->changes.retold_count -= i;
+    return s->changes.retold_count == 0;
 }
 
 // Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
-void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
+void tl_retell_take(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     if (from >= 1 && from <= TL_SERVERS_MAX) {
-        s->servers[from].degraded_tick = s->mirror.tick;
+        s->peers.servers[from].degraded_tick = s->mirror.tick;
     }
     tl_reader r = tl_reader_make(data, size);
     tl_group_id id = tl_read_varint(&r);
@@ -34,17 +38,17 @@ void tl_room_post(tl_server *s, tl_server_number from, tl_server_number to, cons
     if (group == TL_NONE || !tl_own_owns(s, group) || tl_missing_any(s->mirror.groups[group].missing)) {
         return;
     }
-    if (s->retold_count == TL_RETOLD_MAX) {
+    if (s->changes.retold_count == TL_RETOLD_MAX) {
         return;
     }
-    for (uint32_t i = 0; i < s->retold_count; i++) {
-        if (s->retold[i] == id) {
+    for (uint32_t i = 0; i < s->changes.retold_count; i++) {
+        if (s->changes.retold[i] == id) {
             return;
         }
     }
-    s->retold[s->retold_count++] = id;
-    if (tl_claims_is_group(id)) {
-        s->mirror.groups[group].unsent_claim = s->claims_unsent = true;
+    s->changes.retold[s->changes.retold_count++] = id;
+    if (tl_client_groups_is_id(id)) {
+        s->mirror.groups[group].unsent_claim = s->changes.has_claims = true;
     }
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_entity *e = &s->mirror.entities[i];

@@ -5,7 +5,16 @@
 // than those of all connections that its server has heard of. Two claims made at nearly the same time may come out in
 // the wrong order, because one server has not heard of the other's yet, or because clocks differ. So a connection that
 // has become silent yields to one that has not.
+#include "server/returns.h"
+#include "server/claims.h"
+#include "server/client_groups.h"
+#include "server/client_table.h"
+#include "server/created.h"
+#include "server/disconnect.h"
+#include "server/ownership.h"
+#include "server/peers.h"
 #include "server/state.h"
+#include "server/tick_record.h"
 
 enum {
     ASK_PER_S = 2, // a claim is repeated: the server that has the group may change, or be about to fall
@@ -16,7 +25,7 @@ enum {
 
 static void end_outclaimed(tl_server *s, tl_server_client *client)
 {
-    tl_clients_drop(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
+    tl_disconnect_client(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
 }
 
 // A group that was given away and has come back may be listed already.
@@ -35,8 +44,9 @@ static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_i
 static void attach(tl_server *s, tl_server_client *client, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
-    tl_server_client *former = group->holder && group->holder != client->number ? tl_clients_by_number(s, group->holder)
-                                                                                : NULL;
+    tl_server_client *former = group->holder && group->holder != client->number
+                                   ? tl_client_table_by_number(s, group->holder)
+                                   : NULL;
     group->holder = client->number;
     group->vanished_tick = -1;
     group->doomed = false;
@@ -63,7 +73,7 @@ static bool speaks(const tl_server *s, const tl_server_client *client)
 // Whether a claim takes a group from the client that has it here.
 static bool yields(tl_server *s, const tl_group *group, int64_t claim)
 {
-    const tl_server_client *holder = group->holder ? tl_clients_by_number(s, group->holder) : NULL;
+    const tl_server_client *holder = group->holder ? tl_client_table_by_number(s, group->holder) : NULL;
     return holder == NULL || claim > group->claim || !speaks(s, holder);
 }
 
@@ -74,7 +84,7 @@ static void ask_for(tl_server *s, tl_server_client *client, const tl_group *grou
     tl_identity_write(&w, &client->identity);
     tl_write_varint(&w, (uint64_t)client->claim);
     TL_ASSERT(!w.bad);
-    tl_own_post(s, TL_OP_CLAIM, group->owner, data, w.size);
+    tl_tick_record_post(s, TL_OP_CLAIM, group->owner, data, w.size);
 }
 
 static bool outclaimed_long_since(const tl_server *s, const tl_server_client *client)
@@ -89,7 +99,7 @@ static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group
     int64_t hz = s->world.tick_hz;
     bool claimed = group->vanished_tick < 0 && group->claim >= client->claim;
     bool heard = group->owner == s->number ||
-                 (group->owner <= TL_SERVERS_MAX && s->servers[group->owner].head_tick > s->tick - hz);
+                 (group->owner <= TL_SERVERS_MAX && s->peers.servers[group->owner].head_tick > s->tick - hz);
     if (!claimed || !heard || client->outclaimed_tick == 0) {
         client->outclaimed_tick = claimed ? s->tick : 0;
     }
@@ -134,10 +144,10 @@ static void look_at_news(tl_server *s)
     s->mirror.client_news = false;
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         tl_group *group = &s->mirror.groups[g];
-        bool elsewhere = group->client_news && tl_claims_is_clients(group) && !tl_own_owns(s, g);
+        bool elsewhere = group->client_news && tl_client_groups_is_owned(group) && !tl_own_owns(s, g);
         group->client_news = false;
         for (uint32_t i = 0; elsewhere && i < s->def.clients_max; i++) {
-            tl_server_client *client = &s->clients[i];
+            tl_server_client *client = &s->clients.all[i];
             bool later = client->used && client->claimed && !client->drop_due && client->claim > group->claim - second;
             if (!later || !tl_identity_equal(&client->identity, &group->identity)) {
                 continue;
@@ -148,17 +158,17 @@ static void look_at_news(tl_server *s)
     }
 }
 
-void tl_claims_taken(tl_server *s, int32_t g)
+void tl_returns_taken(tl_server *s, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
     tl_server_client *latest = NULL;
     group->holder = 0;
     tl_created_take_group(s, g, NULL);
-    if (!tl_claims_is_clients(group)) {
+    if (!tl_client_groups_is_owned(group)) {
         return;
     }
     for (uint32_t i = 0; i < s->def.clients_max && group->identity.size; i++) {
-        tl_server_client *client = &s->clients[i];
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used || client->drop_due || !tl_identity_equal(&client->identity, &group->identity)) {
             continue;
         }
@@ -187,12 +197,12 @@ static void lose(tl_server *s, tl_server_client *client)
 }
 
 // Another server has a client of that identity, and claims its groups.
-void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_t size)
+void tl_returns_post(tl_server *s, tl_server_number from, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
     tl_identity identity = tl_identity_read(&r);
     int64_t claim = (int64_t)tl_read_limited(&r, TL_CLAIM_MAX);
-    if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_follow_heard(s, from)) {
+    if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_peers_heard(s, from)) {
         return; // it is repeated
     }
     for (int32_t g = tl_client_groups_next(s, &identity, 0); g != TL_NONE;
@@ -204,7 +214,7 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
         if (tl_server_give_group(s, group->id, from) != TL_OK) {
             continue;
         }
-        tl_server_client *holder = group->holder ? tl_clients_by_number(s, group->holder) : NULL;
+        tl_server_client *holder = group->holder ? tl_client_table_by_number(s, group->holder) : NULL;
         group->holder = 0;
         group->claim = claim;
         if (holder) {
@@ -213,14 +223,14 @@ void tl_claims_post(tl_server *s, tl_server_number from, const void *data, size_
     }
 }
 
-void tl_claims_step(tl_server *s)
+void tl_returns_step(tl_server *s)
 {
     if (s->state != TL_SERVER_RUNNING) {
         return;
     }
     look_at_news(s);
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        tl_server_client *client = &s->clients[i];
+        tl_server_client *client = &s->clients.all[i];
         if (!client->used || client->claimed || client->drop_due || s->tick < client->claim_tick) {
             continue;
         }

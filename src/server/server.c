@@ -1,4 +1,26 @@
+#include "server/accounts.h"
+#include "server/admission.h"
+#include "server/apply.h"
+#include "server/balance.h"
+#include "server/carriers.h"
+#include "server/checkpoints.h"
+#include "server/clients.h"
+#include "server/created.h"
+#include "server/disconnect.h"
+#include "server/grace.h"
+#include "server/groups.h"
+#include "server/held_checkpoints.h"
+#include "server/load.h"
+#include "server/missing.h"
+#include "server/own_records.h"
+#include "server/ownership.h"
+#include "server/peers.h"
+#include "server/poses.h"
+#include "server/returns.h"
 #include "server/state.h"
+#include "server/store_events.h"
+#include "server/tick_record.h"
+#include "server/time.h"
 #include "wire/chunk_fit.h"
 #include "world/missing.h"
 
@@ -88,8 +110,8 @@ static tl_result reserve_memory(tl_server *s)
     size_t records = records_bytes(bytes), rest = (bytes - 2 * records) / 16 * 16;
     s->memory = memory;
     tl_heap_init(&s->heap, memory, rest);
-    tl_ring_init(&s->own_data, s->memory + rest, records);
-    tl_heap_init(&s->follow_heap, s->memory + rest + records, records);
+    tl_ring_init(&s->records.data, s->memory + rest, records);
+    tl_heap_init(&s->peers.heap, s->memory + rest + records, records);
     tl_heap *h = &s->heap;
     uint32_t entities = places_max(s->def.entities_max), groups = places_max(s->def.groups_max);
     tl_result result = tl_mirror_init(&s->mirror, h, &s->kinds, entities, groups);
@@ -99,30 +121,31 @@ static tl_result reserve_memory(tl_server *s)
     if (result != TL_OK) {
         return result;
     }
-    s->tracks = tl_heap_alloc(h, entities * sizeof *s->tracks);
-    s->truths = tl_heap_alloc(h, entities * sizeof *s->truths);
-    s->truth_ticks = tl_heap_alloc(h, entities * sizeof *s->truth_ticks);
-    s->turns = tl_heap_alloc(h, entities * sizeof *s->turns);
-    s->unsent = tl_heap_alloc(h, entities * sizeof *s->unsent);
-    s->deleted = tl_heap_alloc(h, entities * sizeof *s->deleted);
-    s->groups_deleted = tl_heap_alloc(h, groups * sizeof *s->groups_deleted);
-    s->groups_created = tl_heap_alloc(h, groups * sizeof *s->groups_created);
-    s->posts = tl_heap_alloc(h, TL_POSTS_BYTES_MAX);
-    s->record = tl_heap_alloc(h, TL_RECORD_BYTES_MAX);
-    s->servers = tl_heap_alloc(h, (TL_SERVERS_MAX + 1) * sizeof *s->servers);
-    s->clients = tl_heap_alloc(h, s->def.clients_max * sizeof *s->clients);
-    s->marks = tl_heap_alloc(h, 2 * (size_t)tiles_max(&s->def) * sizeof *s->marks);
-    s->frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
-    s->frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
+    s->own.tracks = tl_heap_alloc(h, entities * sizeof *s->own.tracks);
+    s->own.truths = tl_heap_alloc(h, entities * sizeof *s->own.truths);
+    s->own.truth_ticks = tl_heap_alloc(h, entities * sizeof *s->own.truth_ticks);
+    s->own.turns = tl_heap_alloc(h, entities * sizeof *s->own.turns);
+    s->changes.entities = tl_heap_alloc(h, entities * sizeof *s->changes.entities);
+    s->changes.deleted = tl_heap_alloc(h, entities * sizeof *s->changes.deleted);
+    s->changes.groups_deleted = tl_heap_alloc(h, groups * sizeof *s->changes.groups_deleted);
+    s->changes.groups_created = tl_heap_alloc(h, groups * sizeof *s->changes.groups_created);
+    s->changes.posts = tl_heap_alloc(h, TL_POSTS_BYTES_MAX);
+    s->records.scratch = tl_heap_alloc(h, TL_RECORD_BYTES_MAX);
+    s->peers.servers = tl_heap_alloc(h, (TL_SERVERS_MAX + 1) * sizeof *s->peers.servers);
+    s->clients.all = tl_heap_alloc(h, s->def.clients_max * sizeof *s->clients.all);
+    s->clients.marks = tl_heap_alloc(h, 2 * (size_t)tiles_max(&s->def) * sizeof *s->clients.marks);
+    s->clients.frame_scratch = tl_heap_alloc(h, tl_frame_scratch_bytes());
+    s->clients.frame = tl_heap_alloc(h, TL_FRAME_BYTES_MAX);
     s->kind_table = tl_heap_alloc(h, TL_KIND_TABLE_BYTES_MAX);
-    for (uint32_t i = 0; s->tracks && i < entities; i++) {
-        tl_track_reset(&s->tracks[i]);
+    for (uint32_t i = 0; s->own.tracks && i < entities; i++) {
+        tl_track_reset(&s->own.tracks[i]);
     }
-    bool map = tl_map_init(&s->client_map, h, s->def.clients_max) && tl_created_init(s) && tl_accounts_init(s) &&
+    bool map = tl_map_init(&s->clients.map, h, s->def.clients_max) && tl_created_init(s) && tl_accounts_init(s) &&
                tl_admission_init(s);
-    bool good = s->tracks && s->truths && s->truth_ticks && s->turns && s->unsent && s->deleted && s->groups_deleted &&
-                s->groups_created && s->posts && s->record && s->servers && s->clients && s->marks &&
-                s->frame_scratch && s->frame && s->kind_table && map;
+    bool good = s->own.tracks && s->own.truths && s->own.truth_ticks && s->own.turns && s->changes.entities &&
+                s->changes.deleted && s->changes.groups_deleted && s->changes.groups_created && s->changes.posts &&
+                s->records.scratch && s->peers.servers && s->clients.all && s->clients.marks &&
+                s->clients.frame_scratch && s->clients.frame && s->kind_table && map;
     return good ? TL_OK : TL_ERR_MEMORY;
 }
 
@@ -221,12 +244,12 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     s->def.created_max = created_max(def);
     strcpy(s->name, def->name);
     s->def.name = s->name;
-    s->tick = s->cut_tick = s->leaving_tick = s->created_elsewhere_tick = s->said_lack_tick = -1;
-    s->checkpoint_group = -1;
-    s->next_client = 1;
+    s->tick = s->checkpoints.truncated_tick = s->leaving_tick = s->created.elsewhere_tick = s->missing.said_tick = -1;
+    s->checkpoints.looked_at = -1;
+    s->clients.next_number = 1;
     result = open_world(s, text, text_bytes);
     if (result == TL_OK) {
-        tl_world_clock_init(&s->clock, s->world.created_us, s->world.tick_hz);
+        tl_world_clock_init(&s->time.clock, s->world.created_us, s->world.tick_hz);
     }
     if (result == TL_OK && (result = reserve_memory(s)) != TL_OK && text) {
         snprintf(text, text_bytes, "%zu bytes are not enough or not to be had: %s", tl_server_memory(def),
@@ -254,8 +277,8 @@ void tl_server_destroy(tl_server *s)
     if (s == NULL) {
         return;
     }
-    if (s->clients) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
+    if (s->clients.all) {
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
     }
     free(s->memory);
     free(s);
@@ -267,32 +290,32 @@ void tl_server_destroy(tl_server *s)
 static void own_tick(tl_server *s, int64_t tick)
 {
     s->tick = tick;
-    tl_world_clock_ticked(&s->clock, tick);
+    tl_world_clock_ticked(&s->time.clock, tick);
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) {
         s->def.callbacks.tick(s->def.callbacks.user, s, tick, (double)tick / s->world.tick_hz);
     }
-    tl_own_settle(s);
-    tl_own_take_rest(s);
-    tl_claims_step(s);
+    tl_poses_settle(s);
+    tl_groups_take_rest(s);
+    tl_returns_step(s);
     tl_grace_step(s);
-    tl_own_balance(s);
-    tl_own_make_record(s);
-    tl_own_submit(s);
+    tl_balance_tick(s);
+    tl_tick_record_make(s);
+    tl_own_records_submit(s);
 }
 
 // The world's half: what all servers have committed for a tick is mirrored, goes up the pyramid, and out in frames.
 static void world_tick(tl_server *s, int64_t tick)
 {
     s->mirror.tick = tick;
-    tl_follow_apply(s, tick);
-    tl_own_apply(s, tick);
+    tl_apply_others(s, tick);
+    tl_apply_own(s, tick);
     tl_mirror_resolve(&s->mirror);
     tl_carriers_follow_set_down(s);
     tl_pyramid_tick(&s->pyramid, tick);
     tl_mirror_settle(&s->mirror);
-    tl_own_checkpoint(s);
+    tl_checkpoints_tick(s);
     tl_created_sweep(s);
-    tl_room_tick(s);
+    tl_server_missing_tick(s);
 }
 
 // The tick that the mirror goes to next. A mirror that is far behind (the process slept, or waits after a jump) goes in
@@ -301,10 +324,10 @@ static void world_tick(tl_server *s, int64_t tick)
 static int64_t next_world_tick(const tl_server *s, uint64_t patience_us)
 {
     int64_t next = s->mirror.tick + 1;
-    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->clock.world_us < patience_us) {
+    if (s->tick - next <= MIRROR_LAG_TICKS_MAX || s->time.clock.world_us < patience_us) {
         return next;
     }
-    int64_t late = (int64_t)((s->clock.world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
+    int64_t late = (int64_t)((s->time.clock.world_us - patience_us) * s->world.tick_hz / 1000000u) - 1;
     return tl_max_i64(next, tl_min_i64(late, s->tick));
 }
 
@@ -314,13 +337,13 @@ static void advance_world(tl_server *s)
     bool advanced = false;
     while (s->mirror.tick < s->tick) {
         int64_t tick = next_world_tick(s, patience_us);
-        bool late = s->clock.world_us > tl_world_clock_tick_us(&s->clock, tick) + patience_us;
-        if (!late && !(tl_follow_ready(s, tick) && tl_own_ready(s, tick))) {
+        bool late = s->time.clock.world_us > tl_world_clock_tick_us(&s->time.clock, tick) + patience_us;
+        if (!late && !(tl_peers_ready(s, tick) && tl_own_records_ready(s, tick))) {
             break;
         }
-        s->stats.ticks_incomplete += !(tl_follow_complete(s, tick) && tl_own_ready(s, tick));
+        s->stats.ticks_incomplete += !(tl_peers_complete(s, tick) && tl_own_records_ready(s, tick));
         if (late) {
-            tl_follow_mark_lagging(s, tick);
+            tl_peers_mark_lagging(s, tick);
         }
         world_tick(s, tick);
         advanced = true;
@@ -340,7 +363,7 @@ static void poll_store(tl_server *s)
         if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) {
             bytes += event.size;
         }
-        tl_follow_event(s, &event);
+        tl_store_events_take(s, &event);
     }
 }
 
@@ -352,12 +375,12 @@ static bool has_handed_over(const tl_server *s)
     if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) {
         return false;
     }
-    return !tl_own_owns_any(s) || tl_follow_alive_count(s) == 0;
+    return !tl_own_owns_any(s) || tl_peers_alive_count(s) == 0;
 }
 
 static bool has_said_all(const tl_server *s)
 {
-    return has_handed_over(s) && !tl_own_unsaid(s);
+    return has_handed_over(s) && !tl_tick_record_pending(s);
 }
 
 // It has left once all that it said is committed.
@@ -365,17 +388,17 @@ static void leave(tl_server *s)
 {
     // The last of all servers keeps what it has. Its clients would give it something to say for ever.
     if (has_handed_over(s) && tl_own_owns_any(s)) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
     }
-    if (!has_said_all(s) || s->own_count) {
+    if (!has_said_all(s) || s->records.count) {
         return;
     }
-    tl_hold_release(s);
-    if (s->held_count) {
+    tl_held_release(s);
+    if (s->checkpoints.held_count) {
         return;
     }
     s->state = TL_SERVER_LEFT;
-    tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
+    tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "this server has left; connect to another");
     tl_server_say(s, "left; all is committed");
 }
 
@@ -383,7 +406,7 @@ static void leave(tl_server *s)
 static void drop_clients_if_over(tl_server *s)
 {
     if (s->state >= TL_SERVER_LEFT) {
-        tl_clients_drop_all(s, TL_ERR_UNAVAILABLE, s->text);
+        tl_disconnect_all(s, TL_ERR_UNAVAILABLE, s->text);
     }
 }
 
@@ -394,20 +417,20 @@ void tl_server_step(tl_server *s, tl_time now)
         return;
     }
     poll_store(s);
-    if (s->state == TL_SERVER_JOINING && s->loaded && tl_time_start(s)) {
-        tl_follow_start(s);
+    if (s->state == TL_SERVER_JOINING && s->time.loaded && tl_time_start(s)) {
+        tl_load_start(s);
     }
     drop_clients_if_over(s);
     tl_clients_poll(s);
     if (s->state == TL_SERVER_JOINING || s->state >= TL_SERVER_LEFT) {
         return;
     }
-    int64_t tick = tl_world_clock_tick(&s->clock);
-    if (tick > s->tick && !s->doubts && !has_said_all(s)) {
+    int64_t tick = tl_world_clock_tick(&s->time.clock);
+    if (tick > s->tick && !s->time.doubts && !has_said_all(s)) {
         own_tick(s, tick);
     }
-    tl_own_submit(s);
-    if (!s->doubts) {
+    tl_own_records_submit(s);
+    if (!s->time.doubts) {
         advance_world(s);
     }
     leave(s);

@@ -1,12 +1,21 @@
 // What the store says: each event, and who acts upon it.
+#include "server/store_events.h"
+#include "server/apply.h"
+#include "server/fencing.h"
+#include "server/load.h"
+#include "server/own_records.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/records.h"
 #include "server/state.h"
+#include "server/time.h"
 
 // A record that world ticks can be kept waiting for. Who lags is not waited for, and so, if its records come only a
 // little later than the own commits, would lag for ever: its tick is always gone by.
 static bool is_in_time(const tl_server *s, int64_t tick)
 {
-    return s->clock.set && !tl_world_clock_too_far(&s->clock, tick) &&
-           s->clock.world_us <= tl_world_clock_tick_us(&s->clock, tick) + s->def.patience_ms * 1000ull;
+    return s->time.clock.set && !tl_world_clock_too_far(&s->time.clock, tick) &&
+           s->time.clock.world_us <= tl_world_clock_tick_us(&s->time.clock, tick) + s->def.patience_ms * 1000ull;
 }
 
 static void on_record(tl_server *s, const tl_store_event *event)
@@ -17,10 +26,10 @@ static void on_record(tl_server *s, const tl_store_event *event)
     }
     if (event->server != s->number) {
         p->head_tick = event->tick;
-        if (s->state != TL_SERVER_JOINING || s->loaded) {
+        if (s->state != TL_SERVER_JOINING || s->time.loaded) {
             tl_time_hear(s, event);
         }
-        if (!tl_world_clock_too_far(&s->clock, event->tick)) {
+        if (!tl_world_clock_too_far(&s->time.clock, event->tick)) {
             p->silent_us = 0;
             p->fence_asked = false;
         }
@@ -34,7 +43,7 @@ static void on_record(tl_server *s, const tl_store_event *event)
         }
         p->applied_tick = event->tick;
         p->applied_epoch = event->epoch;
-    } else if (event->server != s->number && !tl_aside_takes(s, event)) {
+    } else if (event->server != s->number && !tl_quarantine_takes(s, event)) {
         tl_records_queue(s, p, event, false);
     }
 }
@@ -45,7 +54,7 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
     if (p == NULL) {
         return;
     }
-    tl_aside_end(s, event);
+    tl_quarantine_end(s, event);
     if (s->state >= TL_SERVER_LEFT) {
         return;
     }
@@ -59,14 +68,14 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
 
 static void on_committed(tl_server *s, const tl_store_event *event)
 {
-    uint64_t since = s->now_us - s->last_commit_us, tick_us = 1000000u / s->world.tick_hz;
+    uint64_t since = s->time.now_us - s->peers.last_commit_us, tick_us = 1000000u / s->world.tick_hz;
     // The store's time: what passes between own commits, but a stall's length does not count.
     if (s->state != TL_SERVER_JOINING) {
-        tl_follow_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
+        tl_fencing_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
     }
-    s->last_commit_us = s->now_us;
+    s->peers.last_commit_us = s->time.now_us;
     s->stats.committed_tick = event->tick;
-    uint64_t took_us = tl_own_committed(s, event->tick), told_us = event->done_us - event->begun_us;
+    uint64_t took_us = tl_own_records_committed(s, event->tick), told_us = event->done_us - event->begun_us;
     // The store saw it earlier than this, but by a clock that may have jumped.
     if (event->done_us >= event->begun_us && told_us < took_us) {
         took_us = told_us;
@@ -76,7 +85,7 @@ static void on_committed(tl_server *s, const tl_store_event *event)
     }
 }
 
-void tl_follow_event(tl_server *s, const tl_store_event *event)
+void tl_store_events_take(tl_server *s, const tl_store_event *event)
 {
     switch (event->type) {
     case TL_STORE_JOINED:

@@ -1,7 +1,15 @@
 // The record of a tick. Everything that goes into it is read back as the other servers will read it, so that what is
 // committed can be applied: what cannot be read is left out, and costs only its sender. What does not fit waits for the
 // next record, in an order that is kept: nothing overtakes what it depends on.
+#include "server/tick_record.h"
+#include "server/client_groups.h"
+#include "server/client_table.h"
+#include "server/groups.h"
+#include "server/ownership.h"
+#include "server/retell.h"
 #include "server/state.h"
+#include "server/time.h"
+#include "world/record_apply.h"
 
 enum {
     DELETE_BYTES_MAX = 11,           // of one DELETE
@@ -17,16 +25,16 @@ static size_t posts_max(tl_op op)
                                   : TL_POSTS_BYTES_MAX;
 }
 
-bool tl_own_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
+bool tl_tick_record_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
 {
-    tl_writer w = {.data = s->posts, .size = s->posts_bytes, .capacity = posts_max(op)};
+    tl_writer w = {.data = s->changes.posts, .size = s->changes.posts_bytes, .capacity = posts_max(op)};
     w.bad = w.size > w.capacity;
     if (size <= TL_POST_BYTES_MAX) {
         tl_record_post(&w, op, to, data, size);
     }
     bool fits = !w.bad && size <= TL_POST_BYTES_MAX;
     if (fits) {
-        s->posts_bytes = w.size;
+        s->changes.posts_bytes = w.size;
     } else {
         s->stats.limits_reached++;
     }
@@ -67,7 +75,7 @@ static void refuse_entity(tl_server *s, int32_t index)
     s->stats.states_refused++;
     tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed",
                   (unsigned long long)e->id, kind->name);
-    tl_clients_blame(s, e->id, "an entity's state cannot be stored");
+    tl_client_table_blame(s, e->id, "an entity's state cannot be stored");
     if (!e->live || !is_readable(s, kind, e->state)) {
         tl_server_delete_entity(s, (tl_entity_ref)index);
         return;
@@ -98,8 +106,8 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
     }
     e->unsent_create = e->unsent_carrier = e->unsent_retell = false;
     e->unsent_fields = 0;
-    if (s->recorded_count < TL_RECORDED_MAX) {
-        s->recorded[s->recorded_count++] = index;
+    if (s->records.newest_count < TL_RECORDED_MAX) {
+        s->records.newest[s->records.newest_count++] = index;
     }
     return true;
 }
@@ -109,29 +117,29 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
 static void drop_gone(tl_server *s)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < s->unsent_count; i++) {
-        tl_entity *e = &s->mirror.entities[s->unsent[i]];
+    for (uint32_t i = 0; i < s->changes.entity_count; i++) {
+        tl_entity *e = &s->mirror.entities[s->changes.entities[i]];
         e->unsent_listed = e->used && e->published;
         if (e->unsent_listed) {
-            s->unsent[kept++] = s->unsent[i];
+            s->changes.entities[kept++] = s->changes.entities[i];
         }
     }
-    s->unsent_count = kept;
+    s->changes.entity_count = kept;
 }
 
 // Each stage returns whether all of it is in the record; what is left of it is still there for the next one.
 
 static bool record_entities(tl_server *s, tl_record_writer *r)
 {
-    size_t room = (size_t)s->deleted_count * DELETE_BYTES_MAX;
+    size_t room = (size_t)s->changes.deleted_count * DELETE_BYTES_MAX;
     size_t capacity = r->w.capacity, most = (capacity - r->w.size) / DELETE_SHARE;
     r->w.capacity -= room < most ? room : most;
     uint32_t i = 0;
-    while (i < s->unsent_count) { // refused ones are added at the end
-        s->mirror.entities[s->unsent[i]].unsent_listed = false;
-        bool fits = record_entity(s, r, s->unsent[i]);
+    while (i < s->changes.entity_count) { // refused ones are added at the end
+        s->mirror.entities[s->changes.entities[i]].unsent_listed = false;
+        bool fits = record_entity(s, r, s->changes.entities[i]);
         if (!fits) {
-            s->mirror.entities[s->unsent[i]].unsent_listed = true;
+            s->mirror.entities[s->changes.entities[i]].unsent_listed = true;
         }
         if (!fits) {
             break;
@@ -139,37 +147,38 @@ static bool record_entities(tl_server *s, tl_record_writer *r)
         i++;
     }
     if (i) {
-        memmove(s->unsent, s->unsent + i, (s->unsent_count - i) * sizeof *s->unsent);
+        memmove(s->changes.entities, s->changes.entities + i,
+                (s->changes.entity_count - i) * sizeof *s->changes.entities);
     }
-    s->unsent_count -= i;
+    s->changes.entity_count -= i;
     drop_gone(s);
     r->w.capacity = capacity;
-    return s->unsent_count == 0;
+    return s->changes.entity_count == 0;
 }
 
 static bool record_deletions(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
-    for (; i < s->deleted_count; i++) {
+    for (; i < s->changes.deleted_count; i++) {
         tl_record_mark mark = tl_record_here(r);
-        tl_record_delete(r, s->deleted[i]);
+        tl_record_delete(r, s->changes.deleted[i]);
         if (tl_record_check(r, mark) != TL_OK) {
             break;
         }
     }
-    memmove(s->deleted, s->deleted + i, (s->deleted_count - i) * sizeof *s->deleted);
-    s->deleted_count -= i;
-    return s->deleted_count == 0;
+    memmove(s->changes.deleted, s->changes.deleted + i, (s->changes.deleted_count - i) * sizeof *s->changes.deleted);
+    s->changes.deleted_count -= i;
+    return s->changes.deleted_count == 0;
 }
 
 static bool record_needs(tl_server *s, tl_record_writer *r)
 {
     tl_record_mark mark = tl_record_here(r);
-    for (uint32_t i = 0; i < s->need_count; i++) {
-        tl_record_need(r, s->needs[i].server, s->needs[i].epoch, s->needs[i].tick);
+    for (uint32_t i = 0; i < s->changes.need_count; i++) {
+        tl_record_need(r, s->changes.needs[i].server, s->changes.needs[i].epoch, s->changes.needs[i].tick);
     }
     TL_ASSERT(tl_record_check(r, mark) == TL_OK); // one a server, at the beginning of a record
-    s->need_count = 0;
+    s->changes.need_count = 0;
     return true;
 }
 
@@ -177,19 +186,19 @@ static bool record_needs(tl_server *s, tl_record_writer *r)
 static bool record_posts(tl_server *s, tl_record_writer *r)
 {
     tl_record_mark mark = tl_record_here(r);
-    tl_write_bytes(&r->w, s->posts, s->posts_bytes);
+    tl_write_bytes(&r->w, s->changes.posts, s->changes.posts_bytes);
     if (tl_record_check(r, mark) != TL_OK) {
         s->stats.limits_reached++;
     }
-    s->posts_bytes = 0;
+    s->changes.posts_bytes = 0;
     return true;
 }
 
 static bool record_groups_created(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
-    for (; i < s->groups_created_count; i++) {
-        tl_group *g = &s->mirror.groups[s->groups_created[i]];
+    for (; i < s->changes.groups_created_count; i++) {
+        tl_group *g = &s->mirror.groups[s->changes.groups_created[i]];
         tl_record_mark mark = tl_record_here(r);
         tl_record_group(r, g->id, s->number);
         if (tl_record_check(r, mark) != TL_OK) {
@@ -198,53 +207,55 @@ static bool record_groups_created(tl_server *s, tl_record_writer *r)
         g->unsent_create = false;
         g->changed_tick = s->tick;
     }
-    memmove(s->groups_created, s->groups_created + i, (s->groups_created_count - i) * sizeof *s->groups_created);
-    s->groups_created_count -= i;
-    return s->groups_created_count == 0;
+    memmove(s->changes.groups_created, s->changes.groups_created + i,
+            (s->changes.groups_created_count - i) * sizeof *s->changes.groups_created);
+    s->changes.groups_created_count -= i;
+    return s->changes.groups_created_count == 0;
 }
 
 static bool record_groups_deleted(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
-    for (; i < s->groups_deleted_count; i++) {
+    for (; i < s->changes.groups_deleted_count; i++) {
         tl_record_mark mark = tl_record_here(r);
-        tl_record_group_delete(r, s->groups_deleted[i]);
+        tl_record_group_delete(r, s->changes.groups_deleted[i]);
         if (tl_record_check(r, mark) != TL_OK) {
             break;
         }
     }
-    memmove(s->groups_deleted, s->groups_deleted + i, (s->groups_deleted_count - i) * sizeof *s->groups_deleted);
-    s->groups_deleted_count -= i;
-    return s->groups_deleted_count == 0;
+    memmove(s->changes.groups_deleted, s->changes.groups_deleted + i,
+            (s->changes.groups_deleted_count - i) * sizeof *s->changes.groups_deleted);
+    s->changes.groups_deleted_count -= i;
+    return s->changes.groups_deleted_count == 0;
 }
 
 static bool record_gives(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
-    for (; i < s->give_count; i++) {
-        int32_t group = tl_mirror_find_group(&s->mirror, s->gives[i].group);
-        bool lacking = s->gives[i].lacking && group == TL_NONE;
+    for (; i < s->changes.give_count; i++) {
+        int32_t group = tl_mirror_find_group(&s->mirror, s->changes.gives[i].group);
+        bool lacking = s->changes.gives[i].lacking && group == TL_NONE;
         if (!lacking && (group == TL_NONE || !tl_own_owns(s, group))) {
             continue;
         }
         tl_record_mark mark = tl_record_here(r);
-        tl_record_group_give(r, s->gives[i].group, s->gives[i].to, s->gives[i].epoch);
+        tl_record_group_give(r, s->changes.gives[i].group, s->changes.gives[i].to, s->changes.gives[i].epoch);
         if (tl_record_check(r, mark) != TL_OK) {
             break;
         }
         if (lacking) {
             continue;
         }
-        bool games = !tl_claims_is_group(s->gives[i].group);
+        bool games = !tl_client_groups_is_id(s->changes.gives[i].group);
         if (s->def.callbacks.group && games) {
-            s->def.callbacks.group(s->def.callbacks.user, s, s->gives[i].group, false);
+            s->def.callbacks.group(s->def.callbacks.user, s, s->changes.gives[i].group, false);
         }
-        tl_own_lose_group(s, group);
+        tl_groups_lose(s, group);
         s->mirror.groups[group].giving = true;
     }
-    memmove(s->gives, s->gives + i, (s->give_count - i) * sizeof *s->gives);
-    s->give_count -= i;
-    return s->give_count == 0;
+    memmove(s->changes.gives, s->changes.gives + i, (s->changes.give_count - i) * sizeof *s->changes.gives);
+    s->changes.give_count -= i;
+    return s->changes.give_count == 0;
 }
 
 // In this order, and each only once all before it is in: an entity comes after its group, and a group goes after all
@@ -257,31 +268,34 @@ static void record_all(tl_server *s, tl_record_writer *r)
     if (s->state == TL_SERVER_LEAVING) {
         tl_record_leaving(r);
     }
-    bool all = record_groups_created(s, r) && tl_claims_record(s, r) && record_entities(s, r) && tl_room_record(s, r);
+    bool all = record_groups_created(s, r) && tl_client_groups_record(s, r) && record_entities(s, r) &&
+               tl_retell_record(s, r);
     all = record_deletions(s, r) && all;
     all = all && record_groups_deleted(s, r) && record_gives(s, r);
     s->stats.records_split += !all;
 }
 
-bool tl_own_unsaid(const tl_server *s)
+bool tl_tick_record_pending(const tl_server *s)
 {
-    return s->unsent_count || s->deleted_count || s->groups_created_count || s->groups_deleted_count;
+    return s->changes.entity_count || s->changes.deleted_count || s->changes.groups_created_count ||
+           s->changes.groups_deleted_count;
 }
 
-void tl_own_make_record(tl_server *s)
+void tl_tick_record_make(tl_server *s)
 {
-    size_t room = tl_ring_room(&s->own_data);
+    size_t room = tl_ring_room(&s->records.data);
     // A long stall: what changes is gathered, and told once there is room.
-    if (s->own_count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) {
+    if (s->records.count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) {
         return;
     }
     tl_record_writer r;
-    tl_record_begin(&r, &s->kinds, s->tick, s->record, room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
-    s->recorded_count = 0;
+    tl_record_begin(&r, &s->kinds, s->tick, s->records.scratch,
+                    room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
+    s->records.newest_count = 0;
     record_all(s, &r);
-    unsigned char *data = tl_ring_push(&s->own_data, r.w.size);
-    memcpy(data, s->record, r.w.size);
-    s->own_records[(s->own_first + s->own_count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){
+    unsigned char *data = tl_ring_push(&s->records.data, r.w.size);
+    memcpy(data, s->records.scratch, r.w.size);
+    s->records.waiting[(s->records.first + s->records.count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){
         .tick = s->tick, .data = data, .size = r.w.size};
     s->stats.records++;
     s->stats.record_bytes += r.w.size;

@@ -1,4 +1,8 @@
+#include "server/time.h"
+#include "server/peers.h"
 #include "server/state.h"
+#include "world/clock_report.h"
+#include "world/record_apply.h"
 
 #include <stdio.h>
 
@@ -17,7 +21,7 @@ enum {
 static void say_seldom(tl_server *s, tl_clock_line *line, const char *format, int64_t us)
 {
     char text[192], unsaid[48] = "";
-    if (line->said && s->now_us - line->said_us < SAY_EVERY_US) {
+    if (line->said && s->time.now_us - line->said_us < SAY_EVERY_US) {
         line->unsaid++;
         return;
     }
@@ -25,27 +29,28 @@ static void say_seldom(tl_server *s, tl_clock_line *line, const char *format, in
     if (line->unsaid) {
         snprintf(unsaid, sizeof unsaid, " (and %u times before)", line->unsaid);
     }
-    *line = (tl_clock_line){.said = true, .said_us = s->now_us};
+    *line = (tl_clock_line){.said = true, .said_us = s->time.now_us};
     tl_server_say(s, "%s%s", text, unsaid);
 }
 
 static void judge(tl_server *s)
 {
-    bool was_held = s->clock.held;
-    uint64_t step_us = tl_world_clock_judge(&s->clock);
-    s->judged_us = s->now_us;
-    s->stats.clock_ahead_ms = (double)s->clock.ahead_us * 1e-3;
+    bool was_held = s->time.clock.held;
+    uint64_t step_us = tl_world_clock_judge(&s->time.clock);
+    s->time.judged_us = s->time.now_us;
+    s->stats.clock_ahead_ms = (double)s->time.clock.ahead_us * 1e-3;
     if (step_us) {
-        s->report_due = true;
+        s->time.report_due = true;
     }
     if (step_us >= TL_CLOCK_STEP_US) {
         s->stats.clock_steps++;
-        say_seldom(s, &s->step_line, "was %.3f s behind the other servers, and goes on at their time",
+        say_seldom(s, &s->time.step_line, "was %.3f s behind the other servers, and goes on at their time",
                    (int64_t)step_us);
     }
-    if (s->clock.held && !was_held && s->clock.ahead_us >= TL_CLOCK_HOLD_US) {
+    if (s->time.clock.held && !was_held && s->time.clock.ahead_us >= TL_CLOCK_HOLD_US) {
         s->stats.clock_holds++;
-        say_seldom(s, &s->hold_line, "is %.3f s ahead of the other servers, and waits for them", s->clock.ahead_us);
+        say_seldom(s, &s->time.hold_line, "is %.3f s ahead of the other servers, and waits for them",
+                   s->time.clock.ahead_us);
     }
 }
 
@@ -55,72 +60,74 @@ static void judge(tl_server *s)
 // If it hears nobody any more (the machine with all servers was asleep, or the others are dead) it goes on.
 static void begin_doubt(tl_server *s, uint64_t step_us)
 {
-    s->doubts = s->clock.held = true;
-    s->doubt_said = false;
-    tl_world_clock_leapt(&s->clock);
-    s->doubt_us = s->doubt_heard_us = s->now_us;
-    s->clock.ahead_us = (int64_t)step_us;
+    s->time.doubts = s->time.clock.held = true;
+    s->time.doubt_said = false;
+    tl_world_clock_leapt(&s->time.clock);
+    s->time.doubt_us = s->time.doubt_heard_us = s->time.now_us;
+    s->time.clock.ahead_us = (int64_t)step_us;
 }
 
 static bool start_with_peers(tl_server *s, int64_t lead_us);
 
 static void end_doubt(tl_server *s)
 {
-    s->doubts = s->clock.held = false;
-    s->clock.ahead_us = 0;
-    s->judged_us = s->now_us;
+    s->time.doubts = s->time.clock.held = false;
+    s->time.clock.ahead_us = 0;
+    s->time.judged_us = s->time.now_us;
 }
 
 static void look_at_doubt(tl_server *s)
 {
     int64_t lead_us;
-    uint64_t quiet_us, doubted_us = s->now_us - s->doubt_us;
-    if (tl_follow_alive_count(s) == 0 || s->now_us - s->doubt_heard_us >= LISTEN_US) {
+    uint64_t quiet_us, doubted_us = s->time.now_us - s->time.doubt_us;
+    if (tl_peers_alive_count(s) == 0 || s->time.now_us - s->time.doubt_heard_us >= LISTEN_US) {
         end_doubt(s);
-    } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->clock, &lead_us, &quiet_us) &&
+    } else if (doubted_us >= 2000ull * s->def.lease_ms && tl_world_clock_find(&s->time.clock, &lead_us, &quiet_us) &&
                start_with_peers(s, lead_us)) {
         tl_server_say(
             s,
             "nobody has fenced it; it goes on at the other servers' time"); // it has nothing that could be taken over
-    } else if (s->now_us - s->doubt_us >= LISTEN_US && !s->doubt_said) {
-        s->doubt_said = true;
+    } else if (s->time.now_us - s->time.doubt_us >= LISTEN_US && !s->time.doubt_said) {
+        s->time.doubt_said = true;
         s->stats.clock_holds++;
-        s->stats.clock_ahead_ms = (double)s->clock.ahead_us * 1e-3;
-        say_seldom(s, &s->hold_line, "is %.3f s ahead of the other servers, and waits for them", s->clock.ahead_us);
+        s->stats.clock_ahead_ms = (double)s->time.clock.ahead_us * 1e-3;
+        say_seldom(s, &s->time.hold_line, "is %.3f s ahead of the other servers, and waits for them",
+                   s->time.clock.ahead_us);
     }
 }
 
 static void hear_in_doubt(tl_server *s, int64_t tick)
 {
-    uint64_t peer_us = tl_world_clock_tick_us(&s->clock, tick);
-    s->doubt_heard_us = s->now_us;
-    if (peer_us + TL_CLOCK_NEAR_US / 2 >= s->clock.world_us) {
+    uint64_t peer_us = tl_world_clock_tick_us(&s->time.clock, tick);
+    s->time.doubt_heard_us = s->time.now_us;
+    if (peer_us + TL_CLOCK_NEAR_US / 2 >= s->time.clock.world_us) {
         end_doubt(s);
     }
 }
 
 void tl_time_take(tl_server *s, tl_time now)
 {
-    int64_t jump_us = tl_world_clock_take(&s->clock, now);
-    uint64_t step_us = s->clock.now_us - s->now_us;
-    bool was_settled = s->settled;
+    int64_t jump_us = tl_world_clock_take(&s->time.clock, now);
+    uint64_t step_us = s->time.clock.now_us - s->time.now_us;
+    bool was_settled = s->time.settled;
     // a server that stood still has not listened
-    if (step_us > TL_CLOCK_JUMP_US && s->stood_still++ < STILL_MAX) {
-        s->loaded_us = s->clock.now_us;
+    if (step_us > TL_CLOCK_JUMP_US && s->time.stood_still++ < STILL_MAX) {
+        s->time.loaded_us = s->time.clock.now_us;
     }
-    s->now_us = s->clock.now_us;
-    s->settled = tl_world_clock_settled(&s->clock);
-    s->report_due = s->report_due || s->settled != was_settled;
+    s->time.now_us = s->time.clock.now_us;
+    s->time.settled = tl_world_clock_settled(&s->time.clock);
+    s->time.report_due = s->time.report_due || s->time.settled != was_settled;
     s->stats.clock_jumps += jump_us != 0;
     if (jump_us) {
-        say_seldom(s, &s->jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock", jump_us);
+        say_seldom(s, &s->time.jump_line, "the wall clock jumped by %+.3f s; ticks go on by the monotonic clock",
+                   jump_us);
     }
-    if (s->clock.set && step_us >= TL_CLOCK_NEAR_US && !s->doubts && tl_follow_alive_count(s)) {
+    if (s->time.clock.set && step_us >= TL_CLOCK_NEAR_US && !s->time.doubts && tl_peers_alive_count(s)) {
         begin_doubt(s, step_us);
     }
-    if (s->doubts) {
+    if (s->time.doubts) {
         look_at_doubt(s);
-    } else if (s->clock.set && s->now_us - s->judged_us >= JUDGE_EVERY_US) {
+    } else if (s->time.clock.set && s->time.now_us - s->time.judged_us >= JUDGE_EVERY_US) {
         judge(s);
     }
 }
@@ -129,13 +136,13 @@ void tl_time_take(tl_server *s, tl_time now)
 
 static void take_report(tl_server *s, tl_server_number from, const tl_clock_report *report)
 {
-    tl_peer_clock *p = &s->clock.peers[from];
+    tl_peer_clock *p = &s->time.clock.peers[from];
     p->has_wall = true;
     p->settled = report->settled;
     p->wall_lead_us = report->wall_lead_us;
     for (uint32_t i = 0; i < report->count; i++) {
         if (report->seen[i].server == s->number) {
-            tl_world_clock_seen(&s->clock, from, report->seen[i].tick, report->seen[i].at_us);
+            tl_world_clock_seen(&s->time.clock, from, report->seen[i].tick, report->seen[i].at_us);
         }
     }
 }
@@ -143,30 +150,32 @@ static void take_report(tl_server *s, tl_server_number from, const tl_clock_repo
 void tl_time_hear(tl_server *s, const tl_store_event *event)
 {
     tl_clock_report report;
-    tl_world_clock_hear(&s->clock, event->server, event->tick);
-    if (s->doubts) {
+    tl_world_clock_hear(&s->time.clock, event->server, event->tick);
+    if (s->time.doubts) {
         hear_in_doubt(s, event->tick);
     }
     if (tl_record_clock_read(event->data, event->size, &report)) {
         take_report(s, event->server, &report);
     }
     // A server that is ahead, or seems to be, learns of it only from this report.
-    if (s->clock.set && tl_world_clock_tick_us(&s->clock, event->tick) > s->clock.world_us + TL_CLOCK_STEP_US) {
-        s->report_due = true;
+    if (s->time.clock.set &&
+        tl_world_clock_tick_us(&s->time.clock, event->tick) > s->time.clock.world_us + TL_CLOCK_STEP_US) {
+        s->time.report_due = true;
     }
 }
 
 void tl_time_report(tl_server *s, tl_record_writer *r)
 {
-    if (!s->report_due && s->now_us - s->reported_us < REPORT_EVERY_US && !tl_world_clock_finding(&s->clock)) {
+    if (!s->time.report_due && s->time.now_us - s->time.reported_us < REPORT_EVERY_US &&
+        !tl_world_clock_finding(&s->time.clock)) {
         return;
     }
-    int64_t wall_lead_us = (int64_t)(s->clock.wall_us - s->clock.created_us - s->clock.world_us),
+    int64_t wall_lead_us = (int64_t)(s->time.clock.wall_us - s->time.clock.created_us - s->time.clock.world_us),
             most_us = (int64_t)TL_CLOCK_US_MAX;
-    tl_clock_report report = {.settled = tl_world_clock_settled(&s->clock),
+    tl_clock_report report = {.settled = tl_world_clock_settled(&s->time.clock),
                               .wall_lead_us = tl_max_i64(-most_us, tl_min_i64(wall_lead_us, most_us))};
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        tl_peer_clock *p = &s->clock.peers[n];
+        tl_peer_clock *p = &s->time.clock.peers[n];
         if (!p->has_seen) {
             continue;
         }
@@ -176,19 +185,19 @@ void tl_time_report(tl_server *s, tl_record_writer *r)
     tl_record_mark mark = tl_record_here(r);
     tl_record_clock_write(r, &report);
     TL_ASSERT(tl_record_check(r, mark) == TL_OK); // a few bytes a server, near the beginning of a record
-    s->reported_us = s->now_us;
-    s->report_due = false;
+    s->time.reported_us = s->time.now_us;
+    s->time.report_due = false;
 }
 
 // Whether what is mirrored is final: the records of a server that is ahead may be set aside, but a checkpoint cannot be
 // taken back. A server without peers has nobody who could set its records aside.
 bool tl_time_sure(const tl_server *s)
 {
-    if (s->clock.held) {
+    if (s->time.clock.held) {
         return false;
     }
-    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !s->settled; n++) {
-        if (n != s->number && s->servers[n].known && !s->servers[n].ended) {
+    for (tl_server_number n = 1; n <= TL_SERVERS_MAX && !s->time.settled; n++) {
+        if (n != s->number && s->peers.servers[n].known && !s->peers.servers[n].ended) {
             return false;
         }
     }
@@ -199,11 +208,13 @@ bool tl_time_sure(const tl_server *s)
 
 static void set_clock(tl_server *s, uint64_t world_us)
 {
-    uint64_t wall_us = s->clock.wall_us > s->clock.created_us ? s->clock.wall_us - s->clock.created_us : 0;
+    uint64_t wall_us = s->time.clock.wall_us > s->time.clock.created_us
+                           ? s->time.clock.wall_us - s->time.clock.created_us
+                           : 0;
     double off_s = (double)(int64_t)(world_us - wall_us) * 1e-6;
-    tl_world_clock_set(&s->clock, world_us);
+    tl_world_clock_set(&s->time.clock, world_us);
     end_doubt(s);
-    s->report_due = true;
+    s->time.report_due = true;
     if (fabs(off_s) * 1e6 > TL_CLOCK_JUMP_US) {
         tl_server_say(s, "this server's wall clock is %.3f s %s the world's time, which counts", fabs(off_s),
                       off_s > 0 ? "behind" : "ahead of");
@@ -215,12 +226,14 @@ static void start_alone(tl_server *s)
 {
     int64_t head_tick = s->tick;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        if (s->servers[n].known) {
-            head_tick = tl_max_i64(head_tick, s->servers[n].head_tick);
+        if (s->peers.servers[n].known) {
+            head_tick = tl_max_i64(head_tick, s->peers.servers[n].head_tick);
         }
     }
-    uint64_t wall_us = s->clock.wall_us > s->clock.created_us ? s->clock.wall_us - s->clock.created_us : 0;
-    uint64_t after_us = tl_world_clock_tick_us(&s->clock, head_tick + 1);
+    uint64_t wall_us = s->time.clock.wall_us > s->time.clock.created_us
+                           ? s->time.clock.wall_us - s->time.clock.created_us
+                           : 0;
+    uint64_t after_us = tl_world_clock_tick_us(&s->time.clock, head_tick + 1);
     set_clock(s, after_us > wall_us ? after_us : wall_us);
 }
 
@@ -228,14 +241,14 @@ static void start_alone(tl_server *s)
 // cannot commit yet, and its groups go to the others, since they hear nothing from it.
 static bool start_with_peers(tl_server *s, int64_t lead_us)
 {
-    uint64_t world_us = s->now_us + (uint64_t)lead_us, last_us = tl_world_clock_tick_us(&s->clock, s->tick);
+    uint64_t world_us = s->time.now_us + (uint64_t)lead_us, last_us = tl_world_clock_tick_us(&s->time.clock, s->tick);
     if (s->tick >= 0 && world_us <= last_us) {
-        if (!s->told_early && last_us - world_us > TL_CLOCK_NEAR_US) {
+        if (!s->time.early_said && last_us - world_us > TL_CLOCK_NEAR_US) {
             tl_server_say(s,
                           "what this server committed is %.3f s ahead of the other servers' time; it waits until then",
                           (double)(last_us - world_us) * 1e-6);
         }
-        s->told_early = s->told_early || last_us - world_us > TL_CLOCK_NEAR_US;
+        s->time.early_said = s->time.early_said || last_us - world_us > TL_CLOCK_NEAR_US;
         return false;
     }
     set_clock(s, world_us);
@@ -246,11 +259,11 @@ bool tl_time_start(tl_server *s)
 {
     uint32_t living = 0;
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
-        living += n != s->number && s->servers[n].known && !s->servers[n].ended;
+        living += n != s->number && s->peers.servers[n].known && !s->peers.servers[n].ended;
     }
     int64_t lead_us;
-    uint64_t listened_us = s->now_us - s->loaded_us, quiet_us;
-    if (tl_world_clock_find(&s->clock, &lead_us, &quiet_us)) {
+    uint64_t listened_us = s->time.now_us - s->time.loaded_us, quiet_us;
+    if (tl_world_clock_find(&s->time.clock, &lead_us, &quiet_us)) {
         return (quiet_us >= QUIET_US || listened_us >= LISTEN_MORE_US) && start_with_peers(s, lead_us);
     }
     if (living && listened_us < LISTEN_US) {

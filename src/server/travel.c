@@ -1,6 +1,9 @@
 // How fast the entities that clients move may be, and how far all that one client owns may travel. An entity that is in
 // new tiles each tick makes every server, and every client that sees it, open streams; so the one who moves it has a
 // budget.
+#include "server/travel.h"
+#include "server/client_groups.h"
+#include "server/ownership.h"
 #include "server/state.h"
 
 #include <math.h>
@@ -55,14 +58,14 @@ typedef bool rider_test(const tl_server *s, const tl_server_client *client, cons
 static bool is_anothers(const tl_server *s, const tl_server_client *client, const tl_entity *e)
 {
     const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
-    return group && tl_claims_is_clients(group) && group->holder != client->number;
+    return group && tl_client_groups_is_owned(group) && group->holder != client->number;
 }
 
 static bool is_nobodys(const tl_server *s, const tl_server_client *client, const tl_entity *e)
 {
     const tl_group *group = e->group == TL_NONE ? NULL : &s->mirror.groups[e->group];
     (void)client;
-    return group && tl_claims_is_group(group->id) && !tl_claims_is_clients(group);
+    return group && tl_client_groups_is_id(group->id) && !tl_client_groups_is_owned(group);
 }
 
 // Of those who ride in it, directly or not.

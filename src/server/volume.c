@@ -1,6 +1,7 @@
 // How many bytes a client may make servers publish. What it writes goes into their records and to everybody who looks
 // there, so without a limit a few clients that rewrite large fields in each tick leave viewers no bandwidth for
 // anything else.
+#include "server/volume.h"
 #include "server/state.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-// Follows what server/follow.c does while a server loads: checkpoints, then each log as it happened, and the ends of
+// Follows what server/load.c does while a server loads: checkpoints, then each log as it happened, and the ends of
 // epochs, which make groups another's.
 #include "tramline/inspect.h"
 

@@ -58,7 +58,7 @@ typedef struct tl_group {
     bool unsent_create, giving; // the owner's: not in a record yet; given away or deleted, not mirrored yet
     bool deleting;              // and deleted
     tl_missing_of_group *missing;
-    // own records say something of it that is in no checkpoint known here, see server/ownership.c: cut()
+    // own records say something of it that is in no checkpoint known here, see server/checkpoints.c: truncate_log()
     bool owed;
     int64_t retry_tick; // its checkpoint failed: not before that again
     bool kept;          // the owner's: not given away to even out

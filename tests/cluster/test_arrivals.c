@@ -63,7 +63,7 @@ TEST(who_comes_and_goes_does_not_keep_the_log_from_being_cut)
     int64_t first = (s->mirror.tick / CUT_TICKS + 1) * CUT_TICKS, behind_max = 0;
     for (int round = 0; round < ROUNDS; round++) {
         come_and_go(c, round, first + (int64_t)round * CUT_TICKS);
-        behind_max = tl_max_i64(behind_max, s->mirror.tick - s->cut_tick);
+        behind_max = tl_max_i64(behind_max, s->mirror.tick - s->checkpoints.truncated_tick);
     }
     printf("  the log is up to %.0f s long\n", (double)behind_max / CROWD_HZ);
     // A group a tick is stored, and each again after ten seconds at the earliest.

@@ -49,7 +49,7 @@ static void check_joins(crowd *c, int64_t said_tick)
         CHECK(crowd_mirrors_equal(c));
         crowd_crash(c, 2);
     }
-    CHECK(c->servers[1].server->cut_tick > said_tick);
+    CHECK(c->servers[1].server->checkpoints.truncated_tick > said_tick);
     crowd_destroy(c);
 }
 

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "crowd.h"
 #include "server/state.h"
+#include "server/tick_record.h"
 
 enum { GROUPS = 8, EACH = 64, VERSIONS = 58, NACKS_A_TICK = 240, TICKS = 200 };
 static const double TICK_S = 1.0 / CROWD_HZ;
@@ -10,8 +11,8 @@ static const double TICK_S = 1.0 / CROWD_HZ;
 static tl_session *session_of(tl_server *s)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        if (s->clients[i].used) {
-            return s->clients[i].session;
+        if (s->clients.all[i].used) {
+            return s->clients.all[i].session;
         }
     }
     return NULL;
@@ -121,8 +122,8 @@ TEST(who_has_chunks_made_pays_for_them)
                         t->history.version_oldest);
         tl_work_refill(&session->work, s->mirror.tick, s->mirror.live_count);
         int64_t before = session->work.own.left;
-        CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
-                             TL_FRAME_BYTES_MAX) > 0);
+        CHECK(tl_frame_write(session, s->mirror.tick, s->time.now_us, s->time.now_us, s->clients.frame_scratch,
+                             s->clients.frame, TL_FRAME_BYTES_MAX) > 0);
         CHECK_EQUAL(before - session->work.own.left, again ? 0 : cost);
         CHECK_EQUAL(s->pyramid.streams.work_count - made, again ? 0 : cost);
     }
@@ -130,8 +131,8 @@ TEST(who_has_chunks_made_pays_for_them)
     session->work.own.left = -TL_WORK_SLOTS_A_TICK;
     tl_session_nack(session, (uint16_t)(session->next_sequence - 1), sub->handle, 0, TL_SLOT_END - 1,
                     t->history.version_oldest + 1);
-    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
-                         TL_FRAME_BYTES_MAX) > 0);
+    CHECK(tl_frame_write(session, s->mirror.tick, s->time.now_us, s->time.now_us, s->clients.frame_scratch,
+                         s->clients.frame, TL_FRAME_BYTES_MAX) > 0);
     CHECK(!tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->history.version));
     crowd_run(c, 1);
     CHECK(tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, t->history.version));
@@ -162,8 +163,8 @@ TEST(what_cannot_be_noted_is_sent_anew)
     memset(s->heap.free, 0, sizeof s->heap.free);
     uint64_t before = session->datagrams_sent;
     session->candidate_tick = -1;
-    CHECK(tl_frame_write(session, s->mirror.tick, s->now_us, s->now_us, s->frame_scratch, s->frame,
-                         TL_FRAME_BYTES_MAX) > 0);
+    CHECK(tl_frame_write(session, s->mirror.tick, s->time.now_us, s->time.now_us, s->clients.frame_scratch,
+                         s->clients.frame, TL_FRAME_BYTES_MAX) > 0);
     s->heap.bytes = heap.bytes;
     memcpy(s->heap.free, heap.free, sizeof heap.free);
     CHECK(session->datagrams_sent > before && closing->close_due && session->candidate_tick < 0);
@@ -366,26 +367,26 @@ TEST(requests_to_other_servers_leave_room_for_what_servers_need)
     CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     for (int i = 0; i < 100; i++) {
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+        while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
             continue;
         }
-        while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) {
+        while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 1)) {
             continue;
         }
-        CHECK(s->posts_bytes + 16 > TL_POSTS_BYTES_MAX / 2 && s->posts_bytes <= TL_POSTS_BYTES_MAX / 2);
+        CHECK(s->changes.posts_bytes + 16 > TL_POSTS_BYTES_MAX / 2 && s->changes.posts_bytes <= TL_POSTS_BYTES_MAX / 2);
         crowd_run(c, 0.002);
     }
     CHECK_EQUAL(c->clients[0].answer.result, TL_AGAIN);
     CHECK_EQUAL(crowd_entities(c, 1), 1);
-    while (tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
+    while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {
         continue;
     }
-    CHECK(tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
-    while (tl_own_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) {
+    CHECK(tl_tick_record_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post));
+    while (tl_tick_record_post(s, TL_OP_RESPONSE, c->servers[0].server->number, post, sizeof post)) {
         continue;
     }
-    CHECK(tl_own_post(s, TL_OP_RETELL, 0, post, 10));
-    CHECK(!tl_own_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
+    CHECK(tl_tick_record_post(s, TL_OP_RETELL, 0, post, 10));
+    CHECK(!tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, 10));
     crowd_run(c, 1);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     crowd_run(c, 1);

@@ -67,7 +67,7 @@ TEST(what_waits_for_a_stalled_store_is_bounded)
     tl_memory_world_stall(c->world, true);
     move_all(c, STALL_S);
     const tl_server *s = c->servers[0].server;
-    CHECK(s->own_count < TL_OWN_RECORDS_MAX && s->own_count < STALL_S * CROWD_HZ); // it gathers
+    CHECK(s->records.count < TL_OWN_RECORDS_MAX && s->records.count < STALL_S * CROWD_HZ); // it gathers
     tl_memory_world_stall(c->world, false);
     crowd_run(c, 3);
     check_running(c);

@@ -76,9 +76,9 @@ static void check_waiting(const tl_server *s)
 {
     static bool listed[40000];
     memset(listed, 0, sizeof listed);
-    for (uint32_t i = 0; i < s->unsent_count; i++) {
-        CHECK(!listed[s->unsent[i]] && s->mirror.entities[s->unsent[i]].unsent_listed);
-        listed[s->unsent[i]] = true;
+    for (uint32_t i = 0; i < s->changes.entity_count; i++) {
+        CHECK(!listed[s->changes.entities[i]] && s->mirror.entities[s->changes.entities[i]].unsent_listed);
+        listed[s->changes.entities[i]] = true;
     }
 }
 

@@ -204,7 +204,7 @@ static double held_back_m(const swarm *w)
 {
     const tl_server *s = w->c->servers[0].server;
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
-        const tl_server_client *client = &s->clients[i];
+        const tl_server_client *client = &s->clients.all[i];
         if (!client->used || strcmp(client->grant.name, "walker") != 0) {
             continue;
         }
@@ -230,7 +230,7 @@ static void walk(swarm *w, double seconds, bool jumping)
             jump(w);
         }
         run(w, 1.0 / CROWD_HZ);
-        least = tl_min_i64(least, s->work_left);
+        least = tl_min_i64(least, s->clients.work_left);
         back_m = fmax(back_m, held_back_m(w));
         if (tick % 10 != 9) {
             continue;

@@ -57,11 +57,11 @@ TEST(ids_begin_again_without_those_in_use)
     create(group, ENTITIES);
     run(10);
     // All but a hundred are used up: the next three hundred are those, and the first that the living do not have.
-    server->entity_counter = server->group_counter = ((uint64_t)1 << 24) - 100;
+    server->own.entity_counter = server->own.group_counter = ((uint64_t)1 << 24) - 100;
     create(group, ENTITIES);
     run(10);
     for (int i = 0; i < 3; i++) {
-        server->group_counter = ((uint64_t)1 << 24) - 1;
+        server->own.group_counter = ((uint64_t)1 << 24) - 1;
         CHECK_EQUAL(tl_server_create_group(server, 0, &others[i]), TL_OK);
     }
     run(10);

@@ -1,19 +1,22 @@
 // What of the world finds no room on this server, or could not be read from its checkpoint. It goes on without it, says
 // so, owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has
 // them told anew: once there is room, or at once.
+#include "server/missing.h"
+#include "server/peers.h"
 #include "server/state.h"
+#include "server/tick_record.h"
 #include "world/missing.h"
 #include "world/unread.h"
 
 enum { SAY_EVERY_SECONDS = 10, SAY_UNREAD_MAX = 8, ASKED_MAX = 8 };
 
-uint32_t tl_room_left(const tl_server *s)
+uint32_t tl_server_missing_room(const tl_server *s)
 {
     uint32_t used = (uint32_t)s->mirror.entity_top - s->mirror.entity_free_count;
     return used < s->mirror.entities_max ? s->mirror.entities_max - used : 0;
 }
 
-bool tl_room_lacks(const tl_server *s)
+bool tl_server_missing_any(const tl_server *s)
 {
     if (s->mirror.missing.entities.count || tl_missing_group_count(&s->mirror.missing)) {
         return true;
@@ -26,7 +29,7 @@ bool tl_room_lacks(const tl_server *s)
     return false;
 }
 
-uint32_t tl_room_unread_count(const tl_server *s)
+uint32_t tl_server_missing_unread_count(const tl_server *s)
 {
     uint32_t count = 0;
     for (int32_t g = 0; s->mirror.missing.any && g < s->mirror.group_top; g++) {
@@ -38,15 +41,15 @@ uint32_t tl_room_unread_count(const tl_server *s)
 // An incomplete group that would be whole if it was told anew now; each in turn.
 static int32_t group_to_ask_for(tl_server *s)
 {
-    uint32_t left = tl_room_left(s);
+    uint32_t left = tl_server_missing_room(s);
     for (int32_t i = 0; i < s->mirror.group_top; i++) {
-        s->lack_asked = (s->lack_asked + 1) % s->mirror.group_top;
-        const tl_group *group = &s->mirror.groups[s->lack_asked];
+        s->missing.group_asked = (s->missing.group_asked + 1) % s->mirror.group_top;
+        const tl_group *group = &s->mirror.groups[s->missing.group_asked];
         if (!group->used || !group->live || !tl_missing_any(group->missing)) {
             continue;
         }
         if (!group->missing->unlisted && left >= group->missing->count && group->owner != s->number) {
-            return s->lack_asked;
+            return s->missing.group_asked;
         }
     }
     return TL_NONE;
@@ -54,11 +57,12 @@ static int32_t group_to_ask_for(tl_server *s)
 
 static void say(tl_server *s)
 {
-    if (s->said_lack_tick >= 0 && s->mirror.tick - s->said_lack_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) {
+    if (s->missing.said_tick >= 0 &&
+        s->mirror.tick - s->missing.said_tick < SAY_EVERY_SECONDS * (int64_t)s->world.tick_hz) {
         return;
     }
-    s->said_lack_tick = s->mirror.tick;
-    uint32_t unread = tl_room_unread_count(s);
+    s->missing.said_tick = s->mirror.tick;
+    uint32_t unread = tl_server_missing_unread_count(s);
     if (s->mirror.missing.entities.count || tl_missing_group_count(&s->mirror.missing) || !unread) {
         tl_server_say(s,
                       "DEGRADED: the world is larger than this server's limits: %u entities and %u groups found no "
@@ -76,7 +80,7 @@ static void say(tl_server *s)
     }
 }
 
-tl_result tl_room_unread(tl_server *s, const tl_store_event *checkpoint)
+tl_result tl_server_missing_take_unread(tl_server *s, const tl_store_event *checkpoint)
 {
     s->stats.checkpoints_unread++;
     if (s->stats.checkpoints_unread <= SAY_UNREAD_MAX) {
@@ -94,7 +98,7 @@ static void ask_for(tl_server *s, tl_group_id id, tl_server_number owner)
     unsigned char data[10];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_varint(&w, id);
-    tl_own_post(s, TL_OP_RETELL, owner, data, w.size);
+    tl_tick_record_post(s, TL_OP_RETELL, owner, data, w.size);
 }
 
 // Groups that found no room, once there is some: when one is told anew it is at first empty here, and then asked for as
@@ -104,8 +108,8 @@ static void ask_for_groups(tl_server *s)
     const tl_map *lacking = &s->mirror.missing.groups;
     uint32_t places = s->mirror.groups_max - (uint32_t)s->mirror.group_top + s->mirror.group_free_count;
     for (uint32_t i = 0, asked = 0; lacking->count && i <= lacking->mask && asked < ASKED_MAX && asked < places; i++) {
-        s->lack_group_asked = (s->lack_group_asked + 1) & lacking->mask;
-        const tl_map_entry *entry = &lacking->entries[s->lack_group_asked];
+        s->missing.place_asked = (s->missing.place_asked + 1) & lacking->mask;
+        const tl_map_entry *entry = &lacking->entries[s->missing.place_asked];
         if (entry->key == 0 || entry->value == s->number) {
             continue;
         }
@@ -116,19 +120,19 @@ static void ask_for_groups(tl_server *s)
 
 // Once a second, as long as something is lacking: the others hear of it, and one group's owner is asked to tell it
 // anew, or those of several if it is only that they could not be read.
-void tl_room_tick(tl_server *s)
+void tl_server_missing_tick(tl_server *s)
 {
     if (!s->mirror.missing.any) {
         return;
     }
-    if (!tl_room_lacks(s)) {
+    if (!tl_server_missing_any(s)) {
         s->mirror.missing.any = false;
-        s->said_lack_tick = -1;
+        s->missing.said_tick = -1;
         tl_server_say(s, "all of the world is here; no longer degraded");
         return;
     }
     say(s);
-    if (s->mirror.tick % s->world.tick_hz != 0 || tl_follow_alive_count(s) == 0) {
+    if (s->mirror.tick % s->world.tick_hz != 0 || tl_peers_alive_count(s) == 0) {
         return;
     }
     ask_for_groups(s);
