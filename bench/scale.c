@@ -202,12 +202,12 @@ static void measure_follower(cluster *c, double seconds)
     CHECK_EQUAL(tl_mirror_init(&f.mirror, &f.heap, kinds, entities, c->group_count + 64), TL_OK);
     CHECK_EQUAL(tl_pyramid_init(&f.pyramid, &f.tile_heap, &f.mirror, 9, 8192), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(c->world, &f.store), TL_OK);
-    CHECK_EQUAL(f.store->ops->join(f.store, NULL), TL_OK);
+    CHECK_EQUAL(tl_store_join(f.store, NULL), TL_OK);
     bool loaded = false;
     for (uint64_t end = c->now_us + (uint64_t)(seconds * 1e6); c->now_us < end;) {
         tl_store_event event;
         cluster_run(c, 0.01);
-        while (f.store->ops->poll(f.store, &event) == TL_OK) {
+        while (tl_store_poll(f.store, &event) == TL_OK) {
             take(&f, &event, &loaded);
         }
     }
@@ -220,7 +220,7 @@ static void measure_follower(cluster *c, double seconds)
            "ns a byte), tiles %.2f ms\n",
            (double)f.record_bytes / ticks / 1000, (double)f.record_bytes / ticks * c->tick_hz / n,
            f.apply_s / ticks * 1000, f.apply_s * 1e9 / (double)f.record_bytes, f.pyramid_s / ticks * 1000);
-    f.store->ops->close(f.store, false);
+    tl_store_close(f.store, false);
     free(f.heap.memory);
     free(f.tile_heap.memory);
 }

@@ -85,8 +85,8 @@ static void make_world(const bench_options *o)
     tl_store *store = open_store(o, true);
     tl_world_info info = {
         .format = TL_STORE_FORMAT, .tick_hz = (uint32_t)o->hz, .created_us = clock_us(CLOCK_REALTIME)};
-    must(store->ops->create_world(store, &info), "create");
-    store->ops->close(store, false);
+    must(tl_store_create_world(store, &info), "create");
+    tl_store_close(store, false);
 }
 
 static void add(samples *to, uint64_t begun_us, uint64_t done_us)
@@ -99,7 +99,7 @@ static void add(samples *to, uint64_t begun_us, uint64_t done_us)
 static void take_events(tl_store *store, results *out, bool *loaded, int64_t warm_tick)
 {
     tl_store_event event;
-    while (store->ops->poll(store, &event) == TL_OK) {
+    while (tl_store_poll(store, &event) == TL_OK) {
         if (event.type == TL_STORE_LOADED) {
             *loaded = true;
         } else if (event.type == TL_STORE_COMMITTED && event.tick >= warm_tick) {
@@ -116,7 +116,7 @@ static void take_events(tl_store *store, results *out, bool *loaded, int64_t war
 static void take_until(tl_store *store, results *out, bool *loaded, int64_t warm_tick, uint64_t until_us)
 {
     for (uint64_t now_us = clock_us(CLOCK_MONOTONIC); now_us < until_us; now_us = clock_us(CLOCK_MONOTONIC)) {
-        struct pollfd wait = {.fd = store->ops->wait_fd(store), .events = POLLIN};
+        struct pollfd wait = {.fd = tl_store_wait_fd(store), .events = POLLIN};
         poll(&wait, 1, (int)((until_us - now_us + 999u) / 1000u));
         take_events(store, out, loaded, warm_tick);
     }
@@ -193,10 +193,10 @@ static void do_chores(const bench_options *o, tl_store *store, int index, int64_
 {
     if (tick > 0) {
         tl_group_id group = (tl_group_id)(index + 1) * 1000u + (tl_group_id)(tick % CHECKPOINT_GROUPS);
-        (void)store->ops->checkpoint(store, group, tick - 1, body, CHECKPOINT_BYTES);
+        (void)tl_store_checkpoint(store, group, tick - 1, body, CHECKPOINT_BYTES);
     }
     if (tick % (CUT_EVERY_S * o->hz) == 0 && tick > KEEP_S * o->hz) {
-        (void)store->ops->cut(store, tick - KEEP_S * o->hz);
+        (void)tl_store_truncate(store, tick - KEEP_S * o->hz);
     }
 }
 
@@ -205,7 +205,7 @@ static void serve(const bench_options *o, int index, results *out)
     char name[TL_NAME_BYTES_MAX + 1];
     snprintf(name, sizeof(name), "server%d", index);
     tl_store *store = open_store(o, false);
-    must(store->ops->join(store, name), "join");
+    must(tl_store_join(store, name), "join");
     unsigned char *body = malloc((size_t)o->bytes + CHECKPOINT_BYTES);
     for (long i = 0; i < o->bytes + CHECKPOINT_BYTES; i++) {
         body[i] = (unsigned char)(rand() >> 7);
@@ -223,7 +223,7 @@ static void serve(const bench_options *o, int index, results *out)
         if (tick == warm_tick) {
             add_process("self", &before);
         }
-        (void)store->ops->submit(store, tick, body, (size_t)o->bytes, clock_us(CLOCK_REALTIME));
+        (void)tl_store_submit(store, tick, body, (size_t)o->bytes, clock_us(CLOCK_REALTIME));
         do_chores(o, store, index, tick, body);
         next_us += tick_us;
     }
@@ -231,7 +231,7 @@ static void serve(const bench_options *o, int index, results *out)
     add_process("self", &after);
     out->used = minus(after, before);
     take_until(store, out, &loaded, warm_tick, next_us + 300000u); // the others' last ones too
-    store->ops->close(store, true);
+    tl_store_close(store, true);
     free(body);
 }
 

@@ -25,12 +25,12 @@ static void show(cluster *c, tl_client *client, tl_instances *instances, costs *
     for (int i = 0; i < TL_KINDS_MAX; i++) {
         by_kind[i] = instances;
     }
-    double tick = tl_client_server_tick(client, c->now_us) - 2, begun_s = cpu_s();
-    tl_client_instances(client, tick, (tl_vec3){0, 0, 0}, by_kind);
+    double tick = tl_client_get_server_tick(client, c->now_us) - 2, begun_s = cpu_s();
+    tl_client_get_instances(client, tick, (tl_vec3){0, 0, 0}, by_kind);
     double drawn_s = cpu_s();
     out->instances_s += drawn_s - begun_s;
     if (out->frames++ % 20 == 0) {
-        tl_client_poses(client, tick, true, c->poses, c->entity_count * 2);
+        tl_client_get_poses(client, tick, true, c->poses, c->entity_count * 2);
         out->poses_s += (cpu_s() - drawn_s) * 20;
     }
     out->shown = instances->count;

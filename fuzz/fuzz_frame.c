@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tl_client_receive(joined->client, data, size, joined->now_us);
     tl_client_validate(joined->client);
     if (inputs % 8 == 0) {
-        tl_client_poses(joined->client, (double)tl_client_frame_tick(joined->client) + 0.5, true, poses, 4000);
+        tl_client_get_poses(joined->client, (double)tl_client_get_frame_tick(joined->client) + 0.5, true, poses, 4000);
         pair_step(joined);
     }
     return 0;

@@ -47,7 +47,7 @@ static void make_talk(void)
         tl_client_request_delete(joined->client, joined->carrier + (uint64_t)(inputs % 97), NULL);
     }
     for (uint64_t id = joined->carrier + PAIR_ENTITIES; id < joined->carrier + PAIR_ENTITIES + 20; id++) {
-        tl_client_set(joined->client, id, tl_client_server_tick(joined->client, joined->now_us), 0, &values);
+        tl_client_set_values(joined->client, id, tl_client_get_server_tick(joined->client, joined->now_us), 0, &values);
     }
 }
 

@@ -117,7 +117,7 @@ static void create_all(pair *p, tl_server *server, double time_s)
             abort();
         }
         tl_entity_info info;
-        if (i == 0 && tl_server_info(server, p->refs[0], &info) == TL_OK) {
+        if (i == 0 && tl_server_get_entity_info(server, p->refs[0], &info) == TL_OK) {
             p->carrier = info.id;
         }
     }
@@ -135,7 +135,7 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
         if (i == 0) {
             values.mask = 1;
         }
-        tl_server_set(server, p->refs[i], &values);
+        tl_server_set_values(server, p->refs[i], &values);
     }
 }
 
@@ -186,7 +186,7 @@ static void create_client(pair *p)
     def.send = client_send, def.send_user = p;
     def.token = "alice", def.token_bytes = 5;
     def.entities_max = 2000;
-    if (tl_client_create(&def, &p->client) != TL_OK) {
+    if (tl_client_create(&def, &p->client, NULL, 0) != TL_OK) {
         abort();
     }
     tl_client_observe_point(p->client, (tl_vec3){500, 2, 0});
@@ -202,10 +202,10 @@ pair *pair_create(void)
     tl_memory_world_advance(p->world, p->now_us);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = TICK_HZ, .created_us = p->now_us};
     tl_store *store;
-    if (tl_memory_store_open(p->world, &store) != TL_OK || store->ops->create_world(store, &info) != TL_OK) {
+    if (tl_memory_store_open(p->world, &store) != TL_OK || tl_store_create_world(store, &info) != TL_OK) {
         abort();
     }
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     if (tl_memory_store_open(p->world, &p->store) != TL_OK) {
         abort();
     }
@@ -218,7 +218,7 @@ void pair_destroy(pair *p)
 {
     tl_client_destroy(p->client);
     tl_server_destroy(p->server);
-    p->store->ops->close(p->store, false);
+    tl_store_close(p->store, false);
     tl_memory_world_destroy(p->world);
     free(p);
 }

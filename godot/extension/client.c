@@ -134,7 +134,7 @@ static gd_error begin(client_node *c)
 // reconnects without ending.)
 static void on_closed(client_node *c)
 {
-    snprintf(c->text, sizeof c->text, "%s: %s", client_address(&c->link), tl_client_text(c->link.client));
+    snprintf(c->text, sizeof c->text, "%s: %s", client_address(&c->link), tl_client_get_text(c->link.client));
     if (c->reconnect && !c->custom_transport && !c->link.has_view) {
         c->generation++;
         client_link_close(&c->link);
@@ -165,7 +165,7 @@ static void report_state(client_node *c)
         c->text[0] = 0;
         gd_emit(c, before == CLIENT_RECONNECTING ? "reconnected" : "connected", NULL, 0);
     } else if (state == CLIENT_RECONNECTING) {
-        snprintf(c->text, sizeof c->text, "%s: %s", client_address(&c->link), tl_client_text(c->link.client));
+        snprintf(c->text, sizeof c->text, "%s: %s", client_address(&c->link), tl_client_get_text(c->link.client));
         gd_emit(c, "reconnecting", (gd_variant[]){gd_variant_text(c->text)}, 1);
     }
 }
@@ -202,7 +202,7 @@ static void on_event(client_node *c, const tl_client_event *event)
         gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1);
         break;
     case TL_CLIENT_ANSWER: client_on_answer(c, event); break;
-    case TL_CLIENT_OWN_GIVEN_BACK: client_on_returned(c, event); break;
+    case TL_CLIENT_OWN_RETURNED: client_on_returned(c, event); break;
     case TL_CLIENT_OWN_LOST: client_on_lost(c, event->entity); break;
     case TL_CLIENT_FULL:
         gd_warning_print("TramlineClient", "entities_max is reached: some visible entities are not shown; raise it.");
@@ -256,15 +256,15 @@ static void emit_datagrams(client_node *c)
 static void set_display_tick(client_node *c, uint64_t now_us)
 {
     const client_link *link = &c->link;
-    if (!link->client || !link->has_view || tl_client_frame_tick(link->client) < 0) {
+    if (!link->client || !link->has_view || tl_client_get_frame_tick(link->client) < 0) {
         return;
     }
-    double hz = tl_client_tick_hz(link->client);
+    double hz = tl_client_get_tick_hz(link->client);
     double wanted = tl_client_get_stats(link->client).latency_ms * hz / 1000 + 1;
     wanted = wanted >= DELAY_TICKS_MIN ? wanted : DELAY_TICKS_MIN; // also if it is NaN
     wanted = wanted < DELAY_TICKS_MAX ? wanted : DELAY_TICKS_MAX;
     c->delay_ticks += (wanted - c->delay_ticks) * (wanted > c->delay_ticks ? DELAY_RISE : DELAY_FALL);
-    double tick = tl_client_server_tick(link->client, now_us) - c->delay_ticks;
+    double tick = tl_client_get_server_tick(link->client, now_us) - c->delay_ticks;
     bool jump = !(fabs(tick - c->display_tick) < JUMP_S * hz); // another world, or the machine has slept
     c->display_tick = jump || tick > c->display_tick ? tick : c->display_tick;
 }

@@ -133,7 +133,7 @@ static int find_kind(const client_node *c, const gd_string *name)
     char text[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(name, text, sizeof text);
     for (int i = 0; i < c->link.kind_count; i++) {
-        if (strcmp(tl_client_kind_name(c->link.client, i), text) == 0) {
+        if (strcmp(tl_client_get_kind_name(c->link.client, i), text) == 0) {
             return i;
         }
     }
@@ -158,7 +158,7 @@ static void fill(client_node *c, drawing *d, tl_vec3 origin)
             }
         }
         if (c->link.client && c->link.has_view) {
-            tl_client_instances(c->link.client, c->display_tick, origin, by_kind);
+            tl_client_get_instances(c->link.client, c->display_tick, origin, by_kind);
         }
         for (int i = 0; i < d->count; i++) {
             complete &= d->instances[i].count <= d->instances[i].capacity;

@@ -45,7 +45,7 @@ bool client_link_open(client_node *c, int64_t first_address)
     double silence_s = c->silence_s >= SILENCE_S_MIN ? c->silence_s : SILENCE_S_MIN; // also if it is NaN
     def.silence_ms = (uint32_t)((silence_s < SILENCE_S_MAX ? silence_s : SILENCE_S_MAX) * MS_PER_S);
     def.reconnect_ms = RECONNECT_MS_MAX;
-    tl_result result = tl_client_create(&def, &link->client);
+    tl_result result = tl_client_create(&def, &link->client, NULL, 0);
     if (result != TL_OK) {
         snprintf(c->text, sizeof c->text, "the client cannot be created (%s); lower entities_max",
                  tl_result_text(result));
@@ -79,9 +79,9 @@ void client_link_live(client_node *c)
     client_link *link = &c->link;
     forget_kinds(link);
     link->has_view = true;
-    link->kind_count = tl_client_kind_count(link->client);
+    link->kind_count = tl_client_get_kind_count(link->client);
     for (int i = 0; i < link->kind_count; i++) {
-        const char *name = tl_client_kind_name(link->client, i);
+        const char *name = tl_client_get_kind_name(link->client, i);
         link->kind_names[i] = gd_variant_text(name);
         int listed = link->listed[i] = kind_list_find(c->list, name);
         link->has_scene[i] = listed >= 0 && gd_variant_to_object(&c->list->scenes[listed]);

@@ -115,7 +115,7 @@ static tl_vec3 own_velocity(own_entity *own, tl_entity_id carrier, tl_vec3 posit
 // A segment begins at a whole tick: the position is moved back to where it was then.
 static void set_segment(client_node *c, own_entity *own, tl_entity_id carrier, double tick, kind_values *values)
 {
-    double hz = tl_client_tick_hz(c->link.client);
+    double hz = tl_client_get_tick_hz(c->link.client);
     tl_value *place = &values->values.fields[0];
     tl_vec3 velocity = own_velocity(own, carrier, place->position, tick, hz);
     own->last_set = (struct own_place){place->position, tick};
@@ -134,14 +134,14 @@ void client_settle_own(client_node *c)
     if (!c->own_count || (state != TL_CLIENT_LIVE && state != TL_CLIENT_RECONNECTING)) {
         return;
     }
-    double tick = tl_client_server_tick(link->client, tl_os_monotonic_us());
+    double tick = tl_client_get_server_tick(link->client, tl_os_monotonic_us());
     for (int i = 0; i < c->own_count; i++) {
         own_entity *own = &c->own[i];
         if (own->id && own->moving && tick - own->last_set.tick > SETTLE_TICKS) {
             tl_values values = {.mask = 1};
             values.fields[0].position = own->last_set.position;
             own->moving = false;
-            tl_client_set(link->client, own->id, tick, own->carrier, &values);
+            tl_client_set_values(link->client, own->id, tick, own->carrier, &values);
         }
     }
 }
@@ -156,7 +156,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
     tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
     own_entity *own = find_own(c, id);
     tl_kind_def kind;
-    if (client && (!own || tl_client_kind(client, own->kind, &kind) != TL_OK)) {
+    if (client && (!own || tl_client_get_kind(client, own->kind, &kind) != TL_OK)) {
         gd_error_print(
             method, "Entity %lld is not this client's own; request one with request_create(), and wait for the answer.",
             (long long)id);
@@ -165,10 +165,10 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
         kind_values values = {0};
         error = GD_ERR_INVALID_PARAMETER;
         if (kind_values_require(method, &kind, args[1], args[3], &values)) {
-            double tick = tl_client_server_tick(client, tl_os_monotonic_us());
+            double tick = tl_client_get_server_tick(client, tl_os_monotonic_us());
             tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 2);
             set_segment(c, own, carrier, tick, &values);
-            error = gd_error_report(method, tl_client_set(client, id, tick, carrier, &values.values),
+            error = gd_error_report(method, tl_client_set_values(client, id, tick, carrier, &values.values),
                                     "The entity cannot be set");
         }
         kind_values_free(&values);

@@ -23,7 +23,7 @@ uint32_t client_all_poses(client_node *c, double tick, bool smooth)
         c->poses = poses;
         c->pose_capacity = capacity;
     }
-    count = tl_client_poses(c->link.client, tick, smooth, c->poses, c->pose_capacity);
+    count = tl_client_get_poses(c->link.client, tick, smooth, c->poses, c->pose_capacity);
     return count < c->pose_capacity ? count : c->pose_capacity;
 }
 
@@ -34,7 +34,8 @@ static uint32_t poses_now(client_node *c)
 
 static bool pose_of(const client_node *c, int64_t id, tl_pose *pose)
 {
-    return client_has_view(c) && tl_client_pose(c->link.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
+    return client_has_view(c) &&
+           tl_client_get_pose(c->link.client, (tl_entity_id)id, c->display_tick, true, pose) == TL_OK;
 }
 
 static void put_transform(double *to, const tl_pose *pose)
@@ -49,7 +50,7 @@ static void put_transform(double *to, const tl_pose *pose)
 void client_get_server_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_float(ret, client_has_view(c) ? tl_client_server_tick(c->link.client, tl_os_monotonic_us()) : 0);
+    gd_ret_float(ret, client_has_view(c) ? tl_client_get_server_tick(c->link.client, tl_os_monotonic_us()) : 0);
 }
 
 void client_get_display_tick(void *self, const void *const *args, void *ret)
@@ -60,13 +61,13 @@ void client_get_display_tick(void *self, const void *const *args, void *ret)
 void client_get_frame_tick(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, client_has_view(c) ? tl_client_frame_tick(c->link.client) : -1);
+    gd_ret_int(ret, client_has_view(c) ? tl_client_get_frame_tick(c->link.client) : -1);
 }
 
 void client_get_tick_hz(void *self, const void *const *args, void *ret)
 {
     const client_node *c = self;
-    gd_ret_int(ret, client_has_view(c) ? tl_client_tick_hz(c->link.client) : 0);
+    gd_ret_int(ret, client_has_view(c) ? tl_client_get_tick_hz(c->link.client) : 0);
 }
 
 // ---- entities ------------------------------------------------------------------------------------------------------
@@ -77,8 +78,8 @@ void client_get_entities(void *self, const void *const *args, void *ret)
     uint32_t most = client_has_view(c) ? tl_client_get_stats(c->link.client).entities : 0;
     *(gd_packed *)ret = gd_packed_make(GD_INT64S, most);
     if (most) {
-        uint32_t count = tl_client_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0),
-                                            most);
+        uint32_t count = tl_client_get_entities(c->link.client, c->display_tick, (tl_entity_id *)gd.int64s_edit(ret, 0),
+                                                most);
         gd_resize(GD_INT64S, ret, count < most ? count : most);
     }
 }
@@ -91,7 +92,7 @@ void client_get_kind_names(void *self, const void *const *args, void *ret)
     for (int i = 0; i < count; i++) {
         gd_string *to = gd.strings_edit(ret, i);
         gd.destroy[GD_STRING](to);
-        gd.string_new(to, tl_client_kind_name(c->link.client, i));
+        gd.string_new(to, tl_client_get_kind_name(c->link.client, i));
     }
 }
 
@@ -116,17 +117,17 @@ static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_
                       tl_values *out)
 {
     tl_client *client = c->link.client;
-    double newest_tick = (double)tl_client_frame_tick(client);
+    double newest_tick = (double)tl_client_get_frame_tick(client);
     tl_pose newest;
     tl_values fields;
     *carrier = shown->carrier;
-    if (tl_client_get(client, shown->entity, newest_tick, &fields) != TL_OK ||
-        tl_client_pose(client, shown->entity, newest_tick, false, &newest) != TL_OK) {
+    if (tl_client_get_values(client, shown->entity, newest_tick, &fields) != TL_OK ||
+        tl_client_get_pose(client, shown->entity, newest_tick, false, &newest) != TL_OK) {
         return false;
     }
     *carrier = newest.carrier;
     bool boards = newest.carrier != shown->carrier; // places are in the new frame then
-    if (tl_client_get(client, shown->entity, boards ? newest_tick : c->display_tick, out) != TL_OK) {
+    if (tl_client_get_values(client, shown->entity, boards ? newest_tick : c->display_tick, out) != TL_OK) {
         return false;
     }
     for (int f = 1; f < kind->field_count; f++) {
@@ -145,7 +146,7 @@ void client_get_entity(void *self, const void *const *args, void *ret)
     tl_kind_def kind;
     tl_values values;
     tl_entity_id carrier;
-    if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_kind(c->link.client, pose.kind, &kind) != TL_OK) {
+    if (!pose_of(c, gd_arg_int(args, 0), &pose) || tl_client_get_kind(c->link.client, pose.kind, &kind) != TL_OK) {
         return;
     }
     if (values_of(c, &pose, &kind, &carrier, &values)) {

@@ -23,8 +23,8 @@ static int find_kind(tl_client *client, const char *method, const gd_string *nam
 {
     char text[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(name, text, sizeof text);
-    for (int i = 0; i < tl_client_kind_count(client); i++) {
-        if (strcmp(tl_client_kind_name(client, i), text) == 0 && tl_client_kind(client, i, out) == TL_OK) {
+    for (int i = 0; i < tl_client_get_kind_count(client); i++) {
+        if (strcmp(tl_client_get_kind_name(client, i), text) == 0 && tl_client_get_kind(client, i, out) == TL_OK) {
             return i;
         }
     }
@@ -64,8 +64,8 @@ void client_request_update(void *self, const void *const *args, void *ret)
     uint32_t request = 0;
     tl_pose pose;
     tl_kind_def kind;
-    if (client &&
-        (tl_client_pose(client, id, 0, false, &pose) != TL_OK || tl_client_kind(client, pose.kind, &kind) != TL_OK)) {
+    if (client && (tl_client_get_pose(client, id, 0, false, &pose) != TL_OK ||
+                   tl_client_get_kind(client, pose.kind, &kind) != TL_OK)) {
         gd_error_print(method, "Entity %lld is not in view.", (long long)id);
     } else if (client) {
         kind_values values = {0};

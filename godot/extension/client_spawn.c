@@ -21,9 +21,9 @@ static gd_object spawn_parent(client_node *c)
 
 static void place(client_node *c, tl_entity_id id, gd_object node)
 {
-    tl_placed placed;
+    tl_placement placed;
     uint32_t hint = 0;
-    if (tl_client_placed(c->link.client, id, &hint, c->display_tick, &placed) == TL_OK) {
+    if (tl_client_get_placement(c->link.client, id, &hint, c->display_tick, &placed) == TL_OK) {
         gd_transform3d transform = entity_scene_transform(c, &placed);
         gd.method_ptrcall(gd.method.node3d_set_global_transform, node, (const void *[]){&transform}, NULL);
     }

@@ -50,7 +50,7 @@ typedef struct tap {
 static tl_result tap_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
 {
     tap *t = (tap *)self;
-    tl_result result = t->inner->ops->poll(t->inner, now_us, out);
+    tl_result result = tl_transport_poll(t->inner, now_us, out);
     if (result == TL_OK && out->type == TL_TRANSPORT_DATAGRAM) {
         client_link *l = t->link;
         append(&l->received, &l->received_bytes, &l->received_capacity, out->data, out->size);
@@ -62,33 +62,33 @@ static tl_result tap_poll(tl_transport *self, uint64_t now_us, tl_transport_even
 static tl_result tap_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
     tap *t = (tap *)self;
-    return t->inner->ops->send(t->inner, peer, data, size);
+    return tl_transport_send(t->inner, peer, data, size);
 }
 
 static void tap_flush(tl_transport *self)
 {
-    ((tap *)self)->inner->ops->flush(((tap *)self)->inner);
+    tl_transport_flush(((tap *)self)->inner);
 }
 
 static void tap_drop(tl_transport *self, tl_peer peer)
 {
-    ((tap *)self)->inner->ops->drop(((tap *)self)->inner, peer);
+    tl_transport_drop(((tap *)self)->inner, peer);
 }
 
 static int tap_wait_fd(tl_transport *self)
 {
-    return ((tap *)self)->inner->ops->wait_fd(((tap *)self)->inner);
+    return tl_transport_wait_fd(((tap *)self)->inner);
 }
 
 static tl_result tap_reconnect(tl_transport *self, tl_reconnect how)
 {
-    return ((tap *)self)->inner->ops->reconnect(((tap *)self)->inner, how);
+    return tl_transport_reconnect(((tap *)self)->inner, how);
 }
 
 static void tap_close(tl_transport *self)
 {
     tap *t = (tap *)self;
-    t->inner->ops->close(t->inner);
+    tl_transport_close(t->inner);
     free(t);
 }
 
@@ -99,7 +99,7 @@ static tl_transport *tap_create(tl_transport *inner, client_link *link)
 {
     tap *t = calloc(1, sizeof *t);
     if (!t) {
-        inner->ops->close(inner);
+        tl_transport_close(inner);
         return NULL;
     }
     t->transport.ops = &tap_ops;
@@ -259,7 +259,7 @@ bool client_transport_open(client_node *c, client_link *link, int64_t first_addr
 void client_transport_close(client_link *link)
 {
     if (link->transport) {
-        link->transport->ops->close(link->transport);
+        tl_transport_close(link->transport);
     }
     free(link->addresses);
     free(link->received);
@@ -270,5 +270,5 @@ const char *client_address(const client_link *link)
     if (!link->transport) {
         return "";
     }
-    return link->servers ? link->addresses[tl_failover_server(link->servers)] : "custom transport";
+    return link->servers ? link->addresses[tl_failover_get_server(link->servers)] : "custom transport";
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *placed)
+gd_transform3d entity_scene_transform(const client_node *c, const tl_placement *placed)
 {
     gd_transform3d out;
     for (int i = 0; i < 9; i++) {
@@ -29,8 +29,8 @@ static void collect_properties(const entity_node *e, const client_node *c, int k
     tl_kind_def def;
     tl_values values;
     const kind_list *list = c->list;
-    if (tl_client_kind(c->link.client, kind, &def) != TL_OK ||
-        tl_client_get(c->link.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
+    if (tl_client_get_kind(c->link.client, kind, &def) != TL_OK ||
+        tl_client_get_values(c->link.client, (tl_entity_id)e->entity_id, c->display_tick, &values) != TL_OK) {
         return;
     }
     for (int f = 1; f < list->kinds[listed].field_count; f++) {
@@ -62,9 +62,10 @@ static void write_properties(entity_node *e, client_node *c, int kind, int liste
 
 void entity_follow(entity_node *e, client_node *c)
 {
-    tl_placed placed;
+    tl_placement placed;
     if (!e->in_tree || !c->link.client || !c->link.has_view ||
-        tl_client_placed(c->link.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
+        tl_client_get_placement(c->link.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) !=
+            TL_OK) {
         return;
     }
     GD_ASSERT(e->follows == c);

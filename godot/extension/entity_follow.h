@@ -10,6 +10,6 @@ void entity_follow(entity_node *e, client_node *c);
 // The client has made the node for an entity; before the node enters the tree.
 void entity_bind(entity_node *e, client_node *c, tl_entity_id id);
 // A place in the scene, whose origin is the client's.
-gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *placed);
+gd_transform3d entity_scene_transform(const client_node *c, const tl_placement *placed);
 
 #endif

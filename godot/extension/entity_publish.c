@@ -202,7 +202,7 @@ static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier,
     tl_entity_ref ref;
     tl_entity_info info;
     result = tl_server_create_entity(s->server, &entity, &ref);
-    result = result == TL_OK ? tl_server_info(s->server, ref, &info) : result;
+    result = result == TL_OK ? tl_server_get_entity_info(s->server, ref, &info) : result;
     if (result != TL_OK) {
         fault(e, FAULT_MAKE, result);
         return;
@@ -233,7 +233,7 @@ static void update(entity_node *e, server_node *s, tl_entity_ref ref, int kind, 
         fault(e, FAULT_PLACE, TL_ERR_INVALID);
     }
     values->values.mask &= ~(1u | (turned >= 0 ? 1u << turned : 0));
-    tl_result result = values->values.mask ? tl_server_set(s->server, ref, &values->values) : TL_OK;
+    tl_result result = values->values.mask ? tl_server_set_values(s->server, ref, &values->values) : TL_OK;
     if (result != TL_OK) {
         fault(e, FAULT_VALUES, result);
     }
@@ -244,7 +244,7 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
 {
     tl_vec3 position;
     tl_quat rotation;
-    if (tl_server_pose(s->server, ref, (double)s->world_tick, &position, &rotation) == TL_OK) {
+    if (tl_server_get_pose(s->server, ref, (double)s->world_tick, &position, &rotation) == TL_OK) {
         gd_transform3d transform = gd_transform_make(position, rotation);
         gd.method_ptrcall(gd.method.node3d_set_global_transform, e->instance.object, (const void *[]){&transform},
                           NULL);
@@ -272,7 +272,7 @@ void entity_publish(entity_node *e, server_node *s)
     tl_server_find_all(s->server, &id, 1, &e->ref);
     tl_entity_ref ref = e->ref;
     tl_entity_info info;
-    bool here = ref != TL_REF_NONE && tl_server_info(s->server, ref, &info) == TL_OK;
+    bool here = ref != TL_REF_NONE && tl_server_get_entity_info(s->server, ref, &info) == TL_OK;
     if (here && !info.owned) {
         follow_server(e, s, ref);
         return;

@@ -99,7 +99,7 @@ static tl_result peers_poll(tl_transport *self, uint64_t now_us, tl_transport_ev
             return TL_OK;
         }
     }
-    return p->inner ? p->inner->ops->poll(p->inner, now_us, out) : TL_AGAIN;
+    return p->inner ? tl_transport_poll(p->inner, now_us, out) : TL_AGAIN;
 }
 
 // Appends to the peer's frame. What does not fit is lost, as on any network.
@@ -137,14 +137,14 @@ static tl_result peers_send(tl_transport *self, tl_peer peer, const void *data, 
         custom_peer *c = find(p, peer);
         return c && !c->removed ? append(p, c, data, size) : TL_ERR_NOT_FOUND;
     }
-    return p->inner ? p->inner->ops->send(p->inner, peer, data, size) : TL_ERR_NOT_FOUND;
+    return p->inner ? tl_transport_send(p->inner, peer, data, size) : TL_ERR_NOT_FOUND;
 }
 
 static void peers_flush(tl_transport *self)
 {
     peers *p = of(self);
     if (p->inner) {
-        p->inner->ops->flush(p->inner);
+        tl_transport_flush(p->inner);
     }
 }
 
@@ -153,7 +153,7 @@ static void peers_drop(tl_transport *self, tl_peer peer)
     peers *p = of(self);
     if (!(peer & CUSTOM_BIT)) {
         if (p->inner) {
-            p->inner->ops->drop(p->inner, peer);
+            tl_transport_drop(p->inner, peer);
         }
         return;
     }
@@ -168,7 +168,7 @@ static void peers_drop(tl_transport *self, tl_peer peer)
 static int peers_wait_fd(tl_transport *self)
 {
     peers *p = of(self);
-    return p->inner ? p->inner->ops->wait_fd(p->inner) : -1;
+    return p->inner ? tl_transport_wait_fd(p->inner) : -1;
 }
 
 static void peers_close(tl_transport *self)
@@ -178,7 +178,7 @@ static void peers_close(tl_transport *self)
         forget(&p->custom[i]);
     }
     if (p->inner) {
-        p->inner->ops->close(p->inner);
+        tl_transport_close(p->inner);
     }
     free(p->reading);
     free(p->sent);

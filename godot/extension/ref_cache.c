@@ -45,7 +45,7 @@ const tl_entity_ref *ref_caches_find(ref_caches *all, tl_server *server, const t
 {
     GD_ASSERT(count > 0);
     ref_cache *c = choose_cache(all, ids[0]);
-    uint64_t releases = tl_server_releases(server);
+    uint64_t releases = tl_server_get_release_count(server);
     bool same = c->count == count && c->releases == releases && memcmp(c->ids, ids, count * sizeof *ids) == 0;
     c->used_at = ++all->clock;
     if (same) {

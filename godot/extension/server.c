@@ -42,7 +42,7 @@ static gd_error begin(server_node *s)
 static void end_now(server_node *s, server_state state)
 {
     if (s->store && s->state != SERVER_FAILED && s->state != SERVER_FENCED) {
-        s->store->ops->drain(s->store, DRAIN_MS_MAX);
+        tl_store_drain(s->store, DRAIN_MS_MAX);
     }
     server_close(s, s->state == SERVER_JOINING || s->state == SERVER_RUNNING || s->state == SERVER_LEAVING);
     s->state = state;
@@ -50,7 +50,7 @@ static void end_now(server_node *s, server_state state)
 
 static void end_failed(server_node *s, server_state state, const char *signal)
 {
-    snprintf(s->text, sizeof s->text, "%s", tl_server_text(s->server));
+    snprintf(s->text, sizeof s->text, "%s", tl_server_get_text(s->server));
     gd_warning_print("TramlineServer", "%s: %s.",
                      state == SERVER_FENCED ? "Fenced; call start() to join again" : "Failed", s->text);
     server_close(s, false);
@@ -238,7 +238,7 @@ void server_get_state_text(void *self, const void *const *args, void *ret)
 void server_get_port(void *self, const void *const *args, void *ret)
 {
     const server_node *s = self;
-    gd_ret_int(ret, s->dtls ? tl_dtls_server_port(s->dtls) : 0);
+    gd_ret_int(ret, s->dtls ? tl_dtls_server_get_port(s->dtls) : 0);
 }
 
 void server_get_fingerprint(void *self, const void *const *args, void *ret)
@@ -246,7 +246,7 @@ void server_get_fingerprint(void *self, const void *const *args, void *ret)
     const server_node *s = self;
     char text[65] = "";
     if (s->dtls) {
-        tl_dtls_server_fingerprint(s->dtls, text);
+        tl_dtls_server_get_fingerprint(s->dtls, text);
     }
     gd.string_new(ret, text);
 }
@@ -266,5 +266,5 @@ void server_get_tick(void *self, const void *const *args, void *ret)
 void server_get_time_s(void *self, const void *const *args, void *ret)
 {
     const server_node *s = self;
-    gd_ret_float(ret, s->server ? tl_server_tick_at(s->server, tl_os_now().monotonic_us) / s->world_hz : 0);
+    gd_ret_float(ret, s->server ? tl_server_get_tick_at(s->server, tl_os_now().monotonic_us) / s->world_hz : 0);
 }

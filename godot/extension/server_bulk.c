@@ -73,7 +73,7 @@ static int64_t create_one(server_node *s, const tl_kind_def *def, int kind, tl_g
     tl_entity_ref ref;
     tl_entity_info info = {0};
     tl_result result = tl_server_create_entity(s->server, &entity, &ref);
-    if (result != TL_OK || tl_server_info(s->server, ref, &info) != TL_OK) {
+    if (result != TL_OK || tl_server_get_entity_info(s->server, ref, &info) != TL_OK) {
         *worst = result;
         return 0;
     }
@@ -133,7 +133,7 @@ void server_get_transforms(void *self, const void *const *args, void *ret)
     for (int64_t i = 0; i < count && refs; i++, to += GD_TRANSFORM_DOUBLES) {
         tl_vec3 p;
         tl_quat q;
-        if (tl_server_pose(s->server, refs[i], tick, &p, &q) == TL_OK) {
+        if (tl_server_get_pose(s->server, refs[i], tick, &p, &q) == TL_OK) {
             memcpy(to, (double[]){p.x, p.y, p.z, q.x, q.y, q.z, q.w}, GD_TRANSFORM_DOUBLES * sizeof *to);
         }
     }

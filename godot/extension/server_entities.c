@@ -18,7 +18,8 @@ static gd_error report_carrier(const server_node *s, const char *method, tl_resu
 
 static const tl_kind_def *kind_of(const server_node *s, tl_entity_ref ref, tl_entity_info *info)
 {
-    return ref != TL_REF_NONE && tl_server_info(s->server, ref, info) == TL_OK ? &s->list->kinds[info->kind] : NULL;
+    return ref != TL_REF_NONE && tl_server_get_entity_info(s->server, ref, info) == TL_OK ? &s->list->kinds[info->kind]
+                                                                                          : NULL;
 }
 
 // Finds an entity that this server may change; prints an error if there is none.
@@ -77,7 +78,7 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
         tl_result result = tl_server_create_entity(s->server, &entity, &ref);
         if (report_carrier(s, method, result, "No entity was created", TL_REF_NONE, entity.carrier, position) ==
             GD_OK) {
-            tl_server_info(s->server, ref, &info);
+            tl_server_get_entity_info(s->server, ref, &info);
             id = info.id;
         }
     }
@@ -130,7 +131,8 @@ void server_set_entity(void *self, const void *const *args, void *ret)
         kind_values values = {0};
         char text[KIND_ERROR_BYTES];
         if (kind_values_read(&s->list->kinds[info.kind], args[1], &values, text, sizeof text)) {
-            error = gd_error_report(method, tl_server_set(s->server, ref, &values.values), "The values cannot be set");
+            error = gd_error_report(method, tl_server_set_values(s->server, ref, &values.values),
+                                    "The values cannot be set");
         } else {
             gd_error_print(method, "Nothing was set: %s.", text);
             error = GD_ERR_INVALID_PARAMETER;
@@ -211,11 +213,11 @@ void server_get_entity(void *self, const void *const *args, void *ret)
     tl_values values;
     tl_vec3 position;
     tl_quat rotation;
-    if (tl_server_get(s->server, ref, &values) == TL_OK) {
+    if (tl_server_get_values(s->server, ref, &values) == TL_OK) {
         kind_values_write(kind, &values, out);
     }
     double tick = (double)tl_server_get_stats(s->server).world_tick;
-    if (tl_server_pose(s->server, ref, tick, &position, &rotation) == TL_OK) {
+    if (tl_server_get_pose(s->server, ref, tick, &position, &rotation) == TL_OK) {
         gd_dictionary_put(out, "transform", gd_variant_transform(position, rotation));
     }
     gd_dictionary_put(out, "kind", gd_variant_text(kind->name));

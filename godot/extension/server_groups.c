@@ -68,7 +68,7 @@ static gd_packed ids_of(const server_node *s, const tl_entity_ref *refs, uint32_
     int64_t *to = count ? gd.int64s_edit(&ids, 0) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_info info = {0};
-        tl_server_info(s->server, refs[i], &info);
+        tl_server_get_entity_info(s->server, refs[i], &info);
         to[i] = (int64_t)info.id;
     }
     return ids;
@@ -78,17 +78,17 @@ void server_get_group_entities(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
     tl_group_id group = (tl_group_id)gd_arg_int(args, 0);
-    uint32_t count = s->server ? tl_server_group_entities(s->server, group, NULL, 0) : 0;
+    uint32_t count = s->server ? tl_server_get_group_entities(s->server, group, NULL, 0) : 0;
     tl_entity_ref *refs = count ? server_scratch(s, count * sizeof *refs) : NULL;
-    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_group_entities(s->server, group, refs, count))
+    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_get_group_entities(s->server, group, refs, count))
                              : gd_packed_make(GD_INT64S, 0);
 }
 
 void server_get_entities(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
-    uint32_t count = s->server ? tl_server_entities(s->server, NULL, 0) : 0;
+    uint32_t count = s->server ? tl_server_get_entities(s->server, NULL, 0) : 0;
     tl_entity_ref *refs = count ? server_scratch(s, count * sizeof *refs) : NULL;
-    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_entities(s->server, refs, count))
+    *(gd_packed *)ret = refs ? ids_of(s, refs, tl_server_get_entities(s->server, refs, count))
                              : gd_packed_make(GD_INT64S, 0);
 }

@@ -84,10 +84,10 @@ static tl_result make_world(server_node *s, tl_world_info *world)
             "heading for "
             "rotations only, tolerances of 0.000001 to 1'000'000, and at most 1 kB of fields");
     }
-    world->kinds_hash = tl_inspect_kinds_hash(inspect);
+    world->kinds_hash = tl_inspect_get_kinds_hash(inspect);
     tl_inspect_destroy(inspect);
-    tl_result result = s->store->ops->create_world(s->store, world);
-    return result == TL_ERR_EXISTS ? s->store->ops->world(s->store, world) : result; // another server was faster
+    tl_result result = tl_store_create_world(s->store, world);
+    return result == TL_ERR_EXISTS ? tl_store_get_world(s->store, world) : result; // another server was faster
 }
 
 static tl_result open_store(server_node *s)
@@ -106,7 +106,7 @@ static tl_result open_store(server_node *s)
         return result;
     }
     tl_world_info world;
-    result = s->store->ops->world(s->store, &world);
+    result = tl_store_get_world(s->store, &world);
     if (result == TL_ERR_NOT_FOUND) {
         result = make_world(s, &world);
     }
@@ -215,13 +215,13 @@ void server_close(server_node *s, bool left)
         tl_server_destroy(s->server);
     }
     if (s->store) {
-        s->store->ops->close(s->store, left);
+        tl_store_close(s->store, left);
     }
     if (s->peers) {
         tl_transport *transport = peers_transport(s->peers);
-        transport->ops->close(transport);
+        tl_transport_close(transport);
     } else if (s->dtls) {
-        s->dtls->ops->close(s->dtls);
+        tl_transport_close(s->dtls);
     }
     if (s->verifier) {
         tl_token_verifier_destroy(s->verifier);

@@ -76,7 +76,7 @@ static tl_result read_next(tl_store *store, tl_store_event *event, char *text, s
 {
     uint64_t until_us = tl_os_monotonic_us() + BUSY_US_MAX;
     for (;; tl_os_sleep_us(BUSY_PAUSE_US)) {
-        tl_result result = store->ops->next_aside(store, event, text, text_bytes);
+        tl_result result = tl_store_next_set_aside(store, event, text, text_bytes);
         if (result != TL_ERR_BUSY || tl_os_monotonic_us() >= until_us) {
             return result;
         }
@@ -87,7 +87,7 @@ bool aside_read(aside_list *list, tl_store *store, const char *folder)
 {
     tl_store_event event = {0};
     char text[256] = "";
-    tl_result result = store->ops->next_aside ? TL_OK : TL_AGAIN;
+    tl_result result = TL_OK;
     while (result == TL_OK) {
         result = read_next(store, &event, text, sizeof text);
         if (result == TL_OK && !take(list, &event, folder)) {

@@ -110,13 +110,13 @@ static answer next_event(copying *c, tl_store *store, const char *name, uint64_t
         fail(c, "stopped");
         return ANSWER_FAILED;
     }
-    if (store->ops->poll(store, event) != TL_OK) {
+    if (tl_store_poll(store, event) != TL_OK) {
         if (tl_os_monotonic_us() - since_us > SILENT_S_MAX * 1000000ull) {
             fail(c, "'%s' does not answer%s%s; look for a full or a very slow disk", name, c->stalled[0] ? ": " : "",
                  c->stalled);
             return ANSWER_FAILED;
         }
-        tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US);
+        tl_os_wait_readable(&(int){tl_store_wait_fd(store)}, 1, WAIT_US);
         return ANSWER_NONE;
     }
     switch (event->type) {
@@ -149,7 +149,7 @@ static bool any_is_behind(const tally *t)
 static bool write_event(copying *c, const tl_store_event *event)
 {
     char text[256] = "";
-    if (c->to->ops->restore(c->to, &c->world, event, text, sizeof text) != TL_OK) {
+    if (tl_store_restore(c->to, &c->world, event, text, sizeof text) != TL_OK) {
         return fail(c, "'%s' cannot be written: %s", c->o->to, text);
     }
     c->begun = true;
@@ -221,7 +221,7 @@ static bool open_both(copying *c)
     if (tl_store_open(o->from, false, true, &c->from, text, sizeof text) != TL_OK) {
         return fail(c, "%s", text);
     }
-    tl_result result = c->from->ops->world(c->from, &c->world);
+    tl_result result = tl_store_get_world(c->from, &c->world);
     if (result != TL_OK) {
         return fail(c, "'%s' holds no world that can be copied: %s", o->from, tl_result_text(result));
     }
@@ -230,26 +230,26 @@ static bool open_both(copying *c)
         return fail(c, "%s", text);
     }
     tl_world_info there;
-    result = c->to->ops->world(c->to, &there);
+    result = tl_store_get_world(c->to, &there);
     if (result != TL_ERR_NOT_FOUND) {
         return result == TL_OK
                    ? fail(c, "'%s' holds a world already, and nothing is overwritten; name another store", o->to)
                    : fail(c, "'%s' cannot be written: %s", o->to, tl_result_text(result));
     }
-    if (!c->to->ops->restore) {
+    if (!tl_store_can_restore(c->to)) {
         return fail(c, "this kind of store cannot be the target of a copy: '%s'", o->to);
     }
-    result = c->from->ops->join(c->from, NULL);
+    result = tl_store_join(c->from, NULL);
     return result == TL_OK || fail(c, "'%s' cannot be read: %s", o->from, tl_result_text(result));
 }
 
 static void close_both(copying *c)
 {
     if (c->from) {
-        c->from->ops->close(c->from, false);
+        tl_store_close(c->from, false);
     }
     if (c->to) {
-        c->to->ops->close(c->to, false);
+        tl_store_close(c->to, false);
     }
 }
 
@@ -263,8 +263,8 @@ static bool compare(copying *c, tl_store *copy)
 {
     char text[320] = "";
     tl_world_info world;
-    tl_result result = copy->ops->world(copy, &world);
-    result = result == TL_OK ? copy->ops->join(copy, NULL) : result;
+    tl_result result = tl_store_get_world(copy, &world);
+    result = result == TL_OK ? tl_store_join(copy, NULL) : result;
     if (result != TL_OK) {
         return fail(c, "'%s' cannot be read: %s", c->o->to, tl_result_text(result));
     }
@@ -286,7 +286,7 @@ static bool check(copying *c)
         return fail(c, "the copy cannot be opened: %s", text);
     }
     bool same = compare(c, copy);
-    copy->ops->close(copy, false);
+    tl_store_close(copy, false);
     return same;
 }
 

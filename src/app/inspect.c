@@ -109,7 +109,7 @@ static tl_result start(inspection *n)
     n->kind_count = scenario_kinds(&n->kinds);
     tl_result result = tl_inspect_create(n->kinds, n->kind_count, n->world.tick_hz, entities_max, GROUPS_MAX,
                                          &n->inspect);
-    uint64_t hash = result == TL_OK ? tl_inspect_kinds_hash(n->inspect) : 0;
+    uint64_t hash = result == TL_OK ? tl_inspect_get_kinds_hash(n->inspect) : 0;
     if (result != TL_OK || n->world.kinds_hash == hash || (n->world.kinds_hash == 0 && filled)) {
         return result;
     }
@@ -121,7 +121,7 @@ static void take_event(inspection *n, const tl_store_event *event)
 {
     n->ended = event->type == TL_STORE_LOADED || event->type == TL_STORE_FAILED;
     n->overtaken = event->type == TL_STORE_FAILED && event->result == TL_ERR_NOT_FOUND;
-    tl_inspect_event(n->inspect, event);
+    tl_inspect_add(n->inspect, event);
 }
 
 static void load(inspection *n, tl_store *store)
@@ -129,12 +129,12 @@ static void load(inspection *n, tl_store *store)
     uint64_t until_us = tl_os_monotonic_us() + LOAD_S_MAX * 1000000ull;
     while (!n->ended && !n->silent && !tl_os_stop_requested()) {
         tl_store_event event;
-        if (store->ops->poll(store, &event) == TL_OK) {
+        if (tl_store_poll(store, &event) == TL_OK) {
             take_event(n, &event);
             continue;
         }
         n->silent = tl_os_monotonic_us() > until_us;
-        tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US);
+        tl_os_wait_readable(&(int){tl_store_wait_fd(store)}, 1, WAIT_US);
     }
 }
 
@@ -343,11 +343,11 @@ static bool inspect_once(inspection *n, const inspect_options *o)
         fprintf(stderr, "tramline: %s\n", text);
         return false;
     }
-    tl_result result = store->ops->world(store, &n->world);
+    tl_result result = tl_store_get_world(store, &n->world);
     result = result == TL_OK ? start(n) : result;
     if (result == TL_OK) {
         (void)aside_read(&n->aside, store, NULL);
-        result = n->aside.busy ? TL_ERR_BUSY : store->ops->join(store, NULL);
+        result = n->aside.busy ? TL_ERR_BUSY : tl_store_join(store, NULL);
     }
     if (result == TL_OK) {
         load(n, store);
@@ -358,7 +358,7 @@ static bool inspect_once(inspection *n, const inspect_options *o)
         fprintf(stderr, "tramline: '%s' cannot be read: %s\n", o->store, tl_result_text(result));
     }
     tl_inspect_destroy(n->inspect);
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     return result == TL_OK;
 }
 
@@ -391,7 +391,7 @@ static int repair_store(inspection *n, const inspect_options *o)
 {
     static repair_result done; // large
     tl_result result = start(n);
-    bool known = result == TL_OK && tl_inspect_kinds_hash(n->inspect) != 0;
+    bool known = result == TL_OK && tl_inspect_get_kinds_hash(n->inspect) != 0;
     if (result != TL_OK || (!known && o->repaired)) {
         fprintf(stderr, "tramline: this program does not know the kinds of '%s': it cannot tell what is unreadable\n",
                 o->store);

@@ -4,7 +4,7 @@
 //   {"name", "number", "state", "tick", "world_tick", "entities", "groups", "groups_owned", "clients", "servers_alive",
 //    "cpu_s", "rss_mb", "record_bytes", "frame_bytes", "datagrams_lost", "malformed", "limits_reached",
 //    "transport_dropped", "memory_used_mb", "transport_dropped_rate", "handshakes_refused",
-//    "hellos_refused", "newcomers_closed", "peers_closed_malformed", "datagrams_over_rate", "steps_cut_short",
+//    "hellos_refused", "newcomers_closed", "peers_closed_malformed", "datagrams_over_rate", "steps_deferred",
 //    "client_lines_omitted", "tick_ms": [...], "tick_wall_ms": [...], "commit_ms": [...], "link_ms": [...]}
 //
 // tick_ms: of this thread's processor time in all steps since the tick before; tick_wall_ms: by the clock on the wall.

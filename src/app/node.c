@@ -178,7 +178,7 @@ static bool open_store(node *n)
 static bool open_game(node *n)
 {
     tl_world_info world;
-    tl_result result = n->store->ops->world(n->store, &world);
+    tl_result result = tl_store_get_world(n->store, &world);
     if (result != TL_OK) {
         snprintf(n->text, sizeof n->text,
                  "'%s' holds no usable world (%s); populate it with 'tramline city --store %s'", n->def->store,
@@ -306,10 +306,10 @@ static void node_close(node *n, bool left)
         tl_server_destroy(n->server);
     }
     if (n->transport) {
-        n->transport->ops->close(n->transport);
+        tl_transport_close(n->transport);
     }
     if (n->store) {
-        n->store->ops->close(n->store, left);
+        tl_store_close(n->store, left);
     }
     if (n->verifier) {
         tl_token_verifier_destroy(n->verifier);
@@ -336,8 +336,8 @@ static bool write_ready(node *n, uint16_t port, const char *fingerprint)
 static bool report_running(node *n)
 {
     char fingerprint[65];
-    uint16_t port = tl_dtls_server_port(n->transport);
-    tl_dtls_server_fingerprint(n->transport, fingerprint);
+    uint16_t port = tl_dtls_server_get_port(n->transport);
+    tl_dtls_server_get_fingerprint(n->transport, fingerprint);
     say(n, "running as server %u on port %u; fingerprint of the certificate: %s", tl_server_get_number(n->server), port,
         fingerprint);
     n->reported_running = n->was_running = true;
@@ -347,8 +347,8 @@ static bool report_running(node *n)
 static void wait_for_work(const node *n)
 {
     TL_ASSERT(n->server && n->store && n->transport);
-    int handles[] = {n->store->ops->wait_fd(n->store), n->transport->ops->wait_fd(n->transport)};
-    uint64_t now_us = tl_os_monotonic_us(), tick_us = tl_server_next_tick_us(n->server);
+    int handles[] = {tl_store_wait_fd(n->store), tl_transport_wait_fd(n->transport)};
+    uint64_t now_us = tl_os_monotonic_us(), tick_us = tl_server_get_next_tick_us(n->server);
     uint64_t wait_us = tick_us > now_us ? tick_us - now_us : 0;
     tl_os_wait_readable(handles, 2, wait_us < WAIT_US_MAX ? wait_us : WAIT_US_MAX);
 }
@@ -367,7 +367,7 @@ static bool lost_to_own_name(const node *n)
 {
     char ending[64];
     snprintf(ending, sizeof ending, "its groups are server %u's", tl_server_get_number(n->server));
-    const char *text = tl_server_text(n->server);
+    const char *text = tl_server_get_text(n->server);
     size_t bytes = strlen(text), ending_bytes = strlen(ending);
     return bytes >= ending_bytes && strcmp(text + bytes - ending_bytes, ending) == 0;
 }
@@ -392,10 +392,10 @@ static bool rejoin(node *n)
                  n->def->name);
         return false;
     }
-    say(n, "%s; joining again", tl_server_text(n->server));
+    say(n, "%s; joining again", tl_server_get_text(n->server));
     tl_server_destroy(n->server);
     n->server = NULL;
-    n->store->ops->close(n->store, false);
+    tl_store_close(n->store, false);
     n->store = NULL;
     play_reset(n->play);
     n->reported_running = false;
@@ -419,7 +419,7 @@ static bool run(node *n)
             return false;
         }
         if (state == TL_SERVER_FAILED) {
-            snprintf(n->text, sizeof n->text, "%s", tl_server_text(n->server));
+            snprintf(n->text, sizeof n->text, "%s", tl_server_get_text(n->server));
             return false;
         }
     }
@@ -449,7 +449,8 @@ static bool leave(node *n)
     }
     snprintf(n->text, sizeof n->text,
              "could not hand over its groups within %d s (%s); the other servers will adopt them from the store",
-             LEAVE_MS_MAX / 1000, state == TL_SERVER_FAILED ? tl_server_text(n->server) : "the store does not commit");
+             LEAVE_MS_MAX / 1000,
+             state == TL_SERVER_FAILED ? tl_server_get_text(n->server) : "the store does not commit");
     return false;
 }
 

@@ -102,12 +102,12 @@ static void group_look_up(play *p, tl_server *server, uint32_t g, uint32_t first
     for (uint32_t i = first; i < first + count; i++) {
         p->entities[i] = (play_entity){.ref = TL_REF_NONE, .carrier = SCENARIO_NONE};
     }
-    uint32_t found = tl_server_group_entities(server, game_group_id(g), p->refs, 2 * p->scratch_count);
+    uint32_t found = tl_server_get_group_entities(server, game_group_id(g), p->refs, 2 * p->scratch_count);
     found = found < 2 * p->scratch_count ? found : 2 * p->scratch_count;
     for (uint32_t i = 0; i < found; i++) {
         tl_entity_info info;
         uint32_t index, generation, carrier = SCENARIO_NONE, carrier_generation;
-        if (tl_server_info(server, p->refs[i], &info) != TL_OK ||
+        if (tl_server_get_entity_info(server, p->refs[i], &info) != TL_OK ||
             !scenario_entity_index(p->scenario, info.id, &index, &generation) || index < first ||
             index >= first + count) {
             continue;

@@ -81,7 +81,7 @@ static void on_log(void *user, const char *text)
 // One step, and a wait for what comes next.
 static void step(tl_server *server, tl_store *store)
 {
-    tl_os_wait_readable(&(int){store->ops->wait_fd(store)}, 1, WAIT_US_MAX);
+    tl_os_wait_readable(&(int){tl_store_wait_fd(store)}, 1, WAIT_US_MAX);
     tl_server_step(server, tl_os_now());
 }
 
@@ -120,7 +120,7 @@ static void make_all(population *f, tl_server *server, tl_store *store)
     if (state != TL_SERVER_LEFT) {
         f->failed = TL_ERR_STATE;
         if (is_over(server)) {
-            snprintf(f->text, sizeof f->text, "%s", tl_server_text(server));
+            snprintf(f->text, sizeof f->text, "%s", tl_server_get_text(server));
         } else {
             snprintf(f->text, sizeof f->text,
                      "the store does not commit (%s); check its disk, then remove the store and populate it again",
@@ -141,7 +141,7 @@ static void populate_store(population *f, tl_store *store)
     const scenario *s = f->def->scenario;
     tl_world_info world = {.format = TL_STORE_FORMAT, .tick_hz = f->def->tick_hz, .created_us = tl_os_wall_us()};
     game_to_world(s, f->def->choice, &world);
-    tl_result result = store->ops->create_world(store, &world);
+    tl_result result = tl_store_create_world(store, &world);
     if (result != TL_OK) {
         populate_fail(f, result, result == TL_ERR_EXISTS ? "the store holds a world already" : "cannot create a world");
         return;
@@ -178,7 +178,7 @@ bool populate_run(const populate_def *def)
         populate_store(&f, store);
     }
     if (store) {
-        store->ops->close(store, !f.failed);
+        tl_store_close(store, !f.failed);
     }
     play_destroy(f.play);
     if (f.failed) {

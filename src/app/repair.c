@@ -71,18 +71,18 @@ static bool take(repairing *r, tl_store_event *event)
     if (event->type == TL_STORE_SERVER) {
         memcpy(r->names[event->server], event->name, sizeof r->names[0]);
     }
-    tl_inspect_event(r->inspect, event);
-    if (tl_inspect_sets_aside(r->inspect)) {
+    tl_inspect_add(r->inspect, event);
+    if (tl_inspect_is_set_aside(r->inspect)) {
         if (!leave_out(r, event)) {
             return false;
         }
-        event->size = tl_inspect_stand_in(r->inspect, &event->data);
+        event->size = tl_inspect_get_replacement(r->inspect, &event->data);
         if (event->type != TL_STORE_CHECKPOINT || event->size == 0) {
             return true;
         }
     }
-    event->tick = tl_inspect_last_tick(r->inspect);
-    return !r->to || r->to->ops->restore(r->to, &r->world, event, text, sizeof text) == TL_OK ||
+    event->tick = tl_inspect_get_last_tick(r->inspect);
+    return !r->to || tl_store_restore(r->to, &r->world, event, text, sizeof text) == TL_OK ||
            fail(r, "'%s' cannot be written: %s", r->def->to, text);
 }
 
@@ -94,7 +94,7 @@ static bool transfer(repairing *r)
         if (tl_os_stop_requested()) {
             return fail(r, "stopped");
         }
-        if (r->from->ops->poll(r->from, &event) == TL_OK) {
+        if (tl_store_poll(r->from, &event) == TL_OK) {
             since_us = tl_os_monotonic_us();
             if (!take(r, &event)) {
                 return false;
@@ -105,7 +105,7 @@ static bool transfer(repairing *r)
         if (tl_os_monotonic_us() - since_us > SILENT_S_MAX * 1000000ull) {
             return fail(r, "'%s' does not answer; look for a full or a very slow disk", r->def->from);
         }
-        tl_os_wait_readable(&(int){r->from->ops->wait_fd(r->from)}, 1, WAIT_US);
+        tl_os_wait_readable(&(int){tl_store_wait_fd(r->from)}, 1, WAIT_US);
     }
     return true;
 }
@@ -131,7 +131,7 @@ static bool open_stores(repairing *r)
     if (tl_store_open(r->def->from, false, true, &r->from, text, sizeof text) != TL_OK) {
         return fail(r, "%s", text);
     }
-    tl_result result = r->from->ops->world(r->from, &r->world);
+    tl_result result = tl_store_get_world(r->from, &r->world);
     if (result != TL_OK) {
         return fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
     }
@@ -143,10 +143,10 @@ static bool open_stores(repairing *r)
         return fail(r, "%s", text);
     }
     tl_world_info there;
-    if (r->to && (!r->to->ops->restore || r->to->ops->world(r->to, &there) != TL_ERR_NOT_FOUND)) {
+    if (r->to && (!tl_store_can_restore(r->to) || tl_store_get_world(r->to, &there) != TL_ERR_NOT_FOUND)) {
         return fail(r, "'%s' holds a world already, or cannot be copied into; name another store", r->def->to);
     }
-    result = r->from->ops->join(r->from, NULL);
+    result = tl_store_join(r->from, NULL);
     return result == TL_OK || fail(r, "'%s' cannot be read: %s", r->def->from, tl_result_text(result));
 }
 
@@ -158,10 +158,10 @@ bool repair(const repair_def *def, tl_inspect *inspect, repair_result *out)
     r.inspect = inspect;
     bool done = open_stores(&r) && transfer(&r);
     if (r.from) {
-        r.from->ops->close(r.from, false);
+        tl_store_close(r.from, false);
     }
     if (r.to) {
-        r.to->ops->close(r.to, false);
+        tl_store_close(r.to, false);
     }
     *out = (repair_result){.dropped = r.dropped, .aside = r.aside};
     snprintf(out->text, sizeof out->text, "%s", r.text);

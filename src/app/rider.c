@@ -113,7 +113,7 @@ static bool open_client(rider *r)
     def.token_bytes = strlen(r->token);
     def.entities_max = r->poses_max;
     def.kbit_s = r->def->kbit_s ? r->def->kbit_s : def.kbit_s;
-    tl_result result = tl_client_create(&def, &r->client);
+    tl_result result = tl_client_create(&def, &r->client, NULL, 0);
     if (result != TL_OK) {
         snprintf(r->text, sizeof r->text, "cannot create the client: %s", tl_result_text(result));
         return false;
@@ -134,7 +134,7 @@ static void rider_close(rider *r)
         tl_client_destroy(r->client);
     }
     if (r->transport) {
-        r->transport->ops->close(r->transport);
+        tl_transport_close(r->transport);
     }
     truth_check_destroy(r->check);
     scenario_destroy(r->scenario);
@@ -171,7 +171,8 @@ static void avatar_step(rider *r, uint64_t now_us)
     }
     tl_values values;
     tl_entity_id cabin = avatar_values(r, &values);
-    tl_client_set(r->client, r->avatar, tl_client_server_tick(r->client, tl_os_monotonic_us()), cabin, &values);
+    tl_client_set_values(r->client, r->avatar, tl_client_get_server_tick(r->client, tl_os_monotonic_us()), cabin,
+                         &values);
 }
 
 static void take_events(rider *r)
@@ -185,7 +186,7 @@ static void take_events(rider *r)
         if (gone && event.entity == r->avatar) {
             r->avatar = 0; // asked for anew
         }
-        if (event.type == TL_CLIENT_OWN_GIVEN_BACK) {
+        if (event.type == TL_CLIENT_OWN_RETURNED) {
             r->avatar = event.entity;
         }
     }
@@ -201,8 +202,8 @@ static bool check_is_due(const rider *r, uint64_t now_us, uint64_t every_us)
 
 static truth_finding check_view(rider *r, uint64_t now_us, bool counts)
 {
-    double tick_hz = tl_client_tick_hz(r->client);
-    uint32_t count = tl_client_poses(r->client, (double)r->frame_tick, false, r->poses, r->poses_max);
+    double tick_hz = tl_client_get_tick_hz(r->client);
+    uint32_t count = tl_client_get_poses(r->client, (double)r->frame_tick, false, r->poses, r->poses_max);
     r->check_us = now_us;
     r->checked_tick = r->frame_tick;
     return truth_check_view(r->check, (double)r->frame_tick / tick_hz, r->poses, count, counts);
@@ -235,7 +236,7 @@ static void check_running(rider *r, uint64_t now_us)
         return;
     }
     // Where a recording begins again, everything is another at once: that is a join, and is judged like one.
-    double time_s = (double)r->frame_tick / tl_client_tick_hz(r->client);
+    double time_s = (double)r->frame_tick / tl_client_get_tick_hz(r->client);
     bool counts = scenario_since_break_s(r->scenario, time_s) > BREAK_S && now_us - r->live_us > RECONNECT_US;
     r->report.checks_unjudged += !counts;
     truth_finding finding = check_view(r, now_us, counts);
@@ -261,7 +262,7 @@ static void note_arrivals(rider *r, uint64_t now_us)
         r->reconnects = stats.reconnects;
         r->live_us = now_us;
     }
-    int64_t tick = tl_client_frame_tick(r->client);
+    int64_t tick = tl_client_get_frame_tick(r->client);
     if (tick > r->frame_tick) {
         r->frame_tick = tick;
         rider_report_frame(&r->report, &stats);
@@ -270,7 +271,7 @@ static void note_arrivals(rider *r, uint64_t now_us)
 
 static void step(rider *r)
 {
-    tl_os_wait_readable(&(int){r->transport->ops->wait_fd(r->transport)}, 1, WAIT_US_MAX);
+    tl_os_wait_readable(&(int){tl_transport_wait_fd(r->transport)}, 1, WAIT_US_MAX);
     tl_client_step(r->client, tl_os_monotonic_us());
     uint64_t now_us = tl_os_monotonic_us();
     take_events(r);
@@ -297,10 +298,10 @@ static bool run(rider *r)
     while (!is_over(r)) {
         step(r);
         if (tl_client_get_state(r->client) == TL_CLIENT_CLOSED) {
-            const char *why = tl_client_text(r->client);
+            const char *why = tl_client_get_text(r->client);
             bool token_missing = !r->report.joined && !r->def->token_file && strstr(why, "token");
             snprintf(r->text, sizeof r->text, "the connection to %s has ended: %s",
-                     r->def->servers[tl_failover_server(r->transport)],
+                     r->def->servers[tl_failover_get_server(r->transport)],
                      token_missing ? "this server requires a token; pass its file with --token" : why);
             return false;
         }

@@ -74,7 +74,7 @@ tl_result tl_client_create(const tl_client_def *def, tl_client **out)
 static void send_bytes(tl_client *c, const void *data, size_t size)
 {
     if (c->def.transport) {
-        c->def.transport->ops->send(c->def.transport, 1, data, size);
+        tl_transport_send(c->def.transport, 1, data, size);
     } else {
         c->def.send(c->def.send_user, data, size);
     }
@@ -89,7 +89,7 @@ void tl_client_destroy(tl_client *c)
     if (c->state == TL_CLIENT_LIVE || c->state == TL_CLIENT_JOINING || c->state == TL_CLIENT_RECONNECTING) {
         send_bytes(c, &bye, 1);
         if (c->def.transport) {
-            c->def.transport->ops->flush(c->def.transport);
+            tl_transport_flush(c->def.transport);
         }
     }
     free(c->heap.memory);
@@ -261,8 +261,8 @@ static void on_welcome(tl_client *c, tl_reader *r)
         return; // again
     }
     c->welcomed = true;
-    c->other_world = c->kinds_known &&
-                     llabs(tick - (int64_t)tl_client_server_tick(c, c->now_us)) > (int64_t)OTHER_WORLD_S * c->tick_hz;
+    c->other_world = c->kinds_known && llabs(tick - (int64_t)tl_client_get_server_tick(c, c->now_us)) >
+                                           (int64_t)OTHER_WORLD_S * c->tick_hz;
     c->tick_hz = tick_hz;
     c->world_tick = tick;
     c->kind_table_in_bytes = table;
@@ -581,7 +581,7 @@ static void write_owned(tl_client *c, tl_writer *w)
 {
     size_t count_at = w->size;
     uint32_t count = 0, first = c->owned_next % c->owned_count, next = first + 1;
-    int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
+    int64_t tick = (int64_t)tl_client_get_server_tick(c, c->now_us);
     tl_write_varint(w, 0);
     tl_write_signed(w, tick);
     for (uint32_t i = first; i < first + c->owned_count && count < 100; i++) { // in turn: not all may fit, or be taken
@@ -685,7 +685,7 @@ static void poll_transport(tl_client *c)
     tl_transport_event event;
     c->step_slots = 0;
     for (int events = 0; t && events < STEP_DATAGRAMS_MAX && c->step_slots < STEP_SLOTS_MAX; events++) {
-        if (c->state == TL_CLIENT_CLOSED || t->ops->poll(t, c->now_us, &event) != TL_OK) {
+        if (c->state == TL_CLIENT_CLOSED || tl_transport_poll(t, c->now_us, &event) != TL_OK) {
             return;
         }
         if (event.type == TL_TRANSPORT_CONNECTED) {
@@ -720,7 +720,7 @@ void tl_client_step(tl_client *c, uint64_t now_us)
         send_report(c);
     }
     if (c->def.transport) {
-        c->def.transport->ops->flush(c->def.transport);
+        tl_transport_flush(c->def.transport);
     }
 }
 
@@ -731,7 +731,7 @@ tl_client_state tl_client_get_state(const tl_client *c)
     return c->state;
 }
 
-const char *tl_client_text(const tl_client *c)
+const char *tl_client_get_text(const tl_client *c)
 {
     return c->text;
 }
@@ -746,7 +746,7 @@ tl_client_stats tl_client_get_stats(const tl_client *c)
     stats.memory_used_bytes = c->heap.used_bytes;
     stats.memory_bytes = c->heap.bytes;
     stats.limits_reached += c->view.full;
-    stats.streams_left_out = c->view.left_out_count;
+    stats.streams_omitted = c->view.left_out_count;
     return stats;
 }
 
@@ -767,17 +767,17 @@ tl_result tl_client_observe_point(tl_client *c, tl_vec3 point)
     return TL_OK;
 }
 
-double tl_client_server_tick(const tl_client *c, uint64_t now_us)
+double tl_client_get_server_tick(const tl_client *c, uint64_t now_us)
 {
     return tl_clock_server_us(&c->clock, now_us) * 1e-6 * c->tick_hz;
 }
 
-uint32_t tl_client_tick_hz(const tl_client *c)
+uint32_t tl_client_get_tick_hz(const tl_client *c)
 {
     return c->tick_hz;
 }
 
-int64_t tl_client_frame_tick(const tl_client *c)
+int64_t tl_client_get_frame_tick(const tl_client *c)
 {
     return c->view.tick;
 }

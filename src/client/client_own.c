@@ -35,7 +35,7 @@ static tl_result ask(tl_client *c, tl_request_type type, bool own, tl_entity_id 
     }
     if (type != TL_REQUEST_DELETE) {
         const tl_kind *kind = &c->kinds.kinds[kind_number];
-        int64_t tick = (int64_t)tl_client_server_tick(c, c->now_us);
+        int64_t tick = (int64_t)tl_client_get_server_tick(c, c->now_us);
         tl_result good = tl_values_check(kind, values);
         if (good != TL_OK) {
             return good;
@@ -103,7 +103,7 @@ static bool recall(tl_client *c, tl_owned_entity *o, tl_entity_id carrier, int64
     if ((said->mask & tl_fields_all(kind)) == tl_fields_all(kind)) {
         return true;
     }
-    if (index == TL_NONE || tl_client_get(c, o->id, (double)c->view.tick, &seen) != TL_OK ||
+    if (index == TL_NONE || tl_client_get_values(c, o->id, (double)c->view.tick, &seen) != TL_OK ||
         c->view.entities[index].kind != o->kind) {
         return false;
     }
@@ -126,7 +126,8 @@ static void say(tl_owned_entity *o)
     o->in_report = false;
 }
 
-tl_result tl_client_set(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier, const tl_values *values)
+tl_result tl_client_set_values(tl_client *c, tl_entity_id entity, double tick, tl_entity_id carrier,
+                               const tl_values *values)
 {
     tl_owned_entity *o = NULL;
     for (uint32_t i = 0; i < c->owned_count; i++) {
@@ -261,7 +262,7 @@ void tl_client_own_list(tl_client *c, const void *data, size_t size)
             return;
         }
         take_back(c, id, kind, carrier);
-        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_GIVEN_BACK, .entity = id, .kind = kind});
+        tl_client_push_event(c, (tl_client_event){.type = TL_CLIENT_OWN_RETURNED, .entity = id, .kind = kind});
     }
     if (!r.bad && !more) {
         forget_unconfirmed(c);

@@ -15,13 +15,13 @@ enum {
 
 static bool can_reconnect(const tl_client *c)
 {
-    return c->def.reconnect_ms && c->def.transport && c->def.transport->ops->reconnect;
+    return c->def.reconnect_ms && c->def.transport && tl_transport_can_reconnect(c->def.transport);
 }
 
 static void seek(tl_client *c, tl_reconnect how)
 {
     c->seeking = how != TL_RECONNECT_STOP;
-    c->def.transport->ops->reconnect(c->def.transport, how);
+    tl_transport_reconnect(c->def.transport, how);
 }
 
 // Requests and messages that were under way may have arrived or not: nobody will say.

@@ -2,19 +2,19 @@
 #include "client/client_internal.h"
 #include "motion/values.h"
 
-int tl_client_kind_count(const tl_client *c)
+int tl_client_get_kind_count(const tl_client *c)
 {
     return c->kinds_known ? c->kinds.count : 0;
 }
 
-const char *tl_client_kind_name(const tl_client *c, int kind)
+const char *tl_client_get_kind_name(const tl_client *c, int kind)
 {
-    return kind >= 0 && kind < tl_client_kind_count(c) ? c->kinds.kinds[kind].name : "";
+    return kind >= 0 && kind < tl_client_get_kind_count(c) ? c->kinds.kinds[kind].name : "";
 }
 
-tl_result tl_client_kind(const tl_client *c, int kind, tl_kind_def *out)
+tl_result tl_client_get_kind(const tl_client *c, int kind, tl_kind_def *out)
 {
-    if (kind < 0 || kind >= tl_client_kind_count(c)) {
+    if (kind < 0 || kind >= tl_client_get_kind_count(c)) {
         return TL_ERR_NOT_FOUND;
     }
     tl_kinds_def(&c->kinds.kinds[kind], out);
@@ -30,7 +30,7 @@ static bool fill_pose(const tl_client *c, int32_t index, double tick, bool smoot
     return seen;
 }
 
-uint32_t tl_client_poses(tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
+uint32_t tl_client_get_poses(tl_client *c, double tick, bool smooth, tl_pose *out, uint32_t capacity)
 {
     uint32_t count = 0;
     if (smooth) {
@@ -49,7 +49,7 @@ uint32_t tl_client_poses(tl_client *c, double tick, bool smooth, tl_pose *out, u
     return count;
 }
 
-tl_result tl_client_pose(tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
+tl_result tl_client_get_pose(tl_client *c, tl_entity_id entity, double tick, bool smooth, tl_pose *out)
 {
     if (smooth) {
         tl_view_note_shown(&c->view, tick);
@@ -58,7 +58,7 @@ tl_result tl_client_pose(tl_client *c, tl_entity_id entity, double tick, bool sm
     return index != TL_NONE && fill_pose(c, index, tick, smooth, out) ? TL_OK : TL_ERR_NOT_FOUND;
 }
 
-void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX])
+void tl_client_get_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX])
 {
     for (int kind = 0; kind < TL_KINDS_MAX; kind++) {
         if (by_kind[kind]) {
@@ -68,12 +68,12 @@ void tl_client_instances(tl_client *c, double tick, tl_vec3 origin, tl_instances
     tl_view_instances(&c->view, tick, origin, by_kind);
 }
 
-uint32_t tl_client_entities(tl_client *c, double tick, tl_entity_id *out, uint32_t capacity)
+uint32_t tl_client_get_entities(tl_client *c, double tick, tl_entity_id *out, uint32_t capacity)
 {
     return tl_view_entities(&c->view, tick, out, capacity);
 }
 
-tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, double tick, tl_placed *out)
+tl_result tl_client_get_placement(tl_client *c, tl_entity_id entity, uint32_t *hint, double tick, tl_placement *out)
 {
     const tl_view *v = &c->view;
     if (*hint >= v->entity_top || !v->entities[*hint].used || v->entities[*hint].id != entity) {
@@ -86,7 +86,7 @@ tl_result tl_client_placed(tl_client *c, tl_entity_id entity, uint32_t *hint, do
     return tl_view_placed(&c->view, (int32_t)*hint, tick, out) ? TL_OK : TL_ERR_NOT_FOUND;
 }
 
-tl_result tl_client_get(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
+tl_result tl_client_get_values(const tl_client *c, tl_entity_id entity, double tick, tl_values *out)
 {
     int32_t index = tl_view_find(&c->view, entity);
     if (index == TL_NONE) {

@@ -66,7 +66,7 @@ static inline bool holds(tl_view *v, int32_t entity, double tick)
     return (d->state == TL_DRAWN_HELD && tick <= d->until && tick >= d->tick) || evaluate(v, entity, tick);
 }
 
-bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out)
+bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placement *out)
 {
     const tl_view_drawn *d = &v->drawn[entity];
     tl_view_note_shown(v, tick);

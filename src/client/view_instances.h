@@ -6,11 +6,11 @@
 
 #include "client/view_pose.h"
 
-// All of them, see tl_client_instances(); adds to the counts.
+// All of them, see tl_client_get_instances(); adds to the counts.
 void tl_view_instances(tl_view *v, double tick, tl_vec3 origin, tl_instances *const by_kind[TL_KINDS_MAX]);
 // Whose they are: fills `out`, gives how many there are.
 uint32_t tl_view_entities(tl_view *v, double tick, tl_entity_id *out, uint32_t capacity);
 // One of them; false while its carrier is not in the view.
-bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placed *out);
+bool tl_view_placed(tl_view *v, int32_t entity, double tick, tl_placement *out);
 
 #endif

@@ -68,8 +68,8 @@ static tl_guest *new_guest(tl_server *s, tl_peer peer)
 void tl_admission_close(tl_server *s, tl_peer peer)
 {
     tl_admission_forget(s, peer);
-    s->def.transport->ops->flush(s->def.transport);
-    s->def.transport->ops->drop(s->def.transport, peer);
+    tl_transport_flush(s->def.transport);
+    tl_transport_drop(s->def.transport, peer);
 }
 
 // One of whom nothing was known is let in as a newcomer, if there is room.
@@ -78,7 +78,7 @@ static tl_guest *receive_guest(tl_server *s, tl_peer peer)
     tl_guest *guest = find_guest(s, peer);
     if (guest == NULL && (guest = new_guest(s, peer)) == NULL) {
         s->stats.newcomers_refused++;
-        s->def.transport->ops->drop(s->def.transport, peer);
+        tl_transport_drop(s->def.transport, peer);
     }
     return guest;
 }

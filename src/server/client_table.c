@@ -22,7 +22,7 @@ tl_server_client *tl_client_table_by_number(tl_server *s, tl_client_number numbe
 
 void tl_client_table_send(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
-    s->def.transport->ops->send(s->def.transport, peer, data, size);
+    tl_transport_send(s->def.transport, peer, data, size);
 }
 
 // ---- to be dropped ----

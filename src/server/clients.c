@@ -65,12 +65,11 @@ void tl_clients_poll(tl_server *s)
     }
     tl_transport_event event;
     s->admission.units_left = (int64_t)s->def.step_units_max;
-    while (s->admission.units_left > 0 &&
-           s->def.transport->ops->poll(s->def.transport, s->time.now_us, &event) == TL_OK) {
+    while (s->admission.units_left > 0 && tl_transport_poll(s->def.transport, s->time.now_us, &event) == TL_OK) {
         take_event(s, &event);
     }
     if (s->admission.units_left <= 0) {
-        s->stats.steps_cut_short++;
+        s->stats.steps_deferred++;
     }
     tl_admission_sweep(s);
 }

@@ -93,7 +93,7 @@ tl_result tl_server_delete_entity(tl_server *s, tl_entity_ref ref)
     return TL_OK;
 }
 
-tl_result tl_server_set(tl_server *s, tl_entity_ref ref, const tl_values *values)
+tl_result tl_server_set_values(tl_server *s, tl_entity_ref ref, const tl_values *values)
 {
     tl_entity *e = tl_own_entity(s, ref);
     if (e == NULL) {

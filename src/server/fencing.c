@@ -31,11 +31,11 @@ static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
     if (ahead && !again) {
         tl_server_say(s, "server %s is ahead of the others' time; its lease is over, and ends at tick %lld", p->name,
                       (long long)p->applied_tick);
-        if (store->ops->quarantine(store, number, p->epoch, p->applied_tick, NULL, 0) == TL_OK) {
+        if (tl_store_quarantine(store, number, p->epoch, p->applied_tick, NULL, 0) == TL_OK) {
             return;
         }
     }
-    store->ops->fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
+    tl_store_fence(store, number, left ? p->ended_epoch : p->epoch, left ? p->ended_tick : p->head_tick);
 }
 
 void tl_fencing_watch(tl_server *s, uint64_t store_us)

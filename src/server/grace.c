@@ -165,7 +165,7 @@ static void give_up_longest_away(tl_server *s)
         group->doomed = true;
         e.entities -= group->entity_count;
         e.groups--;
-        s->stats.graces_cut_short++;
+        s->stats.graces_shortened++;
     }
 }
 

@@ -70,16 +70,15 @@ static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
 
 void tl_held_release(tl_server *s)
 {
-    const tl_store_ops *ops = s->def.store->ops;
     int64_t ripe = s->state == TL_SERVER_LEAVING ? s->mirror.tick
                                                  : s->stats.committed_tick - HOLD_SECONDS * (int64_t)s->world.tick_hz;
     while (s->checkpoints.held_first && s->checkpoints.held_first->tick <= ripe) {
         tl_held *held = s->checkpoints.held_first;
         tl_result result = TL_OK;
         if (!held->is_cut) {
-            result = ops->checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
+            result = tl_store_checkpoint(s->def.store, held->group, held->tick, held->data, held->size);
         } else if (!s->checkpoints.truncation_blocked) {
-            result = ops->cut(s->def.store, held->cut_tick);
+            result = tl_store_truncate(s->def.store, held->cut_tick);
         }
         if (result == TL_ERR_FULL) {
             return; // later

@@ -9,8 +9,8 @@ void tl_own_records_submit(tl_server *s)
         if (record->submitted) {
             continue;
         }
-        tl_result result = s->def.store->ops->submit(s->def.store, record->tick, record->data, record->size,
-                                                     s->time.clock.wall_us);
+        tl_result result = tl_store_submit(s->def.store, record->tick, record->data, record->size,
+                                           s->time.clock.wall_us);
         if (result != TL_OK) {
             return; // full: later; fenced: the event says so
         }

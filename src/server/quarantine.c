@@ -53,7 +53,7 @@ static void ask(tl_server *s, tl_server_number number)
     p->bad_us = 0;
     p->bad_asks++;
     s->stats.servers_quarantined++;
-    s->def.store->ops->quarantine(s->def.store, number, bad->epoch, bad->tick - 1, bad->data, bad->size);
+    tl_store_quarantine(s->def.store, number, bad->epoch, bad->tick - 1, bad->data, bad->size);
 }
 
 void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)

@@ -8,12 +8,12 @@
 
 // ---- time ----
 
-double tl_server_tick_at(const tl_server *s, uint64_t monotonic_us)
+double tl_server_get_tick_at(const tl_server *s, uint64_t monotonic_us)
 {
     return (double)tl_world_clock_at(&s->time.clock, monotonic_us) * 1e-6 * s->world.tick_hz;
 }
 
-uint64_t tl_server_next_tick_us(const tl_server *s)
+uint64_t tl_server_get_next_tick_us(const tl_server *s)
 {
     int64_t tick = tl_max_i64(s->tick, tl_world_clock_tick(&s->time.clock)) + 1;
     uint64_t tick_us = tl_world_clock_tick_us(&s->time.clock, tick);
@@ -27,7 +27,7 @@ tl_server_state tl_server_get_state(const tl_server *s)
     return s->state;
 }
 
-const char *tl_server_text(const tl_server *s)
+const char *tl_server_get_text(const tl_server *s)
 {
     return s->text;
 }
@@ -44,8 +44,8 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     stats.world_tick = s->mirror.tick;
     stats.entities = s->mirror.live_count;
     stats.work_slots = s->pyramid.streams.work_count;
-    stats.entities_lacking = s->mirror.missing.entities.count;
-    stats.groups_lacking = tl_missing_group_count(&s->mirror.missing);
+    stats.entities_missing = s->mirror.missing.entities.count;
+    stats.groups_missing = tl_missing_group_count(&s->mirror.missing);
     stats.groups_unread = tl_server_missing_unread_count(s);
     stats.created = s->created.count + tl_created_elsewhere(s);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -88,7 +88,7 @@ tl_entity_ref tl_server_find(const tl_server *s, tl_entity_id id)
     return index == TL_NONE ? TL_REF_NONE : (tl_entity_ref)index;
 }
 
-uint64_t tl_server_releases(const tl_server *s)
+uint64_t tl_server_get_release_count(const tl_server *s)
 {
     return s->mirror.releases;
 }
@@ -115,7 +115,7 @@ uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_
     return found;
 }
 
-uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t capacity)
+uint32_t tl_server_get_entities(const tl_server *s, tl_entity_ref *out, uint32_t capacity)
 {
     uint32_t count = 0;
     for (int32_t i = 0; i < s->mirror.entity_top; i++) {
@@ -130,7 +130,7 @@ uint32_t tl_server_entities(const tl_server *s, tl_entity_ref *out, uint32_t cap
     return count;
 }
 
-tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)
+tl_result tl_server_get_entity_info(const tl_server *s, tl_entity_ref entity, tl_entity_info *out)
 {
     if (!is_live(s, entity)) {
         return TL_ERR_NOT_FOUND;
@@ -146,7 +146,7 @@ tl_result tl_server_info(const tl_server *s, tl_entity_ref entity, tl_entity_inf
     return TL_OK;
 }
 
-tl_result tl_server_get(const tl_server *s, tl_entity_ref entity, tl_values *out)
+tl_result tl_server_get_values(const tl_server *s, tl_entity_ref entity, tl_values *out)
 {
     if (!is_live(s, entity)) {
         return TL_ERR_NOT_FOUND;
@@ -157,7 +157,8 @@ tl_result tl_server_get(const tl_server *s, tl_entity_ref entity, tl_values *out
     return TL_OK;
 }
 
-tl_result tl_server_pose(const tl_server *s, tl_entity_ref entity, double tick, tl_vec3 *position, tl_quat *rotation)
+tl_result tl_server_get_pose(const tl_server *s, tl_entity_ref entity, double tick, tl_vec3 *position,
+                             tl_quat *rotation)
 {
     if (!is_live(s, entity) || !s->mirror.entities[entity].live) {
         return TL_ERR_NOT_FOUND;
@@ -165,7 +166,7 @@ tl_result tl_server_pose(const tl_server *s, tl_entity_ref entity, double tick, 
     return tl_mirror_pose(&s->mirror, (int32_t)entity, tick, position, rotation) ? TL_OK : TL_ERR_NOT_FOUND;
 }
 
-uint32_t tl_server_group_entities(const tl_server *s, tl_group_id group, tl_entity_ref *out, uint32_t capacity)
+uint32_t tl_server_get_group_entities(const tl_server *s, tl_group_id group, tl_entity_ref *out, uint32_t capacity)
 {
     int32_t index = tl_mirror_find_group(&s->mirror, group);
     uint32_t count = 0;

@@ -205,7 +205,7 @@ static tl_result check_sizes(const tl_server *s, char *text, size_t text_bytes)
 
 static tl_result open_world(tl_server *s, char *text, size_t text_bytes)
 {
-    tl_result result = s->def.store->ops->world(s->def.store, &s->world);
+    tl_result result = tl_store_get_world(s->def.store, &s->world);
     if (result != TL_OK) {
         if (text) {
             snprintf(text, text_bytes, "the store has no world that can be read: %s", tl_result_text(result));
@@ -259,7 +259,7 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
         tl_writer w = tl_writer_make(s->kind_table, TL_KIND_TABLE_BYTES_MAX);
         tl_kinds_write(&s->kinds, &w);
         s->kind_table_bytes = w.size;
-        result = def->store->ops->join(def->store, s->name);
+        result = tl_store_join(def->store, s->name);
         if (result != TL_OK && text) {
             snprintf(text, text_bytes, "cannot join the world: %s", tl_result_text(result));
         }
@@ -358,8 +358,7 @@ static void poll_store(tl_server *s)
 {
     tl_store_event event;
     size_t bytes = 0;
-    while (s->state < TL_SERVER_LEFT && bytes < POLL_BYTES_MAX &&
-           s->def.store->ops->poll(s->def.store, &event) == TL_OK) {
+    while (s->state < TL_SERVER_LEFT && bytes < POLL_BYTES_MAX && tl_store_poll(s->def.store, &event) == TL_OK) {
         if (event.type == TL_STORE_RECORD && s->state != TL_SERVER_JOINING) {
             bytes += event.size;
         }
@@ -436,7 +435,7 @@ void tl_server_step(tl_server *s, tl_time now)
     leave(s);
     drop_clients_if_over(s);
     if (s->def.transport) {
-        s->def.transport->ops->flush(s->def.transport);
+        tl_transport_flush(s->def.transport);
     }
 }
 

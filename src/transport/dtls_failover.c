@@ -114,7 +114,7 @@ static tl_result try_all(server_list *list, char *text, size_t text_bytes)
             one = dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
         }
         if (one == TL_OK) {
-            trial->ops->close(trial);
+            tl_transport_close(trial);
         }
         any |= one == TL_OK;
         if (one == TL_OK) {

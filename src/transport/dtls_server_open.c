@@ -124,18 +124,18 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
     return result;
 }
 
-uint16_t tl_dtls_server_port(const tl_transport *self)
+uint16_t tl_dtls_server_get_port(const tl_transport *self)
 {
     tl_os_address address = udp_local_address(&((const dtls_server *)self)->udp);
     return address.port;
 }
 
-void tl_dtls_server_fingerprint(const tl_transport *self, char out[65])
+void tl_dtls_server_get_fingerprint(const tl_transport *self, char out[65])
 {
     memcpy(out, ((const dtls_server *)self)->fingerprint, FINGERPRINT_TEXT_BYTES);
 }
 
-void tl_dtls_server_peer_address(const tl_transport *self, tl_peer number, char out[64])
+void tl_dtls_server_get_peer_address(const tl_transport *self, tl_peer number, char out[64])
 {
     const dtls_peer *peer = dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
     out[0] = 0;

@@ -65,7 +65,7 @@ static void close_inner(failover *f, tl_transport **inner)
     if (!*inner) {
         return;
     }
-    (*inner)->ops->close(*inner);
+    tl_transport_close(*inner);
     *inner = NULL;
 }
 
@@ -140,7 +140,7 @@ static tl_result poll_next(failover *f, tl_transport_event *out)
         begin_attempt(f);
     }
     tl_result failure = TL_ERR_UNAVAILABLE;
-    while (f->next && f->next->ops->poll(f->next, f->now_us, out) == TL_OK) {
+    while (f->next && tl_transport_poll(f->next, f->now_us, out) == TL_OK) {
         if (out->type == TL_TRANSPORT_CONNECTED) {
             return succeed(f, out);
         }
@@ -166,7 +166,7 @@ static tl_result poll_next(failover *f, tl_transport_event *out)
 
 static tl_result poll_present(failover *f, tl_transport_event *out)
 {
-    if (!f->present || f->present->ops->poll(f->present, f->now_us, out) != TL_OK) {
+    if (!f->present || tl_transport_poll(f->present, f->now_us, out) != TL_OK) {
         return TL_AGAIN;
     }
     if (out->type != TL_TRANSPORT_CLOSED) {
@@ -196,17 +196,17 @@ static tl_result failover_poll(tl_transport *self, uint64_t now_us, tl_transport
 static tl_result failover_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
     failover *f = (failover *)self;
-    return f->present && f->connected ? f->present->ops->send(f->present, peer, data, size) : TL_ERR_NOT_FOUND;
+    return f->present && f->connected ? tl_transport_send(f->present, peer, data, size) : TL_ERR_NOT_FOUND;
 }
 
 static void failover_flush(tl_transport *self)
 {
     failover *f = (failover *)self;
     if (f->present) {
-        f->present->ops->flush(f->present);
+        tl_transport_flush(f->present);
     }
     if (f->next) {
-        f->next->ops->flush(f->next);
+        tl_transport_flush(f->next);
     }
 }
 
@@ -216,7 +216,7 @@ static void failover_drop(tl_transport *self, tl_peer peer)
     f->trying = f->connected = false;
     end_inner(f, &f->next);
     if (f->present) {
-        f->present->ops->drop(f->present, peer);
+        tl_transport_drop(f->present, peer);
     }
 }
 
@@ -225,7 +225,7 @@ static int failover_wait_fd(tl_transport *self)
 {
     failover *f = (failover *)self;
     tl_transport *awaited = f->next ? f->next : f->present;
-    return awaited ? awaited->ops->wait_fd(awaited) : -1;
+    return awaited ? tl_transport_wait_fd(awaited) : -1;
 }
 
 static void failover_close(tl_transport *self)
@@ -280,7 +280,7 @@ tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out, char 
     return TL_OK;
 }
 
-uint32_t tl_failover_server(const tl_transport *transport)
+uint32_t tl_failover_get_server(const tl_transport *transport)
 {
     const failover *f = (const failover *)transport;
     return f->present ? f->present_server : f->next_server;

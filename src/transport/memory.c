@@ -482,7 +482,7 @@ void tl_memory_network_destroy(tl_memory_network *network)
     free(network);
 }
 
-void tl_memory_network_faults(tl_memory_network *network, tl_link_faults faults)
+void tl_memory_network_set_faults(tl_memory_network *network, tl_link_faults faults)
 {
     network->faults = faults;
 }
@@ -495,7 +495,7 @@ void tl_memory_network_advance(tl_memory_network *network, uint64_t now_us)
     }
 }
 
-void tl_memory_network_cut(tl_memory_network *network, bool cut)
+void tl_memory_network_partition(tl_memory_network *network, bool cut)
 {
     network->cut = cut;
 }
@@ -513,7 +513,7 @@ static end *end_create(tl_memory_network *network, const tl_transport_ops *ops, 
     return self;
 }
 
-tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **out)
+tl_result tl_memory_network_open_server(tl_memory_network *network, tl_transport **out)
 {
     if (network->server) {
         return TL_ERR_EXISTS;
@@ -527,7 +527,7 @@ tl_result tl_memory_network_server(tl_memory_network *network, tl_transport **ou
     return TL_OK;
 }
 
-tl_result tl_memory_network_client(tl_memory_network *network, tl_transport **out)
+tl_result tl_memory_network_open_client(tl_memory_network *network, tl_transport **out)
 {
     end *self = end_create(network, &client_ops, CLIENT_INBOX_MAX);
     if (!self) {

@@ -99,7 +99,7 @@ void tl_inspect_destroy(tl_inspect *n)
     free(n);
 }
 
-uint64_t tl_inspect_kinds_hash(const tl_inspect *n)
+uint64_t tl_inspect_get_kinds_hash(const tl_inspect *n)
 {
     return n->kinds.hash;
 }
@@ -297,7 +297,7 @@ static void on_record(tl_inspect *n, const tl_store_event *event)
     }
 }
 
-void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
+void tl_inspect_add(tl_inspect *n, const tl_store_event *event)
 {
     n->sets_aside = false;
     n->stand_in_bytes = 0;
@@ -321,18 +321,18 @@ void tl_inspect_event(tl_inspect *n, const tl_store_event *event)
     }
 }
 
-bool tl_inspect_sets_aside(const tl_inspect *n)
+bool tl_inspect_is_set_aside(const tl_inspect *n)
 {
     return n->sets_aside;
 }
 
-size_t tl_inspect_stand_in(const tl_inspect *n, const void **out)
+size_t tl_inspect_get_replacement(const tl_inspect *n, const void **out)
 {
     *out = n->stand_in;
     return n->stand_in_bytes;
 }
 
-int64_t tl_inspect_last_tick(const tl_inspect *n)
+int64_t tl_inspect_get_last_tick(const tl_inspect *n)
 {
     return n->last_tick;
 }

@@ -241,22 +241,22 @@ static void make_large(const char *folder)
     tl_store *store;
     tl_store_event event = {.type = TL_STORE_FAILED};
     CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, "large"), TL_OK);
+    CHECK_EQUAL(tl_store_join(store, "large"), TL_OK);
     for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
         CHECK(now_s() < until_s);
-        if (store->ops->poll(store, &event) == TL_AGAIN) {
+        if (tl_store_poll(store, &event) == TL_AGAIN) {
             sleep_s(0.001);
         }
     }
     for (int64_t tick = 1; tick <= 150; tick++) {
-        while (store->ops->submit(store, tick, body, sizeof body, 1) == TL_ERR_FULL) {
+        while (tl_store_submit(store, tick, body, sizeof body, 1) == TL_ERR_FULL) {
             sleep_s(0.001);
-            while (store->ops->poll(store, &event) == TL_OK) {
+            while (tl_store_poll(store, &event) == TL_OK) {
             }
         }
     }
-    CHECK_EQUAL(store->ops->drain(store, 60000), TL_OK);
-    store->ops->close(store, true);
+    CHECK_EQUAL(tl_store_drain(store, 60000), TL_OK);
+    tl_store_close(store, true);
 }
 
 TEST(a_copy_that_is_interrupted_is_no_world)

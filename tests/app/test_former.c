@@ -149,18 +149,18 @@ static void kill_servers(const char *folder)
         tl_store *store;
         tl_store_event event = {.type = TL_STORE_FAILED};
         CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-        CHECK_EQUAL(store->ops->join(store, "alpha"), TL_OK);
+        CHECK_EQUAL(tl_store_join(store, "alpha"), TL_OK);
         for (double until_s = now_s() + 20; event.type != TL_STORE_LOADED;) {
             CHECK(now_s() < until_s);
-            if (store->ops->poll(store, &event) == TL_AGAIN) {
+            if (tl_store_poll(store, &event) == TL_AGAIN) {
                 sleep_s(0.001);
             }
         }
         if (round == 0) {
-            CHECK_EQUAL(store->ops->submit(store, KILLING_TICK, killing, sizeof killing, 1), TL_OK);
-            CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
+            CHECK_EQUAL(tl_store_submit(store, KILLING_TICK, killing, sizeof killing, 1), TL_OK);
+            CHECK_EQUAL(tl_store_drain(store, 20000), TL_OK);
         }
-        store->ops->close(store, false);
+        tl_store_close(store, false);
     }
 }
 

@@ -113,7 +113,7 @@ static tl_store_event await_event(tl_store *store, tl_store_event_type type)
     tl_store_event event = {.type = TL_STORE_FAILED};
     for (double until_s = now_s() + 20; event.type != type;) {
         CHECK(now_s() < until_s);
-        if (store->ops->poll(store, &event) == TL_AGAIN) {
+        if (tl_store_poll(store, &event) == TL_AGAIN) {
             sleep_s(0.001);
         }
     }
@@ -127,7 +127,7 @@ static tl_store *join_as(const char *folder, const char *name)
     snprintf(path, sizeof path, "%s/s", folder);
     tl_store *store;
     CHECK_EQUAL(tl_store_open(path, false, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, name), TL_OK);
+    CHECK_EQUAL(tl_store_join(store, name), TL_OK);
     await_event(store, TL_STORE_LOADED);
     return store;
 }
@@ -137,9 +137,9 @@ static void commit_rubbish(const char *folder)
 {
     static const unsigned char rubbish[] = {1, 2 * DAMAGED_TICK, 200, 1, 2, 3}; // a right head, then no op
     tl_store *store = join_as(folder, "rogue");
-    CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK, rubbish, sizeof rubbish, 1), TL_OK);
-    CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
-    store->ops->close(store, true);
+    CHECK_EQUAL(tl_store_submit(store, DAMAGED_TICK, rubbish, sizeof rubbish, 1), TL_OK);
+    CHECK_EQUAL(tl_store_drain(store, 20000), TL_OK);
+    tl_store_close(store, true);
 }
 
 TEST(a_malformed_record_is_told_with_server_and_tick)
@@ -211,10 +211,10 @@ static void store_unread(const char *folder)
     size += put_varint(checkpoint + size, 1); // whose it is
     checkpoint[size++] = 200;
     tl_store *store = join_as(folder, "rogue");
-    CHECK_EQUAL(store->ops->submit(store, UNREAD_TICK, record, record_bytes, 1), TL_OK);
-    CHECK_EQUAL(store->ops->checkpoint(store, UNREAD_GROUP, UNREAD_TICK, checkpoint, size), TL_OK);
-    CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
-    store->ops->close(store, true);
+    CHECK_EQUAL(tl_store_submit(store, UNREAD_TICK, record, record_bytes, 1), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(store, UNREAD_GROUP, UNREAD_TICK, checkpoint, size), TL_OK);
+    CHECK_EQUAL(tl_store_drain(store, 20000), TL_OK);
+    tl_store_close(store, true);
 }
 
 TEST(an_unreadable_checkpoint_costs_its_group_alone)
@@ -246,10 +246,10 @@ static void come_back(const char *folder)
     for (int round = 0; round < 2; round++) {
         tl_store *store = join_as(folder, "rogue");
         if (round == 1) {
-            CHECK_EQUAL(store->ops->submit(store, DAMAGED_TICK + 4, nothing, sizeof nothing, 1), TL_OK);
-            CHECK_EQUAL(store->ops->drain(store, 20000), TL_OK);
+            CHECK_EQUAL(tl_store_submit(store, DAMAGED_TICK + 4, nothing, sizeof nothing, 1), TL_OK);
+            CHECK_EQUAL(tl_store_drain(store, 20000), TL_OK);
         }
-        store->ops->close(store, round == 1);
+        tl_store_close(store, round == 1);
     }
 }
 
@@ -271,11 +271,11 @@ TEST(a_repaired_copy_has_what_its_author_committed_after_it_came_back)
 static void set_rubbish_aside(const char *folder)
 {
     tl_store *store = join_as(folder, "judge");
-    CHECK_EQUAL(store->ops->quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
+    CHECK_EQUAL(tl_store_quarantine(store, 2, 1, DAMAGED_TICK - 1, NULL, 0), TL_OK);
     while (await_event(store, TL_STORE_FENCED).tick != -1) {
         continue;
     }
-    store->ops->close(store, true);
+    tl_store_close(store, true);
 }
 
 TEST(what_was_set_aside_is_listed_and_exported)
@@ -352,12 +352,12 @@ static void lose_servers(const char *folder)
     tl_store *store;
     snprintf(path, sizeof path, "%s/s", folder);
     CHECK_EQUAL(tl_store_open(path, false, true, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_get_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     snprintf(path, sizeof path, "%s/young", folder);
     CHECK_EQUAL(tl_store_open(path, true, false, &store, text, sizeof text), TL_OK);
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     snprintf(path, sizeof path, "%s/young/world.db", folder);
     snprintf(lost, sizeof lost, "%s/s/world.db", folder);
     CHECK_EQUAL(rename(path, lost), 0);

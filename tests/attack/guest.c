@@ -75,7 +75,7 @@ static bool begin(guest *g)
     if (!peer_begin(g->attack, &g->peer)) {
         return false;
     }
-    if (tl_client_create(&def, &g->client) == TL_OK) {
+    if (tl_client_create(&def, &g->client, NULL, 0) == TL_OK) {
         return true;
     }
     peer_end(&g->peer);

@@ -71,7 +71,7 @@ size_t attack_hello(uint8_t out[HELLO_BYTES_MAX])
     def.token = token, def.token_bytes = sizeof token - 1;
     def.entities_max = 100;
     tl_client *client;
-    if (tl_client_create(&def, &client) != TL_OK) {
+    if (tl_client_create(&def, &client, NULL, 0) != TL_OK) {
         return 0;
     }
     tl_client_connected(client, 1000000);

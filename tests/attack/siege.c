@@ -255,7 +255,7 @@ static void check_server(const siege *s, const before *b, int i)
         {"newcomers_closed", "newcomers closed"},
         {"malformed", "malformed"},
         {"peers_closed_malformed", "closed for it"},
-        {"steps_cut_short", "steps cut"},
+        {"steps_deferred", "steps cut"},
         {"limits_reached", "limits reached"},
         {"entities", "entities more"},
         {"client_lines_omitted", "lines omitted"},

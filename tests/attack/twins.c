@@ -34,8 +34,8 @@ void attack_twins(attack *a)
             tl_values values = {.mask = 1};
             values.fields[0].position = (tl_vec3){(double)attack_dice(a, 100), 0, (double)attack_dice(a, 100)};
             for (uint32_t k = 0; k < g->client->owned_count; k++) {
-                tl_result set = tl_client_set(g->client, g->client->owned[k].id, (double)g->client->world_tick, 0,
-                                              &values);
+                tl_result set = tl_client_set_values(g->client, g->client->owned[k].id, (double)g->client->world_tick,
+                                                     0, &values);
                 a->said += set == TL_OK;
             }
         }

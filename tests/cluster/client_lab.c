@@ -59,14 +59,14 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
             tl_entity_def def = {.group = n->group, .kind = i, .values = lab_at(10 * which, 0, 5 * i)};
             CHECK_EQUAL(tl_server_create_entity(server, &def, &n->boxes[i]), TL_OK);
             tl_entity_info info;
-            CHECK_EQUAL(tl_server_info(server, n->boxes[i], &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(server, n->boxes[i], &info), TL_OK);
             n->box_ids[i] = info.id;
         }
         if (which == 1) {
             tl_entity_def def = {.group = n->group, .kind = KIND_CABIN, .values = lab_cabin_values(time_s)};
             CHECK_EQUAL(tl_server_create_entity(server, &def, &n->cabin), TL_OK);
             tl_entity_info info;
-            CHECK_EQUAL(tl_server_info(server, n->cabin, &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(server, n->cabin, &info), TL_OK);
             n->cabin_id = info.id;
         }
         return;
@@ -77,7 +77,7 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
     }
     if (which == 1 && tl_server_owns_group(server, n->group)) { // it may have been given away
         tl_values v = lab_cabin_values(time_s);
-        CHECK_EQUAL(tl_server_set(server, n->cabin, &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(server, n->cabin, &v), TL_OK);
     }
 }
 
@@ -128,7 +128,7 @@ void lab_start_server(lab *l, int which)
     if (n->network == NULL) {
         CHECK(n->network = tl_memory_network_create(lab_seed * 2 + (uint64_t)which));
     }
-    CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = which ? "beta" : "alpha";
@@ -157,8 +157,8 @@ void lab_stop_server(node *n)
         return;
     }
     tl_server_destroy(n->server);
-    n->store->ops->close(n->store, false);
-    n->transport->ops->close(n->transport);
+    tl_store_close(n->store, false);
+    tl_transport_close(n->transport);
     n->server = NULL;
 }
 
@@ -212,8 +212,8 @@ lab *lab_create(void)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(l->world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = TICK_HZ, .created_us = START_US};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     lab_start_server(l, 0);
     lab_start_server(l, 1);
     lab_run(l, 1);
@@ -224,12 +224,12 @@ void lab_connect(lab *l, int which, int server, const char *token)
 {
     friend *f = &l->friends[which];
     *f = (friend){0};
-    CHECK_EQUAL(tl_memory_network_client(l->nodes[server].network, &f->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->nodes[server].network, &f->transport), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = f->transport;
     def.token = token, def.token_bytes = strlen(token);
     def.entities_max = 1000;
-    CHECK_EQUAL(tl_client_create(&def, &f->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &f->client, NULL, 0), TL_OK);
     tl_client_observe_point(f->client, (tl_vec3){0, 0, 0});
 }
 
@@ -240,7 +240,7 @@ void lab_disconnect(lab *l, int which)
         return;
     }
     tl_client_destroy(f->client);
-    f->transport->ops->close(f->transport);
+    tl_transport_close(f->transport);
     f->client = NULL;
 }
 
@@ -303,7 +303,7 @@ void lab_check_seen(lab *l, int which, tl_entity_id id, double x, int64_t state)
 {
     tl_client *c = l->friends[which].client;
     tl_values v;
-    CHECK_EQUAL(tl_client_get(c, id, (double)tl_client_frame_tick(c), &v), TL_OK);
+    CHECK_EQUAL(tl_client_get_values(c, id, (double)tl_client_get_frame_tick(c), &v), TL_OK);
     CHECK_NEAR(v.fields[0].position.x, x, 0.03);
     CHECK_EQUAL(v.fields[2].integer, state);
 }
@@ -324,9 +324,9 @@ void lab_walk_avatar(lab *l)
     if (lab_avatar == 0 || l->now_us % 16000 != 0) {
         return;
     }
-    double tick = tl_client_server_tick(c, l->now_us);
+    double tick = tl_client_get_server_tick(c, l->now_us);
     tl_values v = avatar_values(tick / TICK_HZ);
-    tl_client_set(c, lab_avatar, tick, l->nodes[1].cabin_id, &v);
+    tl_client_set_values(c, lab_avatar, tick, l->nodes[1].cabin_id, &v);
 }
 
 tl_entity_id lab_create_own(lab *l, int which, tl_entity_id carrier)
@@ -341,12 +341,12 @@ tl_entity_id lab_create_own(lab *l, int which, tl_entity_id carrier)
 double lab_avatar_error_m(lab *l, int which)
 {
     tl_client *c = l->friends[which].client;
-    double tick = (double)tl_client_frame_tick(c);
+    double tick = (double)tl_client_get_frame_tick(c);
     tl_pose pose;
-    CHECK_EQUAL(tl_client_pose(c, lab_avatar, tick, false, &pose), TL_OK);
+    CHECK_EQUAL(tl_client_get_pose(c, lab_avatar, tick, false, &pose), TL_OK);
     CHECK_EQUAL(pose.carrier, l->nodes[1].cabin_id);
     tl_values v;
-    CHECK_EQUAL(tl_client_get(c, lab_avatar, tick, &v), TL_OK);
+    CHECK_EQUAL(tl_client_get_values(c, lab_avatar, tick, &v), TL_OK);
     CHECK_EQUAL(v.fields[2].integer, 5);
     tl_vec3 truth = avatar_values(tick / TICK_HZ).fields[0].position, is = v.fields[0].position;
     return hypot(hypot(is.x - truth.x, is.y - truth.y), is.z - truth.z);

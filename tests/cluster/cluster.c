@@ -41,7 +41,7 @@ static void node_remember(cluster_node *n, uint32_t index, tl_server *server)
     n->carriers[index] = SCENARIO_NONE;
     tl_entity_ref ref = tl_server_find(server, scenario_entity_id(c->scene, index, t->generation));
     tl_entity_info info;
-    if (ref == TL_REF_NONE || tl_server_info(server, ref, &info) != TL_OK) {
+    if (ref == TL_REF_NONE || tl_server_get_entity_info(server, ref, &info) != TL_OK) {
         return;
     }
     uint32_t carrier, generation;
@@ -179,7 +179,7 @@ void cluster_start_server(cluster *c, int node)
         n->carriers = calloc(c->entity_count, sizeof *n->carriers);
     }
     memset(n->owned, 0, c->group_count * sizeof *n->owned);
-    CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(c->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = n->name;
@@ -205,16 +205,16 @@ void cluster_start_server(cluster *c, int node)
 static void close_node(cluster_node *n, bool leave)
 {
     tl_server_destroy(n->server);
-    n->store->ops->close(n->store, leave);
-    n->transport->ops->close(n->transport);
+    tl_store_close(n->store, leave);
+    tl_transport_close(n->transport);
     n->server = NULL;
 }
 
 void cluster_crash_server(cluster *c, int node)
 {
-    tl_memory_network_cut(c->nodes[node].network, true); // not even a goodbye
+    tl_memory_network_partition(c->nodes[node].network, true); // not even a goodbye
     close_node(&c->nodes[node], false);
-    tl_memory_network_cut(c->nodes[node].network, false);
+    tl_memory_network_partition(c->nodes[node].network, false);
 }
 
 void cluster_leave_server(cluster *c, int node)
@@ -225,10 +225,10 @@ void cluster_leave_server(cluster *c, int node)
         cluster_run(c, 0.01);
     }
     CHECK_EQUAL(tl_server_get_state(n->server), TL_SERVER_LEFT);
-    for (int i = 0; i < 100 && n->store->ops->drain(n->store, 0) != TL_OK; i++) {
+    for (int i = 0; i < 100 && tl_store_drain(n->store, 0) != TL_OK; i++) {
         cluster_run(c, 0.01);
     }
-    CHECK_EQUAL(n->store->ops->drain(n->store, 0), TL_OK);
+    CHECK_EQUAL(tl_store_drain(n->store, 0), TL_OK);
     close_node(n, true);
 }
 
@@ -275,14 +275,14 @@ uint32_t cluster_said(const cluster *c, int node, const char *text)
 void cluster_faults(cluster *c, tl_link_faults faults)
 {
     for (int i = 0; i < c->node_count; i++) {
-        tl_memory_network_faults(c->nodes[i].network, faults);
+        tl_memory_network_set_faults(c->nodes[i].network, faults);
     }
 }
 
 void cluster_cut(cluster *c, bool cut)
 {
     for (int i = 0; i < c->node_count; i++) {
-        tl_memory_network_cut(c->nodes[i].network, cut);
+        tl_memory_network_partition(c->nodes[i].network, cut);
     }
 }
 
@@ -325,8 +325,8 @@ cluster *cluster_create(const char *scenario_name, uint32_t entity_count, uint64
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(c->world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = tick_hz, .created_us = c->now_us, .seed = seed};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     cluster_start_server(c, 0);
     while (tl_server_get_state(c->nodes[0].server) == TL_SERVER_JOINING) {
         cluster_run(c, 0.01);
@@ -415,12 +415,12 @@ int cluster_add_rider_in(cluster *c, int node, uint32_t cabin_number)
     for (int i = 0; i < 100 && tl_server_get_state(c->nodes[node].server) == TL_SERVER_JOINING; i++) {
         cluster_run(c, 0.01);
     }
-    CHECK_EQUAL(tl_memory_network_client(c->nodes[node].network, &r->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(c->nodes[node].network, &r->transport), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = r->transport;
     def.entities_max = c->entity_count * 2 + 100;
     def.kbit_s = (uint32_t)c->rider_kbit_s;
-    CHECK_EQUAL(tl_client_create(&def, &r->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &r->client, NULL, 0), TL_OK);
     r->cabin = scenario_ride_cabin(c->scene, cabin_number);
     if (r->cabin != SCENARIO_NONE) {
         tl_client_observe_entity(r->client, scenario_entity_id(c->scene, r->cabin, 0));
@@ -437,7 +437,7 @@ void cluster_remove_rider(cluster *c, int rider)
         return;
     }
     tl_client_destroy(r->client);
-    r->transport->ops->close(r->transport);
+    tl_transport_close(r->transport);
     r->client = NULL;
 }
 
@@ -503,11 +503,11 @@ cluster_errors cluster_compare(cluster *c, int rider)
 {
     cluster_rider *r = &c->riders[rider];
     cluster_errors e = {0};
-    int64_t tick = tl_client_frame_tick(r->client);
+    int64_t tick = tl_client_get_frame_tick(r->client);
     scenario_evaluate(c->scene, (double)tick / c->tick_hz, 0, c->entity_count, c->truth);
     memset(c->seen, 0, c->entity_count);
     r->observer = r->cabin == SCENARIO_NONE ? scenario_free_point(c->scene) : world_position(c, r->cabin);
-    uint32_t count = tl_client_poses(r->client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
+    uint32_t count = tl_client_get_poses(r->client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
     for (uint32_t i = 0; i < count; i++) {
         compare_one(c, r, &c->poses[i], &e);
     }
@@ -524,8 +524,9 @@ cluster_errors cluster_compare(cluster *c, int rider)
                 tl_entity_ref ref = tl_server_find(c->nodes[n].server, id);
                 tl_vec3 p = {0};
                 tl_quat q;
-                tl_result result = ref == TL_REF_NONE ? TL_ERR_NOT_FOUND
-                                                      : tl_server_pose(c->nodes[n].server, ref, (double)tick, &p, &q);
+                tl_result result = ref == TL_REF_NONE
+                                       ? TL_ERR_NOT_FOUND
+                                       : tl_server_get_pose(c->nodes[n].server, ref, (double)tick, &p, &q);
                 printf("    rider %d lacks %u: on %s %s at %.1f %.1f %.1f, truth %.1f %.1f %.1f\n", rider, i,
                        c->nodes[n].name, tl_result_name(result), p.x, p.y, p.z, c->truth[i].position.x,
                        c->truth[i].position.y, c->truth[i].position.z);

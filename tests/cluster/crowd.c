@@ -69,7 +69,7 @@ void crowd_start(crowd *c, int server)
     if (s->network == NULL) {
         CHECK(s->network = tl_memory_network_create(7 + (uint64_t)server));
     }
-    CHECK_EQUAL(tl_memory_network_server(s->network, &s->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(s->network, &s->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(c->world, &s->store), TL_OK);
     tl_server_def def = c->def;
     def.name = s->name, def.kinds = kinds, def.kind_count = CROWD_KINDS, def.store = s->store,
@@ -90,17 +90,17 @@ void crowd_start(crowd *c, int server)
 static void close_server(crowd_server *s, bool leave)
 {
     tl_server_destroy(s->server);
-    s->store->ops->close(s->store, leave);
-    s->transport->ops->close(s->transport);
+    tl_store_close(s->store, leave);
+    tl_transport_close(s->transport);
     s->server = NULL;
 }
 
 void crowd_crash(crowd *c, int server)
 {
     crowd_server *s = &c->servers[server];
-    tl_memory_network_cut(s->network, true);
+    tl_memory_network_partition(s->network, true);
     close_server(s, false);
-    tl_memory_network_cut(s->network, false);
+    tl_memory_network_partition(s->network, false);
 }
 
 void crowd_leave(crowd *c, int server)
@@ -122,8 +122,8 @@ crowd *crowd_create(uint64_t seed)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(c->world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = CROWD_HZ, .created_us = c->now_us};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     return c;
 }
 
@@ -214,12 +214,12 @@ void crowd_connect(crowd *c, int client, int server, const char *name)
 {
     crowd_client *k = &c->clients[client];
     *k = (crowd_client){0};
-    CHECK_EQUAL(tl_memory_network_client(c->servers[server].network, &k->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(c->servers[server].network, &k->transport), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = k->transport;
     def.token = name, def.token_bytes = strlen(name);
     def.entities_max = 20000;
-    CHECK_EQUAL(tl_client_create(&def, &k->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &k->client, NULL, 0), TL_OK);
     tl_client_observe_point(k->client, (tl_vec3){0, 0, 0});
 }
 
@@ -230,7 +230,7 @@ void crowd_disconnect(crowd *c, int client)
         return;
     }
     tl_client_destroy(k->client);
-    k->transport->ops->close(k->transport);
+    tl_transport_close(k->transport);
     k->client = NULL;
 }
 
@@ -258,11 +258,11 @@ bool crowd_mirrors_equal(const crowd *c)
         }
     }
     tl_entity_ref *all = calloc(65536, sizeof *all);
-    uint32_t count = tl_server_entities(c->servers[first].server, all, 65536);
+    uint32_t count = tl_server_get_entities(c->servers[first].server, all, 65536);
     bool equal = count <= 65536;
     for (uint32_t k = 0; k < count && equal; k++) {
         tl_entity_info info;
-        CHECK_EQUAL(tl_server_info(c->servers[first].server, all[k], &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(c->servers[first].server, all[k], &info), TL_OK);
         for (int i = first + 1; i < CROWD_SERVERS_MAX && equal; i++) {
             equal = c->servers[i].server == NULL || tl_server_find(c->servers[i].server, info.id) != TL_REF_NONE;
         }

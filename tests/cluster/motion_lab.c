@@ -177,7 +177,7 @@ static void publish(lab *l, lab_mover *m, int64_t tick)
                              .carrier = carrier,
                              .values = v};
         CHECK_EQUAL(tl_server_create_entity(l->server, &def, &m->ref), TL_OK);
-        CHECK_EQUAL(tl_server_info(l->server, m->ref, &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(l->server, m->ref, &info), TL_OK);
         m->id = info.id;
         return;
     }
@@ -186,11 +186,11 @@ static void publish(lab *l, lab_mover *m, int64_t tick)
     if (m->type == LAB_BOARDER && *was_in != t.carried) {
         CHECK_EQUAL(tl_server_set_carrier(l->server, m->ref, carrier, &v), TL_OK);
     } else if (m->gives_velocity) {
-        CHECK_EQUAL(tl_server_set(l->server, m->ref, &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(l->server, m->ref, &v), TL_OK);
     } else {
         CHECK_EQUAL(tl_server_set_poses(l->server, &m->ref, 1, &v.fields[0].position, NULL, &v.fields[1].rotation), 1);
         v.mask = 4;
-        CHECK_EQUAL(tl_server_set(l->server, m->ref, &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(l->server, m->ref, &v), TL_OK);
     }
     *was_in = t.carried;
 }
@@ -262,10 +262,10 @@ static void start_server(lab *l)
         kinds[i].fields[kinds[i].field_count++] = tl_field_def_default("state", TL_FIELD_INTEGER, TL_PREDICT_HOLD);
     }
     CHECK(l->network = tl_memory_network_create(l->seed));
-    CHECK_EQUAL(tl_memory_network_server(l->network, &l->server_end), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(l->network, &l->server_end), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &l->store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = LAB_TICK_HZ, .created_us = l->now_us};
-    CHECK_EQUAL(l->store->ops->create_world(l->store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(l->store, &info), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = "alpha";
     def.kinds = kinds, def.kind_count = KIND_COUNT;
@@ -292,14 +292,14 @@ lab *lab_create(uint64_t seed, tl_link_faults faults)
     add_movers(l);
     start_server(l);
     lab_run(l, 1);
-    CHECK_EQUAL(tl_memory_network_client(l->network, &l->client_end), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->network, &l->client_end), TL_OK);
     tl_client_def client = tl_client_def_default();
     client.transport = l->client_end;
     client.entities_max = 1000;
-    CHECK_EQUAL(tl_client_create(&client, &l->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&client, &l->client, NULL, 0), TL_OK);
     tl_client_observe_point(l->client, (tl_vec3){0, 0, 0});
     l->delay_ticks = 2;
-    tl_memory_network_faults(l->network, faults);
+    tl_memory_network_set_faults(l->network, faults);
     lab_run(l, 2);
     CHECK_EQUAL(tl_client_get_state(l->client), TL_CLIENT_LIVE);
     return l;
@@ -308,10 +308,10 @@ lab *lab_create(uint64_t seed, tl_link_faults faults)
 void lab_destroy(lab *l)
 {
     tl_client_destroy(l->client);
-    l->client_end->ops->close(l->client_end);
+    tl_transport_close(l->client_end);
     tl_server_destroy(l->server);
-    l->store->ops->close(l->store, false);
-    l->server_end->ops->close(l->server_end);
+    tl_store_close(l->store, false);
+    tl_transport_close(l->server_end);
     tl_memory_network_destroy(l->network);
     tl_memory_world_destroy(l->world);
     free(l);
@@ -342,5 +342,5 @@ double lab_display(lab *l)
 {
     double wanted = fmin(fmax(tl_client_get_stats(l->client).latency_ms * LAB_TICK_HZ / 1000 + 1, 1.5), 20);
     l->delay_ticks += (wanted - l->delay_ticks) * (wanted > l->delay_ticks ? 0.05 : 0.002);
-    return l->display_tick = fmax(l->display_tick, tl_client_server_tick(l->client, l->now_us) - l->delay_ticks);
+    return l->display_tick = fmax(l->display_tick, tl_client_get_server_tick(l->client, l->now_us) - l->delay_ticks);
 }

@@ -3,13 +3,13 @@
 void raw_open(raw *r, tl_memory_network *network)
 {
     *r = (raw){.next_report = 1, .refused = -1};
-    CHECK_EQUAL(tl_memory_network_client(network, &r->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(network, &r->transport), TL_OK);
 }
 
 void raw_close(raw *r)
 {
     if (r->transport) {
-        r->transport->ops->close(r->transport);
+        tl_transport_close(r->transport);
     }
     r->transport = NULL;
 }
@@ -17,8 +17,8 @@ void raw_close(raw *r)
 static void send_all(raw *r, const tl_writer *w)
 {
     CHECK(!w->bad);
-    r->transport->ops->send(r->transport, 1, w->data, w->size);
-    r->transport->ops->flush(r->transport);
+    tl_transport_send(r->transport, 1, w->data, w->size);
+    tl_transport_flush(r->transport);
 }
 
 void raw_hello(raw *r, const char *name, const unsigned char *secret)
@@ -101,7 +101,7 @@ static void on_frame(raw *k, const void *data, size_t size)
 void raw_poll(raw *r, uint64_t now_us)
 {
     tl_transport_event event;
-    while (r->transport && r->transport->ops->poll(r->transport, now_us, &event) == TL_OK) {
+    while (r->transport && tl_transport_poll(r->transport, now_us, &event) == TL_OK) {
         if (event.type == TL_TRANSPORT_CONNECTED) {
             r->connected = true;
         }

@@ -36,7 +36,7 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
             tl_entity_ref ref;
             tl_entity_info info;
             CHECK_EQUAL(tl_server_create_entity(server, &def, &ref), TL_OK);
-            CHECK_EQUAL(tl_server_info(server, ref, &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(server, ref, &info), TL_OK);
             n->bodies[i] = info.id;
         }
     }
@@ -67,7 +67,7 @@ void lab_start_server(lab *l, int which)
     if (n->network == NULL) {
         CHECK(n->network = tl_memory_network_create(lab_seed * 8 + (uint64_t)which));
     }
-    CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = names[which];
@@ -89,8 +89,8 @@ void lab_start_server(lab *l, int which)
 static void close_server(node *n)
 {
     tl_server_destroy(n->server);
-    n->store->ops->close(n->store, false);
-    n->transport->ops->close(n->transport);
+    tl_store_close(n->store, false);
+    tl_transport_close(n->transport);
     n->server = NULL;
 }
 
@@ -98,9 +98,9 @@ static void close_server(node *n)
 void lab_kill_server(lab *l, int which)
 {
     node *n = &l->nodes[which];
-    tl_memory_network_cut(n->network, true);
+    tl_memory_network_partition(n->network, true);
     close_server(n);
-    tl_memory_network_cut(n->network, false);
+    tl_memory_network_partition(n->network, false);
 }
 
 // ---- ways to servers ----
@@ -109,7 +109,7 @@ static tl_result path_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
 {
     path *p = (path *)self;
     tl_result result;
-    while ((result = p->inner->ops->poll(p->inner, now_us, out)) == TL_OK && p->dead) {
+    while ((result = tl_transport_poll(p->inner, now_us, out)) == TL_OK && p->dead) {
         continue;
     }
     if (result == TL_OK && out->type == TL_TRANSPORT_DATAGRAM && ((const unsigned char *)out->data)[0] == 0x81 &&
@@ -123,7 +123,7 @@ static tl_result path_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
 static tl_result path_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
     path *p = (path *)self;
-    return p->dead ? TL_OK : p->inner->ops->send(p->inner, peer, data, size);
+    return p->dead ? TL_OK : tl_transport_send(p->inner, peer, data, size);
 }
 
 static void path_flush(tl_transport *self)
@@ -135,7 +135,7 @@ static void path_drop(tl_transport *self, tl_peer peer)
 {
     path *p = (path *)self;
     if (!p->dead) {
-        p->inner->ops->drop(p->inner, peer);
+        tl_transport_drop(p->inner, peer);
     }
 }
 
@@ -151,12 +151,12 @@ static void path_close(tl_transport *self)
     friend *f = p->friend;
     if (p->dead) { // its goodbye does not arrive
         for (int i = 0; i < SERVERS; i++) {
-            tl_memory_network_cut(f->lab->nodes[i].network, true);
+            tl_memory_network_partition(f->lab->nodes[i].network, true);
         }
     }
-    p->inner->ops->close(p->inner);
+    tl_transport_close(p->inner);
     for (int i = 0; i < SERVERS; i++) {
-        tl_memory_network_cut(f->lab->nodes[i].network, false);
+        tl_memory_network_partition(f->lab->nodes[i].network, false);
     }
     for (uint32_t i = 0; i < f->path_count; i++) {
         if (f->paths[i] == p) {
@@ -177,7 +177,7 @@ static tl_result open_path(void *user, uint32_t server, tl_transport **out, char
     p->transport.ops = &path_ops;
     p->friend = f;
     node *n = &f->lab->nodes[(server + f->first_server) % SERVERS];
-    CHECK_EQUAL(tl_memory_network_client(n->network, &p->inner), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(n->network, &p->inner), TL_OK);
     f->paths[f->path_count++] = p;
     *out = &p->transport;
     return TL_OK;
@@ -203,7 +203,7 @@ void lab_connect(lab *l, int which, int server, uint32_t server_count, const cha
     def.token = f->token, def.token_bytes = strlen(f->token);
     def.entities_max = 1000;
     def.reconnect_ms = 30000;
-    CHECK_EQUAL(tl_client_create(&def, &f->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &f->client, NULL, 0), TL_OK);
     tl_client_observe_point(f->client, (tl_vec3){0, 0, 0});
 }
 
@@ -218,7 +218,7 @@ void lab_disconnect(lab *l, int which, bool says)
         lab_change_address(f);
     }
     tl_client_destroy(f->client);
-    f->transport->ops->close(f->transport);
+    tl_transport_close(f->transport);
     f->client = NULL;
 }
 
@@ -230,7 +230,7 @@ static void take_events(friend *f)
     while (tl_client_next_event(f->client, &event)) {
         f->entered += event.type == TL_CLIENT_ENTITY_ENTERED;
         f->left += event.type == TL_CLIENT_ENTITY_LEFT;
-        if (event.type == TL_CLIENT_OWN_GIVEN_BACK) {
+        if (event.type == TL_CLIENT_OWN_RETURNED) {
             f->given_back++, f->back = event;
         }
         if (event.type == TL_CLIENT_OWN_LOST) {
@@ -262,12 +262,12 @@ static void step_friend(lab *l, friend *f)
         return;
     }
     if (f->avatar) {
-        double tick = tl_client_server_tick(f->client, l->now_us);
+        double tick = tl_client_get_server_tick(f->client, l->now_us);
         tl_values v = lab_avatar_values(tick / TICK_HZ);
-        tl_client_set(f->client, f->avatar, tick, 0, &v);
+        tl_client_set_values(f->client, f->avatar, tick, 0, &v);
     }
     if (f->watched) {
-        CHECK_EQUAL(tl_client_poses(f->client, tl_client_server_tick(f->client, l->now_us) - 2, true, NULL, 0),
+        CHECK_EQUAL(tl_client_get_poses(f->client, tl_client_get_server_tick(f->client, l->now_us) - 2, true, NULL, 0),
                     f->in_view);
     }
 }
@@ -319,8 +319,8 @@ lab *lab_create(const lab_def *def)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(l->world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = TICK_HZ, .created_us = START_US};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     for (int i = 0; i < SERVERS; i++) {
         lab_start_server(l, i);
         lab_run(l, def->apart_s);
@@ -357,13 +357,13 @@ void lab_destroy(lab *l)
 bool lab_sees(const friend *f, tl_entity_id id)
 {
     tl_values v;
-    return tl_client_get(f->client, id, (double)tl_client_frame_tick(f->client), &v) == TL_OK;
+    return tl_client_get_values(f->client, id, (double)tl_client_get_frame_tick(f->client), &v) == TL_OK;
 }
 
 double lab_off_m(const friend *f, tl_entity_id id, tl_vec3 truth)
 {
     tl_values v;
-    CHECK_EQUAL(tl_client_get(f->client, id, (double)tl_client_frame_tick(f->client), &v), TL_OK);
+    CHECK_EQUAL(tl_client_get_values(f->client, id, (double)tl_client_get_frame_tick(f->client), &v), TL_OK);
     tl_vec3 is = v.fields[0].position;
     return hypot(hypot(is.x - truth.x, is.y - truth.y), is.z - truth.z);
 }
@@ -420,7 +420,7 @@ int lab_owners(const lab *l, tl_entity_id id)
         }
         tl_entity_info info;
         tl_entity_ref ref = tl_server_find(l->nodes[i].server, id);
-        count += ref != TL_REF_NONE && tl_server_info(l->nodes[i].server, ref, &info) == TL_OK && info.owned;
+        count += ref != TL_REF_NONE && tl_server_get_entity_info(l->nodes[i].server, ref, &info) == TL_OK && info.owned;
     }
     return count;
 }
@@ -463,11 +463,11 @@ void lab_check_whole(lab *l)
     for (int which = 0; which < SERVERS; which++) {
         for (int i = 0; i < BODIES; i++) {
             tl_vec3 truth = body_values(which, i, 0).fields[0].position;
-            truth.x += (1 + i % 5) * ((double)tl_client_frame_tick(f->client) / TICK_HZ);
+            truth.x += (1 + i % 5) * ((double)tl_client_get_frame_tick(f->client) / TICK_HZ);
             CHECK(lab_off_m(f, l->nodes[which].bodies[i], truth) < 1.5);
         }
     }
-    double time_s = (double)tl_client_frame_tick(other->client) / TICK_HZ;
+    double time_s = (double)tl_client_get_frame_tick(other->client) / TICK_HZ;
     CHECK(lab_off_m(other, f->avatar, lab_avatar_values(time_s).fields[0].position) < 0.5);
 }
 

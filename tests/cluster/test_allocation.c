@@ -116,7 +116,7 @@ static void stand_between(cluster *c)
             continue;
         }
         real_store = store_ops = *n->store->ops;
-        store_ops.submit = store_submit, store_ops.checkpoint = store_checkpoint, store_ops.cut = store_cut;
+        store_ops.submit = store_submit, store_ops.checkpoint = store_checkpoint, store_ops.truncate = store_cut;
         store_ops.fence = store_fence, store_ops.poll = store_poll;
         n->store->ops = &store_ops;
         real_transport[0] = n->transport->ops;

@@ -10,7 +10,7 @@ static void move_all(crowd *c, double y)
 {
     for (int i = 0; i < GROUPS; i++) {
         tl_values v = crowd_at(0, y, i);
-        CHECK_EQUAL(tl_server_set(c->servers[0].server, boxes[i], &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(c->servers[0].server, boxes[i], &v), TL_OK);
     }
 }
 
@@ -149,7 +149,7 @@ TEST(nobody_inherits_what_comes_late_into_a_group)
     crowd_run(c, 0.2);
     CHECK_EQUAL(tl_client_request_create(c->clients[0].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);
     crowd_run(c, 0.1);
-    c->clients[0].transport->ops->drop(c->clients[0].transport, 1);
+    tl_transport_drop(c->clients[0].transport, 1);
     crowd_run(c, 0.4);
     CHECK_EQUAL(crowd_entities(c, 0), 0);
     CHECK_EQUAL(tl_client_request_create(c->clients[1].client, CROWD_AVATAR, 0, &v, true, NULL), TL_OK);

@@ -49,7 +49,7 @@ static void set_plane(flight *f, double x_m, int tick, double speed_mps)
     tl_client *pilot = f->c->clients[PILOT].client;
     tl_values at = crowd_at(x_m, 100, 0);
     at.fields[0].velocity = (tl_vec3){speed_mps, 0, 0.01 * (tick % 2)};
-    CHECK_EQUAL(tl_client_set(pilot, f->plane, tl_client_server_tick(pilot, f->c->now_us), 0, &at), TL_OK);
+    CHECK_EQUAL(tl_client_set_values(pilot, f->plane, tl_client_get_server_tick(pilot, f->c->now_us), 0, &at), TL_OK);
     crowd_run(f->c, 1.0 / CROWD_HZ);
 }
 
@@ -76,7 +76,7 @@ static double fly(int hostiles, double speed_mps)
         x += speed_mps / CROWD_HZ;
         set_plane(&f, x, tick, speed_mps);
         CHECK_EQUAL(
-            tl_server_pose(s, tl_server_find(s, f.plane), (double)stats_of(&f).world_tick, &position, &rotation),
+            tl_server_get_pose(s, tl_server_find(s, f.plane), (double)stats_of(&f).world_tick, &position, &rotation),
             TL_OK);
         worst_m = x - position.x > worst_m ? x - position.x : worst_m;
     }
@@ -106,7 +106,7 @@ TEST(a_cabin_that_is_just_being_made_is_boarded)
     CHECK_EQUAL(tl_client_request_create(pilot->client, CROWD_AVATAR, next, &p, false, NULL), TL_OK);
     crowd_run(f.c, 1);
     tl_server *s = f.c->servers[0].server;
-    CHECK_EQUAL(tl_server_info(s, tl_server_find(s, pilot->last_made), &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(s, tl_server_find(s, pilot->last_made), &info), TL_OK);
     CHECK_EQUAL(info.carrier, next);
     crowd_destroy(f.c);
 }
@@ -117,7 +117,7 @@ static bool is_aboard(const flight *f, tl_entity_id id)
 {
     tl_server *s = f->c->servers[0].server;
     tl_entity_info info;
-    CHECK_EQUAL(tl_server_info(s, tl_server_find(s, id), &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(s, tl_server_find(s, id), &info), TL_OK);
     return info.carrier == f->plane;
 }
 

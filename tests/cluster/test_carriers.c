@@ -22,7 +22,7 @@ static placed make(stage *t, int server, int kind, tl_entity_id carrier, double 
     tl_entity_info info;
     tl_entity_def def = {.group = t->groups[server], .kind = kind, .carrier = carrier, .values = crowd_at(x, 0, 0)};
     CHECK_EQUAL(tl_server_create_entity(t->c->servers[server].server, &def, &p.ref), TL_OK);
-    CHECK_EQUAL(tl_server_info(t->c->servers[server].server, p.ref, &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(t->c->servers[server].server, p.ref, &info), TL_OK);
     p.id = info.id;
     return p;
 }
@@ -53,7 +53,7 @@ static tl_vec3 place_on(const stage *t, int server, tl_entity_id id)
     tl_vec3 position = {0};
     tl_quat rotation;
     CHECK_EQUAL(
-        tl_server_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &position, &rotation),
+        tl_server_get_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &position, &rotation),
         TL_OK);
     return position;
 }
@@ -70,7 +70,7 @@ static tl_entity_id carrier_on(const stage *t, int server, tl_entity_id id)
 {
     tl_entity_info info;
     const tl_server *s = t->c->servers[server].server;
-    CHECK_EQUAL(tl_server_info(s, tl_server_find(s, id), &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(s, tl_server_find(s, id), &info), TL_OK);
     return info.carrier;
 }
 
@@ -108,7 +108,7 @@ TEST(games_are_answered)
     CHECK_EQUAL(tl_server_check_carrier(s, TL_REF_NONE, below, (tl_vec3){0, 0, 0}, text, sizeof text), TL_ERR_INVALID);
     CHECK(strstr(text, "deeper than 4"));
     tl_values far = crowd_at(9, 0, 0);
-    CHECK_EQUAL(tl_server_set(s, t.boxes[0].ref, &far), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_server_set_values(s, t.boxes[0].ref, &far), TL_ERR_INVALID);
     CHECK_EQUAL(tl_server_set_poses(s, &t.boxes[0].ref, 1, &far.fields[0].position, NULL, NULL), 0);
     CHECK_EQUAL(tl_server_delete_entity(s, t.cabins[0][1].ref), TL_OK);
     CHECK_EQUAL(tl_server_check_carrier(s, t.boxes[0].ref, t.cabins[0][1].id, (tl_vec3){0, 0, 0}, text, sizeof text),
@@ -133,7 +133,7 @@ static void say(stage *t, tl_entity_id id, tl_entity_id carrier, double x, doubl
     tl_client *client = t->c->clients[0].client;
     tl_values v = crowd_at(x, 0, 0);
     v.fields[0].velocity.x = speed_mps;
-    CHECK_EQUAL(tl_client_set(client, id, tl_client_server_tick(client, t->c->now_us), carrier, &v), TL_OK);
+    CHECK_EQUAL(tl_client_set_values(client, id, tl_client_get_server_tick(client, t->c->now_us), carrier, &v), TL_OK);
     crowd_run(t->c, 1.2);
 }
 
@@ -184,8 +184,8 @@ TEST(clients_are_answered)
         CHECK_EQUAL(t.c->clients[0].notice.entity, own);
         CHECK_NEAR(place_of(&t, own).x, 112, 0.03);
         tl_pose pose;
-        CHECK_EQUAL(tl_client_pose(t.c->clients[1].client, own, (double)tl_client_frame_tick(t.c->clients[1].client),
-                                   false, &pose),
+        CHECK_EQUAL(tl_client_get_pose(t.c->clients[1].client, own,
+                                       (double)tl_client_get_frame_tick(t.c->clients[1].client), false, &pose),
                     TL_OK);
     }
     CHECK(tl_server_get_stats(t.c->servers[0].server).states_refused >= 5);
@@ -241,7 +241,8 @@ TEST(a_carrier_that_goes)
         }
         tl_pose pose;
         tl_client *client = t.c->clients[0].client;
-        CHECK_EQUAL(tl_client_pose(client, t.boxes[0].id, (double)tl_client_frame_tick(client), false, &pose), TL_OK);
+        CHECK_EQUAL(tl_client_get_pose(client, t.boxes[0].id, (double)tl_client_get_frame_tick(client), false, &pose),
+                    TL_OK);
         CHECK_NEAR(pose.position.x, result == TL_OK ? 112 : 10, 0.03);
         CHECK(crowd_mirrors_equal(t.c));
         crowd_destroy(t.c);
@@ -282,8 +283,9 @@ TEST(a_loop_over_two_servers)
             tl_pose pose;
             tl_client *client = t.c->clients[0].client;
             for (int i = 0; i < 2; i++) {
-                CHECK_EQUAL(tl_client_pose(client, i ? a.id : b.id, (double)tl_client_frame_tick(client), false, &pose),
-                            TL_OK);
+                CHECK_EQUAL(
+                    tl_client_get_pose(client, i ? a.id : b.id, (double)tl_client_get_frame_tick(client), false, &pose),
+                    TL_OK);
             }
             CHECK(crowd_mirrors_equal(t.c));
             crowd_destroy(t.c);

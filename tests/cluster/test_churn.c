@@ -26,7 +26,7 @@ typedef struct mute {
 static tl_result mute_poll(tl_transport *self, uint64_t now_us, tl_transport_event *out)
 {
     mute *m = (mute *)self;
-    return m->inner->ops->poll(m->inner, now_us, out);
+    return tl_transport_poll(m->inner, now_us, out);
 }
 
 static tl_result mute_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
@@ -38,19 +38,19 @@ static tl_result mute_send(tl_transport *self, tl_peer peer, const void *data, s
     if (copy[0] == REPORT && size >= BITS_AT + BITS) {
         memset(copy + BITS_AT, 0, BITS);
     }
-    return m->inner->ops->send(m->inner, peer, copy, size);
+    return tl_transport_send(m->inner, peer, copy, size);
 }
 
 static void mute_flush(tl_transport *self)
 {
     mute *m = (mute *)self;
-    m->inner->ops->flush(m->inner);
+    tl_transport_flush(m->inner);
 }
 
 static void mute_drop(tl_transport *self, tl_peer peer)
 {
     mute *m = (mute *)self;
-    m->inner->ops->drop(m->inner, peer);
+    tl_transport_drop(m->inner, peer);
 }
 
 static int mute_wait_fd(tl_transport *self)
@@ -61,7 +61,7 @@ static int mute_wait_fd(tl_transport *self)
 static void mute_close(tl_transport *self)
 {
     mute *m = (mute *)self;
-    m->inner->ops->close(m->inner);
+    tl_transport_close(m->inner);
 }
 
 static const tl_transport_ops mute_ops = {.poll = mute_poll,
@@ -137,7 +137,7 @@ static void run(churn *h, double seconds)
 static void add_jumpers(churn *h, int count, bool never_acknowledge)
 {
     for (int i = 0; i < count; i++) {
-        CHECK_EQUAL(tl_memory_network_client(h->c->nodes[0].network, &h->transports[i]), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_client(h->c->nodes[0].network, &h->transports[i]), TL_OK);
         h->mutes[i] = (mute){.base.ops = &mute_ops, .inner = h->transports[i]};
         if (never_acknowledge) {
             h->transports[i] = &h->mutes[i].base;
@@ -146,7 +146,7 @@ static void add_jumpers(churn *h, int count, bool never_acknowledge)
         def.transport = h->transports[i];
         def.entities_max = ENTITIES * 2;
         def.kbit_s = 4000;
-        CHECK_EQUAL(tl_client_create(&def, &h->jumpers[i]), TL_OK);
+        CHECK_EQUAL(tl_client_create(&def, &h->jumpers[i], NULL, 0), TL_OK);
     }
     jump_all(h);
 }
@@ -155,7 +155,7 @@ static void destroy(churn *h)
 {
     for (int i = 0; i < JUMPERS && h->jumpers[i]; i++) {
         tl_client_destroy(h->jumpers[i]);
-        h->transports[i]->ops->close(h->transports[i]);
+        tl_transport_close(h->transports[i]);
     }
     cluster_destroy(h->c);
 }

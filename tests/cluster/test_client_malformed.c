@@ -81,7 +81,7 @@ TEST(malformed_to_the_server)
     lab_run(l, 1);
     CHECK(t->count > 20);
     tl_transport *stranger;
-    CHECK_EQUAL(tl_memory_network_client(l->nodes[0].network, &stranger), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->nodes[0].network, &stranger), TL_OK);
     uint64_t random = lab_seed;
     uint8_t data[TL_DATAGRAM_BYTES_MAX];
     tl_transport_event event;
@@ -89,11 +89,11 @@ TEST(malformed_to_the_server)
     for (int i = 0; i < 10000; i++) {
         size_t size = mutate(&random, t, data);
         // A goodbye or an old client's report from a stranger's peer is nothing to anybody else.
-        stranger->ops->send(stranger, 1, data, size);
+        tl_transport_send(stranger, 1, data, size);
         if (data[0] != 3) {
-            l->friends[0].transport->ops->send(l->friends[0].transport, 1, data, size);
+            tl_transport_send(l->friends[0].transport, 1, data, size);
         }
-        while (stranger->ops->poll(stranger, l->now_us, &event) == TL_OK) {
+        while (tl_transport_poll(stranger, l->now_us, &event) == TL_OK) {
             continue;
         }
         if (i % 10 == 0) {
@@ -111,7 +111,7 @@ TEST(malformed_to_the_server)
     CHECK_EQUAL(lab_update(l, 1, l->nodes[0].box_ids[KIND_ALLOW], 6, 6), TL_OK);
     lab_run(l, 1);
     lab_check_seen(l, 1, l->nodes[0].box_ids[KIND_ALLOW], 6, 6);
-    stranger->ops->close(stranger);
+    tl_transport_close(stranger);
     lab_disconnect(l, 0);
     lab_destroy(l);
     free(t);
@@ -145,15 +145,15 @@ TEST(malformed_to_the_client)
         if (data[0] == 3 || data[0] == 0x83) {
             continue; // a goodbye is well-formed
         }
-        double tick = (double)tl_client_frame_tick(c);
-        uint32_t count = tl_client_poses(c, tick, false, before, 1000);
+        double tick = (double)tl_client_get_frame_tick(c);
+        uint32_t count = tl_client_get_poses(c, tick, false, before, 1000);
         uint64_t malformed = tl_client_get_stats(c).malformed;
         if (tl_client_receive(c, data, size, l->now_us) != TL_ERR_MALFORMED) {
             continue;
         }
         refused++;
         CHECK_EQUAL(tl_client_get_stats(c).malformed, malformed + 1);
-        CHECK_EQUAL(tl_client_poses(c, tick, false, after, 1000), count);
+        CHECK_EQUAL(tl_client_get_poses(c, tick, false, after, 1000), count);
         CHECK(memcmp(before, after, count * sizeof *before) == 0);
         if (i % 100 == 0) {
             tl_client_validate(c);

@@ -11,8 +11,8 @@ TEST(an_own_entity)
         lab *l = lab_create();
         if (bad) {
             for (int i = 0; i < 2; i++) {
-                tl_memory_network_faults(l->nodes[i].network,
-                                         (tl_link_faults){.loss = 0.05, .delay_us = 15000, .jitter_us = 10000});
+                tl_memory_network_set_faults(l->nodes[i].network,
+                                             (tl_link_faults){.loss = 0.05, .delay_us = 15000, .jitter_us = 10000});
             }
         }
         for (int i = 0; i < 3; i++) {
@@ -40,7 +40,7 @@ TEST(an_own_entity)
         CHECK_EQUAL(lab_update(l, 1, lab_avatar, 0, 0), TL_ERR_DENIED);
         CHECK_EQUAL(lab_delete(l, 2, lab_avatar), TL_ERR_DENIED);
         tl_values v = lab_at(0, 0, 0);
-        CHECK_EQUAL(tl_client_set(l->friends[1].client, lab_avatar, 1, 0, &v), TL_ERR_NOT_FOUND);
+        CHECK_EQUAL(tl_client_set_values(l->friends[1].client, lab_avatar, 1, 0, &v), TL_ERR_NOT_FOUND);
         lab_validate(l);
         // It goes with its client.
         l->each = NULL;
@@ -48,7 +48,7 @@ TEST(an_own_entity)
         lab_run(l, bad ? 12 : 1); // the goodbye may get lost
         tl_pose pose;
         for (int f = 1; f < 3; f++) {
-            CHECK_EQUAL(tl_client_pose(l->friends[f].client, lab_avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
+            CHECK_EQUAL(tl_client_get_pose(l->friends[f].client, lab_avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
         }
         for (int i = 0; i < 2; i++) {
             CHECK_EQUAL(tl_server_find(l->nodes[i].server, lab_avatar), TL_REF_NONE);
@@ -66,15 +66,16 @@ TEST(the_last_word_arrives)
     lab_connect(l, 1, 1, "friend-1");
     lab_run(l, 1);
     tl_entity_id id = lab_create_own(l, 0, 0);
-    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 0.4, .delay_us = 10000, .jitter_us = 30000});
+    tl_memory_network_set_faults(l->nodes[0].network,
+                                 (tl_link_faults){.loss = 0.4, .delay_us = 10000, .jitter_us = 30000});
     uint64_t random = lab_seed;
     uint8_t message[600] = {1};
     for (int i = 1; i <= 30; i++) {
         tl_values v = lab_at(i, 0, 0);
         v.fields[2].integer = i;
-        CHECK_EQUAL(
-            tl_client_set(l->friends[0].client, id, tl_client_server_tick(l->friends[0].client, l->now_us), 0, &v),
-            TL_OK);
+        CHECK_EQUAL(tl_client_set_values(l->friends[0].client, id,
+                                         tl_client_get_server_tick(l->friends[0].client, l->now_us), 0, &v),
+                    TL_OK);
         for (int k = 0; k < 10; k++) {
             tl_client_send(l->friends[0].client, message, sizeof message);
             lab_run(l, check_random_between(&random, 0, 0.1));
@@ -96,16 +97,16 @@ TEST(own_entities_of_a_dead_server)
     lab_avatar = lab_create_own(l, 0, 0);
     lab_run(l, 1);
     tl_pose pose;
-    CHECK_EQUAL(tl_client_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_OK);
-    tl_memory_network_cut(l->nodes[0].network, true);
+    CHECK_EQUAL(tl_client_get_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_OK);
+    tl_memory_network_partition(l->nodes[0].network, true);
     lab_stop_server(&l->nodes[0]);
     lab_disconnect(l, 0);
-    tl_memory_network_cut(l->nodes[0].network, false);
+    tl_memory_network_partition(l->nodes[0].network, false);
     lab_run(l, 4);
-    CHECK_EQUAL(tl_client_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_OK);
+    CHECK_EQUAL(tl_client_get_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_OK);
     lab_run(l, 7);
-    CHECK_EQUAL(tl_client_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
-    CHECK_EQUAL(tl_client_pose(l->friends[1].client, l->nodes[0].box_ids[0], 0, false, &pose), TL_OK);
+    CHECK_EQUAL(tl_client_get_pose(l->friends[1].client, lab_avatar, 0, false, &pose), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_client_get_pose(l->friends[1].client, l->nodes[0].box_ids[0], 0, false, &pose), TL_OK);
     lab_start_server(l, 0);
     lab_run(l, 1);
     lab_connect(l, 0, 0, "friend-0");
@@ -114,13 +115,13 @@ TEST(own_entities_of_a_dead_server)
     CHECK(next != lab_avatar && next > lab_avatar);
     // And if it is back at once.
     lab_run(l, 0.5);
-    tl_memory_network_cut(l->nodes[0].network, true);
+    tl_memory_network_partition(l->nodes[0].network, true);
     lab_stop_server(&l->nodes[0]);
     lab_disconnect(l, 0);
-    tl_memory_network_cut(l->nodes[0].network, false);
+    tl_memory_network_partition(l->nodes[0].network, false);
     lab_start_server(l, 0);
     lab_run(l, 11);
-    CHECK_EQUAL(tl_client_pose(l->friends[1].client, next, 0, false, &pose), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_client_get_pose(l->friends[1].client, next, 0, false, &pose), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(tl_server_find(l->nodes[0].server, next), TL_REF_NONE);
     lab_avatar = 0;
     lab_validate(l);

@@ -29,7 +29,7 @@ TEST(policies)
         lab_run(l, 0.5);
         tl_pose pose;
         for (int f = 0; f < 2; f++) {
-            CHECK_EQUAL(tl_client_pose(l->friends[f].client, n->box_ids[KIND_ALLOW], 0, false, &pose),
+            CHECK_EQUAL(tl_client_get_pose(l->friends[f].client, n->box_ids[KIND_ALLOW], 0, false, &pose),
                         TL_ERR_NOT_FOUND);
         }
     }
@@ -58,7 +58,7 @@ TEST(a_request_to_nobody)
     lab *l = lab_create();
     lab_connect(l, 0, 0, "friend-0");
     lab_run(l, 1);
-    tl_memory_network_cut(l->nodes[1].network, true);
+    tl_memory_network_partition(l->nodes[1].network, true);
     lab_stop_server(&l->nodes[1]);
     uint32_t request;
     tl_values v = lab_at(0, 0, 0);
@@ -75,7 +75,7 @@ TEST(messages_both_ways)
     lab *l = lab_create();
     lab_connect(l, 0, 0, "friend-0");
     lab_run(l, 1);
-    tl_memory_network_faults(
+    tl_memory_network_set_faults(
         l->nodes[0].network,
         (tl_link_faults){.loss = 0.2, .copy = 0.1, .reorder = 0.2, .delay_us = 10000, .jitter_us = 20000});
     node *n = &l->nodes[0];
@@ -167,13 +167,13 @@ TEST(refusal_and_reconnect)
     lab_connect(l, 0, 0, "stranger");
     lab_run(l, 1);
     CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
-    CHECK(strstr(tl_client_text(l->friends[0].client), "token is not good here"));
+    CHECK(strstr(tl_client_get_text(l->friends[0].client), "token is not good here"));
     CHECK_EQUAL(l->nodes[0].joins, 0);
     lab_disconnect(l, 0);
     lab_connect(l, 0, 0, "");
     lab_run(l, 1);
     CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
-    CHECK(strstr(tl_client_text(l->friends[0].client), "ask its operator for one"));
+    CHECK(strstr(tl_client_get_text(l->friends[0].client), "ask its operator for one"));
     lab_disconnect(l, 0);
     for (int i = 0; i < 5; i++) { // many times: everything is given back
         lab_connect(l, 0, 0, "friend-0");

@@ -233,7 +233,7 @@ TEST(the_store_stalls)
                 CHECK_EQUAL(e.missing + e.doubled + e.unknown, 0);
                 // Frames go on, and what is the rider's own server's is right: it owns a third.
                 int64_t now = (int64_t)((c->now_us - c->start_us) * c->tick_hz / 1000000);
-                CHECK(tl_client_frame_tick(c->riders[r].client) + 6 >= now);
+                CHECK(tl_client_get_frame_tick(c->riders[r].client) + 6 >= now);
                 CHECK(e.compared - e.off >= e.compared / 4);
             }
         }

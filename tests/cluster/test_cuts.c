@@ -129,7 +129,7 @@ static tl_result fail_checkpoint(tl_store *self, tl_group_id group, int64_t tick
 static tl_result count_cut(tl_store *self, int64_t tick)
 {
     cuts++;
-    return real_ops->cut(self, tick);
+    return real_ops->truncate(self, tick);
 }
 
 TEST(a_checkpoint_that_the_store_does_not_take_keeps_the_log)
@@ -137,7 +137,7 @@ TEST(a_checkpoint_that_the_store_does_not_take_keeps_the_log)
     crowd *c = begin();
     tl_store *store = c->servers[1].store;
     tl_store_ops ops = *(real_ops = store->ops);
-    ops.checkpoint = fail_checkpoint, ops.cut = count_cut;
+    ops.checkpoint = fail_checkpoint, ops.truncate = count_cut;
     store->ops = &ops;
     crowd_run(c, 12);
     CHECK(cuts > 0);

@@ -19,7 +19,7 @@ static tl_result set_own(crowd *c, double x)
 {
     tl_client *client = c->clients[0].client;
     tl_values v = crowd_at(x, 0, 0);
-    return tl_client_set(client, c->clients[0].last_made, tl_client_server_tick(client, c->now_us), 0, &v);
+    return tl_client_set_values(client, c->clients[0].last_made, tl_client_get_server_tick(client, c->now_us), 0, &v);
 }
 
 static void make_own(crowd *c)

@@ -30,9 +30,9 @@ TEST(one_that_jumps_far_away)
     double unsettled_s = 0;
     for (int tick = 0; tick < SECONDS * CROWD_HZ; tick++) {
         v = anywhere(&random);
-        CHECK_EQUAL(
-            tl_client_set(jumper->client, jumper->last_made, tl_client_server_tick(jumper->client, c->now_us), 0, &v),
-            TL_OK);
+        CHECK_EQUAL(tl_client_set_values(jumper->client, jumper->last_made,
+                                         tl_client_get_server_tick(jumper->client, c->now_us), 0, &v),
+                    TL_OK);
         crowd_run(c, 1.0 / CROWD_HZ);
         tl_client_stats stats = tl_client_get_stats(rider->client);
         unsettled_s = fmax(unsettled_s, (double)(stats.tick - stats.settled_tick) / CROWD_HZ);

@@ -99,7 +99,7 @@ static void shares_seen(cluster *c, int rider, double near_m, double *near, doub
     uint32_t counts[2] = {0}, all[2] = {0};
     cluster_errors e = cluster_compare(c, rider);
     (void)e;
-    double time_s = (double)tl_client_frame_tick(c->riders[rider].client) / c->tick_hz;
+    double time_s = (double)tl_client_get_frame_tick(c->riders[rider].client) / c->tick_hz;
     for (uint32_t i = 0; i < c->entity_count; i++) {
         tl_vec3 p, o = c->riders[rider].observer;
         tl_quat q;
@@ -121,7 +121,7 @@ TEST(small_budget)
     double near = 0, far = 0, near_lead = 0;
     for (int i = 0; i < 20; i++) {
         cluster_run(c, 0.25);
-        if (tl_client_frame_tick(c->riders[0].client) < 0) {
+        if (tl_client_get_frame_tick(c->riders[0].client) < 0) {
             continue;
         }
         shares_seen(c, 0, 200, &near, &far);

@@ -10,7 +10,7 @@ static tl_vec3 place_of(const crowd *c, tl_entity_id id)
     const tl_server *s = c->servers[0].server;
     tl_vec3 p;
     tl_quat q;
-    CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &p, &q), TL_OK);
+    CHECK_EQUAL(tl_server_get_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &p, &q), TL_OK);
     return p;
 }
 
@@ -58,7 +58,7 @@ TEST(who_says_nothing_more_flies_no_farther)
         tl_client *client = c->clients[0].client;
         tl_values v = crowd_at(i * 100, 1, 0);
         v.fields[0].velocity.z = c->def.client_speed_max - 10;
-        CHECK_EQUAL(tl_client_set(client, own[i], tl_client_server_tick(client, c->now_us), 0, &v), TL_OK);
+        CHECK_EQUAL(tl_client_set_values(client, own[i], tl_client_get_server_tick(client, c->now_us), 0, &v), TL_OK);
     }
     crowd_run(c, 0.5);
     double mps = way_mps(c, own);
@@ -82,7 +82,8 @@ TEST(requests_count)
                                    check_random_between(&random, -3e7, 3e7));
             (void)tl_client_request_update(client, own[(2 * tick + i) % OWN], &v, NULL);
             v = crowd_at(check_random_between(&random, -3e7, 3e7), 0, check_random_between(&random, -3e7, 3e7));
-            (void)tl_client_set(client, own[(2 * tick + i) % OWN], tl_client_server_tick(client, c->now_us), 0, &v);
+            (void)tl_client_set_values(client, own[(2 * tick + i) % OWN], tl_client_get_server_tick(client, c->now_us),
+                                       0, &v);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
     }

@@ -49,7 +49,7 @@ static void end(flight *f)
     for (int i = 0; i < CLIENTS; i++) {
         if (f->clients[i]) {
             tl_client_destroy(f->clients[i]);
-            f->transports[i]->ops->close(f->transports[i]);
+            tl_transport_close(f->transports[i]);
         }
     }
     cluster_destroy(f->c);
@@ -90,7 +90,7 @@ TEST(what_the_game_lets_fly_costs_no_client_its_work)
     for (int tick = 0; tick < RIDE_S * 20; tick++) {
         for (int i = 0; i < FLYERS; i++) {
             tl_values to = anywhere(&f, 10000);
-            CHECK_EQUAL(tl_server_set(server, f.refs[i], &to), TL_OK);
+            CHECK_EQUAL(tl_server_set_values(server, f.refs[i], &to), TL_OK);
         }
         cluster_run(f.c, 0.05);
         if (tick % 10 == 9) {
@@ -131,11 +131,11 @@ static void run_clients(flight *f, double seconds)
 static void add_clients(flight *f)
 {
     for (int i = 0; i < CLIENTS; i++) {
-        CHECK_EQUAL(tl_memory_network_client(f->c->nodes[0].network, &f->transports[i]), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_client(f->c->nodes[0].network, &f->transports[i]), TL_OK);
         tl_client_def def = tl_client_def_default();
         def.transport = f->transports[i];
         def.entities_max = ENTITIES * 2;
-        CHECK_EQUAL(tl_client_create(&def, &f->clients[i]), TL_OK);
+        CHECK_EQUAL(tl_client_create(&def, &f->clients[i], NULL, 0), TL_OK);
     }
     run_clients(f, 2);
     for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
@@ -157,15 +157,15 @@ static void check_rest(flight *f)
     for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
         tl_client *client = f->clients[i % CLIENTS];
         tl_values at = {.mask = 1, .fields[0].position = place};
-        CHECK_EQUAL(tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us),
-                                  0, &at),
+        CHECK_EQUAL(tl_client_set_values(client, f->own[i % CLIENTS][i / CLIENTS],
+                                         tl_client_get_server_tick(client, f->c->now_us), 0, &at),
                     TL_OK);
     }
     run_clients(f, 8);
     for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
         tl_values seen;
-        CHECK_EQUAL(tl_client_get(f->clients[0], f->own[i % CLIENTS][i / CLIENTS],
-                                  (double)tl_client_frame_tick(f->clients[0]), &seen),
+        CHECK_EQUAL(tl_client_get_values(f->clients[0], f->own[i % CLIENTS][i / CLIENTS],
+                                         (double)tl_client_get_frame_tick(f->clients[0]), &seen),
                     TL_OK);
         CHECK(fabs(seen.fields[0].position.x - place.x) < 1 && fabs(seen.fields[0].position.z - place.z) < 1);
     }
@@ -180,8 +180,8 @@ static uint64_t fly(flight *f, double speed_mps)
         for (int i = 0; i < CLIENTS * OWN_EACH; i++) {
             tl_client *client = f->clients[i % CLIENTS];
             tl_values to = anywhere(f, speed_mps);
-            (void)tl_client_set(client, f->own[i % CLIENTS][i / CLIENTS], tl_client_server_tick(client, f->c->now_us),
-                                0, &to);
+            (void)tl_client_set_values(client, f->own[i % CLIENTS][i / CLIENTS],
+                                       tl_client_get_server_tick(client, f->c->now_us), 0, &to);
         }
         run_clients(f, 0.05);
         if (tick % 10 == 9) {

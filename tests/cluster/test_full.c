@@ -76,10 +76,10 @@ static lab *create_lab(void)
     CHECK(l->world = tl_memory_world_create(&world));
     tl_memory_world_advance(l->world, l->now_us);
     CHECK(l->network = tl_memory_network_create(1));
-    CHECK_EQUAL(tl_memory_network_server(l->network, &l->server_end), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(l->network, &l->server_end), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &l->store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = TICK_HZ, .created_us = l->now_us};
-    CHECK_EQUAL(l->store->ops->create_world(l->store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(l->store, &info), TL_OK);
     static tl_kind_def kind;
     kind = tl_kind_def_default("walker");
     tl_server_def def = tl_server_def_default();
@@ -96,9 +96,9 @@ static void destroy_lab(lab *l)
 {
     tl_client_destroy(l->client);
     tl_server_destroy(l->server);
-    l->client_end->ops->close(l->client_end);
-    l->server_end->ops->close(l->server_end);
-    l->store->ops->close(l->store, false);
+    tl_transport_close(l->client_end);
+    tl_transport_close(l->server_end);
+    tl_store_close(l->store, false);
     tl_memory_network_destroy(l->network);
     tl_memory_world_destroy(l->world);
     free(l);
@@ -108,11 +108,11 @@ static void destroy_lab(lab *l)
 static void connect_client(lab *l, uint32_t entities_max, size_t spare_bytes)
 {
     enum { STEP_BYTES = 64 << 10 };
-    CHECK_EQUAL(tl_memory_network_client(l->network, &l->client_end), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->network, &l->client_end), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = l->client_end, def.kbit_s = 20000, def.entities_max = entities_max;
     if (spare_bytes) {
-        for (def.memory_bytes = STEP_BYTES; tl_client_create(&def, &l->client) != TL_OK;) {
+        for (def.memory_bytes = STEP_BYTES; tl_client_create(&def, &l->client, NULL, 0) != TL_OK;) {
             def.memory_bytes += STEP_BYTES;
         }
     }
@@ -120,7 +120,7 @@ static void connect_client(lab *l, uint32_t entities_max, size_t spare_bytes)
     if (spare_bytes) {
         def.memory_bytes += spare_bytes;
     }
-    CHECK_EQUAL(tl_client_create(&def, &l->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &l->client, NULL, 0), TL_OK);
     CHECK_EQUAL(tl_client_observe_point(l->client, (tl_vec3){0, 0, 0}), TL_OK);
 }
 
@@ -128,14 +128,14 @@ static void connect_client(lab *l, uint32_t entities_max, size_t spare_bytes)
 static uint32_t check_shown(lab *l)
 {
     int64_t tick = tl_client_get_stats(l->client).tick;
-    uint32_t count = tl_client_poses(l->client, (double)tick, false, poses, 2 * BODIES);
+    uint32_t count = tl_client_get_poses(l->client, (double)tick, false, poses, 2 * BODIES);
     CHECK(count <= 2 * BODIES);
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_ref ref = tl_server_find(l->server, poses[i].entity);
         CHECK(ref != TL_REF_NONE);
         tl_vec3 p;
         tl_quat q;
-        tl_server_pose(l->server, ref, (double)tick, &p, &q);
+        tl_server_get_pose(l->server, ref, (double)tick, &p, &q);
         double off_m = hypot(p.x - poses[i].position.x, p.z - poses[i].position.z),
                tolerance_m = 0.032 * (double)(1 << poses[i].level);
         CHECK_NEAR(off_m, 0, tolerance_m * 2 + 0.05); // the server's own is half a tick newer
@@ -160,8 +160,8 @@ static void try_room(uint32_t entities_max, size_t spare_bytes, uint32_t least, 
     }
     tl_client_stats stats = tl_client_get_stats(l->client);
     printf("  entities_max %u, %zu bytes to spare: %u shown, %u streams left out, %.0f kB/s, settled %lld of %lld\n",
-           entities_max, spare_bytes, shown, stats.streams_left_out, (double)bytes * 1e-3,
-           (long long)stats.settled_tick, (long long)stats.tick);
+           entities_max, spare_bytes, shown, stats.streams_omitted, (double)bytes * 1e-3, (long long)stats.settled_tick,
+           (long long)stats.tick);
     CHECK_EQUAL(tl_client_get_state(l->client), TL_CLIENT_LIVE);
     CHECK_EQUAL(stats.malformed, 0);
     CHECK(stats.settled_tick > stats.tick - TICK_HZ);

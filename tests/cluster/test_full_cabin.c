@@ -41,12 +41,12 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 static uint32_t count_wrong(tl_client *client, tl_vec3 at)
 {
     uint32_t wrong = 0;
-    double tick = (double)tl_client_frame_tick(client);
+    double tick = (double)tl_client_get_frame_tick(client);
     for (int i = 0; i < BOXES; i++) {
         tl_pose pose;
         tl_vec3 velocity, p = box_at(i, tick, &velocity);
         double away_m = hypot(hypot(p.x - at.x, p.y - at.y), p.z - at.z);
-        bool seen = tl_client_pose(client, boxes[i], tick, false, &pose) == TL_OK;
+        bool seen = tl_client_get_pose(client, boxes[i], tick, false, &pose) == TL_OK;
         double off_m = seen ? hypot(hypot(p.x - pose.position.x, p.y - pose.position.y), p.z - pose.position.z)
                             : INFINITY;
         wrong += off_m > 2 * fmax(0.02, 0.001 * away_m);
@@ -71,7 +71,7 @@ static uint32_t walk(crowd *c, double seconds, tl_entity_id bus, double wide_m)
         tl_client_observe_point(walker, at);
         tl_values v = anywhere(wide_m);
         if (bus) {
-            (void)tl_client_set(driver, bus, tl_client_server_tick(driver, c->now_us), 0, &v);
+            (void)tl_client_set_values(driver, bus, tl_client_get_server_tick(driver, c->now_us), 0, &v);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
         if (tick % LOOK_TICKS == LOOK_TICKS - 1) {
@@ -102,7 +102,7 @@ static crowd *begin(double wide_m)
             tl_entity_def def = {
                 .group = group, .kind = CROWD_BOX, .values = crowd_at(places[k].x, places[k].y, places[k].z)};
             CHECK_EQUAL(tl_server_create_entity(s, &def, &refs[k]), TL_OK);
-            CHECK_EQUAL(tl_server_info(s, refs[k], &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(s, refs[k], &info), TL_OK);
             boxes[k] = info.id;
         }
     }

@@ -27,12 +27,12 @@ static crowd *quiet_city(void)
     crowd_connect(c, 0, 0, "greedy");
     crowd_run(c, 2);
     static tl_entity_ref all[GROUPS * EACH];
-    CHECK_EQUAL(tl_server_entities(c->servers[0].server, all, GROUPS * EACH), GROUPS * EACH);
+    CHECK_EQUAL(tl_server_get_entities(c->servers[0].server, all, GROUPS * EACH), GROUPS * EACH);
     for (int k = 0; k < VERSIONS; k++) {
         for (uint32_t i = 0; i < GROUPS * EACH; i += 16) {
             tl_values v = crowd_at(i / EACH * 20.0, 0.1 * (k % 2 + 1), i % EACH * 3.0);
             v.mask = 1;
-            CHECK_EQUAL(tl_server_set(c->servers[0].server, all[i], &v), TL_OK);
+            CHECK_EQUAL(tl_server_set_values(c->servers[0].server, all[i], &v), TL_OK);
         }
         crowd_run(c, TICK_S);
     }
@@ -209,10 +209,10 @@ TEST(a_game_may_delete_what_it_is_asked_about)
         }
         crowd_run(c, 2);
         tl_entity_ref all[2];
-        CHECK_EQUAL(tl_server_entities(c->servers[0].server, all, 2), 2);
+        CHECK_EQUAL(tl_server_get_entities(c->servers[0].server, all, 2), 2);
         for (int i = 0; i < 2; i++) { // the second one's request goes through the log
             tl_entity_info info;
-            CHECK_EQUAL(tl_server_info(c->servers[0].server, all[i], &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(c->servers[0].server, all[i], &info), TL_OK);
             tl_values v = crowd_at(1, 2, 3);
             tl_client *client = c->clients[i].client;
             CHECK_EQUAL(by_delete ? tl_client_request_delete(client, info.id, NULL)
@@ -250,15 +250,15 @@ static tl_entity_id make_near(crowd *c)
     CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
     tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at(3, 0, 3)};
     CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, &ref), TL_OK);
-    CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(c->servers[0].server, ref, &info), TL_OK);
     return info.id;
 }
 
 static bool is_seen(const crowd *c, tl_entity_id id)
 {
     tl_pose pose;
-    return tl_client_pose(c->clients[0].client, id, (double)tl_client_frame_tick(c->clients[0].client), false, &pose) ==
-           TL_OK;
+    return tl_client_get_pose(c->clients[0].client, id, (double)tl_client_get_frame_tick(c->clients[0].client), false,
+                              &pose) == TL_OK;
 }
 
 enum { FAR = 2200, FAR_LEFT = 1200 };
@@ -363,8 +363,8 @@ TEST(requests_to_other_servers_leave_room_for_what_servers_need)
     static unsigned char post[TL_POST_BYTES_MAX]; // for nobody: of no epoch
     tl_entity_ref ref;
     tl_entity_info info;
-    CHECK_EQUAL(tl_server_entities(c->servers[0].server, &ref, 1), 1);
-    CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entities(c->servers[0].server, &ref, 1), 1);
+    CHECK_EQUAL(tl_server_get_entity_info(c->servers[0].server, ref, &info), TL_OK);
     CHECK_EQUAL(tl_client_request_delete(c->clients[0].client, info.id, NULL), TL_OK);
     for (int i = 0; i < 100; i++) {
         while (tl_tick_record_post(s, TL_OP_REQUEST, c->servers[0].server->number, post, sizeof post)) {

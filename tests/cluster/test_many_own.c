@@ -35,13 +35,13 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
     static double late_s[64], latest_s[64];
     memset(late_s, 0, sizeof late_s), memset(latest_s, 0, sizeof latest_s);
     for (int tick = 0; tick < SECONDS * CROWD_HZ; tick++) {
-        double t = tl_client_server_tick(k, c->now_us);
+        double t = tl_client_get_server_tick(k, c->now_us);
         for (uint32_t i = 0; i < own; i++) {
             double a = t / CROWD_HZ * 2 + i;
             tl_values v = crowd_at(i * 3.0 + radius_m * cos(a), 0, radius_m * sin(a));
             v.fields[0].velocity = (tl_vec3){-2 * radius_m * sin(a), 0, 2 * radius_m * cos(a)};
             v.fields[1].rotation = (tl_quat){0, sin(a / 2), 0, cos(a / 2)};
-            CHECK_EQUAL(tl_client_set(k, all[i], t, 0, &v), TL_OK);
+            CHECK_EQUAL(tl_client_set_values(k, all[i], t, 0, &v), TL_OK);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
         tl_server *s = c->servers[0].server;
@@ -49,7 +49,7 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
         for (uint32_t i = 0; i < own; i++) {
             tl_vec3 p;
             tl_quat r;
-            CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, all[i]), now, &p, &r), TL_OK);
+            CHECK_EQUAL(tl_server_get_pose(s, tl_server_find(s, all[i]), now, &p, &r), TL_OK);
             double a = now / CROWD_HZ * 2 + i;
             double off = hypot(p.x - i * 3.0 - radius_m * cos(a), p.z - radius_m * sin(a));
             if (tick > 40 && off > worst_m) {
@@ -62,10 +62,10 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
         }
     }
     for (int again = 0; again < 2; again++) { // they stand still at last
-        double t = tl_client_server_tick(k, c->now_us);
+        double t = tl_client_get_server_tick(k, c->now_us);
         for (uint32_t i = 0; i < own; i++) {
             tl_values v = crowd_at(i * 3.0, 5 + again, 0);
-            CHECK_EQUAL(tl_client_set(k, all[i], t, 0, &v), TL_OK);
+            CHECK_EQUAL(tl_client_set_values(k, all[i], t, 0, &v), TL_OK);
         }
         crowd_run(c, 0.05);
     }
@@ -75,7 +75,7 @@ static double walk(uint32_t own, double radius_m, uint32_t bytes_s)
         tl_vec3 p;
         tl_quat r;
         tl_server *s = c->servers[0].server;
-        CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, all[i]), (double)tl_server_get_stats(s).world_tick, &p, &r),
+        CHECK_EQUAL(tl_server_get_pose(s, tl_server_find(s, all[i]), (double)tl_server_get_stats(s).world_tick, &p, &r),
                     TL_OK);
         elsewhere += hypot(hypot(p.x - i * 3.0, p.y - 6), p.z) > 0.05;
     }

@@ -9,10 +9,10 @@ static void move_all(crowd *c, double seconds)
 {
     static tl_entity_ref all[GROUPS * EACH];
     for (double t = 0; t < seconds; t += 1.0 / CROWD_HZ) {
-        uint32_t count = tl_server_entities(c->servers[0].server, all, GROUPS * EACH);
+        uint32_t count = tl_server_get_entities(c->servers[0].server, all, GROUPS * EACH);
         for (uint32_t i = 0; i < count; i++) {
             tl_values v = crowd_at(i * 3.0, (double)(c->now_us / 50000 % 2), i % 9);
-            tl_server_set(c->servers[0].server, all[i], &v);
+            tl_server_set_values(c->servers[0].server, all[i], &v);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
     }
@@ -33,7 +33,7 @@ static void check_running(crowd *c)
 {
     for (int i = 0; i < 2; i++) {
         if (tl_server_get_state(c->servers[i].server) != TL_SERVER_RUNNING) {
-            printf("  %s\n", tl_server_text(c->servers[i].server));
+            printf("  %s\n", tl_server_get_text(c->servers[i].server));
         }
         CHECK_EQUAL(tl_server_get_state(c->servers[i].server), TL_SERVER_RUNNING);
     }

@@ -73,8 +73,8 @@ static void act(crowd *c, int i)
         tl_client_request_create(k->client, (int)below(CROWD_KINDS), below(3) ? any() : 0, &v, below(2), NULL);
     } else if (what < 50 && own_count[i]) {
         v.fields[0].velocity = (tl_vec3){check_random_between(&rnd, -3, 3), 0, 0};
-        tl_client_set(k->client, own[i][below(own_count[i] < 64 ? own_count[i] : 64)],
-                      tl_client_server_tick(k->client, c->now_us), below(3) ? any() : 0, &v);
+        tl_client_set_values(k->client, own[i][below(own_count[i] < 64 ? own_count[i] : 64)],
+                             tl_client_get_server_tick(k->client, c->now_us), below(3) ? any() : 0, &v);
     } else if (what < 60) {
         tl_client_request_delete(k->client, any(), NULL);
     } else if (what < 70) {
@@ -120,7 +120,7 @@ static bool same(crowd *c)
     bool good = true;
     const tl_server *a = c->servers[first].server;
     double tick = (double)tl_server_get_stats(a).world_tick;
-    uint32_t count = tl_server_entities(a, all, 20000);
+    uint32_t count = tl_server_get_entities(a, all, 20000);
     for (int s = 0; s < SERVERS; s++) {
         if (!up[s] || s == first) {
             continue;
@@ -134,16 +134,17 @@ static bool same(crowd *c)
         }
         for (uint32_t k = 0; k < count; k++) {
             tl_entity_info x, y;
-            CHECK_EQUAL(tl_server_info(a, all[k], &x), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(a, all[k], &x), TL_OK);
             tl_entity_ref ref = tl_server_find(b, x.id);
-            if (ref == TL_REF_NONE || tl_server_info(b, ref, &y) != TL_OK) {
+            if (ref == TL_REF_NONE || tl_server_get_entity_info(b, ref, &y) != TL_OK) {
                 fprintf(stderr, "  %llx is not on %d\n", (unsigned long long)x.id, s);
                 good = false;
                 continue;
             }
             tl_vec3 p = {0}, q = {0};
             tl_quat r;
-            tl_result seen_a = tl_server_pose(a, all[k], tick, &p, &r), seen_b = tl_server_pose(b, ref, tick, &q, &r);
+            tl_result seen_a = tl_server_get_pose(a, all[k], tick, &p, &r),
+                      seen_b = tl_server_get_pose(b, ref, tick, &q, &r);
             bool equal = x.carrier == y.carrier && x.group == y.group && x.owner == y.owner && x.kind == y.kind &&
                          seen_a == seen_b && fabs(p.x - q.x) + fabs(p.y - q.y) + fabs(p.z - q.z) < 1e-6;
             if (!equal) {

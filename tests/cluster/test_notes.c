@@ -109,12 +109,12 @@ static double distance_m(tl_vec3 a, tl_vec3 b)
 static uint32_t count_wrong(tl_client *client, tl_vec3 at)
 {
     uint32_t wrong = 0;
-    double tick = (double)tl_client_frame_tick(client);
+    double tick = (double)tl_client_get_frame_tick(client);
     for (int i = 0; i < BOXES; i++) {
         tl_pose pose;
         tl_vec3 velocity, p = box_at(i, tick / CROWD_HZ, &velocity);
         double allowed_m = fmax(0.02, 0.001 * distance_m(p, at));
-        bool known = tl_client_pose(client, boxes[i], tick, false, &pose) == TL_OK;
+        bool known = tl_client_get_pose(client, boxes[i], tick, false, &pose) == TL_OK;
         wrong += !known || distance_m(p, pose.position) > 2 * allowed_m;
     }
     return wrong;
@@ -180,7 +180,7 @@ static crowd *begin_walk(int count, uint32_t bytes_s_max)
         p->y = check_random_between(&random_state, 0, 9), p->z = check_random_between(&random_state, -200, 200);
         tl_entity_def def = {.group = group, .kind = CROWD_BOX, .values = crowd_at(p->x, p->y, p->z)};
         CHECK_EQUAL(tl_server_create_entity(server, &def, &refs[k]), TL_OK);
-        CHECK_EQUAL(tl_server_info(server, refs[k], &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(server, refs[k], &info), TL_OK);
         boxes[k] = info.id;
     }
     crowd_run(c, 0.5);
@@ -252,7 +252,7 @@ static int text_at(const crowd *c, tl_entity_id id)
 {
     tl_values got;
     const tl_server *s = c->servers[0].server;
-    CHECK_EQUAL(tl_server_get(s, tl_server_find(s, id), &got), TL_OK);
+    CHECK_EQUAL(tl_server_get_values(s, tl_server_find(s, id), &got), TL_OK);
     CHECK_EQUAL(got.fields[2].size, NOTE_BYTES);
     return *(const unsigned char *)got.fields[2].bytes;
 }
@@ -285,7 +285,8 @@ TEST(what_was_said_last_arrives)
     for (int tick = 0; tick < 5 * CROWD_HZ; tick++) {
         for (int i = 0; i < 8; i++) {
             tl_values v = note_of(text, 100 + tick + i);
-            CHECK_EQUAL(tl_client_set(client, own[i], tl_client_server_tick(client, c->now_us), 0, &v), TL_OK);
+            CHECK_EQUAL(tl_client_set_values(client, own[i], tl_client_get_server_tick(client, c->now_us), 0, &v),
+                        TL_OK);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
     }
@@ -370,7 +371,8 @@ TEST(who_plays_does_not_notice)
             tl_values v = crowd_at(cos(angle) * 4, 0, sin(angle) * 4);
             v.fields[0].velocity = (tl_vec3){-sin(angle) * 12, 0, cos(angle) * 12};
             v.fields[1].rotation = (tl_quat){0, sin(angle / 2), 0, cos(angle / 2)};
-            CHECK_EQUAL(tl_client_set(client, own[i], tl_client_server_tick(client, c->now_us), 0, &v), TL_OK);
+            CHECK_EQUAL(tl_client_set_values(client, own[i], tl_client_get_server_tick(client, c->now_us), 0, &v),
+                        TL_OK);
         }
         crowd_run(c, 1.0 / 60);
     }

@@ -29,7 +29,7 @@ static void on_event(crowd *c, int client, const tl_client_event *event)
         CHECK(made_count < MADE_MAX);
         all_made[made_count++] = (made){event->entity, name_of[client], true};
     }
-    if (event->type != TL_CLIENT_OWN_GIVEN_BACK) {
+    if (event->type != TL_CLIENT_OWN_RETURNED) {
         return;
     }
     given_back++;
@@ -74,7 +74,7 @@ static void cut(crowd *c, bool is_cut)
 {
     for (int i = 0; i < SERVERS; i++) {
         if (c->servers[i].network) {
-            tl_memory_network_cut(c->servers[i].network, is_cut);
+            tl_memory_network_partition(c->servers[i].network, is_cut);
         }
     }
 }
@@ -151,7 +151,7 @@ static void act(crowd *c)
     } else if (what < 85 && made_count) {
         (void)tl_client_request_delete(k, one_made_lately(), NULL);
     } else if (made_count) {
-        (void)tl_client_set(k, one_made_lately(), tl_client_server_tick(k, c->now_us), 0, &v);
+        (void)tl_client_set_values(k, one_made_lately(), tl_client_get_server_tick(k, c->now_us), 0, &v);
     }
 }
 

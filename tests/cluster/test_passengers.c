@@ -28,8 +28,9 @@ static void walk(uint32_t passengers, uint32_t speed_max, int kind, double from_
     for (int tick = 0; tick < SECONDS * CROWD_HZ; tick++) {
         for (uint32_t i = 0; i < passengers; i++) {
             tl_values p = crowd_at(from_origin_m, 0, tick % 2 ? 0.1 : -0.1);
-            CHECK_EQUAL(tl_client_set(k->client, all[i], tl_client_server_tick(k->client, c->now_us), cabin, &p),
-                        TL_OK);
+            CHECK_EQUAL(
+                tl_client_set_values(k->client, all[i], tl_client_get_server_tick(k->client, c->now_us), cabin, &p),
+                TL_OK);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
     }

@@ -189,7 +189,7 @@ TEST(a_full_world_is_a_whole_one)
     CHECK(crowd_mirrors_equal(c));
     CHECK(tl_server_get_stats(c->servers[2].server).groups_owned > 0);
     for (int i = 0; i < SERVERS; i++) {
-        CHECK_EQUAL(tl_server_get_stats(c->servers[i].server).entities_lacking, 0);
+        CHECK_EQUAL(tl_server_get_stats(c->servers[i].server).entities_missing, 0);
     }
     crowd_destroy(c);
 }
@@ -198,12 +198,12 @@ static void check_owned_groups_are_whole(const crowd *c, int server)
 {
     static tl_entity_ref all[GAME_GROUPS * GAME_EACH];
     const tl_server *s = c->servers[server].server;
-    uint32_t count = tl_server_entities(s, all, GAME_GROUPS * GAME_EACH);
+    uint32_t count = tl_server_get_entities(s, all, GAME_GROUPS * GAME_EACH);
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_info info;
-        CHECK_EQUAL(tl_server_info(s, all[i], &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(s, all[i], &info), TL_OK);
         if (info.owned) {
-            CHECK_EQUAL(tl_server_group_entities(s, info.group, NULL, 0), GAME_EACH);
+            CHECK_EQUAL(tl_server_get_group_entities(s, info.group, NULL, 0), GAME_EACH);
         }
     }
 }
@@ -220,7 +220,7 @@ TEST(a_server_that_is_too_small)
     crowd_run(c, 5);
     tl_server_stats stats = tl_server_get_stats(c->servers[3].server);
     CHECK_EQUAL(stats.entities, ROOM);
-    CHECK_EQUAL(stats.entities + stats.entities_lacking, c->game_count);
+    CHECK_EQUAL(stats.entities + stats.entities_missing, c->game_count);
     CHECK(c->servers[3].said_count >= 1 && c->servers[3].said_count <= 2);
     check_owned_groups_are_whole(c, 3);
     tl_server_validate(c->servers[3].server);
@@ -228,10 +228,10 @@ TEST(a_server_that_is_too_small)
     tl_entity_ref all[GAME_GROUPS * GAME_EACH];
     uint32_t gone = 0, excess = GAME_GROUPS * GAME_EACH - ROOM;
     for (int i = 0; i < SERVERS; i++) {
-        uint32_t count = tl_server_entities(c->servers[i].server, all, GAME_GROUPS * GAME_EACH);
+        uint32_t count = tl_server_get_entities(c->servers[i].server, all, GAME_GROUPS * GAME_EACH);
         for (uint32_t k = 0; k < count && gone < excess + 20; k++) {
             tl_entity_info info;
-            CHECK_EQUAL(tl_server_info(c->servers[i].server, all[k], &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(c->servers[i].server, all[k], &info), TL_OK);
             if (tl_server_find(c->servers[3].server, info.id) == TL_REF_NONE) {
                 continue; // only what it has
             }
@@ -241,7 +241,7 @@ TEST(a_server_that_is_too_small)
     }
     CHECK_EQUAL(gone, excess + 20);
     crowd_run(c, GAME_GROUPS + 2);
-    CHECK_EQUAL(tl_server_get_stats(c->servers[3].server).entities_lacking, 0);
+    CHECK_EQUAL(tl_server_get_stats(c->servers[3].server).entities_missing, 0);
     CHECK(crowd_mirrors_equal(c));
     crowd_run(c, 6); // and it takes its share again
     CHECK(tl_server_get_stats(c->servers[3].server).groups_owned > 0);
@@ -253,10 +253,10 @@ static void move_some(crowd *c, int server)
 {
     static tl_entity_ref all[GAME_GROUPS * GAME_EACH];
     tl_server *s = c->servers[server].server;
-    uint32_t count = tl_server_entities(s, all, GAME_GROUPS * GAME_EACH);
+    uint32_t count = tl_server_get_entities(s, all, GAME_GROUPS * GAME_EACH);
     for (uint32_t i = 0; i < count; i++) {
         tl_values v = crowd_at(i, 1, 0);
-        CHECK_EQUAL(tl_server_set(s, all[i], &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(s, all[i], &v), TL_OK);
     }
 }
 
@@ -275,7 +275,7 @@ TEST(a_small_server_alone)
     tl_server_stats stats = tl_server_get_stats(c->servers[1].server);
     CHECK_EQUAL(tl_server_get_state(c->servers[1].server), TL_SERVER_RUNNING);
     CHECK_EQUAL(stats.groups_owned, GAME_GROUPS);
-    CHECK(stats.entities_lacking > 0);
+    CHECK(stats.entities_missing > 0);
     move_some(c, 1);
     crowd_run(c, 12); // now its whole groups have checkpoints, and the others must have none
     // One with room joins: it has everything, and is given what the small one has in part.

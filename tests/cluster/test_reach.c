@@ -15,7 +15,7 @@ static crowd *begin(tl_entity_id *cabin)
     CHECK_EQUAL(tl_server_create_group(c->servers[0].server, 0, &group), TL_OK);
     tl_entity_def def = {.group = group, .kind = CROWD_CABIN, .values = crowd_at(100, 0, 0)};
     CHECK_EQUAL(tl_server_create_entity(c->servers[0].server, &def, &ref), TL_OK);
-    CHECK_EQUAL(tl_server_info(c->servers[0].server, ref, &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(c->servers[0].server, ref, &info), TL_OK);
     *cabin = info.id;
     crowd_run(c, 0.5);
     crowd_connect(c, 0, 0, "mallory");
@@ -28,7 +28,7 @@ static double away_m(const crowd *c, tl_entity_id id)
     const tl_server *s = c->servers[0].server;
     tl_vec3 p;
     tl_quat q;
-    CHECK_EQUAL(tl_server_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &p, &q), TL_OK);
+    CHECK_EQUAL(tl_server_get_pose(s, tl_server_find(s, id), (double)tl_server_get_stats(s).world_tick, &p, &q), TL_OK);
     return hypot(hypot(p.x - 100, p.y), p.z);
 }
 
@@ -86,7 +86,8 @@ TEST(what_a_client_owns_does_not_fly_out_of_its_carrier)
         tl_client *client = c->clients[0].client;
         tl_values v = crowd_at(i % 3 - 1.0, 0, 0);
         v.fields[0].velocity = (tl_vec3){i % 2 ? REACH_M - 1 : 1 - REACH_M, 0, 0};
-        CHECK_EQUAL(tl_client_set(client, made, tl_client_server_tick(client, c->now_us) - 380, cabin, &v), TL_OK);
+        CHECK_EQUAL(tl_client_set_values(client, made, tl_client_get_server_tick(client, c->now_us) - 380, cabin, &v),
+                    TL_OK);
         crowd_run(c, 0.05);
         most_m = fmax(most_m, away_m(c, made));
     }

@@ -73,12 +73,12 @@ TEST(it_was_only_silent)
     friend *f = &l->friends[0];
     f->first_server = 0;
     for (int i = 0; i < SERVERS; i++) {
-        tl_memory_network_cut(l->nodes[i].network, true);
+        tl_memory_network_partition(l->nodes[i].network, true);
     }
     lab_run(l, 1.5);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_RECONNECTING);
     for (int i = 0; i < SERVERS; i++) {
-        tl_memory_network_cut(l->nodes[i].network, false);
+        tl_memory_network_partition(l->nodes[i].network, false);
     }
     lab_run(l, 3);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
@@ -99,7 +99,7 @@ TEST(it_gives_up)
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_RECONNECTING);
     lab_run(l, 4);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_CLOSED);
-    CHECK(strstr(tl_client_text(f->client), "30000 ms"));
+    CHECK(strstr(tl_client_get_text(f->client), "30000 ms"));
     CHECK_EQUAL(f->left, 0); // what was seen last stays readable
     lab_destroy(l);
 }
@@ -148,7 +148,8 @@ TEST(servers_die_during_grace)
             for (int n = 0; n < SERVERS; n++) {
                 tl_entity_info info;
                 tl_entity_ref ref = l->nodes[n].server ? tl_server_find(l->nodes[n].server, avatar) : TL_REF_NONE;
-                if (ref != TL_REF_NONE && tl_server_info(l->nodes[n].server, ref, &info) == TL_OK && info.owned) {
+                if (ref != TL_REF_NONE && tl_server_get_entity_info(l->nodes[n].server, ref, &info) == TL_OK &&
+                    info.owned) {
                     owner = n;
                 }
             }
@@ -218,7 +219,7 @@ TEST(a_token_is_enough)
     lab_run(l, 15);
     CHECK_EQUAL(lab_owners(l, avatar), 1);
     CHECK_EQUAL(l->friends[1].left, 0);
-    double time_s = (double)tl_client_frame_tick(l->friends[1].client) / TICK_HZ;
+    double time_s = (double)tl_client_get_frame_tick(l->friends[1].client) / TICK_HZ;
     CHECK(lab_off_m(&l->friends[1], avatar, lab_avatar_values(time_s).fields[0].position) < 0.5);
     lab_destroy(l);
 }
@@ -237,13 +238,14 @@ TEST(values_are_kept)
     tl_values place = {.mask = 1, .fields[0].position = {1, 2, 3}}, seen;
     tl_result result = TL_AGAIN;
     for (int i = 0; i < 400 && result == TL_AGAIN; i++) {
-        result = tl_client_set(f->client, avatar, tl_client_server_tick(f->client, l->now_us), 0, &place);
+        result = tl_client_set_values(f->client, avatar, tl_client_get_server_tick(f->client, l->now_us), 0, &place);
         lab_run(l, 0.005);
     }
     CHECK_EQUAL(result, TL_OK);
     lab_run(l, 1);
     CHECK(lab_off_m(&l->friends[1], avatar, place.fields[0].position) < 0.1);
-    CHECK_EQUAL(tl_client_get(l->friends[1].client, avatar, (double)tl_client_frame_tick(l->friends[1].client), &seen),
+    CHECK_EQUAL(tl_client_get_values(l->friends[1].client, avatar,
+                                     (double)tl_client_get_frame_tick(l->friends[1].client), &seen),
                 TL_OK);
     CHECK_EQUAL(seen.fields[1].integer, lab_avatar_values(0).fields[1].integer);
     lab_destroy(l);
@@ -258,7 +260,7 @@ TEST(twice_at_once)
         lab_connect(l, 2, server, 1, "id-anna");
         lab_run(l, 3);
         CHECK_EQUAL(tl_client_get_state(l->friends[0].client), TL_CLIENT_CLOSED);
-        CHECK(strstr(tl_client_text(l->friends[0].client), "since"));
+        CHECK(strstr(tl_client_get_text(l->friends[0].client), "since"));
         CHECK_EQUAL(l->friends[2].given_back, 1);
         CHECK_EQUAL(lab_owners(l, avatar), 1);
         CHECK_EQUAL(l->friends[1].left, 0);
@@ -273,7 +275,7 @@ static void say_hello(tl_transport *transport, const char *token, const unsigned
     memcpy(data + 5, token, strlen(token));
     data[size++] = SECRET_BYTES;
     memcpy(data + size, secret, SECRET_BYTES);
-    CHECK_EQUAL(transport->ops->send(transport, 1, data, size + SECRET_BYTES), TL_OK);
+    CHECK_EQUAL(tl_transport_send(transport, 1, data, size + SECRET_BYTES), TL_OK);
 }
 
 // Guesses at a secret, and names without proof, at the same server and at others, for as long as anybody likes.
@@ -290,9 +292,9 @@ TEST(theft)
         for (int i = 0; i < 40; i++) {
             tl_transport *thief;
             tl_transport_event event;
-            CHECK_EQUAL(tl_memory_network_client(l->nodes[i % SERVERS].network, &thief), TL_OK);
+            CHECK_EQUAL(tl_memory_network_open_client(l->nodes[i % SERVERS].network, &thief), TL_OK);
             for (int k = 0; k < 20; k++) {
-                while (thief->ops->poll(thief, l->now_us, &event) == TL_OK) {
+                while (tl_transport_poll(thief, l->now_us, &event) == TL_OK) {
                     continue;
                 }
                 lab_run(l, 0.01);
@@ -301,7 +303,7 @@ TEST(theft)
             say_hello(thief, i % 2 ? "anna" : "n-anna", secret);
             secret[i % SECRET_BYTES] ^= (unsigned char)(1 << i % 8);
             lab_run(l, 0.2);
-            thief->ops->close(thief);
+            tl_transport_close(thief);
         }
         lab_run(l, 1);
         CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
@@ -322,8 +324,8 @@ TEST(sixty_percent_are_lost)
         const lab_def def = lab_def_default();
         lab *l = lab_create(&def);
         for (int n = 0; n < SERVERS; n++) {
-            tl_memory_network_faults(l->nodes[n].network,
-                                     (tl_link_faults){.loss = 0.6, .delay_us = 20000, .jitter_us = 20000});
+            tl_memory_network_set_faults(l->nodes[n].network,
+                                         (tl_link_faults){.loss = 0.6, .delay_us = 20000, .jitter_us = 20000});
         }
         lab_connect(l, 0, 0, SERVERS, "anna");
         friend *f = &l->friends[0];
@@ -374,12 +376,12 @@ TEST(a_server_that_never_answers)
 {
     lab *l = join();
     friend *f = &l->friends[0];
-    tl_memory_network_faults(l->nodes[0].network, (tl_link_faults){.loss = 1});
+    tl_memory_network_set_faults(l->nodes[0].network, (tl_link_faults){.loss = 1});
     lab_run(l, 39);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_JOINING); // ten seconds, and the thirty of reconnect_ms
     lab_run(l, 2);
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_CLOSED);
-    CHECK(strstr(tl_client_text(f->client), "does not answer"));
+    CHECK(strstr(tl_client_get_text(f->client), "does not answer"));
     lab_destroy(l);
 }
 
@@ -395,12 +397,12 @@ TEST(at_random)
     for (int i = 0; i < 12; i++) {
         int which = (int)check_random_between(&random, 0, SERVERS), down = -1;
         for (int n = 0; n < SERVERS; n++) {
-            tl_memory_network_faults(l->nodes[n].network,
-                                     (tl_link_faults){.loss = check_random_between(&random, 0, 0.3),
-                                                      .copy = 0.05,
-                                                      .reorder = 0.1,
-                                                      .delay_us = 10000,
-                                                      .jitter_us = 20000});
+            tl_memory_network_set_faults(l->nodes[n].network,
+                                         (tl_link_faults){.loss = check_random_between(&random, 0, 0.3),
+                                                          .copy = 0.05,
+                                                          .reorder = 0.1,
+                                                          .delay_us = 10000,
+                                                          .jitter_us = 20000});
             if (l->nodes[n].server == NULL) {
                 down = n;
             }
@@ -419,7 +421,7 @@ TEST(at_random)
         lab_run(l, check_random_between(&random, 2, 5));
     }
     for (int n = 0; n < SERVERS; n++) {
-        tl_memory_network_faults(l->nodes[n].network, (tl_link_faults){0});
+        tl_memory_network_set_faults(l->nodes[n].network, (tl_link_faults){0});
         if (l->nodes[n].server == NULL) {
             lab_start_server(l, n);
         }
@@ -429,7 +431,7 @@ TEST(at_random)
     CHECK_EQUAL(f->left, 0);
     CHECK_EQUAL(f->lost, 0);
     CHECK_EQUAL(lab_owners(l, f->avatar), 1);
-    double time_s = (double)tl_client_frame_tick(f->client) / TICK_HZ;
+    double time_s = (double)tl_client_get_frame_tick(f->client) / TICK_HZ;
     CHECK(lab_off_m(f, f->avatar, lab_avatar_values(time_s).fields[0].position) < 0.5);
     printf("  %llu reconnects, %u times given back\n", (unsigned long long)tl_client_get_stats(f->client).reconnects,
            f->given_back);

@@ -7,13 +7,13 @@ enum { ITS_ADDRESS_CHANGES, ITS_SERVER_DIES, ITS_SERVER_LEAVES, IT_CONNECTS_ELSE
 
 static uint32_t server_of(const friend *f)
 {
-    return (tl_failover_server(f->transport) + f->first_server) % SERVERS;
+    return (tl_failover_get_server(f->transport) + f->first_server) % SERVERS;
 }
 
 static void connect_elsewhere(friend *f)
 {
     lab_change_address(f);
-    f->transport->ops->reconnect(f->transport, TL_RECONNECT_OTHER);
+    tl_transport_reconnect(f->transport, TL_RECONNECT_OTHER);
 }
 
 static void befall(lab *l, int mishap)
@@ -74,13 +74,13 @@ static void end(lab *l)
     friend *f = &l->friends[0];
     lab_run(l, 9);
     if (tl_client_get_state(f->client) != TL_CLIENT_LIVE) {
-        printf("%s\n", tl_client_text(f->client));
+        printf("%s\n", tl_client_get_text(f->client));
     }
     CHECK_EQUAL(tl_client_get_state(f->client), TL_CLIENT_LIVE);
     CHECK_EQUAL(f->lost, 0);
     CHECK(lab_sees(f, f->avatar));
     CHECK_EQUAL(lab_owners(l, f->avatar), 1);
-    double time_s = (double)tl_client_frame_tick(f->client) / TICK_HZ;
+    double time_s = (double)tl_client_get_frame_tick(f->client) / TICK_HZ;
     CHECK(lab_off_m(f, f->avatar, lab_avatar_values(time_s).fields[0].position) < 0.5);
     tl_values v = lab_avatar_values(1);
     uint32_t request, before = f->answers;
@@ -161,7 +161,7 @@ static void try_at_random(uint64_t *random)
     lab *l = begin(&def, tokens[check_random_between(random, 0, 1) < 0.5]);
     uint32_t delay_us = (uint32_t)check_random_between(random, 0, 50e3);
     for (int i = 0; i < SERVERS; i++) {
-        tl_memory_network_faults(l->nodes[i].network, (tl_link_faults){.delay_us = delay_us});
+        tl_memory_network_set_faults(l->nodes[i].network, (tl_link_faults){.delay_us = delay_us});
     }
     bool down = false;
     for (int count = (int)check_random_between(random, 1, 4); count > 0; count--) {

@@ -64,7 +64,7 @@ static void note(samples *s, tl_vec3 shown, tl_vec3 truth)
 static void show_poses(lab *l, double tick)
 {
     static tl_pose poses[ROOM];
-    uint32_t count = tl_client_poses(l->client, tick, true, poses, ROOM);
+    uint32_t count = tl_client_get_poses(l->client, tick, true, poses, ROOM);
     for (int m = 0; m < l->mover_count; m++) {
         lab_truth t = lab_truth_at(l, m, tick);
         uint32_t i = 0;
@@ -82,9 +82,9 @@ static void show_placed(lab *l, double tick)
     static uint32_t hints[LAB_MOVERS_MAX];
     for (int m = 0; m < l->mover_count; m++) {
         lab_truth t = lab_truth_at(l, m, tick);
-        tl_placed placed;
+        tl_placement placed;
         if (t.present && l->movers[m].id &&
-            tl_client_placed(l->client, l->movers[m].id, &hints[m], tick, &placed) == TL_OK) {
+            tl_client_get_placement(l->client, l->movers[m].id, &hints[m], tick, &placed) == TL_OK) {
             note(&all[m], placed.position, t.world);
         }
     }
@@ -96,8 +96,8 @@ static void show_instances(lab *l, double tick)
     static tl_entity_id ids[ROOM];
     tl_instances instances = {.floats = floats, .stride = STRIDE, .capacity = ROOM};
     tl_instances *by_kind[TL_KINDS_MAX] = {&instances, &instances};
-    tl_client_instances(l->client, tick, (tl_vec3){0, 0, 0}, by_kind);
-    CHECK_EQUAL(tl_client_entities(l->client, tick, ids, ROOM), instances.count);
+    tl_client_get_instances(l->client, tick, (tl_vec3){0, 0, 0}, by_kind);
+    CHECK_EQUAL(tl_client_get_entities(l->client, tick, ids, ROOM), instances.count);
     for (int m = 0; m < l->mover_count; m++) {
         lab_truth t = lab_truth_at(l, m, tick);
         uint32_t i = 0;
@@ -240,8 +240,8 @@ static void check_past(lab *l, int64_t newest, int64_t tick, uint32_t *boarded)
         }
         tl_pose pose;
         tl_values values;
-        CHECK_EQUAL(tl_client_pose(l->client, id, (double)tick, false, &pose), TL_OK);
-        CHECK_EQUAL(tl_client_get(l->client, id, (double)tick, &values), TL_OK);
+        CHECK_EQUAL(tl_client_get_pose(l->client, id, (double)tick, false, &pose), TL_OK);
+        CHECK_EQUAL(tl_client_get_values(l->client, id, (double)tick, &values), TL_OK);
         CHECK_EQUAL(pose.carrier, t.carried ? l->movers[l->cabin].id : 0);
         CHECK_EQUAL(values.fields[2].integer, t.state);
         if (!(lab_distance(pose.position, t.world) <= 0.0205)) {
@@ -260,7 +260,7 @@ TEST(the_view_before_its_newest_frame)
     uint32_t boarded = 0;
     for (int ms = 0; ms < 15000; ms++) {
         lab_step(l);
-        int64_t newest = tl_client_frame_tick(l->client);
+        int64_t newest = tl_client_get_frame_tick(l->client);
         if (newest == checked) {
             continue;
         }

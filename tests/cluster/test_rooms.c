@@ -29,7 +29,7 @@ static crowd *begin(void)
     crowd_run(c, 0.5);
     start(c, 1, SMALL);
     crowd_run(c, 2);
-    CHECK(tl_server_get_stats(c->servers[1].server).groups_lacking > 0);
+    CHECK(tl_server_get_stats(c->servers[1].server).groups_missing > 0);
     CHECK(crowd_entities(c, 1) < GROUPS * EACH);
     return c;
 }
@@ -59,7 +59,7 @@ TEST(once_there_is_room_all_groups_are_told_anew)
         deleted++;
     }
     crowd_run(c, 12); // eight a second, twice
-    CHECK_EQUAL(tl_server_get_stats(c->servers[1].server).groups_lacking, 0);
+    CHECK_EQUAL(tl_server_get_stats(c->servers[1].server).groups_missing, 0);
     CHECK_EQUAL(crowd_entities(c, 1), (GROUPS - DELETED) * EACH);
     CHECK(crowd_mirrors_equal(c));
     CHECK(strstr(c->servers[1].said, "no longer degraded"));
@@ -79,7 +79,7 @@ TEST(what_is_deleted_is_not_lacking)
         CHECK(!lacks(c, 1, groups[i]) || tl_server_delete_group(c->servers[0].server, groups[i]) == TL_OK);
     }
     crowd_run(c, 2);
-    CHECK_EQUAL(tl_server_get_stats(c->servers[1].server).groups_lacking, 0);
+    CHECK_EQUAL(tl_server_get_stats(c->servers[1].server).groups_missing, 0);
     CHECK(crowd_mirrors_equal(c));
     crowd_destroy(c);
 }

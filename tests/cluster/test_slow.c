@@ -28,7 +28,7 @@ static tl_result slow_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
 {
     slow *s = (slow *)self;
     for (;;) { // into the queue, as a kernel does
-        tl_result result = s->inner->ops->poll(s->inner, now_us, out);
+        tl_result result = tl_transport_poll(s->inner, now_us, out);
         if (result != TL_OK) {
             break;
         }
@@ -65,19 +65,19 @@ static tl_result slow_poll(tl_transport *self, uint64_t now_us, tl_transport_eve
 static tl_result slow_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
     slow *s = (slow *)self;
-    return s->inner->ops->send(s->inner, peer, data, size);
+    return tl_transport_send(s->inner, peer, data, size);
 }
 
 static void slow_flush(tl_transport *self)
 {
     slow *s = (slow *)self;
-    s->inner->ops->flush(s->inner);
+    tl_transport_flush(s->inner);
 }
 
 static void slow_drop(tl_transport *self, tl_peer peer)
 {
     slow *s = (slow *)self;
-    s->inner->ops->drop(s->inner, peer);
+    tl_transport_drop(s->inner, peer);
 }
 
 static int slow_wait_fd(tl_transport *self)
@@ -88,7 +88,7 @@ static int slow_wait_fd(tl_transport *self)
 static void slow_close(tl_transport *self)
 {
     slow *s = (slow *)self;
-    s->inner->ops->close(s->inner);
+    tl_transport_close(s->inner);
     free(s);
 }
 
@@ -105,7 +105,7 @@ static int add_slow(cluster *c, double bytes_a_tick, uint32_t queue_bytes)
     slow *s = calloc(1, sizeof *s);
     int rider = c->rider_count++;
     cluster_rider *r = &c->riders[rider];
-    CHECK_EQUAL(tl_memory_network_client(c->nodes[0].network, &s->inner), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(c->nodes[0].network, &s->inner), TL_OK);
     s->base.ops = &slow_ops;
     s->bytes_a_tick = bytes_a_tick, s->queue_bytes_max = queue_bytes;
     r->transport = &s->base;
@@ -113,7 +113,7 @@ static int add_slow(cluster *c, double bytes_a_tick, uint32_t queue_bytes)
     def.transport = r->transport;
     def.entities_max = c->entity_count * 2 + 100;
     def.kbit_s = 4000;
-    CHECK_EQUAL(tl_client_create(&def, &r->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &r->client, NULL, 0), TL_OK);
     r->cabin = scenario_ride_cabin(c->scene, 0);
     tl_client_observe_entity(r->client, scenario_entity_id(c->scene, r->cabin, 0));
     return rider;

@@ -85,13 +85,13 @@ static void check_waiting(const tl_server *s)
 static void change_all(void)
 {
     static tl_entity_ref all[CREATIONS];
-    uint32_t count = tl_server_entities(servers[0], all, CREATIONS), deleted = 0;
+    uint32_t count = tl_server_get_entities(servers[0], all, CREATIONS), deleted = 0;
     for (uint32_t i = 0; i < count; i++) {
         tl_values v = {.mask = 3};
         memset(text, (int)(now_us / 1000 + i), sizeof text);
         v.fields[0].position = (tl_vec3){(double)(i % 100), (double)(now_us % 7), (double)(i / 100)};
         v.fields[1].bytes = text, v.fields[1].size = sizeof text;
-        tl_server_set(servers[0], all[i], &v);
+        tl_server_set_values(servers[0], all[i], &v);
         if (i % 10 == 0) {
             deleted += tl_server_delete_entity(servers[0], all[i]) == TL_OK;
         }
@@ -119,8 +119,8 @@ TEST(a_tick_with_more_than_a_record_holds_is_split)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = HZ, .created_us = START_US};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     start(0);
     start(1);
     while (tl_server_get_state(servers[0]) == TL_SERVER_JOINING ||
@@ -158,13 +158,13 @@ TEST(a_tick_with_more_than_a_record_holds_is_split)
     CHECK(tl_server_get_stats(servers[0]).checkpoints_refused <= 2);
     // One that loads it all.
     tl_server_destroy(servers[1]);
-    stores[1]->ops->close(stores[1], false);
+    tl_store_close(stores[1], false);
     start(1);
     run(3);
     CHECK_EQUAL(entities(1), CREATIONS - gone);
     for (int i = 0; i < 2; i++) {
         tl_server_destroy(servers[i]);
-        stores[i]->ops->close(stores[i], false);
+        tl_store_close(stores[i], false);
     }
     tl_memory_world_destroy(world);
 }

@@ -25,7 +25,7 @@ static int64_t next_frame(cluster *c, int64_t last)
     int64_t tick;
     do {
         cluster_run(c, 0.001);
-    } while ((tick = tl_client_frame_tick(c->riders[0].client)) == last);
+    } while ((tick = tl_client_get_frame_tick(c->riders[0].client)) == last);
     return tick;
 }
 
@@ -44,14 +44,14 @@ static void compare_carriers(cluster *c, int64_t tick, boarding *b)
 {
     const tl_server *server = c->nodes[0].server;
     CHECK_EQUAL(tl_server_get_stats(server).world_tick, tick); // the mirror that this frame was made from
-    uint32_t count = tl_client_poses(c->riders[0].client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
+    uint32_t count = tl_client_get_poses(c->riders[0].client, (double)tick, false, c->poses, c->entity_count * 2 + 100);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index, generation;
         if (!scenario_entity_index(c->scene, c->poses[i].entity, &index, &generation)) {
             continue;
         }
         tl_entity_info info;
-        CHECK_EQUAL(tl_server_info(server, tl_server_find(server, c->poses[i].entity), &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(server, tl_server_find(server, c->poses[i].entity), &info), TL_OK);
         b->view_differs += info.carrier != c->poses[i].carrier;
         uint32_t carrier = c->truth[index].carrier;
         tl_entity_id truth = carrier == SCENARIO_NONE

@@ -137,7 +137,7 @@ static void flood_for_long(flood *f)
         printf("  %2d s: %u clients, %u created of %u, %u groups of %u; the guest was refused %d of %d times; "
                "%d graces were cut short\n",
                (step + 1) / 100, s.clients, s.created, f->c->def.created_max, s.groups, f->c->def.groups_max, f->full,
-               f->tries, (int)s.graces_cut_short);
+               f->tries, (int)s.graces_shortened);
     }
 }
 
@@ -147,7 +147,7 @@ TEST(a_guest_can_make_something_of_his_own)
     flood *f = begin(16, 2048 + 100, 4096);
     flood_for_long(f);
     CHECK_EQUAL(f->full, 0);
-    CHECK(stats_of(f).graces_cut_short > 0);
+    CHECK(stats_of(f).graces_shortened > 0);
     end(f);
 }
 
@@ -157,7 +157,7 @@ TEST(a_guest_finds_a_group_of_his_own)
     flood *f = begin(1, 400, 4096);
     flood_for_long(f);
     CHECK_EQUAL(f->full, 0);
-    CHECK(stats_of(f).graces_cut_short > 0);
+    CHECK(stats_of(f).graces_shortened > 0);
     end(f);
 }
 
@@ -177,7 +177,7 @@ TEST(who_lost_his_connection_keeps_what_he_owns_while_there_is_room)
     crowd_run(f->c, AWAY_S);
     CHECK(created > f->c->def.created_max / 2);
     CHECK_EQUAL(stats_of(f).created, created);
-    CHECK_EQUAL(stats_of(f).graces_cut_short, 0);
+    CHECK_EQUAL(stats_of(f).graces_shortened, 0);
     end(f);
 }
 

@@ -77,7 +77,7 @@ static void make_field(swarm *w)
             tl_entity_def def = {
                 .group = group, .kind = CROWD_BOX, .values = crowd_at(w->places[k].x, w->places[k].y, w->places[k].z)};
             CHECK_EQUAL(tl_server_create_entity(s, &def, &w->refs[k]), TL_OK);
-            CHECK_EQUAL(tl_server_info(s, w->refs[k], &info), TL_OK);
+            CHECK_EQUAL(tl_server_get_entity_info(s, w->refs[k], &info), TL_OK);
             w->boxes[k] = info.id;
         }
     }
@@ -121,10 +121,10 @@ static swarm *begin(int jumpers, int watchers, double delay_ms)
     run(w, 0.5);
     for (int i = 0; i < watchers; i++) {
         snprintf(name, sizeof name, "watcher-%d", i);
-        CHECK_EQUAL(tl_memory_network_client(w->c->servers[0].network, &w->transports[i]), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_client(w->c->servers[0].network, &w->transports[i]), TL_OK);
         tl_client_def def = tl_client_def_default();
         def.transport = w->transports[i], def.token = name, def.token_bytes = strlen(name), def.entities_max = 20000;
-        CHECK_EQUAL(tl_client_create(&def, &w->watching[i]), TL_OK);
+        CHECK_EQUAL(tl_client_create(&def, &w->watching[i], NULL, 0), TL_OK);
         tl_client_observe_point(w->watching[i], (tl_vec3){0, 0, 0});
         w->watchers++;
         if (i % 4 == 3) {
@@ -152,7 +152,7 @@ static swarm *begin(int jumpers, int watchers, double delay_ms)
         CHECK(k->last_made);
         w->own[i % jumpers][i / jumpers] = k->last_made;
     }
-    tl_memory_network_faults(w->c->servers[0].network, (tl_link_faults){.delay_us = (uint32_t)(delay_ms * 1000)});
+    tl_memory_network_set_faults(w->c->servers[0].network, (tl_link_faults){.delay_us = (uint32_t)(delay_ms * 1000)});
     run(w, 2);
     return w;
 }
@@ -161,7 +161,7 @@ static void end(swarm *w)
 {
     for (int i = 0; i < w->watchers; i++) {
         tl_client_destroy(w->watching[i]);
-        w->transports[i]->ops->close(w->transports[i]);
+        tl_transport_close(w->transports[i]);
     }
     crowd_destroy(w->c);
     free(w);
@@ -174,8 +174,8 @@ static void jump(swarm *w)
         tl_client *client = w->c->clients[i].client;
         for (int k = 0; k < 2; k++) {
             tl_values v = anywhere(w);
-            (void)tl_client_set(client, w->own[i][(2 * w->turn + k) % OWN_EACH],
-                                tl_client_server_tick(client, w->c->now_us), 0, &v);
+            (void)tl_client_set_values(client, w->own[i][(2 * w->turn + k) % OWN_EACH],
+                                       tl_client_get_server_tick(client, w->c->now_us), 0, &v);
         }
     }
 }
@@ -185,12 +185,12 @@ static void jump(swarm *w)
 static uint32_t count_wrong(const swarm *w, tl_client *client, tl_vec3 at)
 {
     uint32_t wrong = 0;
-    double tick = (double)tl_client_frame_tick(client);
+    double tick = (double)tl_client_get_frame_tick(client);
     for (int i = 0; i < BOXES; i++) {
         tl_pose pose;
         tl_vec3 velocity, p = box_at(w, i, tick / CROWD_HZ, &velocity);
         double away_m = hypot(hypot(p.x - at.x, p.y - at.y), p.z - at.z), allowed_m = fmax(0.02, 0.001 * away_m);
-        if (tl_client_pose(client, w->boxes[i], tick, false, &pose) != TL_OK) {
+        if (tl_client_get_pose(client, w->boxes[i], tick, false, &pose) != TL_OK) {
             wrong++;
             continue;
         }

@@ -48,8 +48,8 @@ static cluster *servers_and_riders(int servers)
 
 static double seconds_apart(const cluster *c, int a, int b)
 {
-    double tick_a = tl_server_tick_at(c->nodes[a].server, cluster_time(c, a).monotonic_us);
-    double tick_b = tl_server_tick_at(c->nodes[b].server, cluster_time(c, b).monotonic_us);
+    double tick_a = tl_server_get_tick_at(c->nodes[a].server, cluster_time(c, a).monotonic_us);
+    double tick_b = tl_server_get_tick_at(c->nodes[b].server, cluster_time(c, b).monotonic_us);
     return (tick_a - tick_b) / TICK_HZ;
 }
 
@@ -345,7 +345,7 @@ static void check_no_admission(cluster *c, int node)
     cluster_add_rider(c, node);
     cluster_run(c, 0.3);
     CHECK_EQUAL(tl_client_get_state(c->riders[rider].client), TL_CLIENT_CLOSED);
-    CHECK(strstr(tl_client_text(c->riders[rider].client), "ahead of the others' time"));
+    CHECK(strstr(tl_client_get_text(c->riders[rider].client), "ahead of the others' time"));
     cluster_remove_rider(c, rider);
 }
 

@@ -25,7 +25,7 @@ static void check_whole(crowd *c, int server, uint32_t entities)
 {
     tl_server_stats stats = tl_server_get_stats(c->servers[server].server);
     CHECK_EQUAL(tl_server_get_state(c->servers[server].server), TL_SERVER_RUNNING);
-    CHECK_EQUAL(stats.groups_lacking, 0);
+    CHECK_EQUAL(stats.groups_missing, 0);
     CHECK_EQUAL(stats.entities, entities);
 }
 

@@ -40,13 +40,13 @@ TEST(each_has_its_turn)
     for (uint32_t tick = 2; tick < SECONDS * CROWD_HZ; tick++) {
         for (int i = 0; i < NOTES; i++) {
             tl_values v = note_of(tick, text);
-            CHECK_EQUAL(tl_client_set(k, notes[i], tl_client_server_tick(k, c->now_us), 0, &v), TL_OK);
+            CHECK_EQUAL(tl_client_set_values(k, notes[i], tl_client_get_server_tick(k, c->now_us), 0, &v), TL_OK);
         }
         crowd_run(c, 1.0 / CROWD_HZ);
         for (int i = 0; i < NOTES; i++) {
             tl_values got;
             uint32_t value;
-            CHECK_EQUAL(tl_server_get(s, tl_server_find(s, notes[i]), &got), TL_OK);
+            CHECK_EQUAL(tl_server_get_values(s, tl_server_find(s, notes[i]), &got), TL_OK);
             memcpy(&value, got.fields[2].bytes, sizeof value);
             if (tick - value > oldest[i]) {
                 oldest[i] = tick - value;

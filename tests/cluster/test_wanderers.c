@@ -63,7 +63,7 @@ static bool owns(lab *l, int client, tl_entity_id id)
 {
     tl_client *c = l->friends[client].client;
     tl_values v = lab_avatar_values(1);
-    return tl_client_set(c, id, tl_client_server_tick(c, l->now_us), 0, &v) != TL_ERR_NOT_FOUND;
+    return tl_client_set_values(c, id, tl_client_get_server_tick(c, l->now_us), 0, &v) != TL_ERR_NOT_FOUND;
 }
 
 static int count_bad(lab *l)
@@ -73,7 +73,7 @@ static int count_bad(lab *l)
         if (tl_client_get_state(l->friends[i].client) == TL_CLIENT_LIVE) {
             continue;
         }
-        printf("  client %d is not live: %s\n", i, tl_client_text(l->friends[i].client));
+        printf("  client %d is not live: %s\n", i, tl_client_get_text(l->friends[i].client));
         bad++;
     }
     for (int k = 0; k < made_count; k++) {

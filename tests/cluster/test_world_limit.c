@@ -38,7 +38,7 @@ static tl_entity_id create(lab *l, const tl_values *values, tl_entity_ref *ref)
     tl_entity_def def = {.group = l->group, .values = *values};
     tl_entity_info info;
     CHECK_EQUAL(tl_server_create_entity(l->server, &def, ref), TL_OK);
-    CHECK_EQUAL(tl_server_info(l->server, *ref, &info), TL_OK);
+    CHECK_EQUAL(tl_server_get_entity_info(l->server, *ref, &info), TL_OK);
     return info.id;
 }
 
@@ -89,9 +89,9 @@ static lab *begin(void)
     tl_memory_world_advance(l->world, l->now_us);
     CHECK_EQUAL(tl_memory_store_open(l->world, &l->store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = TICK_HZ, .created_us = START_US};
-    CHECK_EQUAL(l->store->ops->create_world(l->store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(l->store, &info), TL_OK);
     CHECK(l->network = tl_memory_network_create(1));
-    CHECK_EQUAL(tl_memory_network_server(l->network, &l->server_transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(l->network, &l->server_transport), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = "alpha", def.kinds = &kind, def.kind_count = 1;
     def.store = l->store, def.transport = l->server_transport;
@@ -99,21 +99,21 @@ static lab *begin(void)
     def.callbacks = (tl_server_callbacks){.user = l, .tick = on_tick};
     CHECK_EQUAL(tl_server_create(&def, &l->server, NULL, 0), TL_OK);
     run(l, 1);
-    CHECK_EQUAL(tl_memory_network_client(l->network, &l->client_transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->network, &l->client_transport), TL_OK);
     tl_client_def client_def = tl_client_def_default();
     client_def.transport = l->client_transport;
     client_def.entities_max = 1000;
-    CHECK_EQUAL(tl_client_create(&client_def, &l->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&client_def, &l->client, NULL, 0), TL_OK);
     return l;
 }
 
 static void end(lab *l)
 {
     tl_client_destroy(l->client);
-    l->client_transport->ops->close(l->client_transport);
+    tl_transport_close(l->client_transport);
     tl_server_destroy(l->server);
-    l->server_transport->ops->close(l->server_transport);
-    l->store->ops->close(l->store, false);
+    tl_transport_close(l->server_transport);
+    tl_store_close(l->store, false);
     tl_memory_network_destroy(l->network);
     tl_memory_world_destroy(l->world);
     free(l);
@@ -122,7 +122,7 @@ static void end(lab *l)
 static tl_vec3 seen(const lab *l, tl_entity_id id, double tick)
 {
     tl_pose pose;
-    CHECK_EQUAL(tl_client_pose(l->client, id, tick, false, &pose), TL_OK);
+    CHECK_EQUAL(tl_client_get_pose(l->client, id, tick, false, &pose), TL_OK);
     return pose.position;
 }
 
@@ -134,9 +134,9 @@ TEST(at_the_limit_all_is_as_exact_as_anywhere)
     double off[3] = {0, -0.5, -3.1};
     for (int i = 0; i < 3; i++) {
         tl_values v = at(LIMIT + off[i], 0.1 * i, -LIMIT);
-        CHECK_EQUAL(tl_server_set(l->server, l->corner, &v), TL_OK);
+        CHECK_EQUAL(tl_server_set_values(l->server, l->corner, &v), TL_OK);
         run(l, 0.5);
-        tl_vec3 p = seen(l, l->corner_id, (double)tl_client_frame_tick(l->client));
+        tl_vec3 p = seen(l, l->corner_id, (double)tl_client_get_frame_tick(l->client));
         CHECK(fabs(p.x - (LIMIT + off[i])) <= 0.02 && fabs(p.y - 0.1 * i) <= 0.02 && fabs(p.z + LIMIT) <= 0.02);
     }
     end(l);
@@ -156,7 +156,7 @@ TEST(beyond_the_limit_nothing_is_taken)
             tl_entity_ref ref;
             uint32_t request;
             CHECK_EQUAL(tl_server_create_entity(l->server, &def, &ref), TL_ERR_OUTSIDE);
-            CHECK_EQUAL(tl_server_set(l->server, l->corner, &v), TL_ERR_OUTSIDE);
+            CHECK_EQUAL(tl_server_set_values(l->server, l->corner, &v), TL_ERR_OUTSIDE);
             CHECK_EQUAL(tl_server_set_carrier(l->server, l->corner, 0, &v), TL_ERR_OUTSIDE);
             CHECK_EQUAL(tl_server_set_poses(l->server, &l->corner, 1, &v.fields[0].position, NULL, NULL), 0);
             CHECK_EQUAL(tl_client_observe_point(l->client, v.fields[0].position), TL_ERR_OUTSIDE);
@@ -166,7 +166,7 @@ TEST(beyond_the_limit_nothing_is_taken)
     CHECK(strstr(tl_result_text(TL_ERR_OUTSIDE), "33'554'432 m") &&
           strstr(tl_result_text(TL_ERR_OUTSIDE), "TL_WORLD_LIMIT_M"));
     tl_values nothing = at(NAN, 0, 0);
-    CHECK_EQUAL(tl_server_set(l->server, l->corner, &nothing), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_server_set_values(l->server, l->corner, &nothing), TL_ERR_INVALID);
     end(l);
 }
 
@@ -177,7 +177,7 @@ TEST(what_flies_on_beyond_the_limit_is_shown_where_it_is)
     for (int i = 0; i < 20; i++) {
         tl_client_observe_entity(l->client, l->flyer_id);
         run(l, 0.5);
-        double tick = (double)tl_client_frame_tick(l->client);
+        double tick = (double)tl_client_get_frame_tick(l->client);
         if (i < 2) {
             continue;
         }

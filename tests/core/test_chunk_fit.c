@@ -108,7 +108,7 @@ TEST(a_server_takes_no_kind_that_may_not_fit)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(memory, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
     tl_kind_def kind = with_bytes(TL_FIELD_BYTES_MAX);
     tl_server_def def = tl_server_def_default();
     def.name = "alpha", def.entities_max = 100, def.groups_max = 8, def.kinds = &kind, def.kind_count = 1,
@@ -117,7 +117,7 @@ TEST(a_server_takes_no_kind_that_may_not_fit)
     char text[256] = "";
     CHECK_EQUAL(tl_server_create(&def, &server, text, sizeof text), TL_ERR_INVALID);
     CHECK(server == NULL && strstr(text, "kind 0 (crate)") && strstr(text, "too large"));
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     tl_memory_world_destroy(memory);
 }
 

@@ -170,7 +170,7 @@ static bench *begin_with(tl_client_def def)
     b->transport.ops = &ops;
     b->inbox = calloc(INBOX_MAX, sizeof *b->inbox);
     def.transport = &b->transport;
-    CHECK_EQUAL(tl_client_create(&def, &b->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &b->client, NULL, 0), TL_OK);
     tl_kind_def kind = tl_kind_def_default("walker");
     declare(b, &kind, 1);
     b->first_tick = FIRST_TICK;
@@ -251,7 +251,7 @@ TEST(ticks_beyond_the_limit_are_malformed)
     put(b, &w);
     step(b);
     CHECK_EQUAL(stats(b).malformed, 3);
-    CHECK_NEAR(tl_client_server_tick(b->client, b->now_us), (double)TL_TICK_MAX, 2);
+    CHECK_NEAR(tl_client_get_server_tick(b->client, b->now_us), (double)TL_TICK_MAX, 2);
     end(b);
 }
 
@@ -445,7 +445,7 @@ TEST(events_that_nobody_reads_keep_messages_out)
     }
     step(b);
     CHECK_EQUAL(b->events[TL_CLIENT_MESSAGE], room + 3);
-    CHECK_EQUAL(b->events[TL_CLIENT_OWN_GIVEN_BACK], TL_OWNED_MAX);
+    CHECK_EQUAL(b->events[TL_CLIENT_OWN_RETURNED], TL_OWNED_MAX);
     end(b);
 }
 
@@ -484,7 +484,7 @@ TEST(own_entities_and_questions_end_with_the_table_of_kinds)
     live_for(b, 200);
     tl_values v = standing_at(&two[1], 1);
     uint32_t request;
-    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_OK);
+    CHECK_EQUAL(tl_client_set_values(b->client, 7, (double)b->tick, 0, &v), TL_OK);
     CHECK_EQUAL(tl_client_request_create(b->client, 1, 0, &v, true, &request), TL_OK);
     two[1] = tl_kind_def_default("other");
     declare(b, two, 1);
@@ -494,7 +494,7 @@ TEST(own_entities_and_questions_end_with_the_table_of_kinds)
     join(b);
     CHECK_EQUAL(b->client->owned_count, 0);
     CHECK_EQUAL(b->events[TL_CLIENT_OWN_LOST], 1);
-    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_client_set_values(b->client, 7, (double)b->tick, 0, &v), TL_ERR_NOT_FOUND);
     unsigned char answer[16]; // to the question of before
     tl_writer w = tl_writer_make(answer, sizeof answer);
     tl_write_fixed(&w, request, 4);
@@ -516,7 +516,7 @@ TEST(an_own_entity_that_comes_back_as_another_kind_is_set_anew)
     give(b, 7, 0);
     live_for(b, 200);
     tl_values v = standing_at(&two[0], 1);
-    CHECK_EQUAL(tl_client_set(b->client, 7, (double)b->tick, 0, &v), TL_OK);
+    CHECK_EQUAL(tl_client_set_values(b->client, 7, (double)b->tick, 0, &v), TL_OK);
     CHECK(b->client->owned[0].unsent && !b->client->owned[0].unset);
     give(b, 7, 1);
     step(b);

@@ -56,9 +56,9 @@ static void begin_server(lab *l, const tl_kind_def *kind)
     tl_memory_world_advance(l->world, l->now_us);
     CHECK_EQUAL(tl_memory_store_open(l->world, &l->store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = HZ, .created_us = START_US};
-    CHECK_EQUAL(l->store->ops->create_world(l->store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(l->store, &info), TL_OK);
     CHECK(l->network = tl_memory_network_create(1));
-    CHECK_EQUAL(tl_memory_network_server(l->network, &l->server_transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(l->network, &l->server_transport), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = "alpha";
     def.kinds = kind, def.kind_count = 1;
@@ -77,10 +77,10 @@ static lab *begin(void)
     tl_kind_def kind = tl_kind_def_default("probe");
     kind.create = TL_POLICY_ALLOW;
     begin_server(l, &kind);
-    CHECK_EQUAL(tl_memory_network_client(l->network, &l->client_transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->network, &l->client_transport), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = l->client_transport;
-    CHECK_EQUAL(tl_client_create(&def, &l->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &l->client, NULL, 0), TL_OK);
     run(l, 60);
     tl_values v = {.mask = 1};
     v.fields[0].position = (tl_vec3){1, 2, 3};
@@ -97,9 +97,9 @@ static void end(lab *l)
     CHECK_EQUAL(tl_server_get_state(l->server), TL_SERVER_RUNNING);
     tl_client_destroy(l->client);
     tl_server_destroy(l->server);
-    l->store->ops->close(l->store, false);
-    l->client_transport->ops->close(l->client_transport);
-    l->server_transport->ops->close(l->server_transport);
+    tl_store_close(l->store, false);
+    tl_transport_close(l->client_transport);
+    tl_transport_close(l->server_transport);
     tl_memory_network_destroy(l->network);
     tl_memory_world_destroy(l->world);
     free(l);
@@ -129,13 +129,13 @@ static void report(lab *l, int64_t named, int64_t start, double x_m, double metr
     tl_write_varint(&w, 0);
     tl_fields_write(&w, kind, named, 1, words);
     CHECK(!w.bad && c->owned_count == 1 && o->version);
-    l->client_transport->ops->send(l->client_transport, 1, data, w.size);
+    tl_transport_send(l->client_transport, 1, data, w.size);
 }
 
 static double x_of(const lab *l)
 {
     tl_values values;
-    CHECK_EQUAL(tl_server_get(l->server, tl_server_find(l->server, l->entity), &values), TL_OK);
+    CHECK_EQUAL(tl_server_get_values(l->server, tl_server_find(l->server, l->entity), &values), TL_OK);
     return values.fields[0].position.x;
 }
 

@@ -28,7 +28,7 @@ static void begin(void)
     tl_memory_world_advance(world, now_us);
     CHECK_EQUAL(tl_memory_store_open(world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = HZ, .created_us = START_US};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
     tl_server_def server_def = tl_server_def_default();
     server_def.name = "alpha";
     server_def.kinds = &kind, server_def.kind_count = 1;
@@ -73,7 +73,7 @@ TEST(ids_begin_again_without_those_in_use)
         CHECK_EQUAL(server->mirror.entities[i].id >> 24, (uint64_t)1 << 24 | server->epoch);
     }
     tl_server_destroy(server);
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     tl_memory_world_destroy(world);
 }
 

@@ -15,7 +15,7 @@ static tl_inspect *inspect_create(void)
     CHECK_EQUAL(tl_kinds_init(&kinds, defs, 2, 20, NULL, 0), TL_OK);
     tl_inspect *n;
     CHECK_EQUAL(tl_inspect_create(defs, 2, 20, 100, 10, &n), TL_OK);
-    CHECK(tl_inspect_kinds_hash(n) == kinds.hash);
+    CHECK(tl_inspect_get_kinds_hash(n) == kinds.hash);
     return n;
 }
 
@@ -23,12 +23,12 @@ static void tell_server(tl_inspect *n, tl_server_number server, uint32_t epoch)
 {
     tl_store_event event = {.type = TL_STORE_SERVER, .server = server, .epoch = epoch, .tick = -1};
     snprintf(event.name, sizeof event.name, "server-%u", server);
-    tl_inspect_event(n, &event);
+    tl_inspect_add(n, &event);
 }
 
 static void tell_end(tl_inspect *n, tl_server_number server, uint32_t epoch, int64_t tick, tl_server_number heir)
 {
-    tl_inspect_event(
+    tl_inspect_add(
         n, &(tl_store_event){.type = TL_STORE_FENCED, .server = server, .epoch = epoch, .tick = tick, .heir = heir});
 }
 
@@ -46,17 +46,17 @@ static void add(tl_entity_id id, int kind, tl_group_id group, tl_entity_id carri
 static void commit(tl_inspect *n, tl_server_number server, uint32_t epoch)
 {
     CHECK(!writer.w.bad);
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_RECORD,
-                                          .server = server,
-                                          .epoch = epoch,
-                                          .tick = writer.tick,
-                                          .data = data,
-                                          .size = writer.w.size});
+    tl_inspect_add(n, &(tl_store_event){.type = TL_STORE_RECORD,
+                                        .server = server,
+                                        .epoch = epoch,
+                                        .tick = writer.tick,
+                                        .data = data,
+                                        .size = writer.w.size});
 }
 
 static void finish(tl_inspect *n)
 {
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_LOADED});
+    tl_inspect_add(n, &(tl_store_event){.type = TL_STORE_LOADED});
     tl_inspect_finish(n, &report);
     tl_inspect_destroy(n);
     CHECK(report.complete && report.decoded);
@@ -96,7 +96,7 @@ TEST(what_is_there_is_counted)
 
 static void tell_deleted(tl_inspect *n, tl_group_id group, int64_t tick)
 {
-    tl_inspect_event(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = group, .tick = tick});
+    tl_inspect_add(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = group, .tick = tick});
 }
 
 // More of them than there may be groups; none of them is in the way of a group that lives.
@@ -182,8 +182,7 @@ TEST(faults_are_told_with_server_and_tick)
     begin(11);
     data[writer.w.size++] = 200; // no op
     commit(n, 1, 1);
-    tl_inspect_event(n,
-                     &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = 1});
+    tl_inspect_add(n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = 1});
     finish(n);
     CHECK_EQUAL(report.faults, 2);
     CHECK(report.fault_server == 1 && report.fault_tick == 11);
@@ -203,19 +202,19 @@ TEST(an_unreadable_checkpoint_has_a_stand_in)
     data[writer.w.size++] = 200;
     const tl_store_event checkpoint = {
         .type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size};
-    tl_inspect_event(n, &checkpoint);
-    CHECK(tl_inspect_sets_aside(n));
-    size_t size = tl_inspect_stand_in(n, &stand_in);
+    tl_inspect_add(n, &checkpoint);
+    CHECK(tl_inspect_is_set_aside(n));
+    size_t size = tl_inspect_get_replacement(n, &stand_in);
     CHECK(size > 0 && size < sizeof kept);
     memcpy(kept, stand_in, size);
     finish(n);
     CHECK_EQUAL(report.faults, 1);
     CHECK_EQUAL(report.servers[1].groups, 1);
     n = with_a_group();
-    tl_inspect_event(
-        n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = kept, .size = size});
-    CHECK(!tl_inspect_sets_aside(n));
-    CHECK_EQUAL(tl_inspect_stand_in(n, &stand_in), 0);
+    tl_inspect_add(n,
+                   &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = kept, .size = size});
+    CHECK(!tl_inspect_is_set_aside(n));
+    CHECK_EQUAL(tl_inspect_get_replacement(n, &stand_in), 0);
     finish(n);
     CHECK_EQUAL(report.faults, 0);
     CHECK_EQUAL(report.groups, 1);
@@ -228,9 +227,9 @@ TEST(a_checkpoint_of_another_version_stays)
     tl_inspect *n = with_a_group();
     begin(12);
     data[0]++;
-    tl_inspect_event(
+    tl_inspect_add(
         n, &(tl_store_event){.type = TL_STORE_CHECKPOINT, .group = 7, .tick = 12, .data = data, .size = writer.w.size});
-    CHECK(!tl_inspect_sets_aside(n));
+    CHECK(!tl_inspect_is_set_aside(n));
     finish(n);
     CHECK_EQUAL(report.faults, 1);
     CHECK(strstr(report.fault_text, "is of another version"));
@@ -241,31 +240,31 @@ TEST(a_checkpoint_of_another_version_stays)
 TEST(what_follows_an_unreadable_record_in_its_epoch_is_set_aside)
 {
     tl_inspect *n = with_a_group();
-    CHECK(!tl_inspect_sets_aside(n));
+    CHECK(!tl_inspect_is_set_aside(n));
     begin(11);
     data[writer.w.size++] = 200;
     commit(n, 1, 1);
-    CHECK(tl_inspect_sets_aside(n));
+    CHECK(tl_inspect_is_set_aside(n));
     begin(12);
     commit(n, 1, 1);
-    CHECK(tl_inspect_sets_aside(n));
+    CHECK(tl_inspect_is_set_aside(n));
     tell_end(n, 1, 1, 12, 2);
-    CHECK(!tl_inspect_sets_aside(n));
-    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    CHECK(!tl_inspect_is_set_aside(n));
+    CHECK_EQUAL(tl_inspect_get_last_tick(n), 10);
     // It came back, twice, and no record was committed in between: all of that was where its log ends now.
-    tl_inspect_event(
-        n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 2, .tick = 12, .name = "server-1"});
-    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    tl_inspect_add(n,
+                   &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 2, .tick = 12, .name = "server-1"});
+    CHECK_EQUAL(tl_inspect_get_last_tick(n), 10);
     tell_end(n, 1, 2, 12, 1);
-    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
-    tl_inspect_event(
-        n, &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 3, .tick = 12, .name = "server-1"});
-    CHECK_EQUAL(tl_inspect_last_tick(n), 10);
+    CHECK_EQUAL(tl_inspect_get_last_tick(n), 10);
+    tl_inspect_add(n,
+                   &(tl_store_event){.type = TL_STORE_SERVER, .server = 1, .epoch = 3, .tick = 12, .name = "server-1"});
+    CHECK_EQUAL(tl_inspect_get_last_tick(n), 10);
     begin(13);
     commit(n, 1, 3);
-    CHECK(!tl_inspect_sets_aside(n));
+    CHECK(!tl_inspect_is_set_aside(n));
     tell_end(n, 1, 3, 13, 2);
-    CHECK_EQUAL(tl_inspect_last_tick(n), 13);
+    CHECK_EQUAL(tl_inspect_get_last_tick(n), 13);
     finish(n);
     CHECK_EQUAL(report.set_aside, 2);
     CHECK_EQUAL(report.fault_tick, 11);

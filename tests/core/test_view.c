@@ -278,7 +278,7 @@ static void check_instance(const link *l, int32_t index, double display_tick, tl
     tl_vec3 position;
     tl_quat rotation;
     CHECK(tl_view_pose(&l->view, index, display_tick, true, &position, &rotation));
-    tl_placed placed;
+    tl_placement placed;
     CHECK(tl_view_placed((tl_view *)&l->view, index, display_tick, &placed) &&
           placed.kind == l->view.entities[index].kind);
     CHECK(tl_vec3_length(tl_vec3_sub(placed.position, position)) < 1e-3);

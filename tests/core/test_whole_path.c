@@ -185,12 +185,12 @@ static tl_entity_id some_entity(lab *l)
 {
     const tl_server *server = l->nodes[0].server ? l->nodes[0].server : l->nodes[1].server;
     static tl_entity_ref refs[4096];
-    uint32_t count = server ? tl_server_entities(server, refs, 4096) : 0;
+    uint32_t count = server ? tl_server_get_entities(server, refs, 4096) : 0;
     tl_entity_info info;
     if (dice(l, 8) == 0) {
         return (tl_entity_id)extreme(l);
     }
-    if (dice(l, 3) == 0 || count == 0 || tl_server_info(server, refs[dice(l, count)], &info) != TL_OK) {
+    if (dice(l, 3) == 0 || count == 0 || tl_server_get_entity_info(server, refs[dice(l, count)], &info) != TL_OK) {
         return 0;
     }
     return info.id;
@@ -220,7 +220,7 @@ static void start_server(lab *l, int which)
     if (n->network == NULL) {
         CHECK(n->network = tl_memory_network_create(l->seed * 2 + (uint64_t)which));
     }
-    CHECK_EQUAL(tl_memory_network_server(n->network, &n->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(n->network, &n->transport), TL_OK);
     CHECK_EQUAL(tl_memory_store_open(l->world, &n->store), TL_OK);
     tl_server_def def = tl_server_def_default();
     def.name = which ? "beta" : "alpha";
@@ -238,8 +238,8 @@ static void stop_server(node *n)
         return;
     }
     tl_server_destroy(n->server);
-    n->store->ops->close(n->store, false);
-    n->transport->ops->close(n->transport);
+    tl_store_close(n->store, false);
+    tl_transport_close(n->transport);
     n->server = NULL;
 }
 
@@ -250,7 +250,7 @@ static void leave(guest *g)
     }
     g->malformed += tl_client_get_stats(g->client).malformed;
     tl_client_destroy(g->client);
-    g->transport->ops->close(g->transport);
+    tl_transport_close(g->transport);
     g->client = NULL;
 }
 
@@ -258,12 +258,12 @@ static void enter(lab *l, guest *g, int server, const char *name)
 {
     leave(g);
     g->asked = 0;
-    CHECK_EQUAL(tl_memory_network_client(l->nodes[server].network, &g->transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(l->nodes[server].network, &g->transport), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = g->transport;
     def.token = name, def.token_bytes = strlen(name);
     def.entities_max = 4000;
-    CHECK_EQUAL(tl_client_create(&def, &g->client), TL_OK);
+    CHECK_EQUAL(tl_client_create(&def, &g->client, NULL, 0), TL_OK);
     tl_client_observe_point(g->client, (tl_vec3){0, 0, 0});
 }
 
@@ -279,7 +279,7 @@ static void step(lab *l)
         tl_server_step(n->server, (tl_time){.wall_us = l->now_us, .monotonic_us = l->now_us});
         tl_server_state state = tl_server_get_state(n->server);
         if (state == TL_SERVER_FAILED) {
-            printf("server %d: %s\n", i, tl_server_text(n->server));
+            printf("server %d: %s\n", i, tl_server_get_text(n->server));
         }
         CHECK(state != TL_SERVER_FAILED);
         if (state != TL_SERVER_FENCED) {
@@ -321,8 +321,8 @@ static lab *create_lab(uint64_t seed)
     tl_store *store;
     CHECK_EQUAL(tl_memory_store_open(l->world, &store), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = HZ, .created_us = START_US};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     start_server(l, 0);
     start_server(l, 1);
     run(l, 1);
@@ -388,7 +388,7 @@ static void say_anything(lab *l)
     tl_fields_write(&w, kind, tick, tl_fields_all(kind), words);
     CHECK(!w.bad);
     l->said++;
-    l->hostile.transport->ops->send(l->hostile.transport, 1, data, w.size);
+    tl_transport_send(l->hostile.transport, 1, data, w.size);
 }
 
 static void ask_anything(lab *l)
@@ -447,14 +447,14 @@ static void check_mirrors(lab *l)
     tl_server *a = l->nodes[0].server, *b = l->nodes[1].server;
     static tl_entity_ref refs[4096];
     double tick = (double)tl_server_get_stats(a).world_tick;
-    uint32_t count = tl_server_entities(a, refs, 4096);
+    uint32_t count = tl_server_get_entities(a, refs, 4096);
     CHECK_EQUAL(count, tl_server_get_stats(b).entities);
     for (uint32_t i = 0; i < count; i++) {
         tl_entity_info info, other;
-        CHECK_EQUAL(tl_server_info(a, refs[i], &info), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(a, refs[i], &info), TL_OK);
         tl_entity_ref ref = tl_server_find(b, info.id);
         CHECK(ref != TL_REF_NONE);
-        CHECK_EQUAL(tl_server_info(b, ref, &other), TL_OK);
+        CHECK_EQUAL(tl_server_get_entity_info(b, ref, &other), TL_OK);
         if (info.carrier != other.carrier || info.group != other.group || info.owner != other.owner) {
             printf("  entity %llx: carrier %llx %llx, group %llx %llx, owner %u %u\n", (unsigned long long)info.id,
                    (unsigned long long)info.carrier, (unsigned long long)other.carrier, (unsigned long long)info.group,
@@ -464,7 +464,7 @@ static void check_mirrors(lab *l)
               info.owner == other.owner);
         tl_vec3 pa = {0}, pb = {0};
         tl_quat qa = {0}, qb = {0};
-        CHECK_EQUAL(tl_server_pose(a, refs[i], tick, &pa, &qa), tl_server_pose(b, ref, tick, &pb, &qb));
+        CHECK_EQUAL(tl_server_get_pose(a, refs[i], tick, &pa, &qa), tl_server_get_pose(b, ref, tick, &pb, &qb));
         CHECK(memcmp(&pa, &pb, sizeof pa) == 0 && memcmp(&qa, &qb, sizeof qa) == 0);
     }
 }
@@ -487,15 +487,15 @@ static void check_store(lab *l, bool sound)
     tl_store_event event = {0};
     static tl_inspect_report report;
     CHECK_EQUAL(tl_memory_store_open(l->world, &store), TL_OK);
-    CHECK_EQUAL(store->ops->join(store, NULL), TL_OK);
+    CHECK_EQUAL(tl_store_join(store, NULL), TL_OK);
     CHECK_EQUAL(tl_inspect_create(l->kinds, KINDS, HZ, 4000, 100, &inspect), TL_OK);
     for (int i = 0; i < 100000 && event.type != TL_STORE_LOADED; i++) {
-        if (store->ops->poll(store, &event) != TL_OK) {
+        if (tl_store_poll(store, &event) != TL_OK) {
             l->now_us += STEP_US;
             tl_memory_world_advance(l->world, l->now_us);
             continue;
         }
-        tl_inspect_event(inspect, &event);
+        tl_inspect_add(inspect, &event);
     }
     tl_inspect_finish(inspect, &report);
     if (report.faults && sound) {
@@ -503,7 +503,7 @@ static void check_store(lab *l, bool sound)
     }
     CHECK(report.complete && (report.faults == 0 || !sound));
     tl_inspect_destroy(inspect);
-    store->ops->close(store, false);
+    tl_store_close(store, false);
 }
 
 static void settle_and_check(lab *l, bool sound)
@@ -640,18 +640,18 @@ static void hostile_server(uint64_t seed)
         run(l, 0.05);
         if (store == NULL) {
             CHECK_EQUAL(tl_memory_store_open(l->world, &store), TL_OK);
-            CHECK_EQUAL(store->ops->join(store, "mallory"), TL_OK);
+            CHECK_EQUAL(tl_store_join(store, "mallory"), TL_OK);
         }
         tl_store_event event;
         bool lost = false;
-        while (store->ops->poll(store, &event) == TL_OK) {
+        while (tl_store_poll(store, &event) == TL_OK) {
             if (event.type == TL_STORE_JOINED) {
                 number = event.server, epoch = event.epoch, last = event.tick;
             }
             lost |= event.type == TL_STORE_LOST;
         }
         if (lost || (number && dice(l, 60) == 0)) {
-            store->ops->close(store, dice(l, 2));
+            tl_store_close(store, dice(l, 2));
             store = NULL, number = 0;
             continue;
         }
@@ -660,7 +660,7 @@ static void hostile_server(uint64_t seed)
             continue;
         }
         size_t size = some_record(l, number, epoch, tick, data, sizeof data);
-        if (store->ops->submit(store, tick, data, size, l->now_us) == TL_OK) {
+        if (tl_store_submit(store, tick, data, size, l->now_us) == TL_OK) {
             last = tick;
         }
         if (round % 50 == 0) {
@@ -668,7 +668,7 @@ static void hostile_server(uint64_t seed)
         }
     }
     if (store) {
-        store->ops->close(store, true);
+        tl_store_close(store, true);
     }
     run(l, 6);
     check_servers(l);

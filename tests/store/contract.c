@@ -7,21 +7,21 @@ TEST(world_is_made_once)
     begin(1);
     tl_store *store = backend->attach(world);
     tl_world_info info;
-    CHECK_EQUAL(store->ops->world(store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_get_world(store, &info), TL_OK);
     CHECK_EQUAL(info.tick_hz, 20);
     CHECK(strcmp(info.scenario, "test") == 0);
     CHECK_EQUAL(info.seed, UINT64_MAX);
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_EXISTS);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_ERR_EXISTS);
     info.tick_hz = 241;
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_ERR_INVALID);
     info.format = TL_STORE_FORMAT + 1;
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_VERSION);
-    CHECK_EQUAL(store->ops->join(store, "a/b"), TL_ERR_INVALID);
-    CHECK_EQUAL(store->ops->join(store, ""), TL_ERR_INVALID);
-    CHECK_EQUAL(store->ops->join(store, "12345678901234567890123456789012"), TL_ERR_INVALID);
-    CHECK_EQUAL(store->ops->submit(store, 1, "x", 1, now_us), TL_ERR_STATE);
-    CHECK_EQUAL(store->ops->fence(store, 1, 1, 1), TL_ERR_STATE);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_ERR_VERSION);
+    CHECK_EQUAL(tl_store_join(store, "a/b"), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_join(store, ""), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_join(store, "12345678901234567890123456789012"), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_submit(store, 1, "x", 1, now_us), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_fence(store, 1, 1, 1), TL_ERR_STATE);
+    tl_store_close(store, false);
     end();
 }
 
@@ -33,7 +33,7 @@ TEST(join_tells_number_epoch_and_tick)
     CHECK_EQUAL(alpha.server, 1);
     CHECK_EQUAL(alpha.epoch, 1);
     CHECK_EQUAL(alpha.tick, -1);
-    CHECK_EQUAL(alpha.store->ops->join(alpha.store, "alpha"), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_join(alpha.store, "alpha"), TL_ERR_STATE);
     commit(&alpha, 5);
     CHECK_EQUAL(seat_submit(&alpha, 5, now_us), TL_ERR_INVALID);
     join(&beta, "beta");
@@ -56,7 +56,7 @@ TEST(rejoin_raises_the_epoch_and_keeps_the_groups)
     begin(3);
     seat watcher, old, new;
     join(&watcher, NULL);
-    CHECK_EQUAL(watcher.store->ops->submit(watcher.store, 1, "x", 1, now_us), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_submit(watcher.store, 1, "x", 1, now_us), TL_ERR_STATE);
     join(&old, "alpha");
     commit(&old, 1);
     commit(&old, 2);
@@ -119,14 +119,14 @@ TEST(fence_ends_the_epoch_and_names_the_heir)
     join(&beta, "beta");
     commit(&alpha, 1);
     await(&beta, TL_STORE_RECORD, 1, 1);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, beta.server, 1, -1), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_fence(beta.store, beta.server, 1, -1), TL_ERR_INVALID);
     // A wrong tick or epoch: it lives.
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 0), TL_OK);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 2, 1), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, 1, 0), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, 2, 1), TL_OK);
     idle(&beta);
     CHECK_EQUAL(seat_count(&beta, TL_STORE_FENCED, 0), 0);
     commit(&alpha, 2);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 2), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, 1, 2), TL_OK);
     const told *t = await(&beta, TL_STORE_FENCED, 1, 1);
     CHECK_EQUAL(t->event.heir, beta.server);
     CHECK_EQUAL(t->event.tick, 2);
@@ -155,18 +155,18 @@ TEST(zombie_commits_nothing)
     join(&watcher, NULL);
     commit(&alpha, 1);
     await(&beta, TL_STORE_RECORD, 1, 1);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 1), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, 1, 1), TL_OK);
     await(&beta, TL_STORE_FENCED, 1, 1);
     // alpha has not polled: it does not know yet.
     (void)seat_submit(&alpha, 2, now_us);
-    (void)alpha.store->ops->fence(alpha.store, 2, 1, -1);
+    (void)tl_store_fence(alpha.store, 2, 1, -1);
     const told *t = await(&alpha, TL_STORE_LOST, 0, 1);
     CHECK_EQUAL(t->event.tick, 1);
     idle(&watcher);
     CHECK_EQUAL(seat_count(&watcher, TL_STORE_RECORD, 1), 1);
     CHECK_EQUAL(seat_count(&watcher, TL_STORE_FENCED, 2), 0);
     CHECK_EQUAL(seat_count(&alpha, TL_STORE_COMMITTED, 0), 1);
-    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 1, 1, "x", 1), TL_ERR_FENCED);
+    CHECK_EQUAL(tl_store_checkpoint(alpha.store, 1, 1, "x", 1), TL_ERR_FENCED);
     finish(&alpha);
     finish(&beta);
     finish(&watcher);
@@ -188,7 +188,7 @@ TEST(of_two_fencers_one_wins)
         }
         for (int i = 0; i < 2; i++) {
             tl_store *store = rivals[(seed + (uint64_t)i) % 2].store;
-            CHECK_EQUAL(store->ops->fence(store, 1, 1, 7), TL_OK);
+            CHECK_EQUAL(tl_store_fence(store, 1, 1, 7), TL_OK);
         }
         tl_server_number heir = await(&rivals[0], TL_STORE_FENCED, 1, 1)->event.heir;
         CHECK_EQUAL(await(&rivals[1], TL_STORE_FENCED, 1, 1)->event.heir, heir);
@@ -211,8 +211,8 @@ TEST(two_servers_that_fence_each_other_do_not_both_win)
         join(&b, "beta");
         join(&watcher, NULL);
         await(&a, TL_STORE_SERVER, 2, 1);
-        CHECK_EQUAL(a.store->ops->fence(a.store, 2, 1, -1), TL_OK);
-        tl_result result = b.store->ops->fence(b.store, 1, 1, -1); // it may know already that it was slower
+        CHECK_EQUAL(tl_store_fence(a.store, 2, 1, -1), TL_OK);
+        tl_result result = tl_store_fence(b.store, 1, 1, -1); // it may know already that it was slower
         CHECK(result == TL_OK || result == TL_ERR_FENCED);
         const told *fenced = await(&watcher, TL_STORE_FENCED, 0, 1);
         await(fenced->event.server == a.server ? &a : &b, TL_STORE_LOST, 0, 1);
@@ -239,7 +239,7 @@ TEST(one_that_leaves_is_taken_over_by_the_first_that_asks)
     const told *t = await(&beta, TL_STORE_FENCED, 1, 1);
     CHECK_EQUAL(t->event.heir, 0);
     CHECK_EQUAL(t->event.tick, 3);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, 1, 3), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, 1, 3), TL_OK);
     t = await(&beta, TL_STORE_FENCED, 1, 2);
     CHECK_EQUAL(t->event.heir, beta.server);
     CHECK_EQUAL(t->event.epoch, 1);
@@ -298,7 +298,7 @@ TEST(what_a_server_had_seen_is_told_before_what_it_wrote)
 
 static void put(seat *s, tl_group_id group, int64_t tick, const char *text)
 {
-    CHECK_EQUAL(s->store->ops->checkpoint(s->store, group, tick, text, strlen(text)), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(s->store, group, tick, text, strlen(text)), TL_OK);
 }
 
 static const told *find_checkpoint(const seat *s, tl_group_id group)
@@ -321,8 +321,8 @@ TEST(newest_checkpoint_wins_and_a_tombstone_is_one)
     join(&beta, "beta");
     commit(&alpha, 10);
     commit(&beta, 20);
-    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 1, 11, "x", 1), TL_ERR_INVALID); // was not submitted
-    CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, 0, 10, "x", 1), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_checkpoint(alpha.store, 1, 11, "x", 1), TL_ERR_INVALID); // was not submitted
+    CHECK_EQUAL(tl_store_checkpoint(alpha.store, 0, 10, "x", 1), TL_ERR_INVALID);
     put(&alpha, 1, 9, "old");
     put(&alpha, 1, 10, "new");
     put(&alpha, 2, 10, "kept");
@@ -356,7 +356,7 @@ TEST(cut_drops_old_records_and_keeps_the_newest)
         commit(&alpha, tick * 3);
     }
     put(&alpha, 77, 150, "state");
-    CHECK_EQUAL(alpha.store->ops->cut(alpha.store, 150), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(alpha.store, 150), TL_OK);
     drain(&alpha);
     await(&watcher, TL_STORE_RECORD, 1, 60);
     join(&loader, NULL);
@@ -365,7 +365,7 @@ TEST(cut_drops_old_records_and_keeps_the_newest)
     CHECK_EQUAL(seat_last(&loader, TL_STORE_RECORD, 1)->event.tick, 180);
     seat_check_same(&watcher, &loader, 1, true);
     // All of it: the newest stays, so that the last tick can still be told.
-    CHECK_EQUAL(alpha.store->ops->cut(alpha.store, 1000), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(alpha.store, 1000), TL_OK);
     drain(&alpha);
     commit(&alpha, 200);
     finish(&loader);
@@ -435,7 +435,7 @@ TEST(stall_is_told_once_and_nothing_is_lost)
     }
     CHECK_EQUAL(tick, 66);
     CHECK_EQUAL(seat_submit(&alpha, tick, now_us), TL_ERR_FULL);
-    CHECK_EQUAL(alpha.store->ops->drain(alpha.store, 5), TL_AGAIN);
+    CHECK_EQUAL(tl_store_drain(alpha.store, 5), TL_AGAIN);
     backend->stall(world, "alpha", false);
     await(&alpha, TL_STORE_RECOVERED, 0, 1);
     await(&alpha, TL_STORE_COMMITTED, 0, 65);
@@ -457,11 +457,11 @@ TEST(queues_are_bounded_in_bytes)
     size_t size = 15 << 20;
     unsigned char *body = calloc(1, TL_RECORD_BYTES_MAX + 1);
     CHECK(body);
-    CHECK_EQUAL(alpha.store->ops->submit(alpha.store, 1, body, TL_RECORD_BYTES_MAX + 1, now_us), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_submit(alpha.store, 1, body, TL_RECORD_BYTES_MAX + 1, now_us), TL_ERR_INVALID);
     for (int64_t tick = 1; tick <= 4; tick++) {
-        CHECK_EQUAL(alpha.store->ops->submit(alpha.store, tick, body, size, now_us), TL_OK);
+        CHECK_EQUAL(tl_store_submit(alpha.store, tick, body, size, now_us), TL_OK);
     }
-    CHECK_EQUAL(alpha.store->ops->submit(alpha.store, 5, body, size, now_us), TL_ERR_FULL);
+    CHECK_EQUAL(tl_store_submit(alpha.store, 5, body, size, now_us), TL_ERR_FULL);
     free(body);
     backend->stall(world, "alpha", false);
     await(&alpha, TL_STORE_COMMITTED, 0, 4);
@@ -477,7 +477,7 @@ TEST(a_slow_follower_gets_all_of_it)
     join(&alpha, "alpha");
     enum { RECORDS = 1500 };
     for (int64_t tick = 0; tick < RECORDS; tick++) {
-        CHECK_EQUAL(alpha.store->ops->submit(alpha.store, tick, &tick, sizeof(tick), now_us), TL_OK);
+        CHECK_EQUAL(tl_store_submit(alpha.store, tick, &tick, sizeof(tick), now_us), TL_OK);
         await(&alpha, TL_STORE_COMMITTED, 0, tick < 40 ? 0 : (size_t)tick - 40);
     }
     drain(&alpha);

@@ -91,7 +91,7 @@ TEST(a_quarantine_comes_through_while_its_author_commits)
         }
         const void *data = with_bad ? bad->data : NULL;
         size_t bytes = with_bad ? bad->event.size : 0;
-        CHECK_EQUAL(beta.store->ops->quarantine(beta.store, 1, 1, RECORDS - BACK, data, bytes), TL_OK);
+        CHECK_EQUAL(tl_store_quarantine(beta.store, 1, 1, RECORDS - BACK, data, bytes), TL_OK);
         (void)go_on_until_lost(&alpha, &beta);
         CHECK_EQUAL(seat_last(&alpha, TL_STORE_LOST, 0)->event.tick, RECORDS - BACK);
         while (seat_count(&alpha, TL_STORE_STALLED, 0) >
@@ -122,7 +122,7 @@ TEST(a_follower_that_pauses_over_a_quarantine_and_a_rejoin_goes_on)
     sleeper.may_end_early = true;
     fill(&alpha, ALL);
     await_tick(&beta, 1, 1, ALL);
-    CHECK_EQUAL(beta.store->ops->quarantine(beta.store, 1, 1, LEFT, NULL, 0), TL_OK);
+    CHECK_EQUAL(tl_store_quarantine(beta.store, 1, 1, LEFT, NULL, 0), TL_OK);
     await(&beta, TL_STORE_FENCED, 1, 1);
     join(&again, "alpha");
     fill(&again, ALL + 5); // ticks that were set aside, and more
@@ -168,10 +168,10 @@ TEST(two_servers_store_a_large_group_at_once)
         commit(&alpha, 200);
         commit(&beta, 200);
         memset(large, 200, sizeof(large));
-        CHECK_EQUAL(beta.store->ops->checkpoint(beta.store, GROUP, 100, "x", 1), TL_OK);
-        CHECK_EQUAL(alpha.store->ops->checkpoint(alpha.store, GROUP, 200, large, sizeof(large)), TL_OK);
+        CHECK_EQUAL(tl_store_checkpoint(beta.store, GROUP, 100, "x", 1), TL_OK);
+        CHECK_EQUAL(tl_store_checkpoint(alpha.store, GROUP, 200, large, sizeof(large)), TL_OK);
         for (int64_t tick = 101; tick < 199; tick++) {
-            CHECK_EQUAL(beta.store->ops->checkpoint(beta.store, GROUP, tick, "x", 1), TL_OK);
+            CHECK_EQUAL(tl_store_checkpoint(beta.store, GROUP, tick, "x", 1), TL_OK);
             for (uint64_t i = 0; i < seed + 1; i++) {
                 now_us = backend->pass(world);
             }
@@ -196,9 +196,9 @@ TEST(a_large_record_is_set_aside_while_it_is_read)
     commit(&alpha, 1);
     for (int64_t round = 1; round <= ROUNDS; round++) {
         memset(large, (int)(2 + round), sizeof(large));
-        CHECK_EQUAL(alpha.store->ops->submit(alpha.store, 2, large, sizeof(large), now_us), TL_OK);
+        CHECK_EQUAL(tl_store_submit(alpha.store, 2, large, sizeof(large), now_us), TL_OK);
         drain(&alpha);
-        CHECK_EQUAL(beta.store->ops->quarantine(beta.store, 1, (uint32_t)round, 1, NULL, 0), TL_OK);
+        CHECK_EQUAL(tl_store_quarantine(beta.store, 1, (uint32_t)round, 1, NULL, 0), TL_OK);
         await(&alpha, TL_STORE_LOST, 0, 1);
         seat_free(&alpha);
         join(&alpha, "alpha");

@@ -34,7 +34,7 @@ static void commit_odd(quarantine_fixture *f, int count)
 static tl_result quarantine(seat *s, uint32_t epoch, int64_t tick, const told *bad)
 {
     const void *data = bad ? bad->data : NULL;
-    return s->store->ops->quarantine(s->store, 1, epoch, tick, data, bad ? bad->event.size : 0);
+    return tl_store_quarantine(s->store, 1, epoch, tick, data, bad ? bad->event.size : 0);
 }
 
 // The journal's record of server 1 with that tick.
@@ -77,7 +77,7 @@ static void check_aside(const int64_t *ticks, const uint32_t *epochs, size_t cou
     told t = {0};
     char text[256];
     for (size_t i = 0; i < count; i++) {
-        CHECK_EQUAL(store->ops->next_aside(store, &t.event, text, sizeof text), TL_OK);
+        CHECK_EQUAL(tl_store_next_set_aside(store, &t.event, text, sizeof text), TL_OK);
         CHECK_EQUAL(t.event.type, TL_STORE_RECORD);
         CHECK_EQUAL(t.event.result, TL_OK);
         CHECK_EQUAL(t.event.server, 1);
@@ -87,12 +87,12 @@ static void check_aside(const int64_t *ticks, const uint32_t *epochs, size_t cou
         t.data = (unsigned char *)(uintptr_t)t.event.data;
         body_check(&t);
     }
-    CHECK_EQUAL(store->ops->next_aside(store, &t.event, NULL, 0), TL_AGAIN);
+    CHECK_EQUAL(tl_store_next_set_aside(store, &t.event, NULL, 0), TL_AGAIN);
     t.event.server = 0; // from the beginning
-    CHECK_EQUAL(store->ops->next_aside(store, &t.event, NULL, 0), count ? TL_OK : TL_AGAIN);
-    CHECK_EQUAL(store->ops->join(store, NULL), TL_OK);
-    CHECK_EQUAL(store->ops->next_aside(store, &t.event, text, sizeof text), TL_ERR_STATE);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_next_set_aside(store, &t.event, NULL, 0), count ? TL_OK : TL_AGAIN);
+    CHECK_EQUAL(tl_store_join(store, NULL), TL_OK);
+    CHECK_EQUAL(tl_store_next_set_aside(store, &t.event, text, sizeof text), TL_ERR_STATE);
+    tl_store_close(store, false);
 }
 
 TEST(quarantine_ends_an_epoch_before_its_last_records)
@@ -159,7 +159,7 @@ TEST(after_a_quarantine_the_server_comes_back_and_may_use_the_ticks_again)
     check_records(&f.watcher, (int64_t[]){1, 3, 5, 7, 9, 5, 6, 20}, 8);
     await(&f.alpha, TL_STORE_RECORD, 1, 3); // the old process follows its own name
     check_records(&f.alpha, (int64_t[]){5, 6, 20}, 3);
-    CHECK_EQUAL(again.store->ops->cut(again.store, 6), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(again.store, 6), TL_OK);
     drain(&again);
     join(&late, NULL);
     check_records(&late, (int64_t[]){6, 20}, 2);
@@ -199,15 +199,15 @@ TEST(quarantine_does_nothing_where_it_is_not_the_same_record_or_epoch)
 {
     quarantine_fixture f;
     begin_quarantine(&f, 34);
-    CHECK_EQUAL(f.watcher.store->ops->quarantine(f.watcher.store, 1, 1, 3, NULL, 0), TL_ERR_STATE);
-    CHECK_EQUAL(f.alpha.store->ops->quarantine(f.alpha.store, 1, 1, 3, NULL, 0), TL_ERR_INVALID);
+    CHECK_EQUAL(tl_store_quarantine(f.watcher.store, 1, 1, 3, NULL, 0), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_quarantine(f.alpha.store, 1, 1, 3, NULL, 0), TL_ERR_INVALID);
     CHECK_EQUAL(quarantine(&f.beta, 1, -2, NULL), TL_ERR_INVALID);
     commit_odd(&f, 3);
     CHECK_EQUAL(quarantine(&f.beta, 1, 1, record_of(&f.beta, 5)), TL_OK); // after 1 comes 3
     CHECK_EQUAL(quarantine(&f.beta, 1, 5, record_of(&f.beta, 5)), TL_OK); // nothing comes after 5
     CHECK_EQUAL(quarantine(&f.beta, 2, 1, NULL), TL_OK);
     nothing_happens(&f);
-    CHECK_EQUAL(f.alpha.store->ops->cut(f.alpha.store, 4), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(f.alpha.store, 4), TL_OK);
     drain(&f.alpha);
     CHECK_EQUAL(quarantine(&f.beta, 1, 1, NULL), TL_OK); // what came after 1 is cut
     nothing_happens(&f);
@@ -280,7 +280,7 @@ TEST(one_whose_lease_is_lost_quarantines_nobody)
     seat gamma;
     join(&gamma, "gamma");
     await(&gamma, TL_STORE_SERVER, 2, 1);
-    CHECK_EQUAL(gamma.store->ops->fence(gamma.store, 2, 1, -1), TL_OK);
+    CHECK_EQUAL(tl_store_fence(gamma.store, 2, 1, -1), TL_OK);
     await(&gamma, TL_STORE_FENCED, 2, 1);
     tl_result result = quarantine(&f.beta, 1, 1, NULL); // it may not know yet
     CHECK(result == TL_OK || result == TL_ERR_FENCED);

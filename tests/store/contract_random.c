@@ -44,10 +44,10 @@ static void fence_some(random_run *run, seat *s)
     }
     if (run->early && check_random(&run->random) % 2) {
         tick -= (int64_t)(check_random(&run->random) % 8);
-        (void)s->store->ops->quarantine(s->store, other, server->event.epoch, tick < -1 ? -1 : tick, NULL, 0);
+        (void)tl_store_quarantine(s->store, other, server->event.epoch, tick < -1 ? -1 : tick, NULL, 0);
         return;
     }
-    (void)s->store->ops->fence(s->store, other, server->event.epoch, tick);
+    (void)tl_store_fence(s->store, other, server->event.epoch, tick);
 }
 
 static void random_step(random_run *run)
@@ -70,8 +70,7 @@ static void random_step(random_run *run)
     } else if (dice < 70) {
         (void)seat_submit(s, ++run->tick, now_us);
     } else if (dice < 80 && s->tick >= 0) {
-        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state",
-                                        5);
+        (void)tl_store_checkpoint(s->store, (tl_group_id)1 + check_random(&run->random) % 20, s->tick, "state", 5);
     } else if (dice < 84) {
         fence_some(run, s);
     } else if (dice < 86) {

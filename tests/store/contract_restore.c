@@ -20,7 +20,7 @@ static void fence_latest(history *h, seat *s)
     const told *record = seat_last(s, TL_STORE_RECORD, other), *server = seat_last(s, TL_STORE_SERVER, other);
     if (other != s->server && server && record) {
         int64_t tick = record->event.tick > server->event.tick ? record->event.tick : server->event.tick;
-        (void)s->store->ops->fence(s->store, other, server->event.epoch, tick);
+        (void)tl_store_fence(s->store, other, server->event.epoch, tick);
     }
 }
 
@@ -47,7 +47,7 @@ static void cut_own(history *h, seat *s, int64_t tick)
             seat_poll(other);
         }
     }
-    (void)s->store->ops->cut(s->store, tick);
+    (void)tl_store_truncate(s->store, tick);
     drain(s);
 }
 
@@ -68,8 +68,7 @@ static void history_step(history *h)
     } else if (dice < 80 && s->tick >= 0) {
         size_t size = dice < 77 ? check_random(&h->random) % 3000 : 0; // 0: the group is deleted
         static const unsigned char state[3000] = {1, 2, 3};
-        (void)s->store->ops->checkpoint(s->store, (tl_group_id)1 + check_random(&h->random) % GROUPS, s->tick, state,
-                                        size);
+        (void)tl_store_checkpoint(s->store, (tl_group_id)1 + check_random(&h->random) % GROUPS, s->tick, state, size);
     } else if (dice < 83) {
         cut_own(h, s, h->tick - (int64_t)(check_random(&h->random) % 40));
     } else if (dice < 92) {
@@ -103,7 +102,7 @@ static void history_end(history *h)
     size_t ends = seat_count(beta, TL_STORE_FENCED, number);
     seat_close(alpha, true);
     await(beta, TL_STORE_FENCED, number, ends + 1);
-    CHECK_EQUAL(beta->store->ops->fence(beta->store, number, epoch, tick), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta->store, number, epoch, tick), TL_OK);
     await(beta, TL_STORE_FENCED, number, ends + 2);
     cut_own(h, beta, h->tick + 1);
     commit(beta, ++h->tick);
@@ -130,7 +129,7 @@ static void make_history(uint64_t seed)
 static tl_world_info info_of(tl_store *store)
 {
     tl_world_info info;
-    CHECK_EQUAL(store->ops->world(store, &info), TL_OK);
+    CHECK_EQUAL(tl_store_get_world(store, &info), TL_OK);
     return info;
 }
 
@@ -144,7 +143,7 @@ static void restore_event(tl_store *store, const tl_world_info *info, tl_store_e
 {
     char text[256] = "";
     event.data = data;
-    tl_result result = store->ops->restore(store, info, &event, text, sizeof(text));
+    tl_result result = tl_store_restore(store, info, &event, text, sizeof(text));
     if (result != TL_OK) {
         fprintf(stderr, "  %s: %s\n", tl_result_name(result), text);
     }
@@ -176,7 +175,7 @@ static void copy_world(seat *reader)
     tl_world_info info = info_of(reader->store);
     tl_store *store = backend->attach_copy(world);
     restore_from(reader, &info, store, 0);
-    store->ops->close(store, false);
+    tl_store_close(store, false);
 }
 
 // ---- comparing -----------------------------------------------------------------------------------------------------
@@ -294,9 +293,9 @@ TEST(servers_go_on_from_a_copy)
     CHECK_EQUAL(beta.server, SERVERS + 1);
     CHECK_EQUAL(beta.epoch, 1);
     commit(&beta, 100001);
-    CHECK_EQUAL(alpha.store->ops->cut(alpha.store, 100000), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(alpha.store, 100000), TL_OK);
     drain(&alpha);
-    CHECK_EQUAL(beta.store->ops->fence(beta.store, 1, alpha.epoch, 100000), TL_OK);
+    CHECK_EQUAL(tl_store_fence(beta.store, 1, alpha.epoch, 100000), TL_OK);
     CHECK_EQUAL(await(&alpha, TL_STORE_LOST, 0, 1)->event.heir, beta.server);
     const told *before = seat_last(&reader, TL_STORE_FENCED, 1);
     bool went_on = !before || before->event.epoch < epoch->event.epoch; // then alpha's join was one more end
@@ -318,12 +317,12 @@ TEST(a_copy_that_was_broken_off_is_no_world)
     join(&reader, NULL);
     tl_world_info info = info_of(reader.store), none;
     tl_store *store = backend->attach_copy(world);
-    CHECK_EQUAL(store->ops->world(store, &none), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_store_get_world(store, &none), TL_ERR_NOT_FOUND);
     restore_from(&reader, &info, store, 1); // all but LOADED
-    CHECK_EQUAL(store->ops->world(store, &none), TL_ERR_NOT_FOUND);
-    tl_result result = store->ops->join(store, NULL);
+    CHECK_EQUAL(tl_store_get_world(store, &none), TL_ERR_NOT_FOUND);
+    tl_result result = tl_store_join(store, NULL);
     CHECK(result == TL_ERR_NOT_FOUND || result == TL_ERR_STATE);
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     finish(&reader);
     end();
 }
@@ -338,22 +337,22 @@ TEST(only_an_empty_store_is_copied_into)
     tl_world_info info = info_of(follower.store);
     tl_store *first = backend->attach_copy(world), *second = backend->attach_copy(world);
     restore_event(first, &info, server, NULL);
-    CHECK_EQUAL(second->ops->restore(second, &info, &server, NULL, 0), TL_ERR_EXISTS); // at the same time
-    CHECK_EQUAL(second->ops->restore(second, &info, &server, NULL, 0), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_restore(second, &info, &server, NULL, 0), TL_ERR_EXISTS); // at the same time
+    CHECK_EQUAL(tl_store_restore(second, &info, &server, NULL, 0), TL_ERR_STATE);
     restore_event(first, &info, loaded, NULL);
-    CHECK_EQUAL(first->ops->restore(first, &info, &loaded, NULL, 0), TL_ERR_STATE);
-    second->ops->close(second, false);
+    CHECK_EQUAL(tl_store_restore(first, &info, &loaded, NULL, 0), TL_ERR_STATE);
+    tl_store_close(second, false);
     second = backend->attach_copy(world);
     char text[256];
-    CHECK_EQUAL(second->ops->restore(second, &info, &server, text, sizeof(text)), TL_ERR_EXISTS);
+    CHECK_EQUAL(tl_store_restore(second, &info, &server, text, sizeof(text)), TL_ERR_EXISTS);
     CHECK(strstr(text, "a world already"));
-    second->ops->close(second, false);
-    first->ops->close(first, false);
+    tl_store_close(second, false);
+    tl_store_close(first, false);
     seat copy;
     join_copy(&copy, NULL); // a server without a record
     CHECK_EQUAL(seat_count(&copy, TL_STORE_SERVER, 1), 1);
-    if (copy.store->ops->restore) {
-        CHECK_EQUAL(copy.store->ops->restore(copy.store, &info, &server, NULL, 0), TL_ERR_STATE);
+    if (tl_store_can_restore(copy.store)) {
+        CHECK_EQUAL(tl_store_restore(copy.store, &info, &server, NULL, 0), TL_ERR_STATE);
     }
     finish(&copy);
     finish(&follower);
@@ -406,17 +405,16 @@ TEST(events_out_of_their_order_are_refused)
             restore_event(store, &info, before[j], NULL);
         }
         char text[256] = "";
-        tl_result result = store->ops->restore(store, &info, &wrong[i], text, sizeof(text));
+        tl_result result = tl_store_restore(store, &info, &wrong[i], text, sizeof(text));
         if (result != TL_ERR_INVALID) {
             fprintf(stderr, "  %zu: %s: %s\n", i, tl_result_name(result), text);
         }
         CHECK_EQUAL(result, TL_ERR_INVALID);
         CHECK(text[0]);
-        CHECK_EQUAL(store->ops->restore(store, &info, &(tl_store_event){.type = TL_STORE_LOADED}, NULL, 0),
-                    TL_ERR_STATE);
-        CHECK_EQUAL(store->ops->world(store, &info), TL_ERR_NOT_FOUND);
-        store->ops->close(store, false);
-        source->ops->close(source, false);
+        CHECK_EQUAL(tl_store_restore(store, &info, &(tl_store_event){.type = TL_STORE_LOADED}, NULL, 0), TL_ERR_STATE);
+        CHECK_EQUAL(tl_store_get_world(store, &info), TL_ERR_NOT_FOUND);
+        tl_store_close(store, false);
+        tl_store_close(source, false);
         end();
     }
 }

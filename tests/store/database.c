@@ -46,8 +46,8 @@ void database_make_world(char *uri, size_t bytes)
     tl_store *store = database_open(uri, true);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
     snprintf(info.scenario, sizeof(info.scenario), "test");
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
 }
 
 static void path_of(char *out, size_t bytes, const char *process, const char *what)

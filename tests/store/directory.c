@@ -17,8 +17,8 @@ void directory_make_world(const char *directory)
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
     snprintf(info.scenario, sizeof(info.scenario), "test");
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)

@@ -75,7 +75,7 @@ void finish(seat *s)
 void drain(seat *s)
 {
     time_t until = seconds() + 30;
-    while (s->store->ops->drain(s->store, 50) != TL_OK) {
+    while (tl_store_drain(s->store, 50) != TL_OK) {
         now_us = backend->pass(world);
         seat_poll(s);
         CHECK(seconds() < until);

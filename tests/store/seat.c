@@ -8,7 +8,7 @@ void seat_open(seat *s, tl_store *store, const char *name)
     if (name) {
         snprintf(s->name, sizeof(s->name), "%s", name);
     }
-    CHECK_EQUAL(store->ops->join(store, name), TL_OK);
+    CHECK_EQUAL(tl_store_join(store, name), TL_OK);
 }
 
 static void keep(seat *s, const tl_store_event *event)
@@ -32,7 +32,7 @@ size_t seat_poll(seat *s)
 {
     tl_store_event event;
     size_t count = 0;
-    while (s->store && s->store->ops->poll(s->store, &event) == TL_OK) {
+    while (s->store && tl_store_poll(s->store, &event) == TL_OK) {
         keep(s, &event);
         count++;
         if (event.type == TL_STORE_JOINED) {
@@ -53,7 +53,7 @@ size_t seat_poll(seat *s)
 void seat_close(seat *s, bool leave)
 {
     if (s->store) {
-        s->store->ops->close(s->store, leave);
+        tl_store_close(s->store, leave);
         s->store = NULL;
     }
 }
@@ -117,7 +117,7 @@ tl_result seat_submit(seat *s, int64_t tick, uint64_t now_us)
 {
     static unsigned char body[BODY_BYTES_MAX];
     size_t size = body_fill(body, s->server, s->epoch, tick);
-    tl_result result = s->store->ops->submit(s->store, tick, body, size, now_us);
+    tl_result result = tl_store_submit(s->store, tick, body, size, now_us);
     if (result == TL_OK) {
         s->tick = tick;
     }

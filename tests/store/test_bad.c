@@ -43,7 +43,7 @@ static void expect(const char *uri, bool create, bool read_only, tl_result expec
     CHECK(strstr(text, words));
     CHECK((store != NULL) == (expected == TL_OK));
     if (store) {
-        store->ops->close(store, false);
+        tl_store_close(store, false);
     }
 }
 
@@ -68,7 +68,7 @@ static void make_store(char *directory, size_t bytes, int count)
     for (int i = 0; i < count; i++) {
         CHECK_EQUAL(seat_submit(&s, i, 1), TL_OK);
     }
-    CHECK_EQUAL(s.store->ops->drain(s.store, 10000), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s.store, 10000), TL_OK);
     seat_free(&s);
 }
 
@@ -139,7 +139,7 @@ TEST(other_files_and_versions_are_refused)
     CHECK_EQUAL(t->event.result, TL_ERR_VERSION);
     CHECK(strstr(t->event.text, "format 8") && strstr(t->event.text, "alpha.log.db"));
     CHECK(strstr(t->event.text, "use the release that made it"));
-    CHECK_EQUAL(s.store->ops->drain(s.store, 10), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s.store, 10), TL_OK);
     seat_free(&s);
     execute(directory, "alpha.log.db", "PRAGMA user_version=2; ALTER TABLE head DROP COLUMN later");
     seat_open(&s, directory_open(directory), "beta");
@@ -150,7 +150,7 @@ TEST(other_files_and_versions_are_refused)
     seat_open(&s, directory_open(directory), "alpha");
     t = await(&s, TL_STORE_FAILED, 1);
     CHECK(strstr(t->event.text, "another world or server"));
-    CHECK_EQUAL(s.store->ops->submit(s.store, 1, "x", 1, 1), TL_ERR_STATE);
+    CHECK_EQUAL(tl_store_submit(s.store, 1, "x", 1, 1), TL_ERR_STATE);
     seat_free(&s);
     execute(directory, "world.db", "DROP TABLE checkpoint");
     expect(directory, false, false, TL_ERR_CORRUPT, "tables are not those");
@@ -381,7 +381,7 @@ static void run_out_of_space(const char *directory, void (*relieve)(const char *
     usleep(200000);
     relieve(directory);
     await(&s, TL_STORE_RECOVERED, 1);
-    CHECK_EQUAL(s.store->ops->drain(s.store, 10000), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s.store, 10000), TL_OK);
     seat_poll(&s);
     int64_t last_tick = s.tick;
     CHECK_EQUAL(seat_last(&s, TL_STORE_COMMITTED, 0)->event.tick, last_tick);
@@ -435,9 +435,9 @@ static void load_read_only(const char *directory, size_t records)
     char text[256];
     tl_result result = tl_store_open(directory, false, true, &store, text, sizeof(text));
     CHECK_EQUAL(result, TL_OK);
-    CHECK_EQUAL(store->ops->join(store, "alpha"), TL_ERR_READ_ONLY);
+    CHECK_EQUAL(tl_store_join(store, "alpha"), TL_ERR_READ_ONLY);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_ERR_READ_ONLY);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_ERR_READ_ONLY);
     seat_open(&s, store, NULL);
     await(&s, TL_STORE_LOADED, 1);
     CHECK_EQUAL(seat_count(&s, TL_STORE_RECORD, 0), records);
@@ -491,11 +491,11 @@ TEST(a_follower_that_falls_behind_a_cut_is_told)
     seat_open(&s, directory_open(directory), "alpha");
     await(&s, TL_STORE_LOADED, 1);
     for (int i = 0; i < 3000; i++) {
-        CHECK_EQUAL(s.store->ops->submit(s.store, i, "x", 1, 1), TL_OK);
+        CHECK_EQUAL(tl_store_submit(s.store, i, "x", 1, 1), TL_OK);
         await(&s, TL_STORE_COMMITTED, i < 40 ? 0 : (size_t)i - 40);
     }
-    CHECK_EQUAL(s.store->ops->cut(s.store, 2990), TL_OK);
-    CHECK_EQUAL(s.store->ops->drain(s.store, 10000), TL_OK);
+    CHECK_EQUAL(tl_store_truncate(s.store, 2990), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s.store, 10000), TL_OK);
     const told *t = await(&slow, TL_STORE_FAILED, 1);
     CHECK_EQUAL(t->event.result, TL_ERR_NOT_FOUND);
     CHECK(strstr(t->event.text, "attach again"));
@@ -545,10 +545,10 @@ static int64_t submit_until(seat *s, int64_t tick, tl_store_event_type type, cha
 {
     uint64_t until_ms = steady_ms() + 120000;
     while (seat_count(s, type, 0) == 0) {
-        if (s->store->ops->submit(s->store, tick, body, bytes, 1) == TL_OK) {
+        if (tl_store_submit(s->store, tick, body, bytes, 1) == TL_OK) {
             tick++;
         }
-        (void)s->store->ops->drain(s->store, 100);
+        (void)tl_store_drain(s->store, 100);
         seat_poll(s);
         CHECK(steady_ms() < until_ms);
     }
@@ -585,14 +585,14 @@ TEST(a_reader_that_does_not_end_is_reported_and_bounded)
     CHECK_EQUAL(kill(reader, SIGKILL), 0);
     CHECK_EQUAL(waitpid(reader, NULL, 0), reader);
     await(&s, TL_STORE_RECOVERED, 1);
-    CHECK_EQUAL(s.store->ops->drain(s.store, 60000), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s.store, 60000), TL_OK);
     seat_poll(&s);
     CHECK_EQUAL(seat_last(&s, TL_STORE_COMMITTED, 0)->event.tick, tick - 1);
-    CHECK_EQUAL(s.store->ops->submit(s.store, tick, "x", 1, 1), TL_OK);
+    CHECK_EQUAL(tl_store_submit(s.store, tick, "x", 1, 1), TL_OK);
     uint64_t until_ms = steady_ms() + 60000;
     while (size_of(directory, "alpha.log.db-wal") > 5 * BYTES) { // it shrinks again
-        (void)s.store->ops->submit(s.store, ++tick, "x", 1, 1);
-        (void)s.store->ops->drain(s.store, 100);
+        (void)tl_store_submit(s.store, ++tick, "x", 1, 1);
+        (void)tl_store_drain(s.store, 100);
         seat_poll(&s);
         CHECK(steady_ms() < until_ms);
     }

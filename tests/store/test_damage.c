@@ -55,7 +55,7 @@ static void await(seat *s, tl_store_event_type type, size_t count)
 
 static void drain(seat *s)
 {
-    CHECK_EQUAL(s->store->ops->drain(s->store, WAIT_S_MAX * 1000), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s->store, WAIT_S_MAX * 1000), TL_OK);
     seat_poll(s);
 }
 
@@ -67,7 +67,7 @@ static void checkpoint(seat *s, uint64_t *random)
         body[i] = (unsigned char)check_random(random);
     }
     tl_group_id group = 1 + check_random(random) % GROUPS;
-    CHECK_EQUAL(s->store->ops->checkpoint(s->store, group, s->tick, body, size), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(s->store, group, s->tick, body, size), TL_OK);
 }
 
 static void run_servers(seat *servers, int64_t *tick, int rounds, uint64_t *random)
@@ -83,7 +83,7 @@ static void run_servers(seat *servers, int64_t *tick, int rounds, uint64_t *rand
                 checkpoint(&servers[i], random);
             }
             if (check_random(random) % 16 == 0) {
-                CHECK_EQUAL(servers[i].store->ops->cut(servers[i].store, *tick - 30), TL_OK);
+                CHECK_EQUAL(tl_store_truncate(servers[i].store, *tick - 30), TL_OK);
             }
             drain(&servers[i]);
         }
@@ -104,8 +104,8 @@ static void crash_and_fence(seat *victim, seat *heir, bool quarantine)
         CHECK(time(NULL) < until);
     }
     size_t before = seat_count(heir, TL_STORE_FENCED, server);
-    tl_result result = quarantine ? heir->store->ops->quarantine(heir->store, server, epoch, tick - 4, NULL, 0)
-                                  : heir->store->ops->fence(heir->store, server, epoch, tick);
+    tl_result result = quarantine ? tl_store_quarantine(heir->store, server, epoch, tick - 4, NULL, 0)
+                                  : tl_store_fence(heir->store, server, epoch, tick);
     CHECK_EQUAL(result, TL_OK);
     while (seat_count(heir, TL_STORE_FENCED, server) == before) {
         seat_poll(heir);
@@ -224,12 +224,12 @@ static void read_store(const char *directory, const char *name, reading *r)
     if (r->result != TL_OK) {
         return;
     }
-    r->result = store->ops->join(store, name);
+    r->result = tl_store_join(store, name);
     CHECK_EQUAL(r->result, TL_OK);
     time_t until = time(NULL) + WAIT_S_MAX;
     for (bool ended = false; !ended;) {
         tl_store_event event;
-        if (store->ops->poll(store, &event) != TL_OK) {
+        if (tl_store_poll(store, &event) != TL_OK) {
             usleep(200);
             if (time(NULL) >= until) {
                 snprintf(r->text, sizeof(r->text), "it neither loads nor fails");
@@ -246,7 +246,7 @@ static void read_store(const char *directory, const char *name, reading *r)
         }
         ended = event.type == TL_STORE_LOADED || event.type == TL_STORE_FAILED;
     }
-    store->ops->close(store, false);
+    tl_store_close(store, false);
 }
 
 static void write_files(const store_copy *copy, char *directory, size_t bytes)

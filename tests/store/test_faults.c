@@ -106,7 +106,7 @@ static void finish(run *r)
 {
     for (int i = 0; i < SERVERS; i++) {
         double until_s = now_s() + RECOVER_S;
-        while (r->servers[i].store->ops->drain(r->servers[i].store, 50) != TL_OK) {
+        while (tl_store_drain(r->servers[i].store, 50) != TL_OK) {
             poll_all(r);
             CHECK(now_s() < until_s);
         }

@@ -67,7 +67,7 @@ static void submit_large(seat *s, int64_t tick)
     unsigned char *body = malloc(LARGE_BYTES);
     CHECK(body);
     memset(body, (int)(tick % 251), LARGE_BYTES);
-    CHECK_EQUAL(s->store->ops->submit(s->store, tick, body, LARGE_BYTES, fdb_pass(NULL)), TL_OK);
+    CHECK_EQUAL(tl_store_submit(s->store, tick, body, LARGE_BYTES, fdb_pass(NULL)), TL_OK);
     free(body);
 }
 
@@ -130,7 +130,7 @@ static void commit_until_lost(seat *s, tl_store *heir, int before_end)
         tl_result result = seat_submit(s, s->tick + 1, fdb_pass(NULL));
         CHECK(result == TL_OK || result == TL_ERR_FENCED || result == TL_ERR_FULL);
         if (i == before_end) {
-            CHECK_EQUAL(heir->ops->quarantine(heir, s->server, s->epoch, first, NULL, 0), TL_OK);
+            CHECK_EQUAL(tl_store_quarantine(heir, s->server, s->epoch, first, NULL, 0), TL_OK);
         }
         seat_poll(s);
         CHECK(i < 100000);
@@ -180,11 +180,11 @@ TEST(a_large_checkpoint_is_whole_and_the_newest)
     CHECK_EQUAL(seat_submit(&server, 7, fdb_pass(NULL)), TL_OK);
     await_type(&server, TL_STORE_COMMITTED);
     memset(body, 7, LARGE_BYTES);
-    CHECK_EQUAL(server.store->ops->checkpoint(server.store, 1, 7, body, LARGE_BYTES), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(server.store, 1, 7, body, LARGE_BYTES), TL_OK);
     memset(body, 9, LARGE_BYTES); // of the same tick: changes nothing
-    CHECK_EQUAL(server.store->ops->checkpoint(server.store, 1, 7, body, LARGE_BYTES), TL_OK);
-    CHECK_EQUAL(server.store->ops->checkpoint(server.store, 2, 5, body, 10), TL_OK);
-    CHECK_EQUAL(server.store->ops->drain(server.store, 20000), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(server.store, 1, 7, body, LARGE_BYTES), TL_OK);
+    CHECK_EQUAL(tl_store_checkpoint(server.store, 2, 5, body, 10), TL_OK);
+    CHECK_EQUAL(tl_store_drain(server.store, 20000), TL_OK);
     seat_open(&loader, fdb_attach(fixture), NULL);
     await_type(&loader, TL_STORE_LOADED);
     check_large(&loader);

@@ -40,7 +40,7 @@ TEST(a_hung_disk_is_reported_and_recovers)
     CHECK_EQUAL(t->event.result, TL_ERR_UNAVAILABLE);
     CHECK(strstr(t->event.text, directory) && strstr(t->event.text, "disk has not answered"));
     CHECK(freezing_vfs_blocked() > 0);
-    CHECK_EQUAL(alpha.store->ops->drain(alpha.store, 1), TL_AGAIN);
+    CHECK_EQUAL(tl_store_drain(alpha.store, 1), TL_AGAIN);
     for (int i = 0; i < 100; i++) {
         seat_poll(&alpha);
         seat_poll(&beta);

@@ -27,10 +27,10 @@ static void make_world(tl_store *store)
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
     snprintf(info.scenario, sizeof(info.scenario), "test");
     tl_world_info none;
-    CHECK_EQUAL(store->ops->world(store, &none), TL_ERR_NOT_FOUND);
-    CHECK_EQUAL(store->ops->join(store, "alpha"), TL_ERR_NOT_FOUND);
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_get_world(store, &none), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_store_join(store, "alpha"), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
 }
 
 static void *memory_create(uint64_t seed)

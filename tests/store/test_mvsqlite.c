@@ -185,8 +185,8 @@ TEST(without_a_namespace_it_says_how_to_make_it)
     refuses(uri, TL_ERR_NOT_FOUND, "create the store first");
     tl_store *store = database_open(uri, true);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     seat_open(&s, database_open(uri, false), "alpha");
     await_count(&s, TL_STORE_FAILED, 1);
     const told *failed = seat_last(&s, TL_STORE_FAILED, 0);

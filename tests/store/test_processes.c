@@ -172,7 +172,7 @@ static void stop_and_fence(seat *beta, writer *w)
         watch_for(beta, w, 50000);
         const told *t = seat_last(beta, TL_STORE_RECORD, 1);
         CHECK(t);
-        CHECK_EQUAL(beta->store->ops->fence(beta->store, 1, t->event.epoch, t->event.tick), TL_OK);
+        CHECK_EQUAL(tl_store_fence(beta->store, 1, t->event.epoch, t->event.tick), TL_OK);
         watch_for(beta, w, 200000);
         if (seat_count(beta, TL_STORE_FENCED, 1) > 0) {
             return;

@@ -51,7 +51,7 @@ static void crash(seat *s)
 static void commit(seat *s, int64_t tick)
 {
     CHECK_EQUAL(seat_submit(s, tick, (uint64_t)tick * 50000), TL_OK);
-    CHECK_EQUAL(s->store->ops->drain(s->store, WAIT_S_MAX * 1000), TL_OK);
+    CHECK_EQUAL(tl_store_drain(s->store, WAIT_S_MAX * 1000), TL_OK);
     seat_poll(s);
 }
 
@@ -71,11 +71,11 @@ static outcome read_store(const char *directory, const char *name)
     if (o.result != TL_OK) {
         return o;
     }
-    CHECK_EQUAL(store->ops->join(store, name), TL_OK);
+    CHECK_EQUAL(tl_store_join(store, name), TL_OK);
     time_t until = time(NULL) + WAIT_S_MAX;
     tl_store_event event = {.type = TL_STORE_JOINED};
     while (event.type != TL_STORE_LOADED && event.type != TL_STORE_FAILED) {
-        if (store->ops->poll(store, &event) != TL_OK) {
+        if (tl_store_poll(store, &event) != TL_OK) {
             event.type = TL_STORE_STALLED;
             wait_a_little(until);
             continue;
@@ -87,7 +87,7 @@ static outcome read_store(const char *directory, const char *name)
             snprintf(o.text, sizeof(o.text), "%s", event.text);
         }
     }
-    store->ops->close(store, false);
+    tl_store_close(store, false);
     return o;
 }
 
@@ -237,7 +237,7 @@ TEST(an_heir_that_world_db_does_not_list_is_damage)
     tl_server_number server = beta.server;
     uint32_t epoch = beta.epoch;
     crash(&beta);
-    CHECK_EQUAL(alpha.store->ops->fence(alpha.store, server, epoch, -1), TL_OK);
+    CHECK_EQUAL(tl_store_fence(alpha.store, server, epoch, -1), TL_OK);
     time_t until = time(NULL) + WAIT_S_MAX;
     while (!seat_last(&alpha, TL_STORE_FENCED, server) ||
            seat_last(&alpha, TL_STORE_FENCED, server)->event.epoch != epoch) {
@@ -261,8 +261,8 @@ TEST(logs_of_another_world_are_no_damage)
     tl_sqlite_def def = {.directory = directory, .create = true};
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 2, .scenario = "test"};
-    CHECK_EQUAL(store->ops->create_world(store, &info), TL_OK);
-    store->ops->close(store, false);
+    CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
+    tl_store_close(store, false);
     shell("cp %s/alpha.log.db %s", other, directory);
     shell("mkdir %s/directory.log.db && echo rubbish >%s/rubbish.log.db", directory, directory);
     CHECK_EQUAL(read_store(directory, NULL).result, TL_OK);

@@ -54,7 +54,7 @@ int watch(watcher *w, uint64_t now_us)
 {
     tl_transport_event event;
     int events = 0;
-    while (w->transport->ops->poll(w->transport, now_us, &event) == TL_OK) {
+    while (tl_transport_poll(w->transport, now_us, &event) == TL_OK) {
         events++;
         CHECK(memchr(event.text, 0, sizeof event.text));
         if (event.type == TL_TRANSPORT_CONNECTED) {
@@ -72,18 +72,18 @@ int watch(watcher *w, uint64_t now_us)
             w->size = event.size;
             memcpy(w->data, event.data, event.size);
             if (w->echo) {
-                w->transport->ops->send(w->transport, event.peer, event.data, event.size);
+                tl_transport_send(w->transport, event.peer, event.data, event.size);
             }
         }
     }
-    w->transport->ops->flush(w->transport);
+    tl_transport_flush(w->transport);
     return events;
 }
 
 void watcher_close(watcher *w)
 {
     if (w->transport) {
-        w->transport->ops->close(w->transport);
+        tl_transport_close(w->transport);
     }
     w->transport = NULL;
 }
@@ -137,7 +137,7 @@ watcher client_open_with(tl_dtls_client_def def, const watcher *server, uint16_t
     static char fingerprint[65], address[64];
     watcher w = {0};
     char text[256] = "";
-    tl_dtls_server_fingerprint(server->transport, fingerprint);
+    tl_dtls_server_get_fingerprint(server->transport, fingerprint);
     snprintf(address, sizeof address, "127.0.0.1:%u", port);
     if (!def.address) {
         def.address = address;
@@ -154,7 +154,7 @@ watcher client_open_with(tl_dtls_client_def def, const watcher *server, uint16_t
 
 watcher client_open(const watcher *server)
 {
-    return client_open_with(tl_dtls_client_def_default(), server, tl_dtls_server_port(server->transport));
+    return client_open_with(tl_dtls_client_def_default(), server, tl_dtls_server_get_port(server->transport));
 }
 
 int udp_socket_on_loopback(uint16_t *port)

@@ -42,8 +42,8 @@ static link_pair pair_open_unconnected(void)
     link_pair p = {0};
     if (over_memory) {
         p.network = tl_memory_network_create(1);
-        CHECK_EQUAL(tl_memory_network_server(p.network, &p.server.transport), TL_OK);
-        CHECK_EQUAL(tl_memory_network_client(p.network, &p.client.transport), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_server(p.network, &p.server.transport), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_client(p.network, &p.client.transport), TL_OK);
     } else {
         p.server = server_open();
         p.client = client_open(&p.server);
@@ -69,7 +69,7 @@ static void pair_close(link_pair *p)
 
 static tl_result send_from(watcher *w, tl_peer peer, const void *data, size_t size)
 {
-    return w->transport->ops->send(w->transport, peer, data, size);
+    return tl_transport_send(w->transport, peer, data, size);
 }
 
 TEST(echo)
@@ -97,7 +97,7 @@ TEST(each_size)
     p.server.echo = true;
     for (uint32_t size = 1; size <= TL_DATAGRAM_BYTES_MAX; size++) {
         CHECK_EQUAL(send_from(&p.client, 1, data, size), TL_OK);
-        p.client.transport->ops->flush(p.client.transport);
+        tl_transport_flush(p.client.transport);
         PAIR_UNTIL(&p, p.client.datagrams == size);
         CHECK_EQUAL(p.client.size, size);
         CHECK(memcmp(p.client.data, data, size) == 0);
@@ -119,8 +119,8 @@ TEST(many_both_ways)
             CHECK_EQUAL(send_from(&p.client, 1, data, sizeof data), TL_OK);
             CHECK_EQUAL(send_from(&p.server, p.server.peer, data, sizeof data), TL_OK);
         }
-        p.client.transport->ops->flush(p.client.transport);
-        p.server.transport->ops->flush(p.server.transport);
+        tl_transport_flush(p.client.transport);
+        tl_transport_flush(p.server.transport);
         PAIR_UNTIL(&p, p.server.datagrams == round * BURST && p.client.datagrams == round * BURST);
     }
     CHECK_EQUAL(p.server.bytes, ROUNDS * BURST * sizeof data);
@@ -137,7 +137,7 @@ TEST(nobody_there)
     CHECK_EQUAL(send_from(&p.client, 0, "x", 1), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(send_from(&p.server, 0, "x", 1), TL_ERR_NOT_FOUND);
     CHECK_EQUAL(send_from(&p.server, p.server.peer + 1, "x", 1), TL_ERR_NOT_FOUND);
-    p.server.transport->ops->drop(p.server.transport, 12345); // no effect
+    tl_transport_drop(p.server.transport, 12345); // no effect
     CHECK_EQUAL(send_from(&p.server, p.server.peer, "x", 1), TL_OK);
     pair_close(&p);
 }
@@ -145,7 +145,7 @@ TEST(nobody_there)
 TEST(server_drops)
 {
     link_pair p = pair_open();
-    p.server.transport->ops->drop(p.server.transport, p.server.peer);
+    tl_transport_drop(p.server.transport, p.server.peer);
     CHECK_EQUAL(send_from(&p.server, p.server.peer, "x", 1), TL_ERR_NOT_FOUND);
     PAIR_UNTIL(&p, p.client.closed == 1);
     CHECK_EQUAL(p.client.result, TL_OK);
@@ -161,7 +161,7 @@ TEST(server_drops)
 TEST(client_drops)
 {
     link_pair p = pair_open();
-    p.client.transport->ops->drop(p.client.transport, 1);
+    tl_transport_drop(p.client.transport, 1);
     PAIR_UNTIL(&p, p.server.closed == 1);
     CHECK_EQUAL(p.server.closed_peer, p.server.peer);
     CHECK_EQUAL(p.server.result, TL_OK);
@@ -229,7 +229,7 @@ TEST(peer_numbers_are_new)
         watcher_close(&p.client);
         uint32_t connected = p.server.connected;
         if (over_memory) {
-            CHECK_EQUAL(tl_memory_network_client(p.network, &p.client.transport), TL_OK);
+            CHECK_EQUAL(tl_memory_network_open_client(p.network, &p.client.transport), TL_OK);
         } else {
             p.client = client_open(&p.server);
         }

@@ -20,12 +20,12 @@ TEST(a_peer_has_its_rate)
     uint64_t frozen_us = clock_us();
     watch(&server, frozen_us);
     for (int i = 0; i < JUNK; i++) {
-        flooder.transport->ops->send(flooder.transport, 1, "junk", 4);
+        tl_transport_send(flooder.transport, 1, "junk", 4);
         if (i % (JUNK / HONEST) == 0) {
-            honest.transport->ops->send(honest.transport, 1, "report", 6);
+            tl_transport_send(honest.transport, 1, "report", 6);
         }
-        flooder.transport->ops->flush(flooder.transport);
-        honest.transport->ops->flush(honest.transport);
+        tl_transport_flush(flooder.transport);
+        tl_transport_flush(honest.transport);
         if (i % 200 == 0) {
             watch(&server, frozen_us);
         }
@@ -55,7 +55,7 @@ TEST(an_address_has_its_share_of_newcomers)
     watch_for(&server, &clients[2], 600);
     CHECK_EQUAL(server.connected, 2);
     CHECK(server.transport->stats.refused_address > 0);
-    CHECK_EQUAL(server.transport->ops->send(server.transport, first, "welcome", 7), TL_OK);
+    CHECK_EQUAL(tl_transport_send(server.transport, first, "welcome", 7), TL_OK);
     WATCH_UNTIL(&server, &clients[2], clients[2].connected);
     for (int i = 0; i < 3; i++) {
         watcher_close(&clients[i]);
@@ -71,7 +71,7 @@ TEST(an_address_has_its_share_of_peers)
     for (int i = 0; i < 2; i++) {
         clients[i] = client_open(&server);
         WATCH_UNTIL(&server, &clients[i], clients[i].connected && server.connected == (uint32_t)i + 1);
-        server.transport->ops->send(server.transport, server.peer, "welcome", 7);
+        tl_transport_send(server.transport, server.peer, "welcome", 7);
     }
     clients[2] = client_open(&server);
     WATCH_UNTIL(&server, &clients[2], clients[2].closed == 1);
@@ -121,7 +121,7 @@ static void check_answers(tl_dtls_server_def def, uint32_t rate)
 {
     enum { HELLOS = 2000 };
     watcher server = server_open_with(def);
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 1);
     uint64_t frozen_us = clock_us() + 2000000;
@@ -131,7 +131,7 @@ static void check_answers(tl_dtls_server_def def, uint32_t rate)
     uint32_t answers = 0;
     uint8_t answer[256];
     for (int i = 0; i < HELLOS; i++) {
-        send_to_port(stranger, tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+        send_to_port(stranger, tl_dtls_server_get_port(server.transport), r->log[0].data, r->log[0].size);
         if (i % 20 != 0) {
             continue;
         }
@@ -177,7 +177,7 @@ TEST(strangers_have_so_much_of_a_round)
     tl_dtls_server_def def = server_def();
     def.hellos_per_s = 1000000;
     watcher server = server_open_with(def);
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 1);
     int sockets[ADDRESSES];
@@ -186,7 +186,7 @@ TEST(strangers_have_so_much_of_a_round)
         sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         CHECK(sockets[i] >= 0 && bind(sockets[i], (struct sockaddr *)&from, sizeof from) == 0);
         for (int n = 0; n < EACH; n++) {
-            send_to_port(sockets[i], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+            send_to_port(sockets[i], tl_dtls_server_get_port(server.transport), r->log[0].data, r->log[0].size);
         }
     }
     uint64_t now_us = clock_us() + 2000000, full = server.transport->stats.dropped_full;
@@ -207,7 +207,7 @@ TEST(strangers_have_so_much_of_a_round)
     CHECK_EQUAL(server.transport->stats.dropped_full - full, ADDRESSES * EACH - PLACES);
     // Alone, one has no more than its own places.
     for (int n = 0; n < EACH; n++) {
-        send_to_port(sockets[0], tl_dtls_server_port(server.transport), r->log[0].data, r->log[0].size);
+        send_to_port(sockets[0], tl_dtls_server_get_port(server.transport), r->log[0].data, r->log[0].size);
     }
     full = server.transport->stats.dropped_full;
     watch(&server, ++now_us);

@@ -31,7 +31,7 @@ TEST(two_hundred_clients)
             watch(c, clock_us());
             CHECK_EQUAL(c->closed, 0);
             if (c->datagrams + c->connected != before && c->datagrams < ROUNDS) {
-                c->transport->ops->send(c->transport, 1, &i, sizeof i);
+                tl_transport_send(c->transport, 1, &i, sizeof i);
             }
             if (c->datagrams > 0) {
                 CHECK(memcmp(c->data, &i, sizeof i) == 0);
@@ -56,15 +56,15 @@ TEST(peer_address)
     char address[64];
     watcher server = server_open(), client = client_open(&server);
     WATCH_UNTIL(&server, &client, server.connected && client.connected);
-    tl_dtls_server_peer_address(server.transport, server.peer, address);
+    tl_dtls_server_get_peer_address(server.transport, server.peer, address);
     CHECK(strncmp(address, "127.0.0.1:", 10) == 0);
-    tl_dtls_server_peer_address(server.transport, server.peer + 1, address);
+    tl_dtls_server_get_peer_address(server.transport, server.peer + 1, address);
     CHECK(address[0] == 0);
-    CHECK(server.transport->ops->wait_fd(server.transport) >= 0);
-    struct pollfd fd = {.fd = server.transport->ops->wait_fd(server.transport), .events = POLLIN};
+    CHECK(tl_transport_wait_fd(server.transport) >= 0);
+    struct pollfd fd = {.fd = tl_transport_wait_fd(server.transport), .events = POLLIN};
     CHECK_EQUAL(poll(&fd, 1, 0), 0);
-    CHECK_EQUAL(client.transport->ops->send(client.transport, 1, "x", 1), TL_OK);
-    client.transport->ops->flush(client.transport);
+    CHECK_EQUAL(tl_transport_send(client.transport, 1, "x", 1), TL_OK);
+    tl_transport_flush(client.transport);
     CHECK_EQUAL(poll(&fd, 1, 1000), 1);
     watcher_close(&client);
     watcher_close(&server);
@@ -77,13 +77,13 @@ static void check_connects(const char *server_address, const char *client_addres
     char address[64];
     def.address = server_address;
     watcher server = server_open_with(def);
-    snprintf(address, sizeof address, "%s:%u", client_address, tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "%s:%u", client_address, tl_dtls_server_get_port(server.transport));
     client_def.address = address;
     watcher client = client_open_with(client_def, &server, 0);
     WATCH_UNTIL(&server, &client, server.connected && client.connected);
     bool v4 = !strchr(client_address, ':');
     uint64_t before = server.transport->stats.wire_bytes_sent;
-    CHECK_EQUAL(server.transport->ops->send(server.transport, server.peer, "0123456789", 10), TL_OK);
+    CHECK_EQUAL(tl_transport_send(server.transport, server.peer, "0123456789", 10), TL_OK);
     WATCH_UNTIL(&server, &client, client.datagrams == 1);
     CHECK_EQUAL(server.transport->stats.wire_bytes_sent - before, 10 + 37 + (v4 ? 28 : 48));
     watcher_close(&client);
@@ -118,7 +118,7 @@ TEST(both_families)
 
 static void check_refused(tl_dtls_client_def def, const watcher *server, const char *reason)
 {
-    watcher client = client_open_with(def, server, tl_dtls_server_port(server->transport));
+    watcher client = client_open_with(def, server, tl_dtls_server_get_port(server->transport));
     watcher s = *server;
     WATCH_UNTIL(&s, &client, client.closed == 1);
     CHECK_EQUAL(client.result, TL_ERR_DENIED);
@@ -135,7 +135,7 @@ TEST(wrong_fingerprint)
     char fingerprint[65];
     tl_dtls_client_def def = tl_dtls_client_def_default();
     watcher server = server_open();
-    tl_dtls_server_fingerprint(server.transport, fingerprint);
+    tl_dtls_server_get_fingerprint(server.transport, fingerprint);
     fingerprint[63] = fingerprint[63] == '0' ? '1' : '0';
     def.fingerprint = fingerprint;
     check_refused(def, &server, "fingerprint");
@@ -148,12 +148,12 @@ TEST(fingerprint_forms)
     char plain[65], colons[96], *out = colons;
     tl_dtls_client_def def = tl_dtls_client_def_default();
     watcher server = server_open();
-    tl_dtls_server_fingerprint(server.transport, plain);
+    tl_dtls_server_get_fingerprint(server.transport, plain);
     for (int i = 0; i < 64; i += 2) {
         out += sprintf(out, "%s%c%c", i ? ":" : "", toupper(plain[i]), plain[i + 1]);
     }
     def.fingerprint = colons;
-    watcher client = client_open_with(def, &server, tl_dtls_server_port(server.transport));
+    watcher client = client_open_with(def, &server, tl_dtls_server_get_port(server.transport));
     WATCH_UNTIL(&server, &client, client.connected);
     watcher_close(&client);
     watcher_close(&server);
@@ -177,10 +177,10 @@ TEST(authority)
     char address[64], fingerprint[65];
     tl_dtls_client_def def = tl_dtls_client_def_default();
     watcher server = authority_server("good", "DNS:localhost", -3600, 3600);
-    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_get_port(server.transport));
     def.address = address;
     def.ca_file = path_in_folder("goodca.crt");
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(def, &server, 0);
     WATCH_UNTIL(&server, &client, client.connected && server.connected);
     watcher_close(&client);
@@ -193,7 +193,7 @@ TEST(authority)
     CHECK(r->size_max > 1000 && r->size_max <= 1200);
     watcher_close(&client);
     relay_close(r);
-    tl_dtls_server_fingerprint(server.transport, fingerprint);
+    tl_dtls_server_get_fingerprint(server.transport, fingerprint);
     def.fingerprint = fingerprint; // both hold
     client = client_open_with(def, &server, 0);
     WATCH_UNTIL(&server, &client, client.connected);
@@ -213,20 +213,20 @@ TEST(other_authorities)
     char address[64];
     tl_dtls_client_def def = tl_dtls_client_def_default();
     watcher server = authority_server("other", "DNS:localhost", -3600, 3600);
-    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_get_port(server.transport));
     def.address = address;
     def.ca_file = path_in_folder("goodca.crt");
     check_refused(def, &server, "refused");
     watcher_close(&server);
     server = authority_server("old", "DNS:localhost", -7200, -3600);
-    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "localhost:%u", tl_dtls_server_get_port(server.transport));
     def.ca_file = path_in_folder("oldca.crt");
     check_refused(def, &server, "expired");
     watcher_close(&server);
     server = authority_server("ip", "IP:127.0.0.1", -3600, 3600);
     def.ca_file = path_in_folder("ipca.crt");
     def.address = NULL;
-    watcher client = client_open_with(def, &server, tl_dtls_server_port(server.transport));
+    watcher client = client_open_with(def, &server, tl_dtls_server_get_port(server.transport));
     WATCH_UNTIL(&server, &client, client.connected);
     watcher_close(&client);
     watcher_close(&server);
@@ -265,12 +265,12 @@ TEST(handshakes_max)
     tl_dtls_server_def def = server_def();
     def.handshakes_max = 1;
     watcher server = server_open_with(def);
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher stuck = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &stuck, r->log_count == 2);
     tl_dtls_client_def patient = tl_dtls_client_def_default();
     patient.handshake_ms_max = 10000;
-    watcher client = client_open_with(patient, &server, tl_dtls_server_port(server.transport));
+    watcher client = client_open_with(patient, &server, tl_dtls_server_get_port(server.transport));
     watch_for(&server, &client, 600);
     CHECK_EQUAL(server.connected, 0);
     CHECK(server.transport->stats.dropped_full > 0);
@@ -377,7 +377,7 @@ TEST(address_in_use)
     char address[64];
     tl_dtls_server_def def = server_def();
     watcher server = server_open();
-    snprintf(address, sizeof address, "127.0.0.1:%u", tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "127.0.0.1:%u", tl_dtls_server_get_port(server.transport));
     def.address = address;
     check_server_error(def, TL_ERR_EXISTS, "in use");
     watcher_close(&server);
@@ -434,12 +434,12 @@ TEST(self_signed)
     check_server_error(def, TL_ERR_NOT_FOUND, "new.crt");
     def.self_signed = true;
     watcher server = server_open_with(def);
-    tl_dtls_server_fingerprint(server.transport, first);
+    tl_dtls_server_get_fingerprint(server.transport, first);
     watcher_close(&server);
     CHECK(strlen(first) == 64);
     CHECK(stat(def.key_file, &status) == 0 && (status.st_mode & 0777) == 0600);
     server = server_open_with(def); // the same files
-    tl_dtls_server_fingerprint(server.transport, second);
+    tl_dtls_server_get_fingerprint(server.transport, second);
     watcher_close(&server);
     CHECK(strcmp(first, second) == 0);
     unlink(def.certificate_file);
@@ -524,7 +524,7 @@ static void check_openssl_command(const char *cipher)
     char answer[64] = "";
     watcher server = server_open();
     server.echo = true;
-    child c = s_client_start(tl_dtls_server_port(server.transport), cipher);
+    child c = s_client_start(tl_dtls_server_get_port(server.transport), cipher);
     WATCH_UNTIL(&server, &server, server.connected == 1);
     for (uint32_t i = 1; i <= 5; i++) {
         CHECK(write(c.in, "from afar\n", 10) == 10);
@@ -532,8 +532,8 @@ static void check_openssl_command(const char *cipher)
         CHECK(server.size == 10 && memcmp(server.data, "from afar\n", 10) == 0);
         CHECK(read(c.out, answer, sizeof answer) == 10 && memcmp(answer, "from afar\n", 10) == 0);
     }
-    server.transport->ops->drop(server.transport, server.peer);
-    server.transport->ops->flush(server.transport);
+    tl_transport_drop(server.transport, server.peer);
+    tl_transport_flush(server.transport);
     CHECK(read(c.out, answer, sizeof answer) == 0); // it has understood the farewell
     close(c.in);
     close(c.out);

@@ -5,9 +5,9 @@ static void send_all(watcher *w, tl_peer peer, int count, size_t size)
 {
     uint8_t data[TL_DATAGRAM_BYTES_MAX] = {0};
     for (int i = 0; i < count; i++) {
-        CHECK_EQUAL(w->transport->ops->send(w->transport, peer, data, size), TL_OK);
+        CHECK_EQUAL(tl_transport_send(w->transport, peer, data, size), TL_OK);
     }
-    w->transport->ops->flush(w->transport);
+    tl_transport_flush(w->transport);
 }
 
 // Works both ways, now, once what has piled up is read.
@@ -16,7 +16,7 @@ static void check_alive(watcher *server, watcher *client)
     watch(server, clock_us());
     uint32_t before = client->datagrams;
     server->echo = true;
-    CHECK_EQUAL(client->transport->ops->send(client->transport, 1, "alive?", 6), TL_OK);
+    CHECK_EQUAL(tl_transport_send(client->transport, 1, "alive?", 6), TL_OK);
     WATCH_UNTIL(server, client, client->datagrams == before + 1);
     CHECK(client->size == 6 && memcmp(client->data, "alive?", 6) == 0);
 }
@@ -25,7 +25,7 @@ static void relay_alive(relay *r, watcher *server, watcher *client)
 {
     uint32_t before = client->datagrams;
     server->echo = true;
-    CHECK_EQUAL(client->transport->ops->send(client->transport, 1, "alive?", 6), TL_OK);
+    CHECK_EQUAL(tl_transport_send(client->transport, 1, "alive?", 6), TL_OK);
     RELAY_UNTIL(r, server, client, client->datagrams == before + 1);
 }
 
@@ -41,7 +41,7 @@ static void relay_for(relay *r, watcher *server, watcher *client, uint32_t ms)
 // Two datagrams that a client began its handshake with: a ClientHello, and the same with a cookie.
 static void record_hellos(watcher *server, relay_packet out[2])
 {
-    relay *r = relay_open(tl_dtls_server_port(server->transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server->transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), server, r->port);
     uint32_t connected = server->connected, closed = server->closed;
     RELAY_UNTIL(r, server, &client, client.connected && server->connected > connected);
@@ -61,7 +61,7 @@ static void record_hellos(watcher *server, relay_packet out[2])
 TEST(payload_within_1200_bytes)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected);
     CHECK(r->size_max <= 1200);
@@ -79,7 +79,7 @@ TEST(handshake_through_loss)
     enum { CLIENTS = 12 };
     watcher server = server_open();
     for (int i = 0; i < CLIENTS; i++) {
-        relay *r = relay_open(tl_dtls_server_port(server.transport), (uint64_t)i);
+        relay *r = relay_open(tl_dtls_server_get_port(server.transport), (uint64_t)i);
         r->loss = 0.2;
         r->copy = 0.1;
         watcher client = {0};
@@ -104,7 +104,7 @@ TEST(handshake_through_heavy_loss)
     enum { CLIENTS = 8 };
     watcher server = server_open();
     for (int i = 0; i < CLIENTS; i++) {
-        relay *r = relay_open(tl_dtls_server_port(server.transport), 1000 + (uint64_t)i);
+        relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1000 + (uint64_t)i);
         r->loss = 0.6;
         tl_dtls_client_def def = tl_dtls_client_def_default();
         def.handshake_ms_max = 60000; // the tests' machine may be slow
@@ -127,8 +127,8 @@ TEST(address_changes)
 {
     static char fingerprint[65], address[64];
     watcher server = server_open(), client = {0};
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 5);
-    tl_dtls_server_fingerprint(server.transport, fingerprint);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 5);
+    tl_dtls_server_get_fingerprint(server.transport, fingerprint);
     snprintf(address, sizeof address, "127.0.0.1:%u", r->port);
     tl_dtls_client_def def = tl_dtls_client_def_default();
     def.address = address, def.fingerprint = fingerprint;
@@ -139,13 +139,13 @@ TEST(address_changes)
     close(r->upstream[0]); // what the server sees as the client's address
     r->upstream[0] = udp_socket_on_loopback(NULL);
     for (int i = 0; i < 20; i++) {
-        client.transport->ops->send(client.transport, 1, "lost", 4);
-        server.transport->ops->send(server.transport, server.peer, "lost", 4);
+        tl_transport_send(client.transport, 1, "lost", 4);
+        tl_transport_send(server.transport, server.peer, "lost", 4);
         relay_for(r, &server, &client, 10);
     }
     CHECK(client.datagrams == before && server.datagrams == heard && client.closed == 0);
     tl_peer former = server.peer;
-    CHECK_EQUAL(client.transport->ops->reconnect(client.transport, TL_RECONNECT_SAME), TL_OK);
+    CHECK_EQUAL(tl_transport_reconnect(client.transport, TL_RECONNECT_SAME), TL_OK);
     RELAY_UNTIL(r, &server, &client, server.connected == 2 && client.connected == 2);
     CHECK(server.peer != former && client.closed == 0);
     relay_alive(r, &server, &client);
@@ -159,26 +159,26 @@ TEST(attempt_is_stopped)
 {
     static char fingerprint[65], address[64];
     watcher server = server_open(), client = {0};
-    tl_dtls_server_fingerprint(server.transport, fingerprint);
+    tl_dtls_server_get_fingerprint(server.transport, fingerprint);
     uint16_t deaf_port;
     int deaf = udp_socket_on_loopback(&deaf_port);
     static char deaf_address[64];
-    snprintf(address, sizeof address, "127.0.0.1:%u", tl_dtls_server_port(server.transport));
+    snprintf(address, sizeof address, "127.0.0.1:%u", tl_dtls_server_get_port(server.transport));
     snprintf(deaf_address, sizeof deaf_address, "127.0.0.1:%u", deaf_port);
     tl_dtls_client_def defs[2] = {tl_dtls_client_def_default(), tl_dtls_client_def_default()};
     defs[0].address = address, defs[1].address = deaf_address;
     defs[0].fingerprint = defs[1].fingerprint = fingerprint;
     CHECK_EQUAL(tl_dtls_failover_open(defs, 2, &client.transport, NULL, 0), TL_OK);
     WATCH_UNTIL(&server, &client, server.connected == 1 && client.connected == 1);
-    CHECK_EQUAL(client.transport->ops->reconnect(client.transport, TL_RECONNECT_OTHER), TL_OK);
+    CHECK_EQUAL(tl_transport_reconnect(client.transport, TL_RECONNECT_OTHER), TL_OK);
     watch_for(&server, &client, 50);
     uint32_t before = client.datagrams;
-    server.transport->ops->send(server.transport, server.peer, "still here", 10);
+    tl_transport_send(server.transport, server.peer, "still here", 10);
     WATCH_UNTIL(&server, &client, client.datagrams > before);
-    CHECK_EQUAL(client.transport->ops->reconnect(client.transport, TL_RECONNECT_STOP), TL_OK);
+    CHECK_EQUAL(tl_transport_reconnect(client.transport, TL_RECONNECT_STOP), TL_OK);
     watch_for(&server, &client, 50);
     CHECK(client.connected == 1 && client.closed == 0 && server.closed == 0);
-    CHECK_EQUAL(tl_failover_server(client.transport), 0);
+    CHECK_EQUAL(tl_failover_get_server(client.transport), 0);
     watcher_close(&client);
     close(deaf);
     watcher_close(&server);
@@ -188,7 +188,7 @@ TEST(attempt_is_stopped)
 TEST(last_flight_lost)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, r->log_count == 3); // hello, with cookie, key exchange and Finished
     r->loss = 1;
@@ -206,7 +206,7 @@ TEST(last_flight_lost)
 TEST(copies_and_replays)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     r->copy = 1;
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected);
@@ -257,7 +257,7 @@ TEST(any_order_within_the_window)
     enum { COUNT = 100, WINDOW = 64 };
     uint32_t first;
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = held_back(&server, r, COUNT, &first);
     uint32_t before = server.datagrams;
     for (int round = 0; round < 2; round++) {
@@ -277,7 +277,7 @@ TEST(altered_data)
 {
     uint32_t first;
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = held_back(&server, r, 1, &first);
     uint32_t before = server.datagrams;
     relay_packet original = r->log[first], *p = &r->log[first];
@@ -303,7 +303,7 @@ TEST(two_records_in_one_datagram)
 {
     uint32_t first;
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = held_back(&server, r, 2, &first);
     uint32_t before = server.datagrams, answered = client.datagrams;
     relay_packet *p = &r->log[first], *second = &r->log[first + 1];
@@ -329,7 +329,7 @@ TEST(cookie_is_no_amplifier)
     record_hellos(&server, hello);
     int stranger = udp_socket_on_loopback(NULL);
     for (int i = 0; i < 2; i++) { // without a cookie, and with another address's
-        send_to_port(stranger, tl_dtls_server_port(server.transport), hello[i].data, hello[i].size);
+        send_to_port(stranger, tl_dtls_server_get_port(server.transport), hello[i].data, hello[i].size);
         watch_for(&server, NULL, 50);
         ssize_t size = recv(stranger, answer, sizeof answer, 0);
         CHECK(size > 0 && size <= 60 && size < hello[i].size);
@@ -353,7 +353,7 @@ TEST(hellos_without_cookie_take_no_place)
     record_hellos(&server, hello);
     for (int i = 0; i < 1000; i++) {
         int stranger = udp_socket_on_loopback(NULL);
-        send_to_port(stranger, tl_dtls_server_port(server.transport), hello[i % 2].data, hello[i % 2].size);
+        send_to_port(stranger, tl_dtls_server_get_port(server.transport), hello[i % 2].data, hello[i % 2].size);
         close(stranger);
         watch(&server, clock_us());
     }
@@ -370,8 +370,7 @@ TEST(short_records_end_nothing)
 {
     watcher server = server_open(), client = client_open(&server);
     WATCH_UNTIL(&server, &client, client.connected && server.connected);
-    int client_fd = client.transport->ops->wait_fd(client.transport),
-        server_fd = server.transport->ops->wait_fd(server.transport);
+    int client_fd = tl_transport_wait_fd(client.transport), server_fd = tl_transport_wait_fd(server.transport);
     struct sockaddr_storage address;
     socklen_t address_bytes = sizeof address;
     CHECK_EQUAL(getsockname(client_fd, (struct sockaddr *)&address, &address_bytes), 0);
@@ -422,11 +421,11 @@ TEST(noise)
     relay_packet hello[2];
     watcher server = server_open();
     record_hellos(&server, hello);
-    uint16_t port = tl_dtls_server_port(server.transport);
+    uint16_t port = tl_dtls_server_get_port(server.transport);
     watcher client = client_open(&server);
     WATCH_UNTIL(&server, &client, client.connected && server.connected == 2);
     int stranger = udp_socket_on_loopback(NULL);
-    int own = client.transport->ops->wait_fd(client.transport); // noise in the client's own name
+    int own = tl_transport_wait_fd(client.transport); // noise in the client's own name
     for (int i = 0; i < 20000; i++) {
         size_t size = make_noise(&random, data);
         send_to_port(stranger, port, data, size);
@@ -465,7 +464,7 @@ TEST(altered_handshakes)
     def.handshake_ms_max = 100;
     uint32_t failed = 0;
     for (uint64_t seed = 0; seed < 150; seed++) {
-        relay *r = relay_open(tl_dtls_server_port(server.transport), seed);
+        relay *r = relay_open(tl_dtls_server_get_port(server.transport), seed);
         r->corrupt = 0.3;
         watcher client = client_open_with(def, &server, r->port);
         RELAY_UNTIL(r, &server, &client, client.connected || client.closed);
@@ -491,7 +490,7 @@ TEST(forged_hello_evicts_nobody)
     relay_packet hello[2];
     watcher server = server_open();
     record_hellos(&server, hello);
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, client.connected && server.connected == 2);
     for (int i = 0; i < 100; i++) { // another's hellos, whose cookie is for another address
@@ -517,7 +516,7 @@ TEST(forged_hello_evicts_nobody)
 TEST(new_connection_replaces_the_old)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     r->one_upstream = true;
     watcher first = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &first, first.connected && server.connected == 1);
@@ -528,7 +527,7 @@ TEST(new_connection_replaces_the_old)
     CHECK_EQUAL(server.closed_peer, old);
     CHECK(strstr(server.text, "replaced"));
     CHECK(server.peer != old);
-    CHECK_EQUAL(server.transport->ops->send(server.transport, old, "x", 1), TL_ERR_NOT_FOUND);
+    CHECK_EQUAL(tl_transport_send(server.transport, old, "x", 1), TL_ERR_NOT_FOUND);
     relay_alive(r, &server, &second);
     watcher_close(&first);
     watcher_close(&second);
@@ -540,7 +539,7 @@ TEST(new_connection_replaces_the_old)
 TEST(unfinished_handshake_evicts_nobody)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     r->one_upstream = true;
     watcher first = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &first, first.connected && server.connected == 1);
@@ -555,8 +554,8 @@ TEST(unfinished_handshake_evicts_nobody)
     for (int i = 0; i < 20; i++) { // its time runs out; the first one's does not
         watch(&server, clock_us() + (uint64_t)(i + 1) * 500000);
         relay_pump(r);
-        CHECK_EQUAL(first.transport->ops->send(first.transport, 1, "x", 1), TL_OK);
-        first.transport->ops->flush(first.transport);
+        CHECK_EQUAL(tl_transport_send(first.transport, 1, "x", 1), TL_OK);
+        tl_transport_flush(first.transport);
         relay_pump(r);
         usleep(2000);
     }
@@ -576,7 +575,7 @@ TEST(unfinished_handshake_evicts_nobody)
 TEST(junk_does_not_starve_a_client)
 {
     watcher server = server_open();
-    relay *r = relay_open(tl_dtls_server_port(server.transport), 1);
+    relay *r = relay_open(tl_dtls_server_get_port(server.transport), 1);
     watcher client = client_open_with(tl_dtls_client_def_default(), &server, r->port);
     RELAY_UNTIL(r, &server, &client, server.connected == 1 && client.connected == 1);
     relay_for(r, &server, &client, 20);
@@ -584,8 +583,8 @@ TEST(junk_does_not_starve_a_client)
     for (int i = 0; i < 100; i++) {
         send_to_port(r->fd, ntohs(r->clients[0].sin_port), "junk", 4);
     }
-    server.transport->ops->send(server.transport, server.peer, "frame", 5);
-    server.transport->ops->flush(server.transport);
+    tl_transport_send(server.transport, server.peer, "frame", 5);
+    tl_transport_flush(server.transport);
     relay_pump(r);
     watch(&client, clock_us()); // one step
     CHECK_EQUAL(client.datagrams, before + 1);

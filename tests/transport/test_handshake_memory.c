@@ -55,7 +55,7 @@ static size_t read_all(int fd, uint8_t *data, size_t capacity, watcher *server)
 static int begin_handshake(SSL_CTX *context, watcher *server)
 {
     uint8_t data[2048];
-    uint16_t port = tl_dtls_server_port(server->transport);
+    uint16_t port = tl_dtls_server_get_port(server->transport);
     int fd = udp_socket_on_loopback(NULL);
     SSL *ssl = SSL_new(context);
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
@@ -123,7 +123,7 @@ TEST(an_endless_handshake_takes_so_much)
     for (int n = 0; n < DATAGRAMS; n++) {
         for (int i = 0; i < HANDSHAKES; i++) {
             size_t size = make_early(data, n, n >= 12);
-            send_to_port(sockets[i], tl_dtls_server_port(server.transport), data, size);
+            send_to_port(sockets[i], tl_dtls_server_get_port(server.transport), data, size);
         }
         watch(&server, now_us += 1000); // a round each, so that nothing waits in vain
     }

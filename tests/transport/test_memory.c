@@ -23,8 +23,8 @@ typedef struct world {
 static world world_open(uint64_t seed)
 {
     world w = {.network = tl_memory_network_create(seed), .now_us = 1000000};
-    CHECK_EQUAL(tl_memory_network_server(w.network, &w.server.transport), TL_OK);
-    CHECK_EQUAL(tl_memory_network_client(w.network, &w.client.transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(w.network, &w.server.transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(w.network, &w.client.transport), TL_OK);
     return w;
 }
 
@@ -90,7 +90,7 @@ static run_result run(uint64_t seed, tl_link_faults faults)
     uint32_t newest = 0;
     world w = world_open(seed);
     world_connect(&w);
-    tl_memory_network_faults(w.network, faults);
+    tl_memory_network_set_faults(w.network, faults);
     tl_transport *client = w.client.transport, *server = w.server.transport;
     for (uint32_t i = 0; i < SENT + 1000; i++) {
         tl_transport_event event;
@@ -98,12 +98,12 @@ static run_result run(uint64_t seed, tl_link_faults faults)
         message m = {i, w.now_us};
         watch(&w.client, w.now_us);
         if (i < SENT) {
-            CHECK_EQUAL(client->ops->send(client, 1, &m, sizeof m), TL_OK);
+            CHECK_EQUAL(tl_transport_send(client, 1, &m, sizeof m), TL_OK);
         }
         if (i % 1000 == 0) {
-            server->ops->send(server, w.server.peer, "alive", 5);
+            tl_transport_send(server, w.server.peer, "alive", 5);
         }
-        while (server->ops->poll(server, w.now_us, &event) == TL_OK) {
+        while (tl_transport_poll(server, w.now_us, &event) == TL_OK) {
             if (event.type == TL_TRANSPORT_DATAGRAM) {
                 account(&result, seen, &newest, &event, w.now_us);
             }
@@ -167,17 +167,17 @@ TEST(cut)
 {
     world w = world_open(7);
     world_connect(&w);
-    tl_memory_network_faults(w.network, (tl_link_faults){.delay_us = 5000});
-    w.client.transport->ops->send(w.client.transport, 1, "under way", 9);
-    tl_memory_network_cut(w.network, true);
+    tl_memory_network_set_faults(w.network, (tl_link_faults){.delay_us = 5000});
+    tl_transport_send(w.client.transport, 1, "under way", 9);
+    tl_memory_network_partition(w.network, true);
     for (int i = 0; i < 100; i++) {
-        w.client.transport->ops->send(w.client.transport, 1, "x", 1);
-        w.server.transport->ops->send(w.server.transport, w.server.peer, "x", 1);
+        tl_transport_send(w.client.transport, 1, "x", 1);
+        tl_transport_send(w.server.transport, w.server.peer, "x", 1);
         world_step(&w, 10000);
     }
     CHECK_EQUAL(w.server.datagrams + w.client.datagrams, 0);
-    tl_memory_network_cut(w.network, false);
-    w.client.transport->ops->send(w.client.transport, 1, "x", 1);
+    tl_memory_network_partition(w.network, false);
+    tl_transport_send(w.client.transport, 1, "x", 1);
     world_step(&w, 10000);
     CHECK_EQUAL(w.server.datagrams, 1);
     world_close(&w);
@@ -188,7 +188,7 @@ TEST(handshake_under_loss)
     for (uint64_t seed = 0; seed < 200; seed++) {
         world w = world_open(seed);
         tl_link_faults faults = {.loss = 0.3, .copy = 0.2, .reorder = 0.2, .delay_us = 20000, .jitter_us = 20000};
-        tl_memory_network_faults(w.network, faults);
+        tl_memory_network_set_faults(w.network, faults);
         world_connect(&w);
         for (int i = 0; i < 100; i++) {
             world_step(&w, STEP_US);
@@ -215,13 +215,13 @@ TEST(server_crash_and_return)
 {
     world w = world_open(9);
     world_connect(&w);
-    tl_memory_network_cut(w.network, true);
+    tl_memory_network_partition(w.network, true);
     watcher_close(&w.server);
-    tl_memory_network_cut(w.network, false);
+    tl_memory_network_partition(w.network, false);
     tl_transport *second;
     w.server = (watcher){0};
-    CHECK_EQUAL(tl_memory_network_server(w.network, &w.server.transport), TL_OK);
-    CHECK_EQUAL(tl_memory_network_server(w.network, &second), TL_ERR_EXISTS);
+    CHECK_EQUAL(tl_memory_network_open_server(w.network, &w.server.transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(w.network, &second), TL_ERR_EXISTS);
     for (int i = 0; i < 110; i++) {
         world_step(&w, 100000);
     }
@@ -229,7 +229,7 @@ TEST(server_crash_and_return)
     CHECK_EQUAL(w.server.connected, 0);
     watcher_close(&w.client);
     w.client = (watcher){0};
-    CHECK_EQUAL(tl_memory_network_client(w.network, &w.client.transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_client(w.network, &w.client.transport), TL_OK);
     world_connect(&w);
     world_close(&w);
 }
@@ -240,16 +240,16 @@ TEST(many_clients)
     static watcher clients[CLIENTS];
     tl_memory_network *network = tl_memory_network_create(10);
     watcher server = {.echo = true};
-    CHECK_EQUAL(tl_memory_network_server(network, &server.transport), TL_OK);
+    CHECK_EQUAL(tl_memory_network_open_server(network, &server.transport), TL_OK);
     for (int i = 0; i < CLIENTS; i++) {
-        CHECK_EQUAL(tl_memory_network_client(network, &clients[i].transport), TL_OK);
+        CHECK_EQUAL(tl_memory_network_open_client(network, &clients[i].transport), TL_OK);
     }
     for (uint64_t now_us = 1; now_us < 100; now_us++) {
         for (int i = 0; i < CLIENTS; i++) {
             watch(&clients[i], now_us);
             tl_transport *t = clients[i].transport;
             if (now_us % 10 == 0) {
-                CHECK_EQUAL(t->ops->send(t, 1, &i, sizeof i), TL_OK);
+                CHECK_EQUAL(tl_transport_send(t, 1, &i, sizeof i), TL_OK);
             }
         }
         watch(&server, now_us);
@@ -272,7 +272,7 @@ TEST(inbox_is_bounded)
     world w = world_open(11);
     world_connect(&w);
     for (int i = 0; i < 10000; i++) {
-        w.server.transport->ops->send(w.server.transport, w.server.peer, "x", 1);
+        tl_transport_send(w.server.transport, w.server.peer, "x", 1);
     }
     world_step(&w, STEP_US);
     CHECK_EQUAL(w.client.datagrams, 4096);

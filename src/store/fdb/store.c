@@ -238,7 +238,7 @@ static void fdb_close(tl_store *base, bool leave)
 }
 
 static const tl_store_ops fdb_ops = {
-    .world = fdb_world,
+    .get_world = fdb_world,
     .create_world = fdb_create_world,
     .restore = fdb_restore,
     .join = fdb_join,
@@ -247,7 +247,7 @@ static const tl_store_ops fdb_ops = {
     .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
-    .next_aside = fdb_next_aside,
+    .next_set_aside = fdb_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

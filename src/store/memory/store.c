@@ -449,7 +449,7 @@ static void memory_close(tl_store *base, bool leave)
 }
 
 static const tl_store_ops memory_ops = {
-    .world = memory_world,
+    .get_world = memory_world,
     .create_world = memory_create_world,
     .join = memory_join,
     .submit = memory_submit,
@@ -457,7 +457,7 @@ static const tl_store_ops memory_ops = {
     .cut = memory_truncate,
     .fence = memory_fence,
     .quarantine = memory_quarantine,
-    .next_aside = memory_next_aside,
+    .next_set_aside = memory_next_aside,
     .poll = memory_poll,
     .wait_fd = memory_wait_fd,
     .drain = memory_drain,

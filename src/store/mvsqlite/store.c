@@ -208,7 +208,7 @@ static void mvsqlite_close(tl_store *base, bool leave)
 }
 
 static const tl_store_ops mvsqlite_ops = {
-    .world = mvsqlite_world,
+    .get_world = mvsqlite_world,
     .create_world = mvsqlite_create_world,
     .restore = mvsqlite_restore,
     .join = mvsqlite_join,
@@ -217,7 +217,7 @@ static const tl_store_ops mvsqlite_ops = {
     .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
-    .next_aside = mvsqlite_next_aside,
+    .next_set_aside = mvsqlite_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

@@ -412,7 +412,7 @@ static void former_close(tl_store *base, bool leave)
 }
 
 static const tl_store_ops former_ops = {
-    .world = former_world,
+    .get_world = former_world,
     .create_world = former_create_world,
     .join = former_join,
     .submit = former_submit,

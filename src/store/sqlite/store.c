@@ -175,7 +175,7 @@ static void sqlite_close(tl_store *base, bool leave)
 }
 
 static const tl_store_ops sqlite_ops = {
-    .world = sqlite_world,
+    .get_world = sqlite_world,
     .create_world = sqlite_create_world,
     .restore = sqlite_restore,
     .join = sqlite_join,
@@ -184,7 +184,7 @@ static const tl_store_ops sqlite_ops = {
     .cut = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
-    .next_aside = sqlite_next_aside,
+    .next_set_aside = sqlite_next_aside,
     .poll = tl_attachment_poll,
     .wait_fd = tl_attachment_wait_fd,
     .drain = tl_attachment_drain,

@@ -22,15 +22,15 @@ int main(void)
     tl_client_def client = tl_client_def_default();
     tl_grant grant = tl_grant_default();
     int sound = world && tl_memory_store_open(world, &store) == TL_OK && network &&
-                tl_memory_network_server(network, &transport) == TL_OK && kind.field_count == 1 && grant.write &&
+                tl_memory_network_open_server(network, &transport) == TL_OK && kind.field_count == 1 && grant.write &&
                 tl_server_memory(&server) > 0 && tl_client_memory(&client) > 0;
     printf("tramline %s: %s\n", TL_VERSION_STRING, sound ? tl_result_text(TL_OK) : "not sound");
     if (transport) {
-        transport->ops->close(transport);
+        tl_transport_close(transport);
     }
     tl_memory_network_destroy(network);
     if (store) {
-        store->ops->close(store, false);
+        tl_store_close(store, false);
     }
     tl_memory_world_destroy(world);
     return sound ? 0 : 1;
