@@ -5,7 +5,9 @@
 //   bench_scale [entities] [seconds] [scenario]
 #include "cluster.h"
 #include "server/state.h"
+#include "world/checkpoint.h"
 #include "world/chunk_cache.h"
+#include "world/record_apply.h"
 
 #include <time.h>
 

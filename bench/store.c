@@ -73,7 +73,8 @@ static tl_store *open_store(const bench_options *o, bool create)
 {
     tl_store *store = NULL;
     char text[256] = "";
-    tl_sqlite_def def = {.directory = o->store, .create = create, .durable_full = true};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = o->store, def.create = create, def.durable_full = true;
     must(o->full ? tl_sqlite_store_open(&def, &store, text, sizeof(text))
                  : tl_store_open(o->store, create, false, &store, text, sizeof(text)),
          text);

@@ -1,9 +1,10 @@
-// A server: owns groups of entities, commits what changes of them once a tick, follows what the other servers commit,
-// and sends each of its clients one frame a tick. It does no I/O of its own: the store and the transport do, and time
-// is passed in. So any number of servers can run in one process, under a seed, faster than real time.
-//
-// Threads: a server, its store and its transport belong to one thread at a time. Callbacks run on it, within step().
-// Memory: all of it is allocated at creation; a step allocates nothing.
+/// @file
+/// A server: owns groups of entities, commits what changes of them once a tick, follows what other servers commit, and
+/// sends each of its clients one frame a tick. It does no I/O: the store and the transport do, and time is passed in.
+/// So any number of servers can run in one process, under a seed, faster than real time.
+///
+/// Threads: a server, its store and its transport belong to one thread at a time. Callbacks run on it, within
+/// tl_server_step(). Memory: all of it is allocated at creation; a step allocates nothing.
 #ifndef TRAMLINE_SERVER_H
 #define TRAMLINE_SERVER_H
 
@@ -17,258 +18,307 @@
 extern "C" {
 #endif
 
+/// A server. Opaque.
 typedef struct tl_server tl_server;
-// An entity on this server, as long as it lives: faster than its id. Not the same on other servers.
+/// An entity on this server, as long as it lives: found faster than by its id. Other servers have other references.
 typedef uint32_t tl_entity_ref;
-// A connected client on this server. Never used twice in a server's life.
+/// A connected client on this server. Never used twice in a server's life. 0 is none.
 typedef uint32_t tl_client_number;
-#define TL_REF_NONE 0xffffffffu
+#define TL_REF_NONE 0xffffffffu ///< no entity
 
+/// Where a server is in its life.
 typedef enum tl_server_state {
-    TL_SERVER_JOINING, // waits for its lease and loads the world
+    TL_SERVER_JOINING, ///< waits for its lease and loads the world
     TL_SERVER_RUNNING,
-    TL_SERVER_LEAVING, // gives its groups away; see tl_server_leave()
-    TL_SERVER_LEFT,    // all that was committed is safe; destroy it
-    TL_SERVER_FENCED,  // another server has taken its groups; destroy it, and make it anew to join again
-    TL_SERVER_FAILED,  // the store cannot go on, see tl_server_text()
+    TL_SERVER_LEAVING, ///< hands its groups over, see tl_server_leave()
+    TL_SERVER_LEFT,    ///< everything is committed; destroy it
+    TL_SERVER_FENCED,  ///< another server has taken its groups; destroy it, and create it again to join again
+    TL_SERVER_FAILED,  ///< the store cannot go on; tl_server_get_text() says why
 } tl_server_state;
 
+/// What a client asks for, see tl_server_callbacks::request.
 typedef struct tl_request {
     tl_request_type type;
-    tl_client_number client; // on the server that the client is connected to; 0 if that is another one
+    tl_client_number client; ///< 0: it is connected to another server
     char client_name[TL_NAME_BYTES_MAX + 1];
-    tl_entity_id entity, carrier;
+    tl_entity_id entity;  ///< to change or delete; 0: to create
+    tl_entity_id carrier; ///< of the new entity, 0: none
     int kind;
-    tl_values values;
+    tl_values values; ///< borrowed for the call
 } tl_request;
 
+/// What a server calls. All may be NULL but for `user`, which is passed to each.
 typedef struct tl_server_callbacks {
     void *user;
-    // May be NULL: everybody is let in with the default grant, under the name in the token's place.
+    /// Who is behind a token, and what may it do? TL_OK lets it in with `out`, which holds the default grant at the
+    /// call. NULL: everybody is let in with the default grant, under the name that stands in the token's place,
+    /// unproven.
     tl_result (*authorize)(void *user, const void *token, size_t token_bytes, tl_grant *out);
-    // Once a tick, before the record is made: set what the entities do at that tick. time_s: seconds since tick 0.
+    /// Once a tick, before its record is made: set what the entities do at that tick. `time_s`: seconds since tick 0.
     void (*tick)(void *user, tl_server *server, int64_t tick, double time_s);
-    // A group is this server's from now on (made, adopted or given), or no longer.
+    /// A group is this server's from now on (created, adopted or handed over), or no longer.
     void (*group)(void *user, tl_server *server, tl_group_id group, bool owned);
-    // A client asks for something that its kind's policy leaves to the owner. TL_OK: do it. Otherwise the client is
-    // told.
+    /// A client asks for what its kind's policy leaves to the owner (TL_POLICY_ASK). TL_OK: it is done. Any other
+    /// result is returned to the client.
     tl_result (*request)(void *user, tl_server *server, const tl_request *request);
+    /// A client has joined or left.
     void (*client)(void *user, tl_server *server, tl_client_number client, const char *name, bool joined);
+    /// A reliable message of a client. `data` is borrowed for the call.
     void (*message)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
-    // What a client gets for this tick, as one packed byte array (datagrams, each after two bytes of its size,
-    // little-endian), before the transport gets the datagrams: to record it, or to carry it in another way. Good until
-    // it returns. The client's side is tl_client_receive_frame().
+    /// What a client is sent for this tick, as one packed byte array (datagrams, each after its size in two bytes,
+    /// little-endian), before the transport gets the datagrams: to record it, or to carry it in another way. Borrowed
+    /// for the call. The other end is tl_client_receive_frame().
     void (*frame)(void *user, tl_server *server, tl_client_number client, const void *data, size_t size);
-    // A record of another server is mirrored now. begun_us: when its commit began, by this server's wall clock: the
-    // offset of the other one is taken out as far as it is known. 0: not known (yet).
+    /// A record of another server is in the mirror now. `begun_us`: when its commit began, on this server's wall clock
+    /// (the other one's offset is subtracted as far as it is known); 0: not known.
     void (*link)(void *user, tl_server_number from, int64_t tick, uint64_t begun_us);
-    void (*committed)(void *user, int64_t tick, uint64_t us); // an own record: how long it took
-    // An own entity can no longer ride in its carrier: that was deleted, or came to ride in the entity itself. It
-    // stands in the world now, where it was.
+    /// An own record was committed, `us` after it was submitted.
+    void (*committed)(void *user, int64_t tick, uint64_t us);
+    /// An own entity cannot stay in its carrier, which was deleted or became its passenger. It stands in the world now,
+    /// at the same place.
     void (*set_down)(void *user, tl_server *server, tl_entity_id entity, tl_entity_id carrier);
-    void (*log)(void *user, const char *text); // what an operator wants to know; rare
+    /// A line for the operator's log; rare. `text` is borrowed for the call.
+    void (*log)(void *user, const char *text);
 } tl_server_callbacks;
 
+/// What a server is made from. Begin with tl_server_def_default(); set name, kinds and store.
 typedef struct tl_server_def {
-    const char *name;
-    const tl_kind_def *kinds;
-    int kind_count;
-    tl_store *store;         // borrowed; opened, not joined
-    tl_transport *transport; // borrowed; may be NULL
+    const char *name;         ///< unique in its world; see TL_NAME_BYTES_MAX. Copied
+    const tl_kind_def *kinds; ///< copied
+    int kind_count;           ///< 1..TL_KINDS_MAX
+    tl_store *store;          ///< opened, not joined. Borrowed until the server is destroyed
+    tl_transport *transport;  ///< borrowed likewise; may be NULL
     tl_server_callbacks callbacks;
-    // Defaults 200'000, 4'096, 256. As many entities and groups this server will have in the world before it makes no
-    // more. Of what other servers make a quarter more finds room; beyond that it goes on without, see entities_lacking.
-    // Half of the groups at most hold what clients own, one for each.
-    uint32_t entities_max, groups_max, clients_max;
-    // How many of the world's entities clients may have created at a time, those of all servers together: they cannot
-    // use up the places that games need. 0: an eighth of entities_max. A client's own quota is its grant's created_max.
+    /// Entities and groups of the world up to which this server creates more; defaults 200'000 and 4'096. A quarter
+    /// more of other servers' fit in; those beyond are missing here (tl_server_stats::entities_missing). At most half
+    /// of the groups hold what clients own, one group each.
+    uint32_t entities_max;
+    uint32_t groups_max;
+    uint32_t clients_max; ///< default 256
+    /// How many entities in the world clients may have created at a time, on all servers together: so they cannot use
+    /// up what games need. 0: an eighth of entities_max. A single client's quota is tl_grant::created_max.
     uint32_t created_max;
-    int level_count; // of the pyramid, default 9: the coarsest tiles are 16 km wide
-    uint32_t kbit_s; // what a client may get at most, default 4'000; its token may say less
-    // that clients may make this server set up or code whole in a tick, all together; default 30'000
+    int level_count; ///< of the pyramid, 1..11, default 9: the coarsest tiles are 16 km wide
+    uint32_t kbit_s; ///< that a client is sent at most, default 4'000; its grant may allow less
+    /// Slots that clients together may make this server set up or encode whole in a tick, default 30'000.
     uint32_t work_slots;
-    // Streams of where a client has looked from before, which it keeps until those that take their place have arrived;
-    // with more of them it sees the world from where it was. Default 192.
+    /// Streams around places where a client looked from before, kept until those that replace them have arrived;
+    /// default 192. A client with more than that stays where it was.
     uint32_t streams_kept_max;
-    // In m/s: the speed that an entity moved by a client may have, and the distance that all entities one client owns
-    // may travel in a second, together. A jump counts as 64 m at most, and four seconds can be saved up; a carrier's
-    // way counts once more for each 16 who ride in it, but for those that other clients own: of their carrier's way a
-    // 16th counts for themselves. Default 2'500. Entities that change tiles all the time cost everybody who sees them.
-    // States beyond the limit are refused.
+    /// How far all entities that one client owns may travel in a second, together, in metres; and how fast any of them
+    /// may be. Default 2'500. Four seconds' worth can be saved up, and a jump counts as at most 64 m. A carrier's
+    /// distance counts once more for each 16 of its passengers, without those that other clients own, who pay a
+    /// sixteenth of it themselves. States beyond it are refused. The reason for the limit: an entity that changes tiles
+    /// all the time costs everybody who sees it.
     uint32_t client_speed_max;
-    // In bytes a second: what all that one client changes may take in servers' records; a second of it can be saved up.
-    // Default 16'000. Everybody who looks there gets that as well. States and requests beyond it are answered with
-    // TL_AGAIN; a client sends the newest states of what it owns again by itself.
+    /// Bytes of records that one client's changes may cause in a second, default 16'000; one second's worth can be
+    /// saved up. Everybody nearby receives them. States and requests beyond it are answered by TL_AGAIN; the client
+    /// sends the newest states of what it owns again by itself.
     uint32_t client_bytes_s_max;
-    // after so long without another server's commits, in the store's time, its groups are taken (default 1'500)
+    /// After so long without another server's commits, in the store's time, its groups are adopted; default 1'500.
     uint32_t lease_ms;
-    uint32_t patience_ms; // how long a tick waits for other servers' records, default 150
-    uint32_t log_keep_s;  // how much of the log is kept beyond what a restart needs, default 60
-    // What peers of the transport may cost. A peer is a newcomer until it has said a valid hello; one that is refused
-    // is closed.
-    uint32_t newcomers_max; // at once (default 1'024); further ones are closed
-    uint32_t hello_ms_max;  // then a newcomer is closed, whatever else it sends (default 3'000)
-    uint32_t malformed_max; // so many malformed datagrams, and a peer is closed (default 64)
-    // of each peer, with a burst of as many; further ones are dropped (default 200; a client sends at most 100)
+    uint32_t patience_ms; ///< how long a world tick waits for other servers' records, default 150
+    uint32_t log_keep_s;  ///< how much of the log is kept beyond what a restart needs, default 60
+    /// Peers of the transport that have not sent a valid hello yet, default 1'024. Others are refused.
+    uint32_t newcomers_max;
+    uint32_t hello_ms_max;  ///< then a peer without a valid hello is closed, whatever else it sends; default 3'000
+    uint32_t malformed_max; ///< malformed datagrams after which a peer is closed, default 64
+    /// Datagrams that are taken from each peer in a second, and in a burst; others are dropped. Default 200; a client
+    /// of this library sends at most 100.
     uint32_t peer_datagrams_per_s;
-    // work for clients in one step, then the tick comes first: a datagram 1 unit, a request 5, a hello 50;
-    // 0: 1'024 and 4 for each of clients_max. What is left is done in the next step
+    /// Units of work for clients in one step, before the tick comes first: a datagram 1, a request 5, a hello 50. What
+    /// is left is done in the next step. 0: 1'024 and 4 for each of clients_max.
     uint32_t step_units_max;
-    // How long what a client owns is kept after its last datagram, also by an heir (default 10'000); shorter for
-    // clients without tokens while more than three quarters of what clients may have is taken.
+    /// How long what a client owns is kept after its last datagram, also by an heir; default 10'000. Shorter for
+    /// clients without tokens while more than three quarters of created_max is in use.
     uint32_t grace_ms;
-    // Random bytes that nobody else knows, others at each start: clients' secrets are made from them. All 0: clients
-    // are given none, and what is owned without a token goes when its client does.
+    /// Random bytes that nobody else knows, new ones at each start: clients' secrets are made from them. All 0: clients
+    /// get none, and what is owned without a token is deleted when its client disconnects.
     unsigned char secret_seed[16];
-    size_t memory_bytes; // 0: tl_server_memory()
-    uint32_t cookie;
+    size_t memory_bytes; ///< 0: tl_server_memory()
+    uint32_t cookie;     ///< set by tl_server_def_default()
 } tl_server_def;
 
+/// Counters since creation, and present sizes. docs/OPERATE.md says what to do about them.
 typedef struct tl_server_stats {
-    int64_t tick, world_tick; // the last own tick, and the last that is mirrored whole
+    int64_t tick;       ///< the last own tick
+    int64_t world_tick; ///< the last tick that the mirror shows in full
     uint32_t entities, groups, groups_owned, clients, servers_alive;
-    uint32_t streams, cells;
-    uint64_t published[TL_LEVELS_MAX]; // segments, by level
-    uint64_t record_bytes, records;    // own
-    int64_t committed_tick;            // of the own ones the last that the store has committed, -1: none
-    // world ticks applied without the records of all living servers, or before the own one was committed
+    uint32_t streams, tiles;
+    uint64_t published[TL_LEVELS_MAX]; ///< segments, by level
+    uint64_t record_bytes, records;    ///< own
+    int64_t committed_tick;            ///< of the last own record that is committed, -1: none
+    /// World ticks that were applied without the records of all living servers, or before the own one was committed.
     uint64_t ticks_incomplete;
-    uint64_t clock_jumps;              // of the wall clock against the monotonic one
-    uint64_t clock_steps, clock_holds; // behind the other servers, and set to their time; ahead of them, and waited
-    double clock_ahead_ms;             // of the other servers, for sure; below 0: behind
-    uint64_t store_stalls;             // how often the store has stalled
-    bool store_stalled;                // it does now
-    uint64_t frames, frame_bytes, datagrams, datagrams_lost;
-    // datagrams refused, requests refused and messages held up, things that found no room
-    uint64_t malformed, rate_limited, limits_reached;
-    // done so far for clients, see work_slots of the definition; how often one had to wait for a tick
-    uint64_t work_slots, work_waits;
-    uint64_t client_bytes_waits; // how often a state or a request was put off, see client_bytes_s_max of the definition
-    // how often a client stayed where it was for a tick, see streams_kept_max of the definition
-    uint64_t streams_kept_waits;
-    uint32_t entities_lacking, groups_lacking; // in the world, but without room here: raise the limits
-    // whose checkpoints could not be read: incomplete here, until a server that has them tells them anew
+    uint64_t clock_jumps;                                    ///< of the wall clock against the monotonic one
+    uint64_t clock_steps;                                    ///< behind the other servers, and set to their time
+    uint64_t clock_holds;                                    ///< ahead of the other servers, and waited for them
+    double clock_ahead_ms;                                   ///< certainly ahead of the other servers; below 0: behind
+    uint64_t store_stalls;                                   ///< how often the store has stalled
+    bool store_stalled;                                      ///< it is stalled now
+    uint64_t frames, frame_bytes, datagrams, datagrams_lost; ///< to clients
+    uint64_t malformed;                                      ///< datagrams discarded because they are not well-formed
+    uint64_t rate_limited;                                   ///< requests refused and messages held back
+    uint64_t limits_reached;                                 ///< how often something found no capacity
+    uint64_t work_slots;         ///< of work done for clients, see tl_server_def::work_slots
+    uint64_t work_waits;         ///< how often a client had to wait for a tick because of that limit
+    uint64_t client_bytes_waits; ///< states and requests put off, see tl_server_def::client_bytes_s_max
+    uint64_t streams_kept_waits; ///< ticks for which a client stayed where it was, see tl_server_def::streams_kept_max
+    uint32_t entities_missing;   ///< in the world, without capacity here: raise the limits
+    uint32_t groups_missing;     ///< likewise
+    /// Whose checkpoints could not be read: incomplete here, until a server that has them publishes them again.
     uint32_t groups_unread;
-    uint64_t checkpoints_unread;  // met while loading: set aside
-    uint64_t checkpoints_refused; // own, that could not be read back: not stored, the log stays
-    uint32_t created;             // by clients of all servers, that exist now
-    uint64_t set_down;            // own entities that could not ride on in their carrier
-    uint64_t creations_refused;   // because of a client's quota or the limit for all
-    uint64_t graces_cut_short;    // of clients without tokens that had vanished, because room was scarce
-    // of entities, from clients: could not be committed or read back, too fast, too far or too many bytes, or out of
-    // place
+    uint64_t checkpoints_unread;  ///< found while loading, and set aside
+    uint64_t checkpoints_refused; ///< own, that could not be read back: not stored, and the log is kept
+    uint32_t created;             ///< entities that clients of all servers have created, and that exist now
+    uint64_t set_down;            ///< own entities that could not stay in their carrier
+    uint64_t creations_refused;   ///< because of a client's quota or created_max
+    uint64_t graces_shortened; ///< of clients without tokens that had vanished, because created_max was nearly used up
+    /// States of entities from clients: not to be committed or read back, too fast, too far, too many bytes, or
+    /// outside.
     uint64_t states_refused;
-    uint64_t records_split;       // ticks whose record had no room for all: the rest went with the next
-    uint64_t records_set_aside;   // of other servers: unreadable, or after one that is, in its epoch
-    uint64_t servers_quarantined; // how often this server has asked that another one's epoch end before a record
-    uint64_t newcomers_refused, newcomers_closed; // for want of room; for want of a valid hello in time
-    uint64_t hellos_refused;                      // token, version, no room: the peer was closed
+    uint64_t records_split;       ///< ticks whose record had no space for everything; the rest went with the next
+    uint64_t records_set_aside;   ///< of other servers: unreadable, or after one that is, in its epoch
+    uint64_t servers_quarantined; ///< how often this server has asked to end another one's epoch before a record
+    uint64_t newcomers_refused;   ///< because of newcomers_max
+    uint64_t newcomers_closed;    ///< no valid hello within hello_ms_max
+    uint64_t hellos_refused;      ///< token, version or clients_max: the peer was closed
     uint64_t peers_closed_malformed;
-    uint64_t datagrams_over_rate;  // dropped because of peer_datagrams_per_s
-    uint64_t steps_cut_short;      // that left work for clients to the next one
-    uint64_t client_lines_omitted; // of the log: clients cause at most ten a second
-    size_t memory_used_bytes, memory_bytes;
+    uint64_t datagrams_over_rate;  ///< dropped because of peer_datagrams_per_s
+    uint64_t steps_deferred;       ///< steps that left work for clients to the next one
+    uint64_t client_lines_omitted; ///< of the log: clients cause at most ten a second
+    size_t memory_used_bytes;
+    size_t memory_bytes; ///< allocated
 } tl_server_stats;
 
+/// A definition with the defaults above.
 TL_API tl_server_def tl_server_def_default(void);
-// What a server of that definition will allocate at most.
+/// What a server of that definition allocates at most, in bytes. Pages that are never used are never touched.
 TL_API size_t tl_server_memory(const tl_server_def *def);
-// Allocates, and starts to join. `text` (may be NULL) gets what is wrong and what to do.
+/// Makes a server, which joins its world during the first steps. Allocates. `text` (may be NULL) receives what is wrong
+/// and what to do. TL_ERR_INVALID: a member of the definition; TL_ERR_MEMORY; the errors of tl_store_join().
 TL_API tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text, size_t text_bytes);
-TL_API void tl_server_destroy(tl_server *server); // neither store nor transport are closed
-// Does what is due: takes in datagrams and store events, ticks, sends frames. Call it at least each millisecond or when
-// a wait_fd is readable. Every duration is measured by the monotonic clock, the transport's timers among them.
+/// Frees the server; neither its store nor its transport is closed. NULL is ignored.
+TL_API void tl_server_destroy(tl_server *server);
+/// Does what is due: takes in datagrams and store events, ticks, sends frames. Call it at least once a millisecond, or
+/// whenever a wait descriptor of store or transport is readable. Durations, the transport's timers among them, go by
+/// the monotonic clock.
 TL_API void tl_server_step(tl_server *server, tl_time now);
-// When the next tick is due, by the monotonic clock.
-TL_API uint64_t tl_server_next_tick_us(const tl_server *server);
-// Hands all groups to the other servers, if there are any, and waits until everything is committed. Goes on over some
-// ticks; the state becomes TL_SERVER_LEFT. Then destroy it, and close the store with `leave`.
+/// Hands all groups to the other servers, if there are any, and waits until everything is committed, over several
+/// ticks. The state becomes TL_SERVER_LEFT; then destroy the server, and close its store with `leave`.
 TL_API void tl_server_leave(tl_server *server);
+
 TL_API tl_server_state tl_server_get_state(const tl_server *server);
-TL_API const char *tl_server_text(const tl_server *server); // of FAILED and FENCED
+/// Why the server has failed or was fenced, "" otherwise. The server's, until its next step.
+TL_API const char *tl_server_get_text(const tl_server *server);
 TL_API tl_server_stats tl_server_get_stats(const tl_server *server);
-TL_API tl_server_number tl_server_get_number(const tl_server *server); // 0 until it has joined
-// The world's time at a moment of the monotonic clock, in ticks with a fraction.
-TL_API double tl_server_tick_at(const tl_server *server, uint64_t monotonic_us);
+/// 0 until it has joined.
+TL_API tl_server_number tl_server_get_number(const tl_server *server);
+/// When the next tick is due, by the monotonic clock.
+TL_API uint64_t tl_server_get_next_tick_us(const tl_server *server);
+/// The world's time at a moment of the monotonic clock, in ticks with a fraction.
+TL_API double tl_server_get_tick_at(const tl_server *server, uint64_t monotonic_us);
 
-// ---- groups and entities; in the tick callback, or between steps; RUNNING or LEAVING only (else TL_ERR_STATE) ----
+/// @name Groups and entities
+/// Within the tick callback or between steps, while the server is running or leaving; otherwise TL_ERR_STATE.
+/// @{
 
-// `id` 0: a new id. Else one that the caller knows to be unused in this world (scenarios, imports).
+/// Creates a group that this server owns. `id` 0: a new id; otherwise one that the caller knows to be unused in this
+/// world (scenarios, imports). TL_ERR_EXISTS, TL_ERR_FULL: groups_max.
 TL_API tl_result tl_server_create_group(tl_server *server, tl_group_id id, tl_group_id *out);
-// With all its entities. TL_ERR_DENIED: another server's.
+/// Deletes an own group with all its entities. TL_ERR_NOT_FOUND; TL_ERR_DENIED: another server's; TL_AGAIN: too many
+/// were deleted or handed over in this tick.
 TL_API tl_result tl_server_delete_group(tl_server *server, tl_group_id group);
 TL_API bool tl_server_owns_group(const tl_server *server, tl_group_id group);
-// Groups even out over the servers by themselves. One that is kept stays as long as this server does not leave or give
-// it away itself. TL_ERR_NOT_FOUND, TL_ERR_DENIED: it is another server's.
+/// Servers balance the number of their groups by themselves. A kept group stays until this server leaves or hands it
+/// over. TL_ERR_NOT_FOUND; TL_ERR_DENIED: another server's.
 TL_API tl_result tl_server_keep_group(tl_server *server, tl_group_id group, bool keep);
-// Gives a group to another living server. TL_ERR_NOT_FOUND: no such server, or it is not alive.
+/// Hands an own group to another living server. TL_ERR_NOT_FOUND: no such group, or no such living server.
+/// TL_ERR_DENIED: another server's, or not committed yet. TL_AGAIN: too many were handed over in this tick.
 TL_API tl_result tl_server_give_group(tl_server *server, tl_group_id group, tl_server_number to);
 
+/// What an entity is made from.
 typedef struct tl_entity_def {
-    tl_entity_id id; // 0: a new one
+    tl_entity_id id; ///< 0: a new one
     tl_group_id group;
     int kind;
-    tl_entity_id carrier; // 0: none
-    tl_values values;     // fields that are not given are 0; the first must be
+    tl_entity_id carrier; ///< 0: none
+    tl_values values;     ///< field 0 must be present; those that are not are 0
 } tl_entity_def;
-// TL_ERR_INVALID: not finite, no such kind, or it cannot ride there; TL_ERR_NOT_FOUND: no such group or carrier, see
-// tl_server_check_carrier(). TL_ERR_FULL: entities_max. It shows at the next tick.
+/// Creates an entity in an own group; it is published with the next tick. TL_ERR_INVALID: not finite, no such kind, or
+/// not a possible passenger there (tl_server_check_carrier()). TL_ERR_NOT_FOUND: no such group or carrier.
+/// TL_ERR_DENIED: another server's group. TL_ERR_OUTSIDE. TL_ERR_EXISTS: that id is in use. TL_ERR_FULL: entities_max,
+/// or memory_bytes.
 TL_API tl_result tl_server_create_entity(tl_server *server, const tl_entity_def *def, tl_entity_ref *out);
+/// TL_ERR_NOT_FOUND: no such entity, or not this server's. TL_AGAIN: too many were deleted in this tick.
 TL_API tl_result tl_server_delete_entity(tl_server *server, tl_entity_ref entity);
-// What the entity does at this tick. TL_ERR_OUTSIDE: not within TL_WORLD_LIMIT_M. TL_ERR_INVALID: not finite, or beyond
-// its carrier's reach. A field is published only if what was published of it no longer holds.
-TL_API tl_result tl_server_set(tl_server *server, tl_entity_ref entity, const tl_values *values);
-// The same for the place and rotation of many. `velocities` and `rotations` may be NULL. Velocities that are not given,
-// and the spins of rotations that are linear, are worked out from the sets before. An entity whose velocity was worked
-// out, and that is not set for three ticks or a sixth of a second (the longer of the two), stands still where it was
-// set last: callers that update less often must pass velocities. Entities that are not (or no longer) this server's are
-// skipped; returns how many were set. NaN is refused for that entity, and so is a place beyond its carrier's reach or
-// outside of the world (TL_WORLD_LIMIT_M).
+/// What an own entity does at this tick. A field is published only if what was published of it no longer holds.
+/// TL_ERR_NOT_FOUND: no such entity, or not this server's. TL_ERR_OUTSIDE: not within TL_WORLD_LIMIT_M. TL_ERR_INVALID:
+/// not finite, or beyond its carrier's reach.
+TL_API tl_result tl_server_set_values(tl_server *server, tl_entity_ref entity, const tl_values *values);
+/// The same for place and rotation of many entities. `velocities` (m/s) and `rotations` may be NULL. Velocities that
+/// are not passed, and the spins of linear rotations, are estimated from earlier calls; such an entity is taken to
+/// stand still where it was set last if it is not set for three ticks or a sixth of a second, whichever is longer:
+/// callers that update less often must pass velocities. Entities that are not this server's are skipped, and so are
+/// places that are not finite, beyond the carrier's reach or outside of the world. Returns how many were set.
 TL_API uint32_t tl_server_set_poses(tl_server *server, const tl_entity_ref *entities, uint32_t count,
                                     const tl_vec3 *positions, const tl_vec3 *velocities, const tl_quat *rotations);
-// Boards a carrier, or leaves it (0): position and rotation in `values` are in the new reference frame. Otherwise as
-// tl_server_set().
+/// Boards a carrier, or alights (0). Position and rotation in `values` are in the new reference frame. Otherwise as
+/// tl_server_set_values().
 TL_API tl_result tl_server_set_carrier(tl_server *server, tl_entity_ref entity, tl_entity_id carrier,
                                        const tl_values *values);
-// Whether an entity (TL_REF_NONE: a new one) may ride in a carrier, at that position in its reference frame. `text`
-// (may be NULL) gets what is wrong. TL_ERR_NOT_FOUND: there is no such entity, or it is not known here yet.
-// TL_ERR_INVALID: its kind has no carrier_reach_m, or it does not reach as far; it would ride in itself, or deeper than
-// TL_CARRIER_DEPTH_MAX.
+/// Whether an entity (TL_REF_NONE: a new one) can be a passenger of a carrier, at that position in its reference frame.
+/// `text` (may be NULL) receives what is wrong. TL_ERR_NOT_FOUND: no such entity, or not known here yet.
+/// TL_ERR_INVALID: its kind has no carrier_reach_m, or reaches less far; it would be its own passenger, or deeper than
+/// TL_CARRIER_DEPTH_MAX.
 TL_API tl_result tl_server_check_carrier(const tl_server *server, tl_entity_ref entity, tl_entity_id carrier,
                                          tl_vec3 position, char *text, size_t text_bytes);
+/// @}
 
-// Reading, of any entity in the world, whoever owns it.
-TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id); // TL_REF_NONE: not here
-// The same for many. What `refs` holds at the call is tried first (fill it with TL_REF_NONE once, and keep it between
-// calls): where that still fits, nothing is looked up. Gives how many are here.
+/// @name Reading
+/// Any entity of the world, whoever owns it.
+/// @{
+
+/// TL_REF_NONE: not here.
+TL_API tl_entity_ref tl_server_find(const tl_server *server, tl_entity_id id);
+/// The same for many. Fill `refs` with TL_REF_NONE once and keep it between calls: references that still fit are not
+/// looked up again. Returns how many are here.
 TL_API uint32_t tl_server_find_all(const tl_server *server, const tl_entity_id *ids, uint32_t count,
                                    tl_entity_ref *refs);
-// How many references have ceased to be an entity's, ever: while that stays the same, all that were found still hold.
-TL_API uint64_t tl_server_releases(const tl_server *server);
-// All entities of the world, those that are still to be committed among them: fills `out`, gives how many there are.
-TL_API uint32_t tl_server_entities(const tl_server *server, tl_entity_ref *out, uint32_t capacity);
+/// How many references have ceased to be an entity's, ever. While it stays the same, references found earlier hold.
+TL_API uint64_t tl_server_get_release_count(const tl_server *server);
+/// All entities of the world, those that are still to be committed among them. Fills `out` up to `capacity` and returns
+/// the total count.
+TL_API uint32_t tl_server_get_entities(const tl_server *server, tl_entity_ref *out, uint32_t capacity);
+/// Entities of a group, likewise.
+TL_API uint32_t tl_server_get_group_entities(const tl_server *server, tl_group_id group, tl_entity_ref *out,
+                                             uint32_t capacity);
+/// What an entity is.
 typedef struct tl_entity_info {
-    tl_entity_id id, carrier;
+    tl_entity_id id;
+    tl_entity_id carrier; ///< 0: none
     tl_group_id group;
     tl_server_number owner;
     int kind;
-    bool owned;
+    bool owned; ///< by this server
 } tl_entity_info;
-TL_API tl_result tl_server_info(const tl_server *server, tl_entity_ref entity, tl_entity_info *out);
-// As published, at the last mirrored tick; positions in the carrier's reference frame.
-TL_API tl_result tl_server_get(const tl_server *server, tl_entity_ref entity, tl_values *out);
-TL_API tl_result tl_server_pose(const tl_server *server, tl_entity_ref entity, double tick, tl_vec3 *position,
-                                tl_quat *rotation); // in the world
-// Entities of a group: fills `out`, gives how many there are.
-TL_API uint32_t tl_server_group_entities(const tl_server *server, tl_group_id group, tl_entity_ref *out,
-                                         uint32_t capacity);
+/// TL_ERR_NOT_FOUND.
+TL_API tl_result tl_server_get_entity_info(const tl_server *server, tl_entity_ref entity, tl_entity_info *out);
+/// All fields as published, at the last tick that the mirror shows; positions in the carrier's reference frame. Bytes
+/// are the server's, until its next step. TL_ERR_NOT_FOUND.
+TL_API tl_result tl_server_get_values(const tl_server *server, tl_entity_ref entity, tl_values *out);
+/// Place and rotation in the world at a tick, as published. TL_ERR_NOT_FOUND: it, or its carrier.
+TL_API tl_result tl_server_get_pose(const tl_server *server, tl_entity_ref entity, double tick, tl_vec3 *position,
+                                    tl_quat *rotation);
+/// @}
 
-// ---- clients ----
-// Reliable and ordered. TL_AGAIN: too much is waiting for this client.
+/// Sends a reliable, ordered message of 1..TL_MESSAGE_BYTES_MAX bytes to a client. TL_ERR_NOT_FOUND; TL_AGAIN: too much
+/// is queued for it.
 TL_API tl_result tl_server_send(tl_server *server, tl_client_number client, const void *data, size_t size);
-// Goes at the next frame. `reason` is copied, 127 bytes at most.
+/// Disconnects a client at the next frame. `reason` is copied, up to 127 bytes.
 TL_API void tl_server_drop_client(tl_server *server, tl_client_number client, const char *reason);
-// Checks all that the server holds against itself; for tests. Ends the program if something is wrong.
+
+/// Checks all that the server holds against itself, for tests. A contradiction fails an assertion.
 TL_API void tl_server_validate(const tl_server *server);
 
 #ifdef __cplusplus

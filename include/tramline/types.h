@@ -1,7 +1,9 @@
-// Shared value types, results and limits. Everything public includes this; it includes nothing of Tramline.
-//
-// Units: positions are metres in Godot's axes (Y up, right-handed), angles radians, times are said in each name
-// (_us microseconds, _tick whole ticks). All value types are passed by value and own nothing.
+/// @file
+/// Shared value types, results and limits. Every public header includes this one; it includes nothing of Tramline.
+///
+/// Units: positions are metres in Godot's axes (Y up, right-handed), angles are radians. Times carry their unit in
+/// their name: `_us` microseconds, `_ms` milliseconds, `_s` seconds, `_tick` whole ticks. Value types are passed by
+/// value and own nothing.
 #ifndef TRAMLINE_TYPES_H
 #define TRAMLINE_TYPES_H
 
@@ -14,17 +16,36 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define TL_API __attribute__((visibility("default")))
+#define TL_API __attribute__((visibility("default"))) ///< marks what the library exports
 #else
 #define TL_API
 #endif
 
+/// The version of these headers. The build reads it from here.
 #define TL_VERSION_MAJOR 0
-#define TL_VERSION_MINOR 1
+#define TL_VERSION_MINOR 2
 #define TL_VERSION_PATCH 0
-#define TL_VERSION_STRING "0.1.0"
+#define TL_VERSION_STRING "0.2.0"
+/// Number of the binary interface, and SOVERSION of the shared library: raised whenever a program that was built with
+/// older headers would not work with the library, also before 1.0.
+#define TL_ABI 1
 
-// What a function answers. TL_AGAIN is no failure: there is nothing now, or no room now; call again later.
+/// The version as one number, to compare: major × 1'000'000 + minor × 1'000 + patch.
+#define TL_VERSION (TL_VERSION_MAJOR * 1000000 + TL_VERSION_MINOR * 1000 + TL_VERSION_PATCH)
+
+/// TL_VERSION and TL_ABI as the library was built with. Any thread.
+TL_API uint32_t tl_version(void);
+TL_API uint32_t tl_abi(void);
+
+/// Whether the library fits these headers. Call it once at start where the two may come from different packages.
+static inline bool tl_abi_matches(void)
+{
+    return tl_abi() == TL_ABI;
+}
+
+// clang-format off
+/// What a function returns, with a text. TL_AGAIN is no failure: there is nothing now, or no capacity now; call again
+/// later. The numbers travel in datagrams and records: new ones go to the end.
 #define TL_RESULTS(X)                                                                                               \
     X(TL_OK, "ok")                                                                                                  \
     X(TL_AGAIN, "nothing now; call again later")                                                                    \
@@ -46,56 +67,59 @@ extern "C" {
     X(TL_ERR_IO, "input or output failed; the system's log may say why")                                            \
     X(TL_ERR_MEMORY, "out of memory; lower the limits in the definition")                                           \
     X(TL_ERR_OUTSIDE, "outside of the world: a coordinate is beyond 33'554'432 m (TL_WORLD_LIMIT_M)")
+// clang-format on
 
 #define TL_RESULT_ENUM(name, text) name,
+/// @see TL_RESULTS
 typedef enum tl_result { TL_RESULTS(TL_RESULT_ENUM) TL_RESULT_COUNT } tl_result;
 #undef TL_RESULT_ENUM
 
-// The name ("TL_ERR_FULL") and the text of a result. Static strings; any thread.
+/// The name of a result ("TL_ERR_FULL"), and its text. Static strings, also for numbers that are no result. Any thread.
 TL_API const char *tl_result_name(tl_result result);
 TL_API const char *tl_result_text(tl_result result);
 
-// What the clocks say at one moment. A server's durations and its ticks go by the monotonic one; what the wall clock
-// says may jump at any time.
+/// What the clocks say at one moment. Durations and ticks go by the monotonic clock; the wall clock may jump at any
+/// time.
 typedef struct tl_time {
-    uint64_t wall_us;      // since 1970: CLOCK_REALTIME
-    uint64_t monotonic_us; // CLOCK_MONOTONIC, or any steady clock that never goes back
+    uint64_t wall_us;      ///< since 1970, as CLOCK_REALTIME
+    uint64_t monotonic_us; ///< as CLOCK_MONOTONIC, or any steady clock that never goes back
 } tl_time;
 
+/// A point or direction; metres where nothing else is said.
 typedef struct tl_vec3 {
     double x, y, z;
 } tl_vec3;
 
-typedef struct tl_quat { // unit quaternion
+/// A rotation, as a unit quaternion.
+typedef struct tl_quat {
     double x, y, z, w;
 } tl_quat;
 
-// A networked thing. Never used twice: bits 63..48 are the number of the server that made it (1..65535), bits 47..0 a
-// counter that starts at 1. 0 is none.
+/// A networked thing. Never used twice: bits 63..48 are the number of the server that made it, bits 47..0 a counter
+/// that starts at 1. 0 is none.
 typedef uint64_t tl_entity_id;
-// A server's set of entities: made like an entity's id, with a counter of its own. 0 is none.
+/// A set of entities with one owner. Made like an entity's id, with a counter of its own. 0 is none.
 typedef uint64_t tl_group_id;
-// A server's number in its world: 1..TL_SERVERS_MAX, given by the store at the first join. 0 is none.
+/// A server's number in its world, 1..TL_SERVERS_MAX; the store assigns it at the first join. 0 is none.
 typedef uint16_t tl_server_number;
 
+/// Limits.
 enum {
-    // No coordinate of a place is further than this from the origin, 2^25 m: that is what the tiles cover. Up to there
-    // places
-    // are as exact as anywhere: quanta are integers, and a double still resolves 7.5 nm. What moves on beyond it (a
-    // segment
-    // that goes on by itself) is shown all the same.
+    /// No coordinate of a place is further than this from the origin: 2^25 m, what the tiles cover. Up to there places
+    /// are as exact as anywhere: quanta are integers, and a double still resolves 7.5 nm. What moves on beyond it,
+    /// along
+    /// the segment that was published last, is shown all the same.
     TL_WORLD_LIMIT_M = 1 << 25,
-    TL_LEVELS_MAX = 12, // levels of the pyramid
-    TL_FIELDS_MAX = 16, // fields of a kind
-    TL_KINDS_MAX = 64,  // kinds of a world
-    // of a server, kind, field or client, without the closing zero; ASCII letters, digits, - _ .
-    TL_NAME_BYTES_MAX = 31,
-    TL_FIELD_BYTES_MAX = 1024,      // of a bytes field
-    TL_CARRIER_DEPTH_MAX = 4,       // vehicle, cabin, passenger, and one to spare
-    TL_SERVERS_MAX = 128,           // of a world
-    TL_DATAGRAM_BYTES_MAX = 1150,   // of ours; with DTLS around it a UDP payload stays within 1'200
-    TL_MESSAGE_BYTES_MAX = 1024,    // of one reliable message
-    TL_RECORD_BYTES_MAX = 16 << 20, // of one tick record
+    TL_LEVELS_MAX = 12,             ///< levels of the pyramid
+    TL_FIELDS_MAX = 16,             ///< fields of a kind
+    TL_KINDS_MAX = 64,              ///< kinds of a world
+    TL_NAME_BYTES_MAX = 31,         ///< of a name, without the closing zero: ASCII letters, digits, - _ .
+    TL_FIELD_BYTES_MAX = 1024,      ///< of a bytes field
+    TL_CARRIER_DEPTH_MAX = 4,       ///< carriers in carriers: vehicle, cabin, passenger, and one to spare
+    TL_SERVERS_MAX = 128,           ///< names of servers in a world, ever
+    TL_DATAGRAM_BYTES_MAX = 1150,   ///< of Tramline's datagrams; with DTLS a UDP payload stays within 1'200
+    TL_MESSAGE_BYTES_MAX = 1024,    ///< of one reliable message
+    TL_RECORD_BYTES_MAX = 16 << 20, ///< of one tick record
 };
 
 #ifdef __cplusplus

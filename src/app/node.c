@@ -169,7 +169,8 @@ static bool open_store(node *n)
         return false;
     }
     if (n->def->wal_mb) {
-        tl_sqlite_def def = {.directory = directory, .wal_bytes_max = (uint64_t)n->def->wal_mb << 20};
+        tl_sqlite_def def = tl_sqlite_def_default();
+        def.directory = directory, def.wal_bytes_max = (uint64_t)n->def->wal_mb << 20;
         return tl_sqlite_store_open(&def, &n->store, n->text, sizeof n->text) == TL_OK;
     }
     return tl_store_open(n->def->store, false, false, &n->store, n->text, sizeof n->text) == TL_OK;

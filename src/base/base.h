@@ -12,7 +12,10 @@
 _Noreturn void tl_assert_failed(const char *file, int line, const char *condition);
 #define TL_ASSERT(condition) ((condition) ? (void)0 : tl_assert_failed(__FILE__, __LINE__, #condition))
 
-enum { TL_NONE = -1 };
+enum {
+    TL_NONE = -1,
+    TL_DEF_COOKIE = 0x54524d4c, // in definitions that their default functions made: others may lack members
+};
 
 // The latest tick that there is: a world's time in microseconds fits into 64 bits. 580 years at 240 Hz.
 #define TL_TICK_MAX ((int64_t)1 << 42)

@@ -1,7 +1,5 @@
+// Names and texts of results; the version; names of things.
 #include "base/base.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #define NAME(name, text) #name,
 #define TEXT(name, text) text,
@@ -18,10 +16,14 @@ const char *tl_result_text(tl_result result)
     return (unsigned)result < TL_RESULT_COUNT ? texts[result] : "not a result of this version";
 }
 
-void tl_assert_failed(const char *file, int line, const char *condition)
+uint32_t tl_version(void)
 {
-    fprintf(stderr, "%s:%d: assertion failed: %s. This is a bug in Tramline.\n", file, line, condition);
-    abort();
+    return TL_VERSION;
+}
+
+uint32_t tl_abi(void)
+{
+    return TL_ABI;
 }
 
 bool tl_name_valid(const char *name)

@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "client/client_internal.h"
 #include "motion/fields.h"
 
@@ -6,6 +7,7 @@
 
 enum {
     COOKIE = 0xc11e7,
+    ENTITIES_LIMIT = 1 << 26,
     HELLO_EVERY_US = 200000,
     REPORT_EVERY_US = 50000,
     REPORT_SOON_US = 10000,   // when something is to be acknowledged quickly
@@ -30,21 +32,13 @@ size_t tl_client_memory(const tl_client_def *def)
            TL_ASKED_MAX * sizeof(tl_asked) * 2 + (8u << 20);
 }
 
-tl_result tl_client_create(const tl_client_def *def, tl_client **out)
+static tl_result create(const tl_client_def *def, tl_client **out)
 {
-    *out = NULL;
-    if (def->cookie != COOKIE || def->token_bytes > TL_TOKEN_BYTES_MAX || def->entities_max < 1 ||
-        def->entities_max > 1u << 26) {
-        return TL_ERR_INVALID;
-    }
-    if (def->transport == NULL && def->send == NULL) {
-        return TL_ERR_INVALID;
-    }
-    tl_client *c = calloc(1, sizeof *c);
+    tl_client *c = tl_alloc(sizeof *c);
     size_t bytes = def->memory_bytes ? def->memory_bytes : tl_client_memory(def);
-    void *memory = c ? calloc(1, bytes) : NULL;
+    void *memory = c ? tl_alloc(bytes) : NULL;
     if (memory == NULL) {
-        free(c);
+        tl_free(c);
         return TL_ERR_MEMORY;
     }
     c->def = *def;
@@ -62,13 +56,49 @@ tl_result tl_client_create(const tl_client_def *def, tl_client **out)
     bool good = c->kind_table && c->kind_table_in && c->owned && c->asked && c->event_data &&
                 tl_view_init(&c->view, &c->heap, &c->kinds, def->entities_max) == TL_OK;
     if (!good) {
-        free(memory);
-        free(c);
+        tl_free(memory);
+        tl_free(c);
         return TL_ERR_MEMORY;
     }
     c->view_made = true;
     *out = c;
     return TL_OK;
+}
+
+static const char *def_fault(const tl_client_def *def)
+{
+    if (def->cookie != COOKIE) {
+        return "the definition was not made by tl_client_def_default()";
+    }
+    if (def->token_bytes > TL_TOKEN_BYTES_MAX) {
+        return "the token is longer than 768 bytes (TL_TOKEN_BYTES_MAX)";
+    }
+    if (def->token_bytes && def->token == NULL) {
+        return "token_bytes is not 0, and token is NULL";
+    }
+    if (def->entities_max < 1 || def->entities_max > ENTITIES_LIMIT) {
+        return "entities_max must be 1 to 67'108'864";
+    }
+    if (def->transport == NULL && def->send == NULL) {
+        return "a client needs a transport, or a function that sends its datagrams";
+    }
+    return NULL;
+}
+
+tl_result tl_client_create(const tl_client_def *def, tl_client **out, char *text, size_t text_bytes)
+{
+    *out = NULL;
+    const char *fault = def_fault(def);
+    if (fault) {
+        snprintf(text, text ? text_bytes : 0, "%s", fault);
+        return TL_ERR_INVALID;
+    }
+    tl_result result = create(def, out);
+    if (result != TL_OK) {
+        snprintf(text, text ? text_bytes : 0, "there is no memory for %zu bytes; lower entities_max or memory_bytes",
+                 def->memory_bytes ? def->memory_bytes : tl_client_memory(def));
+    }
+    return result;
 }
 
 static void send_bytes(tl_client *c, const void *data, size_t size)
@@ -92,8 +122,8 @@ void tl_client_destroy(tl_client *c)
             tl_transport_flush(c->def.transport);
         }
     }
-    free(c->heap.memory);
-    free(c);
+    tl_free(c->heap.memory);
+    tl_free(c);
 }
 
 void tl_client_set_state(tl_client *c, tl_client_state state)

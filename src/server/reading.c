@@ -67,7 +67,7 @@ tl_server_stats tl_server_get_stats(const tl_server *s)
     }
     stats.servers_alive = tl_peers_alive_count(s) + (s->state == TL_SERVER_RUNNING);
     stats.streams = s->pyramid.streams.top - s->pyramid.streams.free_count;
-    stats.cells = s->pyramid.tiles.top - s->pyramid.tiles.free_count;
+    stats.tiles = s->pyramid.tiles.top - s->pyramid.tiles.free_count;
     memcpy(stats.published, s->pyramid.streams.published_count, sizeof stats.published);
     stats.limits_reached += s->pyramid.streams.full_count + s->pyramid.streams.history_lost_count;
     stats.memory_used_bytes = s->heap.used_bytes + s->records.data.used_bytes + s->peers.heap.used_bytes;

@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "server/accounts.h"
 #include "server/admission.h"
 #include "server/apply.h"
@@ -103,7 +104,7 @@ static size_t records_bytes(size_t bytes)
 static tl_result reserve_memory(tl_server *s)
 {
     size_t bytes = s->def.memory_bytes ? s->def.memory_bytes : tl_server_memory(&s->def);
-    void *memory = calloc(1, bytes);
+    void *memory = tl_alloc(bytes);
     if (memory == NULL) {
         return TL_ERR_MEMORY;
     }
@@ -236,7 +237,7 @@ tl_result tl_server_create(const tl_server_def *def, tl_server **out, char *text
     if (result != TL_OK) {
         return result;
     }
-    tl_server *s = calloc(1, sizeof *s);
+    tl_server *s = tl_alloc(sizeof *s);
     if (s == NULL) {
         return TL_ERR_MEMORY;
     }
@@ -280,8 +281,8 @@ void tl_server_destroy(tl_server *s)
     if (s->clients.all) {
         tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "the server has ended");
     }
-    free(s->memory);
-    free(s);
+    tl_free(s->memory);
+    tl_free(s);
 }
 
 // ---- the path of data ----

@@ -30,7 +30,8 @@ static tl_result open_sqlite(const char *uri, const char *directory, bool is_uri
                           text, text_bytes);
         }
     }
-    tl_sqlite_def def = {.directory = directory, .create = create, .read_only = read_only};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.create = create, def.read_only = read_only;
     return tl_sqlite_store_open(&def, out, text, text_bytes);
 }
 
@@ -52,7 +53,8 @@ static tl_result open_fdb(const char *uri, const char *rest, bool create, bool r
         }
         prefix = rest + length + 1 + strlen(key);
     }
-    tl_fdb_def def = {.cluster_file = file, .prefix = prefix, .create = create, .read_only = read_only};
+    tl_fdb_def def = tl_fdb_def_default();
+    def.cluster_file = file, def.prefix = prefix, def.create = create, def.read_only = read_only;
     return tl_fdb_store_open(&def, out, text, text_bytes);
 }
 
@@ -70,7 +72,8 @@ tl_result tl_store_open(const char *uri, bool create, bool read_only, tl_store *
         return open_fdb(uri, uri + scheme, create, read_only, out, text, text_bytes);
     }
     if (strncmp(uri, "mvsqlite:", scheme) == 0) {
-        tl_mvsqlite_def def = {.address = uri + scheme, .create = create, .read_only = read_only};
+        tl_mvsqlite_def def = tl_mvsqlite_def_default();
+        def.address = uri + scheme, def.create = create, def.read_only = read_only;
         return tl_mvsqlite_store_open(&def, out, text, text_bytes);
     }
     return refuse(

@@ -1,5 +1,6 @@
 // A client's end of UDP with DTLS: one socket, one server, whose certificate is pinned or checked against an authority.
 #include "transport/dtls_client.h"
+#include "base/memory.h"
 #include "transport/certificate.h"
 #include "transport/dtls_context.h"
 #include "transport/fail.h"
@@ -350,7 +351,7 @@ static void client_close(tl_transport *self)
     SSL_free(client->ssl);
     SSL_CTX_free(client->context);
     udp_close(&client->udp);
-    free(client);
+    tl_free(client);
 }
 
 static const tl_transport_ops ops = {client_poll,    client_send,  client_flush, client_drop,
@@ -360,6 +361,9 @@ static const tl_transport_ops ops = {client_poll,    client_send,  client_flush,
 
 static tl_result check_def(const tl_dtls_client_def *def, char *text, size_t text_bytes)
 {
+    if (def->cookie != TL_DEF_COOKIE) {
+        return fail(TL_ERR_INVALID, text, text_bytes, "the definition was not made by tl_dtls_client_def_default()");
+    }
     if (!def->fingerprint && !def->ca_file) {
         return fail(TL_ERR_INVALID, text, text_bytes,
                     "neither fingerprint nor ca_file is given, so anybody could pose as the server; give one (the "
@@ -438,7 +442,7 @@ static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, 
 
 tl_dtls_client_def tl_dtls_client_def_default(void)
 {
-    return (tl_dtls_client_def){.silence_ms_max = 10000, .handshake_ms_max = 15000};
+    return (tl_dtls_client_def){.silence_ms_max = 10000, .handshake_ms_max = 15000, .cookie = TL_DEF_COOKIE};
 }
 
 tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes)
@@ -454,7 +458,7 @@ tl_result dtls_client_open_at(const tl_dtls_client_def *def, const tl_os_address
     if (result != TL_OK) {
         return result;
     }
-    dtls_client *client = calloc(1, sizeof *client);
+    dtls_client *client = tl_alloc(sizeof *client);
     if (!client) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
     }

@@ -1,6 +1,7 @@
 // A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have
 // to connect anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects
 // anew just when its network, and so its name server, may be gone.
+#include "base/memory.h"
 #include "transport/dtls_client.h"
 #include "transport/fail.h"
 #include "transport/lookup.h"
@@ -28,11 +29,11 @@ static void list_free(void *user)
     }
     for (uint32_t i = 0; i < list->count; i++) {
         lookup_end(list->servers[i].asked);
-        free((char *)list->servers[i].def.address);
-        free((char *)list->servers[i].def.fingerprint);
-        free((char *)list->servers[i].def.ca_file);
+        tl_free((char *)list->servers[i].def.address);
+        tl_free((char *)list->servers[i].def.fingerprint);
+        tl_free((char *)list->servers[i].def.ca_file);
     }
-    free(list);
+    tl_free(list);
 }
 
 // False: out of memory.
@@ -41,13 +42,13 @@ static bool copy_text(const char **text)
     if (!*text) {
         return true;
     }
-    *text = strdup(*text);
+    *text = tl_alloc_string(*text);
     return *text != NULL;
 }
 
 static server_list *list_copy(const tl_dtls_client_def *servers, uint32_t count)
 {
-    server_list *list = calloc(1, sizeof *list + count * sizeof list->servers[0]);
+    server_list *list = tl_alloc(sizeof *list + count * sizeof list->servers[0]);
     if (!list) {
         return NULL;
     }
@@ -145,6 +146,7 @@ tl_result tl_dtls_failover_open(const tl_dtls_client_def *servers, uint32_t serv
         list_free(list);
         return result;
     }
-    const tl_failover_def def = {.server_count = server_count, .open = open_one, .close = list_free, .user = list};
+    tl_failover_def def = tl_failover_def_default();
+    def.server_count = server_count, def.open = open_one, def.close = list_free, def.user = list;
     return tl_failover_open(&def, out, text, text_bytes);
 }

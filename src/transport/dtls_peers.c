@@ -1,4 +1,5 @@
 #include "transport/dtls_peers.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 
@@ -51,16 +52,16 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
     }
     TL_ASSERT((buckets & (buckets - 1)) == 0);
     peers->mask = buckets - 1;
-    peers->by_number = calloc(buckets, sizeof *peers->by_number);
-    peers->by_address = calloc(buckets, sizeof *peers->by_address);
+    peers->by_number = tl_alloc_array(buckets, sizeof *peers->by_number);
+    peers->by_address = tl_alloc_array(buckets, sizeof *peers->by_address);
     return peers->by_number && peers->by_address && RAND_bytes((uint8_t *)peers->hash_key, sizeof peers->hash_key) == 1;
 }
 
 void dtls_peers_release(dtls_peers *peers)
 {
     TL_ASSERT(peers->handshakes.count == 0 && peers->connected.count == 0);
-    free(peers->by_number);
-    free(peers->by_address);
+    tl_free(peers->by_number);
+    tl_free(peers->by_address);
     *peers = (dtls_peers){0};
 }
 

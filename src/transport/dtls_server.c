@@ -5,6 +5,7 @@
 // connections hold no buffers. The polls of one step are a round: it drains the socket up to a fixed count, drops what
 // is over a rate (dtls_door.h), and serves the rest in turns.
 #include "base/base.h"
+#include "base/memory.h"
 #include "transport/dtls_server_state.h"
 
 #include "transport/dtls_hello.h"
@@ -39,19 +40,19 @@ static void peer_destroy(dtls_peer *peer)
         return;
     }
     SSL_free(peer->ssl);
-    free(peer);
+    tl_free(peer);
 }
 
 static dtls_peer *peer_create(dtls_server *server)
 {
-    dtls_peer *peer = calloc(1, sizeof *peer);
+    dtls_peer *peer = tl_alloc(sizeof *peer);
     if (!peer) {
         return NULL;
     }
     peer->pipe.udp = &server->udp;
     peer->ssl = dtls_session_create(server->context, &peer->pipe);
     if (!peer->ssl) {
-        free(peer);
+        tl_free(peer);
         return NULL;
     }
     SSL_set_app_data(peer->ssl, peer);
@@ -526,7 +527,7 @@ static void server_close(tl_transport *self)
     BIO_ADDR_free(server->listen_address);
     SSL_CTX_free(server->context);
     OPENSSL_cleanse(&server->cookies, sizeof server->cookies);
-    free(server);
+    tl_free(server);
 }
 
 const tl_transport_ops dtls_server_ops = {server_poll,    server_send,  server_flush, server_drop,

@@ -1,4 +1,5 @@
 #include "transport/dtls_server_def.h"
+#include "base/base.h"
 
 #include "transport/fail.h"
 
@@ -19,7 +20,8 @@ tl_dtls_server_def tl_dtls_server_def_default(void)
                                 .address_handshakes_per_s = 32,
                                 .address_handshakes_max = 32,
                                 .handshakes_per_s = 500,
-                                .hellos_per_s = 10000};
+                                .hellos_per_s = 10000,
+                                .cookie = TL_DEF_COOKIE};
 }
 
 static tl_result check_limit(const char *name, uint32_t value, uint32_t max, char *text, size_t text_bytes)
@@ -32,6 +34,9 @@ static tl_result check_limit(const char *name, uint32_t value, uint32_t max, cha
 
 tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
+    if (def->cookie != TL_DEF_COOKIE) {
+        return fail(TL_ERR_INVALID, text, text_bytes, "the definition was not made by tl_dtls_server_def_default()");
+    }
     if (!def->certificate_file || !def->key_file) {
         return fail(TL_ERR_INVALID, text, text_bytes,
                     "no certificate_file and key_file are given; name both, with self_signed they are made if missing");

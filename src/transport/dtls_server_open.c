@@ -1,4 +1,5 @@
 // Opening a server with DTLS: its certificate, limits and socket; and what it says about itself.
+#include "base/memory.h"
 #include "base/os/file.h"
 #include "transport/dtls_server_def.h"
 #include "transport/dtls_server_state.h"
@@ -106,7 +107,7 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
     if (result != TL_OK) {
         return result;
     }
-    dtls_server *server = calloc(1, sizeof *server);
+    dtls_server *server = tl_alloc(sizeof *server);
     if (!server) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
     }

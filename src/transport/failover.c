@@ -1,6 +1,7 @@
 // A client's transport over one or more servers: makes another connection before it breaks the present one, so that a
 // client whose address has changed, or whose server has died, goes on after a few round trips. It knows nothing of what
 // carries the datagrams: it opens transports, and polls two of them while an attempt is under way.
+#include "base/memory.h"
 #include "transport/fail.h"
 
 #include "tramline/transport.h"
@@ -236,7 +237,7 @@ static void failover_close(tl_transport *self)
     if (f->def.close) {
         f->def.close(f->def.user);
     }
-    free(f);
+    tl_free(f);
 }
 
 static tl_result failover_reconnect(tl_transport *self, tl_reconnect how)
@@ -259,11 +260,17 @@ static tl_result failover_reconnect(tl_transport *self, tl_reconnect how)
 static const tl_transport_ops ops = {failover_poll,    failover_send,  failover_flush,    failover_drop,
                                      failover_wait_fd, failover_close, failover_reconnect};
 
+tl_failover_def tl_failover_def_default(void)
+{
+    return (tl_failover_def){.cookie = TL_DEF_COOKIE};
+}
+
 tl_result tl_failover_open(const tl_failover_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
     *out = NULL;
-    bool good = def->open && def->server_count >= 1 && def->server_count <= TL_FAILOVER_SERVERS_MAX;
-    failover *f = good ? calloc(1, sizeof *f) : NULL;
+    bool good = def->cookie == TL_DEF_COOKIE && def->open && def->server_count >= 1 &&
+                def->server_count <= TL_FAILOVER_SERVERS_MAX;
+    failover *f = good ? tl_alloc(sizeof *f) : NULL;
     if (!f) {
         if (def->close) {
             def->close(def->user);

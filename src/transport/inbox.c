@@ -1,4 +1,5 @@
 #include "transport/inbox.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 
@@ -9,13 +10,13 @@ bool inbox_init(inbox *in, uint32_t count_max)
 {
     TL_ASSERT(count_max > 0);
     *in = (inbox){.count_max = count_max};
-    in->slots = malloc(count_max * sizeof *in->slots);
+    in->slots = tl_alloc(count_max * sizeof *in->slots);
     return in->slots != NULL;
 }
 
 void inbox_release(inbox *in)
 {
-    free(in->slots);
+    tl_free(in->slots);
     *in = (inbox){0};
 }
 

@@ -1,4 +1,5 @@
 #include "transport/lookup.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 
@@ -12,7 +13,7 @@ struct lookup {
 lookup *lookup_begin(const char *address)
 {
     char host[HOST_BYTES_MAX + 1];
-    lookup *l = calloc(1, sizeof *l);
+    lookup *l = tl_alloc(sizeof *l);
     if (!l) {
         return NULL;
     }
@@ -22,7 +23,7 @@ lookup *lookup_begin(const char *address)
     if (l->host) {
         return l;
     }
-    free(l);
+    tl_free(l);
     return NULL;
 }
 
@@ -45,5 +46,5 @@ void lookup_end(lookup *l)
     if (l) {
         tl_os_lookup_end(l->host);
     }
-    free(l);
+    tl_free(l);
 }

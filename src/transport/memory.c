@@ -3,6 +3,7 @@
 //
 // A client says HELLO until the server's ACCEPT; CLOSE ends a link. These travel as datagrams do, and are lost as they
 // are; silence ends what a lost CLOSE did not, as over UDP.
+#include "base/memory.h"
 #include "base/base.h"
 #include "transport/address.h"
 #include "transport/fail.h"
@@ -81,7 +82,7 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
     if (random_unit(network) < network->faults.reorder) {
         due_us += one_way_us(network);
     }
-    packet *p = malloc(sizeof *p + size);
+    packet *p = tl_alloc(sizeof *p + size);
     if (!p) {
         to->transport.stats.dropped_full++;
         return;
@@ -95,7 +96,7 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
         return;
     }
     to->transport.stats.dropped_full++;
-    free(p);
+    tl_free(p);
 }
 
 // Sends through the faults. `to` may be NULL: nobody is there.
@@ -123,7 +124,7 @@ static packet *receive(end *self, uint64_t now_us)
             self->transport.stats.wire_bytes_received += p->size + WIRE_BYTES;
             return p;
         }
-        free(p);
+        tl_free(p);
     }
     return NULL;
 }
@@ -141,7 +142,7 @@ static peer_link *link_find(tl_memory_network *network, uint32_t number)
 
 static peer_link *link_create(tl_memory_network *network, end *client)
 {
-    peer_link *l = calloc(1, sizeof *l);
+    peer_link *l = tl_alloc(sizeof *l);
     if (!l) {
         return NULL;
     }
@@ -162,7 +163,7 @@ static void link_destroy_if_unused(tl_memory_network *network, peer_link *l)
         place = &(*place)->bucket_next;
     }
     *place = l->bucket_next;
-    free(l);
+    tl_free(l);
 }
 
 static void heard_remove(tl_memory_network *network, peer_link *l)
@@ -201,7 +202,7 @@ static uint64_t begin_poll(end *self, uint64_t now_us, tl_transport_event *out)
     if (now_us > network->now_us) {
         network->now_us = now_us;
     }
-    free(self->delivered);
+    tl_free(self->delivered);
     self->delivered = NULL;
     out->data = NULL;
     out->size = 0;
@@ -247,9 +248,9 @@ static void end_destroy(end *self)
 {
     TL_ASSERT(self->network->ends > 0);
     self->network->ends--;
-    free(self->delivered);
+    tl_free(self->delivered);
     packet_heap_release(&self->inbox);
-    free(self);
+    tl_free(self);
 }
 
 static void flush_nothing(tl_transport *transport)
@@ -284,7 +285,7 @@ static tl_result server_packet(end *self, packet *p, uint64_t now_us, tl_transpo
         if (type == PACKET_DATA) {
             self->transport.stats.dropped_malformed++;
         }
-        free(p);
+        tl_free(p);
         return TL_AGAIN;
     }
     if (l->state == LINK_CONNECTED) {
@@ -294,7 +295,7 @@ static tl_result server_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     if (type == PACKET_DATA) {
         return datagram_event(self, p, out, l->number);
     }
-    free(p);
+    tl_free(p);
     if (type == PACKET_HELLO) {
         return server_hello(self, l, now_us, out);
     }
@@ -366,7 +367,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     packet_type type = (packet_type)p->type;
     self->heard_us = now_us;
     if (type == PACKET_CLOSE) {
-        free(p);
+        tl_free(p);
         self->ended = true;
         return closed_event(out, 1, TL_OK, "closed by the other side");
     }
@@ -377,7 +378,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     if (type == PACKET_DATA) {
         TL_ASSERT(packet_heap_push(&self->inbox, p));
     } else {
-        free(p);
+        tl_free(p);
     }
     if (self->connected) {
         return TL_AGAIN;
@@ -466,7 +467,7 @@ static const tl_transport_ops client_ops = {client_poll, client_send,  flush_not
 
 tl_memory_network *tl_memory_network_create(uint64_t seed)
 {
-    tl_memory_network *network = calloc(1, sizeof *network);
+    tl_memory_network *network = tl_alloc(sizeof *network);
     if (network) {
         network->random = seed;
     }
@@ -479,7 +480,7 @@ void tl_memory_network_destroy(tl_memory_network *network)
         return;
     }
     TL_ASSERT(network->ends == 0);
-    free(network);
+    tl_free(network);
 }
 
 void tl_memory_network_set_faults(tl_memory_network *network, tl_link_faults faults)
@@ -502,7 +503,7 @@ void tl_memory_network_partition(tl_memory_network *network, bool cut)
 
 static end *end_create(tl_memory_network *network, const tl_transport_ops *ops, uint32_t inbox_max)
 {
-    end *self = calloc(1, sizeof *self);
+    end *self = tl_alloc(sizeof *self);
     if (!self) {
         return NULL;
     }

@@ -1,4 +1,5 @@
 #include "transport/packet_heap.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 
@@ -18,7 +19,7 @@ bool packet_heap_push(packet_heap *heap, packet *p)
     }
     if (heap->count == heap->capacity) {
         uint32_t capacity = heap->capacity ? heap->capacity * 2 : CAPACITY_MIN;
-        packet **packets = realloc(heap->packets, capacity * sizeof *packets);
+        packet **packets = tl_realloc(heap->packets, heap->capacity * sizeof *packets, capacity * sizeof *packets);
         if (!packets) {
             return false;
         }
@@ -61,7 +62,7 @@ packet *packet_heap_pop(packet_heap *heap)
 void packet_heap_release(packet_heap *heap)
 {
     while (heap->count > 0) {
-        free(heap->packets[--heap->count]);
+        tl_free(heap->packets[--heap->count]);
     }
-    free(heap->packets);
+    tl_free(heap->packets);
 }

@@ -1,4 +1,5 @@
 #include "transport/pem_file.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 #include "base/os/file.h"
@@ -66,7 +67,7 @@ tl_result pem_file_create(const char *file, pem_content content, char *text, siz
 // The whole file as a BIO, within a limit.
 static tl_result file_read(const char *file, BIO **out, char *text, size_t text_bytes)
 {
-    char *data = malloc(PEM_FILE_BYTES_MAX);
+    char *data = tl_alloc(PEM_FILE_BYTES_MAX);
     ptrdiff_t size = data ? tl_os_file_read(file, data, PEM_FILE_BYTES_MAX) : -1;
     int error = data ? errno : ENOMEM;
     TL_ASSERT(size <= PEM_FILE_BYTES_MAX);
@@ -79,7 +80,7 @@ static tl_result file_read(const char *file, BIO **out, char *text, size_t text_
     if (data) {
         OPENSSL_cleanse(data, PEM_FILE_BYTES_MAX);
     }
-    free(data);
+    tl_free(data);
     *out = memory;
     return memory ? TL_OK : read_error(error, file, text, text_bytes);
 }

@@ -1,4 +1,5 @@
 #include "transport/sources.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 #include "transport/keyed_hash.h"
@@ -18,15 +19,15 @@ bool sources_init(sources *all, uint32_t holds_max)
     }
     TL_ASSERT((buckets & (buckets - 1)) == 0);
     all->mask = buckets - 1;
-    all->pool = calloc(all->count_max, sizeof *all->pool);
-    all->buckets = calloc(buckets, sizeof *all->buckets);
+    all->pool = tl_alloc_array(all->count_max, sizeof *all->pool);
+    all->buckets = tl_alloc_array(buckets, sizeof *all->buckets);
     return all->pool && all->buckets && RAND_bytes((uint8_t *)all->hash_key, sizeof all->hash_key) == 1;
 }
 
 void sources_release(sources *all)
 {
-    free(all->pool);
-    free(all->buckets);
+    tl_free(all->pool);
+    tl_free(all->buckets);
     *all = (sources){0};
 }
 

@@ -1,6 +1,7 @@
 // Tokens: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037). One algorithm, one shape: a verifier that lets the
 // token choose has been the undoing of many.
 #include "tramline/token.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 #include "base/os/file.h"
@@ -164,7 +165,7 @@ tl_result tl_token_sign(const char *private_file, const tl_grant *grant, char *o
     if (result != TL_OK) {
         out[0] = 0;
     }
-    free(claims);
+    tl_free(claims);
     EVP_PKEY_free(key);
     ERR_clear_error();
     return result;
@@ -186,7 +187,7 @@ tl_result tl_token_verifier_create(const char *public_file, tl_token_verifier **
     if (result != TL_OK) {
         return result;
     }
-    *out = malloc(sizeof **out);
+    *out = tl_alloc(sizeof **out);
     if (!*out) {
         EVP_PKEY_free(key);
         return TL_ERR_MEMORY;
@@ -201,7 +202,7 @@ void tl_token_verifier_destroy(tl_token_verifier *verifier)
         return;
     }
     EVP_PKEY_free(verifier->key);
-    free(verifier);
+    tl_free(verifier);
 }
 
 // The three parts of a token, as text in place.

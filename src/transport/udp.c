@@ -1,4 +1,5 @@
 #include "transport/udp.h"
+#include "base/memory.h"
 
 #include "base/base.h"
 #include "transport/fail.h"
@@ -31,9 +32,9 @@ static tl_result open_socket(udp_socket *udp, const tl_os_address *address, uint
                     "no %s socket (%s); use an address of the other family, or enable this one",
                     address->family == TL_OS_IPV4 ? "IPv4" : "IPv6", strerror(errno));
     }
-    udp->incoming = calloc(batch, sizeof *udp->incoming);
-    udp->received = malloc((size_t)batch * UDP_RECEIVE_BYTES_MAX);
-    udp->queue = malloc(queue * sizeof *udp->queue);
+    udp->incoming = tl_alloc_array(batch, sizeof *udp->incoming);
+    udp->received = tl_alloc((size_t)batch * UDP_RECEIVE_BYTES_MAX);
+    udp->queue = tl_alloc(queue * sizeof *udp->queue);
     if (!udp->incoming || !udp->received || !udp->queue) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the socket's queues");
     }
@@ -95,9 +96,9 @@ void udp_close(udp_socket *udp)
     if (udp->fd >= 0) {
         tl_os_udp_close(udp->fd);
     }
-    free(udp->incoming);
-    free(udp->received);
-    free(udp->queue);
+    tl_free(udp->incoming);
+    tl_free(udp->received);
+    tl_free(udp->queue);
     *udp = (udp_socket){.fd = -1};
 }
 

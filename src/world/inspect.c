@@ -1,6 +1,7 @@
 // Follows what server/load.c does while a server loads: checkpoints, then each log as it happened, and the ends of
 // epochs, which make groups another's.
 #include "tramline/inspect.h"
+#include "base/memory.h"
 
 #include "world/unread.h"
 
@@ -56,7 +57,7 @@ static tl_result init_mirror(tl_inspect *n, const tl_kind_def *kinds, int kind_c
         return result;
     }
     size_t bytes = memory_bytes(&n->kinds, entities_max, groups_max);
-    void *memory = calloc(1, bytes);
+    void *memory = tl_alloc(bytes);
     if (memory == NULL) {
         return TL_ERR_MEMORY;
     }
@@ -72,7 +73,7 @@ tl_result tl_inspect_create(const tl_kind_def *kinds, int kind_count, uint32_t t
     if (entities_max < 1 || entities_max > ENTITIES_LIMIT || groups_max < 1 || groups_max > GROUPS_LIMIT) {
         return TL_ERR_INVALID;
     }
-    tl_inspect *n = calloc(1, sizeof *n);
+    tl_inspect *n = tl_alloc(sizeof *n);
     if (n == NULL) {
         return TL_ERR_MEMORY;
     }
@@ -95,8 +96,8 @@ void tl_inspect_destroy(tl_inspect *n)
     if (n == NULL) {
         return;
     }
-    free(n->heap.memory);
-    free(n);
+    tl_free(n->heap.memory);
+    tl_free(n);
 }
 
 uint64_t tl_inspect_get_kinds_hash(const tl_inspect *n)

@@ -196,7 +196,8 @@ void lab_connect(lab *l, int which, int server, uint32_t server_count, const cha
     friend *f = &l->friends[which];
     *f = (friend){.lab = l, .first_server = (uint32_t)server};
     snprintf(f->token, sizeof f->token, "%s", token);
-    const tl_failover_def ways = {.server_count = server_count, .open = open_path, .user = f};
+    tl_failover_def ways = tl_failover_def_default();
+    ways.server_count = server_count, ways.open = open_path, ways.user = f;
     CHECK_EQUAL(tl_failover_open(&ways, &f->transport, NULL, 0), TL_OK);
     tl_client_def def = tl_client_def_default();
     def.transport = f->transport;

@@ -75,7 +75,7 @@ static tl_result store_checkpoint(tl_store *self, tl_group_id group, int64_t tic
 
 static tl_result store_cut(tl_store *self, int64_t tick)
 {
-    OUTSIDE(tl_result, real_store.cut(self, tick));
+    OUTSIDE(tl_result, real_store.truncate(self, tick));
 }
 
 static tl_result store_fence(tl_store *self, tl_server_number server, uint32_t epoch, int64_t tick)

@@ -241,7 +241,7 @@ static tl_server_stats jump_alone(churn *h, double seconds, uint64_t jump_us, bo
     run(h, seconds);
     tl_server_stats stats = tl_server_get_stats(h->c->nodes[0].server);
     printf("  one that %s: %u streams at most, of %u cells; it stayed where it was for %llu ticks\n", what,
-           h->streams_max, stats.cells, (unsigned long long)stats.streams_kept_waits);
+           h->streams_max, stats.tiles, (unsigned long long)stats.streams_kept_waits);
     fflush(stdout);
     destroy(h);
     return stats;

@@ -246,7 +246,7 @@ static void walk(swarm *w, double seconds, bool jumping)
            " %llu refused\n",
            w->jumpers, jumping ? "" : " at rest", back_m, walker_wrong, watcher_wrong,
            (unsigned long long)(stats.work_waits - waits), (unsigned long long)(stats.streams_kept_waits - kept),
-           stats.streams, stats.cells, (long long)least, (unsigned long long)stats.states_refused);
+           stats.streams, stats.tiles, (long long)least, (unsigned long long)stats.states_refused);
     w->least_left = least;
     CHECK_EQUAL(walker_wrong, 0);
     CHECK_EQUAL(watcher_wrong, 0);

@@ -15,6 +15,46 @@ TEST(every_result_has_a_name_and_a_text)
     CHECK(strcmp(tl_result_name(TL_OK), "TL_OK") == 0 && strcmp(tl_result_name(TL_ERR_MEMORY), "TL_ERR_MEMORY") == 0);
 }
 
+// They travel as bytes in answers (PROTOCOL.md) and stand in statistics: a number never changes its meaning.
+TEST(results_keep_their_numbers)
+{
+    static const tl_result by_number[] = {
+        TL_OK,
+        TL_AGAIN,
+        TL_ERR_INVALID,
+        TL_ERR_STATE,
+        TL_ERR_FULL,
+        TL_ERR_NOT_FOUND,
+        TL_ERR_EXISTS,
+        TL_ERR_DENIED,
+        TL_ERR_EXPIRED,
+        TL_ERR_MALFORMED,
+        TL_ERR_VERSION,
+        TL_ERR_FENCED,
+        TL_ERR_UNAVAILABLE,
+        TL_ERR_BUSY,
+        TL_ERR_READ_ONLY,
+        TL_ERR_NO_SPACE,
+        TL_ERR_CORRUPT,
+        TL_ERR_IO,
+        TL_ERR_MEMORY,
+        TL_ERR_OUTSIDE,
+    };
+    CHECK_EQUAL(sizeof by_number / sizeof *by_number, TL_RESULT_COUNT);
+    for (int i = 0; i < TL_RESULT_COUNT; i++) {
+        CHECK_EQUAL(by_number[i], i);
+    }
+}
+
+TEST(header_and_library_agree_on_the_version)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", TL_VERSION_MAJOR, TL_VERSION_MINOR, TL_VERSION_PATCH);
+    CHECK(strcmp(text, TL_VERSION_STRING) == 0);
+    CHECK_EQUAL(tl_version(), TL_VERSION);
+    CHECK(tl_abi_matches());
+}
+
 TEST(a_number_that_is_no_result_has_a_text)
 {
     const int wrong[] = {TL_RESULT_COUNT, -1, 1 << 30};
@@ -66,6 +106,8 @@ TEST(rounding_shifts)
 int main(void)
 {
     RUN(every_result_has_a_name_and_a_text);
+    RUN(results_keep_their_numbers);
+    RUN(header_and_library_agree_on_the_version);
     RUN(a_number_that_is_no_result_has_a_text);
     RUN(names_are_checked);
     RUN(rounding_shifts);

@@ -13,7 +13,8 @@ void directory_make(char *out, size_t bytes)
 void directory_make_world(const char *directory)
 {
     tl_store *store = NULL;
-    tl_sqlite_def def = {.directory = directory, .create = true};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.create = true;
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 1, .seed = UINT64_MAX};
     snprintf(info.scenario, sizeof(info.scenario), "test");
@@ -45,7 +46,9 @@ static tl_store *open_with(const tl_sqlite_def *def)
 
 tl_store *directory_open(const char *directory)
 {
-    return open_with(&(tl_sqlite_def){.directory = directory});
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory;
+    return open_with(&def);
 }
 
 tl_store *directory_open_copy(char *directory, size_t bytes)
@@ -53,5 +56,7 @@ tl_store *directory_open_copy(char *directory, size_t bytes)
     if (!directory[0]) {
         directory_make(directory, bytes);
     }
-    return open_with(&(tl_sqlite_def){.directory = directory, .create = true});
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.create = true;
+    return open_with(&def);
 }

@@ -105,7 +105,8 @@ TEST(addresses_are_checked)
     snprintf(uri, sizeof(uri), "%s/none", directory);
     expect(uri, true, true, TL_ERR_INVALID, "reading only");
     CHECK_EQUAL(access(uri, F_OK), -1);
-    tl_sqlite_def def = {.directory = uri, .create = true, .read_only = true};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = uri, def.create = true, def.read_only = true;
     tl_store *store = NULL;
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_ERR_INVALID);
     CHECK_EQUAL(access(uri, F_OK), -1);
@@ -560,7 +561,8 @@ TEST(a_reader_that_does_not_end_is_reported_and_bounded)
     enum { BYTES = 4 << 20, BYTES_MAX = 100 << 20 };
     char directory[64], process[32];
     make_store(directory, sizeof(directory), 3);
-    tl_sqlite_def def = {.directory = directory, .wal_bytes_max = BYTES_MAX};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.wal_bytes_max = BYTES_MAX;
     pid_t reader = hold_snapshot(directory);
     tl_store *store = NULL;
     seat s;

@@ -258,7 +258,8 @@ TEST(logs_of_another_world_are_no_damage)
     make_lost(other, sizeof(other), 3);
     directory_make(directory, sizeof(directory));
     tl_store *store = NULL;
-    tl_sqlite_def def = {.directory = directory, .create = true};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.create = true;
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, NULL, 0), TL_OK);
     tl_world_info info = {.format = TL_STORE_FORMAT, .tick_hz = 20, .created_us = 2, .scenario = "test"};
     CHECK_EQUAL(tl_store_create_world(store, &info), TL_OK);
@@ -278,7 +279,8 @@ TEST(no_world_is_made_beside_logs)
     snprintf(path, sizeof(path), "%s/world.db", directory);
     CHECK_EQUAL(truncate(path, 0), 0);
     tl_store *store = NULL;
-    tl_sqlite_def def = {.directory = directory, .create = true};
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory, def.create = true;
     CHECK_EQUAL(tl_sqlite_store_open(&def, &store, text, sizeof(text)), TL_ERR_CORRUPT);
     CHECK(strstr(text, "holds no world, but "));
     directory_remove(directory);

@@ -1,4 +1,5 @@
 #include "store/engine/attachment.h"
+#include "base/memory.h"
 
 #include <signal.h>
 #include <string.h>
@@ -62,8 +63,8 @@ void tl_attachment_free(tl_attachment *attachment)
     tl_work_queue_clear(&attachment->fences);
     tl_work_queue_clear(&attachment->maintenance);
     tl_note_queue_clear(&attachment->notes);
-    free(attachment->polled);
-    free(attachment->last_note);
+    tl_free(attachment->polled);
+    tl_free(attachment->last_note);
     if (attachment->event_fd >= 0) {
         close(attachment->event_fd);
     }
@@ -195,7 +196,7 @@ tl_result tl_attachment_submit(tl_store *base, int64_t tick, const void *data, s
     tl_result result = submit_locked(attachment, work);
     pthread_mutex_unlock(&attachment->mutex);
     if (result != TL_OK) {
-        free(work);
+        tl_free(work);
     }
     return result;
 }
@@ -230,7 +231,7 @@ static tl_result queue_work(tl_attachment *attachment, tl_work_queue *queue, tl_
     tl_result result = queue_locked(attachment, queue, work, count_max);
     pthread_mutex_unlock(&attachment->mutex);
     if (result != TL_OK) {
-        free(work);
+        tl_free(work);
     }
     return result;
 }
@@ -290,7 +291,7 @@ static bool is_own_note(tl_store_event_type type)
 tl_result tl_attachment_poll(tl_store *base, tl_store_event *out)
 {
     tl_attachment *attachment = self_of(base);
-    free(attachment->polled);
+    tl_free(attachment->polled);
     pthread_mutex_lock(&attachment->mutex);
     tl_attachment_check_answers_locked(attachment);
     attachment->polled = tl_note_queue_pop(&attachment->notes);

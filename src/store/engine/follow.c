@@ -1,4 +1,5 @@
 #include "store/engine/follow.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -12,7 +13,7 @@ void tl_follow_init(tl_follow *follow, const tl_follow_source *source, void *bac
 void tl_follow_free(tl_follow *follow)
 {
     for (int number = 1; number <= TL_SERVERS_MAX; number++) {
-        free(follow->peers[number].pending);
+        tl_free(follow->peers[number].pending);
         follow->peers[number].pending = NULL;
     }
 }
@@ -205,12 +206,12 @@ static tl_result peek_record(tl_follow *follow, tl_follow_peer *peer, tl_fault *
         if (result == TL_OK) {
             peer->pending = note;
         } else {
-            free(note);
+            tl_free(note);
         }
         return result;
     }
     uint32_t epoch = note->event.epoch;
-    free(note);
+    tl_free(note);
     if (previous_tick != peer->tick) {
         return epoch > peer->epoch ? peek_early_end(follow, peer, TL_ERR_NOT_FOUND, fault) : TL_ERR_NOT_FOUND;
     }
@@ -269,7 +270,7 @@ static tl_note *take(tl_follow *follow, tl_follow_peer *peer)
         break;
     }
     if (reported) {
-        free(note);
+        tl_free(note);
         return NULL;
     }
     return note;
@@ -371,7 +372,7 @@ static void follow_own(tl_follow *follow)
 {
     tl_follow_peer *peer = &follow->peers[follow->joined];
     TL_ASSERT(peer->known);
-    free(peer->pending);
+    tl_free(peer->pending);
     peer->pending = NULL;
     peer->epoch = follow->own_epoch;
     peer->ended = true;

@@ -1,4 +1,5 @@
 #include "store/engine/follower.h"
+#include "base/memory.h"
 
 enum { STEP_NOTES_MAX = 16 }; // reported before it is looked at what else there is to do
 
@@ -12,7 +13,7 @@ void tl_follower_init(tl_follower *follower, tl_attachment *attachment, tl_follo
 
 void tl_follower_free(tl_follower *follower)
 {
-    free(follower->held);
+    tl_free(follower->held);
     follower->held = NULL;
 }
 

@@ -1,4 +1,5 @@
 // The threads' side of an attachment: what they report, which failures are tried again and when, what they take.
+#include "base/memory.h"
 #include "store/engine/attachment.h"
 
 #include <string.h>
@@ -212,7 +213,7 @@ void tl_attachment_report_committed(tl_attachment *attachment, size_t count)
                                                     .begun_us = record->begun_us,
                                                     .done_us = done_us});
         attachment->committed_tick = record->tick;
-        free(record);
+        tl_free(record);
     }
     pthread_cond_broadcast(&attachment->idle_cond);
     pthread_mutex_unlock(&attachment->mutex);
@@ -302,7 +303,7 @@ void tl_attachment_drop(tl_attachment *attachment, tl_work_queue *queue, size_t 
 {
     pthread_mutex_lock(&attachment->mutex);
     for (size_t i = 0; i < count; i++) {
-        free(tl_work_queue_pop(queue));
+        tl_free(tl_work_queue_pop(queue));
     }
     pthread_cond_broadcast(&attachment->idle_cond);
     pthread_mutex_unlock(&attachment->mutex);

@@ -1,11 +1,12 @@
 #include "store/engine/work.h"
+#include "base/memory.h"
 
 #include <string.h>
 
 tl_work *tl_work_create(tl_work_type type, const void *data, size_t size)
 {
     TL_ASSERT(size == 0 || data);
-    tl_work *work = malloc(sizeof(*work) + size);
+    tl_work *work = tl_alloc(sizeof(*work) + size);
     if (!work) {
         return NULL;
     }
@@ -87,7 +88,7 @@ tl_work *tl_work_queue_pop(tl_work_queue *queue)
 void tl_work_queue_clear(tl_work_queue *queue)
 {
     for (tl_work *work = tl_work_queue_pop(queue); work; work = tl_work_queue_pop(queue)) {
-        free(work);
+        tl_free(work);
     }
 }
 
@@ -99,7 +100,7 @@ bool tl_work_queue_is_full(const tl_work_queue *queue, size_t size, size_t count
 
 tl_note *tl_note_create(tl_store_event_type type, size_t size)
 {
-    tl_note *note = malloc(sizeof(*note) + size);
+    tl_note *note = tl_alloc(sizeof(*note) + size);
     if (!note) {
         return NULL;
     }
@@ -145,7 +146,7 @@ tl_note *tl_note_queue_pop(tl_note_queue *queue)
 void tl_note_queue_clear(tl_note_queue *queue)
 {
     for (tl_note *note = tl_note_queue_pop(queue); note; note = tl_note_queue_pop(queue)) {
-        free(note);
+        tl_free(note);
     }
 }
 

@@ -3,21 +3,11 @@
 #ifndef TRAMLINE_STORE_ENGINE_WORK_H
 #define TRAMLINE_STORE_ENGINE_WORK_H
 
+#include "base/base.h"
 #include "tramline/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-// Our own bug, not the world's and not the caller's bytes: on in every build.
-#ifndef TL_ASSERT
-#define TL_ASSERT(condition)                                                                  \
-    do {                                                                                      \
-        if (!(condition)) {                                                                   \
-            fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                          \
-        }                                                                                     \
-    } while (0)
-#endif
 
 enum {
     TL_STORE_RECORDS_MAX = 64,           // that wait for their commit

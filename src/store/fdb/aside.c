@@ -1,6 +1,7 @@
 // What an epoch had committed after the tick that it is ended at, in FoundationDB: it goes from the log into a space of
 // its own, within the transaction that ends the epoch, as far as that has room.
 #include "store/fdb/aside.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -223,7 +224,7 @@ static int read_name(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
 static int next_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void *context, tl_fault *fault)
 {
     asked *a = context;
-    free(a->note); // of an earlier run
+    tl_free(a->note); // of an earlier run
     a->note = NULL;
     a->filled = 0;
     const tl_store_event *after = a->after;
@@ -244,7 +245,7 @@ tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_not
     asked a = {.prefix = worker->prefix, .after = &after};
     tl_result result = tl_fdb_run(worker, TL_ACTIVITY_JOIN, next_body, &a, NULL, fault);
     if (result != TL_OK || !a.note) {
-        free(a.note);
+        tl_free(a.note);
         return result == TL_OK ? TL_AGAIN : result;
     }
     tl_note *note = a.note;
@@ -252,7 +253,7 @@ tl_result tl_fdb_next_aside(tl_fdb_worker *worker, tl_store_event *event, tl_not
     bool whole = a.whole && a.filled == a.head.size &&
                  a.head.sum == tl_fdb_record_sum(note->event.server, note->event.tick, &a.head, note->data, a.filled);
     note->event.result = whole ? TL_OK : TL_ERR_CORRUPT;
-    free(*polled);
+    tl_free(*polled);
     *polled = note;
     *event = note->event;
     return TL_OK;

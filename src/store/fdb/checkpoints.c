@@ -1,4 +1,5 @@
 #include "store/fdb/checkpoints.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -8,7 +9,7 @@ void tl_fdb_checkpoints_drop(tl_fdb_checkpoints *list)
 {
     while (list->first) {
         tl_note *next = list->first->next;
-        free(list->first);
+        tl_free(list->first);
         list->first = next;
     }
     list->last = NULL;

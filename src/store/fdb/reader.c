@@ -1,4 +1,5 @@
 #include "store/fdb/reader.h"
+#include "base/memory.h"
 
 #include "store/fdb/log.h"
 
@@ -66,8 +67,8 @@ bool tl_fdb_reader_has_fired(const tl_fdb_reader *reader)
 static void free_entry(tl_fdb_entry *entry)
 {
     if (entry) {
-        free(entry->note);
-        free(entry);
+        tl_free(entry->note);
+        tl_free(entry);
     }
 }
 
@@ -128,11 +129,11 @@ static int add_entry(tl_fdb_reader *reader, tl_server_number server, int64_t tic
     if (torn || !tl_fdb_get_record(row->value, row->value_bytes, &record)) {
         return tl_fdb_damaged(&reader->worker, "a record", fault);
     }
-    tl_fdb_entry *entry = calloc(1, sizeof(*entry));
+    tl_fdb_entry *entry = tl_alloc(sizeof(*entry));
     tl_note *note = tl_note_create(TL_STORE_RECORD, record.size);
     if (!entry || !note) {
-        free(entry);
-        free(note);
+        tl_free(entry);
+        tl_free(note);
         return no_memory(reader, fault);
     }
     note->order = record.order;
@@ -440,11 +441,11 @@ static tl_result read_record(void *backend, tl_server_number server, int64_t tic
     bool sound = note->sum == tl_fdb_record_sum(server, note->event.tick, &record, note->data, note->event.size);
     peer->at_tick = note->event.tick;
     *previous_tick = entry->previous_tick;
-    free(entry);
+    tl_free(entry);
     if (!sound) {
         char what[64];
         snprintf(what, sizeof(what), "the record of tick %lld", (long long)note->event.tick);
-        free(note);
+        tl_free(note);
         (void)tl_fdb_damaged(&reader->worker, what, fault);
         return fault->result;
     }

@@ -1,4 +1,5 @@
 #include "store/fdb/restore.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ static int claim_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, vo
 static void empty_batch(tl_fdb_restore *restore)
 {
     for (size_t i = 0; i < restore->count; i++) {
-        free(restore->batch[i].work);
+        tl_free(restore->batch[i].work);
     }
     restore->count = restore->bytes = restore->staged = restore->until = 0;
 }
@@ -248,6 +249,6 @@ void tl_fdb_restore_free(tl_fdb_restore *restore)
 {
     if (restore) {
         empty_batch(restore);
-        free(restore);
+        tl_free(restore);
     }
 }

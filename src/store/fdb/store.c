@@ -1,4 +1,5 @@
 #include "store/fdb/store.h"
+#include "base/memory.h"
 
 #include "store/fdb/aside.h"
 
@@ -125,7 +126,7 @@ static tl_result restore(tl_fdb_store *store, const tl_world_info *info, const t
         return result;
     }
     if (!store->restore) {
-        store->restore = calloc(1, sizeof(*store->restore));
+        store->restore = tl_alloc(sizeof(*store->restore));
     }
     if (!store->restore || !make_nonce(&store->restore->nonce)) {
         return tl_fault_set(fault, TL_ERR_MEMORY, store->cluster_file, "out of memory, or of random numbers");
@@ -211,7 +212,7 @@ static tl_result fdb_join(tl_store *base, const char *name)
 static void destroy_store(tl_fdb_store *store)
 {
     tl_fdb_restore_free(store->restore);
-    free(store->polled_aside);
+    tl_free(store->polled_aside);
     tl_follower_free(&store->follower);
     tl_fdb_reader_free(&store->reader);
     tl_fdb_worker_free(&store->reader.worker);
@@ -221,7 +222,7 @@ static void destroy_store(tl_fdb_store *store)
     }
     tl_fdb_library_release();
     tl_attachment_free(&store->attachment);
-    free(store);
+    tl_free(store);
 }
 
 static void fdb_close(tl_store *base, bool leave)
@@ -244,7 +245,7 @@ static const tl_store_ops fdb_ops = {
     .join = fdb_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_truncate,
+    .truncate = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_set_aside = fdb_next_aside,
@@ -259,6 +260,9 @@ static const tl_store_ops fdb_ops = {
 // FoundationDB waits for ever for coordinators that a wrong file names; a missing file is reported at once.
 static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
 {
+    if (def->cookie != TL_DEF_COOKIE) {
+        return tl_fault_set(fault, TL_ERR_INVALID, "", "the definition was not made by tl_fdb_def_default()");
+    }
     if (def->create && def->read_only) {
         return tl_fault_set(fault, TL_ERR_INVALID, def->cluster_file ? def->cluster_file : "",
                             TL_CREATE_READ_ONLY_TEXT);
@@ -297,6 +301,11 @@ static tl_result open_database(tl_fdb_store *store, tl_fault *fault)
     return TL_OK;
 }
 
+tl_fdb_def tl_fdb_def_default(void)
+{
+    return (tl_fdb_def){.cookie = TL_DEF_COOKIE};
+}
+
 static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fault)
 {
     const tl_fdb_library *fdb = NULL;
@@ -307,9 +316,9 @@ static tl_result open_store(const tl_fdb_def *def, tl_store **out, tl_fault *fau
     if (result != TL_OK) {
         return result;
     }
-    tl_fdb_store *store = calloc(1, sizeof(*store));
+    tl_fdb_store *store = tl_alloc(sizeof(*store));
     if (!store || !tl_attachment_init(&store->attachment, &fdb_ops)) {
-        free(store);
+        tl_free(store);
         return tl_fault_set(fault, TL_ERR_MEMORY, def->cluster_file, "out of memory, or of open files (ulimit -n)");
     }
     store->fdb = fdb;

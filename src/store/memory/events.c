@@ -1,4 +1,5 @@
 #include "store/memory/events.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -67,7 +68,7 @@ bool tl_memory_poll_note(tl_memory_store *store, tl_store_event *out)
 static tl_result keep_data(tl_memory_store *store, const void *data, size_t size, tl_store_event *out)
 {
     if (size > store->scratch_capacity) {
-        unsigned char *grown = realloc(store->scratch, size);
+        unsigned char *grown = tl_realloc(store->scratch, store->scratch_capacity, size);
         if (!grown) {
             return TL_ERR_MEMORY;
         }

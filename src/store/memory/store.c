@@ -1,6 +1,7 @@
 // One attachment to a world in memory. It keeps a place in the world's one sequence of items and reports them from
 // there; its own work lies in two queues (records and fences, checkpoints and truncations) with the time at which each
 // is done.
+#include "base/memory.h"
 #include "store/memory/events.h"
 
 #include <string.h>
@@ -268,7 +269,7 @@ static void sweep_items(tl_memory_world *world)
     size_t kept = 0;
     for (size_t i = 0; i < world->item_count; i++) {
         if (i < passed && world->items[i]->truncated_serial != 0) {
-            free(world->items[i]);
+            tl_free(world->items[i]);
         } else {
             world->items[kept++] = world->items[i];
         }
@@ -335,7 +336,7 @@ static void step(tl_memory_store *store)
     case TL_WORK_CHECKPOINT:
     case TL_WORK_TRUNCATE: do_maintenance(store, work); break;
     }
-    free(work);
+    tl_free(work);
 }
 
 // ---- the world's time ----------------------------------------------------------------------------------------------
@@ -390,7 +391,7 @@ void tl_memory_world_stall(tl_memory_world *world, bool stalled)
 static tl_result memory_poll(tl_store *base, tl_store_event *out)
 {
     tl_memory_store *store = self_of(base);
-    free(store->polled);
+    tl_free(store->polled);
     store->polled = NULL;
     if (tl_memory_poll_note(store, out)) {
         return TL_OK;
@@ -443,9 +444,9 @@ static void memory_close(tl_store *base, bool leave)
     tl_work_queue_clear(&store->records);
     tl_work_queue_clear(&store->maintenance);
     tl_note_queue_clear(&store->notes);
-    free(store->polled);
-    free(store->scratch);
-    free(store);
+    tl_free(store->polled);
+    tl_free(store->scratch);
+    tl_free(store);
 }
 
 static const tl_store_ops memory_ops = {
@@ -454,7 +455,7 @@ static const tl_store_ops memory_ops = {
     .join = memory_join,
     .submit = memory_submit,
     .checkpoint = memory_checkpoint,
-    .cut = memory_truncate,
+    .truncate = memory_truncate,
     .fence = memory_fence,
     .quarantine = memory_quarantine,
     .next_set_aside = memory_next_aside,
@@ -466,7 +467,7 @@ static const tl_store_ops memory_ops = {
 
 tl_result tl_memory_store_open(tl_memory_world *world, tl_store **out)
 {
-    tl_memory_store *store = calloc(1, sizeof(*store));
+    tl_memory_store *store = tl_alloc(sizeof(*store));
     if (!store) {
         return TL_ERR_MEMORY;
     }

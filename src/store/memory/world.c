@@ -1,4 +1,5 @@
 #include "store/memory/world.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -10,14 +11,18 @@ tl_memory_world_def tl_memory_world_def_default(void)
         .commit_us_max = 3000,
         .follow_us_min = 200,
         .follow_us_max = 2000,
+        .cookie = TL_DEF_COOKIE,
     };
 }
 
 tl_memory_world *tl_memory_world_create(const tl_memory_world_def *def)
 {
+    if (def->cookie != TL_DEF_COOKIE) {
+        return NULL;
+    }
     TL_ASSERT(def->commit_us_min <= def->commit_us_max);
     TL_ASSERT(def->follow_us_min <= def->follow_us_max);
-    tl_memory_world *world = calloc(1, sizeof(*world));
+    tl_memory_world *world = tl_alloc(sizeof(*world));
     if (world) {
         world->def = *def;
     }
@@ -31,14 +36,14 @@ void tl_memory_world_destroy(tl_memory_world *world)
     }
     TL_ASSERT(!world->stores);
     for (size_t i = 0; i < world->item_count; i++) {
-        free(world->items[i]);
+        tl_free(world->items[i]);
     }
     for (size_t i = 0; i < world->checkpoint_count; i++) {
-        free(world->checkpoints[i].data);
+        tl_free(world->checkpoints[i].data);
     }
-    free(world->items);
-    free(world->checkpoints);
-    free(world);
+    tl_free(world->items);
+    tl_free(world->checkpoints);
+    tl_free(world);
 }
 
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max)
@@ -75,7 +80,7 @@ static tl_result grow_items(tl_memory_world *world, size_t more)
         return TL_OK;
     }
     size_t room = world->item_capacity ? world->item_capacity * 2 : 256;
-    tl_memory_item **items = realloc(world->items, room * sizeof(*items));
+    tl_memory_item **items = tl_realloc(world->items, world->item_capacity * sizeof(*items), room * sizeof(*items));
     if (!items) {
         return TL_ERR_MEMORY;
     }
@@ -89,7 +94,7 @@ static tl_result append_item(tl_memory_world *world, const tl_memory_item *value
     if (grow_items(world, 1) != TL_OK) {
         return TL_ERR_MEMORY;
     }
-    tl_memory_item *item = malloc(sizeof(*item) + value->size);
+    tl_memory_item *item = tl_alloc(sizeof(*item) + value->size);
     if (!item) {
         return TL_ERR_MEMORY;
     }
@@ -277,21 +282,22 @@ tl_result tl_memory_commit_checkpoint(tl_memory_world *world, const tl_work *wor
     }
     if (!known && world->checkpoint_count == world->checkpoint_capacity) {
         size_t room = world->checkpoint_capacity ? world->checkpoint_capacity * 2 : 64;
-        tl_memory_checkpoint *grown = realloc(world->checkpoints, room * sizeof(*grown));
+        tl_memory_checkpoint *grown = tl_realloc(world->checkpoints, world->checkpoint_capacity * sizeof(*grown),
+                                                 room * sizeof(*grown));
         if (!grown) {
             return TL_ERR_MEMORY;
         }
         world->checkpoints = grown;
         world->checkpoint_capacity = room;
     }
-    unsigned char *data = malloc(work->size + 1);
+    unsigned char *data = tl_alloc(work->size + 1);
     if (!data) {
         return TL_ERR_MEMORY;
     }
     memcpy(data, work->data, work->size);
     tl_memory_checkpoint *place = &world->checkpoints[index];
     if (known) {
-        free(place->data);
+        tl_free(place->data);
     } else {
         memmove(place + 1, place, (world->checkpoint_count - index) * sizeof(*place));
         world->checkpoint_count++;

@@ -3,6 +3,7 @@
 // conflict. After that nobody commits to that log, and the slots go from the ring into a table of its own, which is
 // made when it is first needed: the heir does that, or the author before it comes back. And how that table is read
 // again, by tools.
+#include "base/memory.h"
 #include "store/mvsqlite/store.h"
 
 #include <string.h>
@@ -294,7 +295,7 @@ tl_result tl_mvsqlite_namespaces_next_aside(tl_mvsqlite_namespaces *namespaces, 
         }
         result = result == TL_AGAIN ? TL_OK : result;
     }
-    free(*out);
+    tl_free(*out);
     *out = NULL;
     return result;
 }

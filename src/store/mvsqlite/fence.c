@@ -1,5 +1,6 @@
 // Epochs end here. Nothing can be locked across namespaces; store/mvsqlite/log.h says how claims and denials keep an
 // heir alive.
+#include "base/memory.h"
 #include "store/mvsqlite/store.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ void tl_mvsqlite_namespaces_close(tl_mvsqlite_namespaces *namespaces)
         if (namespaces->logs[number]) {
             tl_mvsqlite_log_close(namespaces->logs[number]);
         }
-        free(namespaces->logs[number]);
+        tl_free(namespaces->logs[number]);
         namespaces->logs[number] = NULL;
     }
     tl_sqlite_world_close(&namespaces->world);
@@ -24,7 +25,7 @@ tl_result tl_mvsqlite_namespaces_log(tl_mvsqlite_namespaces *namespaces, tl_serv
     if (*out) {
         return TL_OK;
     }
-    tl_mvsqlite_log *log = calloc(1, sizeof(*log));
+    tl_mvsqlite_log *log = tl_alloc(sizeof(*log));
     if (!log) {
         return tl_fault_set(fault, TL_ERR_MEMORY, namespaces->place->uri, "out of memory");
     }
@@ -32,7 +33,7 @@ tl_result tl_mvsqlite_namespaces_log(tl_mvsqlite_namespaces *namespaces, tl_serv
     tl_mvsqlite_place_log(namespaces->place, name, path);
     tl_result result = tl_mvsqlite_log_open(log, path, number, namespaces->world_us, mode, fault);
     if (result != TL_OK) {
-        free(log);
+        tl_free(log);
         return result;
     }
     *out = namespaces->logs[number] = log;

@@ -1,4 +1,5 @@
 #include "store/mvsqlite/log.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -247,7 +248,7 @@ tl_result tl_mvsqlite_log_next(tl_mvsqlite_log *log, int64_t tick, tl_note **out
         result = tl_mvsqlite_log_damaged(log, what, fault);
     }
     if (result != TL_OK) {
-        free(note);
+        tl_free(note);
         return result;
     }
     note->event.server = log->number;

@@ -1,4 +1,5 @@
 #include "store/mvsqlite/logs.h"
+#include "base/memory.h"
 
 #include "store/engine/attachment.h"
 
@@ -58,7 +59,7 @@ static tl_result read_start(void *backend, tl_server_number server, int64_t *pre
 
 static void drop_ahead(tl_mvsqlite_ahead *ahead)
 {
-    free(ahead->note);
+    tl_free(ahead->note);
     ahead->note = NULL;
 }
 
@@ -153,7 +154,7 @@ void tl_mvsqlite_logs_close(tl_mvsqlite_logs *logs)
         if (peer && peer->open) {
             tl_mvsqlite_log_close(&peer->log);
         }
-        free(peer);
+        tl_free(peer);
         logs->peers[number] = NULL;
     }
     tl_sqlite_world_close(&logs->world);
@@ -167,7 +168,7 @@ static tl_result open_log(tl_mvsqlite_logs *logs, tl_server_number number, const
         return TL_OK;
     }
     if (!peer) {
-        peer = calloc(1, sizeof(*peer));
+        peer = tl_alloc(sizeof(*peer));
         if (!peer) {
             return tl_fault_set(fault, TL_ERR_MEMORY, logs->place->uri, "out of memory");
         }

@@ -1,4 +1,5 @@
 #include "store/mvsqlite/store.h"
+#include "base/memory.h"
 
 #include <string.h>
 #include <time.h>
@@ -22,10 +23,10 @@ void tl_mvsqlite_release(tl_mvsqlite_store *store, int thread)
     pthread_mutex_unlock(&store->attachment.mutex);
     if (last) {
         tl_attachment_free(&store->attachment);
-        free(store->restored);
-        free(store->aside);
-        free(store->polled_aside);
-        free(store);
+        tl_free(store->restored);
+        tl_free(store->aside);
+        tl_free(store->polled_aside);
+        tl_free(store);
     }
 }
 
@@ -156,7 +157,7 @@ static tl_result next_aside(tl_mvsqlite_store *store, tl_store_event *event, tl_
     if (result != TL_OK) {
         return result;
     }
-    free(store->polled_aside);
+    tl_free(store->polled_aside);
     pthread_mutex_lock(&attachment->mutex);
     store->polled_aside = store->aside;
     store->aside = NULL;
@@ -214,7 +215,7 @@ static const tl_store_ops mvsqlite_ops = {
     .join = mvsqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_truncate,
+    .truncate = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_set_aside = mvsqlite_next_aside,
@@ -226,9 +227,9 @@ static const tl_store_ops mvsqlite_ops = {
 
 static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_mvsqlite_def *def)
 {
-    tl_mvsqlite_store *store = calloc(1, sizeof(*store));
+    tl_mvsqlite_store *store = tl_alloc(sizeof(*store));
     if (!store || !tl_attachment_init(&store->attachment, &mvsqlite_ops)) {
-        free(store);
+        tl_free(store);
         return NULL;
     }
     store->place = *place;
@@ -248,9 +249,17 @@ static tl_mvsqlite_store *create_store(const tl_mvsqlite_place *place, const tl_
     return store;
 }
 
+tl_mvsqlite_def tl_mvsqlite_def_default(void)
+{
+    return (tl_mvsqlite_def){.cookie = TL_DEF_COOKIE};
+}
+
 static tl_result open_store(const tl_mvsqlite_def *def, tl_store **out, tl_fault *fault)
 {
     tl_mvsqlite_place place;
+    if (def->cookie != TL_DEF_COOKIE) {
+        return tl_fault_set(fault, TL_ERR_INVALID, "", "the definition was not made by tl_mvsqlite_def_default()");
+    }
     if (def->create && def->read_only) {
         return tl_fault_set(fault, TL_ERR_INVALID, def->address ? def->address : "", TL_CREATE_READ_ONLY_TEXT);
     }

@@ -1,4 +1,5 @@
 // The two threads: one answers what the caller asks before it joins, and writes; the other one follows.
+#include "base/memory.h"
 #include "store/mvsqlite/store.h"
 
 #include <string.h>
@@ -60,7 +61,7 @@ static tl_result read_aside(tl_mvsqlite_store *store, tl_fault *fault)
     pthread_mutex_unlock(&store->attachment.mutex);
     tl_result result = tl_mvsqlite_namespaces_next_aside(&store->namespaces, mode, &after, &note, fault);
     pthread_mutex_lock(&store->attachment.mutex);
-    free(store->aside); // of a call that did not wait for it
+    tl_free(store->aside); // of a call that did not wait for it
     store->aside = note;
     pthread_mutex_unlock(&store->attachment.mutex);
     return result;
@@ -93,7 +94,7 @@ static void answer_request(void *backend)
     }
     tl_fault fault = {0};
     tl_result result = answer(store, request, restored, &info, &fault);
-    free(restored);
+    tl_free(restored);
     pthread_mutex_lock(&attachment->mutex);
     store->answer = result;
     store->fault = fault;

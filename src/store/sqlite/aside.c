@@ -1,4 +1,5 @@
 #include "store/sqlite/aside.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@ static void close_log(tl_sqlite_aside *aside)
 void tl_sqlite_aside_close(tl_sqlite_aside *aside)
 {
     close_log(aside);
-    free(aside->polled);
+    tl_free(aside->polled);
     aside->polled = NULL;
 }
 
@@ -76,7 +77,7 @@ static tl_result read_next(tl_sqlite_aside *aside, uint32_t epoch, int64_t tick,
     }
     const void *body = sqlite3_column_blob(row, 5);
     size_t size = body ? (size_t)sqlite3_column_bytes(row, 5) : 0;
-    free(aside->polled);
+    tl_free(aside->polled);
     tl_note *note = aside->polled = tl_note_create(TL_STORE_RECORD, size);
     if (note) {
         tl_store_event *event = &note->event;

@@ -1,4 +1,5 @@
 #include "store/sqlite/checkpoints.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -77,7 +78,7 @@ static tl_result take(tl_sqlite_file *file, sqlite3_stmt *row, tl_note **out, tl
         memcpy(note->data, body, size);
     }
     if (!sound || note->sum != sum_of(group, note->event.tick, note->data, size)) {
-        free(note);
+        tl_free(note);
         return tl_sqlite_file_damaged(file, "checkpoint", (int64_t)group, "has a wrong sum", fault);
     }
     *out = note;
@@ -109,7 +110,7 @@ tl_result tl_sqlite_checkpoints_next(tl_sqlite_checkpoints *checkpoints, tl_grou
     sqlite3_reset(row);
     if (result == TL_OK &&
         (int64_t)(*out)->event.group <= (int64_t)group) { // its tree is damaged: it might go on for ever
-        free(*out);
+        tl_free(*out);
         return tl_sqlite_file_damaged(checkpoints->file, "checkpoint", (int64_t)group, "is followed by an earlier one",
                                       fault);
     }

@@ -1,6 +1,7 @@
 // Format 1 had the same tables with fewer columns: rows of world, server, head and epoch without a sum, records without
 // that of the one before them, and no manifest. What it does not have cannot be checked.
 #include "store/sqlite/former.h"
+#include "base/memory.h"
 
 #include "store/engine/follow.h"
 #include "store/sqlite/unlisted.h"
@@ -240,7 +241,7 @@ static tl_result open_file(former_store *store, former_log *log, const char *nam
 
 static tl_result open_log(former_store *store, tl_server_number number, const char *name, tl_fault *fault)
 {
-    former_log *log = store->logs[number] = calloc(1, sizeof(*log));
+    former_log *log = store->logs[number] = tl_alloc(sizeof(*log));
     if (!log) {
         return tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
     }
@@ -322,7 +323,7 @@ static tl_result former_poll(tl_store *base, tl_store_event *out)
     if (!store->joined || store->over) {
         return TL_AGAIN;
     }
-    free(store->polled);
+    tl_free(store->polled);
     store->polled = NULL;
     tl_result result = begun ? TL_OK : load(store, &fault);
     result = result == TL_OK ? tl_follow_next(&store->follow, &store->polled, &fault) : result;
@@ -404,11 +405,11 @@ static void former_close(tl_store *base, bool leave)
         if (store->logs[number]) {
             tl_sqlite_file_close(&store->logs[number]->file);
         }
-        free(store->logs[number]);
+        tl_free(store->logs[number]);
     }
     tl_sqlite_file_close(&store->world);
-    free(store->polled);
-    free(store);
+    tl_free(store->polled);
+    tl_free(store);
 }
 
 static const tl_store_ops former_ops = {
@@ -417,7 +418,7 @@ static const tl_store_ops former_ops = {
     .join = former_join,
     .submit = former_submit,
     .checkpoint = former_checkpoint,
-    .cut = former_truncate,
+    .truncate = former_truncate,
     .fence = former_fence,
     .quarantine = former_quarantine,
     .poll = former_poll,
@@ -458,7 +459,7 @@ static tl_result read_info(former_store *store, tl_fault *fault)
 tl_result tl_sqlite_former_open(const char *directory, tl_store **out, tl_fault *fault)
 {
     char path[TL_PATH_BYTES_MAX + 16];
-    former_store *store = calloc(1, sizeof(*store));
+    former_store *store = tl_alloc(sizeof(*store));
     if (!store) {
         return tl_fault_set(fault, TL_ERR_MEMORY, directory, "out of memory");
     }

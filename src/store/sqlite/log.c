@@ -1,4 +1,5 @@
 #include "store/sqlite/log.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -242,7 +243,7 @@ tl_result tl_sqlite_log_next(tl_sqlite_log *log, int64_t tick, tl_note **out, in
     sqlite3_reset(row);
     if (!sound || note->sum != tl_sqlite_log_record_sum(log, note->event.epoch, found_tick, *previous_tick,
                                                         note->previous_sum, note->event.begun_us, note->data, size)) {
-        free(note);
+        tl_free(note);
         return damaged(log, "record", found_tick, "has a wrong sum", fault);
     }
     *out = note;
@@ -466,7 +467,7 @@ static tl_result find_end(tl_sqlite_log *log, const tl_work *work, log_head *hea
     bool about = last_tick <= tick && tl_work_is_about(work, note->data, note->event.size);
     head->base.tick = about ? last_tick : head->base.tick;
     head->base.sum = about ? note->previous_sum : head->base.sum;
-    free(note);
+    tl_free(note);
     return about ? TL_OK : TL_ERR_FENCED;
 }
 

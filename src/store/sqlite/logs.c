@@ -1,4 +1,5 @@
 #include "store/sqlite/logs.h"
+#include "base/memory.h"
 
 #include "store/sqlite/unlisted.h"
 
@@ -67,7 +68,7 @@ void tl_sqlite_logs_close(tl_sqlite_logs *logs)
         if (peer && peer->open) {
             tl_sqlite_log_close(&peer->log);
         }
-        free(peer);
+        tl_free(peer);
         logs->peers[number] = NULL;
     }
 }
@@ -99,7 +100,7 @@ tl_result tl_sqlite_logs_open(tl_sqlite_logs *logs, tl_server_number number, con
         return TL_OK;
     }
     if (!peer) {
-        peer = calloc(1, sizeof(*peer));
+        peer = tl_alloc(sizeof(*peer));
         if (!peer) {
             return tl_fault_set(fault, TL_ERR_MEMORY, logs->directory, "out of memory");
         }

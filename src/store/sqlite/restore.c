@@ -1,4 +1,5 @@
 #include "store/sqlite/restore.h"
+#include "base/memory.h"
 
 #include "store/engine/restore.h"
 #include "store/sqlite/wal.h"
@@ -39,7 +40,7 @@ struct tl_sqlite_restore {
 static void empty_batch(batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        free(b->works[i]);
+        tl_free(b->works[i]);
     }
     b->count = b->bytes = 0;
 }
@@ -109,7 +110,7 @@ static tl_result find_part(tl_sqlite_world *world, tl_fault *fault)
     }
     tl_note *note = NULL;
     result = tl_sqlite_world_next_checkpoint(world, (tl_group_id)INT64_MIN, &note, fault);
-    free(note);
+    tl_free(note);
     return result;
 }
 
@@ -169,14 +170,14 @@ static tl_result register_server(tl_sqlite_restore *restore, const tl_store_even
 static tl_result open_log(tl_sqlite_restore *restore, const tl_world_info *info, const tl_store_event *event,
                           tl_fault *fault)
 {
-    restored_log *log = calloc(1, sizeof(*log));
+    restored_log *log = tl_alloc(sizeof(*log));
     if (!log) {
         return tl_fault_set(fault, TL_ERR_MEMORY, restore->place, "out of memory");
     }
     tl_result result = restore->ops->open(restore->backend, event->server, event->name, info->created_us, &log->log,
                                           &log->file, fault);
     if (result != TL_OK) {
-        free(log);
+        tl_free(log);
         return result;
     }
     restore->logs[event->server] = log;
@@ -312,7 +313,7 @@ tl_result tl_sqlite_restore_event(tl_sqlite_restore *restore, const tl_world_inf
 tl_sqlite_restore *tl_sqlite_restore_create(tl_sqlite_world *world, const char *place,
                                             const tl_sqlite_restore_logs *logs, void *backend)
 {
-    tl_sqlite_restore *restore = calloc(1, sizeof(*restore));
+    tl_sqlite_restore *restore = tl_alloc(sizeof(*restore));
     if (restore) {
         restore->world = world;
         restore->place = place;
@@ -333,9 +334,9 @@ void tl_sqlite_restore_destroy(tl_sqlite_restore *restore)
         if (log) {
             empty_batch(&log->records);
             restore->ops->close(log->log);
-            free(log);
+            tl_free(log);
         }
     }
     empty_batch(&restore->checkpoints);
-    free(restore);
+    tl_free(restore);
 }

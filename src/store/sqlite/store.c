@@ -1,4 +1,5 @@
 #include "store/sqlite/store.h"
+#include "base/memory.h"
 
 #include "store/sqlite/former.h"
 #include "store/sqlite/unlisted.h"
@@ -48,14 +49,14 @@ static tl_result copy_open(void *backend, tl_server_number number, const char *n
                            tl_sqlite_file **file, tl_fault *fault)
 {
     tl_sqlite_store *store = backend;
-    tl_sqlite_log *log = calloc(1, sizeof(*log));
+    tl_sqlite_log *log = tl_alloc(sizeof(*log));
     if (!log) {
         return tl_fault_set(fault, TL_ERR_MEMORY, store->directory, "out of memory");
     }
     tl_result result = tl_sqlite_log_open(log, store->directory, name, number, world_us, TL_SQLITE_CREATE,
                                           store->durable_full, true, fault);
     if (result != TL_OK) {
-        free(log);
+        tl_free(log);
         return result;
     }
     *out = log;
@@ -66,7 +67,7 @@ static tl_result copy_open(void *backend, tl_server_number number, const char *n
 static void copy_close(void *log)
 {
     tl_sqlite_log_close(log);
-    free(log);
+    tl_free(log);
 }
 
 static tl_result copy_head(void *log, tl_log_head *out, tl_fault *fault)
@@ -160,7 +161,7 @@ static void destroy_store(tl_sqlite_store *store)
     tl_sqlite_aside_close(&store->aside);
     tl_sqlite_world_close(&store->world);
     tl_attachment_free(&store->attachment);
-    free(store);
+    tl_free(store);
 }
 
 static void sqlite_close(tl_store *base, bool leave)
@@ -181,7 +182,7 @@ static const tl_store_ops sqlite_ops = {
     .join = sqlite_join,
     .submit = tl_attachment_submit,
     .checkpoint = tl_attachment_checkpoint,
-    .cut = tl_attachment_truncate,
+    .truncate = tl_attachment_truncate,
     .fence = tl_attachment_fence,
     .quarantine = tl_attachment_quarantine,
     .next_set_aside = sqlite_next_aside,
@@ -193,9 +194,9 @@ static const tl_store_ops sqlite_ops = {
 
 static tl_sqlite_store *create_store(const tl_sqlite_def *def)
 {
-    tl_sqlite_store *store = calloc(1, sizeof(*store));
+    tl_sqlite_store *store = tl_alloc(sizeof(*store));
     if (!store || !tl_attachment_init(&store->attachment, &sqlite_ops)) {
-        free(store);
+        tl_free(store);
         return NULL;
     }
     store->attachment.read_only = def->read_only;
@@ -282,8 +283,16 @@ static tl_result check_folder(tl_sqlite_store *store, tl_fault *fault)
     return result == TL_AGAIN ? TL_OK : result;
 }
 
+tl_sqlite_def tl_sqlite_def_default(void)
+{
+    return (tl_sqlite_def){.cookie = TL_DEF_COOKIE};
+}
+
 static tl_result open_store(const tl_sqlite_def *def, tl_store **out, tl_fault *fault)
 {
+    if (def->cookie != TL_DEF_COOKIE) {
+        return tl_fault_set(fault, TL_ERR_INVALID, "", "the definition was not made by tl_sqlite_def_default()");
+    }
     if (!def->directory || !def->directory[0] || strlen(def->directory) + TL_NAME_BYTES_MAX + 16 > TL_PATH_BYTES_MAX) {
         return tl_fault_set(fault, TL_ERR_INVALID, def->directory ? def->directory : "",
                             "the store's directory is not named, or its path is too long");
@@ -330,7 +339,9 @@ static tl_result accept_loss(const char *directory, char *lost, size_t lost_byte
 {
     tl_store *base = NULL;
     tl_world_info info;
-    tl_result result = open_store(&(tl_sqlite_def){.directory = directory}, &base, fault);
+    tl_sqlite_def def = tl_sqlite_def_default();
+    def.directory = directory;
+    tl_result result = open_store(&def, &base, fault);
     if (result != TL_OK) {
         return result;
     }

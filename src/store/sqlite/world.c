@@ -1,4 +1,5 @@
 #include "store/sqlite/world.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -85,7 +86,7 @@ tl_result tl_sqlite_world_open_namespace(tl_sqlite_world *world, const char *nam
 void tl_sqlite_world_close(tl_sqlite_world *world)
 {
     tl_sqlite_file_close(&world->file);
-    free(world->listed);
+    tl_free(world->listed);
     world->listed = NULL;
     world->listed_count = world->listed_capacity = 0;
 }
@@ -404,7 +405,8 @@ static bool add_listed(tl_sqlite_world *world, const tl_checkpoint_key *key)
 {
     if (world->listed_count == world->listed_capacity) {
         size_t room = world->listed_capacity ? world->listed_capacity * 2 : 256;
-        tl_checkpoint_key *grown = realloc(world->listed, room * sizeof(*grown));
+        tl_checkpoint_key *grown = tl_realloc(world->listed, world->listed_capacity * sizeof(*grown),
+                                              room * sizeof(*grown));
         if (!grown) {
             return false;
         }
@@ -491,7 +493,7 @@ tl_result tl_sqlite_world_next_listed(tl_sqlite_world *world, bool first, tl_gro
     const tl_note *note = *out;
     bool same = note->event.tick == key->tick && note->sum == key->sum;
     if (note->event.group != key->group || (!same && note->event.tick <= key->tick)) { // it may be newer by now
-        free(*out);
+        tl_free(*out);
         return damaged(&world->file, "checkpoint", (int64_t)key->group, "is not as it is listed", fault);
     }
     return TL_OK;
