@@ -4,7 +4,7 @@
 #ifndef TRAMLINE_WORLD_UNREAD_H
 #define TRAMLINE_WORLD_UNREAD_H
 
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 enum { TL_STAND_IN_BYTES_MAX = 32 };
 

@@ -3,7 +3,7 @@
 // state, and nothing of it comes as far as the record.
 #include "client/client_internal.h"
 #include "tramline/server.h"
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 #include "check.h"
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "pair.h"
 #include "wire/datagram.h"
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 typedef struct golden {
     const char *name;

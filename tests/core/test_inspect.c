@@ -1,7 +1,7 @@
 // Inspections: whose groups are whose, what is missing, what is faulty.
 #include "check.h"
 #include "tramline/inspect.h"
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 static unsigned char data[4096];
 static tl_record_writer writer;

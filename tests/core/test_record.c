@@ -1,5 +1,6 @@
 // Records: every op there and back, what is malformed changes nothing, and checkpoints.
 #include "check.h"
+#include "regroup.h"
 #include "world.h"
 
 static unsigned char data[WORLD_RECORD_BYTES_MAX];
@@ -122,7 +123,7 @@ TEST(every_op_does_what_it_says)
     tl_record_update(&r, &body, 1 << 2 | 1 << 3, later); // not the place
     int64_t other[TL_STATE_WORDS_MAX];
     world_random_words(w, WORLD_SIGN, false, other);
-    tl_record_regroup(&r, &sign, 11, cabin.id, other);
+    write_regroup(&r, &sign, 11, cabin.id, other);
     tl_record_group_give(&r, 12, 7, 3);
     tl_record_leaving(&r);
     tl_record_need(&r, 3, 4, -1);
@@ -492,7 +493,7 @@ TEST(an_entity_that_moved_is_where_the_newer_checkpoint_says)
         size_t older_size = checkpoint(a, group_id(0), older, sizeof older);
         world_random_words(a, WORLD_BODY, false, words);
         tl_record_begin(&r, &a->kinds, 1, data, sizeof data);
-        tl_record_regroup(&r, &body, group_id(1), 0, words);
+        write_regroup(&r, &body, group_id(1), 0, words);
         world_apply(a, data, r.w.size);
         size_t newer_size = checkpoint(a, group_id(1), newer, sizeof newer);
         b->mirror.tick = 1;

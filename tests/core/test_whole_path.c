@@ -7,9 +7,10 @@
 #include "motion/values.h"
 #include "tramline/inspect.h"
 #include "tramline/server.h"
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 #include "check.h"
+#include "regroup.h"
 #include <stdlib.h>
 
 enum {
@@ -609,7 +610,7 @@ static size_t some_record(lab *l, tl_server_number self, uint32_t epoch, int64_t
             break;
         case 6: tl_record_delete(&r, e.id); break;
         case 7: tl_record_carrier(&r, &e, some_entity(l), words); break;
-        case 8: tl_record_regroup(&r, &e, group, some_entity(l), words); break;
+        case 8: write_regroup(&r, &e, group, some_entity(l), words); break;
         case 9:
             tl_record_post(&r.w, dice(l, 2) ? TL_OP_REQUEST : TL_OP_RESPONSE, (tl_server_number)dice(l, 4), words,
                            dice(l, sizeof words));

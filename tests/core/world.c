@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "regroup.h"
+
 #include <math.h>
 
 void world_kinds(tl_kinds *kinds)
@@ -176,7 +178,7 @@ static void write_change(world *w, tl_record_writer *r, uint32_t index)
     } else if (what == 1 && !w->groups_fixed) {
         e->group = group_id(check_random(&w->random));
         world_random_words(w, e->kind, e->carrier != 0, words);
-        tl_record_regroup(r, &s, e->group, e->carrier, words);
+        write_regroup(r, &s, e->group, e->carrier, words);
     } else if (what <= 3 && e->kind != WORLD_CABIN) {
         e->carrier = random_carrier(w);
         world_random_words(w, e->kind, e->carrier != 0, words);

@@ -5,8 +5,8 @@
 
 #include "check.h"
 #include "motion/values.h"
+#include "world/checkpoint.h"
 #include "world/pyramid.h"
-#include "world/record.h"
 
 enum {
     WORLD_WALKER,
