@@ -42,6 +42,13 @@ double tl_level_tile_m(int level)
     return tl_power(TL_TILE_SHIFT + level);
 }
 
+double tl_tolerance_share(const tl_kind *kind, bool carried)
+{
+    static const double CARRIED_SHARE = 0.25; // the rest is for the carriers
+    // a carrier's own tolerance is tightened already
+    return carried && kind->carrier_reach_m <= 0 ? CARRIED_SHARE : 1;
+}
+
 static int field_words(const tl_field *field)
 {
     switch (field->type) {

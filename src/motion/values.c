@@ -112,18 +112,6 @@ static bool value_differs(const int64_t *words, const tl_kind *kind, int index, 
     }
 }
 
-uint32_t tl_values_differ(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
-                          const tl_values *values, double share)
-{
-    uint32_t mask = 0;
-    for (int i = 0; i < kind->field_count; i++) {
-        if ((values->mask >> i & 1) && value_differs(words, kind, i, kinds, tick, &values->fields[i], share)) {
-            mask |= 1u << i;
-        }
-    }
-    return mask;
-}
-
 uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
                            const tl_values *values, double share)
 {

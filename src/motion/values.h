@@ -11,9 +11,6 @@ tl_result tl_values_check(const tl_kind *kind, const tl_values *values);
 // Sets the words of one field as of `tick`. `velocity_mps` is that of the place, for a rotation along the heading.
 void tl_value_set(int64_t *words, const tl_kind *kind, int field, const tl_kinds *kinds, int64_t tick,
                   const tl_value *value);
-// Fields of `values` whose published words do not hold at `tick`, as a mask.
-uint32_t tl_values_differ(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
-                          const tl_values *values, double share);
 // Publishes what differs: sets the words of those fields anew. Gives the mask of what changed.
 uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
                            const tl_values *values, double share);

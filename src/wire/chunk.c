@@ -216,7 +216,7 @@ static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_
     } else {
         code_speed(c, w + 4);
     }
-    tl_course_change d = tl_course_change_of(c->kinds, c->level, field, base, w, moves ? w[0] : c->to_tick);
+    tl_segment_change d = tl_segment_change_of(c->kinds, c->level, field, base, w, moves ? w[0] : c->to_tick);
     uint64_t since = d.sudden ? tl_code_uint(codec, MODEL(since),
                                              codec->encode ? (uint64_t)tl_segment_since(c->kinds, &d, w + 1) : 0)
                               : 0;

@@ -4,6 +4,7 @@
 #ifndef TRAMLINE_WIRE_CHUNK_H
 #define TRAMLINE_WIRE_CHUNK_H
 
+#include "motion/motion.h"
 #include "motion/segment.h"
 #include "wire/codec.h"
 #include "wire/cursor.h"
