@@ -344,6 +344,8 @@ void tl_follow_need(tl_server *s, tl_server_number server, uint32_t epoch, int64
 // Whether an entity (TL_NONE: a new one) may ride in a carrier at a place in its frame. `text` may be NULL.
 tl_result tl_carriers_check(const tl_server *s, int32_t index, tl_entity_id carrier, tl_vec3 position, char *text,
                             size_t text_bytes);
+// How far from that carrier a place may be; INFINITY: there is no limit, as without a carrier.
+double tl_carriers_reach_m(const tl_server *s, tl_entity_id carrier);
 bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 position);
 tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier,
                                   const int64_t *words); // a client's
