@@ -58,6 +58,7 @@ void tl_state_lead(const tl_level_context *c, const float acceleration[3], doubl
 {
     const tl_field *place = &c->kind->fields[0];
     double a = magnitude_of(acceleration);
+    TL_ASSERT(a > 0 && limit_m >= 0); // tl_state_accelerates()
     if (!tl_position_moves(words)) {
         return;
     }

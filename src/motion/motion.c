@@ -14,6 +14,7 @@ bool tl_velocity_is_fast(const tl_field *place, const tl_kinds *kinds, int level
 
 tl_motion tl_motion_of(const tl_kind *kind, const tl_kinds *kinds, int level, const int64_t *words)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     const tl_field *place = &kind->fields[0];
     if (place->predictor == TL_PREDICT_HOLD) {
         return TL_MOTION_FIXED;

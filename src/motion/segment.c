@@ -2,6 +2,7 @@
 
 void tl_segment_turned(const int64_t *v, int turn, int64_t out[3])
 {
+    TL_ASSERT(turn >= 0 && turn < TL_TURNS);
     static const int8_t cosine[TL_TURNS] = {1, 0, 0, -1, 0}, sine[TL_TURNS] = {0, 1, -1, 0, 0};
     out[0] = cosine[turn] * v[0] + sine[turn] * v[2];
     out[1] = turn == TL_TURN_AFRESH ? 0 : v[1];
@@ -27,6 +28,7 @@ int tl_segment_turn(const int64_t *from, const int64_t *to)
 tl_segment_change tl_segment_change_of(const tl_kinds *kinds, int level, const tl_field *field, const int64_t *base,
                                        const int64_t *w, int64_t tick)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     tl_segment_change d = {.tolerance = (field->tolerance[level] - (level ? field->tolerance[0] : 0)) *
                                         tl_power(field->shift[level])};
     tl_position_quanta(base, kinds->rate_shift, tick, d.old_place);
@@ -47,6 +49,7 @@ static int64_t whole_of(double value)
 
 void tl_segment_expect(const tl_kinds *kinds, const tl_segment_change *d, int since_ticks, int64_t expected[3])
 {
+    TL_ASSERT(since_ticks >= 0 && since_ticks <= TL_SINCE_TICKS_MAX);
     memcpy(expected, d->old_place, sizeof d->old_place);
     if (d->length == 0) {
         return;
@@ -85,6 +88,7 @@ static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
 void tl_segment_snap(const tl_level_context *c, double limit_m, const int64_t *before, int64_t *words)
 {
+    TL_ASSERT(c->level > 0 && limit_m >= 0);
     const tl_field *place = &c->kind->fields[0];
     const tl_kinds *kinds = c->kinds;
     double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[c->level]);
