@@ -26,6 +26,7 @@ void tl_clock_run(tl_clock *c)
 
 static const tl_clock_sample *best(const tl_clock *c)
 {
+    TL_ASSERT(c->count <= TL_CLOCK_SAMPLES);
     const tl_clock_sample *found = &c->samples[0];
     for (uint32_t i = 1; i < c->count; i++) {
         if (c->samples[i].rtt_us < found->rtt_us) {

@@ -43,6 +43,7 @@ tl_result tl_view_init(tl_view *v, tl_heap *heap, const tl_kinds *kinds, uint32_
 
 void tl_view_push_event(tl_view *v, tl_view_change change, const tl_view_entity *e)
 {
+    TL_ASSERT(e->used && e->kind < v->kinds->count);
     if (v->event_count == v->events_max) {
         v->events_lost = true;
         return;
@@ -70,11 +71,14 @@ int32_t tl_view_find(const tl_view *v, tl_entity_id id)
 tl_view_source tl_view_source_of(const tl_view *v, int32_t entity)
 {
     const tl_view_entity *e = &v->entities[entity];
+    TL_ASSERT(e->used);
     if (e->home_stream == TL_NONE) {
+        TL_ASSERT(e->state != NULL); // an orphan keeps its last state
         return (tl_view_source){e->state, e->carrier_id, e->origin, e->level, &v->kinds->kinds[e->kind]};
     }
     const tl_view_stream *stream = &v->streams[e->home_stream];
     const tl_view_slot *slot = &stream->slots[e->home_slot];
+    TL_ASSERT(stream->open && slot->used && slot->entity == entity);
     return (tl_view_source){slot->state, slot->carrier_id, stream->origin, stream->level, &v->kinds->kinds[slot->kind]};
 }
 

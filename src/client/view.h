@@ -15,7 +15,7 @@ typedef struct tl_view_slot {
     int64_t enter_tick;
     int32_t entity;                 // TL_NONE: deleted already, by another stream
     int32_t next_stream, next_slot; // the entity's next holder
-    int64_t course_tick;            // of its state, see state.h
+    int64_t segment_tick;           // of its state: when its segment began
     uint8_t motion;
     uint8_t kind;
     bool used;

@@ -82,7 +82,7 @@ static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
                                    : NULL;
     const int64_t *base = slot ? slot->state : NULL;
     int base_kind = slot ? slot->kind : 0;
-    if (!tl_chunk_changed(c, false, slot ? slot->motion : TL_MOTION_EMPTY, slot ? slot->course_tick : 0)) {
+    if (!tl_chunk_changed(c, false, slot ? slot->motion : TL_MOTION_EMPTY, slot ? slot->segment_tick : 0)) {
         return true;
     }
     if (v->op_count == TL_DATAGRAM_OPS_MAX || v->word_count + TL_STATE_WORDS_MAX > TL_DATAGRAM_WORDS_MAX) {
@@ -214,7 +214,7 @@ static void take_close(tl_view *v, uint32_t handle, int64_t tick)
 static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_slot *slot)
 {
     slot->motion = (uint8_t)tl_motion_of(&v->kinds->kinds[slot->kind], v->kinds, stream->level, slot->state);
-    slot->course_tick = slot->state[0];
+    slot->segment_tick = slot->state[0];
 }
 
 // From which tick on a state that comes with a chunk shows an entity: see docs/PROTOCOL.md, section 11.4.
@@ -332,6 +332,7 @@ static void update(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op
 
 static bool commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
+    TL_ASSERT(op->slot >= chunk->head.begin && op->slot < chunk->top);
     switch (op->type) {
     case TL_CHUNK_ENTER: return enter(v, chunk, op);
     case TL_CHUNK_UPDATE: update(v, chunk, op); break;
@@ -354,6 +355,7 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
 {
     const tl_chunk_head *head = &chunk->head;
     tl_view_stream *stream = &v->streams[head->handle];
+    TL_ASSERT(head->whole && head->level < TL_LEVELS_MAX);
     if (!stream->open) {
         int64_t width = (int64_t)1 << (TL_TILE_SHIFT + head->tile_size);
         *stream = (tl_view_stream){.open = true,

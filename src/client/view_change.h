@@ -18,7 +18,7 @@ typedef struct tl_view_before {
 tl_view_before tl_view_before_change(tl_view *v, int32_t entity, double at_tick, bool missed);
 void tl_view_after_change(tl_view *v, const tl_view_before *before);
 void tl_view_no_change(tl_view *v, const tl_view_before *before);
-// When an entity that moved came to the place where its new state has it standing, as its course says: not after
+// When an entity that moved came to the place where its new state has it standing, as its segment says: not after
 // `last_tick`.
 double tl_view_stop_tick(const tl_view *v, int32_t entity, const int64_t *words, double last_tick);
 

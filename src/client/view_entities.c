@@ -21,6 +21,7 @@ static void end_orphan(tl_view *v, tl_view_entity *e)
 void tl_view_remove_entity(tl_view *v, int32_t index)
 {
     tl_view_entity *e = &v->entities[index];
+    TL_ASSERT(e->used && v->entity_count > 0);
     for (int32_t stream = e->first_stream, slot = e->first_slot; stream != TL_NONE;) {
         tl_view_slot *holder = slot_at(v, stream, slot);
         holder->entity = TL_NONE;
@@ -87,6 +88,7 @@ static int32_t new_entity(tl_view *v, tl_entity_id id, uint8_t kind)
     }
     int32_t index = v->entity_free_count ? v->entity_free[--v->entity_free_count] : (int32_t)v->entity_top++;
     tl_view_entity *e = &v->entities[index];
+    TL_ASSERT(!e->used);
     *e = (tl_view_entity){
         .id = id, .kind = kind, .used = true, .listed = e->listed, .home_stream = TL_NONE, .first_stream = TL_NONE};
     TL_ASSERT(tl_map_put(&v->map, id, (uint32_t)index));
@@ -98,6 +100,7 @@ static int32_t new_entity(tl_view *v, tl_entity_id id, uint8_t kind)
 void tl_view_add_holder(tl_view *v, int32_t stream, int32_t slot)
 {
     tl_view_slot *holder = slot_at(v, stream, slot);
+    TL_ASSERT(holder->used && holder->state);
     int32_t index = tl_view_find(v, holder->id);
     if (index == TL_NONE && (has_ended(v, holder) || (index = new_entity(v, holder->id, holder->kind)) == TL_NONE)) {
         holder->entity = TL_NONE;
@@ -128,6 +131,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
     }
     int32_t *next_stream = &e->first_stream, *next_slot = &e->first_slot;
     while (*next_stream != stream || *next_slot != slot) {
+        TL_ASSERT(*next_stream != TL_NONE);
         tl_view_slot *other = slot_at(v, *next_stream, *next_slot);
         next_stream = &other->next_stream, next_slot = &other->next_slot;
     }
@@ -159,6 +163,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
 // before somebody can be: after a connection is lost everything is an orphan until the next one has settled.
 void tl_view_settle_orphans(tl_view *v)
 {
+    TL_ASSERT(v->orphan_count <= v->entities_max);
     if (v->orphan_count == 0 || v->orphan_tick > v->settled_tick) {
         return;
     }

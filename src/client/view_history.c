@@ -66,6 +66,7 @@ tl_view_former *tl_view_make_former(tl_view *v, int32_t entity)
 
 void tl_view_link_former(tl_view *v, tl_view_former *f)
 {
+    TL_ASSERT(f->entity != TL_NONE && f->after == NULL);
     tl_view_entity *e = &v->entities[f->entity];
     f->before = e->former;
     if (f->before) {
@@ -83,6 +84,7 @@ void tl_view_link_former(tl_view *v, tl_view_former *f)
 
 void tl_view_free_former(tl_view *v, tl_view_former *f)
 {
+    TL_ASSERT(f->before == NULL && f->after == NULL);
     tl_heap_free(v->heap, f, former_bytes(v, f->kind));
 }
 

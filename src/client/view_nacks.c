@@ -10,6 +10,7 @@ static bool is_newer(uint16_t sequence, uint16_t than)
 // note back to itself, for the server would pass over it. False: there is no room.
 bool tl_view_nack(tl_view *v, const tl_view_chunk *chunk)
 {
+    TL_ASSERT(v->nack_count <= TL_VIEW_NACKS_MAX && chunk->verdict == TL_VIEW_MISSED);
     const tl_chunk_head *head = &chunk->head;
     for (uint32_t i = 0; i < v->nack_count; i++) {
         tl_nack *n = &v->nacks[i];

@@ -10,6 +10,7 @@ enum {
 
 void tl_view_empty_slot(tl_view *v, uint32_t handle, uint32_t slot, int64_t tick)
 {
+    TL_ASSERT(handle < TL_HANDLES_MAX && slot < v->streams[handle].top);
     tl_view_slot *s = &v->streams[handle].slots[slot];
     if (!s->used) {
         return;
@@ -29,6 +30,7 @@ void tl_view_close_stream(tl_view *v, uint32_t handle, int64_t tick)
         tl_view_empty_slot(v, handle, i, tick);
     }
     tl_heap_free(v->heap, stream->slots, stream->capacity * sizeof *stream->slots);
+    TL_ASSERT(v->left_out_count >= stream->left_out);
     v->left_out_count -= stream->left_out;
     *stream = (tl_view_stream){.closed_tick = stream->closed_tick};
 }
@@ -112,6 +114,7 @@ void tl_view_ask_again(tl_view *v, uint32_t handle)
     if (!stream->left_out || v->tick < stream->again_tick) {
         return;
     }
+    TL_ASSERT(v->left_out_count > 0);
     stream->left_out = false;
     v->left_out_count--;
 }
@@ -148,6 +151,7 @@ int64_t *tl_view_state_room(tl_view *v, uint32_t handle, size_t bytes)
 
 bool tl_view_slots_room(tl_view *v, uint32_t handle, uint32_t top)
 {
+    TL_ASSERT(top <= TL_STREAM_SLOTS_MAX);
     tl_view_stream *stream = &v->streams[handle];
     uint32_t capacity = stream->capacity ? stream->capacity : 8;
     while (capacity < top) {

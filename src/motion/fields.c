@@ -25,6 +25,7 @@ static void write_field(tl_writer *w, int64_t tick, const tl_field *field, const
 
 void tl_fields_write(tl_writer *w, const tl_kind *kind, int64_t tick, uint32_t fields, const int64_t *words)
 {
+    TL_ASSERT((fields & ~tl_fields_all(kind)) == 0);
     for (int i = 0; i < kind->field_count; i++) {
         if (fields >> i & 1) {
             write_field(w, tick, &kind->fields[i], words + kind->fields[i].word);

@@ -29,17 +29,27 @@ tl_kind_def tl_kind_def_default(const char *name)
 
 double tl_level_tolerance_m(int level)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     return level == 0 ? 0.02 : 0.032 * tl_power(level);
 }
 
 double tl_level_distance_m(int level)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     return level == 0 ? 0 : 32 * tl_power(level);
 }
 
 double tl_level_tile_m(int level)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     return tl_power(TL_TILE_SHIFT + level);
+}
+
+double tl_tolerance_share(const tl_kind *kind, bool carried)
+{
+    static const double CARRIED_SHARE = 0.25; // the rest is for the carriers
+    // a carrier's own tolerance is tightened already
+    return carried && kind->carrier_reach_m <= 0 ? CARRIED_SHARE : 1;
 }
 
 static int field_words(const tl_field *field)
@@ -199,6 +209,7 @@ static const char *resolve_kind(tl_kind *kind, const tl_kind_def *def)
 
 static void set_rates(tl_kinds *kinds, uint32_t tick_hz)
 {
+    TL_ASSERT(tick_hz > 0);
     kinds->tick_hz = tick_hz;
     // a velocity's error is at most a sixteenth of a quantum a second
     kinds->rate_shift = tl_bit_length(tick_hz - 1) + 1;
@@ -281,6 +292,7 @@ static void write_field(const tl_field *field, tl_writer *w)
 
 void tl_kinds_write(const tl_kinds *kinds, tl_writer *w)
 {
+    TL_ASSERT(kinds->count >= 1 && kinds->count <= TL_KINDS_MAX);
     tl_write_fixed(w, kinds->tick_hz, 1);
     tl_write_fixed(w, (uint64_t)kinds->count, 1);
     for (int i = 0; i < kinds->count; i++) {
@@ -382,6 +394,7 @@ tl_result tl_kinds_read(tl_kinds *kinds, tl_reader *r)
 
 void tl_kinds_def(const tl_kind *kind, tl_kind_def *out)
 {
+    TL_ASSERT(kind->field_count >= 1 && kind->field_count <= TL_FIELDS_MAX);
     *out = tl_kind_def_default(kind->name);
     out->field_count = kind->field_count;
     out->level_last = kind->level_last;

@@ -62,6 +62,9 @@ double tl_level_distance_m(int level);
 // A tile's width.
 double tl_level_tile_m(int level);
 
+// The share of the tolerance that an entity's own place may use up: carriers and passengers leave some to each other.
+double tl_tolerance_share(const tl_kind *kind, bool carried);
+
 // TL_ERR_INVALID: `text` says which kind and field, and why.
 tl_result tl_kinds_init(tl_kinds *kinds, const tl_kind_def *defs, int count, uint32_t tick_hz, char *text,
                         size_t text_bytes);

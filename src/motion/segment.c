@@ -2,6 +2,7 @@
 
 void tl_segment_turned(const int64_t *v, int turn, int64_t out[3])
 {
+    TL_ASSERT(turn >= 0 && turn < TL_TURNS);
     static const int8_t cosine[TL_TURNS] = {1, 0, 0, -1, 0}, sine[TL_TURNS] = {0, 1, -1, 0, 0};
     out[0] = cosine[turn] * v[0] + sine[turn] * v[2];
     out[1] = turn == TL_TURN_AFRESH ? 0 : v[1];
@@ -17,17 +18,19 @@ int tl_segment_turn(const int64_t *from, const int64_t *to)
         tl_segment_turned(from, turn, v);
         double dx = (double)(to[0] - v[0]), dz = (double)(to[2] - v[2]), d = dx * dx + dz * dz;
         if (d < least) {
-            least = d, best = turn;
+            least = d;
+            best = turn;
         }
     }
     return best;
 }
 
-tl_course_change tl_course_change_of(const tl_kinds *kinds, int level, const tl_field *field, const int64_t *base,
-                                     const int64_t *w, int64_t tick)
+tl_segment_change tl_segment_change_of(const tl_kinds *kinds, int level, const tl_field *field, const int64_t *base,
+                                       const int64_t *w, int64_t tick)
 {
-    tl_course_change d = {.tolerance = (field->tolerance[level] - (level ? field->tolerance[0] : 0)) *
-                                       tl_power(field->shift[level])};
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
+    tl_segment_change d = {.tolerance = (field->tolerance[level] - (level ? field->tolerance[0] : 0)) *
+                                        tl_power(field->shift[level])};
     tl_position_quanta(base, kinds->rate_shift, tick, d.old_place);
     for (int axis = 0; axis < 3; axis++) {
         d.change[axis] = (double)w[4 + axis] - (double)base[4 + axis];
@@ -44,8 +47,9 @@ static int64_t whole_of(double value)
     return fabs(value) < 0x1p62 ? (int64_t)value : 0;
 }
 
-void tl_segment_expect(const tl_kinds *kinds, const tl_course_change *d, int since_ticks, int64_t expected[3])
+void tl_segment_expect(const tl_kinds *kinds, const tl_segment_change *d, int since_ticks, int64_t expected[3])
 {
+    TL_ASSERT(since_ticks >= 0 && since_ticks <= TL_SINCE_TICKS_MAX);
     memcpy(expected, d->old_place, sizeof d->old_place);
     if (d->length == 0) {
         return;
@@ -63,7 +67,7 @@ static double distance_of(const int64_t *a, const int64_t *b)
     return sqrt(x * x + y * y + z * z);
 }
 
-int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int64_t *place)
+int tl_segment_since(const tl_kinds *kinds, const tl_segment_change *d, const int64_t *place)
 {
     int best = 0;
     double least = INFINITY;
@@ -72,7 +76,8 @@ int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int
         tl_segment_expect(kinds, d, since, expected);
         double distance = distance_of(expected, place);
         if (distance < least) {
-            least = distance, best = since;
+            least = distance;
+            best = since;
         }
     }
     return best;
@@ -81,13 +86,14 @@ int tl_segment_since(const tl_kinds *kinds, const tl_course_change *d, const int
 // The share of the tolerance that a snapped place may use up, and a snapped velocity within SNAP_SECONDS.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
-void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, double limit_m, int64_t tick,
-                     const int64_t *before, int64_t *words)
+void tl_segment_snap(const tl_level_context *c, double limit_m, const int64_t *before, int64_t *words)
 {
-    const tl_field *place = &kind->fields[0];
-    double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[level]);
+    TL_ASSERT(c->level > 0 && limit_m >= 0);
+    const tl_field *place = &c->kind->fields[0];
+    const tl_kinds *kinds = c->kinds;
+    double limit_quanta = SNAP_SHARE * limit_m * tl_power(place->shift[c->level]);
     double limit_rate = limit_quanta * tl_power(kinds->rate_shift) / (SNAP_SECONDS * kinds->tick_hz);
-    bool was_moving = before[4] | before[5] | before[6], moves = words[4] | words[5] | words[6];
+    bool was_moving = tl_position_moves(before), moves = tl_position_moves(words);
     int64_t expected[3];
     int turn = was_moving && moves ? tl_segment_turn(before + 4, words + 4) : TL_TURN_AFRESH;
     if (turn != TL_TURN_AFRESH) {
@@ -96,7 +102,7 @@ void tl_segment_snap(const tl_kind *kind, const tl_kinds *kinds, int level, doub
             memcpy(words + 4, expected, sizeof expected);
         }
     }
-    tl_course_change d = tl_course_change_of(kinds, level, place, before, words, moves ? words[0] : tick);
+    tl_segment_change d = tl_segment_change_of(kinds, c->level, place, before, words, moves ? words[0] : c->tick);
     tl_segment_expect(kinds, &d, tl_segment_since(kinds, &d, words + 1), expected);
     if (distance_of(expected, words + 1) <= limit_quanta) {
         memcpy(words + 1, expected, sizeof expected);

@@ -21,6 +21,7 @@ static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds 
 
 void tl_track_set(tl_track *track, const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, double share)
 {
+    TL_ASSERT(share > 0 && share <= 1);
     const tl_field *field = &kind->fields[0];
     double limit_m = share * field->tolerance[0], scale = tl_power(-field->shift[0]);
     track->start = words[0];

@@ -61,6 +61,7 @@ static bool follows_heading(const int64_t *words, const tl_kind *kind, const tl_
 
 static void bytes_set(int64_t *words, const tl_field *field, const tl_value *value)
 {
+    TL_ASSERT(value->size <= (size_t)field->bytes_max); // tl_values_check() has passed it
     memset(words, 0, (size_t)field->word_count * sizeof *words);
     words[0] = (int64_t)value->size;
     if (value->size) {
@@ -71,6 +72,7 @@ static void bytes_set(int64_t *words, const tl_field *field, const tl_value *val
 void tl_value_set(int64_t *words, const tl_kind *kind, int index, const tl_kinds *kinds, int64_t tick,
                   const tl_value *value)
 {
+    TL_ASSERT(index >= 0 && index < kind->field_count);
     const tl_field *field = &kind->fields[index];
     int64_t *w = words + field->word;
     switch (field->type) {
@@ -112,21 +114,10 @@ static bool value_differs(const int64_t *words, const tl_kind *kind, int index, 
     }
 }
 
-uint32_t tl_values_differ(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
-                          const tl_values *values, double share)
-{
-    uint32_t mask = 0;
-    for (int i = 0; i < kind->field_count; i++) {
-        if ((values->mask >> i & 1) && value_differs(words, kind, i, kinds, tick, &values->fields[i], share)) {
-            mask |= 1u << i;
-        }
-    }
-    return mask;
-}
-
 uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
                            const tl_values *values, double share)
 {
+    TL_ASSERT(share > 0);
     uint32_t changed = 0; // a new place may change the heading: field by field, in their order
     for (int i = 0; i < kind->field_count; i++) {
         if (!(values->mask >> i & 1) || !value_differs(words, kind, i, kinds, tick, &values->fields[i], share)) {
@@ -138,9 +129,31 @@ uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *
     return changed;
 }
 
+static bool is_within_reach(const tl_values_target *to, const tl_values *values)
+{
+    tl_vec3 place = values->fields[0].position;
+    return !(values->mask & 1) ||
+           place.x * place.x + place.y * place.y + place.z * place.z <= to->reach_m * to->reach_m;
+}
+
+tl_result tl_values_set(const tl_values_target *to, const tl_values *values, int64_t *words, uint32_t *changed)
+{
+    *changed = 0;
+    tl_result result = tl_values_check(to->kind, values);
+    if (result != TL_OK) {
+        return result;
+    }
+    if (!is_within_reach(to, values)) {
+        return TL_ERR_INVALID;
+    }
+    *changed = tl_values_publish(words, to->kind, to->kinds, to->tick, values, to->share);
+    return TL_OK;
+}
+
 uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick, tl_vec3 position,
                          tl_vec3 velocity, tl_vec3 spin, const tl_quat *rotation, double share)
 {
+    TL_ASSERT(share > 0);
     const tl_field *place = &kind->fields[0];
     uint32_t changed = 0;
     tl_vec3 error = tl_vec3_sub(position, tl_position_at(words, place->shift[0], kinds, (double)tick));
@@ -163,6 +176,7 @@ uint32_t tl_pose_publish(int64_t *words, const tl_kind *kind, const tl_kinds *ki
 void tl_values_get(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int level, double tick,
                    tl_values *out)
 {
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
     out->mask = tl_fields_mask_at(kind, level);
     tl_vec3 velocity = tl_velocity_of(words, kind->fields[0].shift[level], kinds);
     for (int i = 0; i < kind->field_count; i++) {

@@ -119,13 +119,18 @@ tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_ki
                : TL_ERR_INVALID;
 }
 
+double tl_carriers_reach_m(const tl_server *s, tl_entity_id carrier)
+{
+    int32_t at = carrier ? tl_mirror_find(&s->mirror, carrier) : TL_NONE;
+    if (at == TL_NONE) {
+        return INFINITY; // none, or its passengers are about to be set down
+    }
+    return s->kinds.kinds[s->mirror.entities[at].kind].carrier_reach_m + tl_level_tolerance_m(0);
+}
+
 bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 position)
 {
-    int32_t at = tl_mirror_find(&s->mirror, carrier);
-    if (at == TL_NONE) {
-        return true; // it is about to be set down
-    }
-    double limit_m = s->kinds.kinds[s->mirror.entities[at].kind].carrier_reach_m + tl_level_tolerance_m(0);
+    double limit_m = tl_carriers_reach_m(s, carrier);
     return position.x * position.x + position.y * position.y + position.z * position.z <= limit_m * limit_m;
 }
 

@@ -100,15 +100,16 @@ tl_result tl_server_set_values(tl_server *s, tl_entity_ref ref, const tl_values 
         return TL_ERR_NOT_FOUND;
     }
     const tl_kind *kind = &s->kinds.kinds[e->kind];
-    tl_result good = tl_values_check(kind, values);
-    if (good != TL_OK) {
-        return good;
+    const tl_values_target to = {.kinds = &s->kinds,
+                                 .kind = kind,
+                                 .tick = s->tick,
+                                 .share = tl_own_share(s, e),
+                                 .reach_m = tl_carriers_reach_m(s, e->published_carrier)};
+    uint32_t changed;
+    tl_result result = tl_values_set(&to, values, e->published, &changed);
+    if (result != TL_OK) {
+        return result;
     }
-    if (values->mask & 1 && e->published_carrier &&
-        !tl_carriers_reach(s, e->published_carrier, values->fields[0].position)) {
-        return TL_ERR_INVALID;
-    }
-    uint32_t changed = tl_values_publish(e->published, kind, &s->kinds, s->tick, values, tl_own_share(s, e));
     if (values->mask & 1) {
         s->own.truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
     }

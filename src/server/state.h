@@ -8,7 +8,7 @@
 #include "server/session.h"
 #include "server/world_clock.h"
 #include "tramline/server.h"
-#include "world/record.h"
+#include "world/checkpoint.h"
 
 enum {
     TL_RECORDED_MAX = 4096,

@@ -7,6 +7,7 @@ void tl_channel_init(tl_channel *c, tl_heap *heap)
 
 static void drop_first(tl_channel *c)
 {
+    TL_ASSERT(c->count > 0 && c->count <= TL_CHANNEL_MESSAGES_MAX);
     tl_channel_message *message = &c->queue[c->first];
     tl_heap_free(c->heap, message->data, message->size);
     c->first = (c->first + 1) % TL_CHANNEL_MESSAGES_MAX;
@@ -25,6 +26,7 @@ void tl_channel_reset(tl_channel *c)
 
 tl_result tl_channel_send(tl_channel *c, int type, const void *data, size_t size)
 {
+    TL_ASSERT(type >= 0 && type <= UINT8_MAX);
     if (size > TL_MESSAGE_BYTES_MAX) {
         return TL_ERR_INVALID;
     }
@@ -69,7 +71,7 @@ void tl_channel_write(tl_channel *c, tl_writer *w, uint64_t now_us)
     tl_write_fixed(w, 0, 1);
     tl_write_fixed(w, (uint16_t)(c->acked + from), 2);
     int count = 0;
-    for (uint32_t i = from; i < c->count && count < 255; i++) {
+    for (uint32_t i = from; i < c->count && count < UINT8_MAX; i++) {
         tl_channel_message *message = &c->queue[(c->first + i) % TL_CHANNEL_MESSAGES_MAX];
         if (w->bad || w->capacity - w->size < message->size + 3u) {
             break;
@@ -105,6 +107,7 @@ void tl_channel_read(tl_reader *r, tl_channel_section *out)
 void tl_channel_take(tl_channel *c, const tl_channel_section *section,
                      bool (*deliver)(void *user, int type, const void *data, size_t size), void *user)
 {
+    TL_ASSERT(section->count >= 0 && section->count <= UINT8_MAX);
     tl_reader r = tl_reader_make(section->data, section->size);
     for (int i = 0; i < section->count; i++) {
         int type = (int)tl_read_fixed(&r, 1);

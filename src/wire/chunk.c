@@ -12,7 +12,12 @@ static void start(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint32_t 
                   tl_entity_id near_id)
 {
     memcpy(&c->models, tl_models_start(level), sizeof c->models);
-    c->kinds = kinds, c->level = level, c->whole = whole, c->one_step = steps == 1, c->to_tick = to_tick;
+    TL_ASSERT(level >= 0 && level < TL_LEVELS_MAX);
+    c->kinds = kinds;
+    c->level = level;
+    c->whole = whole;
+    c->one_step = steps == 1;
+    c->to_tick = to_tick;
     c->last_id = near_id;
     c->last_carrier = 0;
     c->recent = 0;
@@ -41,6 +46,7 @@ void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint3
 
 uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
 {
+    TL_ASSERT(!c->codec.encode || added <= TL_STREAM_SLOTS_MAX);
     uint64_t value = tl_code_uint(&c->codec, MODEL(added), added);
     if (value > TL_STREAM_SLOTS_MAX) {
         c->codec.bad = true;
@@ -48,7 +54,21 @@ uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
     return c->codec.bad ? 0 : (uint32_t)value;
 }
 
-enum { ALONG, ACROSS, VERTICAL };
+// The roles of axes in a motion, see tl_models.
+enum { ALONG, ACROSS, VERTICAL, ROLES };
+enum { SPEEDS = 2 }; // slow, fast
+
+// The first context of one of several models for signed values that follow each other.
+static int signed_model(int first, int index)
+{
+    return first + index * TL_SIGNED_CONTEXTS;
+}
+
+// A value as its difference from another one.
+static int64_t code_from(tl_chunk_coder *c, int model, int lean, int64_t from, int64_t value)
+{
+    return tl_add_wrap(from, tl_code_signed(&c->codec, model, lean, tl_sub_wrap(value, from)));
+}
 
 static int role_of(int axis, const int64_t *motion)
 {
@@ -64,28 +84,26 @@ static int sign_of(int64_t value)
     return (value > 0) - (value < 0);
 }
 
-static int class_of_slot(const tl_chunk_coder *c, tl_motion motion, int64_t course_tick)
+static int class_of_slot(const tl_chunk_coder *c, tl_motion motion, int64_t segment_tick)
 {
     if (motion < TL_MOTION_SLOW) {
         return (int)motion;
     }
-    int age = tl_bit_length((uint64_t)(c->to_tick > course_tick ? c->to_tick - course_tick : 0));
-    if (age >= TL_COURSE_AGES) {
-        age = TL_COURSE_AGES - 1;
-    }
-    return TL_SLOT_MOVING + (motion == TL_MOTION_FAST) * TL_COURSE_AGES + age;
+    int64_t ticks = tl_max_i64(0, c->to_tick - segment_tick);
+    int age = (int)tl_min_i64(tl_bit_length((uint64_t)ticks), TL_SEGMENT_AGES - 1);
+    return TL_SLOT_MOVING + (motion == TL_MOTION_FAST) * TL_SEGMENT_AGES + age;
 }
 
 enum { NEAR_SLOTS = 8 };
 
-bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick)
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t segment_tick)
 {
     if (c->whole) {
         return tl_code_bit(&c->codec, MODEL(filled), changed);
     }
-    bool some = c->recent & ((1 << NEAR_SLOTS) - 1);
-    int set = (!c->one_step * 2 + some) * TL_SLOT_CLASSES;
-    changed = tl_code_bit(&c->codec, MODEL(changed) + set + class_of_slot(c, motion, course_tick), changed);
+    bool some_near = c->recent & ((1 << NEAR_SLOTS) - 1);
+    int set = (!c->one_step * 2 + some_near) * TL_SLOT_CLASSES;
+    changed = tl_code_bit(&c->codec, MODEL(changed) + set + class_of_slot(c, motion, segment_tick), changed);
     c->recent = c->recent << 1 | changed;
     return changed;
 }
@@ -104,36 +122,40 @@ static tl_chunk_op_type code_type(tl_chunk_coder *c, tl_chunk_op_type type, bool
     return tl_code_bit(&c->codec, MODEL(op) + 2, type != TL_CHUNK_ENTER) ? TL_CHUNK_DELETE : TL_CHUNK_ENTER;
 }
 
+enum { KIND_BITS = 6 };
+_Static_assert(1 << KIND_BITS == TL_KINDS_MAX, "a kind is a leaf of the tree");
+
 static int code_kind(tl_chunk_coder *c, int kind)
 {
-    int node = 1; // a binary tree of six bits
-    for (int bit = 5; bit >= 0; bit--) {
+    int node = 1; // of a binary tree
+    for (int bit = KIND_BITS - 1; bit >= 0; bit--) {
         node = node * 2 + tl_code_bit(&c->codec, MODEL(kind) + node, kind >> bit & 1);
     }
-    kind = node - 64;
+    kind = node - (1 << KIND_BITS);
     if (kind >= c->kinds->count) {
-        c->codec.bad = true, kind = 0;
+        c->codec.bad = true;
+        return 0;
     }
     return kind;
 }
 
-enum { COUNTER_BITS = 48 };
+enum { COUNTER_BITS = 48, SERVER_BITS = 16 }; // of an id
 
 static tl_entity_id code_id(tl_chunk_coder *c, tl_entity_id id)
 {
-    uint64_t server = id >> COUNTER_BITS, mask = ((uint64_t)1 << COUNTER_BITS) - 1;
-    if (tl_code_bit(&c->codec, MODEL(server), server != c->last_id >> COUNTER_BITS)) {
-        server = tl_code_raw(&c->codec, 16, server);
-    } else {
-        server = c->last_id >> COUNTER_BITS;
-    }
-    int64_t step = tl_code_signed(&c->codec, MODEL(id) + c->whole * TL_SIGNED_CONTEXTS, 1,
-                                  (int64_t)(id & mask) - (int64_t)(c->last_id & mask));
-    id = server << COUNTER_BITS | (((c->last_id & mask) + (uint64_t)step) & mask);
+    const uint64_t mask = ((uint64_t)1 << COUNTER_BITS) - 1;
+    uint64_t server = id >> COUNTER_BITS, last_server = c->last_id >> COUNTER_BITS;
+    uint64_t counter = id & mask, last_counter = c->last_id & mask;
+    bool other_server = tl_code_bit(&c->codec, MODEL(server), server != last_server);
+    server = other_server ? tl_code_raw(&c->codec, SERVER_BITS, server) : last_server;
+    int64_t step = tl_code_signed(&c->codec, signed_model(MODEL(id), c->whole), 1,
+                                  (int64_t)counter - (int64_t)last_counter);
+    id = server << COUNTER_BITS | ((last_counter + (uint64_t)step) & mask);
     if (id == 0) {
         c->codec.bad = true;
     }
-    return c->last_id = id;
+    c->last_id = id;
+    return id;
 }
 
 static tl_entity_id code_carrier(tl_chunk_coder *c, tl_entity_id carrier)
@@ -144,7 +166,8 @@ static tl_entity_id code_carrier(tl_chunk_coder *c, tl_entity_id carrier)
     if (!tl_code_bit(&c->codec, MODEL(carrier) + 1, carrier != c->last_carrier)) {
         return c->last_carrier;
     }
-    return c->last_carrier = tl_code_raw(&c->codec, 64, carrier);
+    c->last_carrier = tl_code_raw(&c->codec, 64, carrier);
+    return c->last_carrier;
 }
 
 static int64_t code_start(tl_chunk_coder *c, bool changed, int64_t start_tick)
@@ -157,12 +180,12 @@ static int64_t code_start(tl_chunk_coder *c, bool changed, int64_t start_tick)
 static void code_new_position(tl_chunk_coder *c, int64_t *w)
 {
     tl_codec *codec = &c->codec;
-    bool moves = tl_code_bit(codec, MODEL(still), (w[4] | w[5] | w[6]) != 0);
+    bool moves = tl_code_bit(codec, MODEL(still), tl_position_moves(w));
     w[0] = moves ? code_start(c, false, w[0]) : 0;
     for (int axis = 0; axis < 3; axis++) {
-        int vertical = (axis == 1) * TL_SIGNED_CONTEXTS;
-        w[1 + axis] = tl_code_signed(codec, MODEL(place) + vertical, 1, w[1 + axis]);
-        w[4 + axis] = moves ? tl_code_signed(codec, MODEL(speed) + vertical, 0, w[4 + axis]) : 0;
+        bool vertical = axis == 1;
+        w[1 + axis] = tl_code_signed(codec, signed_model(MODEL(place), vertical), 1, w[1 + axis]);
+        w[4 + axis] = moves ? tl_code_signed(codec, signed_model(MODEL(speed), vertical), 0, w[4 + axis]) : 0;
     }
 }
 
@@ -180,8 +203,10 @@ static int code_turn(tl_chunk_coder *c, int turn)
 
 static void code_speed(tl_chunk_coder *c, int64_t *v)
 {
+    enum { FROM_REST = 2 }; // behind the models of what is new
     for (int axis = 0; axis < 3; axis++) {
-        v[axis] = tl_code_signed(&c->codec, MODEL(speed) + (2 + (axis == 1)) * TL_SIGNED_CONTEXTS, 0, v[axis]);
+        bool vertical = axis == 1;
+        v[axis] = tl_code_signed(&c->codec, signed_model(MODEL(speed), FROM_REST + vertical), 0, v[axis]);
     }
 }
 
@@ -194,88 +219,124 @@ static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t 
     }
     int64_t expected[3];
     tl_segment_turned(from, turn, expected);
+    bool turned = turn != TL_TURN_STRAIGHT, fast = tl_velocity_is_fast(field, c->kinds, c->level, from);
     for (int axis = 0; axis < 3; axis++) {
-        int models = MODEL(swerve) + (((turn != 0) * 2 + tl_velocity_is_fast(field, c->kinds, c->level, from)) * 3 +
-                                      role_of(axis, expected)) *
-                                         TL_SIGNED_CONTEXTS;
-        to[axis] = tl_add_wrap(expected[axis], tl_code_signed(&c->codec, models, sign_of(expected[axis]),
-                                                              tl_sub_wrap(to[axis], expected[axis])));
+        int model = signed_model(MODEL(swerve), (turned * SPEEDS + fast) * ROLES + role_of(axis, expected));
+        to[axis] = code_from(c, model, sign_of(expected[axis]), expected[axis], to[axis]);
     }
+}
+
+// How many ticks ago a sudden change happened.
+static int code_since(tl_chunk_coder *c, const tl_segment_change *change, const int64_t *place)
+{
+    if (!change->sudden) {
+        return 0;
+    }
+    int nearest = c->codec.encode ? tl_segment_since(c->kinds, change, place) : 0;
+    uint64_t since = tl_code_uint(&c->codec, MODEL(since), (uint64_t)nearest);
+    if (since > TL_SINCE_TICKS_MAX) {
+        c->codec.bad = true;
+        return 0;
+    }
+    return (int)since;
+}
+
+static void code_velocity(tl_chunk_coder *c, const tl_field *field, bool was_moving, const int64_t *from, int64_t *to)
+{
+    if (was_moving) {
+        code_swerve(c, field, from, to);
+    } else {
+        code_speed(c, to);
+    }
+}
+
+// How the motion changed, as far as it bears on how far the place is from where it is expected.
+enum { GOES_ON, STOPS, STARTS, SUDDENLY };
+
+static int class_of_change(bool sudden, bool was_moving, bool moves)
+{
+    if (sudden) {
+        return SUDDENLY;
+    }
+    if (!moves) {
+        return STOPS;
+    }
+    return was_moving ? GOES_ON : STARTS;
 }
 
 static void code_position(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
-    tl_codec *codec = &c->codec;
-    bool was_moving = base[4] | base[5] | base[6];
-    bool moves = tl_code_bit(codec, MODEL(still) + (was_moving ? 1 : 2), (w[4] | w[5] | w[6]) != 0);
+    bool was_moving = tl_position_moves(base);
+    bool moves = tl_code_bit(&c->codec, MODEL(still) + (was_moving ? 1 : 2), tl_position_moves(w));
     w[0] = moves ? code_start(c, true, w[0]) : 0;
-    if (!moves) {
-        w[4] = w[5] = w[6] = 0;
-    } else if (was_moving) {
-        code_swerve(c, field, base + 4, w + 4);
+    if (moves) {
+        code_velocity(c, field, was_moving, base + 4, w + 4);
     } else {
-        code_speed(c, w + 4);
+        w[4] = w[5] = w[6] = 0;
     }
-    tl_course_change d = tl_course_change_of(c->kinds, c->level, field, base, w, moves ? w[0] : c->to_tick);
-    uint64_t since = d.sudden ? tl_code_uint(codec, MODEL(since),
-                                             codec->encode ? (uint64_t)tl_segment_since(c->kinds, &d, w + 1) : 0)
-                              : 0;
-    if (since > TL_SINCE_TICKS_MAX) {
-        codec->bad = true, since = 0;
-    }
+    tl_segment_change change = tl_segment_change_of(c->kinds, c->level, field, base, w, moves ? w[0] : c->to_tick);
     int64_t expected[3];
-    tl_segment_expect(c->kinds, &d, (int)since, expected);
-    int how = d.sudden ? 3 : moves ? (was_moving ? 0 : 2) : 1;
-    const int64_t change[3] = {tl_sub_wrap(w[4], base[4]), tl_sub_wrap(w[5], base[5]), tl_sub_wrap(w[6], base[6])};
+    tl_segment_expect(c->kinds, &change, code_since(c, &change, w + 1), expected);
+    int how = class_of_change(change.sudden, was_moving, moves);
+    const int64_t turn[3] = {tl_sub_wrap(w[4], base[4]), tl_sub_wrap(w[5], base[5]), tl_sub_wrap(w[6], base[6])};
     for (int axis = 0; axis < 3; axis++) {
-        int models = MODEL(miss) + (how * 3 + role_of(axis, change)) * TL_SIGNED_CONTEXTS;
-        w[1 + axis] = tl_add_wrap(expected[axis], tl_code_signed(codec, models, sign_of(change[axis]),
-                                                                 tl_sub_wrap(w[1 + axis], expected[axis])));
+        int model = signed_model(MODEL(miss), how * ROLES + role_of(axis, turn));
+        w[1 + axis] = code_from(c, model, sign_of(turn[axis]), expected[axis], w[1 + axis]);
     }
 }
 
 static void code_vector(tl_chunk_coder *c, int models, const int64_t *base, int64_t *w)
 {
     for (int axis = 0; axis < 3; axis++) {
-        int64_t from = base ? base[axis] : 0;
-        w[axis] = tl_add_wrap(
-            from, tl_code_signed(&c->codec, models + axis * TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[axis], from)));
+        w[axis] = code_from(c, signed_model(models, axis), 0, base ? base[axis] : 0, w[axis]);
     }
+}
+
+// One that turns on.
+static void code_spinning(tl_chunk_coder *c, int models, const int64_t *base, int64_t *w)
+{
+    code_vector(c, models, base ? base + 1 : NULL, w + 1);
+    code_vector(c, MODEL(spin), base ? base + 4 : NULL, w + 4);
+    w[0] = tl_position_moves(w) ? code_start(c, base != NULL, w[0]) : 0;
+}
+
+// Whether it is along the heading.
+static bool code_mode(tl_chunk_coder *c, const tl_field *field, const int64_t *base, bool heads)
+{
+    if (field->predictor != TL_PREDICT_HEADING) {
+        return false;
+    }
+    int model = MODEL(mode);
+    if (base) {
+        model += base[0] == 1 ? 2 : 1;
+    }
+    return tl_code_bit(&c->codec, model, heads);
 }
 
 static void code_rotation(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
-    int models = MODEL(rotation) + (base ? 3 * TL_SIGNED_CONTEXTS : 0);
-    if (field->predictor != TL_PREDICT_LINEAR) {
-        if (field->predictor == TL_PREDICT_HEADING) {
-            w[0] = tl_code_bit(&c->codec, MODEL(mode) + (base ? 1 + (base[0] == 1) : 0), w[0] == 1);
-        } else {
-            w[0] = 0;
-        }
-        if (w[0] == 1) {
-            w[1] = w[2] = w[3] = 0;
-            return;
-        }
-        code_vector(c, models, base && base[0] == 0 ? base + 1 : NULL, w + 1);
+    int models = signed_model(MODEL(rotation), base ? 3 : 0);
+    if (field->predictor == TL_PREDICT_LINEAR) {
+        code_spinning(c, models, base, w);
         return;
     }
-    code_vector(c, models, base ? base + 1 : NULL, w + 1);
-    code_vector(c, MODEL(spin), base ? base + 4 : NULL, w + 4);
-    w[0] = w[4] | w[5] | w[6] ? code_start(c, base != NULL, w[0]) : 0;
+    w[0] = code_mode(c, field, base, w[0] == 1);
+    if (w[0] == 1) {
+        w[1] = w[2] = w[3] = 0;
+        return;
+    }
+    code_vector(c, models, base && base[0] == 0 ? base + 1 : NULL, w + 1);
 }
 
 static void code_scalar(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
+    enum { HELD, VALUE, RATE };
     if (field->predictor != TL_PREDICT_LINEAR) {
-        int64_t from = base ? base[0] : 0;
-        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(scalar), 0, tl_sub_wrap(w[0], from)));
+        w[0] = code_from(c, signed_model(MODEL(scalar), HELD), 0, base ? base[0] : 0, w[0]);
         return;
     }
-    int64_t value_from = base ? base[1] : 0, rate_from = base ? base[2] : 0;
-    w[1] = tl_add_wrap(value_from,
-                       tl_code_signed(&c->codec, MODEL(scalar) + TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[1], value_from)));
-    w[2] = tl_add_wrap(
-        rate_from, tl_code_signed(&c->codec, MODEL(scalar) + 2 * TL_SIGNED_CONTEXTS, 0, tl_sub_wrap(w[2], rate_from)));
+    w[1] = code_from(c, signed_model(MODEL(scalar), VALUE), 0, base ? base[1] : 0, w[1]);
+    w[2] = code_from(c, signed_model(MODEL(scalar), RATE), 0, base ? base[2] : 0, w[2]);
     w[0] = w[2] ? code_start(c, base != NULL, w[0]) : 0;
 }
 
@@ -297,14 +358,16 @@ static void code_bytes(tl_chunk_coder *c, const tl_field *field, int64_t *w)
 static void code_field(tl_chunk_coder *c, const tl_field *field, const int64_t *base, int64_t *w)
 {
     switch (field->type) {
-    case TL_FIELD_POSITION: base ? code_position(c, field, base, w) : code_new_position(c, w); break;
+    case TL_FIELD_POSITION:
+        if (base) {
+            code_position(c, field, base, w);
+        } else {
+            code_new_position(c, w);
+        }
+        break;
     case TL_FIELD_ROTATION: code_rotation(c, field, base, w); break;
     case TL_FIELD_SCALAR: code_scalar(c, field, base, w); break;
-    case TL_FIELD_INTEGER: {
-        int64_t from = base ? base[0] : 0;
-        w[0] = tl_add_wrap(from, tl_code_signed(&c->codec, MODEL(integer), 0, tl_sub_wrap(w[0], from)));
-        break;
-    }
+    case TL_FIELD_INTEGER: w[0] = code_from(c, MODEL(integer), 0, base ? base[0] : 0, w[0]); break;
     default: code_bytes(c, field, w); break;
     }
 }
@@ -331,6 +394,7 @@ static void code_state(tl_chunk_coder *c, const tl_kind *kind, const int64_t *ba
 
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind)
 {
+    TL_ASSERT(base_kind >= 0 && base_kind < c->kinds->count);
     op->type = code_type(c, op->type, base != NULL);
     if (op->type == TL_CHUNK_UPDATE) {
         op->kind = base_kind;

@@ -4,6 +4,7 @@
 #ifndef TRAMLINE_WIRE_CHUNK_H
 #define TRAMLINE_WIRE_CHUNK_H
 
+#include "motion/motion.h"
 #include "motion/segment.h"
 #include "wire/codec.h"
 #include "wire/cursor.h"
@@ -29,12 +30,12 @@ typedef struct tl_chunk_op {
     int64_t *words;
 } tl_chunk_op;
 
-// What a slot held, as far as it bears on whether it changes: the motions of state.h, the moving ones by how long the
-// course has been kept.
+// What a slot held, as far as it bears on whether it changes: the motions of motion.h, the moving ones by how long the
+// segment has been kept.
 enum {
     TL_SLOT_MOVING = TL_MOTION_SLOW,
-    TL_COURSE_AGES = 10,
-    TL_SLOT_CLASSES = TL_SLOT_MOVING + 2 * TL_COURSE_AGES,
+    TL_SEGMENT_AGES = 10,
+    TL_SLOT_CLASSES = TL_SLOT_MOVING + 2 * TL_SEGMENT_AGES,
 };
 
 // Axes are told apart by what they are to a motion: along it (of the two horizontal ones that with the larger part),
@@ -90,8 +91,8 @@ void tl_chunk_decoder(tl_chunk_coder *c, const tl_kinds *kinds, int level, uint3
 // First, if the chunk is up to the end of the stream: how many slots it has more than at its start (from nothing: than
 // the chunk's first slot).
 uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added);
-// Then for each slot: whether it changed. Motion and course are of what it held at the chunk's start.
-bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t course_tick);
+// Then for each slot: whether it changed. Motion and segment are of what it held at the chunk's start.
+bool tl_chunk_changed(tl_chunk_coder *c, bool changed, tl_motion motion, int64_t segment_tick);
 // And if so, how.
 void tl_chunk_code(tl_chunk_coder *c, tl_chunk_op *op, const int64_t *base, int base_kind);
 

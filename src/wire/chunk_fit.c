@@ -62,6 +62,7 @@ static size_t cost(const tl_kinds *kinds, int kind, int level, bool whole, tl_ch
 
 size_t tl_chunk_fit_bytes(const tl_kinds *kinds, int kind)
 {
+    TL_ASSERT(kind >= 0 && kind < kinds->count);
     int64_t words[TL_STATE_WORDS_MAX], base[TL_STATE_WORDS_MAX];
     size_t most = 0;
     for (int level = 0; level <= kinds->kinds[kind].level_last; level++) {

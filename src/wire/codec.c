@@ -57,11 +57,13 @@ static void shift_low(tl_codec *c)
 
 size_t tl_codec_bytes(const tl_codec *c)
 {
+    TL_ASSERT(c->encode);
     return c->at + c->pending + 1 + 4;
 }
 
 size_t tl_codec_finish(tl_codec *c)
 {
+    TL_ASSERT(c->encode);
     // The value of the interval with the most zero bits at its end.
     for (int bits = 32; bits > 0; bits--) {
         uint64_t mask = ((uint64_t)1 << bits) - 1;
@@ -137,6 +139,7 @@ int tl_code_bit(tl_codec *c, int context, int bit)
 
 uint64_t tl_code_raw(tl_codec *c, int bits, uint64_t value)
 {
+    TL_ASSERT(bits >= 0 && bits <= 64);
     uint64_t result = 0;
 #ifdef TL_TRAIN
     if (tl_train_raw && c->encode) {
@@ -180,6 +183,7 @@ uint64_t tl_code_uint(tl_codec *c, int context, uint64_t value)
 
 int64_t tl_code_signed(tl_codec *c, int context, int lean, int64_t value)
 {
+    TL_ASSERT(lean >= -1 && lean <= 1);
     uint64_t magnitude = tl_code_uint(c, context, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
     if (magnitude == 0) {
         return 0;

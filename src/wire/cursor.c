@@ -33,6 +33,7 @@ static bool make_room(tl_cursor_map *map)
 static void append(tl_cursor_map *map, uint32_t begin, uint32_t version, uint64_t since)
 {
     tl_cursor_run run = {begin, version, since}, *last = map->run_count ? &map->runs[map->run_count - 1] : NULL;
+    TL_ASSERT(last == NULL || begin > last->begin);
     if (last && joins(last, &run)) {
         if (since > last->since) {
             last->since = since;
@@ -79,6 +80,7 @@ void tl_cursor_set(tl_cursor_map *map, uint32_t begin, uint32_t end, uint32_t ve
 
 const tl_cursor_run *tl_cursor_at(const tl_cursor_map *map, uint32_t slot)
 {
+    TL_ASSERT(map->run_count >= 1 && map->run_count <= TL_CURSOR_RUNS_MAX && map->runs[0].begin == 0);
     uint32_t i = map->run_count;
     while (i > 1 && map->runs[i - 1].begin > slot) {
         i--;

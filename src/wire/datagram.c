@@ -74,6 +74,8 @@ static void write_gap(tl_writer *w, uint32_t gap, bool plain)
 
 void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_handle)
 {
+    TL_ASSERT(head->handle < TL_HANDLES_MAX && head->begin < head->end);
+    TL_ASSERT((int64_t)head->handle >= *last_handle);
     bool range = head->begin != 0 || head->end != TL_SLOT_END;
     bool full = !head->whole && head->from_width == TL_FROM_FULL;
     bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 &&

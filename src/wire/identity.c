@@ -83,6 +83,7 @@ bool tl_identity_is_of_secret(const tl_identity *identity)
 
 bool tl_identity_equal(const tl_identity *a, const tl_identity *b)
 {
+    TL_ASSERT(a->size <= TL_IDENTITY_BYTES_MAX && b->size <= TL_IDENTITY_BYTES_MAX);
     return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
@@ -94,6 +95,7 @@ void tl_secret_make(const unsigned char seed[TL_SECRET_BYTES], uint64_t epoch, u
 
 void tl_identity_write(tl_writer *w, const tl_identity *identity)
 {
+    TL_ASSERT(identity->size <= TL_IDENTITY_BYTES_MAX);
     tl_write_varint(w, identity->size);
     tl_write_bytes(w, identity->bytes, identity->size);
 }

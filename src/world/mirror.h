@@ -4,7 +4,7 @@
 #define TRAMLINE_WORLD_MIRROR_H
 
 #include "base/map.h"
-#include "motion/state.h"
+#include "motion/lead.h"
 #include "wire/identity.h"
 #include "world/missing.h"
 #include "world/tombs.h"

@@ -1,5 +1,7 @@
 #include "world/publish.h"
 
+#include "motion/holds.h"
+#include "motion/motion.h"
 #include "motion/segment.h"
 
 enum {
@@ -24,46 +26,49 @@ bool tl_stream_had_its_turn(const tl_streams *ss, int32_t stream, int64_t after_
 
 // ---- a stream's segment of an entity ----
 
-static tl_origin origin_of(const tl_stream *s, const tl_entity *e)
+static tl_level_context context_of(const tl_streams *ss, const tl_stream *s, const tl_entity *e)
 {
-    return e->carrier_id ? (tl_origin){0, 0, 0} : s->origin;
+    return (tl_level_context){.kinds = ss->kinds,
+                              .kind = &ss->kinds->kinds[e->kind],
+                              .level = s->level,
+                              .tick = ss->tick,
+                              .origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin};
 }
 
 // For how many ticks the slot's segment certainly holds.
 static int64_t slot_holds(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
-    const tl_kind *kind = &ss->kinds->kinds[e->kind];
-    return tl_state_holds(kind, ss->kinds, e->state, slot->state, ss->tick, s->level, origin_of(s, e),
-                          tl_tolerance_share(kind, e->carrier_id != 0), TL_WHEEL_AHEAD_TICKS_MAX);
+    tl_level_context c = context_of(ss, s, e);
+    return tl_state_holds(&c, e->state, slot->state, tl_tolerance_share(c.kind, e->carrier_id != 0),
+                          TL_WHEEL_AHEAD_TICKS_MAX);
 }
 
-static double place_limit_m(const tl_streams *ss, const tl_stream *s, const tl_entity *e)
+static double place_limit_m(const tl_level_context *c, const tl_entity *e)
 {
-    const tl_kind *kind = &ss->kinds->kinds[e->kind];
-    return tl_tolerance_share(kind, e->carrier_id != 0) *
-           (kind->fields[0].tolerance[s->level] - kind->fields[0].tolerance[0]);
+    const tl_field *place = &c->kind->fields[0];
+    return tl_tolerance_share(c->kind, e->carrier_id != 0) * (place->tolerance[c->level] - place->tolerance[0]);
 }
 
 static void derive(const tl_streams *ss, const tl_stream *s, const tl_entity *e, int64_t *words)
 {
-    const tl_kind *kind = &ss->kinds->kinds[e->kind];
-    tl_state_derive(kind, ss->kinds, e->state, ss->tick, s->level, origin_of(s, e), words);
-    if (s->level && tl_state_accelerates(kind, ss->kinds, e->state, ss->tick, e->acceleration)) {
-        tl_state_lead(kind, ss->kinds, s->level, e->acceleration, place_limit_m(ss, s, e), words);
+    tl_level_context c = context_of(ss, s, e);
+    tl_state_derive(&c, e->state, words);
+    if (s->level && tl_state_accelerates(&c, e->state, e->acceleration)) {
+        tl_state_lead(&c, e->acceleration, place_limit_m(&c, e), words);
     }
 }
 
 static void snap(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, const tl_entity *e, int64_t *words)
 {
-    const tl_kind *kind = &ss->kinds->kinds[e->kind];
-    tl_segment_snap(kind, ss->kinds, s->level, place_limit_m(ss, s, e), ss->tick, slot->state, words);
+    tl_level_context c = context_of(ss, s, e);
+    tl_segment_snap(&c, place_limit_m(&c, e), slot->state, words);
 }
 
 // Whether it is so far off that it cannot wait for the stream's turn: it has jumped.
 static bool is_far_off(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
-    return tl_state_place_error_m(&ss->kinds->kinds[e->kind], ss->kinds, e->state, slot->state, ss->tick, s->level,
-                                  origin_of(s, e)) > FAR_OFF_LIMITS * place_limit_m(ss, s, e);
+    tl_level_context c = context_of(ss, s, e);
+    return tl_state_place_error_m(&c, e->state, slot->state) > FAR_OFF_LIMITS * place_limit_m(&c, e);
 }
 
 // ---- slots ----

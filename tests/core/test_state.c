@@ -1,6 +1,7 @@
 // States: from values to words and back, within the tolerance; and coarser levels, which hold as long as they say.
 #include "check.h"
-#include "motion/state.h"
+#include "motion/holds.h"
+#include "motion/lead.h"
 #include "motion/values.h"
 #include "world.h"
 
@@ -250,8 +251,8 @@ TEST(any_valid_words_can_be_evaluated)
         tl_values values;
         int64_t quanta[3];
         tl_position_quanta(words, kinds.rate_shift, (int64_t)check_random(&random), quanta);
-        tl_state_derive(kind, &kinds, words, tick, level, origin, coarse);
-        tl_state_holds(kind, &kinds, words, coarse, tick, level, origin, 1, 1000);
+        tl_state_derive(&(tl_level_context){&kinds, kind, level, tick, origin}, words, coarse);
+        tl_state_holds(&(tl_level_context){&kinds, kind, level, tick, origin}, words, coarse, 1, 1000);
         tl_values_get(coarse, kind, &kinds, level, (double)tick + 0.5, &values);
     }
 }
@@ -321,9 +322,9 @@ static void check_holds(world *w, int kind_number, double centre_m, double *tick
         tl_origin origin = {(int64_t)floor(w->centre.x / (double)tile) * tile,
                             (int64_t)floor(w->centre.y / (double)tile) * tile,
                             (int64_t)floor(w->centre.z / (double)tile) * tile};
-        tl_state_derive(kind, &kinds, fine, tick, level, origin, coarse);
+        tl_state_derive(&(tl_level_context){&kinds, kind, level, tick, origin}, fine, coarse);
         CHECK(tl_state_valid(kind, &kinds, coarse, level, tick));
-        int64_t ticks = tl_state_holds(kind, &kinds, fine, coarse, tick, level, origin, 1, 1000);
+        int64_t ticks = tl_state_holds(&(tl_level_context){&kinds, kind, level, tick, origin}, fine, coarse, 1, 1000);
         CHECK(ticks > 0 || follows(kind, fine)); // what was just derived holds
         if (level) {
             *ticks_sum += (double)ticks;
@@ -336,7 +337,7 @@ static void check_holds(world *w, int kind_number, double centre_m, double *tick
             check_within(kind, fine, coarse, (double)(tick + ticks - 1), level, origin);
         }
         // Against another truth it seldom holds; but where it says so, it does.
-        int64_t other = tl_state_holds(kind, &kinds, later, coarse, tick, level, origin, 1, 1000);
+        int64_t other = tl_state_holds(&(tl_level_context){&kinds, kind, level, tick, origin}, later, coarse, 1, 1000);
         if (other) {
             check_within(kind, later, coarse, (double)(tick + other - 1), level, origin);
         }
@@ -347,8 +348,9 @@ static void check_holds(world *w, int kind_number, double centre_m, double *tick
         if (ticks == 0 || ticks == 1000) {
             continue;
         }
-        tl_state_derive(kind, &kinds, fine, tick + ticks, level, origin, again);
-        CHECK(tl_state_holds(kind, &kinds, fine, again, tick + ticks, level, origin, 1, 1000) > 0 ||
+        tl_state_derive(&(tl_level_context){&kinds, kind, level, tick + ticks, origin}, fine, again);
+        CHECK(tl_state_holds(&(tl_level_context){&kinds, kind, level, tick + ticks, origin}, fine, again, 1, 1000) >
+                  0 ||
               follows(kind, fine));
     }
 }
@@ -373,9 +375,10 @@ TEST(level_0_is_the_very_state)
         const tl_kind *kind = &kinds.kinds[i % WORLD_KINDS];
         int64_t fine[TL_STATE_WORDS_MAX], words[TL_STATE_WORDS_MAX];
         world_random_words(w, i % WORLD_KINDS, false, fine);
-        tl_state_derive(kind, &kinds, fine, 1000, 0, (tl_origin){0, 0, 0}, words);
+        tl_state_derive(&(tl_level_context){&kinds, kind, 0, 1000, (tl_origin){0, 0, 0}}, fine, words);
         CHECK(memcmp(fine, words, (size_t)kind->word_count * 8) == 0);
-        CHECK_EQUAL(tl_state_holds(kind, &kinds, fine, words, 1000, 0, (tl_origin){0, 0, 0}, 1, 500), 500);
+        CHECK_EQUAL(
+            tl_state_holds(&(tl_level_context){&kinds, kind, 0, 1000, (tl_origin){0, 0, 0}}, fine, words, 1, 500), 500);
     }
     world_destroy(w);
 }
@@ -387,10 +390,13 @@ TEST(exact_fields_hold_exactly)
     const tl_kind *body = &kinds.kinds[WORLD_BODY];
     int64_t fine[TL_STATE_WORDS_MAX] = {0}, coarse[TL_STATE_WORDS_MAX];
     for (int level = 0; level < TL_LEVELS_MAX; level++) {
-        tl_state_derive(body, &kinds, fine, 5, level, (tl_origin){0, 0, 0}, coarse);
-        CHECK_EQUAL(tl_state_holds(body, &kinds, fine, coarse, 5, level, (tl_origin){0, 0, 0}, 1, 100), 100);
+        tl_state_derive(&(tl_level_context){&kinds, body, level, 5, (tl_origin){0, 0, 0}}, fine, coarse);
+        CHECK_EQUAL(
+            tl_state_holds(&(tl_level_context){&kinds, body, level, 5, (tl_origin){0, 0, 0}}, fine, coarse, 1, 100),
+            100);
         coarse[body->fields[3].word]++;
-        CHECK_EQUAL(tl_state_holds(body, &kinds, fine, coarse, 5, level, (tl_origin){0, 0, 0}, 1, 100), 0);
+        CHECK_EQUAL(
+            tl_state_holds(&(tl_level_context){&kinds, body, level, 5, (tl_origin){0, 0, 0}}, fine, coarse, 1, 100), 0);
     }
 }
 
@@ -424,10 +430,13 @@ static int updates_of(const braking *b, int level, bool leads)
         memcpy(before, fine, sizeof before);
         tl_pose_publish(fine, kind, &kinds, tick, truth, velocity, (tl_vec3){0, 0, 0}, NULL, 1);
         tl_state_acceleration(kind, &kinds, before, fine, acceleration);
-        if (tick == 100 || tl_state_holds(kind, &kinds, fine, coarse, tick, level, (tl_origin){0, 0, 0}, 1, 100) == 0) {
-            tl_state_derive(kind, &kinds, fine, tick, level, (tl_origin){0, 0, 0}, coarse);
-            if (leads && tl_state_accelerates(kind, &kinds, fine, tick, acceleration)) {
-                tl_state_lead(kind, &kinds, level, acceleration, limit_m, coarse);
+        if (tick == 100 || tl_state_holds(&(tl_level_context){&kinds, kind, level, tick, (tl_origin){0, 0, 0}}, fine,
+                                          coarse, 1, 100) == 0) {
+            tl_state_derive(&(tl_level_context){&kinds, kind, level, tick, (tl_origin){0, 0, 0}}, fine, coarse);
+            if (leads && tl_state_accelerates(&(tl_level_context){.kinds = &kinds, .kind = kind, .tick = tick}, fine,
+                                              acceleration)) {
+                tl_state_lead(&(tl_level_context){.kinds = &kinds, .kind = kind, .level = level}, acceleration, limit_m,
+                              coarse);
             }
             updates += tick > 100;
         }
@@ -463,8 +472,9 @@ TEST(what_does_not_accelerate_any_more_is_not_led)
     float a[3] = {0};
     tl_state_acceleration(kind, &kinds, slow, fast, a);
     CHECK(a[0] > 1 && a[2] == 0);
-    CHECK(tl_state_accelerates(kind, &kinds, fast, 105, a));
-    CHECK(!tl_state_accelerates(kind, &kinds, fast, 130, a)); // it would have been told of since
+    CHECK(tl_state_accelerates(&(tl_level_context){.kinds = &kinds, .kind = kind, .tick = 105}, fast, a));
+    CHECK(!tl_state_accelerates(&(tl_level_context){.kinds = &kinds, .kind = kind, .tick = 130}, fast,
+                                a)); // it would have been told of since
     float kept = a[0];
     tl_state_acceleration(kind, &kinds, fast, fast, a);
     CHECK(a[0] == kept);

@@ -5,6 +5,15 @@
 
 #include <math.h>
 
+// Whether published words hold still.
+static uint32_t differ(const int64_t *words, const tl_kind *kind, const tl_kinds *kinds, int64_t tick,
+                       const tl_values *values, double share)
+{
+    int64_t copy[TL_STATE_WORDS_MAX];
+    memcpy(copy, words, (size_t)kind->word_count * sizeof *copy);
+    return tl_values_publish(copy, kind, kinds, tick, values, share);
+}
+
 static tl_kinds kinds;
 
 static tl_values walker_values(tl_vec3 position, tl_vec3 velocity, tl_quat rotation)
@@ -67,7 +76,7 @@ static void check_shows(const int64_t *words, const tl_kind *kind, int64_t tick,
         default: CHECK(a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0);
         }
     }
-    CHECK_EQUAL(tl_values_differ(words, kind, &kinds, tick, truth, share), 0);
+    CHECK_EQUAL(differ(words, kind, &kinds, tick, truth, share), 0);
 }
 
 // A body on a random course: at every tick what is published is within the tolerance, and seldom anything is.
@@ -134,14 +143,14 @@ TEST(the_heading_is_free_while_it_holds)
         CHECK_EQUAL(words[kind->fields[1].word], 1);
         // The turn may show a tick late, when the place leaves its tolerance.
         if (tick % 50 > 2) {
-            CHECK(tl_values_differ(words, kind, &kinds, tick, &truth, 1) == 0);
+            CHECK(differ(words, kind, &kinds, tick, &truth, 1) == 0);
         }
     }
     truth = walker_values(p, (tl_vec3){0, 0, 0}, (tl_quat){0, 1, 0, 0}); // stands, and looks about
     for (int64_t tick = 200; tick < 203; tick++) {
         tl_values_publish(words, kind, &kinds, tick, &truth, 1);
     }
-    CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 203, &truth, 1), 0);
+    CHECK_EQUAL(differ(words, kind, &kinds, 203, &truth, 1), 0);
     CHECK_EQUAL(words[kind->fields[1].word], 0);
 }
 
@@ -158,10 +167,10 @@ TEST(a_rotation_need_not_be_of_length_1)
         values.fields[1].rotation = (tl_quat){q.x * length, q.y * length, q.z * length, q.w * length};
         CHECK_EQUAL(tl_values_check(kind, &values), TL_OK);
         tl_values_publish(words, kind, &kinds, 1, &values, 1);
-        CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 0);
+        CHECK_EQUAL(differ(words, kind, &kinds, 2, &values, 1), 0);
         values.fields[1].rotation = (tl_quat){turned.x * length, turned.y * length, turned.z * length,
                                               turned.w * length};
-        CHECK_EQUAL(tl_values_differ(words, kind, &kinds, 2, &values, 1), 2);
+        CHECK_EQUAL(differ(words, kind, &kinds, 2, &values, 1), 2);
     }
 }
 

@@ -1,0 +1,25 @@
+// What an entity's words say at a time.
+#ifndef TRAMLINE_MOTION_EVALUATE_H
+#define TRAMLINE_MOTION_EVALUATE_H
+
+#include "motion/kinds.h"
+#include "motion/vector.h"
+
+// `tick` may have a fraction; `level` is that of the words.
+tl_vec3 tl_position_at(const int64_t *words, int shift, const tl_kinds *kinds, double tick);
+tl_vec3 tl_velocity_of(const int64_t *words, int shift, const tl_kinds *kinds); // m/s
+// `velocity_mps` is the entity's, for a rotation along the heading.
+tl_quat tl_rotation_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick,
+                       tl_vec3 velocity_mps);
+double tl_scalar_at(const int64_t *words, const tl_field *field, int level, const tl_kinds *kinds, double tick);
+
+// The place in quanta at a whole tick, rounded: what a delta is taken against.
+void tl_position_quanta(const int64_t *words, int rate_shift, int64_t tick, int64_t out[3]);
+
+// Whether the words of a position move: what stands has no velocity, and no start.
+static inline bool tl_position_moves(const int64_t *words)
+{
+    return (words[4] | words[5] | words[6]) != 0;
+}
+
+#endif
