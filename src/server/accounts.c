@@ -60,11 +60,13 @@ tl_server_client *tl_accounts_surplus(tl_server *s, const tl_grant *grant)
             oldest = client;
         }
     }
+    TL_ASSERT((holders == 0) == (oldest == NULL));
     return holders >= TL_ACCOUNT_HOLDERS_MAX ? oldest : NULL;
 }
 
 void tl_accounts_take(tl_server *s, tl_server_client *client)
 {
+    TL_ASSERT(client->used && client->session && client->account == NULL);
     if (!client->grant.proven) {
         return;
     }

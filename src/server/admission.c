@@ -32,6 +32,7 @@ bool tl_admission_init(tl_server *s)
 static tl_guest *find_guest(tl_server *s, tl_peer peer)
 {
     const uint32_t *index = tl_map_find(&s->admission.map, peer);
+    TL_ASSERT(index == NULL || s->admission.guests[*index].peer == peer);
     return index ? &s->admission.guests[*index] : NULL;
 }
 
@@ -57,6 +58,7 @@ static tl_guest *new_guest(tl_server *s, tl_peer peer)
     } else {
         return NULL;
     }
+    TL_ASSERT(index < s->admission.guests_max && s->admission.guests[index].peer == 0);
     TL_ASSERT(tl_map_put(&s->admission.map, peer, index));
     s->admission.guests[index] = (tl_guest){.peer = peer,
                                             .since_us = s->time.now_us,
@@ -141,6 +143,7 @@ void tl_admission_sweep(tl_server *s)
 
 void tl_admission_spend(tl_server *s, int units)
 {
+    TL_ASSERT(units > 0);
     s->admission.units_left -= units;
 }
 

@@ -27,6 +27,7 @@ void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
 
 void tl_apply_take_group(tl_server *s, int32_t group)
 {
+    TL_ASSERT(group >= 0 && group < s->mirror.group_top);
     tl_groups_take(s, group);
     if (tl_client_groups_is_id(s->mirror.groups[group].id)) {
         tl_returns_taken(s, group);
@@ -68,6 +69,7 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, 
 
 void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_record *end)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     tl_peer_server *p = &s->peers.servers[number];
     if (end->epoch >= p->ended_epoch) {
         p->ended_epoch = end->epoch;
@@ -84,7 +86,7 @@ void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_recor
         p->ended = true;
     }
     if (end->heir == 0) {
-        return; // it left in order; who takes what it has left behind will be told
+        return; // it left in order; another event says who takes what it has left behind
     }
     inherit(s, number, end->heir, end);
     if (end->heir != s->number || s->state == TL_SERVER_JOINING) {
@@ -137,7 +139,9 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
 static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
 {
     tl_peer_server *p = &s->peers.servers[number];
+    TL_ASSERT(number != s->number && p->first == record);
     if (record->is_end) {
+        TL_ASSERT(record->end_serial == s->peers.ends_applied);
         s->peers.ends_applied++;
         tl_apply_end(s, number, record);
         return true;

@@ -11,6 +11,7 @@ enum { GIVES_AT_ONCE = 32 };
 // To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
+    TL_ASSERT(to >= 1 && to <= TL_SERVERS_MAX && to != s->number && s->changes.give_count < TL_GIVES_MAX);
     uint32_t epoch = s->peers.servers[to].epoch;
     s->changes.gives[s->changes.give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) {

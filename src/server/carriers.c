@@ -140,6 +140,7 @@ bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 positio
 void tl_carriers_publish_set_down(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(e->used && e->published);
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     tl_entity_id carrier = e->said ? e->said_carrier : e->carrier_id;
     memcpy(e->published, e->state, TL_POSITION_WORDS * sizeof *e->state);

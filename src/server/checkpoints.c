@@ -13,6 +13,7 @@ enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, LOOKS_A_TICK =
 // that is being given away or deleted has not got there yet.
 static bool is_whole(const tl_server *s, int32_t group)
 {
+    TL_ASSERT(group >= 0 && group < s->mirror.group_top);
     const tl_group *g = &s->mirror.groups[group];
     if (g->giving || tl_missing_any(g->missing)) {
         return false;
@@ -48,6 +49,7 @@ static bool checkpoint(tl_server *s, tl_group_id id)
         result = tl_checkpoint_write(&s->mirror, group, s->mirror.tick, s->records.scratch, TL_RECORD_BYTES_MAX, &size);
     }
     if (result != TL_OK) {
+        TL_ASSERT(group != TL_NONE);
         say_failed(s, id, result);
         s->mirror.groups[group].retry_tick = s->mirror.tick + CHECKPOINT_SECONDS * (int64_t)s->world.tick_hz;
         return false;
@@ -138,6 +140,7 @@ static void truncate_log(tl_server *s)
     if (tick <= s->checkpoints.truncated_tick + CUT_SECONDS * hz) {
         return;
     }
+    TL_ASSERT(s->checkpoints.due_count == 0 && tick <= s->mirror.tick);
     if (tl_held_add_truncation(s, tick)) {
         s->checkpoints.truncated_tick = tick;
     }

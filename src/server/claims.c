@@ -35,6 +35,7 @@ static int64_t next_claim(tl_server *s, const tl_identity *identity)
 
 void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char *secret)
 {
+    TL_ASSERT(client->used && client->number != 0 && client->group == 0);
     client->claimed = true;
     if (!client->grant.write) {
         return;
@@ -62,12 +63,12 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
 // ---- giving back ----
 
 // Writes the owned entities that the client has not been told of yet, as many as a message takes; returns how many.
-static uint32_t write_untold(const tl_server *s, tl_server_client *client, tl_writer *w)
+static uint32_t write_unreported(const tl_server *s, tl_server_client *client, tl_writer *w)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < client->owned_count && count < LIST_ENTITIES; i++) {
         tl_owned *owned = &client->owned[i];
-        if (owned->told) {
+        if (owned->reported) {
             continue;
         }
         int32_t index = tl_mirror_find(&s->mirror, owned->id);
@@ -79,20 +80,20 @@ static uint32_t write_untold(const tl_server *s, tl_server_client *client, tl_wr
     return count;
 }
 
-static void mark_told(tl_server_client *client, uint32_t count)
+static void mark_reported(tl_server_client *client, uint32_t count)
 {
     for (uint32_t i = 0; i < client->owned_count && count; i++) {
-        count -= !client->owned[i].told;
-        client->owned[i].told = true;
+        count -= !client->owned[i].reported;
+        client->owned[i].reported = true;
     }
 }
 
 void tl_claims_report(tl_server *s, tl_server_client *client)
 {
-    while (client->claimed && !client->own_told) {
+    while (client->claimed && !client->own_reported) {
         unsigned char data[TL_MESSAGE_BYTES_MAX], entries[TL_MESSAGE_BYTES_MAX];
         tl_writer w = tl_writer_make(data, sizeof data), listed = tl_writer_make(entries, sizeof entries);
-        uint32_t count = write_untold(s, client, &listed);
+        uint32_t count = write_unreported(s, client, &listed);
         bool ends = count < LIST_ENTITIES && s->mirror.tick >= client->list_tick;
         if (count == 0 && !ends) {
             return;
@@ -104,8 +105,8 @@ void tl_claims_report(tl_server *s, tl_server_client *client)
         if (tl_channel_send(&client->session->channel, TL_MESSAGE_OWN, data, w.size) != TL_OK) {
             return;
         }
-        mark_told(client, count);
-        client->own_told = ends;
+        mark_reported(client, count);
+        client->own_reported = ends;
     }
 }
 
@@ -142,6 +143,7 @@ static int32_t find_spare(const tl_server *s)
 // Assigns a group to a client that is here, or to nobody.
 static void assign(tl_server *s, tl_group *group, const tl_identity *identity, int64_t claim, tl_client_number holder)
 {
+    TL_ASSERT(group->used && group->entity_count == 0);
     group->identity = *identity;
     group->holder = holder;
     group->claim = claim;
@@ -226,6 +228,7 @@ int64_t tl_claims_heard_tick(const tl_server *s, const tl_server_client *client)
 // The client is away since that tick.
 void tl_claims_vanish(tl_server *s, tl_group *group, int64_t tick)
 {
+    TL_ASSERT(group->used);
     group->holder = 0;
     group->vanished_tick = tl_max_i64(tick, 0);
     tl_client_groups_note(s, group);
@@ -233,6 +236,7 @@ void tl_claims_vanish(tl_server *s, tl_group *group, int64_t tick)
 
 void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
 {
+    TL_ASSERT(client->used && client->owned_count <= TL_OWNED_MAX);
     if (client->group == 0) {
         return;
     }

@@ -25,6 +25,7 @@ bool tl_client_groups_is_owned(const tl_group *group)
 // The next group of an identity, from `from` on, or TL_NONE. There is hardly ever a second one.
 int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, int32_t from)
 {
+    TL_ASSERT(from >= 0);
     for (int32_t g = from; identity->size && g < s->mirror.group_top; g++) {
         if (tl_client_groups_is_owned(&s->mirror.groups[g]) &&
             tl_identity_equal(&s->mirror.groups[g].identity, identity)) {
@@ -36,6 +37,7 @@ int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, i
 
 void tl_client_groups_note(tl_server *s, tl_group *group)
 {
+    TL_ASSERT(group->used && tl_client_groups_is_id(group->id));
     group->unsent_claim = s->changes.has_claims = true;
 }
 

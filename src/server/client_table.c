@@ -7,6 +7,7 @@
 tl_server_client *tl_client_table_by_peer(tl_server *s, tl_peer peer)
 {
     const uint32_t *index = tl_map_find(&s->clients.map, peer);
+    TL_ASSERT(index == NULL || (s->clients.all[*index].used && s->clients.all[*index].peer == peer));
     return index ? &s->clients.all[*index] : NULL;
 }
 
@@ -22,6 +23,7 @@ tl_server_client *tl_client_table_by_number(tl_server *s, tl_client_number numbe
 
 void tl_client_table_send(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
+    TL_ASSERT(s->def.transport && size > 0 && size <= TL_DATAGRAM_BYTES_MAX);
     tl_transport_send(s->def.transport, peer, data, size);
 }
 

@@ -108,6 +108,7 @@ static void look(tl_server *s, tl_session *session)
 static void send_frame(tl_server *s, tl_server_client *client)
 {
     tl_session *session = client->session;
+    TL_ASSERT(client->used && session);
     if (!client->ready) {
         send_kinds(s, client);
     }
@@ -126,6 +127,7 @@ static void send_frame(tl_server *s, tl_server_client *client)
         size_t datagram = s->clients.frame[at] | (size_t)s->clients.frame[at + 1] << 8;
         tl_client_table_send(s, client->peer, s->clients.frame + at + 2, datagram);
         at += 2 + datagram;
+        TL_ASSERT(datagram > 0 && at <= size);
     }
 }
 

@@ -134,6 +134,7 @@ static void add(tl_server *s, const tl_server_client *who, tl_entity_id id)
 
 void tl_created_new(tl_server *s, const tl_server_client *client, tl_entity_id id)
 {
+    TL_ASSERT(client->used && id != 0);
     add(s, client, id);
     recent_now(s)[0]++;
 }
@@ -172,6 +173,7 @@ void tl_created_sweep(tl_server *s)
 
 void tl_created_take_group(tl_server *s, int32_t group, const tl_server_client *creator)
 {
+    TL_ASSERT(group >= 0 && group < s->mirror.group_top);
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_created_forget(s, s->mirror.entities[i].id);
         add(s, creator, s->mirror.entities[i].id);
@@ -180,6 +182,7 @@ void tl_created_take_group(tl_server *s, int32_t group, const tl_server_client *
 
 void tl_created_lose_group(tl_server *s, int32_t group)
 {
+    TL_ASSERT(group >= 0 && group < s->mirror.group_top);
     for (int32_t i = s->mirror.groups[group].entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         tl_created_forget(s, s->mirror.entities[i].id);
     }

@@ -6,11 +6,13 @@
 #include "server/client_table.h"
 #include "server/state.h"
 
+enum { REFUSE_TEXT_BYTES_MAX = 200 };
+
 static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *text)
 {
-    unsigned char data[256];
+    unsigned char data[REFUSE_TEXT_BYTES_MAX + 16];
     tl_writer w = tl_writer_make(data, sizeof data);
-    size_t size = strlen(text) < 200 ? strlen(text) : 200;
+    size_t size = strlen(text) < REFUSE_TEXT_BYTES_MAX ? strlen(text) : REFUSE_TEXT_BYTES_MAX;
     tl_write_fixed(&w, TL_WIRE_REFUSE, 1);
     tl_write_fixed(&w, result, 1);
     tl_write_varint(&w, size);
@@ -21,6 +23,7 @@ static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *tex
 // `keep`: it may come back; what it owns is kept for a while.
 static void end_client(tl_server *s, tl_server_client *client, bool keep)
 {
+    TL_ASSERT(client->used && client->session);
     tl_claims_goodbye(s, client, keep);
     tl_accounts_leave(s, client);
     s->stats.work_waits += client->session->work.waits;

@@ -25,6 +25,7 @@ static bool is_ahead(const tl_server *s, const tl_peer_server *p)
 // aside; where the store does not do that, its epoch ends as it is.
 static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX && number != s->number);
     tl_peer_server *p = &s->peers.servers[number];
     bool left = p->ended && p->ended_heir == 0;
     tl_store *store = s->def.store;

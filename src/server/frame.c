@@ -8,6 +8,13 @@ enum {
     HEAD_BYTES_MAX = 40,
     STREAM_SHARES = 4,           // of a frame, at first: what a stream may have of it
     VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is for what is lost on the way
+    // the order of streams, lower is earlier: four ticks of waiting weigh as much as a level; after all that is urgent,
+    // however long the others have waited
+    URGENCY_PER_LEVEL = 64,
+    URGENCY_PER_TICK = 16,
+    URGENCY_WAITED_MAX = 1000, // ticks
+    URGENCY_OF_THE_REST = 100000,
+    SETTLED_AGE_MAX = UINT8_MAX, // in ticks: it is older, or nothing is settled yet
 };
 
 typedef struct part {
@@ -51,8 +58,8 @@ static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t
     if (behind >= VERSIONS_BEHIND_URGENT) {
         return TL_HISTORY_VERSIONS - behind;
     }
-    int64_t waited = tl_min_i64(tick - sub->sent_tick, 1000);
-    return (uint64_t)(100000 + stream->level * 64 - waited * 16);
+    int64_t waited = tl_min_i64(tick - sub->sent_tick, URGENCY_WAITED_MAX);
+    return (uint64_t)(URGENCY_OF_THE_REST + stream->level * URGENCY_PER_LEVEL - waited * URGENCY_PER_TICK);
 }
 
 static bool is_behind(const tl_session *s, const tl_subscription *sub)
@@ -138,6 +145,7 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
                          double *budget, double share)
 {
     tl_subscription *sub = &s->subscriptions[index];
+    TL_ASSERT(sub->used && !sub->closing && sub->stream != TL_NONE);
     const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
     if (sub->cursors.run_count > 1) {
         tl_cursor_settle(&sub->cursors, s->past_sequence);
@@ -264,9 +272,10 @@ static bool closes_due(const tl_session *s)
 
 static void open_datagram(packer *k)
 {
+    TL_ASSERT(!k->open);
     tl_session *s = k->s;
     uint64_t held = s->reported ? units(k->now_us - s->report_time_us) : TL_TIME_UNITS_MAX;
-    int64_t settled = s->settled_tick < 0 ? 255 : tl_min_i64(k->tick - s->settled_tick, 255);
+    int64_t settled = s->settled_tick < 0 ? SETTLED_AGE_MAX : tl_min_i64(k->tick - s->settled_tick, SETTLED_AGE_MAX);
     bool closes = closes_due(s), messages = tl_channel_due(&s->channel, k->now_us);
     tl_frame_head head = {.sequence = (uint16_t)s->next_sequence,
                           .tick = (uint32_t)k->tick,
@@ -331,6 +340,7 @@ static void remember(packer *k)
 static void close_datagram(packer *k, bool last)
 {
     tl_session *s = k->s;
+    TL_ASSERT(k->open && k->used + 2 + k->w.size <= k->capacity);
     TL_ASSERT(!k->w.bad);
     if (last) {
         k->w.data[k->flags_at] |= TL_FRAME_LAST;
@@ -358,6 +368,8 @@ static bool fits(const packer *k, const tl_chunk_bytes *chunk)
     return k->w.capacity - k->w.size >= (size_t)chunk->size + TL_CHUNK_HEAD_BYTES_MAX &&
            k->ops + chunk->ops <= TL_DATAGRAM_OPS_MAX && k->words + chunk->words <= TL_DATAGRAM_WORDS_MAX;
 }
+_Static_assert((int)URGENCY_OF_THE_REST > (int)TL_HISTORY_VERSIONS + (int)URGENCY_WAITED_MAX * (int)URGENCY_PER_TICK,
+               "what is urgent comes first");
 // Into an empty one any chunk fits: it has its head, an acknowledgement, and a section of no messages.
 _Static_assert(TL_CHUNK_BYTES_MAX + TL_CHUNK_HEAD_BYTES_MAX + 15 + 2 + 3 <= TL_DATAGRAM_BYTES_MAX, "chunks must fit");
 _Static_assert((int)TL_CHUNK_OPS_MAX <= (int)TL_DATAGRAM_OPS_MAX &&
@@ -380,6 +392,7 @@ static bool put(packer *k, part *p)
     k->ops += p->chunk->ops;
     k->words += p->chunk->words;
     const tl_stream *stream = &k->s->pyramid->streams.at[k->s->subscriptions[p->subscription].stream];
+    TL_ASSERT(k->sent_count < PARTS_MAX);
     k->sent[k->sent_count++] = (tl_sent_part){p->head.handle & 0xffff, p->head.begin, p->head.end, p->chunk->from,
                                               stream->history.version};
     k->s->chunks_sent++;

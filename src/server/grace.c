@@ -80,6 +80,7 @@ static uint32_t count_spares(const tl_server *s)
 static void retire(tl_server *s, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
+    TL_ASSERT(group->used && group->holder == 0 && group->vanished_tick >= 0);
     if (group->identity.size) {
         tl_client_groups_note(s, group);
     }

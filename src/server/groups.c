@@ -13,6 +13,7 @@ enum { ID_COUNTER_BITS = 24 };
 static void take_entity(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(e->used && e->state);
     if (e->published == NULL) {
         e->published = tl_heap_alloc(&s->heap, tl_own_state_bytes(s, e));
     }
@@ -59,6 +60,7 @@ void tl_groups_take_rest(tl_server *s)
 void tl_groups_take(tl_server *s, int32_t group)
 {
     const tl_group *g = &s->mirror.groups[group];
+    TL_ASSERT(g->used && g->owner == s->number);
     for (int32_t i = g->entity_first; i != TL_NONE; i = s->mirror.entities[i].group_next) {
         take_entity(s, i);
     }
@@ -70,6 +72,7 @@ void tl_groups_take(tl_server *s, int32_t group)
 void tl_groups_lose(tl_server *s, int32_t group)
 {
     tl_group *g = &s->mirror.groups[group];
+    TL_ASSERT(g->used);
     g->kept = g->doomed = false;
     g->holder = 0;
     g->spare_tick = -1;
@@ -90,6 +93,7 @@ void tl_groups_lose(tl_server *s, int32_t group)
 // in use.
 static uint64_t next_id(const tl_server *s, uint64_t *counter)
 {
+    TL_ASSERT(s->number >= 1 && s->epoch >= 1);
     *counter = (*counter + 1) % IDS_PER_EPOCH;
     return (uint64_t)s->number << 48 | (uint64_t)s->epoch << ID_COUNTER_BITS | *counter;
 }
@@ -137,6 +141,7 @@ tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
     }
     s->mirror.groups[group].owner = s->number;
     s->mirror.groups[group].unsent_create = true;
+    TL_ASSERT(s->changes.groups_created_count < s->mirror.groups_max);
     s->changes.groups_created[s->changes.groups_created_count++] = group;
     if (out) {
         *out = id;
@@ -162,6 +167,7 @@ tl_result tl_server_delete_group(tl_server *s, tl_group_id id)
     if (s->checkpoints.due_count == TL_GIVES_MAX) {
         return TL_AGAIN;
     }
+    TL_ASSERT(s->changes.groups_deleted_count < s->mirror.groups_max);
     s->changes.groups_deleted[s->changes.groups_deleted_count++] = id;
     s->checkpoints.due[s->checkpoints.due_count++] = id;
     tl_groups_lose(s, group);

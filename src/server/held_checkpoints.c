@@ -17,6 +17,8 @@ typedef struct tl_held {
 
 static tl_held *hold(tl_server *s, size_t size)
 {
+    TL_ASSERT((s->checkpoints.held_first == NULL) == (s->checkpoints.held_count == 0));
+    TL_ASSERT(s->checkpoints.held_last == NULL || s->checkpoints.held_last->tick <= s->mirror.tick);
     tl_held *held = s->checkpoints.held_count < HELD_MAX ? tl_heap_alloc(&s->heap, sizeof *held + size) : NULL;
     if (held == NULL) {
         return NULL;
@@ -34,6 +36,7 @@ static tl_held *hold(tl_server *s, size_t size)
 
 bool tl_held_add_checkpoint(tl_server *s, tl_group_id group, const void *data, size_t size)
 {
+    TL_ASSERT(group != 0 && size <= TL_RECORD_BYTES_MAX);
     tl_held *held = hold(s, size);
     if (held == NULL) {
         return false;
@@ -47,6 +50,7 @@ bool tl_held_add_checkpoint(tl_server *s, tl_group_id group, const void *data, s
 
 bool tl_held_add_truncation(tl_server *s, int64_t tick)
 {
+    TL_ASSERT(tick <= s->mirror.tick);
     tl_held *held = hold(s, 0);
     if (held == NULL) {
         return false;

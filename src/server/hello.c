@@ -9,9 +9,18 @@
 
 #include <stdio.h>
 
+enum {
+    ENTITIES_OWNED = 16, // by a client, unless the game says otherwise,
+    ENTITIES_CREATED = 64,
+    KBIT_S_LEAST = 64, // for one that asks for 0
+    KBIT_S_MAX = 10000000,
+    WELCOME_BYTES_MAX = 64 + TL_SECRET_BYTES,
+};
+
 static tl_result authorize(tl_server *s, const void *token, size_t size, tl_grant *grant)
 {
-    *grant = (tl_grant){.write = true, .kbit_s_max = s->def.kbit_s, .entities_max = 16, .created_max = 64};
+    *grant = (tl_grant){
+        .write = true, .kbit_s_max = s->def.kbit_s, .entities_max = ENTITIES_OWNED, .created_max = ENTITIES_CREATED};
     if (s->def.callbacks.authorize) {
         return s->def.callbacks.authorize(s->def.callbacks.user, token, size, grant);
     }
@@ -41,7 +50,7 @@ static const char *token_text(tl_result result, size_t token_bytes)
 
 static void welcome(tl_server *s, const tl_server_client *client)
 {
-    unsigned char data[64 + TL_SECRET_BYTES];
+    unsigned char data[WELCOME_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_write_fixed(&w, TL_WIRE_WELCOME, 1);
     tl_write_fixed(&w, TL_PROTOCOL_VERSION, 2);
@@ -98,7 +107,7 @@ static void new_client(tl_server *s, tl_peer peer, const tl_grant *grant, uint32
     if (s->def.kbit_s < kbit_s) {
         kbit_s = s->def.kbit_s;
     }
-    tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : 64, grant->level_finest);
+    tl_session_init(session, &s->heap, &s->pyramid, kbit_s ? kbit_s : KBIT_S_LEAST, grant->level_finest);
     session->work.shared = &s->clients.work_left;
     session->kept_max = s->def.streams_kept_max;
     tl_server_client *client = &s->clients.all[index];
@@ -135,7 +144,7 @@ tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
                   "this server speaks another version of the protocol; bring both sides to the same release");
         return TL_OK;
     }
-    uint32_t kbit_s = (uint32_t)tl_read_limited(r, 10000000);
+    uint32_t kbit_s = (uint32_t)tl_read_limited(r, KBIT_S_MAX);
     size_t size = tl_read_limited(r, TL_TOKEN_BYTES_MAX);
     const unsigned char *token = tl_read_bytes(r, size);
     size_t secret_bytes = tl_read_limited(r, TL_SECRET_BYTES);

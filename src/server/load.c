@@ -90,6 +90,7 @@ void tl_load_all_here(tl_server *s)
 
 void tl_load_start(tl_server *s)
 {
+    TL_ASSERT(s->state == TL_SERVER_JOINING && s->time.loaded && s->time.clock.set);
     s->mirror.tick = s->tick = tl_max_i64(tl_max_i64(s->tick, 0), tl_world_clock_tick(&s->time.clock) - 1);
     tl_tombs_clear(&s->mirror.tombs, &s->heap);
     s->checkpoints.owes = true;

@@ -22,6 +22,7 @@ void tl_own_records_submit(tl_server *s)
 // Records that are both committed and mirrored are done.
 void tl_own_records_drop_done(tl_server *s)
 {
+    TL_ASSERT(s->records.first < TL_OWN_RECORDS_MAX && s->records.count <= TL_OWN_RECORDS_MAX);
     while (s->records.count) {
         tl_own_record *record = &s->records.waiting[s->records.first];
         if (!record->committed || !record->applied) {

@@ -47,10 +47,10 @@ static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned 
 {
     s->stats.states_refused++;
     owned->again_due = result == TL_AGAIN;
-    if (owned->told_tick && s->tick - owned->told_tick < (int64_t)s->world.tick_hz) {
+    if (owned->refused_tick && s->tick - owned->refused_tick < (int64_t)s->world.tick_hz) {
         return;
     }
-    owned->told_tick = s->tick;
+    owned->refused_tick = s->tick;
     owned->again_due = false;
     tl_answers_send(s, client->number, 0, result, owned->id);
 }
@@ -58,10 +58,10 @@ static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned 
 // A client that has said its last word hears that it was not taken, to say it again.
 static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned *owned)
 {
-    if (!owned->again_due || s->tick - owned->told_tick < (int64_t)s->world.tick_hz) {
+    if (!owned->again_due || s->tick - owned->refused_tick < (int64_t)s->world.tick_hz) {
         return;
     }
-    owned->told_tick = s->tick;
+    owned->refused_tick = s->tick;
     owned->again_due = false;
     tl_answers_send(s, client->number, 0, TL_AGAIN, owned->id);
 }
@@ -100,6 +100,7 @@ static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *ow
                             tl_entity_id carrier, const int64_t *words)
 {
     const tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(owned->id == e->id);
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     uint32_t changed = fields_changed(kind, e, words);
     // What is committed is read at the tick of its record, not at the one that the client named.
@@ -122,6 +123,7 @@ static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *ow
 // Takes in what a client says of its own entities; `dry`: only reads through.
 void tl_owned_take(tl_server *s, tl_server_client *client, tl_reader *r, bool dry)
 {
+    TL_ASSERT(client->used && client->owned_count <= TL_OWNED_MAX);
     int count = (int)tl_read_limited(r, TL_OWNED_MAX);
     int64_t tick = tl_read_signed(r), words[TL_STATE_WORDS_MAX];
     if (tick < 0 || tick > TL_TICK_MAX) {

@@ -4,6 +4,7 @@
 
 bool tl_own_owns(const tl_server *s, int32_t group)
 {
+    TL_ASSERT(group >= 0 && group < s->mirror.group_top);
     const tl_group *g = &s->mirror.groups[group];
     return g->used && !g->giving && g->owner == s->number && (g->live || g->unsent_create || g->changed_tick >= 0);
 }
@@ -23,6 +24,7 @@ bool tl_own_owns_any(const tl_server *s)
 
 void tl_own_mark(tl_server *s, int32_t index)
 {
+    TL_ASSERT(index >= 0 && index < s->mirror.entity_top);
     tl_entity *e = &s->mirror.entities[index];
     if (e->unsent_listed) {
         return;
@@ -42,10 +44,12 @@ void tl_own_unmark(tl_server *s, int32_t index)
         s->changes.entities[i] = s->changes.entities[--s->changes.entity_count];
         return;
     }
+    TL_ASSERT(!s->mirror.entities[index].unsent_listed); // what is listed is in the list
 }
 
 size_t tl_own_state_bytes(const tl_server *s, const tl_entity *e)
 {
+    TL_ASSERT(e->kind < s->kinds.count);
     return (size_t)s->kinds.kinds[e->kind].word_count * sizeof(int64_t);
 }
 
@@ -57,6 +61,7 @@ double tl_own_share(const tl_server *s, const tl_entity *e)
 // After each change of what is published.
 void tl_own_track(tl_server *s, int32_t index)
 {
+    TL_ASSERT(index >= 0 && index < s->mirror.entity_top);
     const tl_entity *e = &s->mirror.entities[index];
     if (e->published == NULL) {
         tl_track_reset(&s->own.tracks[index]);
@@ -68,6 +73,7 @@ void tl_own_track(tl_server *s, int32_t index)
 // What it did before says nothing of what it does now: it is new, or in another frame.
 void tl_own_forget_truth(tl_server *s, int32_t index)
 {
+    TL_ASSERT(index >= 0 && index < s->mirror.entity_top);
     s->own.truth_ticks[index] = s->own.turns[index].tick = -1;
 }
 
@@ -86,6 +92,7 @@ tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref)
 void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position)
 {
     tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(e->used && e->published);
     tl_position_set(e->published, s->kinds.kinds[e->kind].fields[0].shift[0], &s->kinds, s->tick, position,
                     (tl_vec3){0, 0, 0}, false);
     e->unsent_fields |= 1;

@@ -14,6 +14,7 @@ tl_peer_server *tl_peers_find(tl_server *s, tl_server_number number)
 
 bool tl_peers_heard(const tl_server *s, tl_server_number number)
 {
+    TL_ASSERT(number <= TL_SERVERS_MAX);
     const tl_peer_server *p = &s->peers.servers[number];
     return number != s->number && p->known && !p->ended && !p->bad && !p->leaving && p->head_tick >= 0 &&
            p->silent_us < ALIVE_US && !tl_world_clock_too_far(&s->time.clock, p->head_tick);
@@ -35,6 +36,7 @@ uint32_t tl_peers_alive_count(const tl_server *s)
 
 bool tl_peers_degraded(const tl_server *s, tl_server_number number)
 {
+    TL_ASSERT(number <= TL_SERVERS_MAX);
     int64_t tick = s->peers.servers[number].degraded_tick;
     return tick > 0 && s->mirror.tick - tick < DEGRADED_SECONDS * (int64_t)s->world.tick_hz;
 }
@@ -126,6 +128,7 @@ static bool is_later(const tl_need *a, const tl_need *b)
 
 void tl_peers_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_t tick)
 {
+    TL_ASSERT(server >= 1 && server <= TL_SERVERS_MAX);
     tl_need need = {server, epoch, tick};
     for (uint32_t i = 0; i < s->changes.need_count; i++) {
         if (s->changes.needs[i].server != server) {

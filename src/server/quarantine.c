@@ -19,6 +19,7 @@ static void drop_first(tl_server *s, tl_followed_record **link)
 // Takes out of the queue what is of that epoch and after that tick, except its end.
 static void drop_after(tl_server *s, tl_peer_server *p, uint32_t epoch, int64_t tick)
 {
+    TL_ASSERT((p->first == NULL) == (p->last == NULL));
     p->last = NULL;
     for (tl_followed_record **link = &p->first; *link != NULL;) {
         tl_followed_record *record = *link;
@@ -58,6 +59,7 @@ static void ask(tl_server *s, tl_server_number number)
 
 void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, int64_t tick)
 {
+    TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX);
     tl_peer_server *p = &s->peers.servers[number];
     bool joining = s->state == TL_SERVER_JOINING;
     tl_server_say(s,
@@ -90,6 +92,7 @@ bool tl_quarantine_takes(tl_server *s, const tl_store_event *record)
 
 void tl_quarantine_loaded(tl_server *s)
 {
+    TL_ASSERT(s->state == TL_SERVER_RUNNING);
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         if (s->peers.servers[n].bad && n != s->number) {
             ask(s, n);

@@ -18,6 +18,7 @@ void tl_records_release(tl_server *s, tl_followed_record *record)
 
 void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *event, bool is_end)
 {
+    TL_ASSERT(p && (p->first == NULL) == (p->last == NULL));
     size_t size = is_end ? 0 : event->size;
     tl_followed_record *record = alloc_record(s, size);
     if (record == NULL) {
@@ -33,8 +34,8 @@ void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *eve
     if (is_end) {
         record->end_serial = s->peers.ends_queued++;
     }
-    if (is_end && event->epoch > p->end_told_epoch) {
-        p->end_told_epoch = event->epoch;
+    if (is_end && event->epoch > p->end_known_epoch) {
+        p->end_known_epoch = event->epoch;
     }
     if (size) {
         memcpy(record->data, event->data, size);
@@ -49,11 +50,12 @@ void tl_records_queue(tl_server *s, tl_peer_server *p, const tl_store_event *eve
 
 bool tl_records_can_apply(const tl_server *s, const tl_peer_server *p, const tl_followed_record *record, int64_t tick)
 {
+    TL_ASSERT(record == p->first && s->peers.ends_applied <= s->peers.ends_queued);
     if (record->is_end) {
         return record->end_serial == s->peers.ends_applied;
     }
     // What is so far ahead waits to be set aside, unless its epoch has ended with it.
-    bool ended_ahead = record->epoch <= p->end_told_epoch && tl_world_clock_too_far(&s->time.clock, record->tick);
+    bool ended_ahead = record->epoch <= p->end_known_epoch && tl_world_clock_too_far(&s->time.clock, record->tick);
     if ((record->tick > tick && !ended_ahead) || (p->bad && record->epoch == p->bad_epoch)) {
         return false;
     }

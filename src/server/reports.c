@@ -113,6 +113,7 @@ static bool on_message(void *user, int type, const void *data, size_t size)
 
 static void refill_limits(tl_server *s, tl_server_client *client)
 {
+    TL_ASSERT(client->limits_time_us <= s->time.now_us);
     double seconds = (double)(s->time.now_us - client->limits_time_us) * 1e-6;
     client->limits_time_us = s->time.now_us;
     client->requests_left = fmin(client->requests_left + seconds * TL_REQUESTS_PER_S, TL_REQUESTS_PER_S);

@@ -12,7 +12,7 @@
 #include "server/travel.h"
 #include "server/volume.h"
 
-enum { REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX };
+enum { REQUEST_BYTES_MAX = TL_MESSAGE_BYTES_MAX, POST_HEAD_BYTES_MAX = 64 };
 
 typedef struct asked {
     tl_request request;
@@ -104,8 +104,9 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     tl_created_new(s, client, a->request.entity);
     tl_volume_spend(s, client, tl_volume_bytes(s, kind, tl_fields_all(kind), a->words));
     if (a->own) {
+        TL_ASSERT(client->owned_count < TL_OWNED_MAX);
         client->owned[client->owned_count++] = (tl_owned){
-            .id = a->request.entity, .told = true, .travelled_tick = s->tick};
+            .id = a->request.entity, .reported = true, .travelled_tick = s->tick};
     }
     return TL_OK;
 }
@@ -181,7 +182,7 @@ static bool never_allowed(const tl_server *s, const tl_request *request, int32_t
 static tl_result pass_on(tl_server *s, tl_server_client *client, const asked *a, int32_t index, const void *data,
                          size_t size)
 {
-    unsigned char post[REQUEST_BYTES_MAX + 64];
+    unsigned char post[REQUEST_BYTES_MAX + POST_HEAD_BYTES_MAX];
     tl_writer w = tl_writer_make(post, sizeof post);
     int32_t group = s->mirror.entities[index].group;
     if (a->request.type != TL_REQUEST_DELETE && tl_volume_allowed(s, client) != TL_OK) {
@@ -263,7 +264,7 @@ void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void 
     memcpy(a.request.client_name, name, sizeof name);
     int32_t index = find_own(s, a.request.entity);
     tl_result result = index == TL_NONE ? TL_ERR_NOT_FOUND : do_change(s, NULL, &a, index);
-    unsigned char post[64];
+    unsigned char post[POST_HEAD_BYTES_MAX];
     tl_writer w = tl_writer_make(post, sizeof post);
     tl_write_fixed(&w, epoch, 4);
     tl_write_fixed(&w, number, 4);

@@ -29,6 +29,7 @@ bool tl_retell_record(tl_server *s, tl_record_writer *r)
 // Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
 void tl_retell_take(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
+    TL_ASSERT(s->changes.retold_count <= TL_RETOLD_MAX);
     if (from >= 1 && from <= TL_SERVERS_MAX) {
         s->peers.servers[from].degraded_tick = s->mirror.tick;
     }

@@ -31,6 +31,7 @@ static void end_outclaimed(tl_server *s, tl_server_client *client)
 // A group that was given away and has come back may be listed already.
 static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_id id)
 {
+    TL_ASSERT(id != 0);
     for (uint32_t i = 0; i < client->owned_count; i++) {
         if (client->owned[i].id == id) {
             return;
@@ -44,6 +45,7 @@ static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_i
 static void attach(tl_server *s, tl_server_client *client, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
+    TL_ASSERT(group->used && group->owner == s->number && client->used && !client->drop_due);
     tl_server_client *former = group->holder && group->holder != client->number
                                    ? tl_client_table_by_number(s, group->holder)
                                    : NULL;
@@ -59,7 +61,7 @@ static void attach(tl_server *s, tl_server_client *client, int32_t g)
         list_owned(s, client, s->mirror.entities[i].id);
     }
     tl_created_take_group(s, g, client);
-    client->own_told = false;
+    client->own_reported = false;
     if (former) {
         end_outclaimed(s, former);
     }
@@ -161,6 +163,7 @@ static void look_at_news(tl_server *s)
 void tl_returns_taken(tl_server *s, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
+    TL_ASSERT(group->used && group->owner == s->number);
     tl_server_client *latest = NULL;
     group->holder = 0;
     tl_created_take_group(s, g, NULL);
@@ -189,9 +192,10 @@ void tl_returns_taken(tl_server *s, int32_t g)
 // What the client owned now belongs to another connection, unless that turns out to be silent.
 static void lose(tl_server *s, tl_server_client *client)
 {
+    TL_ASSERT(client->used);
     client->owned_count = 0;
     client->group = 0;
-    client->claimed = client->own_told = false;
+    client->claimed = client->own_reported = false;
     client->outclaimed_tick = s->tick;
     client->claim_tick = s->tick + tl_max_i64(1, s->world.tick_hz / ASK_PER_S);
 }

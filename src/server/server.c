@@ -290,6 +290,7 @@ void tl_server_destroy(tl_server *s)
 // The own half: the game says what its entities do; what no longer holds is recorded and goes to the store.
 static void own_tick(tl_server *s, int64_t tick)
 {
+    TL_ASSERT(tick > s->tick);
     s->tick = tick;
     tl_world_clock_ticked(&s->time.clock, tick);
     if (s->def.callbacks.tick && s->state == TL_SERVER_RUNNING) {
@@ -307,6 +308,7 @@ static void own_tick(tl_server *s, int64_t tick)
 // The world's half: what all servers have committed for a tick is mirrored, goes up the pyramid, and out in frames.
 static void world_tick(tl_server *s, int64_t tick)
 {
+    TL_ASSERT(tick > s->mirror.tick && tick <= s->tick);
     s->mirror.tick = tick;
     tl_apply_others(s, tick);
     tl_apply_own(s, tick);

@@ -6,7 +6,8 @@ enum {
     OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
     // that tiles farther away than they are wide leave free; what is nearer takes about as many at most
     HANDLES_FOR_NEAR = 512,
-    PAST_REPORTS = 64, // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
+    SUBSCRIPTIONS_MIN = 128, // that there is room for at first
+    PAST_REPORTS = 64,       // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
 };
 static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
 
@@ -31,12 +32,14 @@ static tl_sent *sent_at(tl_session *s, uint64_t sequence)
 
 static void forget_sent(tl_session *s, tl_sent *sent)
 {
+    TL_ASSERT(sent->used);
     tl_heap_free(s->heap, sent->parts, sent->part_count * sizeof *sent->parts);
     *sent = (tl_sent){0};
 }
 
 void tl_session_end(tl_session *s)
 {
+    TL_ASSERT(s->subscription_top <= s->subscription_capacity);
     for (uint32_t i = 0; i < s->subscription_top; i++) {
         if (s->subscriptions[i].used && s->subscriptions[i].stream != TL_NONE) {
             tl_stream_release(&s->pyramid->streams, s->subscriptions[i].stream);
@@ -63,7 +66,7 @@ static tl_subscription *new_subscription(tl_session *s)
         }
     }
     if (s->subscription_top == s->subscription_capacity) {
-        uint32_t capacity = s->subscription_capacity ? s->subscription_capacity * 2 : 128;
+        uint32_t capacity = s->subscription_capacity ? s->subscription_capacity * 2 : SUBSCRIPTIONS_MIN;
         if (capacity > TL_HANDLES_MAX) {
             return NULL;
         }
@@ -97,6 +100,7 @@ static bool open_subscription(tl_session *s, int32_t tile, int coarser, bool is_
         return false;
     }
     uint16_t handle = s->handle_free_count ? s->handles_free[--s->handle_free_count] : (uint16_t)s->handle_top++;
+    TL_ASSERT(s->handle_top <= TL_HANDLES_MAX && s->by_handle[handle] == TL_NONE);
     *sub = (tl_subscription){.stream = stream,
                              .place = 2 * tile + coarser,
                              .handle = handle,
@@ -321,6 +325,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 
 static void free_subscription(tl_session *s, tl_subscription *sub)
 {
+    TL_ASSERT(sub->used && sub->closing && s->handle_free_count < TL_HANDLES_MAX);
     s->by_handle[sub->handle] = TL_NONE;
     s->handles_free[s->handle_free_count++] = sub->handle;
     *sub = (tl_subscription){.stream = TL_NONE};
@@ -346,6 +351,7 @@ static void on_arrived(tl_session *s, tl_sent *sent)
 static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version,
                            uint64_t sequence)
 {
+    TL_ASSERT(sub->used && !sub->closing);
     tl_cursor_map before = sub->cursors;
     bool any = false;
     for (uint32_t i = 0; i < before.run_count; i++) {
@@ -388,6 +394,7 @@ static void settle(tl_session *s)
         return;
     }
     if (!s->candidate_broken) {
+        TL_ASSERT(s->candidate_tick >= s->settled_tick);
         s->settled_tick = s->candidate_tick;
     }
     s->candidate_tick = -1;
@@ -460,6 +467,7 @@ void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t 
     while (s->oldest_sequence < s->next_sequence && !sent_at(s, s->oldest_sequence)->used) {
         s->oldest_sequence++;
     }
+    TL_ASSERT(s->ack_sequence < s->next_sequence);
     note_past(s);
     settle(s);
 }

@@ -18,6 +18,7 @@ void tl_server_say(tl_server *s, const char *format, ...)
 
 void tl_server_fail(tl_server *s, tl_server_state state, const char *format, ...)
 {
+    TL_ASSERT(state == TL_SERVER_FENCED || state == TL_SERVER_FAILED);
     if (s->state >= TL_SERVER_LEFT) {
         return;
     }

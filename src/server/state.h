@@ -27,7 +27,7 @@ typedef struct tl_followed_record { // of another server, waiting to be applied
     uint32_t epoch;
     uint64_t begun_us;
     bool is_end;         // the epoch ended here
-    uint64_t end_serial; // ends are applied in the order in which they were told
+    uint64_t end_serial; // ends are applied in the order in which they came
     tl_server_number heir;
     size_t size;
     unsigned char data[];
@@ -57,9 +57,9 @@ typedef struct tl_peer_server {
     bool bad;
     uint32_t bad_epoch;
     int64_t bad_tick;
-    int bad_asks;            // how often the store was asked to end the epoch before it
-    uint64_t bad_us;         // of the store's time, since the last time
-    uint32_t end_told_epoch; // the last of which the end was told; it may wait to be applied
+    int bad_asks;             // how often the store was asked to end the epoch before it
+    uint64_t bad_us;          // of the store's time, since the last time
+    uint32_t end_known_epoch; // the last whose end is known; it may wait to be applied
 } tl_peer_server;
 
 typedef struct tl_own_record {
@@ -80,8 +80,8 @@ typedef struct tl_own_give {
 typedef struct tl_owned { // an entity that a client owns
     tl_entity_id id;
     uint16_t version;
-    bool told;              // the client knows that it is its
-    int64_t told_tick;      // when it was last told that a state of it was refused, 0: never
+    bool reported;          // the client knows that it is its
+    int64_t refused_tick;   // when the client last heard that a state of it was refused, 0: never
     int64_t travelled_tick; // up to this tick the distance it has travelled is accounted for
     int64_t ride_tick;      // when it was at `place` in the world, riding in a carrier; 0: it was not
     tl_vec3 place;
@@ -153,7 +153,7 @@ typedef struct tl_server_client {
     int64_t claim_tick;      // when it is asked for next
     int64_t list_tick;       // until then the list of what it owns does not end
     int64_t outclaimed_tick; // since when another connection has it, 0: it is not known to
-    bool own_told;           // the client knows what is its, and that this is all
+    bool own_reported;       // the client knows what is its, and that this is all
     double requests_left, messages_left;
     uint64_t limits_time_us;
     uint32_t kinds_sent; // parts of the table

@@ -68,6 +68,7 @@ static void on_fenced(tl_server *s, const tl_store_event *event)
 
 static void on_committed(tl_server *s, const tl_store_event *event)
 {
+    TL_ASSERT(s->time.now_us >= s->peers.last_commit_us);
     uint64_t since = s->time.now_us - s->peers.last_commit_us, tick_us = 1000000u / s->world.tick_hz;
     // The store's time: what passes between own commits, but a stall's length does not count.
     if (s->state != TL_SERVER_JOINING) {
@@ -75,10 +76,10 @@ static void on_committed(tl_server *s, const tl_store_event *event)
     }
     s->peers.last_commit_us = s->time.now_us;
     s->stats.committed_tick = event->tick;
-    uint64_t took_us = tl_own_records_committed(s, event->tick), told_us = event->done_us - event->begun_us;
+    uint64_t took_us = tl_own_records_committed(s, event->tick), reported_us = event->done_us - event->begun_us;
     // The store saw it earlier than this, but by a clock that may have jumped.
-    if (event->done_us >= event->begun_us && told_us < took_us) {
-        took_us = told_us;
+    if (event->done_us >= event->begun_us && reported_us < took_us) {
+        took_us = reported_us;
     }
     if (s->def.callbacks.committed) {
         s->def.callbacks.committed(s->def.callbacks.user, event->tick, took_us);

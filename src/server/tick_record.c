@@ -27,6 +27,7 @@ static size_t posts_max(tl_op op)
 
 bool tl_tick_record_post(tl_server *s, tl_op op, tl_server_number to, const void *data, size_t size)
 {
+    TL_ASSERT(s->changes.posts_bytes <= TL_POSTS_BYTES_MAX);
     tl_writer w = {.data = s->changes.posts, .size = s->changes.posts_bytes, .capacity = posts_max(op)};
     w.bad = w.size > w.capacity;
     if (size <= TL_POST_BYTES_MAX) {
@@ -71,6 +72,7 @@ static bool is_readable(const tl_server *s, const tl_kind *kind, const int64_t *
 static void refuse_entity(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(e->used && e->published);
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     s->stats.states_refused++;
     tl_server_say(s, "entity %llx (%s) is in a state that no server could read; it is not committed",
@@ -288,12 +290,17 @@ void tl_tick_record_make(tl_server *s)
     if (s->records.count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) {
         return;
     }
+    const tl_own_record *newest =
+        &s->records.waiting[(s->records.first + s->records.count + TL_OWN_RECORDS_MAX - 1) % TL_OWN_RECORDS_MAX];
+    TL_ASSERT(s->records.count == 0 || newest->tick < s->tick);
     tl_record_writer r;
     tl_record_begin(&r, &s->kinds, s->tick, s->records.scratch,
                     room < TL_RECORD_BYTES_MAX ? room : TL_RECORD_BYTES_MAX);
     s->records.newest_count = 0;
     record_all(s, &r);
+    TL_ASSERT(!r.w.bad && r.w.size <= room && s->changes.need_count == 0 && s->changes.posts_bytes == 0);
     unsigned char *data = tl_ring_push(&s->records.data, r.w.size);
+    TL_ASSERT(data != NULL);
     memcpy(data, s->records.scratch, r.w.size);
     s->records.waiting[(s->records.first + s->records.count++) % TL_OWN_RECORDS_MAX] = (tl_own_record){
         .tick = s->tick, .data = data, .size = r.w.size};

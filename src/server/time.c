@@ -60,6 +60,7 @@ static void judge(tl_server *s)
 // If it hears nobody any more (the machine with all servers was asleep, or the others are dead) it goes on.
 static void begin_doubt(tl_server *s, uint64_t step_us)
 {
+    TL_ASSERT(s->time.clock.set && !s->time.doubts);
     s->time.doubts = s->time.clock.held = true;
     s->time.doubt_said = false;
     tl_world_clock_leapt(&s->time.clock);
@@ -108,6 +109,7 @@ static void hear_in_doubt(tl_server *s, int64_t tick)
 void tl_time_take(tl_server *s, tl_time now)
 {
     int64_t jump_us = tl_world_clock_take(&s->time.clock, now);
+    TL_ASSERT(s->time.clock.now_us >= s->time.now_us); // the world clock does not let it go back
     uint64_t step_us = s->time.clock.now_us - s->time.now_us;
     bool was_settled = s->time.settled;
     // a server that stood still has not listened

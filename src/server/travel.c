@@ -52,7 +52,7 @@ static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id car
 
 // ---- who rides ----
 
-typedef bool rider_test(const tl_server *s, const tl_server_client *client, const tl_entity *e);
+typedef bool passenger_test(const tl_server *s, const tl_server_client *client, const tl_entity *e);
 
 // What is not recorded yet is in no group.
 static bool is_anothers(const tl_server *s, const tl_server_client *client, const tl_entity *e)
@@ -69,7 +69,7 @@ static bool is_nobodys(const tl_server *s, const tl_server_client *client, const
 }
 
 // Of those who ride in it, directly or not.
-static int32_t count_aboard(const tl_server *s, const tl_server_client *client, int32_t index, rider_test *counts)
+static int32_t count_aboard(const tl_server *s, const tl_server_client *client, int32_t index, passenger_test *counts)
 {
     const tl_entity *entities = s->mirror.entities;
     int32_t count = 0;
@@ -141,6 +141,7 @@ static double most_m(const tl_server *s)
 static tl_travel *refill(const tl_server *s, tl_server_client *client)
 {
     tl_travel *t = client->account ? &client->account->travel : &client->travel;
+    TL_ASSERT(!t->begun || t->tick <= s->tick);
     double seconds = t->begun ? (double)(s->tick - t->tick) / s->world.tick_hz : SAVED_SECONDS;
     t->left_m = fmin(t->left_m + seconds * s->def.client_speed_max, most_m(s));
     t->tick = s->tick;

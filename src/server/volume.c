@@ -24,6 +24,7 @@ size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields,
 static tl_volume *refill(const tl_server *s, tl_server_client *client)
 {
     tl_volume *v = client->account ? &client->account->volume : &client->volume;
+    TL_ASSERT(!v->begun || v->tick <= s->tick);
     double second = s->def.client_bytes_s_max;
     if (!v->begun) {
         *v = (tl_volume){.left_bytes = client->account ? second : second / JOIN_SHARE, .tick = s->tick, .begun = true};
@@ -50,6 +51,7 @@ void tl_volume_spend(tl_server *s, tl_server_client *client, size_t bytes)
 void tl_volume_spend_state(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index)
 {
     const tl_entity *e = &s->mirror.entities[index];
+    TL_ASSERT(e->used && e->published);
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     uint32_t fields = e->unsent_carrier || e->unsent_create ? tl_fields_all(kind) : e->unsent_fields;
     size_t bytes = tl_volume_bytes(s, kind, fields, e->published);
