@@ -24,12 +24,12 @@ typedef struct kept_name {
     gd_string_name name;
 } kept_name;
 
-enum { NAMES_MAX = 1024 }; // all tables together have less than half
+enum { NAMES_MAX = 1024 }; // the tables have less than half of that together
 static kept_name names[NAMES_MAX];
 
 static uint32_t hash_text(const char *text)
 {
-    uint32_t hash = 2166136261u; // FNV-1a
+    uint32_t hash = 2166136261u; // FNV-1a's numbers
     for (; *text; text++) {
         hash = (hash ^ (unsigned char)*text) * 16777619u;
     }
@@ -44,12 +44,12 @@ const gd_string_name *gd_name(const char *text)
             return &names[at].name;
         }
         if (probes == NAMES_MAX / 2) {
-            abort(); // the tables have grown past what was reckoned with
+            abort(); // the tables have outgrown NAMES_MAX
         }
     }
     char *kept = strdup(text);
     if (!kept) {
-        abort(); // as Godot does without memory
+        abort(); // as Godot does when memory runs out
     }
     gd.string_name_new(&names[at].name, text, 0);
     names[at].text = kept;
@@ -110,7 +110,7 @@ static gd_object singleton(const char *name)
     return gd.global_get_singleton(gd_name(name));
 }
 
-// An engine of the other precision would take our vectors for twice or half of what they are.
+// In an engine of the other precision vectors have twice or half the size of ours.
 static bool check_precision(void)
 {
     gd_string text;
@@ -155,7 +155,7 @@ bool gd_api_load_methods(void)
     gd.settings = singleton("ProjectSettings");
     if (missing) {
         gd_error_print("tramline",
-                       "This Godot's %s is another one than Tramline knows; bring both to the same release.", missing);
+                       "This Godot has another %s than Tramline knows; update both to their newest releases.", missing);
     }
     return !missing && check_precision();
 }
@@ -167,9 +167,11 @@ bool gd_in_editor(void)
     return hint;
 }
 
+enum { TEXT_BYTES = 1024 }; // of an error or warning
+
 void gd_error_print(const char *where, const char *format, ...)
 {
-    char text[1024];
+    char text[TEXT_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -179,7 +181,7 @@ void gd_error_print(const char *where, const char *format, ...)
 
 void gd_warning_print(const char *where, const char *format, ...)
 {
-    char text[1024];
+    char text[TEXT_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);

@@ -128,7 +128,7 @@ typedef void (*gd_destructor)(void *self);
     X(resize[GD_FLOAT64S], GD_FLOAT64S, "PackedFloat64Array", "resize", 848867239) \
     X(resize[GD_STRINGS], GD_STRINGS, "PackedStringArray", "resize", 848867239)
 
-// Godot's classes that objects from scripts are checked against.
+// Godot's classes against which objects from scripts are checked.
 #define GD_CLASS_TAGS(X)      \
     X(node, "Node")           \
     X(node3d, "Node3D")       \
@@ -162,17 +162,17 @@ typedef struct gd_api {
 
 extern gd_api gd;
 
-// Loads the functions; false, with an error in Godot's log: this engine lacks one of them.
+// Loads the functions. False: this engine is missing one of them; an error was printed.
 bool gd_api_load(gd_get_function get, void *library);
-// Once Godot's classes are there: methods, singletons. False: an error was printed.
+// Loads methods and singletons, once Godot's classes exist. False: an error was printed.
 bool gd_api_load_methods(void);
-// A name, kept until gd_api_unload(); `text` need not be. Main thread.
+// A name, valid until gd_api_unload(); `text` is copied. Main thread only.
 const gd_string_name *gd_name(const char *text);
 void gd_api_unload(void);
-// Whether the calling thread is the one that the extension was loaded by, which runs the tree.
+// Whether the calling thread is the one that loaded the extension, which runs the scene tree.
 bool gd_on_main_thread(void);
 bool gd_in_editor(void);
-// Prints an error as Godot does. `where`: the class and method that it is of.
+// Prints an error to Godot's log. `where`: the class and method that it is about.
 void gd_error_print(const char *where, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gd_warning_print(const char *where, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -31,7 +31,7 @@ int gd_optional_count(const gd_argument *arguments)
     return count;
 }
 
-// A zero, or an empty one.
+// Zero, or empty.
 static void make_empty(gd_type type, gd_value *out)
 {
     memset(out, 0, sizeof *out);
@@ -69,7 +69,7 @@ static bool check_count(const gd_argument *arguments, int64_t count, gd_call_err
     return count >= least && count <= most;
 }
 
-// From a variant to a value of the type. False: it cannot be one.
+// Converts a variant to a value of the argument's type. False: it cannot be converted.
 static bool read_argument(const gd_argument *argument, const gd_variant *variant, gd_value *out)
 {
     gd_type type = gd_variant_type(variant);
@@ -104,7 +104,7 @@ static void do_call(void *context)
 static void refuse(const gd_method *method, gd_error error, gd_value *ret)
 {
     make_empty(method->result, ret);
-    if (method->flags & GD_GIVES_ERROR) {
+    if (method->flags & GD_RETURNS_ERROR) {
         gd_ret_int(ret, error);
     }
 }
@@ -153,7 +153,7 @@ void gd_method_ptrcall(void *method_data, void *self, const void *const *args, v
         [GD_FLOAT64S] = 16,
         [GD_STRINGS] = 16,
     };
-    if (method->result == GD_OBJECT) { // all that we give are reference-counted
+    if (method->result == GD_OBJECT) { // all objects that we return are reference-counted
         gd.ref_set_object(ret, *(gd_object *)&value);
         return;
     }
@@ -199,7 +199,7 @@ void gd_method_call(void *method_data, void *self, const gd_variant *const *vari
 
 // ---- accessors of properties ---------------------------------------------------------------------------------------
 
-// As Godot's own nodes have it: those in the tree belong to the thread that runs it.
+// As with Godot's own nodes: those in the tree belong to the thread that runs it.
 static bool may_access(const gd_property *p, const gd_instance *instance)
 {
     gd_bool in_tree = 0;
@@ -239,7 +239,7 @@ static void set_property(const gd_property *p, void *self, const void *value)
 
 static void get_property(const gd_property *p, void *self, gd_value *out)
 {
-    if (!may_access(p, self)) { // it may be set just now
+    if (!may_access(p, self)) { // another thread may be setting it
         make_empty(p->type, out);
         return;
     }

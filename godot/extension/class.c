@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { ACCESSOR_BYTES = 80 }; // of an accessor's name
+
 static gd_string empty_string;
 
 static gd_property_info describe(gd_type type, const char *name, const char *class_name)
@@ -60,7 +62,7 @@ static void register_function(const gd_class *type, gd_method_info *info, const 
 static void register_method(const gd_class *type, const gd_method *method)
 {
     gd_property_info result = describe(method->result, "", NULL);
-    if (method->flags & GD_GIVES_ERROR) {
+    if (method->flags & GD_RETURNS_ERROR) {
         result.class_name = (void *)gd_name("Error");
         result.usage |= GD_USAGE_CLASS_IS_ENUM;
     }
@@ -78,7 +80,7 @@ static void register_method(const gd_class *type, const gd_method *method)
 
 static void register_property(const gd_class *type, const gd_property *p)
 {
-    char setter[80], getter[80];
+    char setter[ACCESSOR_BYTES], getter[ACCESSOR_BYTES];
     snprintf(setter, sizeof setter, "set_%s", p->name);
     snprintf(getter, sizeof getter, "get_%s", p->name);
     gd_string hint;
@@ -87,7 +89,7 @@ static void register_property(const gd_class *type, const gd_property *p)
     info.hint = p->hint;
     info.hint_string = &hint;
     gd_property_info result = info;
-    gd_string element; // of a typed array: the accessors name the class alone
+    gd_string element; // of a typed array: its accessors' hint is the class alone
     gd.string_new(&element, p->class_name ? p->class_name : "");
     if (p->hint == GD_HINT_ARRAY_TYPE) {
         result.hint_string = &element;

@@ -18,13 +18,19 @@
 #include <stdlib.h>
 
 enum {
-    RETRY_US = 200000, // then longer and longer
+    RETRY_US = 200000, // doubled at each retry
     RETRY_US_MAX = 2000000,
+    RETRY_DOUBLINGS_MAX = 4,
     RATE_US = 1000000,
     TIDY_US = 500000,
 };
-#define DELAY_TICKS_MIN 1.5 // the display behind the server
+#define DELAY_TICKS_MIN 1.5 // of the display behind the server
 #define DELAY_TICKS_MAX 20.0
+#define DELAY_FIRST_TICKS 2.0
+// What share of the way to the wanted delay it goes in a frame: quickly to a longer one, slowly to a shorter one.
+#define DELAY_RISE 0.05
+#define DELAY_FALL 0.002
+#define JUMP_S 5.0 // a display that is farther off jumps
 
 static client_state state_of(const client_node *c)
 {
@@ -35,13 +41,13 @@ static client_state state_of(const client_node *c)
     case TL_CLIENT_JOINING: return CLIENT_JOINING;
     case TL_CLIENT_LIVE: return CLIENT_LIVE;
     case TL_CLIENT_RECONNECTING: return CLIENT_RECONNECTING;
-    default: return CLIENT_CONNECTING; // also before it begins anew
+    default: return CLIENT_CONNECTING; // also while it waits for the next retry
     }
 }
 
 // ---- opening and closing -------------------------------------------------------------------------------------------
 
-// The link, and with it all that is shown: "entity_left" for each.
+// Closes the link. All that was shown leaves: emits "entity_left" for each entity.
 static void forget_view(client_node *c)
 {
     uint32_t generation = ++c->generation;
@@ -71,10 +77,10 @@ static void close_all(client_node *c)
     }
 }
 
-// No server has let it in yet. The next attempt begins with the next of the addresses.
+// No server has admitted it yet. The next attempt begins with the next address.
 static void retry_later(client_node *c)
 {
-    uint64_t wait_us = (uint64_t)RETRY_US << (c->retries < 4 ? c->retries : 4);
+    uint64_t wait_us = (uint64_t)RETRY_US << (c->retries < RETRY_DOUBLINGS_MAX ? c->retries : RETRY_DOUBLINGS_MAX);
     c->retries++;
     c->retry_us = tl_os_monotonic_us() + (wait_us < RETRY_US_MAX ? wait_us : RETRY_US_MAX);
 }
@@ -96,11 +102,11 @@ static gd_error begin(client_node *c)
         return GD_ERR_UNAVAILABLE;
     }
     if (c->wanted) {
-        gd_error_print(method, "It is connected already, or on its way; call disconnect_from_server() first.");
+        gd_error_print(method, "It is already connected or connecting; call disconnect_from_server() first.");
         return GD_ERR_ALREADY_IN_USE;
     }
     if (!c->custom_transport && gd_size(GD_STRINGS, &c->addresses) == 0) {
-        gd_error_print(method, "addresses is empty; give one or more as 'host:port'.");
+        gd_error_print(method, "addresses is empty; add at least one 'host:port'.");
         return GD_ERR_UNCONFIGURED;
     }
     kind_list_destroy(c->list);
@@ -111,7 +117,7 @@ static gd_error begin(client_node *c)
     }
     c->retries = 0;
     c->out_bytes = 0;
-    c->delay_ticks = 2;
+    c->delay_ticks = DELAY_FIRST_TICKS;
     c->display_tick = 0;
     c->text[0] = 0;
     if (!client_link_open(c, 0)) {
@@ -119,11 +125,12 @@ static gd_error begin(client_node *c)
         return GD_ERR_CANT_CONNECT;
     }
     c->wanted = true;
-    c->told_state = CLIENT_CONNECTING;
+    c->reported_state = CLIENT_CONNECTING;
     return GD_OK;
 }
 
-// The end, unless no server has let it in yet: then it tries again. One that was let in connects anew without ending.
+// The connection has ended. If no server has admitted the client yet, it tries again. (A client that was admitted
+// reconnects without ending.)
 static void on_closed(client_node *c)
 {
     snprintf(c->text, sizeof c->text, "%s: %s", client_address(&c->link), tl_client_text(c->link.client));
@@ -131,18 +138,18 @@ static void on_closed(client_node *c)
         c->generation++;
         client_link_close(&c->link);
         retry_later(c);
-        c->told_state = CLIENT_CONNECTING;
+        c->reported_state = CLIENT_CONNECTING;
     } else {
         close_all(c);
-        c->told_state = CLIENT_DISCONNECTED;
+        c->reported_state = CLIENT_DISCONNECTED;
     }
     gd_emit(c, "disconnected", (gd_variant[]){gd_variant_text(c->text)}, 1);
 }
 
-// It is live, or not any more.
-static void tell_state(client_node *c)
+// Emits the signal that belongs to a change of state.
+static void report_state(client_node *c)
 {
-    client_state state = state_of(c), before = c->told_state;
+    client_state state = state_of(c), before = c->reported_state;
     if (state == before) {
         return;
     }
@@ -150,7 +157,7 @@ static void tell_state(client_node *c)
         on_closed(c);
         return;
     }
-    c->told_state = state;
+    c->reported_state = state;
     if (state == CLIENT_LIVE) {
         client_link_live(c);
         c->retries = 0;
@@ -181,7 +188,7 @@ static void on_entered(client_node *c, tl_entity_id id, int kind)
 static void on_event(client_node *c, const tl_client_event *event)
 {
     switch (event->type) {
-    case TL_CLIENT_STATE: tell_state(c); break;
+    case TL_CLIENT_STATE: report_state(c); break;
     case TL_CLIENT_ENTITY_ENTERED: on_entered(c, event->entity, event->kind); break;
     case TL_CLIENT_ENTITY_CHANGED:
         gd_emit(c, "entity_changed", (gd_variant[]){gd_variant_int((int64_t)event->entity)}, 1);
@@ -194,18 +201,16 @@ static void on_event(client_node *c, const tl_client_event *event)
         gd_emit(c, "message_received", (gd_variant[]){gd_variant_bytes(event->data, event->size)}, 1);
         break;
     case TL_CLIENT_ANSWER: client_on_answer(c, event); break;
-    case TL_CLIENT_OWN_GIVEN_BACK: client_on_given_back(c, event); break;
+    case TL_CLIENT_OWN_GIVEN_BACK: client_on_returned(c, event); break;
     case TL_CLIENT_OWN_LOST: client_on_lost(c, event->entity); break;
     case TL_CLIENT_FULL:
-        gd_warning_print(
-            "TramlineClient",
-            "There is no room for all that is to be seen, and some of it is not shown; raise entities_max.");
+        gd_warning_print("TramlineClient", "entities_max is reached: some visible entities are not shown; raise it.");
         break;
     }
 }
 
-// Tells what has happened. False: a script has ended the connection meanwhile.
-static bool tell_events(client_node *c)
+// Emits signals for what has happened. False: a script has ended the connection meanwhile.
+static bool emit_events(client_node *c)
 {
     tl_client_event event;
     uint32_t generation = c->generation;
@@ -218,7 +223,7 @@ static bool tell_events(client_node *c)
     return true;
 }
 
-static void tell_frame(client_node *c)
+static void emit_frame(client_node *c)
 {
     client_link *link = &c->link;
     if (!link->received_bytes) {
@@ -229,12 +234,12 @@ static void tell_frame(client_node *c)
     gd_emit(c, "frame_received", &frame, 1);
 }
 
-static void tell_datagrams(client_node *c)
+static void emit_datagrams(client_node *c)
 {
     size_t bytes = c->out_bytes;
     unsigned char *out = c->out;
     c->out = NULL; // scripts may cause more
-    c->out_bytes = c->out_room = 0;
+    c->out_bytes = c->out_capacity = 0;
     for (size_t at = 0; at + 2 <= bytes && !c->instance.freed;) {
         size_t size = out[at] | (size_t)out[at + 1] << 8;
         gd_emit(c, "datagram_ready", (gd_variant[]){gd_variant_bytes(out + at + 2, size)}, 1);
@@ -245,7 +250,8 @@ static void tell_datagrams(client_node *c)
 
 // ---- the step ------------------------------------------------------------------------------------------------------
 
-// The display's time for this frame: behind the server by what frames take to come and a little more, and never back.
+// The display's time for this frame: behind the server by the time that frames take to arrive and a little more. It
+// never goes back.
 static void set_display_tick(client_node *c, uint64_t now_us)
 {
     const client_link *link = &c->link;
@@ -254,11 +260,11 @@ static void set_display_tick(client_node *c, uint64_t now_us)
     }
     double hz = tl_client_tick_hz(link->client);
     double wanted = tl_client_get_stats(link->client).latency_ms * hz / 1000 + 1;
-    wanted = wanted >= DELAY_TICKS_MIN ? wanted : DELAY_TICKS_MIN; // also if it is no number
+    wanted = wanted >= DELAY_TICKS_MIN ? wanted : DELAY_TICKS_MIN; // also if it is NaN
     wanted = wanted < DELAY_TICKS_MAX ? wanted : DELAY_TICKS_MAX;
-    c->delay_ticks += (wanted - c->delay_ticks) * (wanted > c->delay_ticks ? 0.05 : 0.002);
+    c->delay_ticks += (wanted - c->delay_ticks) * (wanted > c->delay_ticks ? DELAY_RISE : DELAY_FALL);
     double tick = tl_client_server_tick(link->client, now_us) - c->delay_ticks;
-    bool jump = !(fabs(tick - c->display_tick) < 5 * hz); // another world, or a long sleep
+    bool jump = !(fabs(tick - c->display_tick) < JUMP_S * hz); // another world, or the machine has slept
     c->display_tick = jump || tick > c->display_tick ? tick : c->display_tick;
 }
 
@@ -274,18 +280,18 @@ static void measure(client_node *c, uint64_t now_us)
     c->rate_bytes = bytes;
 }
 
-// What has come, and what it tells. False: the connection, or the node, is gone.
+// Takes in what has arrived, and emits signals for it. False: the connection, or the node, is gone.
 static bool step_link(client_node *c, uint64_t now_us)
 {
     if (!c->link.client) {
-        return true; // it begins anew in a while
+        return true; // until the next retry
     }
     tl_client_step(c->link.client, now_us);
-    if (!tell_events(c)) {
+    if (!emit_events(c)) {
         return false;
     }
     uint32_t generation = c->generation;
-    tell_frame(c);
+    emit_frame(c);
     if (c->instance.freed || c->generation != generation) {
         return false;
     }
@@ -317,7 +323,7 @@ static void step(client_node *c)
     if (!c->instance.freed) {
         client_settle_own(c);
         set_display_tick(c, now_us);
-        tell_datagrams(c);
+        emit_datagrams(c);
     }
     if (!c->instance.freed) {
         measure(c, now_us);
@@ -334,7 +340,7 @@ static void step(client_node *c)
     }
 }
 
-// From time to time, connected or not: what is kept for MultiMeshes goes soon after them.
+// From time to time, connected or not: drops what is kept for MultiMeshes that are gone.
 static void tidy(client_node *c)
 {
     uint64_t now_us = tl_os_monotonic_us();
@@ -347,11 +353,12 @@ static void tidy(client_node *c)
 static void on_process(client_node *c)
 {
     if (!gd_on_main_thread()) {
-        if (!c->told_thread) {
-            gd_error_print("TramlineClient",
-                           "It works on the main thread alone; set process_thread_group to the main thread.");
+        if (!c->reported_thread) {
+            gd_error_print(
+                "TramlineClient",
+                "It works on the main thread only; set process_thread_group to PROCESS_THREAD_GROUP_MAIN_THREAD.");
         }
-        c->told_thread = true;
+        c->reported_thread = true;
     } else if (!c->instance.busy) {
         tidy(c);
         if (c->wanted) {
@@ -364,17 +371,17 @@ static void on_process(client_node *c)
     }
 }
 
-static void end_untold(void *self)
+static void end_silently(void *self)
 {
     client_node *c = self;
-    c->instance.object = NULL; // nobody is told any more
+    c->instance.object = NULL; // no signals any more
     client_link_close(&c->link);
     c->wanted = false;
 }
 
 void client_end_all(void)
 {
-    gd_class_each(&client_class, end_untold);
+    gd_class_each(&client_class, end_silently);
 }
 
 void client_on_notify(void *self, int32_t what)
@@ -382,8 +389,9 @@ void client_on_notify(void *self, int32_t what)
     client_node *c = self;
     switch (what) {
     case GD_NOTIFICATION_POSTINITIALIZE:
-        // always, also when paused
-        gd.method_ptrcall(gd.method.node_set_process_mode, c->instance.object, (const void *[]){&(int64_t){3}}, NULL);
+        // also when the tree is paused
+        gd.method_ptrcall(gd.method.node_set_process_mode, c->instance.object,
+                          (const void *[]){&(int64_t){GD_PROCESS_MODE_ALWAYS}}, NULL);
         break;
     case GD_NOTIFICATION_READY:
         if (c->autoconnect && !gd_in_editor()) {
@@ -394,7 +402,7 @@ void client_on_notify(void *self, int32_t what)
         gd.method_ptrcall(gd.method.node_set_process_internal, c->instance.object, (const void *[]){&(gd_bool){1}},
                           NULL);
         break;
-    case GD_NOTIFICATION_EXIT_TREE: client_drop_draws(c); break; // nobody tidies up out there
+    case GD_NOTIFICATION_EXIT_TREE: client_drop_draws(c); break; // tidy() does not run outside of the tree
     case GD_NOTIFICATION_INTERNAL_PROCESS: on_process(c); break;
     default: break;
     }
@@ -408,7 +416,7 @@ void client_on_fail(void *self, const char *why)
     c->wanted = false;
     c->retry_us = 0;
     c->own_count = 0;
-    c->told_state = CLIENT_DISCONNECTED;
+    c->reported_state = CLIENT_DISCONNECTED;
     c->failed_due = true;
     snprintf(c->text, sizeof c->text, "%s; this is a bug in Tramline", why);
 }
@@ -440,10 +448,10 @@ void client_disconnect_from_server(void *self, const void *const *args, void *re
     bool was_busy = c->instance.busy;
     c->instance.busy = true;
     close_all(c);
-    c->told_state = CLIENT_DISCONNECTED;
+    c->reported_state = CLIENT_DISCONNECTED;
     snprintf(c->text, sizeof c->text, "disconnect_from_server() was called");
     if (!c->instance.freed) {
-        tell_datagrams(c); // its goodbye
+        emit_datagrams(c); // its goodbye
     }
     if (!c->instance.freed) {
         gd_emit(c, "disconnected", (gd_variant[]){gd_variant_text(c->text)}, 1);

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { ROWS_FLOATS = 12, MARGIN_MIN = 64 };
+// In a MultiMesh's buffer: floats of a transform, of a colour or custom data; spare instances, so that it grows seldom.
+enum { ROWS_FLOATS = 12, COLOUR_FLOATS = 4, MARGIN_MIN = 64 };
 
 static int64_t ask_int(gd_bind method, gd_object object)
 {
@@ -46,31 +47,31 @@ void client_drop_freed_draws(client_node *c)
     }
 }
 
-// What is kept for a MultiMesh; the one that was not used for longest gives way.
+// What is kept for a MultiMesh. If all targets are in use, the least recently used one is replaced.
 static draw_target *find_target(client_node *c, gd_object multimesh)
 {
     uint64_t id = gd.object_id(multimesh);
     draw_target *oldest = &c->draws[0];
     for (int i = 0; i < DRAWS_MAX; i++) {
         if (c->draws[i].object_id == id) {
-            c->draws[i].used = ++c->draw_clock;
+            c->draws[i].used_at = ++c->draw_clock;
             return &c->draws[i];
         }
     }
     client_drop_freed_draws(c);
     for (int i = 0; i < DRAWS_MAX; i++) {
-        oldest = c->draws[i].used < oldest->used ? &c->draws[i] : oldest;
+        oldest = c->draws[i].used_at < oldest->used_at ? &c->draws[i] : oldest;
     }
     forget(oldest);
     oldest->object_id = id;
-    oldest->used = ++c->draw_clock;
+    oldest->used_at = ++c->draw_clock;
     oldest->buffer = gd_packed_make(GD_FLOAT32S, 0);
     return oldest;
 }
 
-// Room for so many instances; colours that there are stay, new ones are white.
-static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint32_t stride, uint32_t colour,
-                      uint32_t custom)
+// Makes space for `count` instances. Existing colours stay, new ones are white.
+static void make_capacity(draw_target *t, gd_object multimesh, uint32_t count, uint32_t stride, uint32_t colour,
+                          uint32_t custom)
 {
     gd_packed old = gd_packed_make(GD_FLOAT32S, 0);
     uint32_t had = (uint32_t)ask_int(gd.method.multimesh_get_instance_count, multimesh);
@@ -86,7 +87,7 @@ static void make_room(draw_target *t, gd_object multimesh, uint32_t count, uint3
     const float *from = had ? gd.float32s_at(&old, 0) : NULL;
     memset(to, 0, (size_t)t->capacity * stride * sizeof *to);
     for (uint32_t i = 0; i < t->capacity && colour; i++) {
-        static const float white[4] = {1, 1, 1, 1};
+        static const float white[COLOUR_FLOATS] = {1, 1, 1, 1};
         memcpy(to + (size_t)i * stride + colour, i < had ? from + (size_t)i * stride + colour : white, sizeof white);
     }
     gd.destroy[GD_FLOAT32S](&old);
@@ -96,20 +97,21 @@ static void prepare(draw_target *t, gd_object multimesh, uint32_t count)
 {
     bool colours = ask_bool(gd.method.multimesh_is_using_colors, multimesh),
          customs = ask_bool(gd.method.multimesh_is_using_custom_data, multimesh);
-    uint32_t stride = ROWS_FLOATS + 4 * colours + 4 * customs, custom = customs ? ROWS_FLOATS + 4 * colours : 0;
+    uint32_t stride = ROWS_FLOATS + COLOUR_FLOATS * (colours + customs),
+             custom = customs ? ROWS_FLOATS + COLOUR_FLOATS * colours : 0;
     if (count > t->capacity || t->stride != stride || t->custom != custom ||
         ask_int(gd.method.multimesh_get_instance_count, multimesh) != (int64_t)t->capacity) {
-        make_room(t, multimesh, count, stride, colours ? ROWS_FLOATS : 0, custom);
+        make_capacity(t, multimesh, count, stride, colours ? ROWS_FLOATS : 0, custom);
     }
 }
 
 static bool is_multimesh(const char *method, gd_object object)
 {
     if (!object || !gd.object_cast_to(object, gd.tag.multimesh)) {
-        gd_error_print(method, "It takes a MultiMesh.");
+        gd_error_print(method, "The argument is not a MultiMesh.");
         return false;
     }
-    if (ask_int(gd.method.multimesh_get_transform_format, object) != 1) {
+    if (ask_int(gd.method.multimesh_get_transform_format, object) != GD_TRANSFORM_3D) {
         gd_error_print(
             method, "The MultiMesh must have transform_format TRANSFORM_3D; set that while its instance_count is 0.");
         return false;
@@ -121,13 +123,13 @@ typedef struct drawing {
     gd_object objects[TL_KINDS_MAX];
     draw_target *targets[TL_KINDS_MAX];
     tl_instances instances[TL_KINDS_MAX];
-    int kinds[TL_KINDS_MAX]; // of the view, -1: it has none of that name
+    int kinds[TL_KINDS_MAX]; // of the view; -1: it has no kind of that name
     int count;
 } drawing;
 
 static int find_kind(const client_node *c, const gd_string *name)
 {
-    char text[TL_NAME_BYTES_MAX + 33];
+    char text[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(name, text, sizeof text);
     for (int i = 0; i < c->link.kind_count; i++) {
         if (strcmp(tl_client_kind_name(c->link.client, i), text) == 0) {
@@ -137,7 +139,7 @@ static int find_kind(const client_node *c, const gd_string *name)
     return -1;
 }
 
-// One pass; again with more room if an array was too short.
+// One pass, and a second one with larger arrays if one was too short.
 static void fill(client_node *c, drawing *d, tl_vec3 origin)
 {
     for (int pass = 0; pass < 2; pass++) {
@@ -146,7 +148,8 @@ static void fill(client_node *c, drawing *d, tl_vec3 origin)
         for (int i = 0; i < d->count; i++) {
             prepare(d->targets[i], d->objects[i], d->instances[i].count);
         }
-        for (int i = 0; i < d->count; i++) { // once nothing grows any more: a MultiMesh may have been given twice
+        for (int i = 0; i < d->count;
+             i++) { // only now, when no array grows any more: the same MultiMesh may be passed twice
             draw_target *t = d->targets[i];
             d->instances[i] = (tl_instances){gd.float32s_edit(&t->buffer, 0), t->stride, t->custom, t->capacity};
             if (d->instances[i].floats && d->kinds[i] >= 0) {
@@ -200,7 +203,7 @@ void client_update_multimeshes(void *self, const void *const *args, void *ret)
     int64_t count = gd_size(GD_ARRAY, args[0]), names = gd_size(GD_STRINGS, args[1]);
     *(gd_packed *)ret = gd_packed_make(GD_INT32S, 0);
     if (count != names || count > TL_KINDS_MAX) {
-        gd_error_print(method, "It takes as many names of kinds as MultiMeshes, %d at most.", TL_KINDS_MAX);
+        gd_error_print(method, "Pass as many names of kinds as MultiMeshes, and at most %d.", TL_KINDS_MAX);
         return;
     }
     uint64_t begun_us = tl_os_monotonic_us();

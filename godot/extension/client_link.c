@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MS_PER_S = 1000, RECONNECT_MS_MAX = UINT32_MAX }; // it goes on until a script ends it
+enum {
+    ENTITIES_MAX = 1 << 26,
+    KBIT_S_MAX = 10000000,
+    MS_PER_S = 1000,
+    RECONNECT_MS_MAX = UINT32_MAX
+}; // it tries until a script ends the connection
 #define SILENCE_S_MIN 0.5
 #define SILENCE_S_MAX 10.0
 
@@ -35,14 +40,15 @@ bool client_link_open(client_node *c, int64_t first_address)
     def.transport = link->transport;
     def.token = token;
     def.token_bytes = strlen(token);
-    def.entities_max = clamp(c->entities_max, 1, 1 << 26);
-    def.kbit_s = clamp(c->kbit_s, 1, 10000000);
-    double silence_s = c->silence_s >= SILENCE_S_MIN ? c->silence_s : SILENCE_S_MIN; // also if it is no number
+    def.entities_max = clamp(c->entities_max, 1, ENTITIES_MAX);
+    def.kbit_s = clamp(c->kbit_s, 1, KBIT_S_MAX);
+    double silence_s = c->silence_s >= SILENCE_S_MIN ? c->silence_s : SILENCE_S_MIN; // also if it is NaN
     def.silence_ms = (uint32_t)((silence_s < SILENCE_S_MAX ? silence_s : SILENCE_S_MAX) * MS_PER_S);
     def.reconnect_ms = RECONNECT_MS_MAX;
     tl_result result = tl_client_create(&def, &link->client);
     if (result != TL_OK) {
-        snprintf(c->text, sizeof c->text, "no client can be made (%s); lower entities_max", tl_result_text(result));
+        snprintf(c->text, sizeof c->text, "the client cannot be created (%s); lower entities_max",
+                 tl_result_text(result));
         client_link_close(link);
         return false;
     }

@@ -1,4 +1,4 @@
-// What a client is connected by: made once, and kept over as many connections as it takes.
+// A client's link to its servers: opened once, and kept while the client reconnects.
 #ifndef GODOT_CLIENT_LINK_H
 #define GODOT_CLIENT_LINK_H
 
@@ -6,6 +6,6 @@
 
 bool client_link_open(client_node *c, int64_t first_address); // false: the node's text says why
 void client_link_close(client_link *link);
-void client_link_live(client_node *c); // the kinds are known now, and may be others than before
+void client_link_live(client_node *c); // the client has just gone live: reads the kinds, which may have changed
 
 #endif

@@ -24,7 +24,7 @@ static void apply(void *context)
     client_apply_observer(context);
 }
 
-// A guard of its own: an observer's node calls this, too.
+// It has a guard of its own because an observer's node calls it, too.
 void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point)
 {
     c->observes = true;

@@ -5,7 +5,7 @@
 #include "client_node.h"
 
 void client_observe(client_node *c, tl_entity_id entity, tl_vec3 point); // entity 0: the point
-void client_apply_observer(client_node *c);                              // to a connection that is new
+void client_apply_observer(client_node *c);                              // to a new connection
 
 // What scripts can call.
 #define CLIENT_OBSERVE_METHODS(X)                                                  \

@@ -8,7 +8,8 @@
 
 #include <math.h>
 
-#define SETTLE_TICKS 4.0 // an own entity that was not set for so long stands still
+#define VELOCITY_TICKS_MIN 0.5 // over a shorter time no velocity is computed
+#define SETTLE_TICKS 4.0       // an own entity that has not been set for that long stands still
 
 static own_entity *find_own(client_node *c, tl_entity_id id)
 {
@@ -44,7 +45,7 @@ static gd_variant variant_of(tl_entity_id id)
 
 void client_on_answer(client_node *c, const tl_client_event *event)
 {
-    if (!event->request) { // nobody asked: what was said of an own entity cannot be
+    if (!event->request) { // not a request's answer: the server has refused the state of an own entity
         gd_emit(c, "own_entity_refused",
                 (gd_variant[]){variant_of(event->entity), gd_variant_int(gd_error_from(event->result))}, 2);
         return;
@@ -66,9 +67,9 @@ void client_on_answer(client_node *c, const tl_client_event *event)
             3);
 }
 
-// The server that it has come to says that it is this client's. Unknown here is what an earlier run of the game made,
-// or what was asked for in the connection that broke.
-void client_on_given_back(client_node *c, const tl_client_event *event)
+// The server says that the entity is this client's. It is unknown here if an earlier run of the game created it, or if
+// it was requested over the connection that broke.
+void client_on_returned(client_node *c, const tl_client_event *event)
 {
     gd_variant name;
     if (event->kind >= c->link.kind_count) {
@@ -94,7 +95,7 @@ static tl_vec3 along(tl_vec3 from, tl_vec3 by, double share)
     return (tl_vec3){from.x + by.x * share, from.y + by.y * share, from.z + by.z * share};
 }
 
-// How it moves, from where it was set to before; scripts set it in each frame, at uneven times.
+// Its velocity, from where it was set before. Scripts set it in each frame, at uneven times.
 static tl_vec3 own_velocity(own_entity *own, tl_entity_id carrier, tl_vec3 position, double tick, double hz)
 {
     struct own_place *before = &own->places[0], *last = &own->places[1];
@@ -108,24 +109,24 @@ static tl_vec3 own_velocity(own_entity *own, tl_entity_id carrier, tl_vec3 posit
     own->carrier = carrier;
     double ticks = tick - before->tick;
     tl_vec3 way = along(position, before->position, -1);
-    return ticks > 0.5 ? along((tl_vec3){0, 0, 0}, way, hz / ticks) : (tl_vec3){0, 0, 0};
+    return ticks > VELOCITY_TICKS_MIN ? along((tl_vec3){0, 0, 0}, way, hz / ticks) : (tl_vec3){0, 0, 0};
 }
 
-// A course begins at a whole tick: the place is taken back to where it was then.
-static void own_course(client_node *c, own_entity *own, tl_entity_id carrier, double tick, kind_values *values)
+// A segment begins at a whole tick: the position is moved back to where it was then.
+static void set_segment(client_node *c, own_entity *own, tl_entity_id carrier, double tick, kind_values *values)
 {
     double hz = tl_client_tick_hz(c->link.client);
     tl_value *place = &values->values.fields[0];
     tl_vec3 velocity = own_velocity(own, carrier, place->position, tick, hz);
-    own->said = (struct own_place){place->position, tick};
-    own->moving = place->velocity.x == 0 && place->velocity.y == 0 && place->velocity.z == 0; // none is given
+    own->last_set = (struct own_place){place->position, tick};
+    own->moving = place->velocity.x == 0 && place->velocity.y == 0 && place->velocity.z == 0; // the script passed none
     if (own->moving) {
         place->velocity = velocity;
     }
     place->position = along(place->position, place->velocity, -(tick - floor(tick)) / hz);
 }
 
-// A velocity that was worked out says what is likely for the next frames, and no more.
+// A velocity that was computed here holds for the next few frames only.
 void client_settle_own(client_node *c)
 {
     const client_link *link = &c->link;
@@ -136,9 +137,9 @@ void client_settle_own(client_node *c)
     double tick = tl_client_server_tick(link->client, tl_os_monotonic_us());
     for (int i = 0; i < c->own_count; i++) {
         own_entity *own = &c->own[i];
-        if (own->id && own->moving && tick - own->said.tick > SETTLE_TICKS) {
+        if (own->id && own->moving && tick - own->last_set.tick > SETTLE_TICKS) {
             tl_values values = {.mask = 1};
-            values.fields[0].position = own->said.position;
+            values.fields[0].position = own->last_set.position;
             own->moving = false;
             tl_client_set(link->client, own->id, tick, own->carrier, &values);
         }
@@ -149,7 +150,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
 {
     client_node *c = self;
     const char *method = "TramlineClient.set_own_entity";
-    // it is said to the next server
+    // the core passes it on to the next server
     tl_client *client = client_core_state(c) == TL_CLIENT_RECONNECTING ? c->link.client : client_live(c, method);
     gd_error error = GD_ERR_UNCONFIGURED;
     tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
@@ -157,7 +158,7 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
     tl_kind_def kind;
     if (client && (!own || tl_client_kind(client, own->kind, &kind) != TL_OK)) {
         gd_error_print(
-            method, "Entity %lld is not this client's own; ask for one with request_create(), and wait for its answer.",
+            method, "Entity %lld is not this client's own; request one with request_create(), and wait for the answer.",
             (long long)id);
         error = GD_ERR_UNAUTHORIZED;
     } else if (client) {
@@ -166,9 +167,9 @@ void client_set_own_entity(void *self, const void *const *args, void *ret)
         if (kind_values_require(method, &kind, args[1], args[3], &values)) {
             double tick = tl_client_server_tick(client, tl_os_monotonic_us());
             tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 2);
-            own_course(c, own, carrier, tick, &values);
+            set_segment(c, own, carrier, tick, &values);
             error = gd_error_report(method, tl_client_set(client, id, tick, carrier, &values.values),
-                                    "It cannot be set");
+                                    "The entity cannot be set");
         }
         kind_values_free(&values);
     }

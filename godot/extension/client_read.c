@@ -9,20 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { POSES_SPARE = 64 };
+
 uint32_t client_all_poses(client_node *c, double tick, bool smooth)
 {
     uint32_t count = tl_client_get_stats(c->link.client).entities;
-    if (count > c->pose_room) {
-        uint32_t room = count + count / 8 + 64;
-        tl_pose *poses = realloc(c->poses, room * sizeof *poses);
+    if (count > c->pose_capacity) {
+        uint32_t capacity = count + count / 8 + POSES_SPARE;
+        tl_pose *poses = realloc(c->poses, capacity * sizeof *poses);
         if (!poses) {
             return 0;
         }
         c->poses = poses;
-        c->pose_room = room;
+        c->pose_capacity = capacity;
     }
-    count = tl_client_poses(c->link.client, tick, smooth, c->poses, c->pose_room);
-    return count < c->pose_room ? count : c->pose_room;
+    count = tl_client_poses(c->link.client, tick, smooth, c->poses, c->pose_capacity);
+    return count < c->pose_capacity ? count : c->pose_capacity;
 }
 
 static uint32_t poses_now(client_node *c)
@@ -108,8 +110,8 @@ void client_get_transform(void *self, const void *const *args, void *ret)
     *(gd_transform3d *)ret = gd_transform_make(pose.position, pose.rotation);
 }
 
-// Fields that move are as they are shown. The others, and the carrier, are those of the newest frame, so that who is
-// told of a change by "entity_changed" finds it here.
+// Fields that move are as they are shown. The others, and the carrier, are those of the newest frame, so that a handler
+// of "entity_changed" finds the change here.
 static bool values_of(const client_node *c, const tl_pose *shown, const tl_kind_def *kind, tl_entity_id *carrier,
                       tl_values *out)
 {

@@ -21,7 +21,7 @@ void client_send_message(void *self, const void *const *args, void *ret)
 
 static int find_kind(tl_client *client, const char *method, const gd_string *name, tl_kind_def *out)
 {
-    char text[TL_NAME_BYTES_MAX + 33];
+    char text[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(name, text, sizeof text);
     for (int i = 0; i < tl_client_kind_count(client); i++) {
         if (strcmp(tl_client_kind_name(client, i), text) == 0 && tl_client_kind(client, i, out) == TL_OK) {
@@ -47,7 +47,7 @@ void client_request_create(void *self, const void *const *args, void *ret)
         tl_result result = good ? tl_client_request_create(client, number, (tl_entity_id)gd_arg_int(args, 2),
                                                            &values.values, gd_arg_bool(args, 4), &request)
                                 : TL_AGAIN;
-        gd_error_report(method, result, "It cannot be asked for");
+        gd_error_report(method, result, "The request cannot be sent");
         if (result == TL_OK && gd_arg_bool(args, 4)) {
             client_remember_own(c, request, number);
         }
@@ -71,7 +71,7 @@ void client_request_update(void *self, const void *const *args, void *ret)
         kind_values values = {0};
         if (kind_values_require(method, &kind, NULL, args[1], &values)) {
             gd_error_report(method, tl_client_request_update(client, id, &values.values, &request),
-                            "It cannot be asked for");
+                            "The request cannot be sent");
         }
         kind_values_free(&values);
     }
@@ -87,7 +87,7 @@ void client_request_delete(void *self, const void *const *args, void *ret)
     if (client) {
         tl_entity_id id = (tl_entity_id)gd_arg_int(args, 0);
         tl_result result = id ? tl_client_request_delete(client, id, &request) : TL_ERR_INVALID;
-        if (gd_error_report(method, result, "It cannot be asked for") == GD_OK) {
+        if (gd_error_report(method, result, "The request cannot be sent") == GD_OK) {
             client_forget_own(c, id);
         }
     }

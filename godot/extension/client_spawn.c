@@ -6,7 +6,7 @@
 #include "instance.h"
 #include "variant.h"
 
-// Where the nodes are put: at spawn_path, or beside the client.
+// The parent of the nodes: the node at spawn_path, or else the client's own parent.
 static gd_object spawn_parent(client_node *c)
 {
     gd_object self = c->instance.object, parent = NULL;
@@ -32,25 +32,26 @@ static gd_object require_parent(client_node *c, const char *kind)
 {
     gd_object parent = spawn_parent(c);
     if (!parent) {
-        gd_error_print("TramlineClient", "There is no node at spawn_path; the scene of kind '%s' is put nowhere.",
-                       kind);
+        gd_error_print("TramlineClient",
+                       "There is no node at spawn_path; so no scene is added for entities of kind '%s'.", kind);
     }
     return parent;
 }
 
-// The scene's scripts run: anything may have changed afterwards, and even the scene be gone from the list. NULL: it
-// cannot be made.
+// The scene's scripts run: anything may have changed afterwards, and the list of kinds may be gone. NULL: the scene
+// cannot be instantiated.
 static gd_object instantiate(const gd_variant *scene)
 {
     gd_variant kept;
     gd_object node = NULL;
     gd.variant_new_copy(&kept, scene);
-    gd.method_ptrcall(gd.method.scene_instantiate, gd_variant_to_object(&kept), (const void *[]){&(int64_t){0}}, &node);
+    gd.method_ptrcall(gd.method.scene_instantiate, gd_variant_to_object(&kept),
+                      (const void *[]){&(int64_t){GD_EDIT_STATE_DISABLED}}, &node);
     gd_variant_free(&kept);
     return node;
 }
 
-// Puts what was made into the tree.
+// Adds the new node to the tree.
 static void add(client_node *c, tl_entity_id id, gd_object parent, gd_object node)
 {
     uint64_t node_id = gd.object_id(node);
@@ -62,7 +63,8 @@ static void add(client_node *c, tl_entity_id id, gd_object parent, gd_object nod
     if (!entity && gd.object_cast_to(node, gd.tag.node3d)) {
         idmap_put(&c->moved, id, node_id);
     }
-    gd.method_ptrcall(gd.method.node_add_child, parent, (const void *[]){&node, &(gd_bool){0}, &(int64_t){0}}, NULL);
+    gd.method_ptrcall(gd.method.node_add_child, parent,
+                      (const void *[]){&node, &(gd_bool){0}, &(int64_t){GD_INTERNAL_MODE_DISABLED}}, NULL);
     node = gd.object_from_id(node_id); // its _ready may have freed it
     if (node && c->link.client && gd.object_cast_to(node, gd.tag.node3d)) {
         place(c, id, node);
@@ -81,9 +83,9 @@ bool client_spawn(client_node *c, tl_entity_id id, int scene)
     }
     gd_object node = instantiate(packed);
     bool going = !c->instance.freed && c->generation == generation;
-    gd_object parent = going && node ? require_parent(c, kind) : NULL; // not before: the node's _init may have freed it
+    gd_object parent = going && node ? require_parent(c, kind) : NULL; // only now: the node's _init may have freed it
     if (going && !node) {
-        gd_error_print("TramlineClient", "The scene of kind '%s' cannot be made.", kind);
+        gd_error_print("TramlineClient", "The scene of kind '%s' cannot be instantiated.", kind);
     } else if (parent) {
         add(c, id, parent, node);
     } else if (node) {
@@ -109,20 +111,20 @@ void client_unspawn(client_node *c, tl_entity_id id)
 
 void client_unspawn_all(client_node *c)
 {
-    for (uint32_t i = 0; i < c->spawned.room; i++) {
+    for (uint32_t i = 0; i < c->spawned.capacity; i++) {
         free_node(c->spawned.entries[i].value);
     }
     idmap_free(&c->spawned);
     idmap_free(&c->moved);
 }
 
-// Roots that are no TramlineEntity are moved by the client itself.
+// Root nodes that are not a TramlineEntity are moved by the client itself.
 void client_move_spawned(client_node *c)
 {
     if (!client_has_view(c)) {
         return;
     }
-    for (uint32_t i = 0; i < c->moved.room; i++) {
+    for (uint32_t i = 0; i < c->moved.capacity; i++) {
         const idmap_entry *entry = &c->moved.entries[i];
         gd_object node = entry->key ? gd.object_from_id(entry->value) : NULL;
         if (node) {

@@ -8,24 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 1024, FINGERPRINT_BYTES = 128, FRAME_BYTES_MAX = 1 << 20 };
+// SIZE_BYTES: of a datagram, before it in a frame.
+enum {
+    SIZE_BYTES = 2,
+    PATH_BYTES = 1024,
+    FINGERPRINT_BYTES = 128,
+    FRAME_BYTES_FIRST = 16384,
+    FRAME_BYTES_MAX = 1 << 20
+};
 
-static bool append(unsigned char **bytes, size_t *size, size_t *room, const void *data, size_t data_bytes)
+static bool append(unsigned char **bytes, size_t *size, size_t *capacity, const void *data, size_t data_bytes)
 {
-    if (*size + 2 + data_bytes > *room) {
-        size_t larger = *room ? 2 * *room : 16384;
+    if (*size + SIZE_BYTES + data_bytes > *capacity) {
+        size_t larger = *capacity ? 2 * *capacity : FRAME_BYTES_FIRST;
         unsigned char *grown = larger <= FRAME_BYTES_MAX ? realloc(*bytes, larger) : NULL;
         if (!grown) {
             return false;
         }
         *bytes = grown;
-        *room = larger;
+        *capacity = larger;
     }
     unsigned char *to = *bytes + *size;
     to[0] = (unsigned char)data_bytes;
     to[1] = (unsigned char)(data_bytes >> 8);
-    memcpy(to + 2, data, data_bytes);
-    *size += 2 + data_bytes;
+    memcpy(to + SIZE_BYTES, data, data_bytes);
+    *size += SIZE_BYTES + data_bytes;
     return true;
 }
 
@@ -43,7 +50,7 @@ static tl_result tap_poll(tl_transport *self, uint64_t now_us, tl_transport_even
     tl_result result = t->inner->ops->poll(t->inner, now_us, out);
     if (result == TL_OK && out->type == TL_TRANSPORT_DATAGRAM) {
         client_link *l = t->link;
-        append(&l->received, &l->received_bytes, &l->received_room, out->data, out->size);
+        append(&l->received, &l->received_bytes, &l->received_capacity, out->data, out->size);
     }
     t->transport.stats = t->inner->stats;
     return result;
@@ -100,7 +107,7 @@ static tl_transport *tap_create(tl_transport *inner, client_link *link)
 
 // ---- a script ------------------------------------------------------------------------------------------------------
 
-// The script hands over what comes by apply_frame(), and connects anew when the client says that it is reconnecting.
+// The script passes what arrives to apply_frame(), and reconnects when the client emits "reconnecting".
 typedef struct script {
     tl_transport transport;
     client_node *client;
@@ -114,7 +121,7 @@ static tl_result script_poll(tl_transport *self, uint64_t now_us, tl_transport_e
 static tl_result script_send(tl_transport *self, tl_peer peer, const void *data, size_t size)
 {
     client_node *c = ((script *)self)->client;
-    append(&c->out, &c->out_bytes, &c->out_room, data, size); // what finds no room is lost, as on any network
+    append(&c->out, &c->out_bytes, &c->out_capacity, data, size); // what does not fit is lost, as on any network
     return TL_OK;
 }
 
@@ -165,8 +172,8 @@ static bool open_script(client_node *c, client_link *link)
 static client_link *custom_link(client_node *c, const char *method)
 {
     client_link *link = &c->link;
-    if (!link->client || link->servers) { // as it was when it began: the property may say otherwise by now
-        gd_error_print(method, "This is for custom_transport; set that, and call connect_to_server() first.");
+    if (!link->client || link->servers) { // as it was opened: the property may have changed since
+        gd_error_print(method, "This needs custom_transport; set it, and call connect_to_server() first.");
         return NULL;
     }
     return link;
@@ -180,7 +187,7 @@ void client_transport_connected(void *self, const void *const *args, void *ret)
     }
 }
 
-// What is wrong with bytes from outside is told by the error alone: they are not the caller's fault.
+// Malformed bytes from outside are reported by the result alone: they are not the caller's fault.
 void client_apply_frame(void *self, const void *const *args, void *ret)
 {
     client_link *link = custom_link(self, "TramlineClient.apply_frame");
@@ -202,15 +209,15 @@ static void element_text(const gd_packed *strings, int64_t index, char *out, siz
     }
 }
 
-// The servers as they are to be tried, and the first of them to begin with.
+// The servers in the order in which they are tried, beginning with the address `first`.
 static bool open_servers(client_node *c, client_link *link, int64_t first)
 {
     char ca_file[PATH_BYTES], fingerprints[TL_FAILOVER_SERVERS_MAX][FINGERPRINT_BYTES];
     tl_dtls_client_def servers[TL_FAILOVER_SERVERS_MAX];
     int64_t count = gd_size(GD_STRINGS, &c->addresses);
     if (count < 1 || count > TL_FAILOVER_SERVERS_MAX) {
-        snprintf(c->text, sizeof c->text, "addresses has %lld entries; give 1 to %d, as 'host:port'", (long long)count,
-                 TL_FAILOVER_SERVERS_MAX);
+        snprintf(c->text, sizeof c->text, "addresses has %lld entries; it must have 1 to %d, as 'host:port'",
+                 (long long)count, TL_FAILOVER_SERVERS_MAX);
         return false;
     }
     gd_globalize_path(&c->ca_file, ca_file, sizeof ca_file);
@@ -224,7 +231,7 @@ static bool open_servers(client_node *c, client_link *link, int64_t first)
         element_text(&c->fingerprints, (first + i) % count, fingerprint, FINGERPRINT_BYTES);
         if (!fingerprint[0] && !ca_file[0]) {
             snprintf(c->text, sizeof c->text,
-                     "there is no fingerprint for '%s'; add the server's get_fingerprint() to fingerprints, or give a "
+                     "fingerprints has no entry for '%s'; add the server's get_fingerprint() to fingerprints, or set "
                      "ca_file",
                      address);
             return false;

@@ -1,4 +1,4 @@
-// The classes' documentation (doc_classes/*.xml), for the editor's help: it travels in the library.
+// The classes' documentation (doc_classes/*.xml), for the editor's help. It is part of the library.
 #ifndef GODOT_DOCS_H
 #define GODOT_DOCS_H
 

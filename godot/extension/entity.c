@@ -7,7 +7,7 @@
 #include "server_node.h"
 #include "variant.h"
 
-// A path says which of the two it is; without one the nearest is taken, a server before a client.
+// A path says which of the two it is. Without one the nearest is used, a server before a client.
 static void find_either(entity_node *e, server_node **server, client_node **client)
 {
     gd_object object = e->instance.object;
@@ -30,7 +30,7 @@ static void on_enter(entity_node *e)
     e->in_tree = true;
     e->alone = !parent || !gd.object_cast_to(parent, gd.tag.node3d);
     e->shown_any = false;
-    e->faults_told = e->fields_told = 0;
+    e->faults_reported = e->fields_reported = 0;
     if (gd_in_editor() || e->spawned || !gd_on_main_thread()) {
         return;
     }

@@ -16,7 +16,7 @@ gd_transform3d entity_scene_transform(const client_node *c, const tl_placed *pla
     return out;
 }
 
-// What is to be written to a node's properties.
+// What will be written to a node's properties.
 typedef struct writes {
     gd_string_name names[TL_FIELDS_MAX];
     gd_variant values[TL_FIELDS_MAX];
@@ -42,7 +42,7 @@ static void collect_properties(const entity_node *e, const client_node *c, int k
     }
 }
 
-// Setters run: they may free the node, end the connection, or free the client. All that is written was copied before.
+// Setters run: they may free the node, end the connection, or free the client. So all values are copied first.
 static void write_properties(entity_node *e, client_node *c, int kind, int listed)
 {
     writes all = {.count = 0};

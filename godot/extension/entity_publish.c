@@ -7,6 +7,8 @@
 
 // ---- faults --------------------------------------------------------------------------------------------------------
 
+enum { PLACE_AGE_TICKS_MAX = 20 }; // an older place says nothing of the present velocity
+
 typedef enum fault_type {
     FAULT_KIND,
     FAULT_TRANSFORM,
@@ -18,25 +20,26 @@ typedef enum fault_type {
     FAULT_VALUES
 } fault_type;
 
-// `result` TL_OK: the text says all.
+// Prints an error, the first time. `result` TL_OK: the text alone says what is wrong.
 static void fault(entity_node *e, fault_type type, tl_result result)
 {
     static const char *const texts[] = {
         [FAULT_KIND] = "Its kind must be one of its server's kinds",
-        [FAULT_TRANSFORM] = "Its transform is not finite, or its scale is 0; it is not published until that is mended",
+        [FAULT_TRANSFORM] = "Its transform is not finite, or its scale is 0; it is not published until that is fixed",
         [FAULT_OTHER_KIND] = "The entity of its entity_id is of another kind",
-        [FAULT_GROUP] = "No group can be made for the entities of nodes; there must be room within groups_max",
-        [FAULT_MAKE] = "The node's entity cannot be made; there must be room within entities_max, and its group_id be "
-                       "a group of this server's, or 0",
+        [FAULT_GROUP] = "No group can be created for the entities of nodes; raise groups_max",
+        [FAULT_MAKE] =
+            "The node's entity cannot be created; entities_max must not be reached, and its group_id must be "
+            "a group of this server's, or 0",
         [FAULT_CARRIER] = "The entity cannot be put into the frame of the node above, or out of it",
         [FAULT_PLACE] = "The entity cannot be put where the node is",
         [FAULT_VALUES] = "The entity's fields cannot be set to the node's properties",
     };
-    if (!(e->faults_told >> type & 1)) {
+    if (!(e->faults_reported >> type & 1)) {
         gd_error_print("TramlineEntity", "%s%s%s.", texts[type], result != TL_OK ? ": " : "",
                        result != TL_OK ? tl_result_text(result) : "");
     }
-    e->faults_told |= 1u << type;
+    e->faults_reported |= 1u << type;
 }
 
 // ---- where it is ---------------------------------------------------------------------------------------------------
@@ -65,8 +68,8 @@ static gd_transform3d multiply(const gd_transform3d *a, const gd_transform3d *b)
     return out;
 }
 
-// The nearest node above that is an entity in whose frame others can live. Its id, and the node's place in its frame;
-// 0: the place in the world.
+// Finds the nearest node above that is an entity in whose reference frame others can live. Returns its id, and the
+// node's place in its frame; or 0, and the place in the world.
 static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_transform3d *place,
                                  const entity_node **out)
 {
@@ -89,11 +92,12 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
         gd.method_ptrcall(gd.method.node3d_get_transform, above, NULL, &local);
         *place = multiply(&local, place);
     }
-    gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL, place); // also of what is top-level
+    gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL,
+                      place); // also right for a node that is top-level
     return 0;
 }
 
-// Keeps where it is in the world at this tick.
+// Notes where it is in the world at this tick.
 static void note_place(entity_node *e, int64_t tick, tl_entity_id carrier, tl_vec3 position, tl_quat rotation)
 {
     if (e->places[1].tick != tick) {
@@ -111,10 +115,11 @@ static void note_place(entity_node *e, int64_t tick, tl_entity_id carrier, tl_ve
 static const struct entity_place *place_before(const entity_node *e, int64_t tick)
 {
     const struct entity_place *place = e->places[1].tick < tick ? &e->places[1] : &e->places[0];
-    return place->tick > 0 && place->tick < tick && tick - place->tick < 20 ? place : NULL;
+    return place->tick > 0 && place->tick < tick && tick - place->tick < PLACE_AGE_TICKS_MAX ? place : NULL;
 }
 
-// How it moves in a frame that it has just come into: from where it was, to where it is, as seen from the carrier.
+// Its velocity in a reference frame that it has just entered: from where it was to where it is, as seen from the
+// carrier.
 static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, const server_node *s, int64_t tick,
                            tl_vec3 position)
 {
@@ -134,7 +139,7 @@ static tl_vec3 velocity_in(const entity_node *e, const entity_node *carrier, con
 
 // ---- publishing ----------------------------------------------------------------------------------------------------
 
-// What the kind's fields name of the node's properties. False: a script has freed the node meanwhile.
+// Reads the node's properties that the kind's fields name. False: a script has freed the node meanwhile.
 static bool read_properties(entity_node *e, const kind_list *list, int kind, kind_values *out)
 {
     const tl_kind_def *def = &list->kinds[kind];
@@ -149,13 +154,13 @@ static bool read_properties(entity_node *e, const kind_list *list, int kind, kin
         gd.string_name_new(&name, property, 0);
         gd_variant value = gd_variant_nil();
         gd.method_ptrcall(gd.method.object_get, object, (const void *[]){&name}, &value);
-        char text[256];
+        char text[KIND_ERROR_BYTES];
         bool there = gd.object_from_id(id) != NULL;
         if (there && !kind_value_read(def, def->fields[f].name, &value, out, text, sizeof text)) {
-            if (!(e->fields_told >> f & 1)) {
+            if (!(e->fields_reported >> f & 1)) {
                 gd_error_print("TramlineEntity", "The property '%s': %s.", property, text);
             }
-            e->fields_told |= 1u << f;
+            e->fields_reported |= 1u << f;
         }
         gd_variant_free(&value);
         gd.destroy[GD_STRING_NAME](&name);
@@ -166,7 +171,7 @@ static bool read_properties(entity_node *e, const kind_list *list, int kind, kin
     return true;
 }
 
-// The group of nodes that name none.
+// The group of nodes that name no group.
 static tl_result find_group(server_node *s, tl_group_id *out)
 {
     tl_result result = TL_OK;
@@ -174,7 +179,7 @@ static tl_result find_group(server_node *s, tl_group_id *out)
         s->node_group = 0;
         result = tl_server_create_group(s->server, 0, &s->node_group);
         if (result == TL_OK) {
-            tl_server_keep_group(s->server, s->node_group, true); // other servers do not have its nodes
+            tl_server_keep_group(s->server, s->node_group, true); // not shared out: other servers do not have its nodes
         }
     }
     *out = s->node_group;
@@ -206,7 +211,8 @@ static void make(entity_node *e, server_node *s, int kind, tl_entity_id carrier,
     e->carrier = carrier;
 }
 
-static void tell(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl_entity_id carrier, kind_values *values)
+static void update(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl_entity_id carrier,
+                   kind_values *values)
 {
     const tl_kind_def *def = &s->list->kinds[kind];
     int turned = kind_rotation_field(def);
@@ -220,7 +226,7 @@ static void tell(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl
         }
         return;
     }
-    // It works the velocity out.
+    // This computes the velocity, too.
     if (!tl_server_set_poses(s->server, &ref, 1, &fields[0].position, NULL,
                              turned >= 0 ? &fields[turned].rotation : NULL)) {
         fault(e, FAULT_PLACE, TL_ERR_INVALID);
@@ -232,7 +238,7 @@ static void tell(entity_node *e, server_node *s, tl_entity_ref ref, int kind, tl
     }
 }
 
-// Another server's: it is shown as that says.
+// The entity is another server's: the node is moved as that server publishes.
 static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
 {
     tl_vec3 position;
@@ -246,7 +252,7 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
 
 void entity_publish(entity_node *e, server_node *s)
 {
-    if (!e->in_tree) { // it has left, and not come back until this tick
+    if (!e->in_tree) { // it has left the tree, and not come back before this tick
         tl_entity_ref ref = e->made ? tl_server_find(s->server, e->made) : TL_REF_NONE;
         if (ref != TL_REF_NONE) {
             tl_server_delete_entity(s->server, ref);
@@ -287,7 +293,7 @@ void entity_publish(entity_node *e, server_node *s)
         return;
     }
     int turned = kind_rotation_field(&s->list->kinds[kind]);
-    bool named = turned >= 0 && values.values.mask >> turned & 1; // by a property of its own
+    bool named = turned >= 0 && values.values.mask >> turned & 1; // the rotation is a property of its own
     kind_values_place(&s->list->kinds[kind], &values.values, position,
                       named ? values.values.fields[turned].rotation : rotation);
     note_place(e, tick, carrier, position, rotation);
@@ -297,18 +303,18 @@ void entity_publish(entity_node *e, server_node *s)
     if (!here) {
         make(e, s, kind, carrier, &values);
     } else if (info.kind == kind) {
-        if (!e->made) { // it was there before: what its carrier was is not known
+        if (!e->made) { // the entity existed before: this node has not set its carrier
             e->carrier = info.carrier;
         }
         e->made = info.id;
-        tell(e, s, ref, kind, carrier, &values);
+        update(e, s, ref, kind, carrier, &values);
     } else {
         fault(e, FAULT_OTHER_KIND, TL_OK);
     }
     kind_values_free(&values);
 }
 
-// As long as its node is still below that carrier's, it tries to board again.
+// As long as its node is below that carrier's, it tries to board again.
 void entity_set_down(entity_node *e, tl_entity_id entity)
 {
     if (e->made == entity) {

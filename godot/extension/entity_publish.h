@@ -7,7 +7,7 @@
 
 // At each tick of its server.
 void entity_publish(entity_node *e, server_node *s);
-// Its server has set the entity down: its carrier is gone.
+// Its server has set the entity down, because its carrier is gone.
 void entity_set_down(entity_node *e, tl_entity_id entity);
 
 #endif

@@ -1,4 +1,4 @@
-// Where Godot enters: loads its functions, registers the classes, and takes all back at the end.
+// Where Godot enters: loads Godot's functions, registers the classes, and undoes both at the end.
 #include "class.h"
 #include "classes.h"
 #include "client.h"
@@ -29,7 +29,7 @@ static void deinitialize(void *data, uint32_t level)
     if (level != GD_LEVEL_SCENE) {
         return;
     }
-    if (registered) { // nodes that scripts have lost hold of
+    if (registered) { // nodes that scripts have leaked
         client_end_all();
         server_end_all();
     }

@@ -10,17 +10,19 @@ typedef struct idmap_entry {
     uint64_t key, value;
 } idmap_entry;
 
+enum { IDMAP_FIRST = 64 }; // capacity at first
+
 typedef struct idmap {
     idmap_entry *entries; // a power of two, at most half full
-    uint32_t room, count;
+    uint32_t capacity, count;
 } idmap;
 
 static inline uint32_t idmap_place(const idmap *m, uint64_t key)
 {
     uint64_t z = key * 0x9e3779b97f4a7c15u;
-    uint32_t at = (uint32_t)(z >> 32) & (m->room - 1);
+    uint32_t at = (uint32_t)(z >> 32) & (m->capacity - 1);
     while (m->entries[at].key && m->entries[at].key != key) {
-        at = (at + 1) & (m->room - 1);
+        at = (at + 1) & (m->capacity - 1);
     }
     return at;
 }
@@ -32,12 +34,12 @@ static inline uint64_t idmap_get(const idmap *m, uint64_t key) // 0: not there
 
 static inline bool idmap_grow(idmap *m)
 {
-    idmap larger = {.room = m->room ? 2 * m->room : 64, .count = m->count};
-    larger.entries = calloc(larger.room, sizeof *larger.entries);
+    idmap larger = {.capacity = m->capacity ? 2 * m->capacity : IDMAP_FIRST, .count = m->count};
+    larger.entries = calloc(larger.capacity, sizeof *larger.entries);
     if (!larger.entries) {
         return false;
     }
-    for (uint32_t i = 0; i < m->room; i++) {
+    for (uint32_t i = 0; i < m->capacity; i++) {
         if (m->entries[i].key) {
             larger.entries[idmap_place(&larger, m->entries[i].key)] = m->entries[i];
         }
@@ -49,7 +51,7 @@ static inline bool idmap_grow(idmap *m)
 
 static inline bool idmap_put(idmap *m, uint64_t key, uint64_t value)
 {
-    if (2 * (m->count + 1) > m->room && !idmap_grow(m)) {
+    if (2 * (m->count + 1) > m->capacity && !idmap_grow(m)) {
         return false;
     }
     idmap_entry *entry = &m->entries[idmap_place(m, key)];
@@ -66,7 +68,8 @@ static inline void idmap_remove(idmap *m, uint64_t key)
     }
     m->entries[hole] = (idmap_entry){0};
     m->count--;
-    for (uint32_t at = (hole + 1) & (m->room - 1); m->entries[at].key; at = (at + 1) & (m->room - 1)) { // close the gap
+    for (uint32_t at = (hole + 1) & (m->capacity - 1); m->entries[at].key;
+         at = (at + 1) & (m->capacity - 1)) { // close the gap
         idmap_entry entry = m->entries[at];
         m->entries[at] = (idmap_entry){0};
         m->entries[idmap_place(m, entry.key)] = entry;

@@ -41,7 +41,7 @@ static void forget_property(void *self, const gd_property *p)
 }
 
 static gd_instance *all_instances;
-static tl_os_mutex all_lock = TL_OS_MUTEX_INIT; // scenes may be made by other threads
+static tl_os_mutex all_lock = TL_OS_MUTEX_INIT; // other threads may create scenes
 
 static void list_instance(gd_instance *instance)
 {
@@ -80,7 +80,7 @@ static void *make_instance(const gd_class *type, gd_object object)
 {
     gd_instance *self = calloc(1, type->bytes);
     if (!self) {
-        abort(); // as Godot does without memory
+        abort(); // as Godot does when memory runs out
     }
     self->type = type;
     self->object = object;
@@ -115,7 +115,7 @@ gd_object gd_instance_create(void *class_data, gd_bool notify)
     return object;
 }
 
-// The library was loaded anew: Godot sets the properties that it had kept.
+// The library was reloaded: Godot sets the properties that it has kept.
 void *gd_instance_recreate(void *class_data, gd_object object)
 {
     return make_instance(class_data, object);

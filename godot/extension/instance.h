@@ -1,4 +1,4 @@
-// Instances of the addon's classes: made and freed by the engine, in one list of all.
+// Instances of the addon's classes: created and freed by the engine, and listed.
 #ifndef GODOT_INSTANCE_H
 #define GODOT_INSTANCE_H
 

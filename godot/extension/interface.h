@@ -1,12 +1,12 @@
-// What the extension uses of Godot's GDExtension interface, declared anew: sizes, numbers and shapes as Godot 4.4 and
-// later have them on 64-bit machines. Godot gives each function by its name (api.c).
+// What the extension uses of Godot's GDExtension interface, declared here: sizes, numbers and layouts as Godot 4.4 and
+// later have them on 64-bit machines. Godot returns each function by its name (api.c).
 #ifndef GODOT_INTERFACE_H
 #define GODOT_INTERFACE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// Godot's real_t: double in engines that were built with precision=double.
+// Godot's real_t: double in engines built with precision=double.
 #ifdef TL_GODOT_DOUBLE
 typedef double gd_real;
 #define GD_PRECISION "double"
@@ -23,6 +23,7 @@ typedef enum gd_type {
     GD_STRING = 4,
     GD_VECTOR3 = 9,
     GD_QUATERNION = 15,
+    GD_BASIS = 17,
     GD_TRANSFORM3D = 18,
     GD_STRING_NAME = 21,
     GD_NODE_PATH = 22,
@@ -156,6 +157,13 @@ typedef struct gd_initialization {
     void (*deinitialize)(void *data, uint32_t level);
 } gd_initialization;
 
+enum { // of nodes, scenes and MultiMeshes
+    GD_PROCESS_MODE_ALWAYS = 3,
+    GD_INTERNAL_MODE_DISABLED = 0,
+    GD_EDIT_STATE_DISABLED = 0,
+    GD_TRANSFORM_3D = 1,
+};
+
 enum { // method flags
     GD_METHOD_NORMAL = 1,
     GD_METHOD_CONST = 4,
@@ -172,6 +180,9 @@ enum { // of a property: hint and usage
     GD_USAGE_CLASS_IS_ENUM = 1 << 16,
     GD_USAGE_NIL_IS_VARIANT = 1 << 17,
 };
+
+// The hint of an Array of resources of one class: "24/17:", type Object with the hint of a resource's type.
+#define GD_RESOURCES_OF(class_name) "24/17:" class_name
 
 enum { // notifications
     GD_NOTIFICATION_POSTINITIALIZE = 0,

@@ -64,7 +64,7 @@ const gd_class field_class = {
 static const gd_property kind_properties[] = {
     {"kind_name", GD_STRING, offsetof(kind_resource, kind_name)},
     {"fields", GD_ARRAY, offsetof(kind_resource, fields), .hint = GD_HINT_ARRAY_TYPE,
-     .hint_text = "24/17:TramlineField", .class_name = "TramlineField"},
+     .hint_text = GD_RESOURCES_OF("TramlineField"), .class_name = "TramlineField"},
     {"level_last", GD_INT, offsetof(kind_resource, level_last), .preset = TL_LEVELS_MAX - 1, .hint = GD_HINT_RANGE,
      .hint_text = "0,11"},
     {"carrier_reach_m", GD_FLOAT, offsetof(kind_resource, carrier_reach_m), .hint = GD_HINT_RANGE,
@@ -101,6 +101,8 @@ typedef struct list_maker {
     size_t text_bytes;
 } list_maker;
 
+#define KIND_LENGTH_MAX 1e9 // of a tolerance or reach; rejects infinity and NaN, too
+
 #define REFUSE(text, bytes, ...) (snprintf(text, bytes, __VA_ARGS__), false)
 
 static bool in_range(int64_t value, int64_t count)
@@ -123,18 +125,17 @@ static bool add_field(list_maker *m, const field_resource *field)
     }
     if (!in_range(field->type, TL_FIELD_TYPE_COUNT) || !in_range(field->predictor, TL_PREDICTOR_COUNT) ||
         !in_range(field->level_last, TL_LEVELS_MAX)) {
-        return REFUSE(m->text, m->text_bytes,
-                      "field '%s' of kind '%s' has a type, predictor or level_last that there is not", name,
-                      kind->name);
+        return REFUSE(m->text, m->text_bytes, "field '%s' of kind '%s' has an unknown type, predictor or level_last",
+                      name, kind->name);
     }
-    if (!(field->tolerance >= 0 && field->tolerance < 1e9)) {
+    if (!(field->tolerance >= 0 && field->tolerance < KIND_LENGTH_MAX)) {
         return REFUSE(m->text, m->text_bytes, "field '%s' of kind '%s' needs a tolerance of 0 (the default) or more",
                       name, kind->name);
     }
     gd_string_to_text(&field->property, list->properties[m->kind][f], PROPERTY_BYTES);
     tl_field_def def = tl_field_def_default(name, (tl_field_type)field->type, (tl_predictor)field->predictor);
     if (field->type == TL_FIELD_INTEGER || field->type == TL_FIELD_BYTES) {
-        def.predictor = TL_PREDICT_HOLD; // no other makes sense
+        def.predictor = TL_PREDICT_HOLD; // the only one that makes sense
     }
     if (field->tolerance > 0) {
         def.tolerance = field->tolerance;
@@ -165,8 +166,8 @@ static bool add_fields(list_maker *m, const kind_resource *resource)
         const gd_variant *element = gd.array_at(&resource->fields, i);
         const field_resource *field = element ? gd_instance_of(gd_variant_to_object(element), &field_class) : NULL;
         if (!field) {
-            return REFUSE(m->text, m->text_bytes, "element %d of the fields of kind '%s' is no TramlineField", (int)i,
-                          kind->name);
+            return REFUSE(m->text, m->text_bytes, "element %d of the fields of kind '%s' is not a TramlineField",
+                          (int)i, kind->name);
         }
         if (!add_field(m, field)) {
             return false;
@@ -185,9 +186,9 @@ static bool add_kind(list_maker *m, const kind_resource *resource)
     }
     if (!in_range(resource->update_policy, TL_POLICY_COUNT) || !in_range(resource->remove_policy, TL_POLICY_COUNT) ||
         !in_range(resource->create_policy, TL_POLICY_COUNT) || !in_range(resource->level_last, TL_LEVELS_MAX)) {
-        return REFUSE(m->text, m->text_bytes, "kind '%s' has a policy or level_last that there is not", name);
+        return REFUSE(m->text, m->text_bytes, "kind '%s' has an unknown policy or level_last", name);
     }
-    if (!(resource->carrier_reach_m >= 0 && resource->carrier_reach_m < 1e9)) {
+    if (!(resource->carrier_reach_m >= 0 && resource->carrier_reach_m < KIND_LENGTH_MAX)) {
         return REFUSE(m->text, m->text_bytes, "kind '%s' needs a carrier_reach_m of 0 or more", name);
     }
     tl_kind_def *kind = &list->kinds[m->kind];
@@ -206,7 +207,7 @@ kind_list *kind_list_create(const gd_array *kinds, char *text, size_t text_bytes
 {
     int64_t count = gd_size(GD_ARRAY, kinds);
     if (count > TL_KINDS_MAX) {
-        snprintf(text, text_bytes, "there are %d kinds, and %d at most can be", (int)count, TL_KINDS_MAX);
+        snprintf(text, text_bytes, "there are %d kinds; at most %d are allowed", (int)count, TL_KINDS_MAX);
         return NULL;
     }
     kind_list *list = calloc(1, sizeof *list);
@@ -219,7 +220,7 @@ kind_list *kind_list_create(const gd_array *kinds, char *text, size_t text_bytes
         list_maker m = {list, (int)i, text, text_bytes};
         list->count = (int)i + 1;
         if (!resource) {
-            snprintf(text, text_bytes, "element %d of the kinds is no TramlineKind", (int)i);
+            snprintf(text, text_bytes, "element %d of the kinds is not a TramlineKind", (int)i);
         }
         if (!resource || !add_kind(&m, resource)) {
             kind_list_destroy(list);

@@ -7,15 +7,21 @@
 
 #include "tramline/kind.h"
 
-enum { PROPERTY_BYTES = 64 };
+enum {
+    PROPERTY_BYTES = 64,
+    KIND_NAME_TEXT_BYTES =
+        64,                 // of a script's text that should be a kind's name: longer than one, so that it equals none
+    KIND_ERROR_BYTES = 256, // of a text that says what is wrong with kinds or values
+};
 
 // Kinds with their names, in the world's order.
 typedef struct kind_list {
     int count;
     tl_kind_def kinds[TL_KINDS_MAX];
     char names[TL_KINDS_MAX][TL_FIELDS_MAX + 1][TL_NAME_BYTES_MAX + 1]; // of the fields, then of the kind
-    char properties[TL_KINDS_MAX][TL_FIELDS_MAX][PROPERTY_BYTES];       // of the nodes that a field is of, "" none
-    gd_variant scenes[TL_KINDS_MAX];                                    // PackedScene or nil
+    char properties[TL_KINDS_MAX][TL_FIELDS_MAX]
+                   [PROPERTY_BYTES]; // the node's property that a field is read from and written to, "" none
+    gd_variant scenes[TL_KINDS_MAX]; // PackedScene or nil
 } kind_list;
 
 // Writes the name of a TramlineKind (its instance) to `out`, of TL_NAME_BYTES_MAX + 1 bytes; false: it is NULL or has

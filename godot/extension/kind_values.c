@@ -22,7 +22,7 @@ static bool to_vector(const gd_variant *value, tl_vec3 *out)
 static bool to_rotation(const gd_variant *value, tl_quat *out)
 {
     gd_quaternion q;
-    if (gd_variant_type(value) != GD_QUATERNION && gd_variant_type(value) != 17) { // or a Basis
+    if (gd_variant_type(value) != GD_QUATERNION && gd_variant_type(value) != GD_BASIS) {
         return false;
     }
     gd.to_type[GD_QUATERNION](&q, (gd_variant *)(uintptr_t)value);
@@ -30,7 +30,7 @@ static bool to_rotation(const gd_variant *value, tl_quat *out)
     return gd_quat_normalize(out);
 }
 
-// In doubles: a position that a single-precision Vector3 would round.
+// In doubles, for positions that a single-precision Vector3 would round.
 static bool to_place(const gd_variant *value, tl_vec3 *out)
 {
     if (gd_variant_type(value) != GD_FLOAT64S) {
@@ -138,7 +138,7 @@ bool kind_values_read(const tl_kind_def *kind, const gd_dictionary *dictionary, 
     bool good = true;
     for (int64_t i = 0; i < count && good; i++) {
         const gd_variant *key = gd.array_at(&keys, i);
-        char name[64];
+        char name[KIND_NAME_TEXT_BYTES];
         if (!gd_variant_to_text(key, name, sizeof name)) {
             snprintf(text, text_bytes, "values need the names of fields, as text, for keys");
             good = false;
@@ -198,7 +198,7 @@ void kind_values_place(const tl_kind_def *kind, tl_values *values, tl_vec3 posit
 bool kind_values_require(const char *method, const tl_kind_def *kind, const gd_transform3d *transform,
                          const gd_dictionary *dictionary, kind_values *out)
 {
-    char text[256];
+    char text[KIND_ERROR_BYTES];
     tl_vec3 position;
     tl_quat rotation;
     if (transform && !gd_transform_split(transform, &position, &rotation)) {

@@ -29,7 +29,7 @@ gd_variant kind_value_variant(const tl_field_def *field, const tl_value *value);
 
 // Sets position and rotation: those of the first field, and of the kind's first rotation, if it has one.
 void kind_values_place(const tl_kind_def *kind, tl_values *values, tl_vec3 position, tl_quat rotation);
-// For a new entity: fields that are not set are 0, and rotations none at all; all fields are set then.
+// For a new entity: sets the fields that are not set, to 0, and rotations to none.
 void kind_values_complete(const tl_kind_def *kind, tl_values *values);
 
 #endif

@@ -3,6 +3,8 @@
 #include "instance.h"
 #include "variant.h"
 
+enum { PATH_BYTES = 256 }; // of a path in an error
+
 gd_object node_parent(gd_object object)
 {
     gd_object parent = NULL;
@@ -35,9 +37,9 @@ void *node_find_at_path(gd_object object, const gd_node_path *path, const gd_cla
     gd.method_ptrcall(gd.method.node_get_node_or_null, object, (const void *[]){path}, &at);
     void *found = gd_instance_of(at, type);
     if (!found && !*settled) {
-        char text[256];
+        char text[PATH_BYTES];
         gd_node_path_to_text(path, text, sizeof text);
-        gd_error_print(who, "Its path '%s' leads to no %s; the nearest one is taken, if there is one.", text,
+        gd_error_print(who, "Its path '%s' leads to no %s; the nearest one above is used, if there is one.", text,
                        type->name);
     }
     *settled = true;
@@ -52,7 +54,7 @@ void *node_find_at_level(gd_object above, const gd_class *type)
 
 void *node_find(gd_object object, const gd_node_path *path, const gd_class *type, const char *who, bool *settled)
 {
-    // NULL also if the node has moved away from where the path was right
+    // NULL also if the node has moved since, and the path is no longer right
     void *found = node_find_at_path(object, path, type, who, settled);
     for (gd_object above = node_parent(object); above && !found; above = node_parent(above)) {
         found = node_find_at_level(above, type);

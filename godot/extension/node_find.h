@@ -1,4 +1,4 @@
-// Finding a server's or client's node from another node: by its path, or the nearest one above.
+// Finds a server's or client's node from another node: by its path, or the nearest one above.
 #ifndef GODOT_NODE_FIND_H
 #define GODOT_NODE_FIND_H
 
@@ -6,7 +6,7 @@
 
 gd_object node_parent(gd_object object);
 // At `path` from `object`; NULL if the path is empty, or there is no instance of the class. Prints an error of `who` if
-// the path has never led to one; once, which `settled` notes.
+// the path has never led to one; once, which is noted in `settled`.
 void *node_find_at_path(gd_object object, const gd_node_path *path, const gd_class *type, const char *who,
                         bool *settled);
 // The node itself, or the first of those directly below it that is an instance of the class. NULL: none.

@@ -1,4 +1,4 @@
-// The nodes that a server or a client works for, in the order in which they came.
+// The entities' nodes that a server or a client works for, in the order in which they were added.
 #ifndef GODOT_NODE_LIST_H
 #define GODOT_NODE_LIST_H
 
@@ -9,21 +9,23 @@
 
 struct entity_node;
 
+enum { NODES_FIRST = 64 }; // capacity at first
+
 typedef struct node_list {
     struct entity_node **nodes;
-    uint32_t count, room;
+    uint32_t count, capacity;
 } node_list;
 
 static inline bool node_list_add(node_list *l, struct entity_node *node) // false: out of memory
 {
-    if (l->count == l->room) {
-        uint32_t room = l->room ? 2 * l->room : 64;
-        struct entity_node **nodes = realloc(l->nodes, room * sizeof *nodes);
+    if (l->count == l->capacity) {
+        uint32_t capacity = l->capacity ? 2 * l->capacity : NODES_FIRST;
+        struct entity_node **nodes = realloc(l->nodes, capacity * sizeof *nodes);
         if (!nodes) {
             return false;
         }
         l->nodes = nodes;
-        l->room = room;
+        l->capacity = capacity;
     }
     l->nodes[l->count++] = node;
     return true;

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAITING_MAX = 64, FRAME_BYTES_MAX = 256 * 1024 };
-#define CUSTOM_BIT 0x80000000u // in the number of a script's peer; DTLS counts from 1
+// Datagrams of a peer that wait for the next step; a datagram's size before it in a frame; a frame.
+enum { WAITING_MAX = 64, SIZE_BYTES = 2, FRAME_BYTES_FIRST = 4096, FRAME_BYTES_MAX = 256 * 1024 };
+#define CUSTOM_BIT 0x80000000u // set in the number of a script's peer; DTLS counts from 1
 
 typedef struct waiting {
     struct waiting *next;
@@ -18,7 +19,7 @@ typedef struct custom_peer {
     waiting *first, *last;
     int waiting_count;
     unsigned char *frame;
-    size_t frame_bytes, frame_room;
+    size_t frame_bytes, frame_capacity;
 } custom_peer;
 
 struct peers {
@@ -27,8 +28,8 @@ struct peers {
     uint32_t numbers;
     custom_peer custom[PEERS_CUSTOM_MAX];
     int custom_top;
-    waiting *reading;    // given out by the last poll
-    unsigned char *sent; // given out by peers_next_frame
+    waiting *reading;    // returned by the last poll
+    unsigned char *sent; // returned by peers_next_frame()
 };
 
 static peers *of(tl_transport *transport)
@@ -99,28 +100,28 @@ static tl_result peers_poll(tl_transport *self, uint64_t now_us, tl_transport_ev
     return p->inner ? p->inner->ops->poll(p->inner, now_us, out) : TL_AGAIN;
 }
 
-// Appends to the peer's frame; what finds no room is lost, as on any network.
+// Appends to the peer's frame. What does not fit is lost, as on any network.
 static tl_result append(peers *p, custom_peer *c, const void *data, size_t size)
 {
-    if (c->frame_bytes + 2 + size > FRAME_BYTES_MAX) {
+    if (c->frame_bytes + SIZE_BYTES + size > FRAME_BYTES_MAX) {
         p->transport.stats.dropped_full++;
         return TL_OK;
     }
-    if (c->frame_bytes + 2 + size > c->frame_room) {
-        size_t room = c->frame_room ? 2 * c->frame_room : 4096;
-        unsigned char *frame = realloc(c->frame, room);
+    if (c->frame_bytes + SIZE_BYTES + size > c->frame_capacity) {
+        size_t capacity = c->frame_capacity ? 2 * c->frame_capacity : FRAME_BYTES_FIRST;
+        unsigned char *frame = realloc(c->frame, capacity);
         if (!frame) {
             p->transport.stats.dropped_full++;
             return TL_OK;
         }
         c->frame = frame;
-        c->frame_room = room;
+        c->frame_capacity = capacity;
     }
     unsigned char *to = c->frame + c->frame_bytes;
     to[0] = (unsigned char)size;
     to[1] = (unsigned char)(size >> 8);
-    memcpy(to + 2, data, size);
-    c->frame_bytes += 2 + size;
+    memcpy(to + SIZE_BYTES, data, size);
+    c->frame_bytes += SIZE_BYTES + size;
     p->transport.stats.datagrams_sent++;
     p->transport.stats.bytes_sent += size;
     return TL_OK;
@@ -261,7 +262,7 @@ bool peers_next_frame(peers *p, tl_peer *peer, const void **data, size_t *size)
         *data = p->sent = c->frame;
         *size = c->frame_bytes;
         c->frame = NULL;
-        c->frame_bytes = c->frame_room = 0;
+        c->frame_bytes = c->frame_capacity = 0;
         if (c->dropped) {
             forget(c);
         }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The cache that was last used for an array that begins like this one, or the one that has not been used for longest.
+// The cache that was last used for an array with the same first id, or the least recently used one.
 static ref_cache *choose_cache(ref_caches *all, tl_entity_id first_id)
 {
     ref_cache *oldest = &all->caches[0];
@@ -20,18 +20,18 @@ static ref_cache *choose_cache(ref_caches *all, tl_entity_id first_id)
     return oldest;
 }
 
-static bool make_room(ref_cache *c, uint32_t count)
+static bool make_capacity(ref_cache *c, uint32_t count)
 {
-    if (count > c->room) {
-        uint32_t room = count + count / 8;
-        tl_entity_ref *refs = realloc(c->refs, room * sizeof *refs);
+    if (count > c->capacity) {
+        uint32_t capacity = count + count / 8;
+        tl_entity_ref *refs = realloc(c->refs, capacity * sizeof *refs);
         c->refs = refs ? refs : c->refs;
-        tl_entity_id *ids = realloc(c->ids, room * sizeof *ids);
+        tl_entity_id *ids = realloc(c->ids, capacity * sizeof *ids);
         c->ids = ids ? ids : c->ids;
         if (!refs || !ids) {
             return false;
         }
-        c->room = room;
+        c->capacity = capacity;
     }
     if (count > c->count) {
         memset(c->refs + c->count, 0xff, (count - c->count) * sizeof *c->refs); // TL_REF_NONE
@@ -49,7 +49,7 @@ const tl_entity_ref *ref_caches_find(ref_caches *all, tl_server *server, const t
     if (same) {
         return c->refs;
     }
-    if (!make_room(c, count)) {
+    if (!make_capacity(c, count)) {
         c->releases = UINT64_MAX;
         return NULL;
     }

@@ -21,11 +21,11 @@ static gd_error begin(server_node *s)
         return GD_ERR_UNAVAILABLE;
     }
     if (s->server || s->in_core) {
-        gd_error_print("TramlineServer.start", "It is %s; call stop() or stop_now() first.", "running already");
+        gd_error_print("TramlineServer.start", "It is already running; call stop() or stop_now() first.");
         return GD_ERR_ALREADY_IN_USE;
     }
     s->step_ms = s->step_ms_max = s->commit_ms = s->link_ms = s->link_ms_max = 0;
-    s->told_answer = s->told_no_handler = s->failed_due = false;
+    s->reported_answer = s->reported_no_handler = s->failed_due = false;
     tl_result result = server_open(s);
     if (result != TL_OK) {
         gd_error_print("TramlineServer.start", "The server cannot start: %s.", s->text);
@@ -38,7 +38,7 @@ static gd_error begin(server_node *s)
     return GD_OK;
 }
 
-// At once: what is submitted gets a moment to be committed, and the others are told that it has ended.
+// Ends at once: what is submitted gets a moment to be committed, and the other servers see that this one has left.
 static void end_now(server_node *s, server_state state)
 {
     if (s->store && s->state != SERVER_FAILED && s->state != SERVER_FENCED) {
@@ -83,7 +83,7 @@ static void release(server_node *s)
     end_now(s, SERVER_STOPPED);
     server_drop_events(s);
     free(s->scratch);
-    free(s->abandoned);
+    free(s->orphans);
 }
 
 static void step_core(void *context)
@@ -107,7 +107,7 @@ static void step(server_node *s)
         gd_emit(s, "stopped", NULL, 0);
     }
     if (s->server && !s->instance.freed && tl_server_get_state(s->server) == TL_SERVER_RUNNING) {
-        follow_state(s); // "started" comes before what has happened since
+        follow_state(s); // "started" is emitted before the events since
     }
     server_emit_events(s);
     if (s->server && !s->instance.freed) {
@@ -120,29 +120,30 @@ static void step(server_node *s)
     }
 }
 
-static void end_untold(void *self)
+static void end_silently(void *self)
 {
     server_node *s = self;
-    s->instance.object = NULL; // nobody is told any more
+    s->instance.object = NULL; // no signals any more
     end_now(s, SERVER_STOPPED);
 }
 
 void server_end_all(void)
 {
-    gd_class_each(&server_class, end_untold);
+    gd_class_each(&server_class, end_silently);
 }
 
 static void on_process(server_node *s)
 {
     if (!gd_on_main_thread()) {
-        if (!s->told_thread) {
-            gd_error_print("TramlineServer",
-                           "It works on the main thread alone; set process_thread_group to the main thread.");
+        if (!s->reported_thread) {
+            gd_error_print(
+                "TramlineServer",
+                "It works on the main thread only; set process_thread_group to PROCESS_THREAD_GROUP_MAIN_THREAD.");
         }
-        s->told_thread = true;
+        s->reported_thread = true;
     } else if (s->server && !s->instance.busy) {
         step(s);
-    } else if (s->failed_due) { // not within start(), so that a script may start it anew
+    } else if (s->failed_due) { // not within start(), so that a script may start it again
         s->failed_due = false;
         gd_emit(s, "failed", (gd_variant[]){gd_variant_text(s->text)}, 1);
     }
@@ -153,8 +154,9 @@ void server_on_notify(void *self, int32_t what)
     server_node *s = self;
     switch (what) {
     case GD_NOTIFICATION_POSTINITIALIZE:
-        // always, also when paused
-        gd.method_ptrcall(gd.method.node_set_process_mode, s->instance.object, (const void *[]){&(int64_t){3}}, NULL);
+        // also when the tree is paused
+        gd.method_ptrcall(gd.method.node_set_process_mode, s->instance.object,
+                          (const void *[]){&(int64_t){GD_PROCESS_MODE_ALWAYS}}, NULL);
         break;
     case GD_NOTIFICATION_READY:
         if (s->autostart && !gd_in_editor()) {

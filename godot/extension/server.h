@@ -7,12 +7,12 @@
 bool server_on_destroy(void *self);
 void server_on_notify(void *self, int32_t what);
 void server_on_fail(void *self, const char *why);
-// Ends every server: the library is about to go, and with it the code that their stores' threads run.
+// Ends every server: the library will be unloaded, and with it the code that the stores' threads run.
 void server_end_all(void);
 
 // What scripts can call.
 #define SERVER_LIFE_METHODS(X)                              \
-    X(start, GD_INT, GD_GIVES_ERROR, GD_NONE)               \
+    X(start, GD_INT, GD_RETURNS_ERROR, GD_NONE)             \
     X(stop, GD_NIL, 0, GD_NONE)                             \
     X(stop_now, GD_NIL, 0, GD_NONE)                         \
     X(get_state, GD_INT, GD_METHOD_CONST, GD_NONE)          \

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { BLOCK = 512 }; // entities that are handed to the core at once
+enum { COUNT_MAX = 1 << 26 }; // ids of one call
+enum { BLOCK = 512 };         // entities that are passed to the core in one call
 
 // ---- setting -------------------------------------------------------------------------------------------------------
 
@@ -18,7 +19,7 @@ typedef struct block {
 static uint32_t set_block(server_node *s, const tl_entity_ref *refs, uint32_t count, const double *transforms,
                           const double *velocities)
 {
-    static block b; // the main thread's alone
+    static block b; // only the main thread comes here
     for (uint32_t i = 0; i < count; i++) {
         const double *t = transforms + (size_t)i * GD_TRANSFORM_DOUBLES;
         b.positions[i] = (tl_vec3){t[0], t[1], t[2]};
@@ -41,7 +42,7 @@ void server_set_transforms(void *self, const void *const *args, void *ret)
     if (!server_can_change(s, method) || count == 0) {
         return;
     }
-    if (doubles != count * GD_TRANSFORM_DOUBLES || (rates && rates != count * 3) || count > UINT32_MAX / 64) {
+    if (doubles != count * GD_TRANSFORM_DOUBLES || (rates && rates != count * 3) || count > COUNT_MAX) {
         gd_error_print(method,
                        "%lld ids need %lld doubles of transforms (x y z qx qy qz qw each) and 3 each, or none, of "
                        "velocities; there are %lld and %lld.",
@@ -89,12 +90,12 @@ void server_create_entities(void *self, const void *const *args, void *ret)
     if (!server_can_change(s, method)) {
         return;
     }
-    char name[TL_NAME_BYTES_MAX + 33];
+    char name[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(args[0], name, sizeof name);
     int kind = kind_list_find(s->list, name);
     if (kind < 0 || doubles % GD_TRANSFORM_DOUBLES || (id_count && id_count != count)) {
         gd_error_print(
-            method, kind < 0 ? "There is no such kind; declare it in the server's kinds."
+            method, kind < 0 ? "There is no kind of that name; declare it in the server's kinds."
                              : "Transforms are 7 doubles each (x y z qx qy qz qw), one for each id if ids are given.");
         return;
     }
@@ -109,7 +110,7 @@ void server_create_entities(void *self, const void *const *args, void *ret)
         failed += made[i] == 0;
     }
     if (failed) {
-        gd_error_print(method, "%lld of %lld entities were not made, their ids are 0: %s.", (long long)failed,
+        gd_error_print(method, "%lld of %lld entities were not created, their ids are 0: %s.", (long long)failed,
                        (long long)count, tl_result_text(worst));
     }
 }
@@ -121,7 +122,7 @@ void server_get_transforms(void *self, const void *const *args, void *ret)
     server_node *s = self;
     int64_t count = gd_size(GD_INT64S, args[0]);
     *(gd_packed *)ret = gd_packed_make(GD_FLOAT64S, 0);
-    if (!server_can_read(s, "TramlineServer.get_transforms") || count == 0 || count > UINT32_MAX / 64) {
+    if (!server_can_read(s, "TramlineServer.get_transforms") || count == 0 || count > COUNT_MAX) {
         return;
     }
     const tl_entity_id *ids = (const tl_entity_id *)gd.int64s_at(args[0], 0);

@@ -10,10 +10,12 @@
 
 #include <string.h>
 
+enum { US_PER_S = 1000000 };
+
 static tl_result on_authorize(void *user, const void *token, size_t token_bytes, tl_grant *out)
 {
     server_node *s = user;
-    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(tl_os_now().wall_us / 1000000), out);
+    return tl_token_verify(s->verifier, token, token_bytes, (int64_t)(tl_os_now().wall_us / US_PER_S), out);
 }
 
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
@@ -24,8 +26,8 @@ static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
     s->world_tick = tl_server_get_stats(server).world_tick;
     gd_emit(s, "tick", (gd_variant[]){gd_variant_int(tick), gd_variant_float(time_s)}, 2);
     gd_guard_leave_if_failed(s);
-    for (; s->abandoned_count; s->abandoned_count--) {
-        tl_entity_ref ref = tl_server_find(server, s->abandoned[s->abandoned_count - 1]);
+    for (; s->orphan_count; s->orphan_count--) {
+        tl_entity_ref ref = tl_server_find(server, s->orphans[s->orphan_count - 1]);
         if (ref != TL_REF_NONE) {
             tl_server_delete_entity(server, ref);
         }
@@ -108,15 +110,15 @@ static gd_variant describe_request(const server_node *s, const tl_request *reque
     return gd_variant_take(GD_DICTIONARY, &dictionary);
 }
 
-// Only true allows, and only at once: what a handler gives that awaits is an object.
+// Only true allows. A handler that awaits returns an object instead.
 static bool read_answer(server_node *s, const gd_variant *answer, const gd_call_error *error)
 {
     bool good = error->type == GD_CALL_OK && gd_variant_type(answer) == GD_BOOL;
-    if (!good && !s->told_answer) {
-        gd_error_print("TramlineServer", "A request was denied: request_handler must give true or false at once, "
+    if (!good && !s->reported_answer) {
+        gd_error_print("TramlineServer", "A request was denied: request_handler must return true or false at once, "
                                          "without await, and take one argument, "
                                          "the request as a Dictionary.");
-        s->told_answer = true;
+        s->reported_answer = true;
     }
     return good && gd.variant_booleanize(answer);
 }
@@ -127,12 +129,12 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     gd_bool valid = 0;
     gd.callable_is_valid(&s->request_handler, NULL, &valid, 0);
     if (!valid) {
-        if (!s->told_no_handler) {
+        if (!s->reported_no_handler) {
             gd_error_print("TramlineServer", "A request was denied: a policy of its kind is ASK and there is no "
                                              "request_handler; set one, or make the policy "
                                              "ALLOW or DENY.");
         }
-        s->told_no_handler = true;
+        s->reported_no_handler = true;
         return TL_ERR_DENIED;
     }
     gd_callable copy;
@@ -140,7 +142,7 @@ static tl_result on_request(void *user, tl_server *server, const tl_request *req
     gd_variant handler = gd_variant_take(GD_CALLABLE, &copy), argument = describe_request(s, request), answer;
     gd_call_error error;
     bool was_ticking = s->ticking;
-    s->ticking = false; // what is asked for is decided, not changed
+    s->ticking = false; // a handler decides about the world, and does not change it
     gd.variant_call(&handler, gd_name("call"), (const gd_variant *[]){&argument}, 1, &answer, &error);
     s->ticking = was_ticking;
     bool allowed = read_answer(s, &answer, &error);

@@ -3,6 +3,8 @@
 #include "call.h"
 #include "variant.h"
 
+enum { REASON_BYTES = 128 }; // the rest is omitted
+
 void server_send_message(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
@@ -23,7 +25,7 @@ void server_drop_client(void *self, const void *const *args, void *ret)
 {
     server_node *s = self;
     int64_t client = gd_arg_int(args, 0);
-    char reason[128];
+    char reason[REASON_BYTES];
     gd_string_to_text(args[1], reason, sizeof reason);
     if (server_can_read(s, "TramlineServer.drop_client") && client > 0 && client <= UINT32_MAX) {
         tl_server_drop_client(s->server, (tl_client_number)client, reason);
@@ -39,7 +41,7 @@ void server_add_custom_peer(void *self, const void *const *args, void *ret)
         peer = peers_add(s->peers);
         if (!peer) {
             gd_error_print(method,
-                           "There are %d custom peers, and there can be no more; call remove_custom_peer() for those "
+                           "There are %d custom peers, the limit; call remove_custom_peer() for those "
                            "that have gone.",
                            PEERS_CUSTOM_MAX);
         }
@@ -60,7 +62,7 @@ void server_receive_custom(void *self, const void *const *args, void *ret)
     if (server_can_read(s, "TramlineServer.receive_custom")) {
         int64_t size = gd_size(GD_BYTES, args[1]);
         tl_result result = peers_receive(s->peers, arg_peer(args), size ? gd.bytes_at(args[1], 0) : NULL, (size_t)size);
-        // Bytes come from outside: the script is told, and no error is printed for each.
+        // The bytes come from outside: the result says what is wrong, and no error is printed for each datagram.
         error = gd_error_from(result);
     }
     gd_ret_int(ret, error);

@@ -4,11 +4,11 @@
 #include "kind_values.h"
 #include "variant.h"
 
-// As above; if it is the carrier that will not do, with what is wrong with it. `ref` TL_REF_NONE: of a new entity.
+// Prints an error; if the carrier is unsuitable, with what is wrong with it. `ref` TL_REF_NONE: of a new entity.
 static gd_error report_carrier(const server_node *s, const char *method, tl_result result, const char *what,
                                tl_entity_ref ref, tl_entity_id carrier, tl_vec3 position)
 {
-    char text[256];
+    char text[KIND_ERROR_BYTES];
     if (result == TL_OK || tl_server_check_carrier(s->server, ref, carrier, position, text, sizeof text) == TL_OK) {
         return gd_error_report(method, result, what);
     }
@@ -21,7 +21,7 @@ static const tl_kind_def *kind_of(const server_node *s, tl_entity_ref ref, tl_en
     return ref != TL_REF_NONE && tl_server_info(s->server, ref, info) == TL_OK ? &s->list->kinds[info->kind] : NULL;
 }
 
-// The entity, if it is this server's to change; prints what is wrong otherwise.
+// Finds an entity that this server may change; prints an error if there is none.
 static tl_entity_ref find_owned(const server_node *s, const char *method, int64_t id, tl_entity_info *info,
                                 gd_error *error)
 {
@@ -32,7 +32,8 @@ static tl_entity_ref find_owned(const server_node *s, const char *method, int64_
         return TL_REF_NONE;
     }
     if (!info->owned) {
-        gd_error_print(method, "Entity %lld is server %d's; only that may change it.", (long long)id, info->owner);
+        gd_error_print(method, "Entity %lld is server %d's; only that server may change it.", (long long)id,
+                       info->owner);
         *error = GD_ERR_UNAUTHORIZED;
         return TL_REF_NONE;
     }
@@ -54,7 +55,7 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
     const char *method = "TramlineServer.create_entity";
     const tl_kind_def *def = &s->list->kinds[kind];
     kind_values values = {0};
-    char text[256];
+    char text[KIND_ERROR_BYTES];
     tl_vec3 position;
     tl_quat rotation;
     if (!place_of(method, args[2], &position, &rotation)) {
@@ -63,7 +64,7 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
     kind_values_place(def, &values.values, position, rotation);
     tl_entity_id id = 0;
     if (!kind_values_read(def, args[4], &values, text, sizeof text)) {
-        gd_error_print(method, "No entity was made: %s.", text);
+        gd_error_print(method, "No entity was created: %s.", text);
     } else {
         kind_values_complete(def, &values.values);
         tl_entity_def entity = {.id = (tl_entity_id)gd_arg_int(args, 5),
@@ -74,7 +75,8 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
         tl_entity_ref ref;
         tl_entity_info info = {0};
         tl_result result = tl_server_create_entity(s->server, &entity, &ref);
-        if (report_carrier(s, method, result, "No entity was made", TL_REF_NONE, entity.carrier, position) == GD_OK) {
+        if (report_carrier(s, method, result, "No entity was created", TL_REF_NONE, entity.carrier, position) ==
+            GD_OK) {
             tl_server_info(s->server, ref, &info);
             id = info.id;
         }
@@ -83,10 +85,10 @@ static tl_entity_id create(server_node *s, const void *const *args, int kind)
     return id;
 }
 
-// The kind of that name; prints if there is none.
+// Finds the kind of that name; prints an error if there is none.
 static int find_kind(const server_node *s, const char *method, const gd_string *name)
 {
-    char text[TL_NAME_BYTES_MAX + 33];
+    char text[KIND_NAME_TEXT_BYTES];
     gd_string_to_text(name, text, sizeof text);
     int kind = kind_list_find(s->list, text);
     if (kind < 0) {
@@ -111,9 +113,9 @@ void server_delete_entity(void *self, const void *const *args, void *ret)
     tl_entity_info info;
     tl_entity_ref ref = server_can_change(s, method) ? find_owned(s, method, gd_arg_int(args, 0), &info, &error)
                                                      : TL_REF_NONE;
-    gd_ret_int(ret, ref == TL_REF_NONE
-                        ? error
-                        : gd_error_report(method, tl_server_delete_entity(s->server, ref), "It cannot be deleted"));
+    gd_ret_int(ret, ref == TL_REF_NONE ? error
+                                       : gd_error_report(method, tl_server_delete_entity(s->server, ref),
+                                                         "The entity cannot be deleted"));
 }
 
 void server_set_entity(void *self, const void *const *args, void *ret)
@@ -126,10 +128,9 @@ void server_set_entity(void *self, const void *const *args, void *ret)
                                                      : TL_REF_NONE;
     if (ref != TL_REF_NONE) {
         kind_values values = {0};
-        char text[256];
+        char text[KIND_ERROR_BYTES];
         if (kind_values_read(&s->list->kinds[info.kind], args[1], &values, text, sizeof text)) {
-            error = gd_error_report(method, tl_server_set(s->server, ref, &values.values),
-                                    "The values cannot be taken");
+            error = gd_error_report(method, tl_server_set(s->server, ref, &values.values), "The values cannot be set");
         } else {
             gd_error_print(method, "Nothing was set: %s.", text);
             error = GD_ERR_INVALID_PARAMETER;
@@ -175,12 +176,12 @@ void server_set_carrier(void *self, const void *const *args, void *ret)
         error = GD_ERR_INVALID_PARAMETER;
     } else if (ref != TL_REF_NONE) {
         kind_values values = {0};
-        char text[256];
+        char text[KIND_ERROR_BYTES];
         kind_values_place(&s->list->kinds[info.kind], &values.values, position, rotation);
         if (kind_values_read(&s->list->kinds[info.kind], args[3], &values, text, sizeof text)) {
             tl_entity_id carrier = (tl_entity_id)gd_arg_int(args, 1);
             tl_result result = tl_server_set_carrier(s->server, ref, carrier, &values.values);
-            error = report_carrier(s, method, result, "It cannot board", ref, carrier, position);
+            error = report_carrier(s, method, result, "The entity cannot board", ref, carrier, position);
         } else {
             gd_error_print(method, "Nothing was set: %s.", text);
             error = GD_ERR_INVALID_PARAMETER;

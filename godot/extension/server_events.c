@@ -6,16 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EVENTS_FIRST = 64 }; // capacity at first
+
 void server_add_event(server_node *s, server_event event, const void *data, size_t size)
 {
-    if (s->event_count == s->event_room) {
-        uint32_t room = s->event_room ? 2 * s->event_room : 64;
-        server_event *events = realloc(s->events, room * sizeof *events);
+    if (s->event_count == s->event_capacity) {
+        uint32_t capacity = s->event_capacity ? 2 * s->event_capacity : EVENTS_FIRST;
+        server_event *events = realloc(s->events, capacity * sizeof *events);
         if (!events) {
             return;
         }
         s->events = events;
-        s->event_room = room;
+        s->event_capacity = capacity;
     }
     if (data) {
         event.data = malloc(size + 1);
@@ -52,7 +54,7 @@ static void emit(server_node *s, const server_event *event)
     }
 }
 
-// What scripts do may add to the list, or end the server.
+// Scripts may cause further events, or end the server.
 void server_emit_events(server_node *s)
 {
     for (uint32_t i = 0; i < s->event_count; i++) {
@@ -84,5 +86,5 @@ void server_drop_events(server_node *s)
     }
     free(s->events);
     s->events = NULL;
-    s->event_count = s->event_room = 0;
+    s->event_count = s->event_capacity = 0;
 }

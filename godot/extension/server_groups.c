@@ -10,7 +10,7 @@ void server_create_group(void *self, const void *const *args, void *ret)
     if (server_can_change(s, "TramlineServer.create_group")) {
         gd_error_report("TramlineServer.create_group",
                         tl_server_create_group(s->server, (tl_group_id)gd_arg_int(args, 0), &group),
-                        "No group was made");
+                        "No group was created");
     }
     gd_ret_int(ret, (int64_t)group);
 }
@@ -22,7 +22,7 @@ void server_delete_group(void *self, const void *const *args, void *ret)
     if (server_can_change(s, "TramlineServer.delete_group")) {
         error = gd_error_report("TramlineServer.delete_group",
                                 tl_server_delete_group(s->server, (tl_group_id)gd_arg_int(args, 0)),
-                                "The group cannot be deleted; it must be this server's, and a tick old");
+                                "The group cannot be deleted; it must be this server's, and at least a tick old");
     }
     gd_ret_int(ret, error);
 }
@@ -40,7 +40,7 @@ void server_keep_group(void *self, const void *const *args, void *ret)
     if (server_can_change(s, "TramlineServer.keep_group")) {
         error = gd_error_report("TramlineServer.keep_group",
                                 tl_server_keep_group(s->server, (tl_group_id)gd_arg_int(args, 0), gd_arg_bool(args, 1)),
-                                "The group cannot be kept");
+                                "The group cannot be kept; it must be this server's");
     }
     gd_ret_int(ret, error);
 }
@@ -55,8 +55,9 @@ void server_give_group(void *self, const void *const *args, void *ret)
                                ? TL_ERR_INVALID
                                : tl_server_give_group(s->server, (tl_group_id)gd_arg_int(args, 0),
                                                       (tl_server_number)to);
-        error = gd_error_report("TramlineServer.give_group", result,
-                                "The group cannot be given; it must be this server's, and the other one alive");
+        error = gd_error_report(
+            "TramlineServer.give_group", result,
+            "The group cannot be handed over; it must be this server's, and the other server alive");
     }
     gd_ret_int(ret, error);
 }

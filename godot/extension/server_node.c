@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { ORPHANS_FIRST = 64 }; // capacity at first
+
 bool server_can_read(const server_node *s, const char *method)
 {
     if (!s->server) {
@@ -50,17 +52,17 @@ bool server_add_node(server_node *s, struct entity_node *node)
 void server_remove_node(server_node *s, struct entity_node *node, tl_entity_id made)
 {
     node_list_remove(&s->nodes, node);
-    if (made && s->abandoned_count == s->abandoned_room) {
-        uint32_t room = s->abandoned_room ? 2 * s->abandoned_room : 64;
-        tl_entity_id *ids = realloc(s->abandoned, room * sizeof *ids);
+    if (made && s->orphan_count == s->orphan_capacity) {
+        uint32_t capacity = s->orphan_capacity ? 2 * s->orphan_capacity : ORPHANS_FIRST;
+        tl_entity_id *ids = realloc(s->orphans, capacity * sizeof *ids);
         if (!ids) {
-            return; // it stays in the world
+            return; // out of memory: its entity stays in the world
         }
-        s->abandoned = ids;
-        s->abandoned_room = room;
+        s->orphans = ids;
+        s->orphan_capacity = capacity;
     }
     if (made) {
-        s->abandoned[s->abandoned_count++] = made;
+        s->orphans[s->orphan_count++] = made;
     }
 }
 

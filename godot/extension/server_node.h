@@ -21,7 +21,7 @@ typedef enum server_state {
 
 enum { SERVER_TEXT_BYTES = 1536 };
 
-// What has happened within a step, told by signals after it.
+// What has happened within a step, and is emitted as a signal after it.
 typedef struct server_event {
     enum { EVENT_GROUP, EVENT_CLIENT, EVENT_MESSAGE, EVENT_SET_DOWN, EVENT_LOG } type;
     bool yes; // owned, joined
@@ -50,22 +50,22 @@ typedef struct server_node {
     tl_token_verifier *verifier;
     tl_server *server;
     uint32_t world_hz;
-    int64_t tick_now, world_tick; // of the tick that is being told
+    int64_t tick_now, world_tick; // of the tick whose callback runs
     server_state state;
     char text[SERVER_TEXT_BYTES];
     bool in_core, ticking; // within the core's step; within its tick callback
     bool stop_due;         // once the step is over
-    bool told_thread, told_answer, told_no_handler;
+    bool reported_thread, reported_answer, reported_no_handler;
     bool failed_due; // start() or an assertion has failed: "failed" is emitted in the next frame
     server_event *events;
-    uint32_t event_count, event_room;
+    uint32_t event_count, event_capacity;
     ref_caches caches;
     double *scratch; // of bulk calls
     size_t scratch_bytes;
-    node_list nodes;         // TramlineEntity that publish here
-    tl_group_id node_group;  // of nodes that name none
-    tl_entity_id *abandoned; // entities of nodes that are gone
-    uint32_t abandoned_count, abandoned_room;
+    node_list nodes;        // TramlineEntity that publish here
+    tl_group_id node_group; // of nodes that name no group
+    tl_entity_id *orphans;  // entities whose nodes are gone: deleted at the next tick
+    uint32_t orphan_count, orphan_capacity;
     // figures
     double step_ms, step_ms_max, commit_ms, link_ms, link_ms_max;
     uint64_t custom_frames, custom_bytes;
@@ -74,11 +74,11 @@ typedef struct server_node {
 // Whether entities may be changed, or read, now; prints an error of `method` if not.
 bool server_can_change(const server_node *s, const char *method);
 bool server_can_read(const server_node *s, const char *method);
-void *server_scratch(server_node *s, size_t bytes); // good until the next call; NULL: out of memory
+void *server_scratch(server_node *s, size_t bytes); // valid until the next call; NULL: out of memory
 
 // An entity's node publishes here from now on. False: out of memory, or the server is about to go.
 bool server_add_node(server_node *s, struct entity_node *node);
-// It no longer does; the entity that it has made (0: none) is deleted at the next tick.
+// It no longer does. The entity that it has created (0: none) is deleted at the next tick.
 void server_remove_node(server_node *s, struct entity_node *node, tl_entity_id made);
 void server_remove_all_nodes(server_node *s);
 

@@ -10,9 +10,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_BYTES = 1024, GRACE_S_MAX = 86400 };
+enum {
+    PATH_BYTES = 1024,
+    ADDRESS_BYTES = 256,
+    MS_PER_S = 1000,
+    // What a game may set the node's properties to.
+    TICK_HZ_MAX = 240,
+    ENTITIES_MAX = 1 << 26,
+    GROUPS_MAX = 1 << 24,
+    CLIENTS_MAX = 1 << 20,
+    KBIT_S_MAX = 10000000,
+    GRACE_S_MAX = 86400,
+};
 
-static tl_result say(server_node *s, tl_result result, const char *what)
+static tl_result set_text(server_node *s, tl_result result, const char *what)
 {
     snprintf(s->text, sizeof s->text, "%s", what);
     return result;
@@ -25,7 +36,7 @@ static bool is_database(const char *uri)
     return strncmp(uri, "fdb:", 4) == 0 || strncmp(uri, "mvsqlite:", 9) == 0;
 }
 
-// The store's URI, as the library wants it: user:// and res:// within it become the paths that they stand for.
+// The store's URI as the library expects it: user:// and res:// are replaced by the paths that they stand for.
 static void store_address(const server_node *s, char *out, size_t bytes)
 {
     char uri[PATH_BYTES], path[PATH_BYTES];
@@ -52,7 +63,7 @@ static void own_directory(const server_node *s, char *out, size_t bytes)
     store_address(s, uri, sizeof uri);
     if (!is_database(uri)) {
         snprintf(out, bytes, "%.*s", (int)bytes - 1,
-                 uri[0] ? uri + strlen("sqlite:") : ""); // a longer one is no store either
+                 uri[0] ? uri + strlen("sqlite:") : ""); // the store cannot be opened with a longer one either
         return;
     }
     gd_string text;
@@ -67,10 +78,11 @@ static tl_result make_world(server_node *s, tl_world_info *world)
         .format = TL_STORE_FORMAT, .tick_hz = (uint32_t)s->tick_hz, .created_us = tl_os_now().wall_us};
     tl_inspect *inspect = NULL; // for the kinds' hash
     if (tl_inspect_create(s->list->kinds, s->list->count, world->tick_hz, 1, 1, &inspect) != TL_OK) {
-        return say(s, TL_ERR_INVALID,
-                   "the kinds cannot be declared so: each needs a name of its own, a position for its first field, "
-                   "heading for "
-                   "rotations only, tolerances of 0.000001 to 1'000'000, and at most 1 kB of fields");
+        return set_text(
+            s, TL_ERR_INVALID,
+            "the kinds cannot be declared so: each needs a name of its own, a position for its first field, "
+            "heading for "
+            "rotations only, tolerances of 0.000001 to 1'000'000, and at most 1 kB of fields");
     }
     world->kinds_hash = tl_inspect_kinds_hash(inspect);
     tl_inspect_destroy(inspect);
@@ -83,11 +95,11 @@ static tl_result open_store(server_node *s)
     char uri[PATH_BYTES + 16];
     store_address(s, uri, sizeof uri);
     if (!uri[0]) {
-        return say(s, TL_ERR_INVALID,
-                   "store_uri is empty; give a folder, such as 'user://world', or a database's address");
+        return set_text(s, TL_ERR_INVALID,
+                        "store_uri is empty; set it to a folder, such as 'user://world', or to a database's address");
     }
-    if (s->tick_hz < 1 || s->tick_hz > 240) {
-        return say(s, TL_ERR_INVALID, "tick_hz must be 1 to 240");
+    if (s->tick_hz < 1 || s->tick_hz > TICK_HZ_MAX) {
+        return set_text(s, TL_ERR_INVALID, "tick_hz must be 1 to 240");
     }
     tl_result result = tl_store_open(uri, true, false, &s->store, s->text, sizeof s->text);
     if (result != TL_OK) {
@@ -100,7 +112,7 @@ static tl_result open_store(server_node *s)
     }
     s->world_hz = world.tick_hz;
     if (result != TL_OK && !s->text[0]) {
-        snprintf(s->text, sizeof s->text, "'%s' holds no world that can be used: %s", uri, tl_result_text(result));
+        snprintf(s->text, sizeof s->text, "'%s' holds no usable world: %s", uri, tl_result_text(result));
     }
     return result;
 }
@@ -143,27 +155,28 @@ static tl_result open_dtls(server_node *s, const char *address, const char *name
 
 static tl_result open_transport(server_node *s, const char *name)
 {
-    char address[256];
+    char address[ADDRESS_BYTES];
     gd_string_to_text(&s->address, address, sizeof address);
     tl_result result = address[0] ? open_dtls(s, address, name) : TL_OK;
     if (result != TL_OK) {
         return result;
     }
     s->peers = peers_create(s->dtls);
-    return s->peers ? TL_OK : say(s, TL_ERR_MEMORY, "out of memory");
+    return s->peers ? TL_OK : set_text(s, TL_ERR_MEMORY, "out of memory");
 }
 
 // ---- the server ----------------------------------------------------------------------------------------------------
 
 static tl_result open_server(server_node *s, const char *name)
 {
-    if (s->entities_max < 1 || s->groups_max < 1 || s->clients_max < 1 || s->entities_max > 1 << 26 ||
-        s->groups_max > 1 << 24 || s->clients_max > 1 << 20 || s->kbit_s < 1 || s->kbit_s > 10000000) {
-        return say(s, TL_ERR_INVALID,
-                   "entities_max, groups_max, clients_max and kbit_s must be at least 1, and not beyond reason");
+    if (s->entities_max < 1 || s->groups_max < 1 || s->clients_max < 1 || s->entities_max > ENTITIES_MAX ||
+        s->groups_max > GROUPS_MAX || s->clients_max > CLIENTS_MAX || s->kbit_s < 1 || s->kbit_s > KBIT_S_MAX) {
+        return set_text(s, TL_ERR_INVALID,
+                        "entities_max, groups_max, clients_max and kbit_s must be at least 1; at most 2^26, 2^24, 2^20 "
+                        "and 10'000'000");
     }
     if (!(s->grace_s >= 0 && s->grace_s <= GRACE_S_MAX)) {
-        return say(s, TL_ERR_INVALID, "grace_s must be 0 or more seconds, and no more than a day");
+        return set_text(s, TL_ERR_INVALID, "grace_s must be 0 or more seconds, and no more than a day");
     }
     tl_server_def def = tl_server_def_default();
     def.name = name;
@@ -175,9 +188,9 @@ static tl_result open_server(server_node *s, const char *name)
     def.groups_max = (uint32_t)s->groups_max;
     def.clients_max = (uint32_t)s->clients_max;
     def.kbit_s = (uint32_t)s->kbit_s;
-    def.grace_ms = (uint32_t)(s->grace_s * 1000);
+    def.grace_ms = (uint32_t)(s->grace_s * MS_PER_S);
     if (!tl_os_random(def.secret_seed, sizeof def.secret_seed)) {
-        return say(s, TL_ERR_IO, "the system gives no random bytes");
+        return set_text(s, TL_ERR_IO, "the system returned no random bytes");
     }
     def.callbacks = server_callbacks(s);
     return tl_server_create(&def, &s->server, s->text, sizeof s->text);
@@ -192,7 +205,7 @@ void server_abandon(server_node *s)
     s->verifier = NULL;
     s->list = NULL;
     s->stop_due = false;
-    s->abandoned_count = 0;
+    s->orphan_count = 0;
     s->node_group = 0;
 }
 
@@ -223,14 +236,15 @@ tl_result server_open(server_node *s)
     char name[TL_NAME_BYTES_MAX + 1];
     s->text[0] = 0;
     if (!gd_string_to_text(&s->server_name, name, sizeof name) || !name[0]) {
-        return say(s, TL_ERR_INVALID, "server_name must be 1 to 31 letters, digits, - _ . and each server's own");
+        return set_text(s, TL_ERR_INVALID, "server_name must be 1 to 31 letters, digits, - _ . and each server's own");
     }
     s->list = kind_list_create(&s->kinds, s->text, sizeof s->text);
     if (!s->list) {
         return TL_ERR_INVALID;
     }
     if (s->list->count == 0) {
-        return say(s, TL_ERR_INVALID, "kinds is empty; declare what the world has, with at least one TramlineKind");
+        return set_text(s, TL_ERR_INVALID,
+                        "kinds is empty; declare what the world has, with at least one TramlineKind");
     }
     tl_result result = open_store(s);
     result = result == TL_OK ? open_tokens(s) : result;

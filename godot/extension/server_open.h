@@ -6,7 +6,7 @@
 
 // In the order of the path of data. Not TL_OK: the node's text says why, and server_close() closes what was opened.
 tl_result server_open(server_node *s);
-// `left`: the server has left its world, or is to be taken for one that has.
+// `left`: the others shall take the server for one that has left.
 void server_close(server_node *s, bool left);
 // Forgets all of it without touching it: an assertion has failed there.
 void server_abandon(server_node *s);

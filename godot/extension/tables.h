@@ -20,8 +20,8 @@ typedef struct gd_instance {
     bool failed;                       // an assertion failed in its core object, see guard.h
 } gd_instance;
 
-// A value that the instance holds at `offset`; set_NAME and get_NAME are made for it. Of a node in the tree they are
-// refused outside of the main thread; what is in no tree, any thread may make and fill.
+// A value that the instance holds at `offset`; it gets set_NAME and get_NAME. For a node in the tree they are
+// refused outside of the main thread; any thread may create and set up a node that is in no tree.
 typedef struct gd_property {
     const char *name;
     gd_type type;
@@ -38,19 +38,19 @@ typedef struct gd_argument {
     gd_type type; // GD_NIL: anything, a gd_variant
     const char *name;
     const char *class_name; // of objects
-    bool optional;          // numbers then are `preset`, other types empty
+    bool optional;          // numbers are `preset` then, other types empty
     double preset;
 } gd_argument;
 
 typedef struct gd_method {
     const char *name;
-    // `args`: pointers to values as the types' own; `ret`: room for one of the result's type, to be filled.
+    // `args`: pointers to values as the types' own; `ret`: space for a value of the result's type, which it sets.
     void (*call)(void *self, const void *const *args, void *ret);
     gd_type result;                          // GD_NIL: none
     uint32_t flags;                          // GD_METHOD_CONST, GD_GIVES_ERROR
     gd_argument arguments[GD_ARGUMENTS_MAX]; // up to the first without a name
 } gd_method;
-enum { GD_GIVES_ERROR = 1 << 17 }; // beside Godot's flags: its number is an Error
+enum { GD_RETURNS_ERROR = 1 << 17 }; // beside Godot's flags: its number is an Error
 
 // A method's line in its class's list, which is written X(name, result, flags, arguments…): its function is
 // PREFIX_NAME(self, args, ret). Without arguments: GD_NONE.
@@ -58,7 +58,7 @@ enum { GD_GIVES_ERROR = 1 << 17 }; // beside Godot's flags: its number is an Err
 #define GD_ENTRY(prefix, method, result, flags, ...) {#method, prefix##_##method, result, flags, {__VA_ARGS__}},
 // clang-format off
 #define GD_NONE {0}
-// Arguments that many of them have.
+// Arguments that many methods have.
 #define GD_ID {GD_INT, "id"}
 #define GD_GROUP {GD_INT, "group"}
 #define GD_KIND_NAME {GD_STRING, "kind_name"}
@@ -87,7 +87,7 @@ struct gd_class {
     // An assertion failed in its core object: forgets that, and all that it used, without touching it. The next frame
     // may emit a signal, this function may not. NULL: it has no core object.
     void (*fail)(void *self, const char *why);
-    // Each ends with one without a name.
+    // Each ends with an entry that has no name.
     const gd_property *properties;
     const gd_method *methods;
     const gd_signal *signals;

@@ -3,6 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#define INTEGER_MAX 9e18 // of a float that becomes an int64_t
+// Lengths of a basis' axis, and of a quaternion, from which a rotation can be had without losing it to rounding.
+#define AXIS_MIN 1e-9
+#define AXIS_MAX 1e18
+#define ROTATION_MIN 1e-6
+#define ROTATION_MAX 1e6
+
 // ---- variants ------------------------------------------------------------------------------------------------------
 
 static gd_variant make(gd_type type, const void *value)
@@ -116,9 +123,9 @@ bool gd_variant_to_int(const gd_variant *variant, int64_t *out)
 {
     gd_type type = gd_variant_type(variant);
     double value;
-    if (type == GD_FLOAT) { // C leaves what has no integer open
+    if (type == GD_FLOAT) { // in C the conversion is undefined if the value does not fit
         copy_out(variant, GD_FLOAT, &value);
-        if (!(fabs(value) < 9e18)) {
+        if (!(fabs(value) < INTEGER_MAX)) {
             return false;
         }
     }
@@ -245,7 +252,7 @@ gd_transform3d gd_transform_make(tl_vec3 position, tl_quat q)
     };
 }
 
-// The columns at right angles and of length 1, by Gram and Schmidt's way; false if there are none.
+// Makes the columns orthonormal (Gram-Schmidt); false: they are not independent.
 static bool orthonormalize(double m[3][3])
 {
     for (int c = 0; c < 3; c++) {
@@ -256,7 +263,7 @@ static bool orthonormalize(double m[3][3])
             }
         }
         double length = sqrt(m[0][c] * m[0][c] + m[1][c] * m[1][c] + m[2][c] * m[2][c]);
-        if (!(length > 1e-9 && length < 1e18)) {
+        if (!(length > AXIS_MIN && length < AXIS_MAX)) {
             return false;
         }
         for (int r = 0; r < 3; r++) {
@@ -266,13 +273,13 @@ static bool orthonormalize(double m[3][3])
     double determinant = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
                          m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
                          m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
-    for (int r = 0; r < 3 && determinant < 0; r++) { // mirrored: the rotation that it is apart from that
+    for (int r = 0; r < 3 && determinant < 0; r++) { // mirrored: what remains is its rotation
         m[r][2] = -m[r][2];
     }
     return true;
 }
 
-// Shepperd's way: from the largest of the four, so that nothing is divided by little.
+// Shepperd's method: from the largest of the four components, so that nothing is divided by a small number.
 static tl_quat from_matrix(double m[3][3])
 {
     double trace = m[0][0] + m[1][1] + m[2][2];
@@ -323,7 +330,7 @@ tl_vec3 gd_quat_rotate(tl_quat q, tl_vec3 v)
 bool gd_quat_normalize(tl_quat *q)
 {
     double length = sqrt(q->x * q->x + q->y * q->y + q->z * q->z + q->w * q->w);
-    if (!(length > 1e-6 && length < 1e6)) {
+    if (!(length > ROTATION_MIN && length < ROTATION_MAX)) {
         return false;
     }
     *q = (tl_quat){q->x / length, q->y / length, q->z / length, q->w / length};

@@ -1,4 +1,4 @@
-// Godot's values from and to C's and Tramline's. What a function here makes, the caller destroys, unless it says
+// Godot's values from and to C's and Tramline's. The caller destroys what a function returns, unless the function says
 // otherwise.
 #ifndef GODOT_VARIANT_H
 #define GODOT_VARIANT_H
@@ -19,25 +19,25 @@ gd_variant gd_variant_transform(tl_vec3 position, tl_quat rotation);
 gd_variant gd_variant_vector(tl_vec3 vector);
 gd_variant gd_variant_quaternion(tl_quat rotation);
 gd_variant gd_variant_bytes(const void *data, size_t size);
-// Takes the value over: it is destroyed, or becomes the variant's.
+// Takes ownership of the value.
 gd_variant gd_variant_take(gd_type type, void *value);
 void gd_variant_free(gd_variant *variant);
 gd_type gd_variant_type(const gd_variant *variant);
 // The object in it, NULL if there is none or it has been freed. Borrowed.
 gd_object gd_variant_to_object(const gd_variant *variant);
-// Whether it is a number, and which.
+// False: it is not a number.
 bool gd_variant_to_double(const gd_variant *variant, double *out);
 bool gd_variant_to_int(const gd_variant *variant, int64_t *out);
-// Into `out`, cut to its size; false if it is neither a String nor a StringName.
+// Into `out`, truncated to its size; false if it is neither a String nor a StringName.
 bool gd_variant_to_text(const gd_variant *variant, char *out, size_t bytes);
 
 // ---- strings, arrays, dictionaries ----
 
-// UTF-8, zero-terminated, cut to the size. True: it was not cut.
+// UTF-8, zero-terminated, truncated to the size. True: it was not truncated.
 bool gd_string_to_text(const gd_string *string, char *out, size_t bytes);
 int64_t gd_size(gd_type type, const void *array);
 void gd_resize(gd_type type, void *array, int64_t size);
-void gd_dictionary_put(gd_dictionary *dictionary, const char *key, gd_variant value); // takes the value over
+void gd_dictionary_put(gd_dictionary *dictionary, const char *key, gd_variant value); // takes ownership of the value
 gd_packed gd_packed_make(gd_type type, int64_t size);
 void gd_node_path_to_text(const gd_node_path *path, char *out, size_t bytes);
 bool gd_node_path_is_empty(const gd_node_path *path);

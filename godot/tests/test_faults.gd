@@ -3,10 +3,10 @@ extends "harness.gd"
 # on, and once it is mended it is published again. run.sh counts what is told:
 # Provokes errors.
 # Provokes once: Its kind must be one of its server's kinds.
-# Provokes once: Its transform is not finite, or its scale is 0; it is not published until that is mended.
+# Provokes once: Its transform is not finite, or its scale is 0; it is not published until that is fixed.
 # Provokes once: The entity of its entity_id is of another kind.
-# Provokes once: No group can be made for the entities of nodes; there must be room within groups_max:
-# Provokes once: The node's entity cannot be made; there must be room within entities_max, and its group_id be a group of this server's, or 0:
+# Provokes once: No group can be created for the entities of nodes; raise groups_max:
+# Provokes once: The node's entity cannot be created; entities_max must not be reached, and its group_id must be a group of this server's, or 0:
 # Provokes once: The entity cannot be put into the frame of the node above, or out of it:
 # Provokes once: The entity cannot be put where the node is:
 # Provokes once: The entity's fields cannot be set to the node's properties:
