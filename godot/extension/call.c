@@ -173,6 +173,7 @@ void gd_method_call(void *method_data, void *self, const gd_variant *const *vari
     if (!check_count(method->arguments, count, error)) {
         return;
     }
+    GD_ASSERT(count <= GD_ARGUMENTS_MAX);
     int made = 0, wanted = gd_argument_count(method->arguments);
     for (; made < wanted; made++) {
         const gd_argument *argument = &method->arguments[made];

@@ -10,6 +10,7 @@
 #include "client_spawn.h"
 #include "client_transport.h"
 #include "entity_follow.h"
+#include "guard.h"
 #include "instance.h"
 #include "variant.h"
 
@@ -314,6 +315,7 @@ static void release(client_node *c)
 
 static void step(client_node *c)
 {
+    GD_ASSERT(c->wanted && !c->instance.busy && !c->instance.failed);
     uint64_t now_us = tl_os_monotonic_us();
     c->instance.busy = true;
     if (c->retry_us && now_us >= c->retry_us) {

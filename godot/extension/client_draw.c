@@ -2,6 +2,7 @@
 
 #include "base/os/clock.h"
 #include "call.h"
+#include "guard.h"
 #include "variant.h"
 
 #include <string.h>
@@ -171,6 +172,7 @@ static void fill(client_node *c, drawing *d, tl_vec3 origin)
 static uint32_t show(const drawing *d, int i)
 {
     const tl_instances *in = &d->instances[i];
+    GD_ASSERT(in->capacity <= d->targets[i]->capacity);
     uint32_t count = in->count < in->capacity ? in->count : in->capacity;
     gd.method_ptrcall(gd.method.multimesh_set_buffer, d->objects[i], (const void *[]){&d->targets[i]->buffer}, NULL);
     gd.method_ptrcall(gd.method.multimesh_set_visible_instance_count, d->objects[i],

@@ -1,6 +1,7 @@
 #include "client_node.h"
 
 #include "entity_node.h"
+#include "guard.h"
 
 bool client_has_view(const client_node *c)
 {
@@ -23,6 +24,7 @@ tl_client *client_live(const client_node *c, const char *method)
 
 bool client_add_node(client_node *c, struct entity_node *node)
 {
+    GD_ASSERT(node->follows != c);
     return !c->instance.freed && node_list_add(&c->nodes, node);
 }
 

@@ -3,6 +3,7 @@
 #include "call.h"
 #include "classes.h"
 #include "entity_follow.h"
+#include "guard.h"
 #include "instance.h"
 #include "variant.h"
 
@@ -73,6 +74,7 @@ static void add(client_node *c, tl_entity_id id, gd_object parent, gd_object nod
 
 bool client_spawn(client_node *c, tl_entity_id id, int scene)
 {
+    GD_ASSERT(scene >= 0 && scene < c->list->count);
     const gd_variant *packed = &c->list->scenes[scene];
     const char *kind = c->list->kinds[scene].name;
     gd_object resource = gd_variant_to_object(packed);

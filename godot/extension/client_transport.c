@@ -28,6 +28,9 @@ static bool append(unsigned char **bytes, size_t *size, size_t *capacity, const 
         *bytes = grown;
         *capacity = larger;
     }
+    if (data_bytes > UINT16_MAX || *size + SIZE_BYTES + data_bytes > *capacity) {
+        return false;
+    }
     unsigned char *to = *bytes + *size;
     to[0] = (unsigned char)data_bytes;
     to[1] = (unsigned char)(data_bytes >> 8);

@@ -1,5 +1,6 @@
 #include "entity_follow.h"
 
+#include "guard.h"
 #include "kind_values.h"
 #include "variant.h"
 
@@ -66,6 +67,7 @@ void entity_follow(entity_node *e, client_node *c)
         tl_client_placed(c->link.client, (tl_entity_id)e->entity_id, &e->hint, c->display_tick, &placed) != TL_OK) {
         return;
     }
+    GD_ASSERT(e->follows == c);
     uint64_t id = gd.object_id(e->instance.object);
     uint32_t generation = c->generation;
     gd_transform3d transform = entity_scene_transform(c, &placed);

@@ -1,5 +1,6 @@
 #include "entity_publish.h"
 
+#include "guard.h"
 #include "instance.h"
 #include "kind_values.h"
 #include "node_find.h"
@@ -92,8 +93,8 @@ static tl_entity_id find_carrier(const entity_node *e, const server_node *s, gd_
         gd.method_ptrcall(gd.method.node3d_get_transform, above, NULL, &local);
         *place = multiply(&local, place);
     }
-    gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL,
-                      place); // also right for a node that is top-level
+    // Also right for a node that is top-level.
+    gd.method_ptrcall(gd.method.node3d_get_global_transform, object, NULL, place);
     return 0;
 }
 
@@ -252,6 +253,7 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
 
 void entity_publish(entity_node *e, server_node *s)
 {
+    GD_ASSERT(e->publishes == s && s->ticking);
     if (!e->in_tree) { // it has left the tree, and not come back before this tick
         tl_entity_ref ref = e->made ? tl_server_find(s->server, e->made) : TL_REF_NONE;
         if (ref != TL_REF_NONE) {

@@ -95,6 +95,7 @@ static void *make_instance(const gd_class *type, gd_object object)
 void gd_instance_release(void *self)
 {
     gd_instance *instance = self;
+    GD_ASSERT(!instance->busy);
     unlist_instance(instance);
     for (const gd_property *p = instance->type->properties; p && p->name; p++) {
         forget_property(self, p);
@@ -181,6 +182,7 @@ void gd_emit(void *self, const char *signal, gd_variant *arguments, int count)
 {
     const gd_instance *instance = self;
     gd_object object = instance->object;
+    GD_ASSERT(count <= GD_ARGUMENTS_MAX);
     if (object) {
         gd_string_name name = *gd_name(signal);
         gd_variant first, result;

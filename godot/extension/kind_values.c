@@ -1,5 +1,6 @@
 #include "kind_values.h"
 
+#include "guard.h"
 #include "variant.h"
 
 #include <math.h>
@@ -86,6 +87,7 @@ static const char *expected(tl_field_type type)
 {
     static const char *const texts[] = {"a finite Vector3 (or a PackedFloat64Array of 3)", "a Quaternion or Basis",
                                         "a finite number", "an integer", "a PackedByteArray"};
+    GD_ASSERT(type < sizeof texts / sizeof *texts);
     return texts[type];
 }
 

@@ -1,4 +1,5 @@
 #include "peers.h"
+#include "guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ static tl_result next_of(peers *p, custom_peer *c, tl_transport_event *out)
         waiting *w = c->first;
         c->first = w->next;
         c->waiting_count--;
+        GD_ASSERT(c->waiting_count >= 0);
         p->reading = w;
         out->type = TL_TRANSPORT_DATAGRAM;
         out->data = w->data;
@@ -117,6 +119,7 @@ static tl_result append(peers *p, custom_peer *c, const void *data, size_t size)
         c->frame = frame;
         c->frame_capacity = capacity;
     }
+    GD_ASSERT(size > 0 && size <= TL_DATAGRAM_BYTES_MAX && c->frame_bytes + SIZE_BYTES + size <= c->frame_capacity);
     unsigned char *to = c->frame + c->frame_bytes;
     to[0] = (unsigned char)size;
     to[1] = (unsigned char)(size >> 8);

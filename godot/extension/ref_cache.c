@@ -1,4 +1,5 @@
 #include "ref_cache.h"
+#include "guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static bool make_capacity(ref_cache *c, uint32_t count)
 
 const tl_entity_ref *ref_caches_find(ref_caches *all, tl_server *server, const tl_entity_id *ids, uint32_t count)
 {
+    GD_ASSERT(count > 0);
     ref_cache *c = choose_cache(all, ids[0]);
     uint64_t releases = tl_server_releases(server);
     bool same = c->count == count && c->releases == releases && memcmp(c->ids, ids, count * sizeof *ids) == 0;

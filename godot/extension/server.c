@@ -94,6 +94,7 @@ static void step_core(void *context)
 
 static void step(server_node *s)
 {
+    GD_ASSERT(s->server && !s->instance.busy && !s->instance.failed);
     tl_time begun = tl_os_now();
     s->instance.busy = s->in_core = true;
     if (!gd_guard(s, step_core, s)) {

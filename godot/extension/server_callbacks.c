@@ -21,6 +21,7 @@ static tl_result on_authorize(void *user, const void *token, size_t token_bytes,
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     server_node *s = user;
+    GD_ASSERT(s->server == server && s->in_core && !s->ticking);
     s->ticking = true;
     s->tick_now = tick;
     s->world_tick = tl_server_get_stats(server).world_tick;
@@ -92,6 +93,7 @@ static void on_committed(void *user, int64_t tick, uint64_t us)
 static gd_variant describe_request(const server_node *s, const tl_request *request)
 {
     static const char *const types[] = {"create", "update", "delete"};
+    GD_ASSERT(request->type < sizeof types / sizeof *types);
     const tl_kind_def *kind = request->kind >= 0 && request->kind < s->list->count ? &s->list->kinds[request->kind]
                                                                                    : NULL;
     gd_dictionary dictionary, values;

@@ -1,5 +1,6 @@
 #include "server_events.h"
 
+#include "guard.h"
 #include "instance.h"
 #include "variant.h"
 
@@ -57,6 +58,7 @@ static void emit(server_node *s, const server_event *event)
 // Scripts may cause further events, or end the server.
 void server_emit_events(server_node *s)
 {
+    GD_ASSERT(!s->in_core); // scripts may do anything
     for (uint32_t i = 0; i < s->event_count; i++) {
         server_event event = s->events[i];
         s->events[i].data = NULL;

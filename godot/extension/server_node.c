@@ -1,6 +1,7 @@
 #include "server_node.h"
 
 #include "entity_node.h"
+#include "guard.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,7 @@ void *server_scratch(server_node *s, size_t bytes)
 
 bool server_add_node(server_node *s, struct entity_node *node)
 {
+    GD_ASSERT(node->publishes != s);
     return !s->instance.freed && node_list_add(&s->nodes, node);
 }
 
