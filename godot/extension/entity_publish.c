@@ -251,16 +251,60 @@ static void follow_server(entity_node *e, server_node *s, tl_entity_ref ref)
     }
 }
 
+static void leave_world(entity_node *e, server_node *s)
+{
+    tl_entity_ref ref = e->made ? tl_server_find(s->server, e->made) : TL_REF_NONE;
+    if (ref != TL_REF_NONE) {
+        tl_server_delete_entity(s->server, ref);
+    }
+    e->entity_id = e->entity_id == (int64_t)e->made ? 0 : e->entity_id;
+    e->made = 0;
+}
+
+// Adds place and velocity to the values, and sets the entity to them. `info` NULL: there is none yet.
+static void publish_place(entity_node *e, server_node *s, int kind, const tl_entity_info *info, kind_values *values)
+{
+    gd_transform3d place; // and the carrier: getters may have changed both
+    tl_vec3 position;
+    tl_quat rotation;
+    const entity_node *carrier_node;
+    tl_entity_id carrier = find_carrier(e, s, &place, &carrier_node);
+    if (!gd_transform_split(&place, &position, &rotation)) {
+        fault(e, FAULT_TRANSFORM, TL_OK);
+        return;
+    }
+    int turned = kind_rotation_field(&s->list->kinds[kind]);
+    bool named = turned >= 0 && values->values.mask >> turned & 1; // the rotation is a property of its own
+    kind_values_place(&s->list->kinds[kind], &values->values, position,
+                      named ? values->values.fields[turned].rotation : rotation);
+    note_place(e, s->tick_now, carrier, position, rotation);
+    if (info && carrier != e->carrier) {
+        values->values.fields[0].velocity = velocity_in(e, carrier_node, s, s->tick_now, position);
+    }
+    if (!info) {
+        make(e, s, kind, carrier, values);
+    } else if (info->kind == kind) {
+        if (!e->made) { // the entity existed before: this node has not set its carrier
+            e->carrier = info->carrier;
+        }
+        e->made = info->id;
+        update(e, s, e->ref, kind, carrier, values);
+    } else {
+        fault(e, FAULT_OTHER_KIND, TL_OK);
+    }
+}
+
+// Whether nothing has ended its publishing: a script may have.
+static bool still_publishes(const entity_node *e, const server_node *s)
+{
+    return e->in_tree && e->publishes == s && !s->instance.freed && !s->instance.failed;
+}
+
 void entity_publish(entity_node *e, server_node *s)
 {
     GD_ASSERT(e->publishes == s && s->ticking);
     if (!e->in_tree) { // it has left the tree, and not come back before this tick
-        tl_entity_ref ref = e->made ? tl_server_find(s->server, e->made) : TL_REF_NONE;
-        if (ref != TL_REF_NONE) {
-            tl_server_delete_entity(s->server, ref);
-        }
-        e->entity_id = e->entity_id == (int64_t)e->made ? 0 : e->entity_id;
-        e->made = 0;
+        leave_world(e, s);
         return;
     }
     int kind = kind_of(e, s->list);
@@ -270,48 +314,15 @@ void entity_publish(entity_node *e, server_node *s)
     }
     const tl_entity_id id = (tl_entity_id)e->entity_id;
     tl_server_find_all(s->server, &id, 1, &e->ref);
-    tl_entity_ref ref = e->ref;
     tl_entity_info info;
-    bool here = ref != TL_REF_NONE && tl_server_get_entity_info(s->server, ref, &info) == TL_OK;
-    if (here && !info.owned) {
-        follow_server(e, s, ref);
+    bool exists = e->ref != TL_REF_NONE && tl_server_get_entity_info(s->server, e->ref, &info) == TL_OK;
+    if (exists && !info.owned) {
+        follow_server(e, s, e->ref);
         return;
     }
     kind_values values = {0};
-    if (!read_properties(e, s->list, kind, &values) || !e->in_tree || e->publishes != s || s->instance.freed ||
-        s->instance.failed) {
-        kind_values_free(&values);
-        return;
-    }
-    gd_transform3d place; // and the carrier: getters may have changed both
-    tl_vec3 position;
-    tl_quat rotation;
-    const entity_node *carrier_node;
-    int64_t tick = s->tick_now;
-    tl_entity_id carrier = find_carrier(e, s, &place, &carrier_node);
-    if (!gd_transform_split(&place, &position, &rotation)) {
-        fault(e, FAULT_TRANSFORM, TL_OK);
-        kind_values_free(&values);
-        return;
-    }
-    int turned = kind_rotation_field(&s->list->kinds[kind]);
-    bool named = turned >= 0 && values.values.mask >> turned & 1; // the rotation is a property of its own
-    kind_values_place(&s->list->kinds[kind], &values.values, position,
-                      named ? values.values.fields[turned].rotation : rotation);
-    note_place(e, tick, carrier, position, rotation);
-    if (here && carrier != e->carrier) {
-        values.values.fields[0].velocity = velocity_in(e, carrier_node, s, tick, position);
-    }
-    if (!here) {
-        make(e, s, kind, carrier, &values);
-    } else if (info.kind == kind) {
-        if (!e->made) { // the entity existed before: this node has not set its carrier
-            e->carrier = info.carrier;
-        }
-        e->made = info.id;
-        update(e, s, ref, kind, carrier, &values);
-    } else {
-        fault(e, FAULT_OTHER_KIND, TL_OK);
+    if (read_properties(e, s->list, kind, &values) && still_publishes(e, s)) {
+        publish_place(e, s, kind, exists ? &info : NULL, &values);
     }
     kind_values_free(&values);
 }

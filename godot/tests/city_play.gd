@@ -10,7 +10,7 @@ var ranges := {} # of each group of the scenario: [first index, count]
 var owned := {} # groups that this server owns
 var parts: Array[Vector2i] = [] # what it owns, as few ranges of indices: first and count
 var carriers := PackedInt64Array() # of each index: the carrier that its entity has
-var before_set := Callable() # called when all is known, and about to be told
+var before_set := Callable() # called when all is known, and about to be set
 
 
 func _init(of_server: TramlineServer, with_truth: RefCounted) -> void:

@@ -12,7 +12,7 @@ const ScenarioKinds := preload("scenario_kinds.gd")
 var arguments := {}
 var server: TramlineServer
 var play: RefCounted
-var told := false
+var reported := false
 var leaving := false
 
 
@@ -48,8 +48,8 @@ func _give_up(why: String) -> void:
 func _process(_delta: float) -> bool:
 	if not DirAccess.dir_exists_absolute("/proc/%s" % arguments["parent"]):
 		quit(1)
-	if server and not told and server.get_state() == TramlineServer.RUNNING:
-		told = true
+	if server and not reported and server.get_state() == TramlineServer.RUNNING:
+		reported = true
 		_write_ready()
 	if server and not leaving and FileAccess.file_exists(str(arguments["ready"]) + ".stop"):
 		leaving = true
@@ -57,7 +57,7 @@ func _process(_delta: float) -> bool:
 	return false
 
 
-# Under another name first: who waits for it finds all of it or nothing.
+# Under another name first: a process that waits for it finds all of it or nothing.
 func _write_ready() -> void:
 	var part: String = arguments["ready"] + ".part"
 	var file := FileAccess.open(part, FileAccess.WRITE)

@@ -34,7 +34,7 @@ static const gd_class node_class = {.name = "TestNode", .bytes = sizeof(gd_insta
 
 typedef struct scene {
     gd_instance node, other;
-    bool inner_whole, callback_went_on, core_went_on;
+    bool inner_whole, callback_continued, core_continued;
 } scene;
 
 static scene new_scene(void)
@@ -46,7 +46,7 @@ static scene new_scene(void)
 
 static void succeed(void *context)
 {
-    ((scene *)context)->core_went_on = true;
+    ((scene *)context)->core_continued = true;
 }
 
 static void fail_while_busy(void *context)
@@ -54,21 +54,21 @@ static void fail_while_busy(void *context)
     scene *s = context;
     s->node.busy = true;
     gd_guard_on_assert(NULL, "core.c", 12, "count > 0");
-    s->core_went_on = true;
+    s->core_continued = true;
 }
 
 static void test_success(void)
 {
     scene s = new_scene();
     CHECK(gd_guard(&s.node, succeed, &s));
-    CHECK(s.core_went_on && !s.node.failed && errors_printed == 0 && fail_calls == 0);
+    CHECK(s.core_continued && !s.node.failed && errors_printed == 0 && fail_calls == 0);
 }
 
 static void test_failure(void)
 {
     scene s = new_scene();
     CHECK(!gd_guard(&s.node, fail_while_busy, &s));
-    CHECK(!s.core_went_on && s.node.failed && !s.node.busy);
+    CHECK(!s.core_continued && s.node.failed && !s.node.busy);
     CHECK(errors_printed == 1 && fail_calls == 1);
     CHECK(strstr(last_error, "TestNode: An assertion failed (core.c:12: count > 0)"));
     CHECK(strstr(last_error, "This is a bug in Tramline; the node is stopped"));
@@ -95,26 +95,26 @@ static void step_with_script(void *context, gd_instance *called)
     scene *s = context;
     s->inner_whole = gd_guard(called, fail_while_busy, s);
     gd_guard_leave_if_failed(&s->node);
-    s->callback_went_on = true;
+    s->callback_continued = true;
 }
 
 static void step_calling_itself(void *context)
 {
     step_with_script(context, &((scene *)context)->node);
-    ((scene *)context)->core_went_on = true;
+    ((scene *)context)->core_continued = true;
 }
 
 static void step_calling_other(void *context)
 {
     step_with_script(context, &((scene *)context)->other);
-    ((scene *)context)->core_went_on = true;
+    ((scene *)context)->core_continued = true;
 }
 
 static void test_script_fails_the_node_that_steps(void)
 {
     scene s = new_scene();
     CHECK(!gd_guard(&s.node, step_calling_itself, &s));
-    CHECK(!s.inner_whole && !s.callback_went_on && !s.core_went_on); // its broken core is not entered again
+    CHECK(!s.inner_whole && !s.callback_continued && !s.core_continued); // its broken core is not entered again
     CHECK(s.node.failed && !s.node.busy && errors_printed == 1 && fail_calls == 1);
 }
 
@@ -122,7 +122,7 @@ static void test_script_fails_another_node(void)
 {
     scene s = new_scene();
     CHECK(gd_guard(&s.node, step_calling_other, &s));
-    CHECK(!s.inner_whole && s.callback_went_on && s.core_went_on);
+    CHECK(!s.inner_whole && s.callback_continued && s.core_continued);
     CHECK(s.other.failed && !s.node.failed && errors_printed == 1 && fail_calls == 1);
 }
 
@@ -130,7 +130,7 @@ static void test_after_failure_outer_guard_counts(void)
 {
     scene s = new_scene();
     gd_guard(&s.other, fail_while_busy, &s);
-    CHECK(gd_guard(&s.node, succeed, &s) && s.core_went_on);
+    CHECK(gd_guard(&s.node, succeed, &s) && s.core_continued);
 }
 
 static void test_without_guard(void)

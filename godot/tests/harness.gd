@@ -46,7 +46,7 @@ func check_near(is_value: Vector3, should: Vector3, within: float, what: String)
 	return check(off <= within, "%s: is %s, should be %s, %.4f m off, at most %.4f m are allowed" % [what, is_value, should, off, within])
 
 
-# Waits, frame by frame, until `condition` gives true.
+# Waits, frame by frame, until `condition` returns true.
 func until(condition: Callable, what: String, timeout_s := TIMEOUT_S) -> bool:
 	var end_ms := Time.get_ticks_msec() + int(timeout_s * 1000.0)
 	while not condition.call():

@@ -26,7 +26,7 @@ static const char *const needs[] = {
 };
 enum { NEED_COUNT = sizeof needs / sizeof *needs };
 
-// As Godot 4.4 gives them, in both precisions.
+// As Godot 4.4 has them, in both precisions.
 _Static_assert(sizeof(gd_string) == 8 && sizeof(gd_string_name) == 8 && sizeof(gd_node_path) == 8 &&
                    sizeof(gd_dictionary) == 8 && sizeof(gd_array) == 8,
                "sizes");
@@ -45,7 +45,7 @@ static FILE *open_file(const char *path)
     return file;
 }
 
-// Marks each need that the list has. Gives how many lines nobody needs.
+// Marks each need that the list has. Returns the number of lines that are not needed.
 static int mark(const char *path, bool known[NEED_COUNT])
 {
     FILE *file = open_file(path);
@@ -60,7 +60,7 @@ static int mark(const char *path, bool known[NEED_COUNT])
             needed |= same;
         }
         if (!needed) {
-            printf("nobody asks for this any more, take it out: %s\n", line);
+            printf("this is no longer needed, remove it: %s\n", line);
             faults++;
         }
     }

@@ -1,6 +1,6 @@
 extends RefCounted
 # A way for datagrams to a server, as a router makes one: what comes from a client goes on from a port of the client's own.
-# rebind() gives each another port, and forgets the old one, as a router does after a while: neither side is told.
+# rebind() gives each another port, and forgets the old one, as a router does after a while: neither side notices.
 
 var port := 0
 

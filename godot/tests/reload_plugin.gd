@@ -1,6 +1,6 @@
 @tool
 extends EditorPlugin
-# Runs in the editor for test_reload.sh: the extension is loaded anew, several times, while nodes of its classes are there.
+# Runs in the editor for test_reload.sh: the extension is reloaded, several times, while nodes of its classes are there.
 
 const EXTENSION := "res://addons/tramline/tramline.gdextension"
 
@@ -38,7 +38,7 @@ func _run() -> void:
 		_check(server.call("get_port") > 0, "round %d: the server runs" % round_number)
 		# As it is while it runs: nothing that a developer must stop first.
 		var status := GDExtensionManager.reload_extension(EXTENSION)
-		_check(status == GDExtensionManager.LOAD_STATUS_OK, "round %d: loaded anew, status %d" % [round_number, status])
+		_check(status == GDExtensionManager.LOAD_STATUS_OK, "round %d: reloaded, status %d" % [round_number, status])
 		await get_tree().process_frame
 		_check(is_instance_valid(server) and server.get_class() == "TramlineServer", "round %d: the node is still there" % round_number)
 		_check(server.get("server_name") == "alpha", "round %d: its properties, too: %s" % [round_number, server.get("server_name")])

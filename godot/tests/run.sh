@@ -41,7 +41,7 @@ project=$work/project
 mkdir -p "$project/addons" "$project/.godot" "$work/home"
 cp "$here"/*.gd "$here"/project.godot "$project"
 cp -r "$TRAMLINE_ADDON" "$project/addons/tramline"
-# Without an editor nobody looks for extensions: this list says which there are.
+# Without an editor Godot does not search for extensions: this list names them.
 echo res://addons/tramline/tramline.gdextension >"$project/.godot/extension_list.cfg"
 echo 'list=[]' >"$project/.godot/global_script_class_cache.cfg"
 export HOME="$work/home" # Godot's user folder and settings
@@ -70,11 +70,11 @@ if [ $status != 0 ]; then
     exit 1
 fi
 grep -q '^TEST PASSED$' "$work/log" || { echo "run.sh: it did not come to its end"; exit 1; }
-# What is to be told of is told, once and not each time.
+# These errors are reported once, and not each time.
 sed -n 's/^# Provokes once: //p' "$project/test_$name.gd" >"$work/wanted"
 while read -r text; do
     count=$(grep -cF "ERROR: $text" "$work/log") || true
-    [ "$count" = 1 ] || { echo "run.sh: told $count times: $text"; exit 1; }
+    [ "$count" = 1 ] || { echo "run.sh: reported $count times: $text"; exit 1; }
 done <"$work/wanted"
 # What the engine complains of is a fault, unless the test provokes it.
 if ! grep -q '^# Provokes errors' "$project/test_$name.gd" && grep -E '^(SCRIPT ERROR|ERROR|USER ERROR|WARNING|USER WARNING):' "$work/log"; then

@@ -195,7 +195,7 @@ func _walk() -> void:
 	var stop := _beside()
 	await until(func() -> bool:
 		clients[0].set_own_entity(avatar, Transform3D(), 0, {"position": stop})
-		return _all_see(avatar, 0, stop), "who got off is seen at the stop", 10.0)
+		return _all_see(avatar, 0, stop), "the avatar that got off is seen at the stop", 10.0)
 
 
 func _beside() -> PackedFloat64Array:
@@ -206,10 +206,10 @@ func _beside() -> PackedFloat64Array:
 # By the clients of the other servers, in the frame that it is in.
 func _seen(avatar: int, carrier: int, place: Vector3, what: String) -> void:
 	var numbers := PackedFloat64Array([place.x, place.y, place.z])
-	var told := func() -> bool:
+	var reported := func() -> bool:
 		clients[0].set_own_entity(avatar, Transform3D(Basis(), place), carrier) # in each frame, as a game does
 		return _all_see(avatar, carrier, numbers)
-	if not await until(told, "%s, it is seen by the others in its frame" % what, 10.0):
+	if not await until(reported, "%s, it is seen by the others in its frame" % what, 10.0):
 		for client in clients:
 			print("%s: %s, should be %s in %d" % [client.get_address(), client.get_entity(avatar), numbers, carrier])
 

@@ -52,11 +52,11 @@ func run() -> void:
 	await _ride("walks beside the tram")
 	_reparent(cabin)
 	await _ride("boards")
-	check_equal(server.get_entity(person.entity_id)["carrier"], cabin.entity_id, "the carrier of who has boarded")
+	check_equal(server.get_entity(person.entity_id)["carrier"], cabin.entity_id, "the carrier of the person who has boarded")
 	check_equal(client.get_entity(person.entity_id)["carrier"], cabin.entity_id, "its carrier, seen")
 	_reparent(there)
 	await _ride("leaves")
-	check_equal(client.get_entity(person.entity_id)["carrier"], 0, "the carrier of who has left")
+	check_equal(client.get_entity(person.entity_id)["carrier"], 0, "the carrier of the person who has left")
 	await _published_property()
 	await _freed()
 
@@ -146,7 +146,7 @@ func _should(tick: float) -> Variant:
 
 func _ride(what: String) -> void:
 	var copy := _copy(person)
-	if not check(copy != null, "who %s is there" % what):
+	if not check(copy != null, "the person who %s is there" % what):
 		return
 	var offs := PackedFloat64Array()
 	var jumps := PackedFloat64Array()
@@ -155,7 +155,7 @@ func _ride(what: String) -> void:
 	while offs.size() < FRAMES and Time.get_ticks_msec() < end_ms:
 		await process_frame
 		# What was set in the last frame, for the display's time of that frame.
-		if not check(is_instance_valid(copy), "who %s is still there" % what):
+		if not check(is_instance_valid(copy), "the person who %s is still there" % what):
 			return
 		var tick: float = copy.get("shown_tick")
 		var should: Variant = _should(tick)
@@ -174,8 +174,8 @@ func _ride(what: String) -> void:
 	var worst := offs[offs.size() * 95 / 100]
 	var jump := jumps[jumps.size() * 95 / 100]
 	print("%s: off %.3f m, at most %.3f m; jumps %.3f m, at most %.3f m" % [what, worst, offs[-1], jump, jumps[-1]])
-	check(worst <= OFF_M_MAX, "who %s is seen where it is: %.3f m off" % [what, worst])
-	check(jump <= JUMP_M_MAX, "who %s does not jump: %.3f m" % [what, jump])
+	check(worst <= OFF_M_MAX, "the person who %s is seen where it is: %.3f m off" % [what, worst])
+	check(jump <= JUMP_M_MAX, "the person who %s does not jump: %.3f m" % [what, jump])
 
 
 func _published_property() -> void:

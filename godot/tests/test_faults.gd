@@ -1,6 +1,6 @@
 extends "harness.gd"
 # A TramlineEntity whose node cannot be published as it is: its error says why, once, the rest of it and the other nodes go
-# on, and once it is mended it is published again. run.sh counts what is told:
+# on, and once it is fixed it is published again. run.sh counts what is reported:
 # Provokes errors.
 # Provokes once: Its kind must be one of its server's kinds.
 # Provokes once: Its transform is not finite, or its scale is 0; it is not published until that is fixed.
@@ -96,7 +96,7 @@ func _check_at(thing: Thing, place: Vector3, what: String) -> void:
 	check_near(server.get_entity(thing.entity_id)["transform"].origin, place, 0.03, what)
 
 
-# There is room for one group and two entities.
+# The limits allow one group and two entities.
 func _without_room() -> void:
 	var kinds: Array[TramlineKind] = [new_kind("cube")]
 	server = new_server(folder("small"), kinds)
@@ -186,7 +186,7 @@ func _too_large() -> void:
 	_check_fields(things[2], 0.5, 9, "short", 20.0)
 
 
-# Two of the fields cannot be read: each is told of, and the others are set.
+# Two of the fields cannot be read: each is reported, and the others are set.
 func _of_wrong_types() -> void:
 	things[0].charge = "much"
 	await _ticks()

@@ -185,7 +185,7 @@ func _abuse_in_tree() -> void:
 			for property: Dictionary in ClassDB.class_get_property_list(type, true):
 				if property["usage"] & PROPERTY_USAGE_STORAGE:
 					node.set(property["name"], _of_type(property["type"]) if chance.randf() < 0.6 else _something())
-			if type == "TramlineServer": # a store of a name that nobody made would lie about
+			if type == "TramlineServer": # a store that no test created would remain
 				node.set("store_uri", ["", "sqlite:", "nothing:here", "/proc/nowhere", "sqlite:" + folder("odd")][round_number % 5])
 				node.set("entities_max", 1000)
 			if type == "TramlineClient":
@@ -214,7 +214,7 @@ func _bad_values() -> void:
 	check_equal(server.create_entity("cube", 12345, Transform3D()), 0, "an entity in no group")
 	check_equal(server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(NAN, 0, 0))), 0, "an entity nowhere")
 	check(server.delete_entity(12345) != OK, "no entity cannot be deleted")
-	check(server.set_carrier(ids[0], ids[0], Transform3D()) != OK, "nobody is in its own frame")
+	check(server.set_carrier(ids[0], ids[0], Transform3D()) != OK, "no entity is in its own frame")
 	check_equal(server.set_transforms(PackedInt64Array([12345, 0]), PackedFloat64Array([0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])), 0, "no entities are moved")
 	check_equal(server.set_transforms(ids, PackedFloat64Array([0])), 0, "nor without enough numbers")
 	check_equal(server.set_transforms(ids, PackedFloat64Array([NAN, 0, 0, 0, 0, 0, 1, INF, 0, 0, 0, 0, 0, 1])), 0, "nor to no place")
@@ -298,24 +298,24 @@ func _properties_from_a_thread() -> void:
 	var before := made.map(_stored)
 	var free: Object = ClassDB.instantiate("TramlineServer")
 	var kind := new_kind("cube")
-	var told := []
+	var reported := []
 	var thread := Thread.new()
 	thread.start(func() -> void:
 		for object: Object in made:
 			for property: String in _stored(object, false):
 				for round_number in 3:
 					object.set(property, _other_than(object.get_class(), property))
-				told.append(object.get(property))
+				reported.append(object.get(property))
 		free.set("server_name", "made elsewhere")
-		told.append(free.get("server_name"))
+		reported.append(free.get("server_name"))
 		kind.kind_name = "made elsewhere")
 	while thread.is_alive():
 		await process_frame
 	thread.wait_to_finish()
 	check_equal(made.map(_stored), before, "the properties of nodes in the tree after a thread has set them")
-	check_equal(told.pop_back(), "made elsewhere", "what a thread sets of a node that is in no tree")
-	check_equal(told.filter(func(value: Variant) -> bool: return str(value) not in ["", "0", "0.0", "false", "[]", "<null>", "<Object#null>"]), [], "what a thread gets of the others")
-	check(told.size() > 20, "enough properties: %d" % told.size())
+	check_equal(reported.pop_back(), "made elsewhere", "what a thread sets of a node that is in no tree")
+	check_equal(reported.filter(func(value: Variant) -> bool: return str(value) not in ["", "0", "0.0", "false", "[]", "<null>", "<Object#null>"]), [], "what a thread gets of the others")
+	check(reported.size() > 20, "enough properties: %d" % reported.size())
 	check_equal(kind.kind_name, "made elsewhere", "what a thread sets of a resource")
 	made[2].free()
 	made[3].free()
@@ -359,7 +359,7 @@ func _wrong_states() -> void:
 	await process_frame
 
 
-# ---- handlers that give no answer ----
+# ---- handlers that return no answer ----
 
 
 func _handlers() -> void:
@@ -382,12 +382,12 @@ func _handlers() -> void:
 	check_equal(client.get_entities().size(), 0, "how many were made without leave")
 	check_equal(await _answer_of(func(_request: Dictionary) -> bool: return true), OK, "the answer to true")
 	await _drawn()
-	var told := []
+	var reported := []
 	server.stop_now()
-	server.failed.connect(func(message: String) -> void: told.append(message))
+	server.failed.connect(func(message: String) -> void: reported.append(message))
 	server.server_name = "a name"
 	check(server.start() != OK, "a server without a good name does not start")
-	await until(func() -> bool: return told.size() == 1, "a failed start is told by a signal")
+	await until(func() -> bool: return reported.size() == 1, "a failed start is reported by a signal")
 	server.free()
 	client.free()
 	await process_frame
@@ -440,7 +440,7 @@ func _forgets_meshes(meanwhile: Callable, what: String) -> void:
 
 class Meddler extends TramlineEntity:
 	static var moment := "" # when one meddles: "set", "get", "init"
-	static var meddle: Callable # gives whether it did
+	static var meddle: Callable # returns whether it did
 
 	var hp := 0:
 		set(value):

@@ -65,7 +65,7 @@ func _measure_server(store: String) -> void:
 	server.stop()
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "it stops")
 	server.queue_free()
-	if not check(ticks.size() >= WINDOWS * ticks_min, "there is something to tell: %d ticks" % ticks.size()):
+	if not check(ticks.size() >= WINDOWS * ticks_min, "enough was measured: %d ticks" % ticks.size()):
 		return
 	print("FIGURE server, 100'000 transforms set and the tick made: ", _text(ticks))
 	var best := _best_ms(ticks)
@@ -176,7 +176,7 @@ func _text(times: Array) -> String:
 
 
 func _report(stats: Dictionary) -> void:
-	if not check(fills.size() > 100, "there is something to tell: %d frames" % fills.size()):
+	if not check(fills.size() > 100, "enough was measured: %d frames" % fills.size()):
 		return
 	var frames := []
 	for index in fills.size():

@@ -1,6 +1,6 @@
-# Follows docs/GODOT.md to the letter: makes the project out of the files that it shows, runs the commands that it gives, and
+# Follows docs/GODOT.md to the letter: makes the project out of the files that it shows, runs the commands that it names, and
 # sees whether the cube moves on the client, and whether it is still the same one, and the only one, after the server was
-# stopped and started anew. Run by run.sh, which sets godot, work, project, root and TRAMLINE_ADDON.
+# stopped and started again. Run by run.sh, which sets godot, work, project, root and TRAMLINE_ADDON.
 cube=$work/cube
 mkdir -p "$cube/addons" "$work/bin"
 cp -r "$TRAMLINE_ADDON" "$cube/addons/tramline"
@@ -16,7 +16,7 @@ for name in $(sed -n 's/^<!-- file: \(.*\) -->$/\1/p' "$root/docs/GODOT.md"); do
     [ -s "$name" ] || { echo "$name is empty"; exit 1; }
     echo "made $name"
 done
-# The guide's port may be taken here.
+# The guide's port may be in use here.
 port=$((20000 + $$ % 10000))
 sed -i "s/127\.0\.0\.1:7777/127.0.0.1:$port/" server.tscn client.tscn
 block run >run.sh
@@ -43,7 +43,7 @@ cat >look.gd <<'SCRIPT'
 extends Node
 
 var seen := {}
-var id := 0 # of the cube that was seen before the server was started anew
+var id := 0 # of the cube that was seen before the server was started again
 var connections := 0
 var begun_ms := Time.get_ticks_msec()
 

@@ -1,7 +1,7 @@
 extends "harness.gd"
-# A client whose address changes, again and again: it connects anew by itself, nothing of its view leaves, and what it owns is
-# given back to it. Over DTLS, without a token: only the secret of its first connection says who it is. Then what is
-# refused, who is set down by a carrier that goes, and what is lost once the time of grace is over.
+# A client whose address changes, again and again: it reconnects by itself, nothing of its view leaves, and what it owns is
+# returned to it. Over DTLS, without a token: only the secret of its first connection says who it is. Then what is
+# refused, who is set down when a carrier goes, and what is lost once the time of grace is over.
 
 const Relay := preload("relay.gd")
 const CUBES := 200
@@ -13,7 +13,7 @@ var server: TramlineServer
 var client: TramlineClient
 var relay := Relay.new()
 var heard: Array = []
-var told := {} # signals whose order does not matter: how often
+var reported := {} # signals whose order does not matter: how often
 
 
 func run() -> void:
@@ -73,8 +73,8 @@ func _new_client() -> TramlineClient:
 	made.own_entity_lost.connect(func(id: int) -> void: heard.append(["lost", id]))
 	made.own_entity_refused.connect(func(id: int, result: int) -> void: heard.append(["refused", id, result]))
 	made.request_answered.connect(func(_request: int, result: int, id: int) -> void: heard.append(["answer", result, id]))
-	made.entity_entered.connect(func(_id: int, _kind: String) -> void: told["entered"] = told.get("entered", 0) + 1)
-	made.entity_left.connect(func(_id: int) -> void: told["left"] = told.get("left", 0) + 1)
+	made.entity_entered.connect(func(_id: int, _kind: String) -> void: reported["entered"] = reported.get("entered", 0) + 1)
+	made.entity_left.connect(func(_id: int) -> void: reported["left"] = reported.get("left", 0) + 1)
 	return made
 
 
@@ -99,7 +99,7 @@ func _nodes() -> Dictionary:
 func _walk(avatar: int, count: int) -> void:
 	var result := client.set_own_entity(avatar, Transform3D(Basis(), Vector3(count % 100 * 0.1, 1, 0)), 0, {"lives": 3})
 	if result != OK:
-		told["not set"] = told.get("not set", 0) + 1
+		reported["not set"] = reported.get("not set", 0) + 1
 
 
 func _address_changes(avatar: int) -> void:
@@ -113,7 +113,7 @@ func _address_changes(avatar: int) -> void:
 	process_frame.connect(walk)
 	for change in CHANGES:
 		heard.clear()
-		told.clear()
+		reported.clear()
 		var begun_ms := Time.get_ticks_msec()
 		relay.rebind()
 		await until(func() -> bool: return client.get_state() == TramlineClient.RECONNECTING, "it notices that nothing comes", WITHIN_S)
@@ -124,7 +124,7 @@ func _address_changes(avatar: int) -> void:
 		print("address change %d: given back after %d ms" % [change, Time.get_ticks_msec() - begun_ms])
 		await seconds(LOOK_ON_S)
 		check_equal(heard, ["reconnecting", "reconnected", ["given back", avatar, "avatar"]], "what was heard of address change %d" % change)
-		check_equal(told, {}, "what entered, left, or could not be set")
+		check_equal(reported, {}, "what entered, left, or could not be set")
 		check_equal(_nodes(), nodes, "the nodes")
 		check_equal(client.get_stats()["reconnects"], change + 1, "reconnects")
 	process_frame.disconnect(walk)
@@ -140,8 +140,8 @@ func _refused(avatar: int) -> void:
 	var cube: int = Array(server.get_entities()).filter(func(id: int) -> bool: return server.get_entity(id)["kind"] == "cube")[0]
 	check_equal(client.set_own_entity(avatar, Transform3D(), cube), OK, "set_own_entity() into a cube")
 	await until(func() -> bool: return heard.any(func(h: Variant) -> bool: return h is Array and h[0] == "refused" and h[1] == avatar and h[2] != OK),
-			"nobody rides in a cube, it is told", WITHIN_S)
-	check_equal(server.get_entity(avatar)["carrier"], 0, "the carrier of who cannot ride")
+			"a cube carries nobody, it is reported", WITHIN_S)
+	check_equal(server.get_entity(avatar)["carrier"], 0, "the carrier of the avatar that cannot ride")
 	check_equal(client.set_own_entity(avatar, Transform3D(), 0), OK, "set_own_entity() in the world again")
 	await seconds(0.5)
 
@@ -150,19 +150,19 @@ func _set_down() -> void:
 	heard.clear()
 	var tram := server.create_entity("tram", server.create_group(), Transform3D(Basis(), Vector3(50, 0, 50)))
 	await until(func() -> bool: return client.has_entity(tram), "a tram comes", WITHIN_S)
-	var rider := server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(1, 0, 0)), tram)
-	await until(func() -> bool: return client.has_entity(rider), "and who rides in it", WITHIN_S)
+	var passenger := server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(1, 0, 0)), tram)
+	await until(func() -> bool: return client.has_entity(passenger), "and its passenger", WITHIN_S)
 	server.delete_entity(tram)
-	await until(func() -> bool: return ["set down", rider, tram] in heard, "who rides is set down", WITHIN_S)
-	check_near(server.get_entity(rider)["transform"].origin, Vector3(51, 0, 50), 0.05, "where it stands then")
-	check_equal(heard.filter(func(h: Variant) -> bool: return h is Array and h[0] == "set down").size(), 1, "how often that is told")
+	await until(func() -> bool: return ["set down", passenger, tram] in heard, "the passenger is set down", WITHIN_S)
+	check_near(server.get_entity(passenger)["transform"].origin, Vector3(51, 0, 50), 0.05, "where it stands then")
+	check_equal(heard.filter(func(h: Variant) -> bool: return h is Array and h[0] == "set down").size(), 1, "how often that is reported")
 	await until(func() -> bool: return not client.has_entity(tram), "the tram leaves", WITHIN_S)
 
 
 # It is cut off for longer than the server keeps what it owns. Its view is still the same one.
 func _grace_ends(avatar: int) -> void:
 	heard.clear()
-	told.clear()
+	reported.clear()
 	var before := client.get_entities().size()
 	process_frame.disconnect(relay.poll)
 	await until(func() -> bool: return not server.has_entity(avatar), "the server deletes the avatar", WITHIN_S)
@@ -170,9 +170,9 @@ func _grace_ends(avatar: int) -> void:
 	check_equal(client.get_entities().size(), before, "what it shows meanwhile")
 	relay.rebind()
 	process_frame.connect(relay.poll)
-	await until(func() -> bool: return ["lost", avatar] in heard, "it is told what it has lost", WITHIN_S)
-	await until(func() -> bool: return told.get("left", 0) > 0, "the avatar leaves", WITHIN_S)
+	await until(func() -> bool: return ["lost", avatar] in heard, "what it has lost is reported", WITHIN_S)
+	await until(func() -> bool: return reported.get("left", 0) > 0, "the avatar leaves", WITHIN_S)
 	await seconds(LOOK_ON_S)
 	check_equal(heard, ["reconnecting", "reconnected", ["lost", avatar]], "what was heard of a long cut")
-	check_equal(told, {"left": 1}, "what entered and left")
+	check_equal(reported, {"left": 1}, "what entered and left")
 	check_equal(client.get_entities().size(), before - 1, "what it shows then")

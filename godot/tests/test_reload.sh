@@ -1,7 +1,7 @@
-# The editor opens a project with the addon, and loads the extension anew. Run by run.sh, which sets godot, work and
-# project. In single precision only: extensions are loaded anew by editors alone, Debian has none with doubles, and building
+# The editor opens a project with the addon, and reloads the extension. Run by run.sh, which sets godot, work and
+# project. In single precision only: only editors reload extensions, Debian has none with doubles, and building
 # one is too long for a test: it needs all that get-godot-double.sh leaves out (the whole of the gui, physics, importers), and
-# the editor beside. What is loaded anew is the same code.
+# the editor beside. What is reloaded is the same code.
 if ! "$godot" --headless --help | grep -q -- --export-release; then
     echo "this Godot is no editor"
     exit 77
@@ -12,7 +12,7 @@ cat >"$project/addons/reload/plugin.cfg" <<'PLUGIN'
 [plugin]
 
 name="Reload"
-description="Loads the extension anew"
+description="Reloads the extension"
 author="Tramline"
 version="1"
 script="plugin.gd"

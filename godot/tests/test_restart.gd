@@ -34,7 +34,7 @@ func run() -> void:
 	if await connect_client(client):
 		await until(func() -> bool: return client.get_entities().size() == ids.size() + 1, "a client sees all of them")
 	await _stop(once_more, true)
-	# It is told what is wrong if the kinds are others than the world's.
+	# An error says what is wrong if the kinds differ from the world's.
 	var other := new_server(store, [new_kind("sphere")] as Array[TramlineKind])
 	root.add_child(other)
 	check(other.start() != OK, "a server with other kinds than the world's does not start")

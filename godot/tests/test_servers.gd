@@ -1,5 +1,5 @@
 extends "harness.gd"
-# Two servers on one store, in one process: each reads what the other owns, groups are given, and taken over when a server
+# Two servers on one store, in one process: each reads what the other owns, groups are handed over, and adopted when a server
 # ends at once.
 # Provokes errors.
 
@@ -7,7 +7,7 @@ const TAKEN_OVER_WITHIN_S := 4.0 # of its end; three seconds are promised, of th
 
 var alpha: TramlineServer
 var beta: TramlineServer
-var adopted := {} # group to the server's name that told of it last
+var adopted := {} # group to the name of the server that reported it last
 var group := 0
 var ids := PackedInt64Array()
 
@@ -50,7 +50,7 @@ func _give() -> void:
 	check_equal(alpha.give_group(group, beta.get_server_number()), OK, "give_group()")
 	await until(func() -> bool: return beta.owns_group(group), "the group is the other's")
 	check(not alpha.owns_group(group), "and no longer the first one's")
-	await until(func() -> bool: return adopted.get(group) == "beta", "a signal tells of it")
+	await until(func() -> bool: return adopted.get(group) == "beta", "a signal reports it")
 	beta.keep_group(group)
 	check_equal(beta.get_group_entities(group).size(), 100, "entities and all")
 	var transforms := beta.get_transforms(ids)
@@ -64,7 +64,7 @@ func _take_over() -> void:
 	beta.stop_now()
 	var begun_ms := Time.get_ticks_msec()
 	await until(func() -> bool: return alpha.owns_group(group), "a server that ended at once is replaced", TAKEN_OVER_WITHIN_S)
-	print("taken over after %d ms" % (Time.get_ticks_msec() - begun_ms))
-	await until(func() -> bool: return adopted.get(group) == "alpha", "a signal tells of it")
+	print("adopted after %d ms" % (Time.get_ticks_msec() - begun_ms))
+	await until(func() -> bool: return adopted.get(group) == "alpha", "a signal reports it")
 	check_equal(alpha.get_group_entities(group).size(), 100, "entities and all")
 	check_near(place_of(alpha.get_transforms(ids), 3), Vector3(3, 8, 0), 0.03, "where they were at last")

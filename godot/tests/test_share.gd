@@ -1,5 +1,5 @@
 extends "harness.gd"
-# One server, one client, in one process: what is made, moved, told and removed on one side shows on the other.
+# One server, one client, in one process: what is created, moved, sent and removed on one side shows on the other.
 
 var server: TramlineServer
 var client: TramlineClient
@@ -192,8 +192,8 @@ func _requests() -> void:
 	check(high[2] != OK, "the handler says no")
 	check_equal(asked.size(), 2, "how often the handler was asked then")
 	if asked.size() == 2:
-		check_equal(asked[0]["kind"], "asked", "the kind that it was told")
-		check(asked[0]["client"] != 0, "the client that it was told")
+		check_equal(asked[0]["kind"], "asked", "the kind in the request")
+		check(asked[0]["client"] != 0, "the client in the request")
 	server.delete_entity(low[3])
 	server.delete_group(group)
 
@@ -213,7 +213,7 @@ func _own_entity() -> void:
 
 
 func _groups() -> void:
-	check(frames > 20, "frames are told of: %d" % frames)
+	check(frames > 20, "frames are reported: %d" % frames)
 	var group := server.create_group()
 	var id := server.create_entity("cube", group, Transform3D(Basis(), Vector3(1, 1, 1)))
 	await seconds(0.2) # what was made shows at the next tick
@@ -230,7 +230,7 @@ func _end() -> void:
 	client.reconnect = false
 	await until(func() -> bool: return heard.any(func(h: Variant) -> bool: return h is Array and h[0] == "disconnected"), "the client is dropped")
 	var dropped: Array = heard.filter(func(h: Variant) -> bool: return h is Array and h[0] == "disconnected")
-	check(dropped and "enough of it" in dropped[0][1], "it is told why: %s" % [dropped])
+	check(dropped and "enough of it" in dropped[0][1], "the reason is reported: %s" % [dropped])
 	server.stop()
 	await until(func() -> bool: return "stopped" in heard, "the server stops in order")
 	check_equal(server.get_state(), TramlineServer.STOPPED, "its state then")

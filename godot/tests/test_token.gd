@@ -30,7 +30,7 @@ func run() -> void:
 	read_only.request_answered.connect(func(_request: int, result: int, _id: int) -> void: answers.append(result))
 	read_only.request_create("cube", Transform3D())
 	await until(func() -> bool: return not answers.is_empty(), "a request is answered")
-	check(answers and answers[0] != OK, "who may only read makes nothing")
+	check(answers and answers[0] != OK, "a client that may only read creates nothing")
 	var other := _client(token)
 	other.fingerprints = PackedStringArray([server.get_fingerprint().replace("a", "b").replace("0", "1")])
 	await _not_live(other, "a server with another fingerprint")

@@ -1,7 +1,7 @@
 extends "harness.gd"
 # Frames over a transport of one's own: Godot's SceneMultiplayer carries them as raw bytes between two of its peers, here
 # over ENet, next to whatever else a game sends through it. When its connection breaks the client says so, the script makes another
-# one, and the view and what is owned go on. And a file: what one client tells of by frame_received is saved,
+# one, and the view and what is owned go on. And a file: what one client reports by frame_received is saved,
 # and another one, of no server, is shown the same from it.
 # Provokes errors.
 
@@ -53,7 +53,7 @@ func run() -> void:
 	for index in 2000:
 		transforms[7 * index + 1] = 9.0
 	server.set_transforms(ids, transforms)
-	await until(_is_moved.bind(ids, transforms), "it sees where everything went")
+	await until(_is_moved.bind(ids, transforms), "it sees where everything has moved")
 	check(frames > 2, "frames came: %d" % frames)
 	check_equal(client.get_stats()["malformed"], 0, "none was malformed")
 	client.send_message("up".to_utf8_buffer())
@@ -75,29 +75,29 @@ func run() -> void:
 	await until(func() -> bool: return server.get_state() == TramlineServer.STOPPED, "the server stops")
 
 
-# What the guest sends and is sent is lost, until it calls anew.
+# What the guest sends and is sent is lost, until it calls again.
 func _break() -> void:
-	var told := []
-	client.reconnected.connect(func() -> void: told.append("reconnected"))
-	client.own_entity_given_back.connect(func(id: int, kind: String) -> void: told.append(["given back", id, kind]))
-	client.own_entity_lost.connect(func(id: int) -> void: told.append(["lost", id]))
-	client.disconnected.connect(func(reason: String) -> void: told.append(reason))
-	client.entity_left.connect(func(id: int) -> void: told.append(["left", id]))
-	client.request_answered.connect(func(_request: int, _result: int, id: int) -> void: told.append(id), CONNECT_ONE_SHOT)
+	var reported := []
+	client.reconnected.connect(func() -> void: reported.append("reconnected"))
+	client.own_entity_given_back.connect(func(id: int, kind: String) -> void: reported.append(["given back", id, kind]))
+	client.own_entity_lost.connect(func(id: int) -> void: reported.append(["lost", id]))
+	client.disconnected.connect(func(reason: String) -> void: reported.append(reason))
+	client.entity_left.connect(func(id: int) -> void: reported.append(["left", id]))
+	client.request_answered.connect(func(_request: int, _result: int, id: int) -> void: reported.append(id), CONNECT_ONE_SHOT)
 	client.request_create("free", Transform3D())
-	await until(func() -> bool: return told.size() == 1 and client.has_entity(told[0]), "an own entity is in view")
-	var own: int = told[0]
+	await until(func() -> bool: return reported.size() == 1 and client.has_entity(reported[0]), "an own entity is in view")
+	var own: int = reported[0]
 	broken = true
-	await until(func() -> bool: return ["given back", own, "free"] in told, "what it owns is given back")
+	await until(func() -> bool: return ["given back", own, "free"] in reported, "what it owns is given back")
 	await seconds(1.0)
-	check_equal(told, [own, "reconnected", ["given back", own, "free"]], "what was told of a broken connection")
-	check_equal(calls, 1, "how often it had to call anew")
+	check_equal(reported, [own, "reconnected", ["given back", own, "free"]], "what was reported of a broken connection")
+	check_equal(calls, 1, "how often it had to call again")
 	check_equal(client.get_entities().size(), 2001, "what it sees then")
 	client.request_delete(own)
 	await until(func() -> bool: return not client.has_entity(own), "it is deleted")
 
 
-# Another peer of Godot's, and for the server, too: what is still on its way over the old one is nobody's.
+# Another peer of Godot's, and for the server, too: what is still on its way over the old one is ignored.
 func _call_again(_reason: String) -> void:
 	calls += 1
 	broken = false
@@ -123,13 +123,13 @@ func _through_a_file(ids: PackedInt64Array, transforms: PackedFloat64Array) -> v
 		file.store_buffer(frame))
 	if not await connect_client(recorder):
 		return
-	await until(func() -> bool: return recorder.get_entities().size() == ids.size(), "who records sees everything")
+	await until(func() -> bool: return recorder.get_entities().size() == ids.size(), "the recorder sees everything")
 	for index in ids.size():
 		transforms[7 * index + 1] = 4.0
 	server.set_transforms(ids, transforms)
 	var late := server.create_entity("cube", server.create_group(), Transform3D(Basis(), Vector3(1, 2, 3)))
 	server.delete_entity(ids[1])
-	await until(func() -> bool: return recorder.has_entity(late) and not recorder.has_entity(ids[1]), "who records sees what comes and goes")
+	await until(func() -> bool: return recorder.has_entity(late) and not recorder.has_entity(ids[1]), "the recorder sees what comes and goes")
 	await seconds(0.7)
 	var seen := recorder.get_transforms_at(recorder.get_frame_tick(), false)
 	var last_tick := recorder.get_frame_tick()
@@ -143,15 +143,15 @@ func _through_a_file(ids: PackedInt64Array, transforms: PackedFloat64Array) -> v
 	var heard := {"entered": 0, "left": []}
 	player.entity_entered.connect(func(_id: int, _kind: String) -> void: heard["entered"] += 1)
 	player.entity_left.connect(func(id: int) -> void: heard["left"].append(id))
-	check_equal(player.connect_to_server(), OK, "connect_to_server() of who plays the file")
+	check_equal(player.connect_to_server(), OK, "connect_to_server() of the client that plays the file")
 	player.transport_connected()
 	await _play(player, path)
-	check_equal(player.get_state(), TramlineClient.LIVE, "the state of who plays the file")
+	check_equal(player.get_state(), TramlineClient.LIVE, "the state of the client that plays the file")
 	check_equal(player.get_frame_tick(), last_tick, "the newest frame of the file")
 	check_equal(player.get_transforms_at(last_tick, false), seen, "what is seen from the file, and what was seen when it was made")
 	check_equal(player.get_stats()["malformed"], 0, "none of its frames was malformed")
 	check_near(player.get_transform(late).origin, Vector3(1, 2, 3), 0.03, "what came late, from the file")
-	check_equal(heard, {"entered": ids.size() + 1, "left": [ids[1]]}, "what was told of it")
+	check_equal(heard, {"entered": ids.size() + 1, "left": [ids[1]]}, "what was reported of it")
 	player.free()
 
 

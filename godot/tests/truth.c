@@ -1,6 +1,6 @@
 // tramline_truth SCENARIO SEED ENTITIES: what a scenario's entities do at any time, for test scripts in Godot, which
 // ask by lines on standard input and get arrays of 8-byte numbers, ready to be handed over whole. So a script plays, or
-// checks, just what `tramline serve` plays, and has it from nobody who is under test.
+// checks, just what `tramline serve` plays, and has it from no part that is under test.
 //
 //   groups           of each group: id, first index, count                                              (3 integers
 //   each) ride RIDER       the cabin's id, then the seat in its frame                               (1 integer, 3 real

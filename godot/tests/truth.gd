@@ -60,7 +60,7 @@ func _reals(count: int) -> PackedFloat64Array:
 	return _bytes(8 * count).to_float64_array()
 
 
-# A pipe gives what it has, not what one wants.
+# A pipe returns what it has, which may be less than was asked for.
 func _bytes(count: int) -> PackedByteArray:
 	var all := PackedByteArray()
 	while all.size() < count:

@@ -92,7 +92,7 @@ func patch(low: Vector2, high: Vector2, y: float) -> void:
 	_indices.append_array([first, first + 1, first + 2, first, first + 2, first + 3])
 
 
-# Adds what was built to a mesh as a surface, and begins anew.
+# Adds what was built to a mesh as a surface, and begins the next.
 func finish(mesh: ArrayMesh, material: Material) -> void:
 	var arrays := []
 	arrays.resize(Mesh.ARRAY_MAX)

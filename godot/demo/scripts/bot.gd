@@ -44,7 +44,7 @@ func begin(client: TramlineClient, layout: Layout, options: Options) -> void:
 	client.reconnected.connect(func() -> void: _connected_s = _since_s)
 
 
-# Until the view is whole nobody knows how many the big city has: the trams' ids are its last ones.
+# How many entities the big city has is known only once the view is whole: the trams' ids are its last ones.
 func _count_big() -> int:
 	var last := 0
 	for id in _client.get_entities():
@@ -123,7 +123,7 @@ func _finish() -> void:
 	if _checks == 0:
 		_end("nothing was checked", 1)
 	elif maxf(_gap_s, _since_s - _last_s) > GAP_S_MAX:
-		_end("%.1f s went by without a check" % maxf(_gap_s, _since_s - _last_s), 1)
+		_end("%.1f s passed without a check" % maxf(_gap_s, _since_s - _last_s), 1)
 	elif _over * OVER_ONE_IN > _samples:
 		_end("%d of %d places were more than 1 mrad off" % [_over, _samples], 1)
 	elif _failed:

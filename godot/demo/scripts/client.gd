@@ -1,11 +1,11 @@
-# A client: the city, everybody in it, and who plays. With --bot nobody does, and nothing is drawn.
+# A client: the city, everybody in it, and the player. With --bot there is no player, and nothing is drawn.
 extends Node3D
 
 const Options := preload("options.gd")
 const Layout := preload("layout.gd")
 const CityLook := preload("res://look/city_look.gd")
 const EntitiesView := preload("entities_view.gd")
-const Rider := preload("rider.gd")
+const Player := preload("player.gd")
 const Overlay := preload("overlay.gd")
 const TruthCheck := preload("truth_check.gd")
 const Bot := preload("bot.gd")
@@ -18,7 +18,7 @@ var preset := "big" # the city, if the command line does not say
 var options: Options
 var layout: Layout
 var client: TramlineClient
-var rider: Rider
+var player: Player
 var view: EntitiesView
 var look: CityLook
 
@@ -57,9 +57,9 @@ func _ready() -> void:
 
 # As soon as it is known where the trams are.
 func _go(view_name: String) -> void:
-	while rider.tram_id(0) == 0:
+	while player.tram_id(0) == 0:
 		await get_tree().process_frame
-	Pictures.place(rider, layout, view_name)
+	Pictures.place(player, layout, view_name)
 
 
 func _connect() -> void:
@@ -87,9 +87,9 @@ func _build() -> void:
 	view = EntitiesView.new()
 	add_child(view)
 	view.build(client)
-	rider = Rider.new()
-	add_child(rider)
-	rider.begin(client, layout, options.ride)
+	player = Player.new()
+	add_child(player)
+	player.begin(client, layout, options.ride)
 	_overlay = Overlay.new()
 	add_child(_overlay)
 	_overlay.build(layout)
@@ -98,8 +98,8 @@ func _build() -> void:
 
 # The first tram has the smallest id of all trams: they were made in order.
 func _on_entered(id: int, kind_name: String) -> void:
-	if kind_name == "tram" and rider and (rider.tram_id(0) == 0 or id < rider.tram_id(0)):
-		rider.set_first_id(id)
+	if kind_name == "tram" and player and (player.tram_id(0) == 0 or id < player.tram_id(0)):
+		player.set_first_id(id)
 
 
 func _process(delta: float) -> void:
@@ -111,8 +111,8 @@ func _process(delta: float) -> void:
 	if client.get_state() != TramlineClient.LIVE:
 		_overlay.set_hint("connecting to %s …" % client.get_address())
 		return
-	_overlay.set_hint(rider.hint())
-	_overlay.strip.show_time(rider.time_s(), rider.tram if rider.is_carried() else -1)
+	_overlay.set_hint(player.hint())
+	_overlay.strip.show_time(player.time_s(), player.tram if player.is_carried() else -1)
 	_show_s += delta
 	if _show_s >= SHOW_EVERY_S:
 		_show_s = 0.0
@@ -135,13 +135,13 @@ func show_numbers() -> void:
 func show_error() -> void:
 	var ids := PackedInt64Array()
 	for n in layout.line.tram_count * 4:
-		ids.append(rider.tram_id(0) + n)
+		ids.append(player.tram_id(0) + n)
 		if not client.has_entity(ids[n]): # not all of them have come yet
 			return
 	var transforms := client.get_transforms(ids)
-	var eyes := rider.camera.global_position
+	var eyes := player.camera.global_position
 	var observer := PackedFloat64Array([eyes.x + layout.origin_x_m, eyes.y, eyes.z + layout.origin_z_m])
-	var finding := _check.check_trams(transforms, rider.time_s(), observer)
+	var finding := _check.check_trams(transforms, player.time_s(), observer)
 	if finding.compared:
 		_overlay.set_value(4, "%.2f mrad, %.0f cm  (trams)" % [finding.worst_mrad, finding.worst_m * 100.0])
 

@@ -4,22 +4,22 @@ extends RefCounted
 const Layout := preload("layout.gd")
 
 const HELP := """Options of the Tramline demo, after `--`:
-  --server HOST:PORT       where a server listens; again for each further one, taken when the first dies
+  --server HOST:PORT       where a server listens; again for each further one, used when the first dies
   --fingerprint TEXT       of that server's certificate, in the same order
   --ready FILE             instead of both: what `tramline serve --ready FILE` wrote
-  --token TEXT             who you are (a name, where everybody is let in)
+  --token TEXT             who you are (a name, if the server admits everybody)
   --city NAME              big (that of `tramline city`, the default), far (10'000 km away), small (served by Godot)
   --ride NUMBER            which cabin you sit in
   --entities NUMBER        small city: so many
   --store URI, --port N    small city: where its server keeps it, and listens
   --name NAME              of a small city's server: each on a store has its own (default alpha)
   --write-ready FILE       small city: the server writes its port and fingerprint there
-  --bot                    nobody plays: check all that is seen against the truth, a line a second
+  --bot                    no player: check all that is seen against the truth, a line a second
   --seconds NUMBER         stop after so long
   --view NAME              begin in seat, aisle, stop, street, fly or high
   --pictures FOLDER        take a picture of each view (or of those of --views A,B,…), and end
   --jpg                    pictures as JPEG, not PNG
-  --tour                   plays by itself: through the tram, out at a stop, in again; ends with 0 if all went well
+  --tour                   plays by itself: through the tram, out at a stop, in again; exit status 0 if all of it succeeded
   --night NUMBER           0 is day, 1 is night"""
 
 var addresses := PackedStringArray()
@@ -81,7 +81,7 @@ func _parse(words: PackedStringArray) -> void:
 	if city and city not in ["big", "far", "small"] and not problem:
 		problem = "--city is '%s'; there are big, far and small" % city
 	if addresses.size() != fingerprints.size() and not problem:
-		problem = "give a --fingerprint for each --server: `tramline serve` says it when it starts"
+		problem = "each --server needs a --fingerprint: `tramline serve` prints it when it starts"
 
 
 func _take(word: String, value: String) -> bool:

@@ -1,4 +1,4 @@
-# Somebody who lives with the timetable: boards a cabin, takes a seat, rides some stops, alights, waits for the next tram,
+# A passenger who follows the timetable: boards a cabin, takes a seat, rides some stops, alights, waits for the next tram,
 # and so on. While riding, the place is in the cabin's frame.
 extends RefCounted
 

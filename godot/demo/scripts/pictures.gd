@@ -4,10 +4,10 @@ extends Node
 
 const Layout := preload("layout.gd")
 const TramLine := preload("tram_line.gd")
-const Rider := preload("rider.gd")
+const Player := preload("player.gd")
 
 const WAIT_S_MAX := 60.0
-const STOP := 2 # whose picture is taken
+const STOP := 2 # the stop in the picture
 const STILL_S := 1.5
 const CALM_KBIT_S := 600.0 # more than that is catching up
 const LATENCY_MS_MAX := 100.0
@@ -29,12 +29,12 @@ func _run() -> void:
 	DirAccess.make_dir_recursive_absolute(_main.options.pictures)
 	var code := 0
 	for view_name: String in _main.options.views:
-		if code == 0 and await _wait_for_all() and place(_main.rider, _main.layout, view_name):
+		if code == 0 and await _wait_for_all() and place(_main.player, _main.layout, view_name):
 			if view_name == "stop":
 				await _wait_for_tram()
 			await get_tree().create_timer(SETTLE_S).timeout
 			await _wait_for_all()
-			place(_main.rider, _main.layout, view_name)
+			place(_main.player, _main.layout, view_name)
 			code = await _take(view_name)
 		else:
 			code = 1
@@ -47,7 +47,7 @@ func _wait_for_tram() -> void:
 	var stop := line.stops[STOP]
 	while true:
 		for tram in line.tram_count:
-			var local_s: float = fposmod(_main.rider.time_s() + tram * line.headway_s, line.period_s)
+			var local_s: float = fposmod(_main.player.time_s() + tram * line.headway_s, line.period_s)
 			if local_s > stop.arrive_s + 2.0 and local_s < stop.arrive_s + 8.0:
 				return
 		await get_tree().create_timer(0.5).timeout
@@ -75,8 +75,8 @@ func _wait_for_all() -> bool:
 func _take(view_name: String) -> int:
 	for step in 2: # everything is where it is now only after a whole step
 		await get_tree().process_frame
-	place(_main.rider, _main.layout, view_name)
-	_main.rider.update_camera()
+	place(_main.player, _main.layout, view_name)
+	_main.player.update_camera()
 	_main.show_numbers()
 	RenderingServer.force_draw(false)
 	var file: String = _main.options.pictures.path_join(view_name + (".jpg" if _main.options.jpg else ".png"))
@@ -87,50 +87,50 @@ func _take(view_name: String) -> int:
 
 
 # Goes to one of the views; false if there is none of that name.
-static func place(rider: Rider, layout: Layout, view_name: String) -> bool:
+static func place(player: Player, layout: Layout, view_name: String) -> bool:
 	var line := layout.line
 	match view_name:
 		"seat":
-			_aboard(rider, 1, Vector3(0.95, 0.0, 2.8), Vector2(0.10, -0.02))
+			_aboard(player, 1, Vector3(0.95, 0.0, 2.8), Vector2(0.10, -0.02))
 		"aisle":
-			_aboard(rider, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
-			rider.mode = Rider.Mode.ABOARD
+			_aboard(player, 1, Vector3(0.0, 0.0, 4.2), Vector2(0.0, -0.08))
+			player.mode = Player.Mode.ABOARD
 		"stop":
 			var stop := layout.beside_stop(STOP, 0, 0.0)
-			_on_foot(rider, stop * Vector3(4.7, 0.0, -9.4), stop * Vector3(0.6, 0.0, 8.0))
+			_on_foot(player, stop * Vector3(4.7, 0.0, -9.4), stop * Vector3(0.6, 0.0, 8.0))
 		"street":
-			_on_foot(rider, Vector3(-94.0, 0.0, -6.2), Vector3(-30.0, 2.0, 0.0))
+			_on_foot(player, Vector3(-94.0, 0.0, -6.2), Vector3(-30.0, 2.0, 0.0))
 		"fly":
-			var pose := line.cabin_pose(rider.time_s(), rider.tram, 1)
+			var pose := line.cabin_pose(player.time_s(), player.tram, 1)
 			var tram := TramLine.transform_of(pose)
-			_fly(rider, tram * Vector3(0.0, 50.0, 78.0), tram * Vector3(0.0, 0.0, -60.0))
+			_fly(player, tram * Vector3(0.0, 50.0, 78.0), tram * Vector3(0.0, 0.0, -60.0))
 		"high":
 			var reach := layout.half_m()
-			_fly(rider, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))
+			_fly(player, Vector3(-0.62 * reach, 0.26 * reach, 0.62 * reach), Vector3(0.0, 0.0, -0.1 * reach))
 		_:
 			printerr("there is no view '%s'" % view_name)
 			return false
 	return true
 
 
-static func _aboard(rider: Rider, cabin: int, place_in: Vector3, look: Vector2) -> void:
-	rider.mode = Rider.Mode.SEATED
-	rider.cabin = cabin
-	rider.place = place_in
-	rider.look = look
+static func _aboard(player: Player, cabin: int, place_in: Vector3, look: Vector2) -> void:
+	player.mode = Player.Mode.SEATED
+	player.cabin = cabin
+	player.place = place_in
+	player.look = look
 
 
-static func _on_foot(rider: Rider, from: Vector3, to: Vector3) -> void:
-	rider.mode = Rider.Mode.ON_FOOT
-	rider.place = from
-	_look_at(rider, to - from)
+static func _on_foot(player: Player, from: Vector3, to: Vector3) -> void:
+	player.mode = Player.Mode.ON_FOOT
+	player.place = from
+	_look_at(player, to - from)
 
 
-static func _fly(rider: Rider, from: Vector3, to: Vector3) -> void:
-	rider.mode = Rider.Mode.FLYING
-	rider.place = from
-	_look_at(rider, to - from)
+static func _fly(player: Player, from: Vector3, to: Vector3) -> void:
+	player.mode = Player.Mode.FLYING
+	player.place = from
+	_look_at(player, to - from)
 
 
-static func _look_at(rider: Rider, way: Vector3) -> void:
-	rider.look = Vector2(atan2(-way.x, -way.z), atan2(way.y, Vector2(way.x, way.z).length()))
+static func _look_at(player: Player, way: Vector3) -> void:
+	player.look = Vector2(atan2(-way.x, -way.z), atan2(way.y, Vector2(way.x, way.z).length()))

@@ -1,4 +1,4 @@
-# Who plays: sits in a cabin, walks through it, gets off at a stop, walks the streets, boards again, or flies over it all.
+# The player: sits in a cabin, walks through it, gets off at a stop, walks the streets, boards again, or flies over it all.
 # Places are relative to the layout's origin, so that single floats do far away too. In a cabin, the place is in its frame.
 extends Node3D
 
@@ -154,7 +154,7 @@ func _step(delta: float, speed: float) -> Vector3:
 	return Basis(Vector3.UP, look.x) * wish.limit_length() * speed * delta
 
 
-# Through the tram, from cabin to cabin; one who sits stands up.
+# Through the tram, from cabin to cabin; a seated player stands up.
 func walk_aboard(step: Vector3) -> void:
 	if step.is_zero_approx():
 		return
@@ -303,7 +303,7 @@ func fly() -> void:
 	look.x = at.basis.get_euler().y
 
 
-# Back to the seat, from wherever one is.
+# Back to the seat, from wherever the player is.
 func ride_again() -> void:
 	_way.clear()
 	_then = Callable()
@@ -349,4 +349,4 @@ func _on_answer(request: int, result: int, id: int) -> void:
 
 func _on_left(id: int) -> void:
 	if id == avatar:
-		avatar = 0 # asked for anew
+		avatar = 0 # requested again
