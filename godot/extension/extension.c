@@ -3,7 +3,9 @@
 #include "classes.h"
 #include "client.h"
 #include "docs.h"
+#include "guard.h"
 #include "server.h"
+#include "tramline/hooks.h"
 
 static const gd_class *const classes[] = {&field_class,  &kind_class,   &server_class,
                                           &client_class, &entity_class, &observer_class};
@@ -14,6 +16,7 @@ static bool registered;
 static void initialize(void *data, uint32_t level)
 {
     if (level == GD_LEVEL_SCENE && gd_api_load_methods()) {
+        tl_set_assert_handler(gd_guard_on_assert, NULL);
         for (int i = 0; i < CLASS_COUNT; i++) {
             gd_class_register(classes[i]);
         }
@@ -37,6 +40,7 @@ static void deinitialize(void *data, uint32_t level)
         gd_class_unregister(classes[i]);
     }
     registered = false;
+    tl_set_assert_handler(NULL, NULL);
     gd_api_unload();
 }
 
