@@ -6,8 +6,7 @@
 
 enum {
     // RFC 6347 says 1 s, then twice as long each time; but a player waits, a handshake is three round trips, and where
-    // six
-    // of ten datagrams are lost each of them takes six tries.
+    // six of ten datagrams are lost each of them takes six tries.
     RETRANSMIT_US_MIN = 200000,
     RETRANSMIT_US_MAX = 300000,
     CERTIFICATES_BYTES_MAX = 16 << 10, // of a server's whole chain
