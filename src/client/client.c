@@ -302,14 +302,14 @@ static void on_welcome(tl_client *c, tl_reader *r)
     }
 }
 
-static void on_refuse(tl_client *c, tl_reader *r)
+static tl_result on_refuse(tl_client *c, tl_reader *r)
 {
     tl_result result = tl_read_fixed(r, 1);
     size_t size = tl_read_limited(r, 200);
     const unsigned char *text = tl_read_bytes(r, size);
     char copy[201];
-    if (text == NULL) {
-        return;
+    if (r->bad) {
+        return TL_ERR_MALFORMED;
     }
     for (size_t i = 0; i < size; i++) {
         copy[i] = text[i] >= 32 && text[i] < 127 ? (char)text[i] : '?';
@@ -320,6 +320,7 @@ static void on_refuse(tl_client *c, tl_reader *r)
     } else {
         tl_client_close(c, copy);
     }
+    return TL_OK;
 }
 
 // The full sequence number of a datagram; below 1 there is none.
@@ -485,7 +486,7 @@ static tl_result take_datagram(tl_client *c, const void *data, size_t size)
     switch (type) {
     case TL_WIRE_WELCOME: on_welcome(c, &r); break;
     case TL_WIRE_FRAME: result = on_frame(c, &r); break;
-    case TL_WIRE_REFUSE: on_refuse(c, &r); break;
+    case TL_WIRE_REFUSE: result = on_refuse(c, &r); break;
     case TL_WIRE_BYE: tl_client_lose(c, true, "the server said goodbye"); break;
     default: result = TL_ERR_MALFORMED; break;
     }

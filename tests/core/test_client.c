@@ -255,6 +255,34 @@ TEST(ticks_beyond_the_limit_are_malformed)
     end(b);
 }
 
+// One that ends before its text does, and one with a text that is too long, refuse nobody.
+TEST(a_refusal_that_is_not_whole_is_malformed)
+{
+    static const char text[] = "the world is full";
+    bench *b = begin();
+    for (uint64_t size = 18; size <= 300; size += 282) {
+        tl_writer w = new_datagram(b);
+        tl_write_fixed(&w, TL_WIRE_REFUSE, 1);
+        tl_write_fixed(&w, TL_ERR_DENIED, 1);
+        tl_write_varint(&w, size);
+        tl_write_bytes(&w, text, sizeof text - 1);
+        put(b, &w);
+    }
+    step(b);
+    CHECK_EQUAL(stats(b).malformed, 2);
+    CHECK(tl_client_get_state(b->client) != TL_CLIENT_CLOSED);
+    tl_writer w = new_datagram(b);
+    tl_write_fixed(&w, TL_WIRE_REFUSE, 1);
+    tl_write_fixed(&w, TL_ERR_DENIED, 1);
+    tl_write_varint(&w, sizeof text - 1);
+    tl_write_bytes(&w, text, sizeof text - 1);
+    put(b, &w);
+    step(b);
+    CHECK_EQUAL(tl_client_get_state(b->client), TL_CLIENT_CLOSED);
+    CHECK(strcmp(tl_client_get_text(b->client), text) == 0);
+    end(b);
+}
+
 // The first datagram is 1, so nothing is before it: whoever says so would make the newest one wrap.
 TEST(sequences_below_the_first_are_malformed)
 {
@@ -528,6 +556,7 @@ TEST(an_own_entity_that_comes_back_as_another_kind_is_set_anew)
 int main(void)
 {
     RUN(ticks_beyond_the_limit_are_malformed);
+    RUN(a_refusal_that_is_not_whole_is_malformed);
     RUN(sequences_below_the_first_are_malformed);
     RUN(a_server_that_never_tells_its_kinds_is_left);
     RUN(another_server_is_tried_if_one_never_tells_its_kinds);
