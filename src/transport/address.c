@@ -39,8 +39,8 @@ static bool port_parse(const char *text, uint16_t *out)
     return port <= UINT16_MAX;
 }
 
-tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
-                        size_t text_bytes)
+tl_result tl_address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
+                           size_t text_bytes)
 {
     if (!address) {
         return fail(TL_ERR_INVALID, text, text_bytes, "no address is given; %s", shape);
@@ -52,11 +52,11 @@ tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint
     return fail(TL_ERR_INVALID, text, text_bytes, "'%.80s' is no address; %s", address, shape);
 }
 
-tl_result address_resolve(const char *address, tl_os_address *out, char host[HOST_BYTES_MAX + 1], char *text,
-                          size_t text_bytes)
+tl_result tl_address_resolve(const char *address, tl_os_address *out, char host[HOST_BYTES_MAX + 1], char *text,
+                             size_t text_bytes)
 {
     uint16_t port = 0;
-    tl_result result = address_split(address, host, &port, text, text_bytes);
+    tl_result result = tl_address_split(address, host, &port, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
@@ -72,30 +72,30 @@ tl_result address_resolve(const char *address, tl_os_address *out, char host[HOS
     return fail(TL_ERR_NOT_FOUND, text, text_bytes, "the host '%.80s' has no IPv4 or IPv6 address", host);
 }
 
-size_t address_wire_bytes(const tl_os_address *address)
+size_t tl_address_wire_bytes(const tl_os_address *address)
 {
     // A socket for both families shows IPv4 addresses in IPv6's form; IPv4 is what travels.
     bool v4 = address->family == TL_OS_IPV4 || tl_os_address_is_mapped(address);
     return v4 ? WIRE_IPV4_BYTES : WIRE_IPV6_BYTES;
 }
 
-void address_text(const tl_os_address *address, char out[ADDRESS_TEXT_BYTES])
+void tl_address_text(const tl_os_address *address, char out[ADDRESS_TEXT_BYTES])
 {
     char host[TL_OS_HOST_TEXT_BYTES];
     tl_os_address_host_text(address, host);
     snprintf(out, ADDRESS_TEXT_BYTES, address->family == TL_OS_IPV4 ? "%s:%u" : "[%s]:%u", host, address->port);
 }
 
-void address_key(const tl_os_address *address, uint64_t out[ADDRESS_KEY_WORDS])
+void tl_address_key(const tl_os_address *address, uint64_t out[ADDRESS_KEY_WORDS])
 {
     out[0] = address->family | (uint64_t)address->port << 16 | (uint64_t)address->scope << 32;
     memcpy(&out[1], address->bytes, sizeof address->bytes);
 }
 
-bool address_equal(const tl_os_address *a, const tl_os_address *b)
+bool tl_address_equal(const tl_os_address *a, const tl_os_address *b)
 {
     uint64_t key_a[ADDRESS_KEY_WORDS], key_b[ADDRESS_KEY_WORDS];
-    address_key(a, key_a);
-    address_key(b, key_b);
+    tl_address_key(a, key_a);
+    tl_address_key(b, key_b);
     return memcmp(key_a, key_b, sizeof key_a) == 0;
 }

@@ -15,17 +15,17 @@ enum {
 
 // Splits "host:port" and resolves the host, IPv4 first. May wait for a name server. `host` gets the host's text without
 // brackets. TL_ERR_INVALID, TL_ERR_NOT_FOUND; `text` says why.
-tl_result address_resolve(const char *address, tl_os_address *out, char host[HOST_BYTES_MAX + 1], char *text,
-                          size_t text_bytes);
+tl_result tl_address_resolve(const char *address, tl_os_address *out, char host[HOST_BYTES_MAX + 1], char *text,
+                             size_t text_bytes);
 
 // Only splits. TL_ERR_INVALID.
-tl_result address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
-                        size_t text_bytes);
-bool address_equal(const tl_os_address *a, const tl_os_address *b);
+tl_result tl_address_split(const char *address, char host[HOST_BYTES_MAX + 1], uint16_t *port, char *text,
+                           size_t text_bytes);
+bool tl_address_equal(const tl_os_address *a, const tl_os_address *b);
 // Bytes that IP and UDP add to each datagram to or from this address.
-size_t address_wire_bytes(const tl_os_address *address);
-void address_text(const tl_os_address *address, char out[ADDRESS_TEXT_BYTES]);
+size_t tl_address_wire_bytes(const tl_os_address *address);
+void tl_address_text(const tl_os_address *address, char out[ADDRESS_TEXT_BYTES]);
 // All that tells addresses apart, in a fixed form.
-void address_key(const tl_os_address *address, uint64_t out[ADDRESS_KEY_WORDS]);
+void tl_address_key(const tl_os_address *address, uint64_t out[ADDRESS_KEY_WORDS]);
 
 #endif

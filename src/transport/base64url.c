@@ -21,7 +21,7 @@ static int digit_value(char c)
     return c == '-' ? DIGIT_MASK - 1 : c == '_' ? DIGIT_MASK : -1;
 }
 
-void base64url_encode(const uint8_t *data, size_t bytes, char *out)
+void tl_base64url_encode(const uint8_t *data, size_t bytes, char *out)
 {
     TL_ASSERT(data || bytes == 0);
     uint32_t waiting = 0;
@@ -37,7 +37,7 @@ void base64url_encode(const uint8_t *data, size_t bytes, char *out)
     }
 }
 
-bool base64url_decode(const char *text, size_t length, uint8_t *out, size_t bytes_max, size_t *bytes)
+bool tl_base64url_decode(const char *text, size_t length, uint8_t *out, size_t bytes_max, size_t *bytes)
 {
     if (length % 4 == 1 || length / 4 * 3 + length % 4 * 3 / 4 > bytes_max) {
         return false;

@@ -55,7 +55,7 @@ static bool fill(X509 *certificate, EVP_PKEY *key)
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-tl_result certificate_create(const char *certificate_file, const char *key_file, char *text, size_t text_bytes)
+tl_result tl_certificate_create(const char *certificate_file, const char *key_file, char *text, size_t text_bytes)
 {
     TL_ASSERT(certificate_file && key_file);
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -66,10 +66,10 @@ tl_result certificate_create(const char *certificate_file, const char *key_file,
                       ERR_reason_error_string(ERR_peek_error()));
     }
     if (result == TL_OK) {
-        result = pem_file_create(key_file, (pem_content){.private_key = key}, text, text_bytes);
+        result = tl_pem_file_create(key_file, (pem_content){.private_key = key}, text, text_bytes);
     }
     if (result == TL_OK) {
-        result = pem_file_create(certificate_file, (pem_content){.certificate = certificate}, text, text_bytes);
+        result = tl_pem_file_create(certificate_file, (pem_content){.certificate = certificate}, text, text_bytes);
         if (result != TL_OK) {
             remove(key_file); // ours, made a moment ago
         }
@@ -80,12 +80,12 @@ tl_result certificate_create(const char *certificate_file, const char *key_file,
     return result;
 }
 
-tl_result certificate_load(SSL_CTX *context, const char *certificate_file, const char *key_file, char *text,
-                           size_t text_bytes)
+tl_result tl_certificate_load(SSL_CTX *context, const char *certificate_file, const char *key_file, char *text,
+                              size_t text_bytes)
 {
     TL_ASSERT(context && certificate_file && key_file);
     EVP_PKEY *key = NULL;
-    tl_result result = pem_file_readable(certificate_file, text, text_bytes);
+    tl_result result = tl_pem_file_readable(certificate_file, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
@@ -94,7 +94,7 @@ tl_result certificate_load(SSL_CTX *context, const char *certificate_file, const
         return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' is no usable certificate in PEM (%s)", certificate_file,
                     ERR_reason_error_string(ERR_peek_last_error()));
     }
-    result = pem_file_private_key(key_file, &key, text, text_bytes);
+    result = tl_pem_file_private_key(key_file, &key, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
@@ -109,13 +109,13 @@ tl_result certificate_load(SSL_CTX *context, const char *certificate_file, const
                 certificate_file);
 }
 
-bool certificate_fingerprint(const X509 *certificate, uint8_t out[FINGERPRINT_BYTES])
+bool tl_certificate_fingerprint(const X509 *certificate, uint8_t out[FINGERPRINT_BYTES])
 {
     unsigned int bytes = FINGERPRINT_BYTES;
     return X509_digest(certificate, EVP_sha256(), out, &bytes) == 1 && bytes == FINGERPRINT_BYTES;
 }
 
-void fingerprint_text(const uint8_t fingerprint[FINGERPRINT_BYTES], char out[FINGERPRINT_TEXT_BYTES])
+void tl_fingerprint_text(const uint8_t fingerprint[FINGERPRINT_BYTES], char out[FINGERPRINT_TEXT_BYTES])
 {
     for (int i = 0; i < FINGERPRINT_BYTES; i++) {
         snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
@@ -131,7 +131,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool fingerprint_parse(const char *text, uint8_t out[FINGERPRINT_BYTES])
+bool tl_fingerprint_parse(const char *text, uint8_t out[FINGERPRINT_BYTES])
 {
     for (int i = 0; i < FINGERPRINT_BYTES; i++) {
         if (i > 0 && *text == ':') {

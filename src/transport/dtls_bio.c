@@ -25,7 +25,7 @@ static int bio_write(BIO *bio, const char *data, int size)
 {
     datagram_pipe *pipe = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    udp_queue(pipe->udp, &pipe->to, data, (size_t)size);
+    tl_udp_queue(pipe->udp, &pipe->to, data, (size_t)size);
     return size;
 }
 
@@ -35,7 +35,7 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
     switch (command) {
     case BIO_CTRL_FLUSH: return 1; // the owner flushes
     case BIO_CTRL_PENDING: return (long)pipe->in_bytes;
-    case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD: return (long)address_wire_bytes(&pipe->to);
+    case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD: return (long)tl_address_wire_bytes(&pipe->to);
     default: return 0;
     }
 }
@@ -58,7 +58,7 @@ static void method_create(void)
     BIO_meth_set_create(method, bio_create);
 }
 
-BIO *dtls_bio_create(datagram_pipe *pipe)
+BIO *tl_dtls_bio_create(datagram_pipe *pipe)
 {
     if (!CRYPTO_THREAD_run_once(&method_once, method_create) || !method) {
         return NULL;

@@ -15,6 +15,6 @@ typedef struct datagram_pipe {
 } datagram_pipe;
 
 // The pipe must outlive the BIO. NULL: out of memory.
-BIO *dtls_bio_create(datagram_pipe *pipe);
+BIO *tl_dtls_bio_create(datagram_pipe *pipe);
 
 #endif

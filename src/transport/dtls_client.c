@@ -44,12 +44,12 @@ typedef struct dtls_client {
 static bool pin_holds(dtls_client *client, const X509 *certificate)
 {
     uint8_t fingerprint[FINGERPRINT_BYTES];
-    if (certificate && certificate_fingerprint(certificate, fingerprint)) {
+    if (certificate && tl_certificate_fingerprint(certificate, fingerprint)) {
         if (CRYPTO_memcmp(fingerprint, client->fingerprint, FINGERPRINT_BYTES) == 0) {
             return true;
         }
         char name[FINGERPRINT_TEXT_BYTES];
-        fingerprint_text(fingerprint, name);
+        tl_fingerprint_text(fingerprint, name);
         fail(TL_ERR_DENIED, client->refusal, sizeof client->refusal,
              "the server's certificate has another fingerprint, %s; compare it with the server's log, it may be an "
              "impostor",
@@ -97,7 +97,7 @@ __attribute__((format(printf, 4, 5))) static tl_result event_closed(dtls_client 
     va_end(arguments);
     out->result = result;
     client->state = CLIENT_CLOSED;
-    udp_flush(&client->udp); // an alert may wait in it
+    tl_udp_flush(&client->udp); // an alert may wait in it
     return event(out, TL_TRANSPORT_CLOSED);
 }
 
@@ -112,7 +112,7 @@ static tl_result handshake_failed(dtls_client *client, tl_transport_event *out)
         return event_closed(client, out, TL_ERR_FULL, "the server is full; try again later, or raise its peers_max");
     }
     return event_closed(client, out, TL_ERR_VERSION, "the handshake failed (%s); are both sides of the same release?",
-                        dtls_error_text());
+                        tl_dtls_error_text());
 }
 
 // ---- one datagram ---------------------------------------------------------------------------------------------------
@@ -159,13 +159,13 @@ static tl_result read_plain(dtls_client *client, tl_transport_event *out)
             SSL_shutdown(client->ssl);
             return event_closed(client, out, TL_OK, "closed by the server");
         }
-        return event_closed(client, out, TL_ERR_IO, "the connection broke (%s); connect again", dtls_error_text());
+        return event_closed(client, out, TL_ERR_IO, "the connection broke (%s); connect again", tl_dtls_error_text());
     }
 }
 
 static tl_result take_datagram(dtls_client *client, const udp_datagram *datagram, tl_transport_event *out)
 {
-    if (!dtls_records_sound(client->ssl, datagram->data, datagram->size)) {
+    if (!tl_dtls_records_sound(client->ssl, datagram->data, datagram->size)) {
         client->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
@@ -195,7 +195,7 @@ static bool expect_host(SSL *ssl, const char *host)
 // False: out of memory.
 static bool begin_session(dtls_client *client)
 {
-    client->ssl = dtls_session_create(client->context, &client->pipe);
+    client->ssl = tl_dtls_session_create(client->context, &client->pipe);
     if (!client->ssl || !expect_host(client->ssl, client->host)) {
         return false;
     }
@@ -238,7 +238,7 @@ static tl_result check_time(dtls_client *client, tl_transport_event *out)
         return TL_AGAIN;
     }
     char name[64];
-    address_text(&client->pipe.to, name);
+    tl_address_text(&client->pipe.to, name);
     client->transport.stats.handshakes_failed++;
     return event_closed(
         client, out, TL_ERR_UNAVAILABLE, "no answer from %s within %" PRIu64 " ms (%s); is the server running?", name,
@@ -284,18 +284,18 @@ static tl_result client_poll(tl_transport *self, uint64_t now_us, tl_transport_e
         return TL_OK;
     }
     udp_datagram datagram;
-    for (bool more = true;; more = udp_more(&client->udp)) {
-        for (; udp_next(&client->udp, &datagram); client->junk++) {
+    for (bool more = true;; more = tl_udp_more(&client->udp)) {
+        for (; tl_udp_next(&client->udp, &datagram); client->junk++) {
             if (take_datagram(client, &datagram, out) == TL_OK) {
                 return TL_OK;
             }
         }
-        if (!more || client->junk >= JUNK_PER_STEP || !udp_receive(&client->udp)) {
+        if (!more || client->junk >= JUNK_PER_STEP || !tl_udp_receive(&client->udp)) {
             break;
         }
     }
     tl_result result = check_time(client, out);
-    udp_flush(&client->udp);
+    tl_udp_flush(&client->udp);
     return result;
 }
 
@@ -320,7 +320,7 @@ static tl_result client_send(tl_transport *self, tl_peer peer, const void *data,
 
 static void client_flush(tl_transport *self)
 {
-    udp_flush(&((dtls_client *)self)->udp);
+    tl_udp_flush(&((dtls_client *)self)->udp);
 }
 
 static void client_drop(tl_transport *self, tl_peer peer)
@@ -334,7 +334,7 @@ static void client_drop(tl_transport *self, tl_peer peer)
         SSL_shutdown(client->ssl);
     }
     client->state = CLIENT_CLOSED;
-    udp_flush(&client->udp);
+    tl_udp_flush(&client->udp);
 }
 
 static int client_wait_fd(tl_transport *self)
@@ -350,7 +350,7 @@ static void client_close(tl_transport *self)
     }
     SSL_free(client->ssl);
     SSL_CTX_free(client->context);
-    udp_close(&client->udp);
+    tl_udp_close(&client->udp);
     tl_free(client);
 }
 
@@ -384,7 +384,7 @@ static tl_result prepare_trust(dtls_client *client, const tl_dtls_client_def *de
 {
     client->pinned = def->fingerprint != NULL;
     client->checked = def->ca_file != NULL;
-    if (client->pinned && !fingerprint_parse(def->fingerprint, client->fingerprint)) {
+    if (client->pinned && !tl_fingerprint_parse(def->fingerprint, client->fingerprint)) {
         return fail(TL_ERR_INVALID, text, text_bytes,
                     "'%.100s' is no fingerprint; it is 64 hex digits, as the server's log shows it", def->fingerprint);
     }
@@ -393,7 +393,7 @@ static tl_result prepare_trust(dtls_client *client, const tl_dtls_client_def *de
     if (!client->checked) {
         return TL_OK;
     }
-    tl_result result = pem_file_readable(def->ca_file, text, text_bytes);
+    tl_result result = tl_pem_file_readable(def->ca_file, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
@@ -409,10 +409,10 @@ static tl_result find_server(dtls_client *client, const tl_dtls_client_def *def,
 {
     uint16_t port;
     if (!to) {
-        return address_resolve(def->address, &client->pipe.to, client->host, text, text_bytes);
+        return tl_address_resolve(def->address, &client->pipe.to, client->host, text, text_bytes);
     }
     client->pipe.to = *to;
-    return address_split(def->address, client->host, &port, text, text_bytes);
+    return tl_address_split(def->address, client->host, &port, text, text_bytes);
 }
 
 static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, const tl_os_address *to, char *text,
@@ -425,7 +425,7 @@ static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, 
     if (client->pipe.to.port == 0) {
         return fail(TL_ERR_INVALID, text, text_bytes, "the port of '%.80s' is 0; give the server's", def->address);
     }
-    client->context = dtls_context_create(DTLS_client_method(), text, text_bytes);
+    client->context = tl_dtls_context_create(DTLS_client_method(), text, text_bytes);
     if (!client->context) {
         return TL_ERR_STATE;
     }
@@ -437,7 +437,7 @@ static tl_result open_parts(dtls_client *client, const tl_dtls_client_def *def, 
     if (!begin_session(client)) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for the connection");
     }
-    return udp_open_client(&client->udp, &client->pipe.to, &client->transport.stats, text, text_bytes);
+    return tl_udp_open_client(&client->udp, &client->pipe.to, &client->transport.stats, text, text_bytes);
 }
 
 tl_dtls_client_def tl_dtls_client_def_default(void)
@@ -447,11 +447,11 @@ tl_dtls_client_def tl_dtls_client_def_default(void)
 
 tl_result tl_dtls_client_open(const tl_dtls_client_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
-    return dtls_client_open_at(def, NULL, out, text, text_bytes);
+    return tl_dtls_client_open_at(def, NULL, out, text, text_bytes);
 }
 
-tl_result dtls_client_open_at(const tl_dtls_client_def *def, const tl_os_address *to, tl_transport **out, char *text,
-                              size_t text_bytes)
+tl_result tl_dtls_client_open_at(const tl_dtls_client_def *def, const tl_os_address *to, tl_transport **out, char *text,
+                                 size_t text_bytes)
 {
     *out = NULL;
     tl_result result = check_def(def, text, text_bytes);

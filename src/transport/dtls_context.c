@@ -20,14 +20,14 @@ static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA2
 // X25519 for the key exchange; P-256 must be named too, because the certificates' keys lie on it (RFC 8422, 5.1.1).
 static const char groups[] = "X25519:P-256";
 
-const char *dtls_error_text(void)
+const char *tl_dtls_error_text(void)
 {
     const char *reason = ERR_reason_error_string(ERR_get_error());
     ERR_clear_error();
     return reason ? reason : "no reason given";
 }
 
-SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_bytes)
+SSL_CTX *tl_dtls_context_create(const SSL_METHOD *method, char *text, size_t text_bytes)
 {
     ERR_clear_error();
     SSL_CTX *context = SSL_CTX_new(method);
@@ -37,7 +37,7 @@ SSL_CTX *dtls_context_create(const SSL_METHOD *method, char *text, size_t text_b
         SSL_CTX_free(context);
         fail(TL_ERR_STATE, text, text_bytes,
              "OpenSSL refuses DTLS 1.2 with AEAD ciphers (%s); check its configuration file ('openssl version -d')",
-             dtls_error_text());
+             tl_dtls_error_text());
         return NULL;
     }
     SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
@@ -56,7 +56,7 @@ static size_t ciphertext_bytes_min(const SSL *ssl)
     return TAG_BYTES + (has_nonce ? NONCE_BYTES : 0);
 }
 
-bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
+bool tl_dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
 {
     size_t bytes_min = ciphertext_bytes_min(ssl), at = 0;
     while (size - at >= RECORD_HEADER_BYTES) {
@@ -74,7 +74,7 @@ bool dtls_records_sound(const SSL *ssl, const uint8_t *data, size_t size)
     return at == size;
 }
 
-bool dtls_records_encrypted(const uint8_t *data, size_t size)
+bool tl_dtls_records_encrypted(const uint8_t *data, size_t size)
 {
     for (size_t at = 0; at < size;) {
         const uint8_t *record = data + at;
@@ -94,10 +94,10 @@ static unsigned int retransmit_us(SSL *ssl, unsigned int last_us)
     return last_us * 2 < RETRANSMIT_US_MAX ? last_us * 2 : RETRANSMIT_US_MAX;
 }
 
-SSL *dtls_session_create(SSL_CTX *context, datagram_pipe *pipe)
+SSL *tl_dtls_session_create(SSL_CTX *context, datagram_pipe *pipe)
 {
     SSL *ssl = SSL_new(context);
-    BIO *bio = dtls_bio_create(pipe);
+    BIO *bio = tl_dtls_bio_create(pipe);
     if (!ssl || !bio) {
         SSL_free(ssl);
         BIO_free(bio);

@@ -6,13 +6,13 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-bool cookie_jar_init(cookie_jar *jar)
+bool tl_cookie_jar_init(cookie_jar *jar)
 {
     jar->rotate_due_us = 0;
     return RAND_bytes(jar->secrets[0], sizeof jar->secrets) == 1;
 }
 
-void cookie_jar_rotate(cookie_jar *jar, uint64_t now_us)
+void tl_cookie_jar_rotate(cookie_jar *jar, uint64_t now_us)
 {
     if (jar->rotate_due_us == 0) {
         jar->rotate_due_us = now_us + COOKIE_ROTATE_US;
@@ -34,7 +34,7 @@ static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const tl_os_add
 {
     uint64_t key[ADDRESS_KEY_WORDS];
     uint8_t digest[EVP_MAX_MD_SIZE];
-    address_key(address, key);
+    tl_address_key(address, key);
     if (!HMAC(EVP_sha256(), secret, COOKIE_SECRET_BYTES, (const uint8_t *)key, sizeof key, digest, NULL)) {
         return false;
     }
@@ -42,12 +42,12 @@ static bool cookie_of(const uint8_t secret[COOKIE_SECRET_BYTES], const tl_os_add
     return true;
 }
 
-bool cookie_make(const cookie_jar *jar, const tl_os_address *address, uint8_t out[COOKIE_BYTES])
+bool tl_cookie_make(const cookie_jar *jar, const tl_os_address *address, uint8_t out[COOKIE_BYTES])
 {
     return cookie_of(jar->secrets[0], address, out);
 }
 
-bool cookie_valid(const cookie_jar *jar, const tl_os_address *address, const uint8_t *cookie, size_t cookie_bytes)
+bool tl_cookie_valid(const cookie_jar *jar, const tl_os_address *address, const uint8_t *cookie, size_t cookie_bytes)
 {
     uint8_t good[COOKIE_BYTES];
     if (cookie_bytes != COOKIE_BYTES) {

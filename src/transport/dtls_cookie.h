@@ -17,9 +17,9 @@ typedef struct cookie_jar {
 } cookie_jar;
 
 // False: the system has no random bytes.
-bool cookie_jar_init(cookie_jar *jar);
-void cookie_jar_rotate(cookie_jar *jar, uint64_t now_us);
-bool cookie_make(const cookie_jar *jar, const tl_os_address *address, uint8_t out[COOKIE_BYTES]);
-bool cookie_valid(const cookie_jar *jar, const tl_os_address *address, const uint8_t *cookie, size_t cookie_bytes);
+bool tl_cookie_jar_init(cookie_jar *jar);
+void tl_cookie_jar_rotate(cookie_jar *jar, uint64_t now_us);
+bool tl_cookie_make(const cookie_jar *jar, const tl_os_address *address, uint8_t out[COOKIE_BYTES]);
+bool tl_cookie_valid(const cookie_jar *jar, const tl_os_address *address, const uint8_t *cookie, size_t cookie_bytes);
 
 #endif

@@ -11,8 +11,8 @@ enum {
     STRANGER_EVERY = 4, // one of so many turns is a stranger's, if any waits
 };
 
-bool door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,
-               tl_transport_stats *stats)
+bool tl_door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,
+                  tl_transport_stats *stats)
 {
     *door = (dtls_door){.limits = *limits, .stats = stats};
     uint32_t waiting = 2 * peers_max;
@@ -22,14 +22,14 @@ bool door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, u
     if (waiting > PEERS_WAITING_MAX) {
         waiting = PEERS_WAITING_MAX;
     }
-    return sources_init(&door->sources, peers_max + handshakes_max + STRANGERS_WAITING_MAX) &&
-           inbox_init(&door->inbox, waiting + STRANGERS_WAITING_MAX);
+    return tl_sources_init(&door->sources, peers_max + handshakes_max + STRANGERS_WAITING_MAX) &&
+           tl_inbox_init(&door->inbox, waiting + STRANGERS_WAITING_MAX);
 }
 
-void door_release(dtls_door *door)
+void tl_door_release(dtls_door *door)
 {
-    sources_release(&door->sources);
-    inbox_release(&door->inbox);
+    tl_sources_release(&door->sources);
+    tl_inbox_release(&door->inbox);
 }
 
 // ---- turns ----------------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ static void turn_remove(dtls_door *door, dtls_peer *peer)
     *(peer->turn_after ? &peer->turn_after->turn_before : &door->turn_last) = peer->turn_before;
 }
 
-void door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, uint64_t now_us)
+void tl_door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, uint64_t now_us)
 {
     uint32_t rate = door->limits.peer_datagrams_per_s;
     if (!rate_take(&peer->rate, rate, rate, now_us)) {
@@ -56,7 +56,7 @@ void door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, u
         return;
     }
     // Strangers have at most STRANGERS_WAITING_MAX of the places, so that peers always find the others.
-    if (peer->waiting.count >= PEER_WAITING_MAX || !inbox_push(&door->inbox, &peer->waiting, datagram)) {
+    if (peer->waiting.count >= PEER_WAITING_MAX || !tl_inbox_push(&door->inbox, &peer->waiting, datagram)) {
         door->stats->dropped_full++;
         return;
     }
@@ -65,9 +65,9 @@ void door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, u
     }
 }
 
-void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us)
+void tl_door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us)
 {
-    source *from = sources_get(&door->sources, &datagram->from);
+    source *from = tl_sources_get(&door->sources, &datagram->from);
     uint32_t rate = door->limits.address_datagrams_per_s, hellos = door->limits.hellos_per_s;
     if (!rate_take(&from->datagrams, rate, rate, now_us) ||
         (answered && !rate_take(&door->hellos, hellos, hellos, now_us))) {
@@ -75,7 +75,7 @@ void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answ
         return;
     }
     bool has_space = from->waiting < SOURCE_WAITING_MAX && door->strangers.count < STRANGERS_WAITING_MAX;
-    inbox_slot *slot = has_space ? inbox_push(&door->inbox, &door->strangers, datagram) : NULL;
+    inbox_slot *slot = has_space ? tl_inbox_push(&door->inbox, &door->strangers, datagram) : NULL;
     if (!slot) {
         door->stats->dropped_full++;
         return;
@@ -83,23 +83,23 @@ void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answ
     slot->source = from;
     from->waiting++;
     TL_ASSERT(from->waiting <= SOURCE_WAITING_MAX);
-    source_hold(&door->sources, from);
+    tl_source_hold(&door->sources, from);
 }
 
-inbox_slot *door_next(dtls_door *door, dtls_peer **peer)
+inbox_slot *tl_door_next(dtls_door *door, dtls_peer **peer)
 {
     bool may = door->strangers.count > 0 && door->units_left > 0;
     *peer = NULL;
     if (may && (!door->turn_first || ++door->served % STRANGER_EVERY == 0)) {
         door->units_left -= DOOR_ANSWER_UNITS;
-        return inbox_pop(&door->strangers);
+        return tl_inbox_pop(&door->strangers);
     }
     if (!door->turn_first) {
         return NULL;
     }
     *peer = door->turn_first;
     turn_remove(door, *peer);
-    inbox_slot *slot = inbox_pop(&(*peer)->waiting);
+    inbox_slot *slot = tl_inbox_pop(&(*peer)->waiting);
     TL_ASSERT(slot); // those that have a turn have something
     if ((*peer)->waiting.count > 0) {
         turn_append(door, *peer);
@@ -107,49 +107,49 @@ inbox_slot *door_next(dtls_door *door, dtls_peer **peer)
     return slot;
 }
 
-void door_free(dtls_door *door, inbox_slot *slot)
+void tl_door_free(dtls_door *door, inbox_slot *slot)
 {
     if (slot->source) {
         TL_ASSERT(slot->source->waiting > 0);
         slot->source->waiting--;
-        source_let_go(&door->sources, slot->source);
+        tl_source_let_go(&door->sources, slot->source);
     }
-    inbox_free(&door->inbox, slot);
+    tl_inbox_free(&door->inbox, slot);
 }
 
 // ---- shares ---------------------------------------------------------------------------------------------------------
 
-bool door_may_begin(dtls_door *door, source *from, uint64_t now_us)
+bool tl_door_may_begin(dtls_door *door, source *from, uint64_t now_us)
 {
     uint32_t own = door->limits.address_handshakes_per_s, all = door->limits.handshakes_per_s;
     return rate_take(&from->begins, own, own, now_us) && rate_take(&door->begins, all, all, now_us);
 }
 
-bool door_has_handshake(const dtls_door *door, const source *from)
+bool tl_door_has_handshake(const dtls_door *door, const source *from)
 {
     return from->handshakes + from->newcomers < door->limits.address_handshakes_max;
 }
 
-bool door_has_peer(const dtls_door *door, const source *from)
+bool tl_door_has_peer(const dtls_door *door, const source *from)
 {
     return from->handshakes + from->newcomers + from->peers < door->limits.address_peers_max;
 }
 
-void door_begun(dtls_door *door, dtls_peer *peer)
+void tl_door_begun(dtls_door *door, dtls_peer *peer)
 {
-    peer->source = sources_get(&door->sources, &peer->pipe.to);
-    source_hold(&door->sources, peer->source);
+    peer->source = tl_sources_get(&door->sources, &peer->pipe.to);
+    tl_source_hold(&door->sources, peer->source);
     peer->source->handshakes++;
 }
 
-void door_connected(dtls_door *door, dtls_peer *peer)
+void tl_door_connected(dtls_door *door, dtls_peer *peer)
 {
     (void)door;
     peer->source->handshakes--;
     peer->source->newcomers++;
 }
 
-void door_settled(dtls_door *door, dtls_peer *peer)
+void tl_door_settled(dtls_door *door, dtls_peer *peer)
 {
     (void)door;
     if (peer->settled) {
@@ -160,15 +160,15 @@ void door_settled(dtls_door *door, dtls_peer *peer)
     peer->source->peers++;
 }
 
-void door_gone(dtls_door *door, dtls_peer *peer)
+void tl_door_gone(dtls_door *door, dtls_peer *peer)
 {
     if (peer->waiting.count > 0) {
         turn_remove(door, peer);
     }
-    for (inbox_slot *slot; (slot = inbox_pop(&peer->waiting));) {
-        inbox_free(&door->inbox, slot);
+    for (inbox_slot *slot; (slot = tl_inbox_pop(&peer->waiting));) {
+        tl_inbox_free(&door->inbox, slot);
     }
     source *of = peer->source;
     (*(peer->number == 0 ? &of->handshakes : peer->settled ? &of->peers : &of->newcomers))--;
-    source_let_go(&door->sources, of);
+    tl_source_let_go(&door->sources, of);
 }

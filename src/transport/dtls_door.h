@@ -28,27 +28,27 @@ typedef struct dtls_door {
     uint32_t served;
 } dtls_door;
 
-bool door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,
-               tl_transport_stats *stats);
-void door_release(dtls_door *door); // all peers are gone
+bool tl_door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,
+                  tl_transport_stats *stats);
+void tl_door_release(dtls_door *door); // all peers are gone
 
 // A datagram has come: it waits for its turn, or it is dropped and counted. `answered`: a ClientHello without a valid
 // cookie, which costs an answer that anybody can ask for in anybody's name.
-void door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, uint64_t now_us);
-void door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us);
+void tl_door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, uint64_t now_us);
+void tl_door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us);
 // Whose turn it is: peers one after another, and a stranger after every few. `peer` is NULL for a stranger's datagram.
-// NULL: nothing waits, or strangers have had enough for this round. Give it back with door_free().
-inbox_slot *door_next(dtls_door *door, dtls_peer **peer);
-void door_free(dtls_door *door, inbox_slot *slot);
+// NULL: nothing waits, or strangers have had enough for this round. Give it back with tl_door_free().
+inbox_slot *tl_door_next(dtls_door *door, dtls_peer **peer);
+void tl_door_free(dtls_door *door, inbox_slot *slot);
 
 // Whether one more handshake may begin, by rate; then, by the source's share.
-bool door_may_begin(dtls_door *door, source *from, uint64_t now_us);
-bool door_has_handshake(const dtls_door *door, const source *from);
-bool door_has_peer(const dtls_door *door, const source *from);
+bool tl_door_may_begin(dtls_door *door, source *from, uint64_t now_us);
+bool tl_door_has_handshake(const dtls_door *door, const source *from);
+bool tl_door_has_peer(const dtls_door *door, const source *from);
 // A handshake, a newcomer, a peer; and its end, whichever it is. The peer's state is what it was before.
-void door_begun(dtls_door *door, dtls_peer *peer);
-void door_connected(dtls_door *door, dtls_peer *peer);
-void door_settled(dtls_door *door, dtls_peer *peer);
-void door_gone(dtls_door *door, dtls_peer *peer);
+void tl_door_begun(dtls_door *door, dtls_peer *peer);
+void tl_door_connected(dtls_door *door, dtls_peer *peer);
+void tl_door_settled(dtls_door *door, dtls_peer *peer);
+void tl_door_gone(dtls_door *door, dtls_peer *peer);
 
 #endif

@@ -28,7 +28,7 @@ static void list_free(void *user)
         return;
     }
     for (uint32_t i = 0; i < list->count; i++) {
-        lookup_end(list->servers[i].asked);
+        tl_lookup_end(list->servers[i].asked);
         tl_free((char *)list->servers[i].def.address);
         tl_free((char *)list->servers[i].def.fingerprint);
         tl_free((char *)list->servers[i].def.ca_file);
@@ -78,15 +78,15 @@ static void look_up(server_entry *server)
 {
     tl_result result;
     tl_os_address address;
-    if (server->asked && !lookup_is_over(server->asked, &result, &address)) {
+    if (server->asked && !tl_lookup_is_over(server->asked, &result, &address)) {
         return;
     }
     if (server->asked && result == TL_OK) {
         server->address = address;
         server->known = true;
     }
-    lookup_end(server->asked);
-    server->asked = lookup_begin(server->def.address);
+    tl_lookup_end(server->asked);
+    server->asked = tl_lookup_begin(server->def.address);
 }
 
 static tl_result open_one(void *user, uint32_t index, tl_transport **out, char *text, size_t text_bytes)
@@ -94,7 +94,7 @@ static tl_result open_one(void *user, uint32_t index, tl_transport **out, char *
     server_entry *server = &((server_list *)user)->servers[index];
     look_up(server);
     if (server->known) {
-        return dtls_client_open_at(&server->def, &server->address, out, text, text_bytes);
+        return tl_dtls_client_open_at(&server->def, &server->address, out, text, text_bytes);
     }
     return fail(TL_ERR_NOT_FOUND, text, text_bytes,
                 "the host of '%.80s' is not found so far; check its name and the network", server->def.address);
@@ -109,10 +109,10 @@ static tl_result try_all(server_list *list, char *text, size_t text_bytes)
         server_entry *server = &list->servers[i];
         tl_transport *trial;
         char why[256] = "", host[HOST_BYTES_MAX + 1];
-        tl_result one = address_resolve(server->def.address, &server->address, host, why, sizeof why);
+        tl_result one = tl_address_resolve(server->def.address, &server->address, host, why, sizeof why);
         server->known = one == TL_OK;
         if (one == TL_OK) {
-            one = dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
+            one = tl_dtls_client_open_at(&server->def, &server->address, &trial, why, sizeof why);
         }
         if (one == TL_OK) {
             tl_transport_close(trial);

@@ -14,21 +14,21 @@ enum {
     MESSAGE_CLIENT_HELLO = 1,
 };
 
-bool hello_is(const udp_datagram *datagram)
+bool tl_hello_is(const udp_datagram *datagram)
 {
     const uint8_t *d = datagram->data;
     return datagram->size >= HELLO_RANDOM + HELLO_RANDOM_BYTES && d[0] == RECORD_HANDSHAKE && d[RECORD_EPOCH] == 0 &&
            d[RECORD_EPOCH + 1] == 0 && d[RECORD_HEADER_BYTES] == MESSAGE_CLIENT_HELLO;
 }
 
-uint64_t hello_hash(const uint64_t key[2], const udp_datagram *datagram)
+uint64_t tl_hello_hash(const uint64_t key[2], const udp_datagram *datagram)
 {
     uint64_t random[HELLO_RANDOM_BYTES / 8];
     memcpy(random, datagram->data + HELLO_RANDOM, sizeof random);
-    return keyed_hash(key, random, HELLO_RANDOM_BYTES / 8);
+    return tl_keyed_hash(key, random, HELLO_RANDOM_BYTES / 8);
 }
 
-bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies)
+bool tl_hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies)
 {
     const uint8_t *d = datagram->data;
     size_t at = HELLO_SESSION;
@@ -40,10 +40,10 @@ bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies)
         return false;
     }
     size_t bytes = d[at++];
-    return at + bytes <= datagram->size && cookie_valid(cookies, &datagram->from, d + at, bytes);
+    return at + bytes <= datagram->size && tl_cookie_valid(cookies, &datagram->from, d + at, bytes);
 }
 
-bool record_of_handshake(const udp_datagram *datagram)
+bool tl_record_of_handshake(const udp_datagram *datagram)
 {
     const uint8_t *d = datagram->data;
     bool first_epoch = datagram->size > RECORD_EPOCH + 1 && d[RECORD_EPOCH] == 0 && d[RECORD_EPOCH + 1] == 0;

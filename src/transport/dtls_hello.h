@@ -5,13 +5,13 @@
 #include "transport/dtls_cookie.h"
 #include "transport/udp.h"
 
-bool hello_is(const udp_datagram *datagram); // a ClientHello in the clear
+bool tl_hello_is(const udp_datagram *datagram); // a ClientHello in the clear
 // Of its random, which tells its copies from another's.
-uint64_t hello_hash(const uint64_t key[2], const udp_datagram *datagram);
+uint64_t tl_hello_hash(const uint64_t key[2], const udp_datagram *datagram);
 // Whether it brings a cookie that was made for its sender.
-bool hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies);
+bool tl_hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies);
 // Whether only a handshake sends such a record: of a connected peer and its candidate, who share an address, it is for
 // the candidate.
-bool record_of_handshake(const udp_datagram *datagram);
+bool tl_record_of_handshake(const udp_datagram *datagram);
 
 #endif

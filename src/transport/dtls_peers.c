@@ -11,8 +11,8 @@
 static dtls_peer **address_bucket(const dtls_peers *peers, const tl_os_address *address)
 {
     uint64_t key[ADDRESS_KEY_WORDS];
-    address_key(address, key);
-    return &peers->by_address[keyed_hash(peers->hash_key, key, ADDRESS_KEY_WORDS) & peers->mask];
+    tl_address_key(address, key);
+    return &peers->by_address[tl_keyed_hash(peers->hash_key, key, ADDRESS_KEY_WORDS) & peers->mask];
 }
 
 // Numbers are given one after another, so they spread by themselves.
@@ -43,7 +43,7 @@ static void line_remove(peer_line *line, dtls_peer *peer)
 
 // ---- the peers ------------------------------------------------------------------------------------------------------
 
-bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
+bool tl_dtls_peers_init(dtls_peers *peers, uint32_t count_max)
 {
     *peers = (dtls_peers){0};
     uint32_t buckets = 64;
@@ -57,7 +57,7 @@ bool dtls_peers_init(dtls_peers *peers, uint32_t count_max)
     return peers->by_number && peers->by_address && RAND_bytes((uint8_t *)peers->hash_key, sizeof peers->hash_key) == 1;
 }
 
-void dtls_peers_release(dtls_peers *peers)
+void tl_dtls_peers_release(dtls_peers *peers)
 {
     TL_ASSERT(peers->handshakes.count == 0 && peers->connected.count == 0);
     tl_free(peers->by_number);
@@ -65,7 +65,7 @@ void dtls_peers_release(dtls_peers *peers)
     *peers = (dtls_peers){0};
 }
 
-dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number)
+dtls_peer *tl_dtls_peers_by_number(const dtls_peers *peers, tl_peer number)
 {
     if (number == 0) {
         return NULL;
@@ -77,10 +77,10 @@ dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number)
     return peer;
 }
 
-dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address)
+dtls_peer *tl_dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address)
 {
     dtls_peer *peer = *address_bucket(peers, address);
-    while (peer && !address_equal(&peer->pipe.to, address)) {
+    while (peer && !tl_address_equal(&peer->pipe.to, address)) {
         peer = peer->address_next;
     }
     return peer;
@@ -93,7 +93,7 @@ static void address_insert(dtls_peers *peers, dtls_peer *peer)
     *bucket = peer;
 }
 
-void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us)
+void tl_dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us)
 {
     TL_ASSERT(!replaces || (replaces->number != 0 && !replaces->candidate));
     peer->replaces = replaces;
@@ -105,7 +105,7 @@ void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uin
     line_append(&peers->handshakes, peer, now_us);
 }
 
-void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
+void tl_dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 {
     TL_ASSERT(peer->number == 0 && !peer->replaces);
     line_remove(&peers->handshakes, peer);
@@ -113,14 +113,14 @@ void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
     // After four thousand million peers the numbers begin again; those in use are left out.
     do {
         peers->number_last++;
-    } while (peers->number_last == 0 || dtls_peers_by_number(peers, peers->number_last));
+    } while (peers->number_last == 0 || tl_dtls_peers_by_number(peers, peers->number_last));
     peer->number = peers->number_last;
     dtls_peer **bucket = number_bucket(peers, peer->number);
     peer->number_next = *bucket;
     *bucket = peer;
 }
 
-void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
+void tl_dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us)
 {
     TL_ASSERT(peer->number != 0);
     line_remove(&peers->connected, peer);
@@ -145,7 +145,7 @@ static void address_remove(dtls_peers *peers, dtls_peer *peer)
     *place = peer->address_next;
 }
 
-void dtls_peers_remove(dtls_peers *peers, dtls_peer *peer)
+void tl_dtls_peers_remove(dtls_peers *peers, dtls_peer *peer)
 {
     line_remove(peer->number ? &peers->connected : &peers->handshakes, peer);
     if (peer->number) {

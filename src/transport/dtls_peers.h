@@ -42,18 +42,18 @@ typedef struct dtls_peers {
     uint64_t hash_key[2]; // random: nobody can choose addresses that collide
 } dtls_peers;
 
-bool dtls_peers_init(dtls_peers *peers, uint32_t count_max);
-void dtls_peers_release(dtls_peers *peers); // all peers must be gone
+bool tl_dtls_peers_init(dtls_peers *peers, uint32_t count_max);
+void tl_dtls_peers_release(dtls_peers *peers); // all peers must be gone
 
-dtls_peer *dtls_peers_by_number(const dtls_peers *peers, tl_peer number);
-dtls_peer *dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address);
+dtls_peer *tl_dtls_peers_by_number(const dtls_peers *peers, tl_peer number);
+dtls_peer *tl_dtls_peers_by_address(const dtls_peers *peers, const tl_os_address *address);
 
 // A handshake begins. `replaces` may be NULL: then no peer has this address.
-void dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us);
+void tl_dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us);
 // A handshake is complete; the peer that it replaces must be gone. Gives it its number.
-void dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
-void dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
+void tl_dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
+void tl_dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
 // Forgets the peer; its candidate, if any, takes its place. The peer itself is the caller's.
-void dtls_peers_remove(dtls_peers *peers, dtls_peer *peer);
+void tl_dtls_peers_remove(dtls_peers *peers, dtls_peer *peer);
 
 #endif

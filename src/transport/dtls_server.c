@@ -50,7 +50,7 @@ static dtls_peer *peer_create(dtls_server *server)
         return NULL;
     }
     peer->pipe.udp = &server->udp;
-    peer->ssl = dtls_session_create(server->context, &peer->pipe);
+    peer->ssl = tl_dtls_session_create(server->context, &peer->pipe);
     if (!peer->ssl) {
         tl_free(peer);
         return NULL;
@@ -68,8 +68,8 @@ static void peer_remove(dtls_server *server, dtls_peer *peer)
     if (server->announced == peer) {
         server->announced = NULL;
     }
-    door_gone(&server->door, peer);
-    dtls_peers_remove(&server->peers, peer);
+    tl_door_gone(&server->door, peer);
+    tl_dtls_peers_remove(&server->peers, peer);
     peer_destroy(peer);
 }
 
@@ -126,7 +126,7 @@ static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_e
         ERR_clear_error();
         int size = SSL_read(peer->ssl, server->plain, sizeof server->plain);
         if (size > 0) {
-            dtls_peers_heard(&server->peers, peer, server->now_us);
+            tl_dtls_peers_heard(&server->peers, peer, server->now_us);
         }
         if (size > 0 && size <= TL_DATAGRAM_BYTES_MAX) {
             return event_datagram(server, peer, (size_t)size, out);
@@ -145,7 +145,7 @@ static tl_result read_plain(dtls_server *server, dtls_peer *peer, tl_transport_e
         if (error == SSL_ERROR_ZERO_RETURN) {
             return event_closed(server, peer, TL_OK, "closed by the other side", out);
         }
-        return event_closed(server, peer, TL_ERR_IO, dtls_error_text(), out);
+        return event_closed(server, peer, TL_ERR_IO, tl_dtls_error_text(), out);
     }
 }
 
@@ -153,9 +153,9 @@ static tl_result handshake_complete(dtls_server *server, dtls_peer *peer, tl_tra
 {
     dtls_peer *old = peer->replaces;
     SSL_free_buffers(peer->ssl);
-    door_connected(&server->door, peer);
+    tl_door_connected(&server->door, peer);
     if (!old) {
-        dtls_peers_connect(&server->peers, peer, server->now_us);
+        tl_dtls_peers_connect(&server->peers, peer, server->now_us);
         return event_connected(server, peer, out);
     }
     // Without a farewell: the two have one address, and the new one would read it as forged.
@@ -163,7 +163,7 @@ static tl_result handshake_complete(dtls_server *server, dtls_peer *peer, tl_tra
     out->peer = old->number;
     fail(TL_OK, out->text, sizeof out->text, "replaced by a new connection from the same address");
     peer_remove(server, old);
-    dtls_peers_connect(&server->peers, peer, server->now_us);
+    tl_dtls_peers_connect(&server->peers, peer, server->now_us);
     server->announced = peer;
     return TL_OK;
 }
@@ -190,7 +190,7 @@ static void refuse(dtls_server *server, const tl_os_address *to)
 {
     static const uint8_t access_denied[] = {RECORD_ALERT,       0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
                                             ALERT_ACCESS_DENIED};
-    udp_queue(&server->udp, to, access_denied, sizeof access_denied);
+    tl_udp_queue(&server->udp, to, access_denied, sizeof access_denied);
     server->transport.stats.dropped_full++;
 }
 
@@ -219,8 +219,8 @@ static bool make_room(dtls_server *server, const source *from)
 static bool admit(dtls_server *server, const dtls_peer *known, const tl_os_address *address)
 {
     const dtls_peers *peers = &server->peers;
-    source *from = sources_get(&server->door.sources, address);
-    if (!door_may_begin(&server->door, from, server->now_us)) {
+    source *from = tl_sources_get(&server->door.sources, address);
+    if (!tl_door_may_begin(&server->door, from, server->now_us)) {
         return refuse_share(server);
     }
     bool takes_place = known && (known->number == 0 || known->candidate);
@@ -228,14 +228,14 @@ static bool admit(dtls_server *server, const dtls_peer *known, const tl_os_addre
         return true;
     }
     bool full = peers->connected.count + peers->handshakes.count >= server->peers_max;
-    if (!known && (full || !door_has_peer(&server->door, from))) {
+    if (!known && (full || !tl_door_has_peer(&server->door, from))) {
         if (!full) {
             server->transport.stats.refused_address++;
         }
         refuse(server, address);
         return false;
     }
-    if (!door_has_handshake(&server->door, from) && !make_room(server, from)) {
+    if (!tl_door_has_handshake(&server->door, from) && !make_room(server, from)) {
         return refuse_share(server);
     }
     if (peers->handshakes.count < server->handshakes_max || make_room(server, NULL)) {
@@ -270,7 +270,7 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
     if (!admit(server, known, &datagram->from)) {
         return TL_AGAIN;
     }
-    known = dtls_peers_by_address(&server->peers, &datagram->from);
+    known = tl_dtls_peers_by_address(&server->peers, &datagram->from);
     dtls_peer *replaces = known && known->number ? known : NULL;
     if (replaces && replaces->candidate) {
         peer_remove(server, replaces->candidate);
@@ -278,9 +278,9 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
         peer_remove(server, known);
     }
     server->spare = NULL;
-    peer->hello = hello_hash(server->peers.hash_key, datagram);
-    dtls_peers_add(&server->peers, peer, replaces, server->now_us);
-    door_begun(&server->door, peer);
+    peer->hello = tl_hello_hash(server->peers.hash_key, datagram);
+    tl_dtls_peers_add(&server->peers, peer, replaces, server->now_us);
+    tl_door_begun(&server->door, peer);
     return peer_handshake(server, peer, out);
 }
 
@@ -289,8 +289,8 @@ static tl_result listen_to(dtls_server *server, dtls_peer *known, const udp_data
 static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *datagram, tl_transport_event *out)
 {
     bool handshaking = peer->number == 0;
-    bool sound = dtls_records_sound(peer->ssl, datagram->data, datagram->size);
-    bool encrypted = sound && handshaking && dtls_records_encrypted(datagram->data, datagram->size);
+    bool sound = tl_dtls_records_sound(peer->ssl, datagram->data, datagram->size);
+    bool encrypted = sound && handshaking && tl_dtls_records_encrypted(datagram->data, datagram->size);
     bool too_many = handshaking && ++peer->handshake_datagrams > HANDSHAKE_DATAGRAMS_MAX;
     if (too_many || !sound || (encrypted && ++peer->handshake_encrypted > HANDSHAKE_ENCRYPTED_MAX)) {
         server->transport.stats.dropped_malformed++;
@@ -311,10 +311,10 @@ static tl_result feed(dtls_server *server, dtls_peer *peer, const udp_datagram *
 
 static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram, tl_transport_event *out)
 {
-    dtls_peer *peer = dtls_peers_by_address(&server->peers, &datagram->from);
+    dtls_peer *peer = tl_dtls_peers_by_address(&server->peers, &datagram->from);
     dtls_peer *candidate = peer ? peer->candidate : NULL;
-    if (hello_is(datagram)) {
-        uint64_t hello = hello_hash(server->peers.hash_key, datagram);
+    if (tl_hello_is(datagram)) {
+        uint64_t hello = tl_hello_hash(server->peers.hash_key, datagram);
         if (candidate && candidate->hello == hello) {
             return feed(server, candidate, datagram, out);
         }
@@ -326,34 +326,35 @@ static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram
         server->transport.stats.dropped_malformed++;
         return TL_AGAIN;
     }
-    return feed(server, candidate && record_of_handshake(datagram) ? candidate : peer, datagram, out);
+    return feed(server, candidate && tl_record_of_handshake(datagram) ? candidate : peer, datagram, out);
 }
 
 // A datagram has come: whose it is, as cheaply as can be told.
 static void sort_in(dtls_server *server, const udp_datagram *datagram)
 {
-    dtls_peer *peer = dtls_peers_by_address(&server->peers, &datagram->from);
-    bool hello = hello_is(datagram);
+    dtls_peer *peer = tl_dtls_peers_by_address(&server->peers, &datagram->from);
+    bool hello = tl_hello_is(datagram);
     if (!peer && !hello) {
         server->transport.stats.dropped_malformed++;
         return;
     }
-    bool of_handshake = hello || peer->number == 0 || (peer->candidate && record_of_handshake(datagram));
+    bool of_handshake = hello || peer->number == 0 || (peer->candidate && tl_record_of_handshake(datagram));
     if (!of_handshake) {
-        door_take(&server->door, peer, datagram, server->now_us);
+        tl_door_take(&server->door, peer, datagram, server->now_us);
         return;
     }
-    door_take_stranger(&server->door, datagram, hello && !hello_has_cookie(datagram, &server->cookies), server->now_us);
+    tl_door_take_stranger(&server->door, datagram, hello && !tl_hello_has_cookie(datagram, &server->cookies),
+                          server->now_us);
 }
 
 static void drain(dtls_server *server)
 {
     udp_datagram datagram;
-    for (uint32_t taken = 0; taken < server->round_datagrams_max && udp_receive(&server->udp);) {
-        for (; udp_next(&server->udp, &datagram); taken++) {
+    for (uint32_t taken = 0; taken < server->round_datagrams_max && tl_udp_receive(&server->udp);) {
+        for (; tl_udp_next(&server->udp, &datagram); taken++) {
             sort_in(server, &datagram);
         }
-        if (!udp_more(&server->udp)) {
+        if (!tl_udp_more(&server->udp)) {
             return;
         }
     }
@@ -362,10 +363,10 @@ static void drain(dtls_server *server)
 static tl_result serve(dtls_server *server, tl_transport_event *out)
 {
     dtls_peer *peer;
-    for (inbox_slot *slot; (slot = door_next(&server->door, &peer));) {
+    for (inbox_slot *slot; (slot = tl_door_next(&server->door, &peer));) {
         udp_datagram datagram = {slot->from, slot->data, slot->size};
         tl_result result = peer ? feed(server, peer, &datagram, out) : take_datagram(server, &datagram, out);
-        door_free(&server->door, slot);
+        tl_door_free(&server->door, slot);
         if (result == TL_OK) {
             return TL_OK;
         }
@@ -416,7 +417,7 @@ static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event 
     if (now_us > server->now_us) {
         server->now_us = now_us;
     }
-    cookie_jar_rotate(&server->cookies, server->now_us);
+    tl_cookie_jar_rotate(&server->cookies, server->now_us);
     out->data = NULL;
     out->size = 0;
     out->result = TL_OK;
@@ -453,7 +454,7 @@ static tl_result server_poll(tl_transport *self, uint64_t now_us, tl_transport_e
         return TL_OK;
     }
     server->round_over = true;
-    udp_flush(&server->udp); // answers to handshakes do not wait for the core's flush()
+    tl_udp_flush(&server->udp); // answers to handshakes do not wait for the core's flush()
     return TL_AGAIN;
 }
 
@@ -472,7 +473,7 @@ static tl_result server_send(tl_transport *self, tl_peer number, const void *dat
     if (!data || size < 1 || size > TL_DATAGRAM_BYTES_MAX) {
         return TL_ERR_INVALID;
     }
-    dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
+    dtls_peer *peer = tl_dtls_peers_by_number(&server->peers, number);
     if (!peer) {
         return TL_ERR_NOT_FOUND;
     }
@@ -480,7 +481,7 @@ static tl_result server_send(tl_transport *self, tl_peer number, const void *dat
         server->transport.stats.dropped_full++;
         return TL_OK; // as lost as any datagram; a broken session shows at its next read
     }
-    door_settled(&server->door, peer);
+    tl_door_settled(&server->door, peer);
     server->transport.stats.datagrams_sent++;
     server->transport.stats.bytes_sent += size;
     return TL_OK;
@@ -488,13 +489,13 @@ static tl_result server_send(tl_transport *self, tl_peer number, const void *dat
 
 static void server_flush(tl_transport *self)
 {
-    udp_flush(&((dtls_server *)self)->udp);
+    tl_udp_flush(&((dtls_server *)self)->udp);
 }
 
 static void server_drop(tl_transport *self, tl_peer number)
 {
     dtls_server *server = (dtls_server *)self;
-    dtls_peer *peer = dtls_peers_by_number(&server->peers, number);
+    dtls_peer *peer = tl_dtls_peers_by_number(&server->peers, number);
     if (peer) {
         peer_close(server, peer);
     }
@@ -515,20 +516,20 @@ static void server_close(tl_transport *self)
         peer_close(server, server->peers.connected.oldest);
     }
     while (server->door.strangers.count) {
-        door_free(&server->door, inbox_pop(&server->door.strangers));
+        tl_door_free(&server->door, tl_inbox_pop(&server->door.strangers));
     }
     peer_destroy(server->spare);
-    door_release(&server->door);
-    dtls_peers_release(&server->peers);
+    tl_door_release(&server->door);
+    tl_dtls_peers_release(&server->peers);
     if (server->udp.queue) {
-        udp_flush(&server->udp);
+        tl_udp_flush(&server->udp);
     }
-    udp_close(&server->udp);
+    tl_udp_close(&server->udp);
     BIO_ADDR_free(server->listen_address);
     SSL_CTX_free(server->context);
     OPENSSL_cleanse(&server->cookies, sizeof server->cookies);
     tl_free(server);
 }
 
-const tl_transport_ops dtls_server_ops = {server_poll,    server_send,  server_flush, server_drop,
-                                          server_wait_fd, server_close, NULL};
+const tl_transport_ops tl_dtls_server_ops = {server_poll,    server_send,  server_flush, server_drop,
+                                             server_wait_fd, server_close, NULL};

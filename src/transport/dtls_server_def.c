@@ -32,7 +32,7 @@ static tl_result check_limit(const char *name, uint32_t value, uint32_t max, cha
     return fail(TL_ERR_INVALID, text, text_bytes, "%s is %u; it must be 1 to %u", name, value, max);
 }
 
-tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes)
+tl_result tl_dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
     if (def->cookie != TL_DEF_COOKIE) {
         return fail(TL_ERR_INVALID, text, text_bytes, "the definition was not made by tl_dtls_server_def_default()");

@@ -5,6 +5,6 @@
 #include "tramline/transport.h"
 
 // TL_ERR_INVALID: `text` says which of its limits is out of range.
-tl_result dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes);
+tl_result tl_dtls_server_def_check(const tl_dtls_server_def *def, char *text, size_t text_bytes);
 
 #endif

@@ -19,14 +19,14 @@ static int cookie_generate(SSL *ssl, unsigned char *cookie, unsigned int *cookie
     const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     const dtls_peer *peer = SSL_get_app_data(ssl);
     *cookie_bytes = COOKIE_BYTES;
-    return cookie_make(&server->cookies, &peer->pipe.to, cookie);
+    return tl_cookie_make(&server->cookies, &peer->pipe.to, cookie);
 }
 
 static int cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int cookie_bytes)
 {
     const dtls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     const dtls_peer *peer = SSL_get_app_data(ssl);
-    return cookie_valid(&server->cookies, &peer->pipe.to, cookie, cookie_bytes);
+    return tl_cookie_valid(&server->cookies, &peer->pipe.to, cookie, cookie_bytes);
 }
 
 static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
@@ -39,20 +39,20 @@ static tl_result prepare_certificate(dtls_server *server, const tl_dtls_server_d
                     has_key ? key : certificate, has_key ? certificate : key);
     }
     if (def->self_signed && !tl_os_file_exists(key)) {
-        tl_result result = certificate_create(certificate, key, text, text_bytes);
+        tl_result result = tl_certificate_create(certificate, key, text, text_bytes);
         if (result != TL_OK) {
             return result;
         }
     }
-    tl_result result = certificate_load(server->context, certificate, key, text, text_bytes);
+    tl_result result = tl_certificate_load(server->context, certificate, key, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
     uint8_t fingerprint[FINGERPRINT_BYTES];
-    if (!certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint)) {
+    if (!tl_certificate_fingerprint(SSL_CTX_get0_certificate(server->context), fingerprint)) {
         return fail(TL_ERR_MALFORMED, text, text_bytes, "'%s' has no fingerprint", certificate);
     }
-    fingerprint_text(fingerprint, server->fingerprint);
+    tl_fingerprint_text(fingerprint, server->fingerprint);
     return TL_OK;
 }
 
@@ -70,18 +70,18 @@ static bool open_door(dtls_server *server, const tl_dtls_server_def *def)
     };
     uint32_t round = ROUND_DATAGRAMS_MIN + def->peers_max;
     server->round_datagrams_max = round < ROUND_DATAGRAMS_MAX ? round : ROUND_DATAGRAMS_MAX;
-    return door_init(&server->door, &limits, def->peers_max, def->handshakes_max, &server->transport.stats);
+    return tl_door_init(&server->door, &limits, def->peers_max, def->handshakes_max, &server->transport.stats);
 }
 
 static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, char *text, size_t text_bytes)
 {
     tl_os_address address;
     char host[HOST_BYTES_MAX + 1];
-    tl_result result = address_resolve(def->address, &address, host, text, text_bytes);
+    tl_result result = tl_address_resolve(def->address, &address, host, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
-    server->context = dtls_context_create(DTLS_server_method(), text, text_bytes);
+    server->context = tl_dtls_context_create(DTLS_server_method(), text, text_bytes);
     if (!server->context) {
         return TL_ERR_STATE;
     }
@@ -93,17 +93,17 @@ static tl_result open_parts(dtls_server *server, const tl_dtls_server_def *def, 
         return result;
     }
     server->listen_address = BIO_ADDR_new();
-    if (!server->listen_address || !cookie_jar_init(&server->cookies) || !open_door(server, def) ||
-        !dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max)) {
+    if (!server->listen_address || !tl_cookie_jar_init(&server->cookies) || !open_door(server, def) ||
+        !tl_dtls_peers_init(&server->peers, def->peers_max + def->handshakes_max)) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory for %u peers; lower peers_max", def->peers_max);
     }
-    return udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
+    return tl_udp_open_server(&server->udp, &address, &server->transport.stats, text, text_bytes);
 }
 
 tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out, char *text, size_t text_bytes)
 {
     *out = NULL;
-    tl_result result = dtls_server_def_check(def, text, text_bytes);
+    tl_result result = tl_dtls_server_def_check(def, text, text_bytes);
     if (result != TL_OK) {
         return result;
     }
@@ -111,7 +111,7 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
     if (!server) {
         return fail(TL_ERR_MEMORY, text, text_bytes, "out of memory");
     }
-    server->transport.ops = &dtls_server_ops;
+    server->transport.ops = &tl_dtls_server_ops;
     server->udp.fd = -1;
     server->peers_max = def->peers_max;
     server->handshakes_max = def->handshakes_max;
@@ -120,14 +120,14 @@ tl_result tl_dtls_server_open(const tl_dtls_server_def *def, tl_transport **out,
     if (result == TL_OK) {
         *out = &server->transport;
     } else {
-        dtls_server_ops.close(&server->transport);
+        tl_dtls_server_ops.close(&server->transport);
     }
     return result;
 }
 
 uint16_t tl_dtls_server_get_port(const tl_transport *self)
 {
-    tl_os_address address = udp_local_address(&((const dtls_server *)self)->udp);
+    tl_os_address address = tl_udp_local_address(&((const dtls_server *)self)->udp);
     return address.port;
 }
 
@@ -138,9 +138,9 @@ void tl_dtls_server_get_fingerprint(const tl_transport *self, char out[65])
 
 void tl_dtls_server_get_peer_address(const tl_transport *self, tl_peer number, char out[64])
 {
-    const dtls_peer *peer = dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
+    const dtls_peer *peer = tl_dtls_peers_by_number(&((const dtls_server *)self)->peers, number);
     out[0] = 0;
     if (peer) {
-        address_text(&peer->pipe.to, out);
+        tl_address_text(&peer->pipe.to, out);
     }
 }

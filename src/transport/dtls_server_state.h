@@ -28,6 +28,6 @@ typedef struct dtls_server {
     uint8_t plain[DTLS_PLAIN_BYTES_MAX];
 } dtls_server;
 
-extern const tl_transport_ops dtls_server_ops;
+extern const tl_transport_ops tl_dtls_server_ops;
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool inbox_init(inbox *in, uint32_t count_max)
+bool tl_inbox_init(inbox *in, uint32_t count_max)
 {
     TL_ASSERT(count_max > 0);
     *in = (inbox){.count_max = count_max};
@@ -14,7 +14,7 @@ bool inbox_init(inbox *in, uint32_t count_max)
     return in->slots != NULL;
 }
 
-void inbox_release(inbox *in)
+void tl_inbox_release(inbox *in)
 {
     tl_free(in->slots);
     *in = (inbox){0};
@@ -31,7 +31,7 @@ static inbox_slot *take_slot(inbox *in)
     return in->touched < in->count_max ? &in->slots[in->touched++] : NULL;
 }
 
-inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram)
+inbox_slot *tl_inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram)
 {
     inbox_slot *slot = take_slot(in);
     if (!slot) {
@@ -49,7 +49,7 @@ inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagr
     return slot;
 }
 
-inbox_slot *inbox_pop(inbox_queue *queue)
+inbox_slot *tl_inbox_pop(inbox_queue *queue)
 {
     inbox_slot *slot = queue->first;
     if (!slot) {
@@ -65,7 +65,7 @@ inbox_slot *inbox_pop(inbox_queue *queue)
     return slot;
 }
 
-void inbox_free(inbox *in, inbox_slot *slot)
+void tl_inbox_free(inbox *in, inbox_slot *slot)
 {
     TL_ASSERT(slot >= in->slots && slot < in->slots + in->touched);
     slot->next = in->free;

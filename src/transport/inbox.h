@@ -23,12 +23,12 @@ typedef struct inbox {
     uint32_t count_max, touched; // slots that were never used are never touched
 } inbox;
 
-bool inbox_init(inbox *in, uint32_t count_max);
-void inbox_release(inbox *in);
+bool tl_inbox_init(inbox *in, uint32_t count_max);
+void tl_inbox_release(inbox *in);
 // Copies a datagram to the end of a queue. NULL: there is no place.
-inbox_slot *inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram);
-// The first of a queue; it is given back by inbox_free(). NULL: the queue is empty.
-inbox_slot *inbox_pop(inbox_queue *queue);
-void inbox_free(inbox *in, inbox_slot *slot);
+inbox_slot *tl_inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram);
+// The first of a queue; it is given back by tl_inbox_free(). NULL: the queue is empty.
+inbox_slot *tl_inbox_pop(inbox_queue *queue);
+void tl_inbox_free(inbox *in, inbox_slot *slot);
 
 #endif

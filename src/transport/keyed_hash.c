@@ -15,7 +15,7 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1], v[1] = rotate(v[1], 17) ^ v[2], v[2] = rotate(v[2], 32);
 }
 
-uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count)
+uint64_t tl_keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count)
 {
     TL_ASSERT(words || count == 0);
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,

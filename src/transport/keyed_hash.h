@@ -5,6 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count);
+uint64_t tl_keyed_hash(const uint64_t key[2], const uint64_t *words, size_t count);
 
 #endif

@@ -10,14 +10,14 @@ struct lookup {
     uint16_t port;
 };
 
-lookup *lookup_begin(const char *address)
+lookup *tl_lookup_begin(const char *address)
 {
     char host[HOST_BYTES_MAX + 1];
     lookup *l = tl_alloc(sizeof *l);
     if (!l) {
         return NULL;
     }
-    if (address_split(address, host, &l->port, NULL, 0) == TL_OK) {
+    if (tl_address_split(address, host, &l->port, NULL, 0) == TL_OK) {
         l->host = tl_os_lookup_begin(host);
     }
     if (l->host) {
@@ -27,7 +27,7 @@ lookup *lookup_begin(const char *address)
     return NULL;
 }
 
-bool lookup_is_over(lookup *l, tl_result *result, tl_os_address *out)
+bool tl_lookup_is_over(lookup *l, tl_result *result, tl_os_address *out)
 {
     TL_ASSERT(l && l->host);
     bool found;
@@ -41,7 +41,7 @@ bool lookup_is_over(lookup *l, tl_result *result, tl_os_address *out)
     return true;
 }
 
-void lookup_end(lookup *l)
+void tl_lookup_end(lookup *l)
 {
     if (l) {
         tl_os_lookup_end(l->host);

@@ -7,10 +7,10 @@
 typedef struct lookup lookup;
 
 // Begins to look up the host of "host:port". NULL: it cannot, for now.
-lookup *lookup_begin(const char *address);
+lookup *tl_lookup_begin(const char *address);
 // Whether it is over. If so: TL_OK and the address, or TL_ERR_NOT_FOUND.
-bool lookup_is_over(lookup *l, tl_result *result, tl_os_address *out);
+bool tl_lookup_is_over(lookup *l, tl_result *result, tl_os_address *out);
 // Also while it is under way.
-void lookup_end(lookup *l);
+void tl_lookup_end(lookup *l);
 
 #endif

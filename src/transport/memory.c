@@ -92,7 +92,7 @@ static void deliver(tl_memory_network *network, end *to, packet_type type, uint3
     if (size > 0) {
         memcpy(p->data, data, size);
     }
-    if (packet_heap_push(&to->inbox, p)) {
+    if (tl_packet_heap_push(&to->inbox, p)) {
         return;
     }
     to->transport.stats.dropped_full++;
@@ -119,7 +119,7 @@ static void transmit(end *from, end *to, packet_type type, uint32_t link, const 
 static packet *receive(end *self, uint64_t now_us)
 {
     while (self->inbox.count > 0 && self->inbox.packets[0]->due_us <= now_us) {
-        packet *p = packet_heap_pop(&self->inbox);
+        packet *p = tl_packet_heap_pop(&self->inbox);
         if (!self->network->cut) {
             self->transport.stats.wire_bytes_received += p->size + WIRE_BYTES;
             return p;
@@ -249,7 +249,7 @@ static void end_destroy(end *self)
     TL_ASSERT(self->network->ends > 0);
     self->network->ends--;
     tl_free(self->delivered);
-    packet_heap_release(&self->inbox);
+    tl_packet_heap_release(&self->inbox);
     tl_free(self);
 }
 
@@ -376,7 +376,7 @@ static tl_result client_packet(end *self, packet *p, uint64_t now_us, tl_transpo
     }
     // Data that overtook the ACCEPT is proof of it, and waits for the next poll.
     if (type == PACKET_DATA) {
-        TL_ASSERT(packet_heap_push(&self->inbox, p));
+        TL_ASSERT(tl_packet_heap_push(&self->inbox, p));
     } else {
         tl_free(p);
     }

@@ -12,7 +12,7 @@ static bool packet_before(const packet *a, const packet *b)
     return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
 }
 
-bool packet_heap_push(packet_heap *heap, packet *p)
+bool tl_packet_heap_push(packet_heap *heap, packet *p)
 {
     if (heap->count >= heap->count_max) {
         return false;
@@ -35,7 +35,7 @@ bool packet_heap_push(packet_heap *heap, packet *p)
     return true;
 }
 
-packet *packet_heap_pop(packet_heap *heap)
+packet *tl_packet_heap_pop(packet_heap *heap)
 {
     TL_ASSERT(heap->count > 0);
     packet *first = heap->packets[0];
@@ -59,7 +59,7 @@ packet *packet_heap_pop(packet_heap *heap)
     return first;
 }
 
-void packet_heap_release(packet_heap *heap)
+void tl_packet_heap_release(packet_heap *heap)
 {
     while (heap->count > 0) {
         tl_free(heap->packets[--heap->count]);

@@ -21,9 +21,9 @@ typedef struct packet_heap {
 } packet_heap;
 
 // Takes the packet, which malloc() made. False: it is full, or memory is out.
-bool packet_heap_push(packet_heap *heap, packet *p);
+bool tl_packet_heap_push(packet_heap *heap, packet *p);
 // The next one to arrive; there must be one.
-packet *packet_heap_pop(packet_heap *heap);
-void packet_heap_release(packet_heap *heap); // with all packets
+packet *tl_packet_heap_pop(packet_heap *heap);
+void tl_packet_heap_release(packet_heap *heap); // with all packets
 
 #endif

@@ -39,7 +39,7 @@ static tl_result read_error(int error, const char *file, char *text, size_t text
     }
 }
 
-tl_result pem_file_create(const char *file, pem_content content, char *text, size_t text_bytes)
+tl_result tl_pem_file_create(const char *file, pem_content content, char *text, size_t text_bytes)
 {
     TL_ASSERT(!content.private_key + !content.public_key + !content.certificate == 2); // exactly one is given
     BIO *memory = BIO_new(BIO_s_secmem());                                             // wiped when freed
@@ -85,7 +85,7 @@ static tl_result file_read(const char *file, BIO **out, char *text, size_t text_
     return memory ? TL_OK : read_error(error, file, text, text_bytes);
 }
 
-tl_result pem_file_readable(const char *file, char *text, size_t text_bytes)
+tl_result tl_pem_file_readable(const char *file, char *text, size_t text_bytes)
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);
@@ -101,7 +101,7 @@ static int no_pass_phrase(char *buffer, int bytes, int writing, void *context)
     return 0;
 }
 
-tl_result pem_file_private_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes)
+tl_result tl_pem_file_private_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes)
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);
@@ -118,7 +118,7 @@ tl_result pem_file_private_key(const char *file, EVP_PKEY **out, char *text, siz
                 "'%s' is no private key in PEM without a pass phrase; make a new one", file);
 }
 
-tl_result pem_file_public_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes)
+tl_result tl_pem_file_public_key(const char *file, EVP_PKEY **out, char *text, size_t text_bytes)
 {
     BIO *memory;
     tl_result result = file_read(file, &memory, text, text_bytes);

@@ -10,7 +10,7 @@
 
 enum { REMEMBERED = 4096, MAPPED_AT = 12 };
 
-bool sources_init(sources *all, uint32_t holds_max)
+bool tl_sources_init(sources *all, uint32_t holds_max)
 {
     *all = (sources){.count_max = holds_max + REMEMBERED};
     uint32_t buckets = 64;
@@ -24,7 +24,7 @@ bool sources_init(sources *all, uint32_t holds_max)
     return all->pool && all->buckets && RAND_bytes((uint8_t *)all->hash_key, sizeof all->hash_key) == 1;
 }
 
-void sources_release(sources *all)
+void tl_sources_release(sources *all)
 {
     tl_free(all->pool);
     tl_free(all->buckets);
@@ -42,7 +42,7 @@ static void source_key(const tl_os_address *address, uint64_t key[2])
 
 static source **bucket_of(const sources *all, const uint64_t key[2])
 {
-    return &all->buckets[keyed_hash(all->hash_key, key, 2) & all->mask];
+    return &all->buckets[tl_keyed_hash(all->hash_key, key, 2) & all->mask];
 }
 
 static void idle_append(sources *all, source *of)
@@ -71,7 +71,7 @@ static void forget(sources *all, source *of)
     idle_remove(all, of);
 }
 
-source *sources_get(sources *all, const tl_os_address *address)
+source *tl_sources_get(sources *all, const tl_os_address *address)
 {
     uint64_t key[2];
     source_key(address, key);
@@ -98,7 +98,7 @@ source *sources_get(sources *all, const tl_os_address *address)
     return of;
 }
 
-void source_hold(sources *all, source *of)
+void tl_source_hold(sources *all, source *of)
 {
     TL_ASSERT(of->holds < UINT32_MAX);
     if (of->holds++ == 0) {
@@ -106,7 +106,7 @@ void source_hold(sources *all, source *of)
     }
 }
 
-void source_let_go(sources *all, source *of)
+void tl_source_let_go(sources *all, source *of)
 {
     TL_ASSERT(of->holds > 0);
     if (--of->holds == 0) {

@@ -25,11 +25,11 @@ typedef struct sources {
 } sources;
 
 // `holds_max`: how many holds there can be at a time; some more sources are remembered.
-bool sources_init(sources *all, uint32_t holds_max);
-void sources_release(sources *all);
+bool tl_sources_init(sources *all, uint32_t holds_max);
+void tl_sources_release(sources *all);
 // The source of an address; never NULL, good until the next call unless it is held.
-source *sources_get(sources *all, const tl_os_address *address);
-void source_hold(sources *all, source *of);
-void source_let_go(sources *all, source *of);
+source *tl_sources_get(sources *all, const tl_os_address *address);
+void tl_source_hold(sources *all, source *of);
+void tl_source_let_go(sources *all, source *of);
 
 #endif

@@ -48,9 +48,9 @@ tl_result tl_token_keys_create(const char *private_file, const char *public_file
     if (!key) {
         return TL_ERR_MEMORY;
     }
-    tl_result result = pem_file_create(private_file, (pem_content){.private_key = key}, NULL, 0);
+    tl_result result = tl_pem_file_create(private_file, (pem_content){.private_key = key}, NULL, 0);
     if (result == TL_OK) {
-        result = pem_file_create(public_file, (pem_content){.public_key = key}, NULL, 0);
+        result = tl_pem_file_create(public_file, (pem_content){.public_key = key}, NULL, 0);
         if (result != TL_OK) {
             remove(private_file); // ours, made a moment ago
         }
@@ -136,12 +136,12 @@ static tl_result token_write(EVP_PKEY *key, const char *claims, char *out, size_
     }
     memcpy(out, header_text, header_bytes);
     out[header_bytes] = '.';
-    base64url_encode((const uint8_t *)claims, claims_bytes, out + header_bytes + 1);
+    tl_base64url_encode((const uint8_t *)claims, claims_bytes, out + header_bytes + 1);
     if (!sign(key, out, signed_bytes, signature)) {
         return TL_ERR_MEMORY;
     }
     out[signed_bytes] = '.';
-    base64url_encode(signature, SIGNATURE_BYTES, out + signed_bytes + 1);
+    tl_base64url_encode(signature, SIGNATURE_BYTES, out + signed_bytes + 1);
     out[token_bytes] = 0;
     return TL_OK;
 }
@@ -153,7 +153,7 @@ tl_result tl_token_sign(const char *private_file, const tl_grant *grant, char *o
     }
     EVP_PKEY *key;
     out[0] = 0;
-    tl_result result = pem_file_private_key(private_file, &key, NULL, 0);
+    tl_result result = tl_pem_file_private_key(private_file, &key, NULL, 0);
     if (result == TL_OK) {
         result = ed25519_only(&key);
     }
@@ -180,7 +180,7 @@ tl_result tl_token_verifier_create(const char *public_file, tl_token_verifier **
     if (!public_file) {
         return TL_ERR_INVALID;
     }
-    tl_result result = pem_file_public_key(public_file, &key, NULL, 0);
+    tl_result result = tl_pem_file_public_key(public_file, &key, NULL, 0);
     if (result == TL_OK) {
         result = ed25519_only(&key);
     }
@@ -232,7 +232,7 @@ static json_t *json_part(const char *text, size_t bytes)
 {
     uint8_t data[TL_TOKEN_BYTES_MAX];
     size_t data_bytes;
-    if (!base64url_decode(text, bytes, data, sizeof data, &data_bytes)) {
+    if (!tl_base64url_decode(text, bytes, data, sizeof data, &data_bytes)) {
         return NULL;
     }
     json_t *json = json_loadb((const char *)data, data_bytes, JSON_REJECT_DUPLICATES, NULL);
@@ -269,7 +269,7 @@ static tl_result signature_check(EVP_PKEY *key, const char *token, const token_p
 {
     uint8_t signature[SIGNATURE_BYTES];
     size_t bytes;
-    if (!base64url_decode(parts->signature, parts->signature_bytes, signature, sizeof signature, &bytes) ||
+    if (!tl_base64url_decode(parts->signature, parts->signature_bytes, signature, sizeof signature, &bytes) ||
         bytes != SIGNATURE_BYTES) {
         return TL_ERR_MALFORMED;
     }

@@ -45,7 +45,7 @@ static tl_result open_socket(udp_socket *udp, const tl_os_address *address, uint
 static tl_result bind_error(int error, const tl_os_address *address, char *text, size_t text_bytes)
 {
     char name[ADDRESS_TEXT_BYTES];
-    address_text(address, name);
+    tl_address_text(address, name);
     switch (error) {
     case EADDRINUSE:
         return fail(TL_ERR_EXISTS, text, text_bytes,
@@ -60,8 +60,8 @@ static tl_result bind_error(int error, const tl_os_address *address, char *text,
     }
 }
 
-tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
-                          size_t text_bytes)
+tl_result tl_udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
+                             size_t text_bytes)
 {
     TL_ASSERT(udp && address && stats);
     tl_result result = open_socket(udp, address, UDP_BATCH, UDP_SERVER_QUEUE, stats, text, text_bytes);
@@ -72,8 +72,8 @@ tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_tran
     return tl_os_udp_bind(udp->fd, address) ? TL_OK : bind_error(errno, address, text, text_bytes);
 }
 
-tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
-                          size_t text_bytes)
+tl_result tl_udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
+                             size_t text_bytes)
 {
     TL_ASSERT(udp && address && stats);
     tl_result result = open_socket(udp, address, UDP_CLIENT_BATCH, UDP_CLIENT_QUEUE, stats, text, text_bytes);
@@ -86,12 +86,12 @@ tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_tran
         return TL_OK;
     }
     char name[ADDRESS_TEXT_BYTES];
-    address_text(address, name);
+    tl_address_text(address, name);
     return fail(TL_ERR_UNAVAILABLE, text, text_bytes, "there is no way to %s (%s); check the network", name,
                 strerror(errno));
 }
 
-void udp_close(udp_socket *udp)
+void tl_udp_close(udp_socket *udp)
 {
     if (udp->fd >= 0) {
         tl_os_udp_close(udp->fd);
@@ -102,7 +102,7 @@ void udp_close(udp_socket *udp)
     *udp = (udp_socket){.fd = -1};
 }
 
-tl_os_address udp_local_address(const udp_socket *udp)
+tl_os_address tl_udp_local_address(const udp_socket *udp)
 {
     TL_ASSERT(udp->fd >= 0);
     return tl_os_udp_local_address(udp->fd);
@@ -110,7 +110,7 @@ tl_os_address udp_local_address(const udp_socket *udp)
 
 // ---- receiving ------------------------------------------------------------------------------------------------------
 
-bool udp_receive(udp_socket *udp)
+bool tl_udp_receive(udp_socket *udp)
 {
     TL_ASSERT(udp->incoming_next == udp->incoming_count);
     incoming_prepare(udp, udp->incoming_count); // the system has written over those it used
@@ -122,18 +122,18 @@ bool udp_receive(udp_socket *udp)
     }
     TL_ASSERT((uint32_t)count <= udp->incoming_capacity);
     for (int i = 0; i < count; i++) {
-        udp->stats->wire_bytes_received += udp->incoming[i].bytes + address_wire_bytes(&udp->incoming[i].peer);
+        udp->stats->wire_bytes_received += udp->incoming[i].bytes + tl_address_wire_bytes(&udp->incoming[i].peer);
     }
     udp->incoming_count = (uint32_t)count;
     return true;
 }
 
-bool udp_more(const udp_socket *udp)
+bool tl_udp_more(const udp_socket *udp)
 {
     return udp->incoming_count == udp->incoming_capacity;
 }
 
-bool udp_next(udp_socket *udp, udp_datagram *out)
+bool tl_udp_next(udp_socket *udp, udp_datagram *out)
 {
     TL_ASSERT(udp->incoming_next <= udp->incoming_count && udp->incoming_count <= udp->incoming_capacity);
     while (udp->incoming_next < udp->incoming_count) {
@@ -149,12 +149,12 @@ bool udp_next(udp_socket *udp, udp_datagram *out)
 
 // ---- sending --------------------------------------------------------------------------------------------------------
 
-void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size)
+void tl_udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size)
 {
     TL_ASSERT(size >= 1 && size <= UDP_PAYLOAD_BYTES_MAX);
     // By batches, so that the slots in use stay few and in the processor's cache.
     if (udp->queue_count > 0 && udp->queue_count % UDP_BATCH == 0) {
-        udp_flush(udp);
+        tl_udp_flush(udp);
     }
     if (udp->queue_count == udp->queue_capacity) {
         udp->stats->dropped_full++;
@@ -194,12 +194,12 @@ static int send_batch(udp_socket *udp)
     }
     for (int i = 0; i < sent; i++) {
         const udp_outgoing *slot = &udp->queue[(udp->queue_first + (uint32_t)i) % udp->queue_capacity];
-        udp->stats->wire_bytes_sent += slot->size + address_wire_bytes(&slot->to);
+        udp->stats->wire_bytes_sent += slot->size + tl_address_wire_bytes(&slot->to);
     }
     return sent;
 }
 
-void udp_flush(udp_socket *udp)
+void tl_udp_flush(udp_socket *udp)
 {
     // Each round but those that only fetch an error takes something off the queue; the bound is for the latter.
     for (uint32_t rounds = 2 * udp->queue_capacity; udp->queue_count > 0 && rounds > 0; rounds--) {

@@ -42,24 +42,24 @@ typedef struct udp_socket {
 // Binds to `address` (a server) or connects to it (a client). `stats` outlives the socket.
 // TL_ERR_EXISTS: the port is in use; TL_ERR_INVALID: not an address of this machine; TL_ERR_DENIED, TL_ERR_MEMORY,
 // TL_ERR_IO.
-tl_result udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
-                          size_t text_bytes);
-tl_result udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
-                          size_t text_bytes);
-void udp_close(udp_socket *udp); // also after a failed open
+tl_result tl_udp_open_server(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
+                             size_t text_bytes);
+tl_result tl_udp_open_client(udp_socket *udp, const tl_os_address *address, tl_transport_stats *stats, char *text,
+                             size_t text_bytes);
+void tl_udp_close(udp_socket *udp); // also after a failed open
 
-tl_os_address udp_local_address(const udp_socket *udp);
+tl_os_address tl_udp_local_address(const udp_socket *udp);
 
 // Receives one batch; the last one must have been read. False: there is nothing.
-bool udp_receive(udp_socket *udp);
+bool tl_udp_receive(udp_socket *udp);
 // Whether the last batch was full, so that more may be waiting.
-bool udp_more(const udp_socket *udp);
-// The next datagram of the batch; its data is good until udp_receive(). False: no more.
-bool udp_next(udp_socket *udp, udp_datagram *out);
+bool tl_udp_more(const udp_socket *udp);
+// The next datagram of the batch; its data is good until tl_udp_receive(). False: no more.
+bool tl_udp_next(udp_socket *udp, udp_datagram *out);
 
 // Copies a datagram into the queue, which is sent whenever it holds a batch. Drops and counts the datagram if the queue
 // is full and the system takes nothing.
-void udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size);
-void udp_flush(udp_socket *udp);
+void tl_udp_queue(udp_socket *udp, const tl_os_address *to, const void *data, size_t size);
+void tl_udp_flush(udp_socket *udp);
 
 #endif
