@@ -17,7 +17,7 @@ our_leaks() {
         inside { if (found) print text; inside = 0 }' "$1"
 }
 
-echo 'leak:on_create' >"$work/lost" # whatever was made for a node that a script made and lost hold of
+echo 'leak:gd_instance_create' >"$work/lost" # whatever was made for a node that a script made and lost hold of
 for name in share restart transport entity faults hostile; do
     [ $name = restart ] && suppressions=$work/lost || suppressions=/dev/null # it does so on purpose
     status=0
