@@ -9,7 +9,7 @@ table() { # NAME: its rows, without the heads
 }
 rules=$(table includes) order=$(table order)
 [ -n "$rules" ] && [ -n "$order" ] || { echo "docs/ARCHITECTURE.md lacks the table of includes or the one of files"; exit 1; }
-files=$(find include src scenario bench fuzz tests godot -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
+files=$(find include src scenario examples bench fuzz tests godot -name '*.[ch]' -o -name '*.cpp' -o -name '*.hpp')
 printf '%s\n' "$order" "$rules" | awk -F'|' '
     function glob(text, pattern) { # * stands for any name, but not for a folder
         gsub(/[.]/, "[.]", pattern)
