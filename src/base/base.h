@@ -95,7 +95,7 @@ static inline uint64_t tl_mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-// Letters, digits, - _ . and 1..TL_NAME_BYTES_MAX of them.
+// Letters, digits, - _ . and 1..TL_NAME_BYTES_MAX of them; no dot at the beginning.
 bool tl_name_valid(const char *name);
 
 #endif

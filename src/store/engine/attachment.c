@@ -75,7 +75,7 @@ void tl_attachment_free(tl_attachment *attachment)
 
 tl_result tl_attachment_begin(tl_attachment *attachment, const char *name)
 {
-    if (name && !tl_store_name_is_valid(name)) {
+    if (name && !tl_name_valid(name)) {
         return TL_ERR_INVALID;
     }
     if (attachment->started) {

@@ -18,7 +18,7 @@ static bool is_free_name(const tl_restore *restore, const char *name)
 static const char *take_server(tl_restore *restore, const tl_store_event *event)
 {
     tl_restore_log *log = &restore->logs[event->server];
-    if (!tl_store_name_is_valid(event->name)) {
+    if (!tl_name_valid(event->name)) {
         return "the server's name cannot be one";
     }
     if (event->epoch != log->epoch + 1 || event->epoch == 0) {

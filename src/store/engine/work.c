@@ -150,26 +150,6 @@ void tl_note_queue_clear(tl_note_queue *queue)
     }
 }
 
-bool tl_store_name_is_valid(const char *name)
-{
-    if (!name) {
-        return false;
-    }
-    size_t length = strnlen(name, TL_NAME_BYTES_MAX + 1);
-    if (length == 0 || length > TL_NAME_BYTES_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        char c = name[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool digit = c >= '0' && c <= '9';
-        if (!letter && !digit && c != '-' && c != '_' && c != '.') {
-            return false;
-        }
-    }
-    return true;
-}
-
 tl_result tl_world_info_check(const tl_world_info *info)
 {
     if (info->format != TL_STORE_FORMAT) {
@@ -202,18 +182,11 @@ uint64_t tl_store_get(const unsigned char *from, int bytes)
     return value;
 }
 
-uint64_t tl_store_mix(uint64_t value)
-{
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-    return value ^ (value >> 31);
-}
-
 // Four lanes, so that a sum of a large record costs little more than reading it.
 uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size)
 {
     TL_ASSERT(size == 0 || data);
-    uint64_t lanes[4] = {a + 0x9e3779b97f4a7c15u, b + 0xbf58476d1ce4e5b9u, size, 1};
+    uint64_t lanes[4] = {a + TL_SPLITMIX_STEP, b + 0xbf58476d1ce4e5b9u, size, 1};
     const unsigned char *bytes = data;
     size_t left = size;
     while (left > 0) {
@@ -231,7 +204,7 @@ uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size)
     }
     uint64_t sum = 0;
     for (int i = 0; i < 4; i++) {
-        sum = tl_store_mix(sum + lanes[i] + 0x9e3779b97f4a7c15u);
+        sum = tl_mix(sum + lanes[i] + TL_SPLITMIX_STEP);
     }
     return sum;
 }

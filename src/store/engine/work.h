@@ -79,8 +79,6 @@ void tl_note_queue_push(tl_note_queue *queue, tl_note *note);
 tl_note *tl_note_queue_pop(tl_note_queue *queue);
 void tl_note_queue_clear(tl_note_queue *queue);
 
-// ASCII letters, digits, - _ . and 1..TL_NAME_BYTES_MAX bytes.
-bool tl_store_name_is_valid(const char *name);
 tl_result tl_world_info_check(const tl_world_info *info);
 // A 64-bit sum of stored bytes and of the two numbers they are stored under: finds damage, not malice.
 uint64_t tl_store_sum(uint64_t a, uint64_t b, const void *data, size_t size);
@@ -89,7 +87,5 @@ uint64_t tl_store_row_sum(char table, const int64_t *columns, size_t count, cons
 // A number in little endian, of 1 to 8 bytes.
 void tl_store_put(unsigned char *to, uint64_t value, int bytes);
 uint64_t tl_store_get(const unsigned char *from, int bytes);
-// splitmix64's finalizer (public domain, Sebastiano Vigna).
-uint64_t tl_store_mix(uint64_t value);
 
 #endif

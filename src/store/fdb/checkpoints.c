@@ -140,7 +140,7 @@ static int add_checkpoint(void *context, const tl_fdb_key_value *row, tl_fault *
         return tl_fdb_damaged(t->worker, "a checkpoint", fault);
     }
     t->count++;
-    t->total += tl_store_mix(checkpoint.sum);
+    t->total += tl_mix(checkpoint.sum);
     return 0;
 }
 

@@ -183,7 +183,7 @@ static int write_manifest(tl_fdb_worker *worker, tl_fdb_transaction *transaction
         return code;
     }
     manifest.count += before->tick < 0;
-    manifest.total += tl_store_mix(sum) - (before->tick < 0 ? 0 : tl_store_mix(before->sum));
+    manifest.total += tl_mix(sum) - (before->tick < 0 ? 0 : tl_mix(before->sum));
     tl_fdb_row value = tl_fdb_put_manifest(&manifest);
     tl_fdb_set(worker, transaction, &key, &value);
     return 0;

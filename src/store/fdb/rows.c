@@ -271,8 +271,7 @@ static bool is_heir(int heir)
     }
 
 TL_FDB_ROW(world, tl_world_info, world_row, 0, -1, value->scenario[sizeof(value->scenario) - 1] == 0)
-TL_FDB_ROW(name, tl_fdb_name, name_row, 0, -1,
-           value->text[sizeof(value->text) - 1] == 0 && tl_store_name_is_valid(value->text))
+TL_FDB_ROW(name, tl_fdb_name, name_row, 0, -1, value->text[sizeof(value->text) - 1] == 0 && tl_name_valid(value->text))
 TL_FDB_ROW(lease, tl_fdb_lease, lease_row, 0, -1, true)
 TL_FDB_ROW(head, tl_log_head, head_row, 0, -1, value->tick >= -1 && is_heir(value->heir))
 TL_FDB_ROW(epoch, tl_log_epoch, epoch_row, 2 * STAMP_BYTES, epoch_stamp_at(value),

@@ -271,7 +271,7 @@ static tl_result check_def(const tl_fdb_def *def, tl_fault *fault)
     if (strlen(file) >= sizeof(((tl_fdb_store *)0)->cluster_file) || !file[0]) {
         return tl_fault_set(fault, TL_ERR_INVALID, file, "the cluster file is not named, or its path is too long");
     }
-    if (!tl_store_name_is_valid(def->prefix)) {
+    if (!tl_name_valid(def->prefix)) {
         return tl_fault_set(fault, TL_ERR_INVALID, def->prefix ? def->prefix : "",
                             "no prefix for a world's keys: 1 to 31 letters, digits, '-', '_' or '.'");
     }

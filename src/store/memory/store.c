@@ -63,7 +63,7 @@ static bool is_joined(const tl_memory_store *store)
 static tl_result memory_join(tl_store *base, const char *name)
 {
     tl_memory_store *store = self_of(base);
-    if (name && !tl_store_name_is_valid(name)) {
+    if (name && !tl_name_valid(name)) {
         return TL_ERR_INVALID;
     }
     if (store->phase != TL_MEMORY_IDLE) {

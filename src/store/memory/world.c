@@ -49,7 +49,7 @@ void tl_memory_world_destroy(tl_memory_world *world)
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max)
 {
     TL_ASSERT(min <= max);
-    uint64_t random = tl_store_mix(tl_store_mix(tl_store_mix(world->def.seed) + a) + b);
+    uint64_t random = tl_mix(tl_mix(tl_mix(world->def.seed) + a) + b);
     return min + random % ((uint64_t)max - min + 1);
 }
 
@@ -212,7 +212,7 @@ tl_result tl_memory_next_aside(const tl_memory_world *world, tl_store_event *eve
 
 tl_result tl_memory_commit_join(tl_memory_world *world, const char *name, tl_server_number *server)
 {
-    TL_ASSERT(tl_store_name_is_valid(name));
+    TL_ASSERT(tl_name_valid(name));
     int index = 0;
     while (index < world->server_count && strcmp(world->servers[index].name, name) != 0) {
         index++;

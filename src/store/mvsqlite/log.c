@@ -291,7 +291,7 @@ tl_result tl_mvsqlite_log_check_checkpoints(tl_mvsqlite_log *log, tl_fault *faul
     while (result == TL_OK) {
         result = tl_sqlite_file_step(&log->file, log->checkpoints.list, fault);
         if (result == TL_OK) {
-            total += tl_store_mix((uint64_t)sqlite3_column_int64(log->checkpoints.list, 2));
+            total += tl_mix((uint64_t)sqlite3_column_int64(log->checkpoints.list, 2));
             count++;
         }
     }

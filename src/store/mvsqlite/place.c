@@ -18,7 +18,7 @@ tl_result tl_mvsqlite_place_parse(tl_mvsqlite_place *place, const char *address,
     bool web = host && (strncmp(address, "http://", 7) == 0 || strncmp(address, "https://", 8) == 0);
     const char *slash = web ? strchr(host + 3, '/') : NULL;
     if (!slash || slash == host + 3 || length < 0 || (size_t)length >= sizeof(place->uri) ||
-        (size_t)(slash - address) >= sizeof(place->plane) || !tl_store_name_is_valid(slash + 1)) {
+        (size_t)(slash - address) >= sizeof(place->plane) || !tl_name_valid(slash + 1)) {
         return tl_fault_set(
             fault, TL_ERR_INVALID, place->uri,
             "not a store in mvsqlite; write mvsqlite:http://HOST:PORT/NAME, NAME of letters, digits, - _ .");

@@ -54,7 +54,7 @@ tl_result tl_sqlite_checkpoints_put(tl_sqlite_checkpoints *checkpoints, const tl
     }
     uint64_t sum = sum_of(work->group, work->tick, work->data, work->size);
     *count += !found;
-    *total += tl_store_mix(sum) - (found ? tl_store_mix(old_sum) : 0);
+    *total += tl_mix(sum) - (found ? tl_mix(old_sum) : 0);
     return add(checkpoints, work, sum, fault);
 }
 

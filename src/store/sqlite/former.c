@@ -289,7 +289,7 @@ static tl_result open_logs(former_store *store, tl_fault *fault)
         char name[TL_NAME_BYTES_MAX + 2];
         snprintf(name, sizeof(name), "%s", (const char *)sqlite3_column_text(store->next_server, 1));
         sqlite3_reset(store->next_server);
-        bool sound = number >= 1 && number <= TL_SERVERS_MAX && tl_store_name_is_valid(name);
+        bool sound = number >= 1 && number <= TL_SERVERS_MAX && tl_name_valid(name);
         result = sound ? open_log(store, (tl_server_number)number, name, fault)
                        : damaged(&store->world, "server", number, fault);
         result = result == TL_AGAIN ? TL_OK : result; // it was never made

@@ -15,7 +15,7 @@ static bool name_of(const char *file, char name[TL_NAME_BYTES_MAX + 1])
     }
     memcpy(name, file, length - end_length);
     name[length - end_length] = 0;
-    return tl_store_name_is_valid(name);
+    return tl_name_valid(name);
 }
 
 tl_result tl_sqlite_each_log(const char *directory, tl_sqlite_look *look, void *context, tl_fault *fault)

@@ -243,7 +243,7 @@ static tl_result add_server(tl_sqlite_world *world, tl_manifest *manifest, tl_se
     sqlite3_bind_text(world->add_server, 2, name, -1, SQLITE_TRANSIENT);
     sqlite3_bind_int64(world->add_server, 3, (int64_t)sum);
     manifest->servers++;
-    manifest->servers_sum += tl_store_mix(sum);
+    manifest->servers_sum += tl_mix(sum);
     return tl_sqlite_file_run(&world->file, world->add_server, fault);
 }
 
@@ -280,8 +280,7 @@ tl_result tl_sqlite_world_next_server(tl_sqlite_world *world, tl_server_number *
     int found = sqlite3_column_int(row, 0);
     const char *text = (const char *)sqlite3_column_text(row, 1);
     uint64_t sum = (uint64_t)sqlite3_column_int64(row, 2);
-    bool sound = found > *number && found <= TL_SERVERS_MAX && tl_store_name_is_valid(text) &&
-                 sum == server_sum(found, text);
+    bool sound = found > *number && found <= TL_SERVERS_MAX && tl_name_valid(text) && sum == server_sum(found, text);
     if (sound) {
         *number = (tl_server_number)found;
         snprintf(name, TL_NAME_BYTES_MAX + 1, "%s", text);
@@ -326,7 +325,7 @@ static tl_result scan_servers(tl_sqlite_world *world, const tl_manifest *manifes
             return result;
         }
         *out = name && strcmp(name, found) == 0 ? *last : *out;
-        total += tl_store_mix(server_sum(*last, found));
+        total += tl_mix(server_sum(*last, found));
         count++;
     }
     return count == manifest->servers && total == manifest->servers_sum
@@ -352,7 +351,7 @@ tl_result tl_sqlite_world_check_servers(tl_sqlite_world *world, tl_fault *fault)
 
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault)
 {
-    TL_ASSERT(tl_store_name_is_valid(name));
+    TL_ASSERT(tl_name_valid(name));
     tl_manifest manifest;
     tl_server_number last = 0;
     tl_result result = begin(world, &manifest, fault);
@@ -437,7 +436,7 @@ static tl_result list_all(tl_sqlite_world *world, tl_fault *fault)
         } else if (!add_listed(world, &key)) {
             result = tl_fault_set(fault, TL_ERR_MEMORY, world->file.path, "out of memory");
         }
-        total += tl_store_mix(key.sum);
+        total += tl_mix(key.sum);
     }
     sqlite3_reset(row);
     if (result != TL_AGAIN) {
