@@ -1,12 +1,5 @@
-// A program in C that uses the installed library: every public header, and one call into each room.
-#include <tramline/client.h>
-#include <tramline/kind.h>
-#include <tramline/server.h>
-#include <tramline/store.h>
-#include <tramline/token.h>
-#include <tramline/transport.h>
-#include <tramline/types.h>
-#include <tramline/values.h>
+// A program in C that uses the installed library: every public header, and one call into each part.
+#include <tramline/tramline.h>
 
 #include <stdio.h>
 
@@ -21,7 +14,7 @@ int main(void)
     tl_server_def server = tl_server_def_default();
     tl_client_def client = tl_client_def_default();
     tl_grant grant = tl_grant_default();
-    int sound = world && tl_memory_store_open(world, &store) == TL_OK && network &&
+    int sound = tl_abi_matches() && world && tl_memory_store_open(world, &store) == TL_OK && network &&
                 tl_memory_network_open_server(network, &transport) == TL_OK && kind.field_count == 1 && grant.write &&
                 tl_server_memory(&server) > 0 && tl_client_memory(&client) > 0;
     printf("tramline %s: %s\n", TL_VERSION_STRING, sound ? tl_result_text(TL_OK) : "not sound");
