@@ -15,8 +15,8 @@ bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 positio
 tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_kind *kind, tl_entity_id carrier,
                                   const int64_t *words);
 void tl_carriers_publish_set_down(tl_server *s, int32_t index);
-void tl_carriers_follow_set_down(
-    tl_server *s); // sets down own entities that can no longer be passengers, where they stand
+// Sets down own entities that can no longer be passengers, where they stand.
+void tl_carriers_follow_set_down(tl_server *s);
 // Stops a client's entity at the edge of its carrier's reach. Returns TL_ERR_INVALID if it was stopped.
 tl_result tl_carriers_hold(tl_server *s, int32_t index);
 

@@ -52,7 +52,7 @@ void tl_fencing_watch(tl_server *s, uint64_t store_us)
             continue;
         }
         p->silent_us += store_us;
-        // A server that misses something leaves the fencing to one that does not, if there is one.
+        // A degraded server leaves the fencing to one that is not, if there is one.
         uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.missing.any && tl_peers_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) {
             continue;

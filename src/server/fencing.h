@@ -4,7 +4,7 @@
 
 #include "server/state.h"
 
-void tl_fencing_watch(tl_server *s,
-                      uint64_t store_us); // `store_us`: time that has passed in a store that is not stalled
+// `store_us`: time that has passed in a store that is not stalled.
+void tl_fencing_watch(tl_server *s, uint64_t store_us);
 
 #endif

@@ -12,8 +12,8 @@
 enum {
     SPARE_GROUPS_SHARE = 16, // at most one in this many of groups_max may be spare: empty and nobody's
     EXPIRE_PER_S = 4,
-    CROWDED_PERCENT =
-        75,            // of what clients may create, and of their groups: above it, absent clients' groups are given up
+    // of what clients may create, and of their groups: above it, absent clients' groups are given up
+    CROWDED_PERCENT = 75,
     GIVEN_UP_MAX = 64, // groups, per examination of the grace periods
     // a client's longer silence is recorded in the log, so that an heir counts from its beginning
     SILENT_US = 2000000,

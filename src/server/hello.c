@@ -10,8 +10,7 @@
 #include <stdio.h>
 
 enum {
-    ENTITIES_OWNED = 16, // owned by a client, unless the game says otherwise
-    // created by a client, unless the game says otherwise
+    ENTITIES_OWNED = 16, // by one client, unless the game says otherwise
     ENTITIES_CREATED = 64,
     KBIT_S_LEAST = 64, // for a client that asks for 0
     KBIT_S_MAX = 10000000,

@@ -4,8 +4,8 @@
 
 #include "server/state.h"
 
-tl_owned *tl_owned_find(tl_server_client *client,
-                        tl_entity_id id); // NULL if it does not own the entity; client may be NULL
+// Returns NULL if the client does not own the entity; `client` may be NULL.
+tl_owned *tl_owned_find(tl_server_client *client, tl_entity_id id);
 void tl_owned_forget(tl_server_client *client, tl_entity_id id);
 void tl_owned_forget_gone(tl_server *s, tl_server_client *client);
 // Reads the states in a report and applies them; `dry`: only checks that they can be read.

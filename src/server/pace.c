@@ -20,8 +20,7 @@ static const double CUT = 0.9, TRIAL = 0.6, // factors on the rate received
 // Per window. After the first reduction the rate rises fast, since the reduction may have been a mistake; later with
 // care, and faster the longer it goes well.
 static const double RISE_FAST = 1.5, RISE_NEAR = 1.1, RISE = 0.004;
-static const double FLIGHT_SECONDS = 0.75,
-                    FLIGHT_SECONDS_SLOW = 0.25; // the limit in flight, in seconds at the current rate
+static const double FLIGHT_SECONDS = 0.75, FLIGHT_SECONDS_SLOW = 0.25; // in flight, at the current rate
 static const double BURST_SECONDS = 0.25, BURST_SECONDS_SLOW = 0.05;
 
 void tl_pace_init(tl_pace *p, uint32_t kbit_s)

@@ -5,10 +5,8 @@
 #include "server/ownership.h"
 #include "server/state.h"
 
-enum {
-    SETTLE_TICKS_MIN = 3,
-    SETTLE_PER_S = 6
-}; // an entity settles after this many ticks, but not before a sixth of a second has passed
+// An entity settles after this many ticks, but not before a sixth of a second has passed.
+enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 };
 
 // Derives the velocity from the position at the last set.
 static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 position)

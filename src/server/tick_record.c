@@ -14,8 +14,8 @@
 enum {
     DELETE_BYTES_MAX = 11, // of one DELETE
     DELETE_SHARE = 4,      // of the space left, entities leave one byte in this many to deletions
-    RECORD_ROOM_BYTES_MIN =
-        1 << 20, // with less space nothing is recorded: needs, posts and times have to fit in any case
+    // with less space nothing is recorded: needs, posts and times have to fit in any case
+    RECORD_ROOM_BYTES_MIN = 1 << 20,
 };
 
 // The limit on a tick's posts: clients' requests leave space for answers, and both for what servers need.

@@ -11,15 +11,15 @@
 enum {
     SAVED_SECONDS = 4,       // of distance that can be saved up
     COUNTED_SECONDS_MAX = 5, // of travel since the last state
-    PASSENGERS_A_FARE =
-        16,              // this many passengers make a carrier's travel count once more: they are in new tiles as well
+    // this many passengers make a carrier's travel count once more: they are in new tiles as well
+    PASSENGERS_A_FARE = 16,
     PUT_ABOARD_MAX = 64, // nobody's entities that others may put into a client's carrier
 };
 
 static double tile_m(void)
 {
-    return tl_power(
-        TL_TILE_SHIFT); // the size of the finest tiles: travelling farther within a tick costs no more than this
+    // the size of the finest tiles: travelling farther within a tick costs no more than this
+    return tl_power(TL_TILE_SHIFT);
 }
 
 static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)

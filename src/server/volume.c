@@ -13,8 +13,8 @@ enum {
 
 size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words)
 {
-    unsigned char
-        data[TL_DATAGRAM_BYTES_MAX]; // the contents of a datagram fit; if they do not, they count as a full one
+    // The contents of a datagram fit; if they do not, they count as a full one.
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_fields_write(&w, kind, s->tick, fields, words);
     return HEAD_BYTES + (w.bad ? sizeof data : w.size);

@@ -1,7 +1,8 @@
 // A server's estimate of the world's time, in microseconds since tick 0. It runs on the server's own monotonic clock,
 // is set by the other servers' ticks when the server starts, and is kept near theirs from then on. A wall clock counts
 // only if no other server is alive, and only at the start.
-// || What is known of another server's clock is certain, since nothing arrives before it was sent. When a record of
+//
+// What is known of another server's clock is certain, since nothing arrives before it was sent. When a record of
 // tick t has arrived, that server's time is t or later. That server also reports the newest record of this server that
 // it has seen, and when it saw it: when this server made that tick, the other's time was no later than that. So its
 // lead over this server's monotonic clock lies between two bounds. A slow store or server can only widen them: it is
