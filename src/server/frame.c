@@ -304,7 +304,7 @@ static void open_datagram(packer *k)
     }
 }
 
-// Resets the cursors and the closed streams of a datagram that cannot be noted, as if the datagram had been lost.
+// Resets the cursors of a datagram that cannot be noted, and makes its closes due again, as if it had been lost.
 static void take_back(packer *k)
 {
     tl_session *s = k->s;
