@@ -1,6 +1,6 @@
-// Whose work a client's is (work.h): a name that a token proves has one account, whatever number of connections it has
-// and whether or not it was here before. So nobody gets what a join may do again by connecting anew. Who has no name
-// has an account of that connection.
+// Accounts of work (work.h), keyed by proven name: a name that a token proves has one account, however many connections
+// it has and whether or not it was connected before. So reconnecting does not renew the work that a join may cause. A
+// client without a name has an account that lasts as long as its connection.
 #include "server/accounts.h"
 #include "server/state.h"
 
@@ -20,7 +20,8 @@ bool tl_accounts_init(tl_server *s)
     return s->clients.accounts != NULL;
 }
 
-// The one of that name, or else the place of the one that nobody has had for longest: its work may well be done again.
+// Returns the account of that name, or else the account that has been unused for longest: its budgets have probably
+// refilled.
 static tl_account *find(tl_server *s, const char *name)
 {
     tl_account *oldest = NULL;
@@ -36,13 +37,13 @@ static tl_account *find(tl_server *s, const char *name)
     if (s->clients.account_top < accounts_max(&s->def)) {
         oldest = &s->clients.accounts[s->clients.account_top++];
     }
-    TL_ASSERT(oldest); // clients are fewer than places
+    TL_ASSERT(oldest); // there are fewer clients than accounts
     *oldest = (tl_account){0};
     memcpy(oldest->name, name, strlen(name) + 1);
     return oldest;
 }
 
-// A new connection may be of somebody who has lost all the others: of those the oldest ends.
+// A new connection may belong to a client whose earlier connections are all lost: the oldest of them ends.
 tl_server_client *tl_accounts_surplus(tl_server *s, const tl_grant *grant)
 {
     uint32_t holders = 0;

@@ -6,7 +6,7 @@
 
 enum {
     SWEEP_US = 100000,
-    CLIENT_LINES_PER_S = 10, // of the log, that clients can cause
+    CLIENT_LINES_PER_S = 10, // log lines that clients can cause
     CLIENT_LINES_BURST = 50,
 };
 
@@ -74,7 +74,7 @@ void tl_admission_close(tl_server *s, tl_peer peer)
     tl_transport_drop(s->def.transport, peer);
 }
 
-// One of whom nothing was known is let in as a newcomer, if there is room.
+// Returns the peer's guest. An unknown peer is admitted as a newcomer if there is capacity.
 static tl_guest *receive_guest(tl_server *s, tl_peer peer)
 {
     tl_guest *guest = find_guest(s, peer);
@@ -113,7 +113,7 @@ bool tl_admission_malformed(tl_server *s, tl_peer peer, bool counted)
     return true;
 }
 
-// Closes those that have not said a valid hello in time, whatever else they have said.
+// Closes peers that have not sent a valid HELLO in time, whatever else they have sent.
 void tl_admission_sweep(tl_server *s)
 {
     if (s->time.now_us < s->admission.swept_us + SWEEP_US) {
@@ -139,7 +139,7 @@ void tl_admission_sweep(tl_server *s)
     tl_server_say_of_client(s, "closed %u that had not said a valid hello within %u ms", closed, s->def.hello_ms_max);
 }
 
-// ---- what comes in ----
+// ---- datagrams ----
 
 void tl_admission_spend(tl_server *s, int units)
 {
@@ -153,7 +153,7 @@ bool tl_admission_accepts(tl_server *s, const tl_transport_event *event)
     return guest && event->type == TL_TRANSPORT_DATAGRAM && within_rate(s, guest);
 }
 
-// ---- what is logged of it ----
+// ---- log lines ----
 
 void tl_server_say_of_client(tl_server *s, const char *format, ...)
 {

@@ -1,9 +1,9 @@
-// Answers to what clients ask for.
+// Answers to clients' requests.
 #include "server/answers.h"
 #include "server/client_table.h"
 #include "server/state.h"
 
-// False: too much is waiting for this client.
+// Returns false if the client's queue is full.
 bool tl_answers_send(tl_server *s, tl_client_number number, uint32_t request, tl_result result, tl_entity_id entity)
 {
     tl_server_client *client = tl_client_table_by_number(s, number);

@@ -1,5 +1,5 @@
-// A tick's records, own and others', into the mirror, in an order that respects what they need; and what they say
-// carried out: groups change hands, posts are delivered, the epochs of servers end.
+// Applies a tick's records, this server's and others', to the mirror in the order of their dependencies, and carries
+// out what they say: groups change owners, posts are delivered, and servers' epochs end.
 #include "server/apply.h"
 #include "server/claims.h"
 #include "server/client_groups.h"
@@ -15,7 +15,7 @@
 #include "world/missing.h"
 #include "world/record_apply.h"
 
-// Another format says nothing about the writer: it may be newer than this server.
+// An unknown format is no fault of the writer, which may be newer than this server.
 void tl_apply_fail_version(tl_server *s, tl_server_number server, int64_t tick)
 {
     tl_server_fail(s, TL_SERVER_FAILED,
@@ -34,8 +34,8 @@ void tl_apply_take_group(tl_server *s, int32_t group)
     }
 }
 
-// Its next epoch, which this server itself is just beginning, has no checkpoint yet: what is newer than the end of the
-// former one shows what was set aside. Of the others' next epochs the store tells only as they come in their logs.
+// This server's next epoch is only beginning and has no checkpoint yet, so checkpoints newer than the end of its former
+// epoch show state that was set aside. The store reports other servers' next epochs only as their logs are read.
 static bool has_lived_since(const tl_server *s, tl_server_number number, uint32_t epoch)
 {
     return number != s->number || s->epoch > epoch + 1;
@@ -52,14 +52,14 @@ static void inherit(tl_server *s, tl_server_number from, tl_server_number heir, 
             continue;
         }
         if (joining && lived && group->checkpoint_tick > end->tick) {
-            continue; // it shows what came later
+            continue; // it already shows a later state
         }
         group->owner = heir;
         count++;
         if (heir != s->number || joining) {
             continue;
         }
-        group->changed_tick = s->mirror.tick; // its next checkpoint shows the new owner, and is soon written
+        group->changed_tick = s->mirror.tick; // so that a checkpoint that shows the new owner is written soon
         tl_apply_take_group(s, g);
     }
     if (heir == s->number && !joining) {
@@ -75,18 +75,18 @@ void tl_apply_end(tl_server *s, tl_server_number number, const tl_followed_recor
         p->ended_epoch = end->epoch;
         p->ended_heir = end->heir;
         p->ended_heir_epoch = end->heir <= TL_SERVERS_MAX ? s->peers.servers[end->heir].ended_epoch + 1
-                                                          : 0; // it lived then
+                                                          : 0; // it was alive then
         p->ended_tick = end->tick;
     }
     tl_claims_ended(s, number, end->tick);
     if (end->heir == number) {
-        return; // it came back under a new epoch and kept its groups
+        return; // it returned under a new epoch and kept its groups
     }
     if (p->epoch <= end->epoch) {
         p->ended = true;
     }
     if (end->heir == 0) {
-        return; // it left in order; another event says who takes what it has left behind
+        return; // it left in order; a later event says who takes over what it left
     }
     inherit(s, number, end->heir, end);
     if (end->heir != s->number || s->state == TL_SERVER_JOINING) {
@@ -110,7 +110,7 @@ static void on_given(void *user, int32_t group, tl_server_number from, tl_server
     tl_peers_need(s, s->peers.applying, s->peers.applying_epoch, s->peers.applying_tick);
 }
 
-// It goes on to somebody else, see tl_balance_tick().
+// The group is handed on to another server, see tl_balance_tick().
 static void on_lacking_given(void *user, tl_server_number to)
 {
     tl_server *s = user;
@@ -135,7 +135,7 @@ static void on_post(void *user, tl_op op, tl_server_number from, tl_server_numbe
     }
 }
 
-// False: it was not, and stays in the queue or was set aside.
+// Returns false if the record was not applied, and stays in the queue or was set aside.
 static bool apply_one(tl_server *s, tl_server_number number, tl_followed_record *record)
 {
     tl_peer_server *p = &s->peers.servers[number];
@@ -233,14 +233,14 @@ static void on_own_post(void *user, tl_op op, tl_server_number from, tl_server_n
 {
     tl_server *s = user;
     if (op == TL_OP_RETELL) {
-        return; // our own
+        return; // this server's own
     }
     if (to == s->number) {
         tl_requests_post(s, op, from, data, size);
     }
 }
 
-// The newest record's entities come into the cache side by side, as those of others' records do (record.c).
+// Prefetches the newest record's entities in parallel, as for others' records (record.c).
 static void prefetch_recorded(const tl_server *s)
 {
     const tl_mirror *m = &s->mirror;

@@ -1,4 +1,5 @@
-// Groups that this server gives to others: that the game gives, that found no room here, and until all have as many.
+// Hands groups over to other servers: those the game hands over, those missing here, and surplus groups, to even out
+// the counts.
 #include "server/balance.h"
 #include "server/client_groups.h"
 #include "server/ownership.h"
@@ -8,14 +9,14 @@
 
 enum { GIVES_AT_ONCE = 32 };
 
-// To the receiver as it lives now: should that epoch of it end before, the group goes where its other groups go.
+// Hands over to the receiver's current epoch: if that ends first, the group goes where the receiver's other groups go.
 static void give(tl_server *s, tl_group_id id, tl_server_number to)
 {
     TL_ASSERT(to >= 1 && to <= TL_SERVERS_MAX && to != s->number && s->changes.give_count < TL_GIVES_MAX);
     uint32_t epoch = s->peers.servers[to].epoch;
     s->changes.gives[s->changes.give_count++] = (tl_own_give){.group = id, .to = to, .epoch = epoch};
     if (epoch > 1) {
-        tl_peers_need(s, to, epoch - 1, -1); // what ended then is not to be mistaken for it
+        tl_peers_need(s, to, epoch - 1, -1); // so that an epoch that has already ended is not mistaken for it
     }
 }
 
@@ -35,14 +36,14 @@ tl_result tl_server_give_group(tl_server *s, tl_group_id id, tl_server_number to
     return TL_OK;
 }
 
-// Groups per living server, by number.
+// Counts the groups of each living server, by number.
 static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1])
 {
     memset(counts, 0, (TL_SERVERS_MAX + 1) * sizeof *counts);
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
         const tl_group *group = &s->mirror.groups[g];
         if (tl_client_groups_is_id(group->id)) {
-            continue; // it is where its client is
+            continue; // it stays where its client is
         }
         if (group->used && group->live && !group->giving && group->owner <= TL_SERVERS_MAX) {
             counts[group->owner]++;
@@ -50,7 +51,7 @@ static void count_groups(const tl_server *s, uint32_t counts[TL_SERVERS_MAX + 1]
     }
 }
 
-// Degraded servers are given nothing; but of one that leaves they get all if there are no others.
+// Degraded servers receive nothing, except from a leaving server that has no other choice.
 static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool degraded)
 {
     tl_server_number best = 0;
@@ -62,7 +63,7 @@ static tl_server_number poorest(const tl_server *s, const uint32_t *counts, bool
     return best == 0 && !degraded && s->state == TL_SERVER_LEAVING ? poorest(s, counts, true) : best;
 }
 
-// What was given to this server, or inherited by it, and found no room here: nobody would say anything of it.
+// Hands on what was handed to this server, or inherited by it, and is missing here: nobody would publish its state.
 static void give_on(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
@@ -82,7 +83,7 @@ static void give_on(tl_server *s)
     }
 }
 
-// Gives groups to the living server that has the fewest: all of them when leaving, else until it has as many.
+// Hands groups to the living server that has the fewest: all of them when leaving, else until the counts are even.
 void tl_balance_tick(tl_server *s)
 {
     uint32_t counts[TL_SERVERS_MAX + 1];
@@ -95,7 +96,7 @@ void tl_balance_tick(tl_server *s)
     uint32_t left = leaving ? TL_GIVES_MAX : GIVES_AT_ONCE;
     for (int32_t g = 0; g < s->mirror.group_top && left && s->changes.give_count < TL_GIVES_MAX; g++) {
         const tl_group *group = &s->mirror.groups[g];
-        bool incomplete = tl_missing_any(group->missing); // whoever has it whole owns it
+        bool incomplete = tl_missing_any(group->missing); // a server that has the whole group should own it
         if (!tl_own_owns(s, g) || !group->live ||
             ((group->kept || group->id == s->clients.nobodys_group || tl_client_groups_is_id(group->id)) && !leaving &&
              !incomplete)) {

@@ -1,4 +1,5 @@
-// Groups that this server gives to others: what found no room here, and until all servers have as many.
+// Hands groups over to other servers: groups this server has no capacity for, and surplus groups, to even out the
+// counts.
 #ifndef TRAMLINE_SERVER_BALANCE_H
 #define TRAMLINE_SERVER_BALANCE_H
 

@@ -1,6 +1,6 @@
-// What may ride in what: checked before this server publishes it, for its game and for its clients alike. And what
-// becomes of own entities that can no longer ride (carrier.c), because another server's carrier is gone, or has come to
-// ride in them.
+// The rules for carriers and passengers, checked before this server publishes anything for its game or its clients.
+// Also sets down own entities that can no longer be passengers (carrier.c), because another server's carrier is gone or
+// has itself boarded one of them.
 #include "server/carriers.h"
 #include "server/ownership.h"
 #include "server/state.h"
@@ -23,14 +23,14 @@ static tl_result refuse(char *text, size_t text_bytes, tl_result result, const c
     return result;
 }
 
-// An own entity may have been created or have boarded a moment ago, ahead of what is mirrored.
+// An own entity may just have been created, or have boarded, ahead of what is mirrored.
 static tl_entity_id carrier_of(const tl_entity *e)
 {
     return e->published ? e->published_carrier : e->carrier_id;
 }
 
-// Whether an entity is live or was created here, and was not deleted here, even if that is still to be recorded. What
-// is just being given away exists.
+// Whether an entity is live or was created here, and was not deleted here, even if that is still to be recorded.
+// Entities that are being handed over exist.
 static bool exists(const tl_server *s, const tl_entity *e)
 {
     if (e->published) {
@@ -108,11 +108,11 @@ tl_result tl_carriers_check_words(const tl_server *s, int32_t index, const tl_ki
     if (result != TL_OK) {
         return result;
     }
-    // Nor may it be beyond reach by now, when it is committed.
+    // It must also be within reach now, at the tick of its commit.
     if (!tl_carriers_reach(s, carrier, tl_position_at(words, shift, &s->kinds, (double)s->tick))) {
         return TL_ERR_INVALID;
     }
-    // Its client does not report it every tick: nor may it move by more than the reach in a second.
+    // Its client does not report it every tick, so it must not move by more than the reach in a second, either.
     const tl_entity *c = &s->mirror.entities[tl_mirror_find(&s->mirror, carrier)];
     return tl_vec3_length(tl_velocity_of(words, shift, &s->kinds)) <= s->kinds.kinds[c->kind].carrier_reach_m
                ? TL_OK
@@ -134,7 +134,7 @@ bool tl_carriers_reach(const tl_server *s, tl_entity_id carrier, tl_vec3 positio
     return position.x * position.x + position.y * position.y + position.z * position.z <= limit_m * limit_m;
 }
 
-// ---- what cannot ride any more ----
+// ---- setting down ----
 
 // Publishes the entity as standing in the world, where all mirrors have it by now, and calls the game's set_down.
 void tl_carriers_publish_set_down(tl_server *s, int32_t index)
@@ -167,7 +167,7 @@ void tl_carriers_follow_set_down(tl_server *s)
         if (!e->used || !e->live || e->published == NULL || e->unsent_carrier) {
             continue;
         }
-        // An entity that has never been shown may have come before its carrier. After a second it is placed as if it
+        // An entity that has never been shown may have arrived before its carrier. After a second it is placed as if it
         // had none.
         bool waited = e->said == NULL && e->carrier == TL_NONE &&
                       s->mirror.tick - e->boarded_tick > (int64_t)s->world.tick_hz;
@@ -178,8 +178,8 @@ void tl_carriers_follow_set_down(tl_server *s)
     }
 }
 
-// A client's entity must not drift out of its carrier's reach between two reports: it stops at the edge.
-// TL_ERR_INVALID: it was stopped.
+// Stops a client's entity at the edge of its carrier's reach, so that it does not drift out between two reports.
+// Returns TL_ERR_INVALID if it was stopped.
 tl_result tl_carriers_hold(tl_server *s, int32_t index)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);

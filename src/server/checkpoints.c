@@ -1,4 +1,4 @@
-// Which groups get a checkpoint, and when; and how far the log can be cut.
+// Decides which groups are checkpointed and when, and how far the log can be truncated.
 #include "server/checkpoints.h"
 #include "server/held_checkpoints.h"
 #include "server/ownership.h"
@@ -9,8 +9,8 @@
 
 enum { CHECKPOINT_SECONDS = 10, CUT_SECONDS = 5, OWED_A_TICK = 4, LOOKS_A_TICK = 64 };
 
-// Whether the mirror has all that there is of a group up to its tick: then a checkpoint may stand for the log. A group
-// that is being given away or deleted has not got there yet.
+// Whether the mirror has everything of a group up to its tick, so that a checkpoint may replace the log. A group that
+// is being handed over or deleted is not there yet.
 static bool is_whole(const tl_server *s, int32_t group)
 {
     TL_ASSERT(group >= 0 && group < s->mirror.group_top);
@@ -39,7 +39,7 @@ static void say_failed(tl_server *s, tl_group_id id, tl_result result)
     }
 }
 
-// False: not now.
+// Returns false if the group cannot be checkpointed now.
 static bool checkpoint(tl_server *s, tl_group_id id)
 {
     int32_t group = tl_mirror_find_group(&s->mirror, id);
@@ -65,7 +65,7 @@ static bool checkpoint(tl_server *s, tl_group_id id)
     return true;
 }
 
-// That groups were deleted.
+// Writes the checkpoints that record deletions of groups.
 static void checkpoint_due(tl_server *s)
 {
     uint32_t kept = 0;
@@ -90,7 +90,8 @@ void tl_checkpoints_owe_end(void *server, tl_group_id deleted)
     }
 }
 
-// Groups of others of which the own log says something. What becomes one's own has its turn among the own ones.
+// Writes checkpoints of others' groups that the own log has changes of. Groups that have become this server's have
+// their turn among its own.
 static void checkpoint_owed(tl_server *s)
 {
     int left = OWED_A_TICK;
@@ -114,16 +115,16 @@ static void checkpoint_owed(tl_server *s)
     s->checkpoints.owes = any;
 }
 
-// The log must stay as long as it says something that no stored checkpoint says. Nobody but its author ever cuts a log,
-// and no server knows what others have stored; so the rule is that a server relies on its own checkpoints alone: it
-// writes one of each group that its log says anything of since the group's last checkpoint, be it another's by now.
-// That is known of what it owns and of what it gives away; and of its former lives' records, which it reads itself when
-// it comes back, it notes which groups they change beyond the checkpoints that it has read (`owed`), and what they
-// delete. So it does not matter whether an heir or a receiver has got round to its own checkpoints, nor whether a giver
-// lived to write its own: as long as it does not come back, its log stays whole. Checkpoints and cuts go to the store
-// in their order (server/held_checkpoints.c). Of a group that has no checkpoint here yet the log says nothing from
-// before the group was known here: or else clients that come and go, whose groups are new, would keep the log from ever
-// being cut.
+// The log must stay as long as it contains anything that no stored checkpoint contains. Only its author truncates a
+// log, and no server knows what others have stored. So a server relies on its own checkpoints alone: it writes one of
+// each group that its log has changed since the group's last checkpoint, even if the group is another server's by now.
+// It knows what it owns and what it hands over. For the records of its former epochs, which it reads when it restarts,
+// it notes which groups they change beyond the checkpoints it has read (`owed`), and which they delete. So it does not
+// matter whether an heir or a receiver has written its own checkpoints yet, or whether a giver survived to write its
+// own: until it returns, its log stays whole. Checkpoints and truncations go to the store in order
+// (server/held_checkpoints.c).
+// If a group has no checkpoint here yet, the log contains nothing of it from before it was known here. Without this
+// rule the new groups of clients that come and go would keep the log from ever being truncated.
 static void truncate_log(tl_server *s)
 {
     int64_t hz = s->world.tick_hz, tick = s->mirror.tick - (int64_t)s->def.log_keep_s * hz;
@@ -146,7 +147,7 @@ static void truncate_log(tl_server *s)
     }
 }
 
-// A group a tick, each every ten seconds if it changes. Only what is committed goes into a checkpoint.
+// Checkpoints one group per tick, each every ten seconds if it changes. Checkpoints contain committed state only.
 void tl_checkpoints_tick(tl_server *s)
 {
     tl_held_release(s);

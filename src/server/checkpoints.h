@@ -1,4 +1,4 @@
-// Which groups get a checkpoint, and when; and up to where the log can be truncated.
+// Decides which groups are checkpointed and when, and how far the log can be truncated.
 #ifndef TRAMLINE_SERVER_CHECKPOINTS_H
 #define TRAMLINE_SERVER_CHECKPOINTS_H
 
@@ -6,7 +6,7 @@
 #include "world/record_apply.h"
 
 void tl_checkpoints_tick(tl_server *s);
-// While loading: an own record has deleted a group, and the store does not say so. See tl_record_events.
+// While loading: an own record deleted a group, and the store has no checkpoint of its deletion. See tl_record_events.
 void tl_checkpoints_owe_end(void *server, tl_group_id deleted);
 
 #endif

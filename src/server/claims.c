@@ -1,5 +1,5 @@
-// What clients own, across their connections. It lies in a group of the client's own; the log says to which identity
-// the group belongs. While the client is away the group is kept for a grace period, whichever server owns it.
+// What clients own, across connections. It is in a group of the client's own; the log records which identity the group
+// belongs to. While the client is away the group is kept for a grace period, whichever server owns it.
 #include "server/claims.h"
 #include "server/client_groups.h"
 #include "server/groups.h"
@@ -7,15 +7,15 @@
 #include "server/state.h"
 
 enum {
-    CLIENT_GROUPS_SHARE = 2, // at most one in so many of groups_max may hold what a client owns
-    // in a group of entities that no client owns, about: if it outgrew a checkpoint, the log could not be cut
+    CLIENT_GROUPS_SHARE = 2, // at most one in this many of groups_max may hold what a client owns
+    // about, in a group of entities that no client owns: if it outgrew a checkpoint, the log could not be truncated
     NOBODYS_ENTITIES_MAX = 4096,
-    LIST_ENTITIES = 40, // in one message: each up to 22 bytes
-    // a client's list stays open for 1 s / this after its HELLO: what it owns may be in a record on its way
+    LIST_ENTITIES = 40, // per message; each takes up to 22 bytes
+    // a client's list stays open for 1 s / this after its HELLO: records about what it owns may still be on their way
     LIST_ENDS_PER_S = 2,
 };
 
-// ---- coming ----
+// ---- connecting ----
 
 static bool known_seed(const tl_server *s)
 {
@@ -40,7 +40,7 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
     if (!client->grant.write) {
         return;
     }
-    // not of who can own nothing yet
+    // clients that can own nothing yet have no claim
     if (client->grant.proven || secret) {
         client->list_tick = s->tick + s->world.tick_hz / LIST_ENDS_PER_S;
     }
@@ -60,9 +60,10 @@ void tl_claims_hello(tl_server *s, tl_server_client *client, const unsigned char
     client->claim = next_claim(s, &client->identity);
 }
 
-// ---- giving back ----
+// ---- reporting what a client owns ----
 
-// Writes the owned entities that the client has not been told of yet, as many as a message takes; returns how many.
+// Writes the owned entities that have not been reported to the client yet, as many as fit in a message; returns the
+// count.
 static uint32_t write_unreported(const tl_server *s, tl_server_client *client, tl_writer *w)
 {
     uint32_t count = 0;
@@ -110,7 +111,7 @@ void tl_claims_report(tl_server *s, tl_server_client *client)
     }
 }
 
-// ---- making ----
+// ---- creating ----
 
 uint32_t tl_claims_groups_max(const tl_server *s)
 {
@@ -127,7 +128,7 @@ static bool has_room(const tl_server *s)
     return count < tl_claims_groups_max(s);
 }
 
-// A spare group of this server's that nothing more can come into, or TL_NONE.
+// Returns one of this server's spare groups that nothing is about to enter, or TL_NONE.
 static int32_t find_spare(const tl_server *s)
 {
     for (int32_t g = 0; g < s->mirror.group_top; g++) {
@@ -140,7 +141,7 @@ static int32_t find_spare(const tl_server *s)
     return TL_NONE;
 }
 
-// Assigns a group to a client that is here, or to nobody.
+// Assigns a group to a connected client, or to nobody.
 static void assign(tl_server *s, tl_group *group, const tl_identity *identity, int64_t claim, tl_client_number holder)
 {
     TL_ASSERT(group->used && group->entity_count == 0);
@@ -170,7 +171,7 @@ tl_result tl_claims_nobodys_group(tl_server *s, tl_group_id *out)
     tl_result result = TL_OK;
     tl_identity nobodys = tl_identity_nobodys();
     if (s->state != TL_SERVER_RUNNING) {
-        return TL_ERR_UNAVAILABLE; // one that leaves would never be done
+        return TL_ERR_UNAVAILABLE; // a leaving server would never finish
     }
     int32_t group = tl_mirror_find_group(&s->mirror, s->clients.nobodys_group);
     bool full = group != TL_NONE && s->mirror.groups[group].entity_count >= NOBODYS_ENTITIES_MAX;
@@ -211,7 +212,7 @@ tl_result tl_claims_group(tl_server *s, tl_server_client *client, tl_group_id *o
     return result;
 }
 
-// ---- going ----
+// ---- disconnecting ----
 
 int64_t tl_claims_silent_us(const tl_server *s, const tl_server_client *client)
 {
@@ -225,7 +226,7 @@ int64_t tl_claims_heard_tick(const tl_server *s, const tl_server_client *client)
     return tl_max_i64(0, s->tick - tl_claims_silent_us(s, client) * s->world.tick_hz / 1000000);
 }
 
-// The client is away since that tick.
+// The client is away since `tick`.
 void tl_claims_vanish(tl_server *s, tl_group *group, int64_t tick)
 {
     TL_ASSERT(group->used);
@@ -253,7 +254,7 @@ void tl_claims_goodbye(tl_server *s, tl_server_client *client, bool keep)
             continue;
         }
         tl_claims_vanish(s, group, tl_claims_heard_tick(s, client));
-        group->doomed = !keep; // there is nothing in it to come back to
+        group->doomed = !keep; // nothing is kept in it for a returning client
     }
 }
 
@@ -265,7 +266,7 @@ void tl_claims_ended(tl_server *s, tl_server_number owner, int64_t tick)
             continue;
         }
         if (s->state == TL_SERVER_JOINING && group->checkpoint_tick > tick) {
-            continue; // it shows what came later
+            continue; // it already shows a later state
         }
         group->vanished_tick = tl_max_i64(tick, 0);
     }

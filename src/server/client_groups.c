@@ -1,18 +1,18 @@
-// The groups of what clients own: which groups they are, whose each is, and how the log hears of it.
+// Groups that hold clients' entities: their ids, the identity each belongs to, and how the log records that.
 #include "server/client_groups.h"
 #include "server/ownership.h"
 #include "server/state.h"
 #include "world/record_apply.h"
 
-enum { GAME_NUMBER = 65534 }; // in a server's place in ids that scenarios make; no server has it
+enum { GAME_NUMBER = 65534 }; // used as the server number in ids that scenarios make; no server has it
 
 bool tl_client_groups_is_id(tl_group_id id)
 {
     return id & TL_CLIENT_GROUP_BIT && id >> 48 != GAME_NUMBER;
 }
 
-// Whether a group holds what some client owns, even one that cannot come back. If its checkpoint cannot be read, its
-// identity is not known.
+// Whether a group holds what some client owns, even a client that cannot return. If its checkpoint cannot be read, its
+// identity is unknown.
 bool tl_client_groups_is_owned(const tl_group *group)
 {
     if (!group->used || !tl_client_groups_is_id(group->id) || group->missing->unread) {
@@ -22,7 +22,7 @@ bool tl_client_groups_is_owned(const tl_group *group)
     return !tl_identity_equal(&group->identity, &nobodys);
 }
 
-// The next group of an identity, from `from` on, or TL_NONE. There is hardly ever a second one.
+// Returns the next group of `identity` at or after index `from`, or TL_NONE. A second one is rare.
 int32_t tl_client_groups_next(const tl_server *s, const tl_identity *identity, int32_t from)
 {
     TL_ASSERT(from >= 0);
@@ -41,7 +41,7 @@ void tl_client_groups_note(tl_server *s, tl_group *group)
     group->unsent_claim = s->changes.has_claims = true;
 }
 
-// Whether a group is empty and nobody's, so that the next client of its owner can have it.
+// Whether a group is empty and nobody's, so that its owner's next client can have it.
 bool tl_client_groups_is_spare(const tl_group *group)
 {
     return tl_client_groups_is_owned(group) && group->identity.size == 0 && group->vanished_tick >= 0 &&

@@ -1,4 +1,4 @@
-// The clients that there are: found by peer or number, and marked to be dropped.
+// The table of clients: finding them by peer or number, and marking them to be dropped.
 #include "server/client_table.h"
 #include "server/state.h"
 
@@ -27,7 +27,7 @@ void tl_client_table_send(tl_server *s, tl_peer peer, const void *data, size_t s
     tl_transport_send(s->def.transport, peer, data, size);
 }
 
-// ---- to be dropped ----
+// ---- dropping ----
 
 void tl_server_drop_client(tl_server *s, tl_client_number number, const char *reason)
 {

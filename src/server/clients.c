@@ -1,4 +1,4 @@
-// The clients: their datagrams come in, and a frame goes out to each of them.
+// Clients: receives their datagrams and sends each of them a frame.
 #include "server/clients.h"
 #include "server/admission.h"
 #include "server/claims.h"
@@ -11,7 +11,7 @@
 
 enum { SILENCE_SECONDS = 10 };
 
-// ---- coming and going ----
+// ---- connecting and disconnecting ----
 
 static void drop_due(tl_server *s)
 {
@@ -22,7 +22,7 @@ static void drop_due(tl_server *s)
     }
 }
 
-// ---- datagrams in ----
+// ---- datagrams ----
 
 static tl_result take_datagram(tl_server *s, tl_peer peer, const void *data, size_t size)
 {
@@ -50,7 +50,7 @@ static void take_event(tl_server *s, const tl_transport_event *event)
         return;
     }
     tl_result result = take_datagram(s, event->peer, event->data, event->size);
-    // TL_ERR_STATE: a report of a peer that has not said hello.
+    // TL_ERR_STATE: a report from a peer that has not said HELLO.
     bool bad = result == TL_ERR_MALFORMED || result == TL_ERR_STATE;
     if (bad && tl_admission_malformed(s, event->peer, result == TL_ERR_MALFORMED)) {
         tl_disconnect_peer(s, event->peer, TL_ERR_MALFORMED,
@@ -74,7 +74,7 @@ void tl_clients_poll(tl_server *s)
     tl_admission_sweep(s);
 }
 
-// ---- frames out ----
+// ---- frames ----
 
 static void send_kinds(tl_server *s, tl_server_client *client)
 {
@@ -131,7 +131,8 @@ static void send_frame(tl_server *s, tl_server_client *client)
     }
 }
 
-// The next client after that one, itself if it is alone: with free places between them all have their turn as often.
+// Returns the place of the next client after `place`, or `place` itself if it is alone. Skipping free places gives all
+// clients equal turns.
 static uint32_t next_client(const tl_server *s, uint32_t place)
 {
     for (uint32_t k = 1; k < s->def.clients_max; k++) {
@@ -147,7 +148,7 @@ void tl_clients_frames(tl_server *s)
 {
     drop_due(s);
     s->clients.work_left = s->def.work_slots;
-    s->clients.frames_first = next_client(s, s->clients.frames_first); // so that who waits for work has its turn
+    s->clients.frames_first = next_client(s, s->clients.frames_first); // so that clients waiting for work take turns
     for (uint32_t k = 0; k < s->def.clients_max; k++) {
         uint32_t i = (s->clients.frames_first + k) % s->def.clients_max;
         tl_server_client *client = &s->clients.all[i];

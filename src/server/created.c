@@ -1,15 +1,15 @@
-// What clients have created: how much of it each of them may have at a time, and all of them together.
+// Quotas: how many entities each client, and all clients together, may have created at a time.
 //
-// A creation is counted from the request until the entity is deleted, whoever owns it and whether or not its creator is
-// still here: it is counted under the creator's identity, so one who comes back finds the quota as it was, and nobody
-// can use up another's by taking that name without proof. Each server counts what was created through it; of what it
-// takes over, entities that somebody owns count against him once he is here.
+// A creation counts from the request until the entity is deleted, whoever owns it and whether or not its creator is
+// still connected. It counts under the creator's identity: a client that returns finds its quota as it was, and nobody
+// can use up another's by claiming that name without proof. Each server counts what was created through it; entities
+// that it takes over count against their owner once the owner is connected.
 #include "server/created.h"
 #include "server/client_groups.h"
 #include "server/peers.h"
 #include "server/state.h"
 
-// NULL: nobody. Only where there are neither tokens nor secrets the name alone must do.
+// NULL: nobody. The name alone identifies a creator only if there are neither tokens nor secrets.
 static uint64_t creator_key(const tl_server_client *creator)
 {
     tl_identity who = {0};
@@ -35,7 +35,7 @@ bool tl_created_init(tl_server *s)
            tl_map_init(&s->created.creators, &s->heap, s->def.created_max);
 }
 
-// Live entities in the groups of what clients created, this server's or all others'.
+// Counts live entities in the groups of what clients created: this server's or all others'.
 static uint32_t count_mirrored(const tl_server *s, bool own)
 {
     uint32_t count = 0;
@@ -62,7 +62,8 @@ uint32_t tl_created_count(tl_server *s)
     return s->created.count + s->created.elsewhere;
 }
 
-// What was created here in the last second or two, which a server that is a little behind has not heard of.
+// Returns what was created here in the last one to two seconds, which a server that is slightly behind does not know
+// yet.
 static uint32_t *recent_now(tl_server *s)
 {
     int64_t second = s->tick / s->world.tick_hz;
@@ -74,8 +75,8 @@ static uint32_t *recent_now(tl_server *s)
     return s->created.recent;
 }
 
-// Of the room that is left each living server may use up its share before the others have heard of it: what several
-// create at once stays within the limit, as long as none is more than a second behind.
+// Each living server may use up its share of the remaining capacity before the others know of it: simultaneous
+// creations on several servers stay within the limit, as long as no server is more than a second behind.
 static bool world_has_room(tl_server *s)
 {
     uint32_t all = tl_created_count(s);
@@ -88,7 +89,7 @@ static bool world_has_room(tl_server *s)
     if (unheard < recent[0] + recent[1]) {
         unheard = recent[0] + recent[1];
     }
-    uint32_t servers = 1, before = 0; // living ones, this one among them; of those the ones with a lower number
+    uint32_t servers = 1, before = 0; // living servers including this one; those with a lower number
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
         if (!tl_peers_alive(s, n)) {
             continue;
@@ -99,8 +100,8 @@ static bool world_has_room(tl_server *s)
     return unheard < (s->def.created_max - all + unheard + before) / servers;
 }
 
-// Who has no token may be somebody else with each connection. What is left behind so, nobody's, takes half of the room
-// at most: or else nobody could make anything of his own there for ever.
+// A client without a token may have a different identity with each connection. Nobody's entities that such clients
+// leave behind take at most half of the capacity; otherwise nobody could create anything of their own there again.
 static bool leaves_room(tl_server *s, const tl_server_client *client, bool own)
 {
     return own || !client->has_secret || tl_created_count(s) < s->def.created_max / 2;
@@ -126,7 +127,7 @@ static void add(tl_server *s, const tl_server_client *who, tl_entity_id id)
     if (own) {
         (*own)++;
     } else {
-        TL_ASSERT(tl_map_put(&s->created.creators, creator, 1)); // as many creators as creations at most
+        TL_ASSERT(tl_map_put(&s->created.creators, creator, 1)); // there are at most as many creators as creations
     }
     TL_ASSERT(tl_map_put(&s->created.map, id, s->created.count));
     s->created.entities[s->created.count++] = (tl_created){id, creator};
@@ -158,7 +159,7 @@ void tl_created_forget(tl_server *s, tl_entity_id id)
     }
 }
 
-// What went with its group, unseen by the above: a few are looked at in each tick.
+// Entities that left with their group, which the functions above do not notice: checks a few in each tick.
 void tl_created_sweep(tl_server *s)
 {
     enum { LOOKS_A_TICK = 64 };

@@ -1,4 +1,4 @@
-// Connections end: a client or newcomer is told why, and what it had here is given back or kept for it.
+// Disconnecting clients and newcomers: sends them the reason, and releases or keeps what they own.
 #include "server/disconnect.h"
 #include "server/accounts.h"
 #include "server/admission.h"
@@ -20,7 +20,7 @@ static void refuse(tl_server *s, tl_peer peer, tl_result result, const char *tex
     tl_client_table_send(s, peer, data, w.size);
 }
 
-// `keep`: it may come back; what it owns is kept for a while.
+// `keep`: the client may come back; what it owns is kept for a while.
 static void end_client(tl_server *s, tl_server_client *client, bool keep)
 {
     TL_ASSERT(client->used && client->session);
@@ -44,7 +44,7 @@ void tl_disconnect_client(tl_server *s, tl_server_client *client, tl_result resu
     tl_peer peer = client->peer;
     refuse(s, peer, result, text);
     tl_admission_close(s, peer);
-    end_client(s, client, result != TL_ERR_DENIED); // the game's own decision is for good
+    end_client(s, client, result != TL_ERR_DENIED); // the game's own decision is final
 }
 
 void tl_disconnect_peer(tl_server *s, tl_peer peer, tl_result result, const char *text)

@@ -1,4 +1,4 @@
-// Connections end: a client or newcomer is told why, and what it had here is given back or kept for it.
+// Disconnecting clients and newcomers: sends them the reason, and releases or keeps what they own.
 #ifndef TRAMLINE_SERVER_DISCONNECT_H
 #define TRAMLINE_SERVER_DISCONNECT_H
 

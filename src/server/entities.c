@@ -1,4 +1,4 @@
-// The entities of this server: the game creates and deletes them, and sets their values.
+// Entities owned by this server: the game creates and deletes them, and sets their values.
 #include "server/entities.h"
 #include "server/carriers.h"
 #include "server/created.h"
@@ -111,7 +111,7 @@ tl_result tl_server_set_values(tl_server *s, tl_entity_ref ref, const tl_values 
         return result;
     }
     if (values->mask & 1) {
-        s->own.truth_ticks[ref] = -1; // the game says how it moves: nothing is worked out any more
+        s->own.truth_ticks[ref] = -1; // the game sets the motion itself: nothing is derived any more
     }
     if (kind->rotation != TL_NONE && values->mask >> kind->rotation & 1) {
         s->own.turns[ref].tick = -1;

@@ -1,4 +1,4 @@
-// Servers whose leases are over: their epochs are ended.
+// Fencing: ends the epochs of servers whose leases have expired.
 #include "server/fencing.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
@@ -21,8 +21,8 @@ static bool is_ahead(const tl_server *s, const tl_peer_server *p)
     return p->first && !p->first->is_end && !p->bad && tl_world_clock_too_far(&s->time.clock, p->first->tick);
 }
 
-// Ends the epoch of a server whose lease is over. Of one that is ahead of all others, what they cannot apply is set
-// aside; where the store does not do that, its epoch ends as it is.
+// Ends the epoch of a server whose lease has expired. If it is ahead of all others, the records that they cannot apply
+// are set aside; if the store does not do that, its epoch ends as it is.
 static void fence(tl_server *s, tl_server_number number, bool ahead, bool again)
 {
     TL_ASSERT(number >= 1 && number <= TL_SERVERS_MAX && number != s->number);
@@ -52,16 +52,16 @@ void tl_fencing_watch(tl_server *s, uint64_t store_us)
             continue;
         }
         p->silent_us += store_us;
-        // A server that lacks something leaves it to one that does not, if there is one.
+        // A degraded server leaves the fencing to one that is not, if there is one.
         uint64_t lease_us = s->def.lease_ms * 1000ull * (s->mirror.missing.any && tl_peers_alive_count(s) ? 4 : 3) / 3;
         if ((!left && p->silent_us < lease_us) || !(ahead || owns_any(s, n))) {
             continue;
         }
-        // asked; and again if nothing comes of it
+        // already asked; asks again if nothing happens
         if (p->fence_asked && p->silent_us < s->def.lease_ms * 1000ull) {
             continue;
         }
-        // whichever does it: a server that goes on has another newest record by then
+        // alternates between both kinds of fence: a server that goes on has another newest record by then
         fence(s, n, ahead, p->fence_asks++ % 2 == 1);
         p->fence_asked = true;
         p->silent_us = 0;

@@ -1,4 +1,4 @@
-// Writing a client's frame: which chunks, in which order, into which datagrams.
+// Writes a client's frame: which chunks, in which order, in which datagrams.
 #include "base/sort.h"
 #include "server/session.h"
 
@@ -6,15 +6,15 @@ enum {
     PARTS_MAX = 4096,
     FRAME_DATAGRAMS_MAX = 256,
     HEAD_BYTES_MAX = 40,
-    STREAM_SHARES = 4,           // of a frame, at first: what a stream may have of it
-    VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is for what is lost on the way
-    // the order of streams, lower is earlier: four ticks of waiting weigh as much as a level; after all that is urgent,
-    // however long the others have waited
+    STREAM_SHARES = 4,           // of a frame: a stream's limit at first is one share
+    VERSIONS_BEHIND_URGENT = 36, // of TL_HISTORY_VERSIONS: the rest is reserve for losses in transit
+    // the order of streams, lower is earlier: four ticks of waiting weigh as much as a level; urgent streams come
+    // before all others, however long those have waited
     URGENCY_PER_LEVEL = 64,
     URGENCY_PER_TICK = 16,
     URGENCY_WAITED_MAX = 1000, // ticks
     URGENCY_OF_THE_REST = 100000,
-    SETTLED_AGE_MAX = UINT8_MAX, // in ticks: it is older, or nothing is settled yet
+    SETTLED_AGE_MAX = UINT8_MAX, // in ticks: the newest settled tick is older, or nothing is settled yet
 };
 
 typedef struct part {
@@ -36,7 +36,7 @@ size_t tl_frame_scratch_bytes(void)
 
 // ---- which chunks ----
 
-// How many versions a stream is behind, of those that can be continued.
+// How many versions a stream is behind, counting only those that can be continued from.
 static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *map)
 {
     uint32_t most = 0;
@@ -49,8 +49,8 @@ static uint32_t versions_behind(const tl_stream *stream, const tl_cursor_map *ma
     return most;
 }
 
-// Lower is earlier: what will soon be too far behind to be continued, for it would cost a whole tile; then the near
-// levels, and each tick of waiting counts.
+// Lower is earlier. First come streams that will soon be too far behind to be continued, which would cost a whole tile;
+// then the near levels, with each tick of waiting counted in.
 static uint64_t urgency(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
@@ -69,7 +69,7 @@ static bool is_behind(const tl_session *s, const tl_subscription *sub)
 
 static bool has_its_turn(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
-    // or streams that are opened in each tick could keep a view from settling
+    // otherwise streams that are opened in each tick could keep a view from settling
     bool fresh = tl_cursor_is(&sub->cursors, 0, TL_SLOT_END, 0);
     return fresh || tl_stream_had_its_turn(&s->pyramid->streams, sub->stream, s->frame_tick, tick);
 }
@@ -111,10 +111,10 @@ static void make_head(const tl_session *s, const tl_subscription *sub, const tl_
     head->age_ticks = (uint32_t)(tick - stream->history.version_tick);
 }
 
-// A chunk, if the client may have it made. What has changed since a stream was sent last costs nothing: that is what
-// each tick takes, and is as much in each. A tile that is coded whole costs each client that gets it; what is coded
-// once more, from a version and for slots that a loss or a nack has set back, costs the client that it is made for,
-// unless others had it made in this tick. NULL: it waits.
+// Returns a chunk if the client has work left for it, or NULL: the chunk waits. Changes since a stream was last sent
+// are free: every tick has them, and about as many. A tile that is coded whole is charged to each client that gets it.
+// Data that is coded again, from a version and for slots that a loss or a nack has reset, is charged to the client it
+// is coded for, unless others had it coded in this tick.
 static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub, uint32_t from, uint32_t begin,
                                        uint32_t limit)
 {
@@ -138,9 +138,9 @@ static const tl_chunk_bytes *chunk_for(tl_session *s, const tl_subscription *sub
     return chunk;
 }
 
-typedef enum taken { TAKEN_ALL, TAKEN_SHARE, TAKEN_BUDGET } taken; // what is taken, or used up
+typedef enum taken { TAKEN_ALL, TAKEN_SHARE, TAKEN_BUDGET } taken; // what has been taken or used up
 
-// Takes the chunks that one subscription waits for, as far as its share and the budget go.
+// Takes the chunks that one subscription waits for, as far as its share and the budget allow.
 static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_scratch *scratch, uint32_t *count,
                          double *budget, double share)
 {
@@ -165,12 +165,12 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
                 return TAKEN_SHARE;
             }
             const tl_chunk_bytes *chunk = chunk_for(s, sub, from, begin, limit);
-            if (chunk == NULL) { // what the client has goes on
+            if (chunk == NULL) { // the client keeps what it has
                 s->pace.waiting = true;
                 break;
             }
-            if (chunk->too_large) { // kinds are such that no state is (chunk_fit.c); its cursor stays, nothing is
-                                    // settled
+            if (chunk->too_large) { // the kinds allow no state this large (chunk_fit.c); its cursor stays, and nothing
+                                    // is settled
                 begin = chunk->end;
                 continue;
             }
@@ -195,9 +195,9 @@ static taken take_chunks(tl_session *s, uint32_t index, int64_t tick, tl_frame_s
     return TAKEN_ALL;
 }
 
-// Where the budget is short, a stream in which very much changes does not use it up before the others have had their
-// turn: at first none takes more than a share; then those that have more go on. Where it is not, this makes no
-// difference: put_all() sorts.
+// If the budget is short, a stream with very many changes must not use it up before the others' turn: at first each
+// takes at most one share, then those with more continue. If it is not, this makes no difference, since put_all()
+// sorts.
 static uint32_t take_all(tl_session *s, int64_t tick, tl_frame_scratch *scratch, double budget)
 {
     uint32_t count = 0, waiting = order_subscriptions(s, tick, scratch->order);
@@ -220,7 +220,7 @@ static uint32_t take_all(tl_session *s, int64_t tick, tl_frame_scratch *scratch,
     return count;
 }
 
-// ---- into which datagrams ----
+// ---- which datagrams ----
 
 typedef struct packer {
     tl_session *s;
@@ -304,8 +304,7 @@ static void open_datagram(packer *k)
     }
 }
 
-// The cursors go back, and what was closed is closed again: what a lost datagram would do, for one that cannot be
-// noted.
+// Resets the cursors of a datagram that cannot be noted, and makes its closes due again, as if it had been lost.
 static void take_back(packer *k)
 {
     tl_session *s = k->s;
@@ -370,16 +369,16 @@ static bool fits(const packer *k, const tl_chunk_bytes *chunk)
 }
 _Static_assert((int)URGENCY_OF_THE_REST > (int)TL_HISTORY_VERSIONS + (int)URGENCY_WAITED_MAX * (int)URGENCY_PER_TICK,
                "what is urgent comes first");
-// Into an empty one any chunk fits: it has its head, an acknowledgement, and a section of no messages.
+// Any chunk fits into an empty datagram, with its head, an acknowledgement, and a section without messages.
 _Static_assert(TL_CHUNK_BYTES_MAX + TL_CHUNK_HEAD_BYTES_MAX + 15 + 2 + 3 <= TL_DATAGRAM_BYTES_MAX, "chunks must fit");
 _Static_assert((int)TL_CHUNK_OPS_MAX <= (int)TL_DATAGRAM_OPS_MAX &&
                    (int)TL_CHUNK_WORDS_MAX <= (int)TL_DATAGRAM_WORDS_MAX,
                "chunks must fit");
 
-// Puts one chunk into the open datagram, or into the next. False: the frame is full; the cursor goes back.
+// Puts one chunk into the open datagram, or into the next. Returns false if the frame is full; the cursor is reset.
 static bool put(packer *k, part *p)
 {
-    while (!fits(k, p->chunk)) { // one opened anew may be full at once, of closes and messages
+    while (!fits(k, p->chunk)) { // a new datagram may be full at once, of closes and messages
         close_datagram(k, false);
         if (!room_for(k)) {
             return false;
@@ -417,8 +416,7 @@ static void put_all(packer *k, tl_frame_scratch *scratch, uint32_t count)
     }
 }
 
-// Streams that another set has taken the place of go, once that set has arrived; or, where not all of it finds room,
-// soon.
+// Closes streams that another set has replaced: once that set has arrived, or soon if the set is incomplete.
 static void close_unwanted(tl_session *s, int64_t tick)
 {
     for (uint32_t i = 0; i < s->subscription_top; i++) {
@@ -437,8 +435,8 @@ static void close_unwanted(tl_session *s, int64_t tick)
     }
 }
 
-// Behind by no more than what this very tick has changed. A stream of which nothing was sent yet is behind by all that
-// is in it: its first version may be of this tick only because somebody subscribed to it now.
+// Whether a stream is behind only by the changes of this very tick. A stream of which nothing has been sent is behind
+// by everything in it: its first version may be of this tick only because it was subscribed to just now.
 static bool is_of_the_last_tick(const tl_session *s, const tl_subscription *sub, int64_t tick)
 {
     const tl_stream *stream = &s->pyramid->streams.at[sub->stream];
@@ -491,7 +489,7 @@ size_t tl_frame_write(tl_session *s, int64_t tick, uint64_t tick_time_us, uint64
     uint64_t before = s->bytes_sent;
     close_unwanted(s, tick);
     if (!room_for(&k)) {
-        return 0; // the client has been silent for long; nothing more until it speaks, or is dropped
+        return 0; // the client has been silent for long: nothing more is sent until it reports again or is dropped
     }
     uint32_t count = take_all(s, tick, scratch, budget);
     open_datagram(&k);

@@ -1,6 +1,5 @@
-// Clients that are silent or away: what they own is kept for a grace period. A group that nobody comes back to is
-// emptied, and becomes the next client's: a group that is deleted costs the store a row for ever, and clients come and
-// go.
+// Grace periods: what silent or absent clients own is kept for a while. When they end, a client's group is emptied and
+// reused for the next client: every deleted group leaves a row in the store for ever, and clients come and go.
 #include "server/grace.h"
 #include "server/carriers.h"
 #include "server/claims.h"
@@ -11,15 +10,16 @@
 #include "world/missing.h"
 
 enum {
-    SPARE_GROUPS_SHARE = 16, // one in so many of groups_max may be spare: empty and nobody's
+    SPARE_GROUPS_SHARE = 16, // at most one in this many of groups_max may be spare: empty and nobody's
     EXPIRE_PER_S = 4,
-    CROWDED_PERCENT = 75, // of what clients may create, and of their groups: beyond it the vanished give way
-    GIVEN_UP_MAX = 64,    // groups, each time that the grace periods are looked at
-    // of a client: longer silence is recorded in the log, so that an heir counts from its beginning
+    // of what clients may create, and of their groups: above it, absent clients' groups are given up
+    CROWDED_PERCENT = 75,
+    GIVEN_UP_MAX = 64, // groups, per examination of the grace periods
+    // a client's longer silence is recorded in the log, so that an heir counts from its beginning
     SILENT_US = 2000000,
 };
 
-// Records in the log whether a client that owns something is silent: its server may be the next to crash.
+// Records in the log whether a client that owns something is silent, since its server may crash next.
 static void note_silence(tl_server *s, const tl_server_client *client)
 {
     int32_t g = client->group ? tl_mirror_find_group(&s->mirror, client->group) : TL_NONE;
@@ -35,7 +35,7 @@ static void note_silence(tl_server *s, const tl_server_client *client)
     tl_client_groups_note(s, group);
 }
 
-// Entities that clients created and nobody owns stay within their carriers' reach as well.
+// Keeps entities that clients created and nobody owns within their carriers' reach as well.
 static void hold_nobodys(tl_server *s, int32_t g)
 {
     const tl_group *group = &s->mirror.groups[g];
@@ -48,13 +48,14 @@ static void hold_nobodys(tl_server *s, int32_t g)
     }
 }
 
-// Deletes what is in a group, and what is to come into it with the next records. False: it was not empty yet.
+// Deletes the entities in a group, and those about to enter it with the next records. Returns false if it was not empty
+// yet.
 static bool empty(tl_server *s, int32_t g)
 {
     bool was_empty = true;
     for (int32_t i = s->mirror.groups[g].entity_first; i != TL_NONE;
          i = s->mirror.entities[i].group_next, was_empty = false) {
-        (void)tl_server_delete_entity(s, (tl_entity_ref)i); // one that is being deleted is not found
+        (void)tl_server_delete_entity(s, (tl_entity_ref)i); // those already being deleted are not found
     }
     for (uint32_t i = s->changes.entity_count; i-- > 0;) {
         int32_t index = s->changes.entities[i];
@@ -76,7 +77,7 @@ static uint32_t count_spares(const tl_server *s)
     return count;
 }
 
-// Empties a group to which nobody comes back, and makes it a spare one.
+// Empties a group whose client will not return, and makes it spare.
 static void retire(tl_server *s, int32_t g)
 {
     tl_group *group = &s->mirror.groups[g];
@@ -93,16 +94,16 @@ static void retire(tl_server *s, int32_t g)
     }
     bool superfluous = tl_client_groups_is_spare(group) && count_spares(s) > s->def.groups_max / SPARE_GROUPS_SHARE;
     if (superfluous || tl_missing_any(group->missing)) {
-        tl_server_delete_group(s, group->id); // if not now, next time
+        tl_server_delete_group(s, group->id); // if that fails, it is tried again next time
     }
 }
 
-// How many entities and groups there are too many of; below 0: there is room.
+// How many entities and groups are in excess; negative: there is capacity.
 typedef struct excess {
     int64_t entities, groups;
 } excess;
 
-// What is being emptied already is not counted.
+// Does not count what is already being emptied.
 static excess measure_excess(tl_server *s)
 {
     excess e = {.entities = (int64_t)tl_created_count(s) - (int64_t)s->def.created_max * CROWDED_PERCENT / 100,
@@ -121,7 +122,7 @@ static excess measure_excess(tl_server *s)
     return e;
 }
 
-// Whether a group is kept for somebody who is away and without a token, and so may never come back under that identity.
+// Whether a group is kept for an absent client without a token, which may never return under that identity.
 static bool waits_for_unproven(const tl_server *s, int32_t g)
 {
     const tl_group *group = &s->mirror.groups[g];
@@ -129,7 +130,7 @@ static bool waits_for_unproven(const tl_server *s, int32_t g)
     return away && group->live && tl_identity_is_of_secret(&group->identity) && tl_own_owns(s, g);
 }
 
-// The groups of whoever vanished longest ago without proof, in that order; returns how many.
+// Finds the groups of the clients without proof that have been away longest, in that order; returns the count.
 static int find_longest_away(const tl_server *s, int32_t out[GIVEN_UP_MAX])
 {
     int count = 0;
@@ -137,7 +138,7 @@ static int find_longest_away(const tl_server *s, int32_t out[GIVEN_UP_MAX])
         if (!waits_for_unproven(s, g)) {
             continue;
         }
-        int at = count < GIVEN_UP_MAX ? count++ : GIVEN_UP_MAX; // one too many: the last one drops out
+        int at = count < GIVEN_UP_MAX ? count++ : GIVEN_UP_MAX; // if the list is full, its last entry drops out
         for (; at > 0 && s->mirror.groups[out[at - 1]].vanished_tick > s->mirror.groups[g].vanished_tick; at--) {
             if (at < GIVEN_UP_MAX) {
                 out[at] = out[at - 1];
@@ -150,8 +151,8 @@ static int find_longest_away(const tl_server *s, int32_t out[GIVEN_UP_MAX])
     return count;
 }
 
-// Connections that make things of their own and vanish must not starve those who are here. When room becomes scarce,
-// the grace of some unproven identities ends early: of as many as it takes.
+// Clients that create entities and vanish must not starve those who are connected. When capacity becomes scarce, the
+// grace of as many unproven identities as necessary ends early.
 static void give_up_longest_away(tl_server *s)
 {
     excess e = measure_excess(s);
@@ -180,7 +181,7 @@ static void expire(tl_server *s)
             continue;
         }
         if (group->vanished_tick < 0) {
-            tl_claims_vanish(s, group, s->tick); // an older record of its own says that it is here
+            tl_claims_vanish(s, group, s->tick); // an older own record says that the client is here
         }
         if (group->live && (group->doomed || group->vanished_tick + grace_ticks < s->tick)) {
             retire(s, g);

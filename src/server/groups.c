@@ -1,4 +1,4 @@
-// Groups that come to be this server's, or cease to be; and the ids of what is made here.
+// Gaining and losing groups, and allocating ids for new groups and entities.
 #include "server/groups.h"
 #include "server/carriers.h"
 #include "server/client_groups.h"
@@ -89,8 +89,8 @@ void tl_groups_lose(tl_server *s, int32_t group)
 
 // ---- ids ----
 
-// The epoch keeps ids apart over restarts. Once all of an epoch's have been used they begin again, without those still
-// in use.
+// The epoch keeps ids distinct across restarts. When an epoch's ids are exhausted the counter wraps around, and ids
+// still in use are skipped.
 static uint64_t next_id(const tl_server *s, uint64_t *counter)
 {
     TL_ASSERT(s->number >= 1 && s->epoch >= 1);
@@ -121,7 +121,7 @@ tl_group_id tl_groups_next_client_id(tl_server *s)
     return next_group_id(s, TL_CLIENT_GROUP_BIT);
 }
 
-// ---- what the game does with them ----
+// ---- the game's functions ----
 
 tl_result tl_server_create_group(tl_server *s, tl_group_id id, tl_group_id *out)
 {

@@ -1,5 +1,6 @@
-// Checkpoints and cuts wait a little before they go to the store. A checkpoint stands for the records before it, and
-// may not outlive them: by then every living server has applied those records, or one has ended the epoch before them.
+// Holds checkpoints and truncations back before they go to the store. A checkpoint replaces the records before it and
+// must not outlive them: by the time it is stored, every living server has applied those records, or a server has ended
+// the epoch before them.
 #include "server/held_checkpoints.h"
 #include "server/state.h"
 
@@ -7,7 +8,7 @@ enum { HOLD_SECONDS = 3, HELD_MAX = 4096 };
 
 typedef struct tl_held {
     struct tl_held *next;
-    int64_t tick; // as of which it was made
+    int64_t tick; // the tick it was made as of
     bool is_cut;
     int64_t cut_tick;
     tl_group_id group;
@@ -60,7 +61,7 @@ bool tl_held_add_truncation(tl_server *s, int64_t tick)
     return true;
 }
 
-// The group counts as stored from its checkpoint on, and is not.
+// The group counts as stored since its checkpoint was made, but it is not.
 static void block_cuts(tl_server *s, tl_group_id group, tl_result result)
 {
     if (!s->checkpoints.truncation_blocked) {
@@ -85,7 +86,7 @@ void tl_held_release(tl_server *s)
             result = tl_store_truncate(s->def.store, held->cut_tick);
         }
         if (result == TL_ERR_FULL) {
-            return; // later
+            return; // tried again later
         }
         if (!held->is_cut && result != TL_OK) {
             block_cuts(s, held->group, result);

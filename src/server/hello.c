@@ -1,4 +1,4 @@
-// A newcomer says HELLO, and becomes a client, or is turned away.
+// Handles a newcomer's HELLO: accepts it as a client or refuses it.
 #include "server/hello.h"
 #include "server/accounts.h"
 #include "server/admission.h"
@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 enum {
-    ENTITIES_OWNED = 16, // by a client, unless the game says otherwise,
+    ENTITIES_OWNED = 16, // by one client, unless the game says otherwise
     ENTITIES_CREATED = 64,
-    KBIT_S_LEAST = 64, // for one that asks for 0
+    KBIT_S_LEAST = 64, // for a client that asks for 0
     KBIT_S_MAX = 10000000,
     WELCOME_BYTES_MAX = 64 + TL_SECRET_BYTES,
 };
@@ -32,7 +32,7 @@ static tl_result authorize(tl_server *s, const void *token, size_t size, tl_gran
     return TL_OK;
 }
 
-// Why a token was not taken, and what to do.
+// Says why a token was refused, and what to do.
 static const char *token_text(tl_result result, size_t token_bytes)
 {
     if (token_bytes == 0) {
@@ -66,7 +66,7 @@ static void welcome(tl_server *s, const tl_server_client *client)
     tl_client_table_send(s, client->peer, data, w.size);
 }
 
-// A newcomer is refused, and closed: whoever wants to ask again connects again, which the transport limits.
+// Refuses a newcomer and closes its connection: to ask again it must reconnect, which the transport limits.
 static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *text)
 {
     s->stats.hellos_refused++;
@@ -74,7 +74,7 @@ static void turn_away(tl_server *s, tl_peer peer, tl_result result, const char *
     tl_disconnect_peer(s, peer, result, text);
 }
 
-// A program that reconnects has one connection: what is left of its former one ends.
+// A client program has one connection: what is left of its former one ends when it reconnects.
 static void end_former(tl_server *s, const tl_server_client *client)
 {
     for (uint32_t i = 0; i < s->def.clients_max; i++) {
@@ -139,7 +139,7 @@ tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
         return TL_ERR_MALFORMED;
     }
     tl_server_client *known = tl_client_table_by_peer(s, peer);
-    if (version != TL_PROTOCOL_VERSION && !known) { // what follows may be laid out in another way
+    if (version != TL_PROTOCOL_VERSION && !known) { // the rest may be laid out differently
         turn_away(s, peer, TL_ERR_VERSION,
                   "this server speaks another version of the protocol; bring both sides to the same release");
         return TL_OK;
@@ -160,7 +160,7 @@ tl_result tl_hello_take(tl_server *s, tl_peer peer, tl_reader *r)
     if (s->state != TL_SERVER_RUNNING) {
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is not running; try again, or another");
     } else if (s->time.clock.held &&
-               s->time.clock.ahead_us >= TL_CLOCK_NEAR_US) { // what it would show is not known yet
+               s->time.clock.ahead_us >= TL_CLOCK_NEAR_US) { // the state it would show is not known yet
         turn_away(s, peer, TL_ERR_UNAVAILABLE, "this server is ahead of the others' time; try again, or another");
     } else {
         tl_admission_spend(s, TL_UNITS_HELLO);

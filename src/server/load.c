@@ -1,4 +1,4 @@
-// Joining: what the store has is loaded, checkpoints first and then the records since; then the server starts.
+// Joining: loads the checkpoints from the store, then the records since, and starts the server.
 #include "server/load.h"
 #include "server/apply.h"
 #include "server/checkpoints.h"
@@ -11,7 +11,7 @@
 #include "world/checkpoint.h"
 #include "world/record_apply.h"
 
-// Each event is a world of its own while loading: what it changed is settled before the next.
+// While loading, each event is settled before the next is applied.
 static void settle_loaded(tl_server *s)
 {
     tl_mirror_resolve(&s->mirror);
@@ -41,7 +41,7 @@ bool tl_load_record(tl_server *s, const tl_store_event *event)
         tl_apply_fail_version(s, event->server, event->tick);
     }
     if (result == TL_ERR_FULL) {
-        s->stats.limits_reached++; // it is known what is lacking, see server/missing.c
+        s->stats.limits_reached++; // what is missing is noted, see server/missing.c
     }
     return result == TL_OK || result == TL_ERR_FULL;
 }
@@ -50,7 +50,7 @@ void tl_load_checkpoint(tl_server *s, const tl_store_event *event)
 {
     tl_result result;
     s->mirror.tick = event->tick;
-    if (event->group == 0) { // no group is called that
+    if (event->group == 0) { // no group has this id
         s->stats.checkpoints_unread++;
         tl_server_say(s, "a checkpoint of tick %lld is of no group; it is passed over", (long long)event->tick);
         return;
@@ -103,7 +103,7 @@ void tl_load_start(tl_server *s)
     tl_pyramid_tick(&s->pyramid, s->mirror.tick);
     tl_mirror_settle(&s->mirror);
     s->state = TL_SERVER_RUNNING;
-    tl_peers_need_all_seen(s); // what it says from now on comes after all that it has loaded
+    tl_peers_need_all_seen(s); // what it publishes from now on depends on all that it has loaded
     s->peers.last_commit_us = s->time.now_us;
     tl_server_say(s, "loaded: %u entities", s->mirror.live_count);
     tl_claims_ended(s, s->number, s->stats.committed_tick);

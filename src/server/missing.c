@@ -1,6 +1,6 @@
-// What of the world finds no room on this server, or could not be read from its checkpoint. It goes on without it, says
-// so, owns no group that it holds incompletely while another server can, leaves such groups' checkpoints alone, and has
-// them told anew: once there is room, or at once.
+// Parts of the world that are missing here: for lack of capacity, or because a checkpoint could not be read. The server
+// continues without them and reports it. It owns no incomplete group while another server can own it, writes no
+// checkpoints of such groups, and asks their owners to publish them again: once there is capacity, or at once.
 #include "server/missing.h"
 #include "server/peers.h"
 #include "server/state.h"
@@ -38,7 +38,7 @@ uint32_t tl_server_missing_unread_count(const tl_server *s)
     return count;
 }
 
-// An incomplete group that would be whole if it was told anew now; each in turn.
+// Returns an incomplete group that would be whole if it were published again now; takes turns.
 static int32_t group_to_ask_for(tl_server *s)
 {
     uint32_t left = tl_server_missing_room(s);
@@ -101,8 +101,8 @@ static void ask_for(tl_server *s, tl_group_id id, tl_server_number owner)
     tl_tick_record_post(s, TL_OP_RETELL, owner, data, w.size);
 }
 
-// Groups that found no room, once there is some: when one is told anew it is at first empty here, and then asked for as
-// one that is incomplete.
+// Asks for groups that were missing for lack of capacity, once there is some: such a group is published again, at first
+// as an empty one, and then asked for like other incomplete groups.
 static void ask_for_groups(tl_server *s)
 {
     const tl_map *lacking = &s->mirror.missing.groups;
@@ -118,8 +118,8 @@ static void ask_for_groups(tl_server *s)
     }
 }
 
-// Once a second, as long as something is lacking: the others hear of it, and one group's owner is asked to tell it
-// anew, or those of several if it is only that they could not be read.
+// Once a second, while something is missing: reports that to the others, and asks one group's owner to publish it
+// again, or several groups' owners if the groups only could not be read.
 void tl_server_missing_tick(tl_server *s)
 {
     if (!s->mirror.missing.any) {
@@ -139,7 +139,7 @@ void tl_server_missing_tick(tl_server *s)
     for (int asked = 0, first = TL_NONE; asked < ASKED_MAX; asked++) {
         int32_t index = group_to_ask_for(s);
         if (index == first && index != TL_NONE) {
-            return; // all of them have been
+            return; // all of them have been asked for
         }
         const tl_group *group = index == TL_NONE ? NULL : &s->mirror.groups[index];
         if (asked == 0 || group) {

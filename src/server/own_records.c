@@ -1,4 +1,4 @@
-// Records of this server that wait: to be submitted, to be committed, to be mirrored.
+// This server's records that wait to be submitted, committed or mirrored.
 #include "server/own_records.h"
 #include "server/state.h"
 
@@ -12,14 +12,14 @@ void tl_own_records_submit(tl_server *s)
         tl_result result = tl_store_submit(s->def.store, record->tick, record->data, record->size,
                                            s->time.clock.wall_us);
         if (result != TL_OK) {
-            return; // full: later; fenced: the event says so
+            return; // full: retried later; fenced: an event reports it
         }
         record->submitted = true;
         record->submitted_us = s->time.now_us;
     }
 }
 
-// Records that are both committed and mirrored are done.
+// Discards records that are both committed and mirrored.
 void tl_own_records_drop_done(tl_server *s)
 {
     TL_ASSERT(s->records.first < TL_OWN_RECORDS_MAX && s->records.count <= TL_OWN_RECORDS_MAX);

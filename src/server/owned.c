@@ -1,4 +1,4 @@
-// What clients own: the states that they report of it, and what holds it while they report nothing.
+// What clients own: applies the states they report, and stops entities whose clients report nothing.
 #include "server/owned.h"
 #include "server/answers.h"
 #include "server/carriers.h"
@@ -28,7 +28,7 @@ void tl_owned_forget(tl_server_client *client, tl_entity_id id)
     }
 }
 
-// What the game, or another client, has deleted is nobody's any more; its owner hears of it.
+// Forgets entities that the game or another client has deleted, and notifies their owner.
 void tl_owned_forget_gone(tl_server *s, tl_server_client *client)
 {
     for (uint32_t i = 0; i < client->owned_count; i++) {
@@ -36,13 +36,13 @@ void tl_owned_forget_gone(tl_server *s, tl_server_client *client)
             continue;
         }
         if (!tl_answers_send(s, client->number, 0, TL_ERR_DENIED, client->owned[i].id)) {
-            return; // later
+            return; // tried again later
         }
         client->owned[i--] = client->owned[--client->owned_count];
     }
 }
 
-// The client hears of it, once a second at most, as an answer to no request of its.
+// Notifies the client, once a second at most, as an answer to no request.
 static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned *owned, tl_result result)
 {
     s->stats.states_refused++;
@@ -55,7 +55,7 @@ static void refuse_state(tl_server *s, const tl_server_client *client, tl_owned 
     tl_answers_send(s, client->number, 0, result, owned->id);
 }
 
-// A client that has said its last word hears that it was not taken, to say it again.
+// A client that reports no further states is notified that its last one was refused, so that it repeats it.
 static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned *owned)
 {
     if (!owned->again_due || s->tick - owned->refused_tick < (int64_t)s->world.tick_hz) {
@@ -66,7 +66,7 @@ static void say_again_due(tl_server *s, const tl_server_client *client, tl_owned
     tl_answers_send(s, client->number, 0, TL_AGAIN, owned->id);
 }
 
-// What clients own and do not speak of stays within its carrier's reach, and goes no farther than what they speak of.
+// Keeps clients' entities within their carriers' reach and travel budget while nothing is reported of them.
 void tl_owned_hold(tl_server *s, tl_server_client *client)
 {
     tl_owned_forget_gone(s, client);
@@ -83,7 +83,7 @@ void tl_owned_hold(tl_server *s, tl_server_client *client)
     }
 }
 
-// Fields of an own entity that differ from what was published of it.
+// Returns the fields of an own entity that differ from what was published of it.
 static uint32_t fields_changed(const tl_kind *kind, const tl_entity *e, const int64_t *words)
 {
     uint32_t changed = 0;
@@ -103,7 +103,7 @@ static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *ow
     TL_ASSERT(owned->id == e->id);
     const tl_kind *kind = &s->kinds.kinds[e->kind];
     uint32_t changed = fields_changed(kind, e, words);
-    // What is committed is read at the tick of its record, not at the one that the client named.
+    // The committed state is read at the tick of its record, not at the one that the client named.
     tl_result result = tl_travel_accept(s, kind, words, tl_fields_all(kind));
     if (result == TL_OK) {
         result = tl_volume_allowed(s, client);
@@ -120,7 +120,7 @@ static tl_result take_state(tl_server *s, tl_server_client *client, tl_owned *ow
     return result;
 }
 
-// Takes in what a client says of its own entities; `dry`: only reads through.
+// Reads the states that a client reports of its entities and applies them; `dry`: only checks that they can be read.
 void tl_owned_take(tl_server *s, tl_server_client *client, tl_reader *r, bool dry)
 {
     TL_ASSERT(client->used && client->owned_count <= TL_OWNED_MAX);
@@ -150,7 +150,7 @@ void tl_owned_take(tl_server *s, tl_server_client *client, tl_reader *r, bool dr
                 continue;
             }
             owned->version = version;
-            // A client whose clock is far off is not believed until it is right.
+            // A client whose clock is far off is ignored until its clock is right.
             if (tick > s->tick + OWNED_AGE_TICKS_MAX || tick < s->tick - OWNED_AGE_TICKS_MAX) {
                 continue;
             }

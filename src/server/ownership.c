@@ -34,7 +34,7 @@ void tl_own_mark(tl_server *s, int32_t index)
     s->changes.entities[s->changes.entity_count++] = index;
 }
 
-// An entity that is freed before it was recorded: its index may come again.
+// Unlists an entity that is freed before it was recorded: its index may be reused.
 void tl_own_unmark(tl_server *s, int32_t index)
 {
     for (uint32_t i = s->changes.entity_count; i-- > 0;) {
@@ -44,7 +44,7 @@ void tl_own_unmark(tl_server *s, int32_t index)
         s->changes.entities[i] = s->changes.entities[--s->changes.entity_count];
         return;
     }
-    TL_ASSERT(!s->mirror.entities[index].unsent_listed); // what is listed is in the list
+    TL_ASSERT(!s->mirror.entities[index].unsent_listed); // a listed entity is in the list
 }
 
 size_t tl_own_state_bytes(const tl_server *s, const tl_entity *e)
@@ -58,7 +58,7 @@ double tl_own_share(const tl_server *s, const tl_entity *e)
     return tl_tolerance_share(&s->kinds.kinds[e->kind], e->published_carrier != 0);
 }
 
-// After each change of what is published.
+// To be called after each change of what is published.
 void tl_own_track(tl_server *s, int32_t index)
 {
     TL_ASSERT(index >= 0 && index < s->mirror.entity_top);
@@ -70,7 +70,7 @@ void tl_own_track(tl_server *s, int32_t index)
     }
 }
 
-// What it did before says nothing of what it does now: it is new, or in another frame.
+// Discards what is known of the entity's earlier motion: it is new, or in another reference frame.
 void tl_own_forget_truth(tl_server *s, int32_t index)
 {
     TL_ASSERT(index >= 0 && index < s->mirror.entity_top);
@@ -88,7 +88,7 @@ tl_entity *tl_own_entity(tl_server *s, tl_entity_ref ref)
     return e->used && e->published && !(e->changes & TL_CHANGE_DELETED) ? e : NULL;
 }
 
-// A client's own words for its entity.
+// Publishes an own entity as standing at `position`, in its reference frame, from this tick on.
 void tl_own_stop(tl_server *s, int32_t index, tl_vec3 position)
 {
     tl_entity *e = &s->mirror.entities[index];

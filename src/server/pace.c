@@ -2,25 +2,25 @@
 
 enum {
     WINDOW_US = 250000,
-    WINDOW_US_MIN = 100000, // if that many datagrams tell enough
-    WINDOW_DATAGRAMS = 8,   // fewer say little of what is lost
+    WINDOW_US_MIN = 100000, // if there are enough datagrams in it to judge by
+    WINDOW_DATAGRAMS = 8,   // fewer say little about loss
     WINDOW_DATAGRAMS_ENOUGH = 32,
-    SILENCE_US = 3000000,     // without a word for so long says nothing of the rate
-    LATE_US = 250000,         // beyond the least delay: it queues up somewhere
-    FLIGHT_BYTES = 48 * 1024, // may be on their way to anybody
-    SLOW_DATAGRAMS = 4,       // and to one that is known to be slow
+    SILENCE_US = 3000000,     // after a longer silence the window says nothing about the rate
+    LATE_US = 250000,         // beyond the least delay: data queues up somewhere
+    FLIGHT_BYTES = 48 * 1024, // the limit in flight to any client
+    SLOW_DATAGRAMS = 4,       // and to one known to be slow
 };
-static const double RATE_MIN = 8000;   // bytes a second
+static const double RATE_MIN = 8000;   // bytes per second
 static const double LOSS_MEANT = 0.06, // less is noise
     LOSS_MUCH = 0.5,
-                    BAD_WINDOW_MAX = 0.4,   // that one window counts for, of what is lost beyond what is borne
-    BAD_MAX = 0.8, BAD_MAX_SLOW = 0.2;      // sums of it, over windows in a row, at which the rate is cut
-static const double CUT = 0.9, TRIAL = 0.6, // of what is taken
-    HELPED = 0.5;                           // of the loss is left at most, if sending less has helped
-// In a window. After the first cut fast, for it may have been a mistake; then with care, and more the longer it goes
-// well.
+                    BAD_WINDOW_MAX = 0.4,   // one window's limit on loss beyond what is tolerated
+    BAD_MAX = 0.8, BAD_MAX_SLOW = 0.2;      // sums of it over consecutive windows at which the rate is reduced
+static const double CUT = 0.9, TRIAL = 0.6, // factors on the rate received
+    HELPED = 0.5;                           // reducing helped if at most this part of the loss is left
+// Per window. After the first reduction the rate rises fast, since the reduction may have been a mistake; later with
+// care, and faster the longer it goes well.
 static const double RISE_FAST = 1.5, RISE_NEAR = 1.1, RISE = 0.004;
-static const double FLIGHT_SECONDS = 0.75, FLIGHT_SECONDS_SLOW = 0.25; // of the rate may be on their way
+static const double FLIGHT_SECONDS = 0.75, FLIGHT_SECONDS_SLOW = 0.25; // in flight, at the current rate
 static const double BURST_SECONDS = 0.25, BURST_SECONDS_SLOW = 0.05;
 
 void tl_pace_init(tl_pace *p, uint32_t kbit_s)
@@ -41,7 +41,7 @@ static uint64_t flight_bytes(const tl_pace *p)
     return p->total_bytes - p->sent[p->ack % TL_PACE_SENT_MAX].total_bytes;
 }
 
-// Of what was acknowledged or passed over of late.
+// The loss among recently acknowledged or skipped datagrams.
 static double loss_now(const tl_pace *p)
 {
     return p->datagrams < WINDOW_DATAGRAMS ? p->loss : 1 - p->taken_bytes / p->offered_bytes;
@@ -54,7 +54,7 @@ bool tl_pace_full(const tl_pace *p)
         double room = SLOW_DATAGRAMS * TL_DATAGRAM_BYTES_MAX;
         return flight > fmin(p->rate, fmax(p->known, p->taken)) * (FLIGHT_SECONDS_SLOW + least) + room;
     }
-    // Until it is known why so much is lost, no more is put at stake than arrives.
+    // Until the cause of the loss is known, no more is put at risk than arrives.
     return flight > (fmin(p->rate, p->taken) * (FLIGHT_SECONDS + least) + FLIGHT_BYTES) * (1 - loss_now(p));
 }
 
@@ -75,7 +75,7 @@ static void begin_window(tl_pace *p, uint64_t now_us)
     p->limited = p->waiting = false;
 }
 
-// What was sent before the rate changed says nothing of it: windows go on after that.
+// Data sent before the rate changed says nothing about the new rate: windows continue after it.
 static void change(tl_pace *p, double rate)
 {
     p->rate = rate;
@@ -83,7 +83,7 @@ static void change(tl_pace *p, double rate)
     p->good = 0;
 }
 
-// The rate is cut because of loss, so far that it shows whether that helps.
+// Reduces the rate because of loss, far enough to show whether that helps.
 static void try_less(tl_pace *p, double taken, double loss)
 {
     p->tried = true;
@@ -101,7 +101,7 @@ static void end_trial(tl_pace *p, double loss)
         p->cuts++;
         return;
     }
-    p->loss_borne = loss; // as much is lost of less: that is the line's own
+    p->loss_borne = loss; // a lower rate loses as much: the line itself causes it
     p->known = p->known_before;
     change(p, p->rate_before);
 }
@@ -124,7 +124,7 @@ static bool is_late(tl_pace *p)
     if (flight_bytes(p) >= 2 * TL_DATAGRAM_BYTES_MAX) {
         return true;
     }
-    p->delay_least_us = p->delay_us; // nothing of ours is in its way: the way itself is longer now
+    p->delay_least_us = p->delay_us; // nothing of this server's is queued: the path itself has become longer
     return false;
 }
 
@@ -181,7 +181,7 @@ void tl_pace_acknowledge(tl_pace *p, uint64_t ack, const tl_report_head *head, u
     const struct tl_pace_sent *sent = &p->sent[ack % TL_PACE_SENT_MAX];
     double bytes = (double)(sent->total_bytes - p->sent[p->ack % TL_PACE_SENT_MAX].total_bytes);
     uint64_t delay_us = now_us - sent->time_us;
-    bool of_before = p->ack < p->after; // some of that, at least
+    bool of_before = p->ack < p->after; // at least some of it was sent at the former rate
     p->ack = ack;
     if (p->begun_us == 0 || now_us - p->begun_us > SILENCE_US || of_before) {
         begin_window(p, now_us);

@@ -1,7 +1,8 @@
-// How fast a client takes what it is sent. One that is slower than its rate, for it has little CPU or its line is
-// narrow, would have everything queue up before it, hear of each tile too late to go on from, and be sent it whole
-// again and again. So its rate goes back to what it takes, by how late and how much is acknowledged, and rises again.
-// Loss that does not depend on the rate is borne: a cut that does not help is taken back.
+// Congestion control: how fast a client can receive. If a client is slower than its rate, because of little CPU or a
+// narrow line, everything queues up before it; it then receives each tile too late to continue it, and is sent the
+// whole tile again and again. So the rate falls to what the client receives, judged by how late and how much it
+// acknowledges, and then rises again. Loss that does not depend on the rate is tolerated: a reduction that does not
+// help is undone.
 #ifndef TRAMLINE_SERVER_PACE_H
 #define TRAMLINE_SERVER_PACE_H
 
@@ -10,37 +11,38 @@
 enum { TL_PACE_SENT_MAX = 1024 };
 
 typedef struct tl_pace {
-    double rate, rate_max; // bytes a second, now and at most
+    double rate, rate_max; // bytes per second, now and at most
     struct tl_pace_sent {
-        uint64_t time_us, total_bytes; // when it was sent, and what was sent by then
+        uint64_t time_us, total_bytes; // when it was sent, and the bytes sent up to and including it
     } sent[TL_PACE_SENT_MAX];          // ring by sequence
     uint64_t total_bytes, newest, ack;
-    uint64_t after;        // up to that datagram what was sent was of another rate
-    bool limited, waiting; // the rate held something up; something had to wait, for whatever reason
-    // the window that is looked at
+    uint64_t after;        // datagrams up to this one were sent at another rate
+    bool limited, waiting; // limited: the rate held data back; waiting: data had to wait for any reason
+    // the current measurement window
     uint64_t begun_us;
     double offered_bytes, taken_bytes;
     uint64_t datagrams;
-    uint64_t delay_us; // the least in it
-    // over windows
-    uint64_t delay_least_us; // 0: not known
+    uint64_t delay_us; // the least in the window
+    // across windows
+    uint64_t delay_least_us; // 0: unknown
+    // the loss rate that is tolerated because the line causes it
     double loss_borne;
-    double bad; // how much more was lost than is borne, summed over windows in a row
-    int good;   // windows in a row that were good, and used all of the rate
-    bool tried; // the rate was cut because of loss
+    double bad; // loss beyond what is tolerated, summed over consecutive windows
+    int good;   // consecutive windows that were good and used the whole rate
+    bool tried; // the rate was reduced because of loss
     double loss_before, rate_before, known_before;
-    double taken, loss; // bytes a second, and the part that was lost, in the last window
-    double known;       // what it took when the rate was cut, 0: it never was
+    double taken, loss; // bytes per second received and fraction lost, in the last window
+    double known;       // what was received when the rate was reduced, 0: it never was
     uint32_t cuts;
 } tl_pace;
 
 void tl_pace_init(tl_pace *p, uint32_t kbit_s);
 void tl_pace_sent(tl_pace *p, uint64_t sequence, size_t bytes, uint64_t now_us);
-// `ack`: the newest datagram that has arrived; the head's bits say which before it have.
+// `ack`: the newest datagram that has arrived; the bits in `head` say which earlier ones have.
 void tl_pace_acknowledge(tl_pace *p, uint64_t ack, const tl_report_head *head, uint64_t now_us);
-// How many bytes may gather to be sent at once.
+// The number of bytes that may accumulate to be sent at once.
 double tl_pace_burst(const tl_pace *p);
-// So much is on its way that more would only queue up.
+// Whether so much is in flight that more would only queue up.
 bool tl_pace_full(const tl_pace *p);
 
 #endif

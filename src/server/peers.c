@@ -1,10 +1,10 @@
-// The other servers: which of them live, whose records are still to come, and who inherits whose groups.
+// The other servers: which are alive, whose records are still to arrive, and who inherits whose groups.
 #include "server/peers.h"
 #include "server/state.h"
 
 enum {
-    ALIVE_US = 1000000,   // who was silent for longer, in the store's time, is given nothing
-    DEGRADED_SECONDS = 5, // so long one that said that it lacks something is taken at its word
+    ALIVE_US = 1000000,   // servers silent for longer, in the store's time, are handed nothing
+    DEGRADED_SECONDS = 5, // how long a report that something is missing stays valid
 };
 
 tl_peer_server *tl_peers_find(tl_server *s, tl_server_number number)
@@ -53,7 +53,7 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
     if (p->known && p->epoch != event->epoch && s->state != TL_SERVER_JOINING) {
         tl_server_say(s, "server %s is back (epoch %u)", event->name, event->epoch);
     }
-    // that was told, or is cut
+    // reported earlier, or truncated
     if (s->state == TL_SERVER_JOINING && event->epoch > p->ended_epoch + 1) {
         p->ended_epoch = event->epoch - 1;
     }
@@ -63,14 +63,14 @@ void tl_peers_on_server(tl_server *s, const tl_store_event *event)
     p->silent_us = 0;
     p->fence_asked = false;
     tl_world_clock_forget(&s->time.clock, event->server);
-    s->time.report_due = true; // it wants to know the time
-    p->lagging = true;         // until its records come in
+    s->time.report_due = true; // it needs to know the time
+    p->lagging = true;         // until its records arrive
     memcpy(p->name, event->name, sizeof p->name);
 }
 
-// ---- whose records are there ----
+// ---- whose records have arrived ----
 
-// Whether the records of all living servers are there; `without_lagging`: servers that lag are not asked.
+// Whether the records of all living servers have arrived; `without_lagging`: except those of servers that lag.
 static bool has_records(const tl_server *s, int64_t tick, bool without_lagging)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {
@@ -103,7 +103,7 @@ void tl_peers_mark_lagging(tl_server *s, int64_t tick)
     }
 }
 
-// ---- what records need ----
+// ---- what records depend on ----
 
 bool tl_peers_need_met(const tl_server *s, const tl_need *need)
 {
@@ -117,7 +117,7 @@ bool tl_peers_need_met(const tl_server *s, const tl_need *need)
     return need->tick >= 0 && p->applied_tick >= need->tick;
 }
 
-// Of one server the latest need says it all: ends of epochs come after their ticks, and ticks rise over epochs.
+// Only the latest need of each server matters: ends of epochs come after their ticks, and ticks rise over epochs.
 static bool is_later(const tl_need *a, const tl_need *b)
 {
     if (a->epoch != b->epoch) {
@@ -139,12 +139,12 @@ void tl_peers_need(tl_server *s, tl_server_number server, uint32_t epoch, int64_
         }
         return;
     }
-    TL_ASSERT(s->changes.need_count < TL_NEEDS_MAX); // one a server at most
+    TL_ASSERT(s->changes.need_count < TL_NEEDS_MAX); // at most one per server
     s->changes.needs[s->changes.need_count++] = need;
 }
 
-// What this server has seen of all others when it takes over: who had what before then. What it says from now on comes
-// after that.
+// When this server takes over: its records from now on depend on all that it has seen of the others, which decided who
+// had what.
 void tl_peers_need_all_seen(tl_server *s)
 {
     for (tl_server_number n = 1; n <= TL_SERVERS_MAX; n++) {

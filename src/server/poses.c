@@ -1,13 +1,14 @@
-// The poses that a game sets, by the hundred thousand: held against what was published; and what their velocities and
-// spins are, where the game does not say.
+// The poses that a game sets, by the hundred thousand: compares them with what was published, and derives velocities
+// and spins where the game passes none.
 #include "server/poses.h"
 #include "server/carriers.h"
 #include "server/ownership.h"
 #include "server/state.h"
 
-enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 }; // after so many ticks, and not before the sixth part of a second
+// An entity settles after this many ticks, but not before a sixth of a second has passed.
+enum { SETTLE_TICKS_MIN = 3, SETTLE_PER_S = 6 };
 
-// Without a velocity from the game: from where it was at the last set.
+// Derives the velocity from the position at the last set.
 static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 position)
 {
     int64_t ticks = s->tick - s->own.truth_ticks[ref];
@@ -17,7 +18,7 @@ static tl_vec3 velocity_between(const tl_server *s, tl_entity_ref ref, tl_vec3 p
     return tl_vec3_scale(tl_vec3_sub(position, s->own.truths[ref]), (double)s->world.tick_hz / (double)ticks);
 }
 
-// The same of a rotation that goes on turning between segments.
+// Derives the spin of a rotation that keeps turning between segments.
 static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind, tl_quat rotation)
 {
     tl_vec3 spin = {0, 0, 0};
@@ -34,7 +35,8 @@ static tl_vec3 spin_between(tl_server *s, tl_entity_ref ref, const tl_kind *kind
     return spin;
 }
 
-// Publishes a pose that a track could not tell to hold. False: the entity is not owned, or the pose cannot be taken.
+// Publishes a pose that its track could not show to be within tolerance. Returns false if the entity is not owned or
+// the pose is invalid.
 static bool set_pose(tl_server *s, tl_entity_ref ref, tl_vec3 position, const tl_vec3 *given_velocity,
                      const tl_quat *rotation)
 {
@@ -87,8 +89,7 @@ uint32_t tl_server_set_poses(tl_server *s, const tl_entity_ref *entities, uint32
     return set;
 }
 
-// What was worked out is likely for the next ticks, and no more: an entity that is not set again stands still where it
-// was set.
+// A derived motion is likely for the next few ticks only: an entity that is not set again stops where it was set.
 static void settle(tl_server *s, int32_t index)
 {
     tl_entity *e = tl_own_entity(s, (tl_entity_ref)index);

@@ -1,8 +1,8 @@
-// Records of other servers that no server can read. Such a record, and what follows it in its epoch, is set aside: the
-// world goes on from the record before it, and everybody comes to the same conclusion, for whether it can be read
-// depends on its bytes and the kinds alone. While the epoch goes on, the first server that asks ends it there and is
-// the heir. The store reads the record again within that: where it holds other bytes than were read here, this server
-// is at fault.
+// Quarantine: sets aside records of other servers that no server can read, and the records that follow them in their
+// epoch. The world continues from the record before, and all servers reach the same conclusion, because whether a
+// record can be read depends only on its bytes and the kinds. If the epoch is still running, the first server that asks
+// ends it there and is the heir. The store reads the record again in that transaction: if it holds other bytes than
+// were read here, this server is at fault.
 #include "server/quarantine.h"
 #include "server/records.h"
 #include "server/state.h"
@@ -16,7 +16,7 @@ static void drop_first(tl_server *s, tl_followed_record **link)
     tl_records_release(s, record);
 }
 
-// Takes out of the queue what is of that epoch and after that tick, except its end.
+// Removes that epoch's records after `tick` from the queue, except the epoch's end.
 static void drop_after(tl_server *s, tl_peer_server *p, uint32_t epoch, int64_t tick)
 {
     TL_ASSERT((p->first == NULL) == (p->last == NULL));
@@ -76,7 +76,7 @@ void tl_quarantine_begin(tl_server *s, tl_server_number number, uint32_t epoch, 
     p->bad_asks = 0;
     p->bad_us = 0;
     if (!joining) {
-        ask(s, number); // while loading the end may still come
+        ask(s, number); // while loading, the end may still arrive
     }
 }
 
@@ -112,7 +112,7 @@ void tl_quarantine_end(tl_server *s, const tl_store_event *end)
     if (bad) {
         p->bad = false;
     }
-    // What was applied cannot be taken back: the world has to be loaded anew, as after a fence.
+    // What was applied cannot be undone: the world has to be reloaded, as after a fence.
     if (p->applied_epoch == end->epoch && p->applied_tick > tick) {
         tl_server_fail(
             s, TL_SERVER_FENCED,

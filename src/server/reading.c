@@ -1,4 +1,4 @@
-// What a server can be asked, by its game and its operator; nothing here changes anything.
+// The queries of the game and the operator; nothing here changes any state.
 #include "server/created.h"
 #include "server/missing.h"
 #include "server/ownership.h"
@@ -106,7 +106,7 @@ uint32_t tl_server_find_all(const tl_server *s, const tl_entity_id *ids, uint32_
         if (i + AHEAD < count && refs[i + AHEAD] < (uint32_t)s->mirror.entity_top) {
             tl_prefetch(&s->mirror.entities[refs[i + AHEAD]], TL_CACHE_LINE_BYTES);
         }
-        if (!has_id(s, refs[i], ids[i])) { // those that were made one after another often lie so
+        if (!has_id(s, refs[i], ids[i])) { // entities that were created one after another are often adjacent
             bool next = i && refs[i - 1] != TL_REF_NONE && has_id(s, refs[i - 1] + 1, ids[i]);
             refs[i] = next ? refs[i - 1] + 1 : tl_server_find(s, ids[i]);
         }

@@ -1,4 +1,4 @@
-// Records of the other servers, and ends of their epochs, that wait for their tick.
+// Queues of other servers' records, and of the ends of their epochs, until their tick comes.
 #include "server/records.h"
 #include "server/peers.h"
 #include "server/state.h"
@@ -54,7 +54,7 @@ bool tl_records_can_apply(const tl_server *s, const tl_peer_server *p, const tl_
     if (record->is_end) {
         return record->end_serial == s->peers.ends_applied;
     }
-    // What is so far ahead waits to be set aside, unless its epoch has ended with it.
+    // A record this far ahead waits to be set aside, unless its epoch has ended with it.
     bool ended_ahead = record->epoch <= p->end_known_epoch && tl_world_clock_too_far(&s->time.clock, record->tick);
     if ((record->tick > tick && !ended_ahead) || (p->bad && record->epoch == p->bad_epoch)) {
         return false;

@@ -1,4 +1,4 @@
-// Reports of clients: what has arrived, where they look from, the states of what they own, and messages.
+// Clients' reports: acknowledgements, the observer, the states of what the client owns, and messages.
 #include "server/reports.h"
 #include "server/admission.h"
 #include "server/answers.h"
@@ -156,7 +156,7 @@ tl_result tl_reports_take(tl_server *s, tl_peer peer, tl_reader *r)
     }
     delivery d = {s, client};
     if (p.has_messages && client->messages_left < 1) {
-        s->stats.rate_limited++; // they are not acknowledged: they come again, and the client is held up
+        s->stats.rate_limited++; // they are not acknowledged: the client sends them again later, and is slowed down
         return TL_OK;
     }
     if (p.has_messages) {

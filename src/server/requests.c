@@ -1,4 +1,5 @@
-// What clients ask for: read, carried out or passed on to the server that owns the entity, and answered.
+// Clients' requests: reads them, carries them out or passes them on to the server that owns the entity, and answers
+// them.
 #include "server/requests.h"
 #include "server/answers.h"
 #include "server/carriers.h"
@@ -64,7 +65,7 @@ static tl_result allowed(tl_server *s, tl_policy policy, const tl_request *reque
 static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
 {
     if (client == NULL) {
-        return TL_ERR_DENIED; // is asked only of the server that the client is on
+        return TL_ERR_DENIED; // only the server that the client is connected to serves this
     }
     tl_owned_forget_gone(s, client);
     if (tl_volume_allowed(s, client) != TL_OK) {
@@ -111,7 +112,7 @@ static tl_result do_create(tl_server *s, tl_server_client *client, asked *a)
     return TL_OK;
 }
 
-// An own entity's place; TL_NONE: it is not, or no more.
+// Returns an own entity's index, or TL_NONE if it is not this server's or no longer exists.
 static int32_t find_own(const tl_server *s, tl_entity_id id)
 {
     int32_t index = tl_mirror_find(&s->mirror, id);
@@ -136,7 +137,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     if (result != TL_OK) {
         return result;
     }
-    // The game may have deleted it while it was asked, or have made others in its place.
+    // The game's callback may have deleted the entity, or created others in its place.
     if ((index = find_own(s, a->request.entity)) == TL_NONE) {
         return TL_ERR_NOT_FOUND;
     }
@@ -158,7 +159,7 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
                    (size_t)kind->fields[i].word_count * sizeof *words);
         }
     }
-    tl_owned *owned = tl_owned_find(client, a->request.entity); // a request counts as its word does
+    tl_owned *owned = tl_owned_find(client, a->request.entity); // a request counts like a reported state
     if (owned && a->request.values.mask & 1) {
         result = tl_travel_allowed(s, client, owned, index, e->published_carrier, words);
     }
@@ -171,14 +172,14 @@ static tl_result do_change(tl_server *s, tl_server_client *client, asked *a, int
     return result;
 }
 
-// What every server would refuse need not be asked of the owner, through the log.
+// Whether every server would refuse the request, so that there is no need to ask the owner through the log.
 static bool never_allowed(const tl_server *s, const tl_request *request, int32_t index)
 {
     const tl_kind *kind = &s->kinds.kinds[s->mirror.entities[index].kind];
     return (request->type == TL_REQUEST_DELETE ? kind->remove : kind->update) == TL_POLICY_DENY;
 }
 
-// To the server that owns the entity.
+// Passes a request on to the server that owns the entity.
 static tl_result pass_on(tl_server *s, tl_server_client *client, const asked *a, int32_t index, const void *data,
                          size_t size)
 {
@@ -188,7 +189,7 @@ static tl_result pass_on(tl_server *s, tl_server_client *client, const asked *a,
     if (a->request.type != TL_REQUEST_DELETE && tl_volume_allowed(s, client) != TL_OK) {
         return TL_AGAIN;
     }
-    tl_write_fixed(&w, s->epoch, 4); // client numbers begin anew with each
+    tl_write_fixed(&w, s->epoch, 4); // client numbers start again with each epoch
     tl_write_fixed(&w, client->number, 4);
     tl_write_name(&w, client->grant.name);
     tl_write_bytes(&w, data, size);
@@ -198,7 +199,7 @@ static tl_result pass_on(tl_server *s, tl_server_client *client, const asked *a,
     if (!tl_tick_record_post(s, TL_OP_REQUEST, s->mirror.groups[group].owner, post, w.size)) {
         return TL_AGAIN;
     }
-    tl_volume_spend(s, client, w.size + size); // here, and in its owner's record
+    tl_volume_spend(s, client, w.size + size); // here, and in the owner's record
     return TL_OK;
 }
 
@@ -207,7 +208,7 @@ void tl_requests_serve(tl_server *s, tl_server_client *client, const void *data,
 {
     asked a;
     if (size < sizeof a.number) {
-        return; // there is no number to answer to
+        return; // there is no request number to answer to
     }
     tl_result result = read_request(s, data, size, &a);
     if (result == TL_OK && !client->grant.write) {
@@ -235,7 +236,7 @@ void tl_requests_serve(tl_server *s, tl_server_client *client, const void *data,
     tl_answers_send(s, client->number, a.number, result, result == TL_ERR_MALFORMED ? 0 : a.request.entity);
 }
 
-// From other servers' logs: a request for an entity of ours, or the answer to one.
+// From other servers' logs: a request for an entity of this server, or the answer to one.
 void tl_requests_post(tl_server *s, tl_op op, tl_server_number from, const void *data, size_t size)
 {
     if (op == TL_OP_CLAIM) {

@@ -1,4 +1,4 @@
-// Own groups that are published again, for a server that lacks some of them.
+// Publishes own groups again for servers that miss parts of them.
 #include "server/retell.h"
 #include "server/client_groups.h"
 #include "server/ownership.h"
@@ -6,7 +6,8 @@
 #include "world/missing.h"
 #include "world/record_apply.h"
 
-// The end of what is told anew, once all before it is in the record: only then the other server has the group whole.
+// Records the end of a group that is published again, once all before it is in the record: only then does the other
+// server have the whole group.
 bool tl_retell_record(tl_server *s, tl_record_writer *r)
 {
     uint32_t i = 0;
@@ -26,7 +27,7 @@ bool tl_retell_record(tl_server *s, tl_record_writer *r)
     return s->changes.retold_count == 0;
 }
 
-// Another server is degraded; it may ask for a group of ours (`to` is 0 if it does not know whose it is).
+// Another server is degraded; it may ask for a group of this server (`to` is 0 if it does not know the owner).
 void tl_retell_take(tl_server *s, tl_server_number from, tl_server_number to, const void *data, size_t size)
 {
     TL_ASSERT(s->changes.retold_count <= TL_RETOLD_MAX);

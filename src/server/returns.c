@@ -1,10 +1,10 @@
-// What a client owns is given back to it. When a client of an identity connects, to whichever server, that server
-// claims the group from the one that owns it.
+// Returns what a client owns to it. When a client of an identity connects, to whichever server, that server claims the
+// group from the server that owns it.
 //
-// Of several connections of one identity the latest one has the group: each connection has a claim, a number greater
-// than those of all connections that its server has heard of. Two claims made at nearly the same time may come out in
-// the wrong order, because one server has not heard of the other's yet, or because clocks differ. So a connection that
-// has become silent yields to one that has not.
+// If an identity has several connections, the latest one holds the group: each connection has a claim, a number greater
+// than those of all connections its server knows of. Two claims made at nearly the same time may be in the wrong order,
+// because one server does not know of the other's yet, or because clocks differ. So a silent connection yields to one
+// that is not.
 #include "server/returns.h"
 #include "server/claims.h"
 #include "server/client_groups.h"
@@ -17,10 +17,10 @@
 #include "server/tick_record.h"
 
 enum {
-    ASK_PER_S = 2, // a claim is repeated: the server that has the group may change, or be about to fall
-    // after so much silence another connection of the same identity takes the group, whatever its claim
+    ASK_PER_S = 2, // claims are repeated: the group's server may change, or be about to fail
+    // after this much silence another connection of the same identity takes the group, whatever its claim
     YIELD_US = 1000000,
-    OUTCLAIMED_S = 2, // how long a connection with the lesser claim waits for that before it ends
+    OUTCLAIMED_S = 2, // how long a connection with the lower claim waits for that before it ends
 };
 
 static void end_outclaimed(tl_server *s, tl_server_client *client)
@@ -28,7 +28,7 @@ static void end_outclaimed(tl_server *s, tl_server_client *client)
     tl_disconnect_client(s, client, TL_ERR_EXISTS, "somebody of the same name has connected since");
 }
 
-// A group that was given away and has come back may be listed already.
+// A group that was handed over and has returned may already be listed.
 static void list_owned(const tl_server *s, tl_server_client *client, tl_entity_id id)
 {
     TL_ASSERT(id != 0);
@@ -72,7 +72,7 @@ static bool speaks(const tl_server *s, const tl_server_client *client)
     return tl_claims_silent_us(s, client) < YIELD_US;
 }
 
-// Whether a claim takes a group from the client that has it here.
+// Whether a claim takes a group from the client that holds it here.
 static bool yields(tl_server *s, const tl_group *group, int64_t claim)
 {
     const tl_server_client *holder = group->holder ? tl_client_table_by_number(s, group->holder) : NULL;
@@ -94,8 +94,8 @@ static bool outclaimed_long_since(const tl_server *s, const tl_server_client *cl
     return client->outclaimed_tick && s->tick - client->outclaimed_tick > OUTCLAIMED_S * (int64_t)s->world.tick_hz;
 }
 
-// Whether the client has lost to another connection for good. If that were silent, its server would have recorded it by
-// now, unless the server itself is silent.
+// Whether the client has lost to another connection for good. If that connection were silent, its server would have
+// recorded it by now, unless the server itself is silent.
 static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group *group)
 {
     int64_t hz = s->world.tick_hz;
@@ -108,7 +108,7 @@ static bool is_outclaimed(tl_server *s, tl_server_client *client, const tl_group
     return outclaimed_long_since(s, client);
 }
 
-// Finds what the client owns: groups of this server are attached, those of others are asked for.
+// Finds what the client owns: attaches this server's groups, and claims those of other servers.
 static void seek(tl_server *s, tl_server_client *client)
 {
     bool all_here = true;
@@ -135,8 +135,8 @@ static void seek(tl_server *s, tl_server_client *client)
     client->claimed = all_here;
 }
 
-// When a client said HELLO, the record about what it owns at another server may not have come in yet; it is claimed
-// now. Claims of one second may be in the wrong order.
+// When a client said HELLO, the record about what it owns at another server may not have arrived yet; it is claimed
+// now. Claims made within a second may be in the wrong order.
 static void look_at_news(tl_server *s)
 {
     if (!s->mirror.client_news) {
@@ -207,7 +207,7 @@ void tl_returns_post(tl_server *s, tl_server_number from, const void *data, size
     tl_identity identity = tl_identity_read(&r);
     int64_t claim = (int64_t)tl_read_limited(&r, TL_CLAIM_MAX);
     if (r.bad || from == s->number || from > TL_SERVERS_MAX || !tl_peers_heard(s, from)) {
-        return; // it is repeated
+        return; // the claim is repeated
     }
     for (int32_t g = tl_client_groups_next(s, &identity, 0); g != TL_NONE;
          g = tl_client_groups_next(s, &identity, g + 1)) {

@@ -58,8 +58,7 @@ tl_server_def tl_server_def_default(void)
                            .cookie = COOKIE};
 }
 
-// What a city needs, and at least a tile at each level for each thing that clients may create, which may all be far
-// apart.
+// Enough for a city, plus a tile at each level for each entity that clients may create, which may all be far apart.
 static uint32_t tiles_max(const tl_server_def *def)
 {
     uint32_t city = def->entities_max < 4096 ? 8192 : def->entities_max > 131072 ? 262144 : def->entities_max * 2;
@@ -67,7 +66,8 @@ static uint32_t tiles_max(const tl_server_def *def)
     return apart > city && apart <= CELLS_MAX ? (uint32_t)apart : city;
 }
 
-// Places for entities: more than are made here, so that a world that several servers fill at once is mirrored whole.
+// Entity capacity: more than may be created here, so that a world that several servers populate at once is mirrored
+// whole.
 static uint32_t places_max(uint32_t limit)
 {
     return limit + limit / 4 + 256;
@@ -78,8 +78,8 @@ static uint32_t created_max(const tl_server_def *def)
     return def->created_max ? def->created_max : def->entities_max / 8 ? def->entities_max / 8 : 1;
 }
 
-// Memory that is never used is never touched, so the limits may be wide: a level-0 state of 200 bytes, the same at each
-// level, and as much again for their history.
+// Memory that is never used is never touched, so the limits may be generous: a level-0 state of 200 bytes, the same at
+// each level, and as much again for their history.
 size_t tl_server_memory(const tl_server_def *given)
 {
     tl_server_def whole = *given, *def = &whole;
@@ -94,7 +94,7 @@ size_t tl_server_memory(const tl_server_def *given)
            (size_t)TL_RECORD_BYTES_MAX * 12 + (64u << 20);
 }
 
-// What records may take, own ones that wait and others', apart from all else: what clients cost cannot end a server.
+// Memory for waiting records, own and others', separate from everything else: the cost of clients cannot end a server.
 static size_t records_bytes(size_t bytes)
 {
     size_t share = bytes / RECORDS_SHARE, most = (size_t)TL_RECORD_BYTES_MAX * 4;
@@ -184,7 +184,7 @@ static tl_result check_def(const tl_server_def *def, char *text, size_t text_byt
     return fault ? TL_ERR_INVALID : TL_OK;
 }
 
-// Whoever may set a state must not be able to make one that nobody can be sent.
+// Anyone who may set a state must not be able to make one that cannot be sent to anybody.
 static tl_result check_sizes(const tl_server *s, char *text, size_t text_bytes)
 {
     for (int i = 0; i < s->kinds.count; i++) {
@@ -287,7 +287,7 @@ void tl_server_destroy(tl_server *s)
 
 // ---- the path of data ----
 
-// The own half: the game says what its entities do; what no longer holds is recorded and goes to the store.
+// The own half: the game sets what its entities do; what the prediction no longer matches is recorded and submitted.
 static void own_tick(tl_server *s, int64_t tick)
 {
     TL_ASSERT(tick > s->tick);
@@ -305,7 +305,7 @@ static void own_tick(tl_server *s, int64_t tick)
     tl_own_records_submit(s);
 }
 
-// The world's half: what all servers have committed for a tick is mirrored, goes up the pyramid, and out in frames.
+// The world's half: what all servers have committed for a tick is mirrored, passed up the pyramid, and sent in frames.
 static void world_tick(tl_server *s, int64_t tick)
 {
     TL_ASSERT(tick > s->mirror.tick && tick <= s->tick);
@@ -321,9 +321,9 @@ static void world_tick(tl_server *s, int64_t tick)
     tl_server_missing_tick(s);
 }
 
-// The tick that the mirror goes to next. A mirror that is far behind (the process slept, or waits after a jump) goes in
-// one step to the newest tick that is late, and so waits for nobody: the newest of all would be due only now, at each
-// step anew, and one silent server would keep the mirror waiting for ever.
+// Returns the tick that the mirror advances to next. A mirror that is far behind (the process slept, or waits after a
+// jump) advances in one step to the newest tick that is overdue, and so waits for nobody. The newest tick of all would
+// only just be due, in every step again, and one silent server would keep the mirror waiting for ever.
 static int64_t next_world_tick(const tl_server *s, uint64_t patience_us)
 {
     int64_t next = s->mirror.tick + 1;
@@ -356,7 +356,8 @@ static void advance_world(tl_server *s)
     }
 }
 
-// Not all that has gathered while the store stalled: the world takes in what it can before the next step.
+// Does not read everything that accumulated while the store stalled: the world applies what it can before the next
+// step.
 static void poll_store(tl_server *s)
 {
     tl_store_event event;
@@ -369,9 +370,9 @@ static void poll_store(tl_server *s)
     }
 }
 
-// A leaving server has no more to say once its groups are others', if there are any. The others get half a second to
-// hear of it, for until then they may give it more. Then it makes no more ticks: with one each time it would never be
-// done.
+// Whether a leaving server has handed its groups over, if there are other servers. Those get half a second to learn
+// that it leaves, because until then they may hand it more. Afterwards it makes no more ticks: with one more each time
+// it would never finish.
 static bool has_handed_over(const tl_server *s)
 {
     if (s->state != TL_SERVER_LEAVING || s->mirror.tick < s->leaving_tick + s->world.tick_hz / 2) {
@@ -385,10 +386,10 @@ static bool has_said_all(const tl_server *s)
     return has_handed_over(s) && !tl_tick_record_pending(s);
 }
 
-// It has left once all that it said is committed.
+// The server has left once everything it recorded is committed.
 static void leave(tl_server *s)
 {
-    // The last of all servers keeps what it has. Its clients would give it something to say for ever.
+    // The last of all servers keeps its groups. Its clients would keep it publishing for ever.
     if (has_handed_over(s) && tl_own_owns_any(s)) {
         tl_disconnect_all(s, TL_ERR_UNAVAILABLE, "this server leaves, and there is no other");
     }
@@ -404,7 +405,7 @@ static void leave(tl_server *s)
     tl_server_say(s, "left; all is committed");
 }
 
-// A server that has failed or was fenced serves nobody any more.
+// A server that has failed or was fenced no longer serves anybody.
 static void drop_clients_if_over(tl_server *s)
 {
     if (s->state >= TL_SERVER_LEFT) {
@@ -442,7 +443,7 @@ void tl_server_step(tl_server *s, tl_time now)
     }
 }
 
-// ---- asking ----
+// ---- queries ----
 
 void tl_server_leave(tl_server *s)
 {

@@ -3,13 +3,13 @@
 enum {
     COARSEN_SECONDS = 60,
     CHOOSE_EVERY_SECONDS = 5,
-    OPEN_ENTITIES_A_TICK = 6000, // in streams that are newly subscribed to
-    // that tiles farther away than they are wide leave free; what is nearer takes about as many at most
+    OPEN_ENTITIES_A_TICK = 6000, // in newly subscribed streams
+    // not available to tiles farther away than they are wide; nearer tiles take about as many at most
     HANDLES_FOR_NEAR = 512,
-    SUBSCRIPTIONS_MIN = 128, // that there is room for at first
-    PAST_REPORTS = 64,       // have had room, the even ones among them, for what a client nacks: 256 notes, 24 in each
+    SUBSCRIPTIONS_MIN = 128, // initial capacity
+    PAST_REPORTS = 64, // enough, counting the even ones among them, for a client's nacks: 256 notes, 24 per report
 };
-static const double LOOK_AHEAD_M = 3; // how far an observer may get until what it then needs has arrived
+static const double LOOK_AHEAD_M = 3; // how far an observer may get before what it then needs has arrived
 
 void tl_session_init(tl_session *s, tl_heap *heap, tl_pyramid *pyramid, uint32_t kbit_s, int level_finest)
 {
@@ -81,7 +81,7 @@ static tl_subscription *new_subscription(tl_session *s)
     return &s->subscriptions[s->subscription_top++];
 }
 
-// Whether there is a handle for one more tile.
+// Whether a handle is left for one more tile.
 static bool has_handle(const tl_session *s, const tl_tile *tile)
 {
     uint32_t left = s->handle_free_count + TL_HANDLES_MAX - s->handle_top;
@@ -91,7 +91,7 @@ static bool has_handle(const tl_session *s, const tl_tile *tile)
     return left && tl_tile_distance_m(tile, s->observer) <= tl_level_tile_m(tile->size);
 }
 
-// False: a limit is reached.
+// Returns false if a limit was reached.
 static bool open_subscription(tl_session *s, int32_t tile, int coarser, bool is_new_tile)
 {
     tl_subscription *sub = new_subscription(s);
@@ -120,8 +120,8 @@ typedef struct chooser {
     int64_t tick;
     int32_t *marks; // of tiles' streams: 1 + index of the subscription
     uint32_t opened_entities, visited;
-    bool deferred; // some streams are to be opened in the next tick
-    bool lacking;  // some cannot be
+    bool deferred; // some streams are left for the next tick
+    bool lacking;  // some streams cannot be opened
     double slack_m[TL_LEVELS_MAX];
 } chooser;
 
@@ -133,7 +133,7 @@ static bool usable(const chooser *c, const tl_tile *tile, int level)
            tl_tile_distance_m(tile, s->anchors[level]) >= tl_level_distance_m(level) + c->slack_m[level] + LOOK_AHEAD_M;
 }
 
-// A coarser stream costs less, but to change over to it costs the whole tile: one who passes by keeps the finer one.
+// A coarser stream costs less, but changing to it costs the whole tile: an observer that passes by keeps the finer one.
 static bool better_coarser(chooser *c, const tl_tile *tile, int32_t index)
 {
     if (!usable(c, tile, tile->size + 1)) {
@@ -165,9 +165,9 @@ static bool is_split(const chooser *c, int32_t index)
     return false;
 }
 
-// Four tiles become one only where that also makes them coarser: the smaller ones' coarser streams are as coarse as the
-// larger one's finer stream, and to change over to it would cost the whole tile for nothing. What is more than a stream
-// has slots for is split, too.
+// Four tiles are merged into one only where that also makes them coarser: the smaller tiles' coarser streams are as
+// coarse as the larger one's finer stream, and changing to it would cost the whole tile for nothing. A tile with more
+// entities than a stream has slots is split, too.
 static bool is_to_be_split(const chooser *c, const tl_tile *tile, int32_t index)
 {
     if (tile->size == 0) {
@@ -179,15 +179,15 @@ static bool is_to_be_split(const chooser *c, const tl_tile *tile, int32_t index)
     return !usable(c, tile, tile->size) || (!usable(c, tile, tile->size + 1) && is_split(c, index));
 }
 
-// Whether the tile was empty when the client's streams were last chosen. That somebody has come there is not this
-// client's doing: it counts for all clients together, or an entity that flies about could use up the budgets of those
-// who see it.
+// Whether the tile was empty when the client's streams were last chosen. This client did not cause entities to arrive
+// there: the work counts for all clients together, or an entity that flies about could use up the budgets of those that
+// see it.
 static bool is_new_tile(const chooser *c, const tl_tile *tile)
 {
     return (int32_t)(tile->inhabited_version - c->s->seen_version) > 0;
 }
 
-// Large tiles that are all due at once are opened over some ticks: what they take the place of stays meanwhile.
+// Large tiles that are all due at once are opened over several ticks; the streams they replace stay until then.
 static void open_in_turn(chooser *c, const tl_tile *tile, int32_t index, int coarser)
 {
     if (!has_handle(c->s, tile)) {
@@ -230,8 +230,9 @@ static void choose(chooser *c, int32_t index)
     }
 }
 
-// Streams that are still open only until what takes their place has arrived. They cost as much as others do. Those of
-// tiles that are empty now take nobody's place: what was in them is others', who would hold back who looks on.
+// Counts the streams that are open only until their replacements have arrived. They cost as much as others do. Streams
+// of tiles that are empty now do not count: others moved what was in them, and must not hold back a client that looks
+// on.
 static uint32_t count_kept(const tl_session *s)
 {
     uint32_t count = 0;
@@ -243,9 +244,9 @@ static uint32_t count_kept(const tl_session *s)
     return count;
 }
 
-// Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter. One who goes on before
-// what it needed has arrived, or never says that it has, would gather streams: it stays where it is until they are
-// closed.
+// Anchors follow the observer in steps, so that a level's tiles change seldom and never flutter. A client that moves on
+// before what it needed has arrived, or never acknowledges it, would accumulate streams: its anchors stay until those
+// are closed.
 static bool move_anchors(tl_session *s, double slack_m[TL_LEVELS_MAX])
 {
     bool due[TL_LEVELS_MAX] = {0}, any = false;
@@ -271,13 +272,13 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
 {
     chooser c = {.s = s, .tick = tick, .marks = marks};
     tl_work_refill(&s->work, tick, s->pyramid->mirror->live_count);
-    if (!tl_work_may(&s->work, 1)) { // where it looks from is noted when its turn comes
+    if (!tl_work_may(&s->work, 1)) { // where it looks from is used when its turn comes
         s->deferred |= s->shape_version !=
-                       s->pyramid->tiles.shape_version; // what is in new tiles is not on its way yet
+                       s->pyramid->tiles.shape_version; // the contents of new tiles are not on their way yet
         return;
     }
     if (!s->anchored) {
-        s->seen_version = s->pyramid->tiles.shape_version; // a join counts for the client itself
+        s->seen_version = s->pyramid->tiles.shape_version; // a join's work is charged to the client itself
     }
     bool moved = move_anchors(s, c.slack_m);
     bool due = tick % ((int64_t)(s->lacking ? 1 : CHOOSE_EVERY_SECONDS) * s->pyramid->streams.kinds->tick_hz) == 0;
@@ -302,7 +303,7 @@ void tl_session_subscribe(tl_session *s, int64_t tick, int32_t *marks)
     s->pyramid->streams.full_count += c.lacking;
     tl_work_spend(&s->work, c.visited / TL_WORK_CELLS_A_UNIT, c.visited / TL_WORK_CELLS_A_UNIT, !moved && !due);
     if (c.deferred) {
-        s->shape_version--; // go on with it in the next tick
+        s->shape_version--; // continue in the next tick
     }
     if (!c.deferred) {
         s->seen_version = s->shape_version;
@@ -347,7 +348,8 @@ static void on_arrived(tl_session *s, tl_sent *sent)
     forget_sent(s, sent);
 }
 
-// Rewinds the slots of [begin, end) to a version, but for runs that were built anew after `sequence`. False: for all.
+// Resets the slots of [begin, end) to a version, except for runs that were rebuilt after `sequence`. Returns false if
+// nothing was reset.
 static bool rewind_cursors(tl_session *s, tl_subscription *sub, uint32_t begin, uint32_t end, uint32_t version,
                            uint64_t sequence)
 {
@@ -401,7 +403,7 @@ static void settle(tl_session *s)
     s->candidate_broken = false;
 }
 
-// What was acknowledged or lost so many reports ago has been nacked by now, if it was to be.
+// Datagrams acknowledged or lost PAST_REPORTS reports ago will not be nacked any more.
 static void note_past(tl_session *s)
 {
     if (++s->past_reports < PAST_REPORTS) {
@@ -412,7 +414,7 @@ static void note_past(tl_session *s)
     s->past_next = s->oldest_sequence;
 }
 
-// The full sequence number of which 16 bits are given, near the newest.
+// Expands the low 16 bits of a sequence number to the full one nearest to `near`.
 static uint64_t full_sequence(uint64_t near, uint16_t low)
 {
     return near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
@@ -429,8 +431,8 @@ bool tl_session_accept(tl_session *s, const tl_report_head *head, uint64_t now_u
     return true;
 }
 
-// After so long a datagram that no newer one has overtaken counts as lost. Where much waits before the client, what was
-// acknowledged last took long, and what is behind it takes as long again: it is not sent a second time meanwhile.
+// A datagram that no newer one has overtaken counts as lost after this time. If much is queued before the client, the
+// last acknowledgement took long, and the data behind it takes as long again: it must not be resent meanwhile.
 static uint64_t timeout_us(tl_session *s, uint64_t now_us)
 {
     const tl_sent *newest = sent_at(s, s->ack_sequence);
@@ -444,7 +446,7 @@ void tl_session_acknowledge(tl_session *s, const tl_report_head *head, uint64_t 
 {
     uint64_t ack = full_sequence(s->next_sequence - 1, head->ack);
     if (ack >= s->next_sequence || (int64_t)ack < 0) {
-        return; // of nothing that was sent
+        return; // acknowledges nothing that was sent
     }
     if (ack > s->ack_sequence) {
         s->ack_sequence = ack;
@@ -484,7 +486,7 @@ void tl_session_nack(tl_session *s, uint16_t sequence, uint32_t handle, uint32_t
         held = 0;
     }
     if (begin > stream->slot_top) {
-        begin = stream->slot_top; // a client may say anything
+        begin = stream->slot_top; // a client may send any value
     }
     if (end > stream->slot_top) {
         end = TL_SLOT_END;

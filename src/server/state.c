@@ -1,4 +1,4 @@
-// What a server says in the log, and how it fails.
+// Log lines and failures of a server.
 #include "server/state.h"
 
 #include <stdarg.h>

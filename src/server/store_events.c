@@ -1,4 +1,4 @@
-// What the store says: each event, and who acts upon it.
+// Handles the store's events: dispatches each to the module that acts on it.
 #include "server/store_events.h"
 #include "server/apply.h"
 #include "server/fencing.h"
@@ -10,8 +10,9 @@
 #include "server/state.h"
 #include "server/time.h"
 
-// A record that world ticks can be kept waiting for. Who lags is not waited for, and so, if its records come only a
-// little later than the own commits, would lag for ever: its tick is always gone by.
+// Whether a record is early enough that world ticks can wait for it. Lagging servers are not waited for; a server whose
+// records always arrive slightly later than the own commits would otherwise lag for ever, since its tick has always
+// passed.
 static bool is_in_time(const tl_server *s, int64_t tick)
 {
     return s->time.clock.set && !tl_world_clock_too_far(&s->time.clock, tick) &&
@@ -70,7 +71,7 @@ static void on_committed(tl_server *s, const tl_store_event *event)
 {
     TL_ASSERT(s->time.now_us >= s->peers.last_commit_us);
     uint64_t since = s->time.now_us - s->peers.last_commit_us, tick_us = 1000000u / s->world.tick_hz;
-    // The store's time: what passes between own commits, but a stall's length does not count.
+    // In the store's time: the time between own commits, not counting a stall's length.
     if (s->state != TL_SERVER_JOINING) {
         tl_fencing_watch(s, since < 2 * tick_us ? since : 2 * tick_us);
     }

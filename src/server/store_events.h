@@ -1,4 +1,4 @@
-// What the store says.
+// Handles the store's events.
 #ifndef TRAMLINE_SERVER_STORE_EVENTS_H
 #define TRAMLINE_SERVER_STORE_EVENTS_H
 

@@ -1,6 +1,6 @@
-// The record of a tick. Everything that goes into it is read back as the other servers will read it, so that what is
-// committed can be applied: what cannot be read is left out, and costs only its sender. What does not fit waits for the
-// next record, in an order that is kept: nothing overtakes what it depends on.
+// Writes the record of a tick. Everything in it is read back as the other servers will read it, so that whatever is
+// committed can be applied: what cannot be read is left out, and affects only its sender. What does not fit waits for
+// the next record, in order: nothing overtakes what it depends on.
 #include "server/tick_record.h"
 #include "server/client_groups.h"
 #include "server/client_table.h"
@@ -12,12 +12,13 @@
 #include "world/record_apply.h"
 
 enum {
-    DELETE_BYTES_MAX = 11,           // of one DELETE
-    DELETE_SHARE = 4,                // of what room there is entities leave one in so many bytes at most to deletions
-    RECORD_ROOM_BYTES_MIN = 1 << 20, // with less nothing is recorded: needs, posts and times have to fit in any case
+    DELETE_BYTES_MAX = 11, // of one DELETE
+    DELETE_SHARE = 4,      // of the space left, entities leave one byte in this many to deletions
+    // with less space nothing is recorded: needs, posts and times have to fit in any case
+    RECORD_ROOM_BYTES_MIN = 1 << 20,
 };
 
-// Of a tick's posts: what clients ask for leaves room for answers, and both for what servers need.
+// The limit on a tick's posts: clients' requests leave space for answers, and both for what servers need.
 static size_t posts_max(tl_op op)
 {
     return op == TL_OP_REQUEST    ? TL_POSTS_BYTES_MAX / 2
@@ -44,7 +45,7 @@ bool tl_tick_record_post(tl_server *s, tl_op op, tl_server_number to, const void
 
 static void write_entity(const tl_server *s, tl_record_writer *r, const tl_entity *e)
 {
-    // For a mirror that lacks it; who has it passes over this.
+    // For mirrors that miss the entity; the others ignore it.
     if (e->unsent_retell && !e->unsent_create && e->group != TL_NONE) {
         tl_record_create(r, e, s->mirror.groups[e->group].id, e->published_carrier, e->published);
     }
@@ -67,8 +68,8 @@ static bool is_readable(const tl_server *s, const tl_kind *kind, const int64_t *
     return places && tl_state_valid(kind, &s->kinds, words, 0, s->tick);
 }
 
-// What cannot be read back is not said: the entity goes back to what everybody has of it, and is deleted if that cannot
-// be read either, or nobody has anything.
+// An entity that cannot be read back is not recorded: it is reset to what everybody has of it, and deleted if that
+// cannot be read either, or nobody has anything of it.
 static void refuse_entity(tl_server *s, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
@@ -84,12 +85,12 @@ static void refuse_entity(tl_server *s, int32_t index)
     }
     memcpy(e->published, e->state, (size_t)kind->word_count * sizeof *e->state);
     e->published_carrier = e->carrier_id;
-    e->unsent_carrier = true; // all of it, for a record that is not applied yet may say otherwise
+    e->unsent_carrier = true; // all of it, because a record that is not applied yet may differ
     tl_own_track(s, index);
     tl_own_mark(s, index);
 }
 
-// False if there is no room for it.
+// Returns false if there is no space for it.
 static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
 {
     tl_entity *e = &s->mirror.entities[index];
@@ -114,8 +115,7 @@ static bool record_entity(tl_server *s, tl_record_writer *r, int32_t index)
     return true;
 }
 
-// Of what waits for the next record: an entity that is deleted meanwhile may be freed before that, and its index come
-// again.
+// Unlists entities that are being deleted: one may be freed before the next record, and its index reused.
 static void drop_gone(tl_server *s)
 {
     uint32_t kept = 0;
@@ -129,7 +129,7 @@ static void drop_gone(tl_server *s)
     s->changes.entity_count = kept;
 }
 
-// Each stage returns whether all of it is in the record; what is left of it is still there for the next one.
+// Each stage returns whether all of it fit in the record; what is left stays for the next one.
 
 static bool record_entities(tl_server *s, tl_record_writer *r)
 {
@@ -137,7 +137,7 @@ static bool record_entities(tl_server *s, tl_record_writer *r)
     size_t capacity = r->w.capacity, most = (capacity - r->w.size) / DELETE_SHARE;
     r->w.capacity -= room < most ? room : most;
     uint32_t i = 0;
-    while (i < s->changes.entity_count) { // refused ones are added at the end
+    while (i < s->changes.entity_count) { // refused ones are appended at the end
         s->mirror.entities[s->changes.entities[i]].unsent_listed = false;
         bool fits = record_entity(s, r, s->changes.entities[i]);
         if (!fits) {
@@ -179,12 +179,12 @@ static bool record_needs(tl_server *s, tl_record_writer *r)
     for (uint32_t i = 0; i < s->changes.need_count; i++) {
         tl_record_need(r, s->changes.needs[i].server, s->changes.needs[i].epoch, s->changes.needs[i].tick);
     }
-    TL_ASSERT(tl_record_check(r, mark) == TL_OK); // one a server, at the beginning of a record
+    TL_ASSERT(tl_record_check(r, mark) == TL_OK); // one per server, at the beginning of a record
     s->changes.need_count = 0;
     return true;
 }
 
-// Posts are what clients said, passed on. One that cannot be read back takes the others of the tick with it.
+// Posts pass on what clients sent. One that cannot be read back takes the tick's other posts with it.
 static bool record_posts(tl_server *s, tl_record_writer *r)
 {
     tl_record_mark mark = tl_record_here(r);
@@ -260,8 +260,8 @@ static bool record_gives(tl_server *s, tl_record_writer *r)
     return s->changes.give_count == 0;
 }
 
-// In this order, and each only once all before it is in: an entity comes after its group, and a group goes after all
-// that was still to be said of its entities.
+// In this order, each stage only once everything before it is recorded: an entity follows its group, and a group is
+// handed over only after everything that was still to be recorded of its entities.
 static void record_all(tl_server *s, tl_record_writer *r)
 {
     record_needs(s, r);
@@ -286,7 +286,7 @@ bool tl_tick_record_pending(const tl_server *s)
 void tl_tick_record_make(tl_server *s)
 {
     size_t room = tl_ring_room(&s->records.data);
-    // A long stall: what changes is gathered, and told once there is room.
+    // A long stall: changes accumulate, and are recorded once there is space.
     if (s->records.count == TL_OWN_RECORDS_MAX || room < RECORD_ROOM_BYTES_MIN) {
         return;
     }

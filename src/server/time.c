@@ -7,17 +7,17 @@
 #include <stdio.h>
 
 enum {
-    LISTEN_US = 500000,       // so long a server that starts waits for its first peer;
-    LISTEN_MORE_US = 1000000, // once it has heard one, so long at most,
-    QUIET_US = 150000,        // or until its estimate has not improved for so long
+    LISTEN_US = 500000,       // how long a starting server waits for its first peer
+    LISTEN_MORE_US = 1000000, // once it has heard one: the limit on waiting,
+    QUIET_US = 150000,        // or until its estimate has not improved for this long
     STILL_MAX = 16,           // a server that stands still again and again while it starts does start
     JUDGE_EVERY_US = 10000,
     REPORT_EVERY_US = 1000000,
-    SAY_EVERY_US = 10000000, // least interval of a log line that a clock may cause again and again
+    SAY_EVERY_US = 10000000, // least interval between log lines that a clock may cause repeatedly
 };
 
-// Logs a line that a clock may cause again and again, unless one of its kind was logged a short while ago: those are
-// counted. `format` has the seconds.
+// Logs a line that a clock may cause repeatedly, unless one of its kind was logged a short while ago: omitted lines are
+// counted. `format` takes the seconds.
 static void say_seldom(tl_server *s, tl_clock_line *line, const char *format, int64_t us)
 {
     char text[192], unsaid[48] = "";
@@ -54,10 +54,10 @@ static void judge(tl_server *s)
     }
 }
 
-// After a step of a second or more: the process stood still, or its monotonic clock has leapt, and it cannot know
-// which. A tick that it made now might lie in the others' future. So it stands still until it hears another server at
-// its own time. If it hears them only at an earlier one, they will soon have fenced it, and it rejoins by their time.
-// If it hears nobody any more (the machine with all servers was asleep, or the others are dead) it goes on.
+// Called after a step of a second or more: either the process stood still or its monotonic clock leapt, and it cannot
+// know which. A tick made now might be in the others' future. So it stands still until it hears another server at its
+// own time. If it hears the others only at an earlier time, they will soon have fenced it, and it rejoins by their
+// time. If it hears nobody any more (the machine with all servers slept, or the others are dead) it continues.
 static void begin_doubt(tl_server *s, uint64_t step_us)
 {
     TL_ASSERT(s->time.clock.set && !s->time.doubts);
@@ -87,7 +87,7 @@ static void look_at_doubt(tl_server *s)
                start_with_peers(s, lead_us)) {
         tl_server_say(
             s,
-            "nobody has fenced it; it goes on at the other servers' time"); // it has nothing that could be taken over
+            "nobody has fenced it; it goes on at the other servers' time"); // it owns nothing that could be taken over
     } else if (s->time.now_us - s->time.doubt_us >= LISTEN_US && !s->time.doubt_said) {
         s->time.doubt_said = true;
         s->stats.clock_holds++;
@@ -109,7 +109,7 @@ static void hear_in_doubt(tl_server *s, int64_t tick)
 void tl_time_take(tl_server *s, tl_time now)
 {
     int64_t jump_us = tl_world_clock_take(&s->time.clock, now);
-    TL_ASSERT(s->time.clock.now_us >= s->time.now_us); // the world clock does not let it go back
+    TL_ASSERT(s->time.clock.now_us >= s->time.now_us); // the world clock never lets it run backwards
     uint64_t step_us = s->time.clock.now_us - s->time.now_us;
     bool was_settled = s->time.settled;
     // a server that stood still has not listened
@@ -134,7 +134,7 @@ void tl_time_take(tl_server *s, tl_time now)
     }
 }
 
-// ---- what servers report of each other's clocks ----
+// ---- reports of each other's clocks ----
 
 static void take_report(tl_server *s, tl_server_number from, const tl_clock_report *report)
 {
@@ -186,13 +186,13 @@ void tl_time_report(tl_server *s, tl_record_writer *r)
     }
     tl_record_mark mark = tl_record_here(r);
     tl_record_clock_write(r, &report);
-    TL_ASSERT(tl_record_check(r, mark) == TL_OK); // a few bytes a server, near the beginning of a record
+    TL_ASSERT(tl_record_check(r, mark) == TL_OK); // a few bytes per server, near the beginning of a record
     s->time.reported_us = s->time.now_us;
     s->time.report_due = false;
 }
 
 // Whether what is mirrored is final: the records of a server that is ahead may be set aside, but a checkpoint cannot be
-// taken back. A server without peers has nobody who could set its records aside.
+// undone. A server without peers has nobody who could set its records aside.
 bool tl_time_sure(const tl_server *s)
 {
     if (s->time.clock.held) {
@@ -223,7 +223,7 @@ static void set_clock(tl_server *s, uint64_t world_us)
     }
 }
 
-// No other server lives: starts by the wall clock, but after everything that was committed.
+// No other server is alive: starts by the wall clock, but after everything that was committed.
 static void start_alone(tl_server *s)
 {
     int64_t head_tick = s->tick;

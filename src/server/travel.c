@@ -1,6 +1,6 @@
-// How fast the entities that clients move may be, and how far all that one client owns may travel. An entity that is in
-// new tiles each tick makes every server, and every client that sees it, open streams; so the one who moves it has a
-// budget.
+// Limits how fast the entities that clients move may be, and how far all that one client owns may travel. An entity
+// that is in new tiles each tick makes every server, and every client that sees it, open streams; so the client that
+// moves it has a budget.
 #include "server/travel.h"
 #include "server/client_groups.h"
 #include "server/ownership.h"
@@ -10,14 +10,16 @@
 
 enum {
     SAVED_SECONDS = 4,       // of distance that can be saved up
-    COUNTED_SECONDS_MAX = 5, // of the way since the last state
-    PASSENGERS_A_FARE = 16,  // so many passengers make a carrier's way count once more: they are in new tiles as well
-    PUT_ABOARD_MAX = 64,     // of what nobody owns, that others may put into a client's carrier
+    COUNTED_SECONDS_MAX = 5, // of travel since the last state
+    // this many passengers make a carrier's travel count once more: they are in new tiles as well
+    PASSENGERS_A_FARE = 16,
+    PUT_ABOARD_MAX = 64, // nobody's entities that others may put into a client's carrier
 };
 
 static double tile_m(void)
 {
-    return tl_power(TL_TILE_SHIFT); // of the finest tiles: a longer way within a tick costs no more than this one
+    // the size of the finest tiles: travelling farther within a tick costs no more than this
+    return tl_power(TL_TILE_SHIFT);
 }
 
 static double speed_of(const tl_server *s, const tl_kind *kind, const int64_t *words)
@@ -32,7 +34,7 @@ tl_result tl_travel_accept(tl_server *s, const tl_kind *kind, const int64_t *wor
     return too_fast ? TL_ERR_INVALID : result;
 }
 
-// Where it would be in the world. False: not known.
+// Computes where it would be in the world. Returns false if unknown.
 static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id carrier, const int64_t *words,
                        tl_vec3 *out)
 {
@@ -50,7 +52,7 @@ static bool place_then(const tl_server *s, const tl_kind *kind, tl_entity_id car
     return true;
 }
 
-// ---- who rides ----
+// ---- passengers ----
 
 typedef bool passenger_test(const tl_server *s, const tl_server_client *client, const tl_entity *e);
 
@@ -68,7 +70,7 @@ static bool is_nobodys(const tl_server *s, const tl_server_client *client, const
     return group && tl_client_groups_is_id(group->id) && !tl_client_groups_is_owned(group);
 }
 
-// Of those who ride in it, directly or not.
+// Counts the passengers in an entity, direct or nested, for which `counts` holds.
 static int32_t count_aboard(const tl_server *s, const tl_server_client *client, int32_t index, passenger_test *counts)
 {
     const tl_entity *entities = s->mirror.entities;
@@ -90,8 +92,8 @@ bool tl_travel_lets_aboard(const tl_server *s, const tl_server_client *client, t
     return true;
 }
 
-// How many times a carrier's way counts. What other clients own in it they pay for themselves (ride()). It is counted
-// anew once a second, and when the number of riders has changed.
+// Returns how many times a carrier's travel counts. Passengers that other clients own are charged to those clients
+// (ride()). Recounted once a second, and when the number of passengers has changed.
 static double fares(const tl_server *s, const tl_server_client *client, tl_owned *owned, int32_t index)
 {
     int32_t aboard = s->mirror.entities[index].aboard;
@@ -108,7 +110,7 @@ static double fares(const tl_server *s, const tl_server_client *client, tl_owned
 
 // ---- how far ----
 
-// What it has flown since that was counted last; within a tick no more than a tile counts.
+// The distance travelled since it was last counted; per tick at most a tile counts.
 static double flown_m(const tl_server *s, const tl_server_client *client, tl_owned *owned, int32_t index)
 {
     const tl_entity *e = &s->mirror.entities[index];
@@ -118,7 +120,7 @@ static double flown_m(const tl_server *s, const tl_server_client *client, tl_own
     return e->carrier_id == 0 ? fares(s, client, owned, index) * ticks * a_tick_m : 0;
 }
 
-// And how far it jumps now.
+// The same plus the distance of the jump to its new state.
 static double way_m(const tl_server *s, const tl_server_client *client, tl_owned *owned, int32_t index,
                     tl_entity_id carrier, const int64_t *words)
 {
@@ -149,8 +151,8 @@ static tl_travel *refill(const tl_server *s, tl_server_client *client)
     return t;
 }
 
-// A passenger's share of the way that its carrier takes, whoever moves that. One that has used up all of the distance
-// and as much again gets off, where it is.
+// Charges a passenger for its share of its carrier's travel, whoever moves the carrier. A passenger that has used up
+// its budget and as much again leaves the carrier where it is.
 static tl_result ride(tl_server *s, tl_server_client *client, tl_owned *owned, int32_t index)
 {
     tl_vec3 place;

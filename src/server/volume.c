@@ -1,6 +1,6 @@
-// How many bytes a client may make servers publish. What it writes goes into their records and to everybody who looks
-// there, so without a limit a few clients that rewrite large fields in each tick leave viewers no bandwidth for
-// anything else.
+// Limits the bytes that a client may make servers publish. What it writes goes into their records and to everybody who
+// looks there: without a limit a few clients that rewrite large fields in each tick would leave viewers no bandwidth
+// for anything else.
 #include "server/volume.h"
 #include "server/state.h"
 
@@ -8,19 +8,20 @@
 
 enum {
     HEAD_BYTES = 16, // of an op in a record, about: its type, entity, kind and mask of fields
-    JOIN_SHARE = 4,  // without an account a connection begins with a second's bytes divided by this
+    JOIN_SHARE = 4,  // a connection without an account begins with a second's bytes divided by this
 };
 
 size_t tl_volume_bytes(const tl_server *s, const tl_kind *kind, uint32_t fields, const int64_t *words)
 {
-    unsigned char data[TL_DATAGRAM_BYTES_MAX]; // what came in a datagram fits; if it does not, it counts as a full one
+    // The contents of a datagram fit; if they do not, they count as a full one.
+    unsigned char data[TL_DATAGRAM_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
     tl_fields_write(&w, kind, s->tick, fields, words);
     return HEAD_BYTES + (w.bad ? sizeof data : w.size);
 }
 
-// A client without an account can have another connection for nothing, so a new one begins with little: what a join
-// takes.
+// A client without an account can open another connection at no cost, so a new one begins with a small budget: what a
+// join takes.
 static tl_volume *refill(const tl_server *s, tl_server_client *client)
 {
     tl_volume *v = client->account ? &client->account->volume : &client->volume;

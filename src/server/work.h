@@ -1,38 +1,38 @@
-// Work that a client makes the server do, in slots: of streams that are set up for it, of tiles that are coded whole,
-// and of what is coded for it once more after a loss. Everything else costs about the same in every tick, and is free.
-// A client may do as much at once as a join takes, and then goes on at a steady rate; and all clients together have so
-// much in a tick, beyond which each still has that rate: nobody can use up what another one lives on. Who has none left
-// waits, and keeps what it has meanwhile. It is an account of whoever the client is, not of its connection: one who
-// connects anew has what was left (server/accounts.c).
+// Work that a client causes on the server, counted in slots: of streams that are set up for it, of tiles that are coded
+// whole, and of data that is coded again for it after a loss. All other work costs about the same in every tick and is
+// free. A client may do as much at once as a join takes, and then continues at a steady rate. All clients together have
+// a limit per tick; beyond it each client still has its own rate, so nobody can use up what another depends on. A
+// client without work left waits and keeps the data it has. The account belongs to the client's proven name, not to its
+// connection: a client that reconnects continues with what was left (server/accounts.c).
 #ifndef TRAMLINE_SERVER_WORK_H
 #define TRAMLINE_SERVER_WORK_H
 
 #include "base/base.h"
 
 enum {
-    TL_WORK_SLOTS_A_TICK = 100, // of one client, steadily: riders in cities need ten
-    TL_WORK_SHARE = 256,        // and this part of all entities
-    TL_WORK_SLOTS_MORE = 20000, // that it may save up, besides twice all there are
+    TL_WORK_SLOTS_A_TICK = 100, // per client, steadily: riders in cities need ten
+    TL_WORK_SHARE = 256,        // plus this part of all entities
+    TL_WORK_SLOTS_MORE = 20000, // that may be saved up, plus twice the number of entities
     TL_WORK_ALL_A_TICK = 30000, // of all clients, by default
-    TL_WORK_STREAM = 8,         // for a stream, besides its slots
-    TL_WORK_CHUNK = 4,          // for a chunk, likewise
-    TL_WORK_CELLS_A_UNIT = 16,  // that are gone through when streams are chosen
-    // by a client that goes on before what it needed has arrived; a jump each second keeps 150
+    TL_WORK_STREAM = 8,         // for a stream, in addition to its slots
+    TL_WORK_CHUNK = 4,          // for a chunk, in addition to its slots
+    TL_WORK_CELLS_A_UNIT = 16,  // visited cells per unit when streams are chosen
+    // for a client that moves on before what it needed has arrived; a jump each second keeps 150
     TL_STREAMS_KEPT = 192,
 };
 
 typedef struct tl_work_account {
     int64_t left;
-    int64_t steady; // what is left of a tick's rate, for when all together have none left
+    int64_t steady; // left of the tick's rate, for when the limit of all clients is reached
     int64_t tick;
     bool begun;
 } tl_work_account;
 
 typedef struct tl_work {
     tl_work_account own;
-    tl_work_account *account; // that several connections share; NULL: its own
-    int64_t *shared;          // what all clients have left in this tick; NULL: no limit
-    uint64_t waits;           // in how many ticks something had to wait
+    tl_work_account *account; // shared by several connections; NULL: its own
+    int64_t *shared;          // left for all clients in this tick; NULL: no limit
+    uint64_t waits;           // ticks in which something had to wait
     int64_t waited_tick;
 } tl_work;
 
@@ -41,7 +41,7 @@ static inline tl_work_account *tl_work_account_of(tl_work *w)
     return w->account ? w->account : &w->own;
 }
 
-// A tick begins; `entity_count`: of the world.
+// Begins a tick; `entity_count` is the world's.
 static inline void tl_work_refill(tl_work *w, int64_t tick, uint32_t entity_count)
 {
     tl_work_account *a = tl_work_account_of(w);
@@ -66,7 +66,7 @@ static inline bool tl_work_spent_by_all(const tl_work *w)
     return w->shared && *w->shared <= 0;
 }
 
-// Whether it may do something that cannot be done in part: at least `slots` at once.
+// Whether the client may start something indivisible that takes at least `slots`.
 static inline bool tl_work_may(tl_work *w, int64_t slots)
 {
     const tl_work_account *a = tl_work_account_of(w);
@@ -80,9 +80,9 @@ static inline bool tl_work_may(tl_work *w, int64_t slots)
     return false;
 }
 
-// `own`: counted for the client, unless others caused it. `all`: counted for all clients together; what is done once
-// for several clients counts once. Once all together have none left, a client spends its own rate, whoever caused the
-// work.
+// `own` is charged to the client, unless others caused the work. `all` is charged to all clients together; work done
+// once for several clients counts once. When the limit of all clients is reached, a client spends its own rate, whoever
+// caused the work.
 static inline void tl_work_spend(tl_work *w, int64_t own, int64_t all, bool is_others_doing)
 {
     if (tl_work_spent_by_all(w)) {

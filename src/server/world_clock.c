@@ -1,9 +1,9 @@
 #include "server/world_clock.h"
 
 enum {
-    DEADBAND_US = 1000,    // clocks as close as that are let be
-    SLEW_US = 4000000,     // a difference is slewed away in about so long
-    ERROR_US_MAX = 150000, // what is known with a larger error is not guessed at
+    DEADBAND_US = 1000,    // closer clocks are left alone
+    SLEW_US = 4000000,     // a difference is slewed away in about this time
+    ERROR_US_MAX = 150000, // values with a larger error are not used
 };
 
 void tl_world_clock_init(tl_world_clock *c, uint64_t created_us, uint32_t tick_hz)
@@ -31,7 +31,7 @@ bool tl_world_clock_too_far(const tl_world_clock *c, int64_t tick)
            (tick > TL_TICK_MAX || tl_world_clock_tick_us(c, tick) > c->world_us + TL_CLOCK_NEAR_US);
 }
 
-// ---- it runs ----
+// ---- running ----
 
 static int64_t lead(const tl_world_clock *c)
 {
@@ -108,7 +108,7 @@ static int64_t bound_value(const tl_clock_bound *b)
     return b->has_former ? tl_max_i64(b->best, b->former) : b->best;
 }
 
-// Both bounds cannot be right: that clock was set meanwhile. What was said last is believed.
+// The bounds contradict each other: that clock was set meanwhile. The latest values are used.
 static void settle_bounds(tl_peer_clock *p)
 {
     if (!p->least.known || !p->most.known || bound_value(&p->least) <= -bound_value(&p->most)) {
@@ -184,7 +184,7 @@ static bool is_heard(const tl_world_clock *c, const tl_peer_clock *p)
 
 // ---- what follows from it ----
 
-typedef struct middle { // of several clocks; the same twice if their number is odd
+typedef struct middle { // of several clocks; both are the same if their number is odd
     int64_t low, high;
 } middle;
 
@@ -201,7 +201,7 @@ static middle middle_of(const int64_t *sorted, uint32_t count)
     return (middle){sorted[(count - 1) / 2], sorted[count / 2]};
 }
 
-// The least that a peer's lead over the own clock can be, either way: 0 where they may be the same.
+// The least that a peer's clock must differ from this one, in either direction; 0 if they may be the same.
 static int64_t certain_offset(const tl_world_clock *c, const tl_peer_clock *p)
 {
     int64_t least_us = bound_value(&p->least) - lead(c);
@@ -228,7 +228,7 @@ bool tl_world_clock_settled(const tl_world_clock *c)
     return c->set && c->run_us >= TL_CLOCK_SETTLED_US;
 }
 
-// Servers that have just started may have guessed wrong, all of them alike: they count only among themselves.
+// Servers that have just started may all have guessed wrong: they count only among themselves.
 static bool any_settled(const tl_world_clock *c)
 {
     bool any = tl_world_clock_settled(c);
@@ -275,11 +275,11 @@ bool tl_world_clock_find(const tl_world_clock *c, int64_t *lead_us, uint64_t *qu
     middle m = middle_of(leads, count);
     int64_t found = m.high - m.low <= TL_CLOCK_NEAR_US ? m.high : m.low;
     *lead_us = found;
-    return found > -(int64_t)c->now_us; // else it would be before tick 0
+    return found > -(int64_t)c->now_us; // otherwise it would be before tick 0
 }
 
-// Of several clocks that are near each other, those behind step forward to the middle ones, which costs nothing but the
-// ticks between. Where they are far apart a majority is right, and of two the one that is behind.
+// Of several clocks that are near each other, those behind step forward to the middle ones, which costs only the ticks
+// between. If they are far apart a majority is right, and of two the one that is behind.
 static int64_t target_of(middle m)
 {
     return m.high - m.low <= TL_CLOCK_NEAR_US ? m.high : m.low;
@@ -312,7 +312,7 @@ uint64_t tl_world_clock_judge(tl_world_clock *c)
         insert(certain, count, 0);
         insert(likely, count++, 0);
     }
-    bool young = !tl_world_clock_settled(c); // nobody goes by it yet: it is set at once to what is likely
+    bool young = !tl_world_clock_settled(c); // nobody follows it yet: it is set at once to the likely time
     int64_t target_us = target_of(middle_of(young ? likely : certain, count));
     c->ahead_us = -target_us;
     int64_t young_us = c->run_us < TL_CLOCK_WINDOW_US ? TL_CLOCK_YOUNG_US : 4 * TL_CLOCK_YOUNG_US;
@@ -334,6 +334,6 @@ uint64_t tl_world_clock_own_wall(const tl_world_clock *c, tl_server_number peer,
         return 0;
     }
     int64_t own_lead_us = (int64_t)(c->wall_us - c->created_us - c->world_us);
-    int64_t less_us = p->wall_lead_us + offset_us - own_lead_us; // its wall clock less this one's
+    int64_t less_us = p->wall_lead_us + offset_us - own_lead_us; // its wall clock minus this one's
     return tl_magnitude(less_us) <= (uint64_t)error_us ? wall_us : wall_us - (uint64_t)less_us;
 }
