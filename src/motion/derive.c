@@ -47,8 +47,8 @@ static void derive_rotation(const tl_level_context *c, const tl_field *field, co
         to[axis] = tl_shift_round(from[axis], drop);
     }
     to[0] = tl_position_moves(to) ? from[0] : 0;
-    // Keep the start while the error of the rounded rate allows it: after 2^rate_shift ticks that error has grown to
-    // half a quantum.
+    // Keep the start while that is accurate enough: after 2^rate_shift ticks the rounded spin has added half a quantum
+    // of error.
     if (drop == 0 || llabs(c->tick - from[0]) >> c->kinds->rate_shift == 0 || !tl_position_moves(from)) {
         return;
     }
