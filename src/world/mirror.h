@@ -130,8 +130,8 @@ void tl_mirror_set_carrier(tl_mirror *m, int32_t index, tl_entity_id carrier_id)
 void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const int64_t *words);
 void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words); // sets a new state of an entity that is set down
 void tl_mirror_regroup(tl_mirror *m, int32_t index, int32_t group);
-void tl_mirror_delete(tl_mirror *m,
-                      int32_t index); // sets its passengers down; tl_mirror_settle() frees it
+void tl_mirror_delete(tl_mirror *m, int32_t index); // sets its passengers down; tl_mirror_settle() frees it
+// While loading: records that a group was deleted at a tick, so that older data of it is ignored. TL_ERR_MEMORY: the
 // heap is full.
 tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick);
 void tl_mirror_delete_group(tl_mirror *m, int32_t group);
