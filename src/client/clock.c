@@ -92,7 +92,7 @@ void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_u
     c->rtt_us = believed->rtt_us < UNKNOWN_RTT_US ? (double)believed->rtt_us : 0;
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
-    bool young = c->count < TL_CLOCK_SAMPLES; // the first samples omit the way's delay: a lead is taken over at once
+    bool young = c->count < TL_CLOCK_SAMPLES; // the first ones lack the transit time: adopt leads
     if (!c->set || !c->runs || fabs(difference) > JUMP_US || (young && difference > 0)) {
         c->offset_us = (double)believed->offset_us;
     } else {

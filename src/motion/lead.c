@@ -3,7 +3,7 @@
 // A change of velocity counts as an acceleration within these limits: ticks between the segments, and magnitude.
 enum { RAMP_TICKS_MAX = 10 };
 static const double RAMP_MPS2_MIN = 0.2, RAMP_MPS2_MAX = 30;
-static const double AGE_SLACK = 3;     // it has ended if the segment is off by so many tolerances but was kept
+static const double AGE_SLACK = 3;     // it has ended if it would be off by this many tolerances by now
 static const double LEAD_SHARE = 0.35; // of the limit: how far a segment leads
 static const double STOP_SHARE = 0.45; // of the limit: how far ahead a stop may be to be shown at once
 static const double BRAKE_SHARE = 0.9; // it is braking if at least this share of the acceleration opposes the velocity

@@ -1,6 +1,6 @@
 #include "motion/track.h"
 
-static const float UNTOLD = 2; // unreachable: cosines are at most 1
+static const float UNTOLD = 2; // no squared cosine reaches it: the words must decide
 
 static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds *kinds, const int64_t *words)
 {
