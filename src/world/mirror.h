@@ -30,7 +30,7 @@ typedef struct tl_entity {
     uint8_t kind;
     uint8_t changes;
     bool used, live, unsent_create, unsent_carrier, unsent_listed;
-    bool unsent_retell; // to be sent again in full, for a mirror that misses it
+    bool unsent_retell; // to be sent again in full, to a mirror where it is missing
 
     float acceleration[3];            // m/s², derived from its last two segments
     int32_t tile;                     // the smallest tile that contains it; TL_NONE while it has no position
@@ -56,7 +56,7 @@ typedef struct tl_group {
     int64_t known_tick;                    // when it became known here; -1: when this server loaded the world
     bool used, live;
     bool unsent_create, giving; // on the owner: not in a record yet; given away or deleted, not mirrored yet
-    bool deleting;              // given away or deleted: it is deleted
+    bool deleting;              // with `giving`: it is deleted
     tl_missing_of_group *missing;
     // own records have changes of it that no known checkpoint contains, see server/checkpoints.c: truncate_log()
     bool owed;

@@ -27,7 +27,7 @@ typedef enum tl_op {
     TL_OP_REQUEST = 10,     // to server, bytes: a client's request to the owner
     TL_OP_RESPONSE = 11,    // to server, bytes
     TL_OP_LEAVING = 12,     // the writer is about to leave: do not give it groups
-    // to server, bytes: the writer misses entities; a group of that server's to be sent again, or 0: none yet
+    // to server, bytes: the writer has missing entities; a group of that server's to be sent again, or 0: none yet
     TL_OP_RETELL = 13,
     TL_OP_GROUP_CLIENT = 14, // group, identity, tick at which that client disconnected (-1: connected), its claim
     TL_OP_CLAIM = 15,        // to server, bytes: a client with that identity is here, give its group
