@@ -1,4 +1,4 @@
-// What every file of the core uses: assertions, small arithmetic, the private state of public values.
+// Shared by every file of the core: assertions, small arithmetic, the private state of public values.
 #ifndef TRAMLINE_BASE_BASE_H
 #define TRAMLINE_BASE_BASE_H
 
@@ -8,16 +8,16 @@
 #include <stddef.h>
 #include <string.h>
 
-// Our own bugs end the program, in every build.
+// A failed assertion ends the program, in every build.
 _Noreturn void tl_assert_failed(const char *file, int line, const char *condition);
 #define TL_ASSERT(condition) ((condition) ? (void)0 : tl_assert_failed(__FILE__, __LINE__, #condition))
 
 enum {
     TL_NONE = -1,
-    TL_DEF_COOKIE = 0x54524d4c, // in definitions that their default functions made: others may lack members
+    TL_DEF_COOKIE = 0x54524d4c, // marks definitions initialised by their default functions; others may lack members
 };
 
-// The latest tick that there is: a world's time in microseconds fits into 64 bits. 580 years at 240 Hz.
+// The largest valid tick: a world's time in microseconds fits into 64 bits. 580 years at 240 Hz.
 #define TL_TICK_MAX ((int64_t)1 << 42)
 
 static inline int64_t tl_min_i64(int64_t a, int64_t b)
@@ -30,7 +30,7 @@ static inline int64_t tl_max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-// Wraps instead of overflowing: values from the wire may be anything.
+// Wraps instead of overflowing: values from the wire may be arbitrary.
 static inline int64_t tl_add_wrap(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a + (uint64_t)b);
@@ -51,7 +51,7 @@ static inline int64_t tl_mul_wrap(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a * (uint64_t)b);
 }
 
-// a / 2^shift to the nearest, halves up; a shift below zero multiplies.
+// Returns a / 2^shift, rounded to nearest with halves up. A negative shift multiplies.
 static inline int64_t tl_shift_round(int64_t a, int shift)
 {
     if (shift <= 0) {
@@ -60,7 +60,7 @@ static inline int64_t tl_shift_round(int64_t a, int shift)
     return tl_add_wrap(a, (int64_t)1 << (shift - 1)) >> shift;
 }
 
-// 2^exponent, -1022..1023.
+// Returns 2^exponent, for exponents -1022..1023.
 static inline double tl_power(int exponent)
 {
     uint64_t bits = (uint64_t)(exponent + 1023) << 52;
@@ -76,8 +76,8 @@ static inline int tl_bit_length(uint64_t value)
 
 enum { TL_CACHE_LINE_BYTES = 64 };
 
-// Asks for memory that will be read soon. Worlds are larger than caches: what goes through many entities asks for the
-// next ones while it works on this one.
+// Prefetches memory that will be read soon. Worlds exceed the caches, so loops over many entities prefetch the next
+// ones while they work on the current one.
 static inline void tl_prefetch(const void *memory, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += TL_CACHE_LINE_BYTES) {
@@ -85,9 +85,9 @@ static inline void tl_prefetch(const void *memory, size_t bytes)
     }
 }
 
-// splitmix64 (Sebastiano Vigna, public domain): random numbers are mixed from a state that goes on by this step.
+// splitmix64 (Sebastiano Vigna, public domain): the state of a random number generator advances by this step.
 #define TL_SPLITMIX_STEP 0x9e3779b97f4a7c15u
-// Its mixing, also as a hash of integers.
+// The mixing function of splitmix64, also used as a hash of integers.
 static inline uint64_t tl_mix(uint64_t z)
 {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -95,7 +95,7 @@ static inline uint64_t tl_mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-// Letters, digits, - _ . and 1..TL_NAME_BYTES_MAX of them; no dot at the beginning.
+// Valid names have 1..TL_NAME_BYTES_MAX letters, digits, or any of - _ . and do not begin with a dot.
 bool tl_name_valid(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 // Bounded writing and reading of bytes: fixed little-endian integers and LEB128 varints. A writer or reader that runs
-// past its end turns bad and stays so; look once, at the end. Reads of a bad reader give 0.
+// past its end becomes bad and stays bad, so callers check once, at the end. Reads from a bad reader return 0.
 #ifndef TRAMLINE_BASE_BYTES_H
 #define TRAMLINE_BASE_BYTES_H
 
@@ -37,11 +37,11 @@ void tl_write_varint(tl_writer *w, uint64_t value);
 void tl_write_fixed(tl_writer *w, uint64_t value, int bytes); // little-endian, 1..8 bytes
 void tl_write_name(tl_writer *w, const char *name);           // length byte, bytes
 
-// A pointer into the reader's data, or NULL and bad.
+// Returns a pointer into the reader's data, or NULL if too few bytes remain; the reader is bad then.
 const unsigned char *tl_read_bytes(tl_reader *r, size_t size);
-uint64_t tl_read_varint(tl_reader *r); // bad past 10 bytes or 64 bits
+uint64_t tl_read_varint(tl_reader *r); // bad if longer than 10 bytes or larger than 64 bits
 uint64_t tl_read_fixed(tl_reader *r, int bytes);
-// Bad if it is longer than TL_NAME_BYTES_MAX or not a valid name.
+// Marks the reader bad if the name is longer than TL_NAME_BYTES_MAX or invalid.
 void tl_read_name(tl_reader *r, char out[TL_NAME_BYTES_MAX + 1]);
 
 static inline uint64_t tl_zigzag(int64_t value)
@@ -64,7 +64,7 @@ static inline int64_t tl_read_signed(tl_reader *r)
     return tl_unzigzag(tl_read_varint(r));
 }
 
-// A value from outside, at most `max`; more makes the reader bad and gives 0.
+// Reads an untrusted value of at most `max`. A larger value marks the reader bad and returns 0.
 static inline uint64_t tl_read_limited(tl_reader *r, uint64_t max)
 {
     uint64_t value = tl_read_varint(r);

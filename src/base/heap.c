@@ -1,6 +1,6 @@
 #include "base/heap.h"
 
-// Up to 1 kB in steps of 16 bytes, then four classes for each doubling.
+// Size classes: steps of 16 bytes up to 1 kB, then four classes per doubling.
 static int class_of(size_t bytes, size_t *class_bytes)
 {
     if (bytes <= 1024) {

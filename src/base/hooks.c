@@ -1,4 +1,4 @@
-// The hooks of the process: failed assertions, and memory.
+// Process-wide hooks: failed assertions and memory.
 #include "tramline/hooks.h"
 #include "base/memory.h"
 
@@ -7,7 +7,7 @@
 
 static tl_assert_handler *assert_handler;
 static void *assert_user;
-static tl_allocator allocator; // .allocate NULL: the C library's
+static tl_allocator allocator; // .allocate NULL: the C library's functions
 
 void tl_set_assert_handler(tl_assert_handler *handler, void *user)
 {

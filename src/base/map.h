@@ -1,5 +1,5 @@
-// A hash map from 64-bit keys (never 0) to 32-bit values: open addressing, linear probing, deletion by shifting back.
-// Its capacity is fixed at twice the limit given at creation.
+// A hash map from 64-bit keys (never 0) to 32-bit values: open addressing, linear probing, backward-shift deletion. Its
+// capacity is fixed at twice the limit that is passed at creation.
 #ifndef TRAMLINE_BASE_MAP_H
 #define TRAMLINE_BASE_MAP_H
 
@@ -37,7 +37,7 @@ static inline size_t tl_map_bytes(uint32_t count_max)
     return capacity * sizeof(tl_map_entry) * 5 / 4; // the heap's classes round up
 }
 
-// NULL if absent, as 0 always is. Good until the next put or remove.
+// Returns NULL if the key is absent; key 0 always is. The pointer is valid until the next put or remove.
 static inline uint32_t *tl_map_find(const tl_map *map, uint64_t key)
 {
     for (uint32_t i = (uint32_t)tl_mix(key) & map->mask;; i = (i + 1) & map->mask) {
@@ -50,13 +50,13 @@ static inline uint32_t *tl_map_find(const tl_map *map, uint64_t key)
     }
 }
 
-// For a key that is looked for soon.
+// Prefetches the entry of a key that will be looked up soon.
 static inline void tl_map_prefetch(const tl_map *map, uint64_t key)
 {
     __builtin_prefetch(&map->entries[(uint32_t)tl_mix(key) & map->mask]);
 }
 
-// False if the map is full. The key must be absent.
+// Returns false if the map is full. The key must be absent.
 static inline bool tl_map_put(tl_map *map, uint64_t key, uint32_t value)
 {
     TL_ASSERT(key != 0);

@@ -1,4 +1,4 @@
-// Names and texts of results; the version; names of things.
+// Names and texts of results, the version, and the check of names.
 #include "base/base.h"
 
 #define NAME(name, text) #name,

@@ -47,6 +47,6 @@ void tl_ring_pop(tl_ring *ring, size_t bytes)
         ring->wrapped = false;
     }
     if (ring->used_bytes == 0) {
-        ring->head = ring->tail = 0; // pages that were never used stay so
+        ring->head = ring->tail = 0; // untouched pages stay untouched
     }
 }

@@ -1,4 +1,4 @@
-// Sorting pairs by key, in place, without memory (heap sort).
+// Sorts pairs by key, in place, without allocating (heap sort).
 #ifndef TRAMLINE_BASE_SORT_H
 #define TRAMLINE_BASE_SORT_H
 
@@ -9,6 +9,6 @@ typedef struct tl_sort_pair {
     uint32_t value;
 } tl_sort_pair;
 
-void tl_sort(tl_sort_pair *pairs, uint32_t count); // rising keys; equal keys by value
+void tl_sort(tl_sort_pair *pairs, uint32_t count); // in ascending order; equal keys by value
 
 #endif

@@ -10,12 +10,12 @@ enum {
     ENTITIES_LIMIT = 1 << 26,
     HELLO_EVERY_US = 200000,
     REPORT_EVERY_US = 50000,
-    REPORT_SOON_US = 10000,   // when something is to be acknowledged quickly
-    STEP_US_MAX = 100000,     // of a step, that counts as the server's silence: beyond it this program was slow
-    OTHER_WORLD_S = 60,       // a server whose time is farther off than that shows another world
-    STEP_DATAGRAMS_MAX = 512, // taken in a step, and so many slots gone through: what a server sends beyond that waits
+    REPORT_SOON_US = 10000,   // when something should be acknowledged quickly
+    STEP_US_MAX = 100000,     // of a step, counted as the server's silence; a longer step means a slow program
+    OTHER_WORLD_S = 60,       // a server whose time differs by more than this shows another world
+    STEP_DATAGRAMS_MAX = 512, // processed per step, as are this many slots; what a server sends beyond that waits
     STEP_SLOTS_MAX = TL_VIEW_SLOTS_VISITED_MAX,
-    ANSWER_US = 10000000, // after so long without an answer a request has failed: its entity's server is gone
+    ANSWER_US = 10000000, // a request without an answer for this long has failed: its entity's server is gone
 };
 
 tl_client_def tl_client_def_default(void)
@@ -26,7 +26,7 @@ tl_client_def tl_client_def_default(void)
 
 size_t tl_client_memory(const tl_client_def *def)
 {
-    // Wide limits; what is not used is not touched. An entity may be in two streams while levels change over.
+    // Generous limits; unused memory is not touched. An entity may be in two streams while levels change over.
     return tl_view_bytes(def->entities_max) + (size_t)def->entities_max * 2 * (sizeof(tl_view_slot) * 3 + 256) +
            TL_KIND_TABLE_BYTES_MAX * 4 + TL_OWNED_MAX * sizeof(tl_owned_entity) * 2 +
            TL_ASKED_MAX * sizeof(tl_asked) * 2 + (8u << 20);
@@ -231,15 +231,15 @@ static void on_answer(tl_client *c, const void *data, size_t size)
         return;
     }
     if (awaited || event.request == 0) {
-        tl_client_push_event(c, event); // else it was given up
+        tl_client_push_event(c, event); // otherwise the request was abandoned
     }
 }
 
-// The events that a message can make.
+// The most events that a message can cause.
 static uint32_t events_of(int type)
 {
     if (type == TL_MESSAGE_OWN) {
-        return 2 * TL_OWNED_MAX; // given back, and lost
+        return 2 * TL_OWNED_MAX; // returned, and lost
     }
     if (type == TL_MESSAGE_KINDS) {
         return TL_OWNED_MAX; // lost
@@ -247,7 +247,7 @@ static uint32_t events_of(int type)
     return type == TL_MESSAGE_USER || type == TL_MESSAGE_ANSWER;
 }
 
-// What nobody has read yet keeps further messages out: they are reliable, so they wait at the server.
+// Unread events delay further messages: messages are reliable, so they wait at the server.
 static bool on_message(void *user, int type, const void *data, size_t size)
 {
     tl_client *c = user;
@@ -270,7 +270,7 @@ static bool on_message(void *user, int type, const void *data, size_t size)
     return true;
 }
 
-// ---- datagrams in ----
+// ---- incoming datagrams ----
 
 static void on_welcome(tl_client *c, tl_reader *r)
 {
@@ -288,7 +288,7 @@ static void on_welcome(tl_client *c, tl_reader *r)
         return;
     }
     if (c->welcomed) {
-        return; // again
+        return; // a duplicate
     }
     c->welcomed = true;
     c->other_world = c->kinds_known && llabs(tick - (int64_t)tl_client_get_server_tick(c, c->now_us)) >
@@ -316,21 +316,21 @@ static tl_result on_refuse(tl_client *c, tl_reader *r)
     }
     copy[size] = 0;
     if (result == TL_ERR_UNAVAILABLE || result == TL_ERR_FULL || result == TL_AGAIN) {
-        tl_client_lose(c, true, copy); // another server may do, or this one later
+        tl_client_lose(c, true, copy); // another server may accept, or this one later
     } else {
         tl_client_close(c, copy);
     }
     return TL_OK;
 }
 
-// The full sequence number of a datagram; below 1 there is none.
+// The full sequence number of a datagram; below 1: there is no such datagram.
 static int64_t full_sequence(const tl_client *c, uint16_t low)
 {
     uint64_t near = c->any_sequence ? c->newest_sequence : 1;
     return (int64_t)near + (int16_t)(uint16_t)(low - (uint16_t)near);
 }
 
-// False: it was here before, or is too old.
+// Returns false if the datagram was received before, or is too old.
 static bool is_new(const tl_client *c, uint64_t full)
 {
     if (!c->any_sequence || full > c->newest_sequence) {
@@ -340,14 +340,14 @@ static bool is_new(const tl_client *c, uint64_t full)
     return back < TL_ACK_BITS && !(c->bits[back / 8] >> (back % 8) & 1);
 }
 
-// A well-formed datagram came: the window of what is acknowledged moves on to it.
+// Moves the acknowledgement window on to a well-formed datagram.
 static void note_sequence(tl_client *c, uint64_t full)
 {
     if (c->any_sequence && full <= c->newest_sequence) {
         return;
     }
     uint64_t steps = c->any_sequence ? full - c->newest_sequence : TL_ACK_BITS;
-    for (uint64_t i = 0; i < steps && i < TL_ACK_BITS; i++) { // by one
+    for (uint64_t i = 0; i < steps && i < TL_ACK_BITS; i++) { // one by one
         bool falls_out_missing = !(c->bits[sizeof c->bits - 1] & 0x80) && c->any_sequence &&
                                  c->newest_sequence > TL_ACK_BITS;
         c->stats.datagrams_lost += falls_out_missing;
@@ -386,7 +386,7 @@ static void take_time(tl_client *c, const tl_frame_head *head, int64_t tick)
     c->stats.clock_error_ms = c->clock.error_us / 1000;
 }
 
-// What reports have said of own entities has arrived, up to the report that the server has seen.
+// The server has seen a report: what the reports up to it said of own entities has arrived.
 static void take_report_ack(tl_client *c, const tl_frame_head *head)
 {
     if (head->held_units >= TL_TIME_UNITS_MAX && !c->any_acked && head->ack == 0) {
@@ -444,7 +444,7 @@ static tl_result on_frame(tl_client *c, tl_reader *r)
     tl_result result = c->joined ? tl_view_apply(&c->view, head.sequence, tick, settled, closes, close_count, r)
                                  : TL_OK;
     if (c->view.settled_tick >= 0) {
-        tl_clock_run(&c->clock); // all is there, and nobody is busier than usual
+        tl_clock_run(&c->clock); // everything has arrived, and neither side is busier than usual
     }
     if (c->joined) {
         c->step_slots += c->view.slots_visited;
@@ -530,7 +530,7 @@ tl_result tl_client_receive_frame(tl_client *c, const void *frame, size_t size, 
     return result;
 }
 
-// ---- reports out ----
+// ---- outgoing reports ----
 
 void tl_client_say_hello(tl_client *c)
 {
@@ -554,8 +554,8 @@ static void write_nacks(tl_client *c, tl_writer *w)
     tl_view *v = &c->view;
     size_t count_at = w->size;
     uint32_t count = 0;
-    tl_write_varint(w, 0);                         // one byte, as is the count
-    for (uint32_t i = 0; i < v->nack_count; i++) { // in turn, if there are many
+    tl_write_varint(w, 0);                         // one byte, as the count is
+    for (uint32_t i = 0; i < v->nack_count; i++) { // in rotation, if there are many
         const tl_nack *nack = &v->nacks[v->nack_next % v->nack_count];
         tl_nack_part parts[TL_CURSOR_RUNS_MAX];
         uint32_t part_count = tl_view_nack_parts(v, nack, parts);
@@ -615,7 +615,7 @@ static void write_owned(tl_client *c, tl_writer *w)
     int64_t tick = (int64_t)tl_client_get_server_tick(c, c->now_us);
     tl_write_varint(w, 0);
     tl_write_signed(w, tick);
-    for (uint32_t i = first; i < first + c->owned_count && count < 100; i++) { // in turn: not all may fit, or be taken
+    for (uint32_t i = first; i < first + c->owned_count && count < 100; i++) { // in rotation: not all may fit or be due
         tl_owned_entity *o = &c->owned[i % c->owned_count];
         if (!o->unsent) {
             continue;
@@ -628,7 +628,7 @@ static void write_owned(tl_client *c, tl_writer *w)
         tl_write_varint(w, o->carrier);
         tl_fields_write(w, kind, tick, tl_fields_all(kind), o->words);
         if (w->bad) {
-            *w = before; // it goes with the next report
+            *w = before; // the next report carries it
             o->in_report = false;
             if (next == first + 1) {
                 next = i;
@@ -649,7 +649,7 @@ static void send_report(tl_client *c)
 {
     unsigned char data[TL_DATAGRAM_BYTES_MAX];
     tl_writer w = tl_writer_make(data, sizeof data);
-    // a long message needs the room
+    // a long message needs the space
     bool messages = tl_channel_due(&c->channel, c->now_us), alone = messages && (c->report_sequence & 1);
     bool owned = any_owned_unsent(c) && !alone;
     tl_report_head head = {.sequence = ++c->report_sequence, .ack = (uint16_t)c->newest_sequence};
@@ -671,7 +671,7 @@ static void send_report(tl_client *c)
     if (owned) {
         write_owned(c, &w);
     }
-    // so this report's arrival says nothing of them
+    // so this report's arrival confirms nothing about them
     for (uint32_t i = 0; i < c->owned_count && !owned; i++) {
         c->owned[i].in_report = false;
     }
@@ -755,7 +755,7 @@ void tl_client_step(tl_client *c, uint64_t now_us)
     }
 }
 
-// ---- asking ----
+// ---- requests ----
 
 tl_client_state tl_client_get_state(const tl_client *c)
 {

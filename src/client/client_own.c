@@ -1,4 +1,4 @@
-// What a client does: messages, requests, own entities.
+// A client's changes of the world: messages, requests, own entities.
 #include "client/client_internal.h"
 #include "motion/fields.h"
 #include "motion/values.h"
@@ -93,8 +93,8 @@ tl_result tl_client_request_delete(tl_client *c, tl_entity_id entity, uint32_t *
     return result;
 }
 
-// Of one that was given back, and that this client has not set since, the view knows what is not said now. False: not
-// yet.
+// For an entity that was returned and that this client has not set since, fills in the missing values from the view.
+// Returns false if they are not known yet.
 static bool recall(tl_client *c, tl_owned_entity *o, tl_entity_id carrier, int64_t tick, const tl_values *said)
 {
     const tl_kind *kind = &c->kinds.kinds[o->kind];
@@ -120,7 +120,7 @@ static void say(tl_owned_entity *o)
 {
     o->version++;
     if (o->version == 0) {
-        o->version = 1; // 0 is that nothing was said yet
+        o->version = 1; // 0 means that nothing was reported yet
     }
     o->unsent = true;
     o->in_report = false;
@@ -205,7 +205,7 @@ void tl_client_own_reconnected(tl_client *c)
     }
 }
 
-// Its state is not known here: it is told nothing of until it is set.
+// Takes an entity whose state is unknown here: nothing of it is reported until it is set.
 static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carrier)
 {
     for (uint32_t i = 0; i < c->owned_count; i++) {
@@ -213,12 +213,12 @@ static void take_back(tl_client *c, tl_entity_id id, int kind, tl_entity_id carr
         if (o->id != id) {
             continue;
         }
-        if (o->kind != kind) { // the words are of no use
+        if (o->kind != kind) { // the words are of another kind
             *o = (tl_owned_entity){.id = id, .kind = kind, .carrier = carrier, .unset = true, .confirmed = true};
             return;
         }
         o->confirmed = true;
-        o->unsent = o->unsent || o->version != 0; // said before the server could take it
+        o->unsent = o->unsent || o->version != 0; // sent before the server could apply it
         o->in_report = false;
         return;
     }

@@ -1,16 +1,16 @@
-// A client's connection: its beginning, its loss, and the next one. The view and what the client owns outlive it.
+// A client's connection: its start, its loss, and the next one. The view and the client's own entities outlive it.
 #include "client/client_internal.h"
 
 #include <stdio.h>
 
 enum {
-    HELLO_GIVE_UP_US = 10000000,  // no WELCOME for so long: the first server is none of this release
-    JOIN_FIRST_US_MAX = 15000000, // until the table of kinds is here, whatever else is heard
-    // the same in a later connection: there may be another server; and of silence in the first one
+    HELLO_GIVE_UP_US = 10000000,  // no WELCOME for this long: the first server does not run this release
+    JOIN_FIRST_US_MAX = 15000000, // until the kind table has arrived, whatever else has
+    // the same in a later connection, where another server may exist; and of silence in the first one
     JOIN_US_MAX = 4000000,
-    TABLE_US_PER_BYTE = 250,    // more for a large table: half of the slowest rate
-    SILENT_FRAMES = 8,          // silence is at least so many frames that have not come
-    CLOSE_SILENT_US = 10000000, // of a client that cannot reconnect
+    TABLE_US_PER_BYTE = 250,    // added for a large table: half of the slowest rate
+    SILENT_FRAMES = 8,          // silence is at least this many missing frames
+    CLOSE_SILENT_US = 10000000, // for a client that cannot reconnect
 };
 
 static bool can_reconnect(const tl_client *c)
@@ -24,12 +24,12 @@ static void seek(tl_client *c, tl_reconnect how)
     tl_transport_reconnect(c->def.transport, how);
 }
 
-// Requests and messages that were under way may have arrived or not: nobody will say.
+// Requests and messages that were under way may or may not have arrived; no answer will come.
 static void end_asking(tl_client *c)
 {
     for (uint32_t i = 0; i < c->asked_count; i++) {
-        c->asked[i].sent_us = 0; // long ago
-        c->asked[i].own = false; // its kind was the old table's; what it made comes with the list of own entities
+        c->asked[i].sent_us = 0; // long ago, so that it fails
+        c->asked[i].own = false; // its kind was from the old table; the list of own entities brings what it created
     }
     tl_channel_reset(&c->channel);
 }
@@ -53,7 +53,7 @@ void tl_client_begin_connection(tl_client *c)
     }
     c->heard_us = c->now_us;
     c->silent_us = c->joining_us = 0;
-    // a transport of the program's own reconnected
+    // a program's own transport has reconnected
     if (again && c->lost_us == 0 && c->kinds_known) {
         c->lost_us = c->now_us;
     }
@@ -61,14 +61,14 @@ void tl_client_begin_connection(tl_client *c)
     tl_client_say_hello(c);
 }
 
-// For how long a client that has never seen anything may try, all connections together.
+// How long a client that has never seen anything may try, over all connections.
 static uint64_t first_us_max(const tl_client *c)
 {
     return HELLO_GIVE_UP_US + (can_reconnect(c) ? c->def.reconnect_ms * 1000ull : 0);
 }
 
-// Before its first view it may try another connection as well: a server closes those that have said nothing for a
-// while, and on a bad line neither a hello nor the end may have arrived.
+// A client may also try another connection before its first view: servers close connections that stay silent, and on a
+// bad link neither the hello nor the end may have arrived.
 static bool may_try_again(const tl_client *c)
 {
     return can_reconnect(c) &&
@@ -105,14 +105,14 @@ static uint64_t silence_us_max(const tl_client *c)
     return silence_us > frames_us ? silence_us : frames_us;
 }
 
-// Whether a server that was silent is back: for a quarter of what counts as silence, frames have come at a quarter of
-// their rate or more. One now and then does not end the search for another server, or a sick one would keep its
-// clients.
+// Whether a server that was silent is back: for a quarter of the time that counts as silence, frames have arrived at no
+// less than a quarter of their rate. Single frames do not end the search for another server; otherwise an ailing server
+// would keep its clients.
 static bool is_back(tl_client *c)
 {
     uint64_t run_us_min = silence_us_max(c) / 4;
     if (c->stats.frames == c->run_frames) {
-        return false; // the same again
+        return false; // the same server again
     }
     if (c->now_us - c->frame_us > run_us_min) {
         c->run_began_us = c->now_us;
@@ -140,7 +140,7 @@ void tl_client_heard(tl_client *c, bool frame)
     tl_client_set_state(c, TL_CLIENT_LIVE);
 }
 
-// The table says whether the view can go on: it is the same, or nothing that was seen means anything now.
+// The table decides whether the view can continue: it is the same, or everything seen so far is void.
 void tl_client_kinds_came(tl_client *c)
 {
     bool same = c->kinds_known && c->kind_table_bytes == c->kind_table_in_bytes &&
@@ -152,7 +152,7 @@ void tl_client_kinds_came(tl_client *c)
         if (c->kinds_known) {
             tl_clock_reset(&c->clock);
         }
-        tl_client_own_none(c); // their words and kinds are the old table's
+        tl_client_own_none(c); // their words and kinds are from the old table
         tl_reader r = tl_reader_make(c->kind_table_in, c->kind_table_in_bytes);
         if (tl_kinds_read(&c->kinds, &r) != TL_OK || c->kinds.tick_hz != c->tick_hz) {
             c->kinds_known = false;

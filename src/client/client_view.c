@@ -1,4 +1,4 @@
-// What a client sees.
+// Reading a client's view.
 #include "client/client_internal.h"
 #include "motion/values.h"
 

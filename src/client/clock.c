@@ -1,12 +1,12 @@
 #include "client/clock.h"
 
-static const double SLEW_PER_US = 0.01; // at most so much faster or slower than the local clock
-static const double JUMP_US = 250000;   // a difference that is not slewed
+static const double SLEW_PER_US = 0.01; // the most by which the clock runs faster or slower than the local clock
+static const double JUMP_US = 250000;   // a larger difference is not slewed
 
 enum {
     UNKNOWN_RTT_US = 10000000,
-    STEP_MARGIN_US = 20000, // for drift over the samples' time, and units of time that are rounded
-    DOUBTS_MAX = 3,         // a client that decodes for long takes datagrams in late, all of them in one step
+    STEP_MARGIN_US = 20000, // for drift over the samples' time, and rounded units of time
+    DOUBTS_MAX = 3,         // a client that decodes for long receives datagrams late, all in one step
 };
 
 void tl_clock_reset(tl_clock *c)
@@ -36,7 +36,7 @@ static const tl_clock_sample *best(const tl_clock *c)
     return found;
 }
 
-// Half the spread of the offsets of samples whose round trip is near the shortest.
+// Half the spread of the offsets of samples whose round trip is close to the shortest.
 static double spread(const tl_clock *c, int64_t rtt_us)
 {
     int64_t low = INT64_MAX, high = INT64_MIN;
@@ -50,7 +50,7 @@ static double spread(const tl_clock *c, int64_t rtt_us)
     return (double)(high - low) / 2;
 }
 
-// Whether a sample cannot be true of the same clocks as the best one: each says within half its round trip.
+// Whether a sample and the best one cannot both be true of the same clocks: each is accurate to half its round trip.
 static bool contradicts(const tl_clock *c, const tl_clock_sample *sample)
 {
     const tl_clock_sample *known = best(c);
@@ -59,8 +59,8 @@ static bool contradicts(const tl_clock *c, const tl_clock_sample *sample)
            apart_us > (sample->rtt_us + known->rtt_us) / 2 + STEP_MARGIN_US;
 }
 
-// Whether a sample is to be left out: it contradicts what is believed, and too few have done so. When enough have, the
-// server's clock was set, and what came before says nothing any more.
+// Whether to discard a sample: it contradicts the best one, and too few samples have done so. When enough have, the
+// server's clock was set, and earlier samples are void.
 static bool is_doubtful(tl_clock *c, const tl_clock_sample *sample, uint64_t now_us)
 {
     if (c->count == 0 || !contradicts(c, sample)) {
@@ -92,7 +92,7 @@ void tl_clock_add(tl_clock *c, uint64_t now_us, int64_t server_us, int64_t rtt_u
     c->rtt_us = believed->rtt_us < UNKNOWN_RTT_US ? (double)believed->rtt_us : 0;
     c->error_us = spread(c, believed->rtt_us);
     double difference = (double)believed->offset_us - c->offset_us, elapsed = (double)(now_us - c->slewed_us);
-    bool young = c->count < TL_CLOCK_SAMPLES; // the first samples lack the way: what is ahead is taken at once
+    bool young = c->count < TL_CLOCK_SAMPLES; // the first ones lack the transit time: adopt leads
     if (!c->set || !c->runs || fabs(difference) > JUMP_US || (young && difference > 0)) {
         c->offset_us = (double)believed->offset_us;
     } else {

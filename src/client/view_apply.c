@@ -13,7 +13,7 @@ static bool same_tile(const tl_view_stream *stream, const tl_chunk_head *head)
            stream->x == head->x && stream->y == head->y && stream->z == head->z;
 }
 
-// Whether some of the slots are held as they were after a tick.
+// Whether some of the slots are held at a tick later than `tick`.
 static bool is_passed(const tl_view_stream *stream, uint32_t begin, uint32_t end, int64_t tick)
 {
     for (uint32_t i = 0; i < stream->held.run_count; i++) {
@@ -26,16 +26,16 @@ static bool is_passed(const tl_view_stream *stream, uint32_t begin, uint32_t end
     return false;
 }
 
-// Whether a chunk runs from what is held: from the very version, of which the head has the low n bits.
+// Whether a chunk starts from the held version, of which its head contains the low n bits.
 //
-// Let V(t) be the stream's version at tick t, a the version that is held, reached at tick r (so V(r) = a), f the
-// version that the chunk runs from, V(c) = f + steps the one that it runs to, at tick c. What is checked: a and f agree
-// in their low n bits; r < c <= r + 2^n; steps < 2^n. Then f = a. For V never falls, and rises by one a tick at most,
-// so that
-//   if f > a:  f >= a + 2^n, and f was reached at 2^n ticks after r or later, but before c: so c > r + 2^n. No.
+// Let V(t) be the stream's version at tick t; a the held version, reached at tick r (so V(r) = a); f the version that
+// the chunk starts from; V(c) = f + steps the one that it leads to, at tick c. Checked are: a and f agree in their low
+// n bits; r < c <= r + 2^n; steps < 2^n. Then f = a. For V never decreases, and increases by at most one per tick, so
+// that
+//   if f > a:  f >= a + 2^n, and f was reached 2^n ticks after r or later, but before c: so c > r + 2^n. No.
 //   if f < a:  f <= a - 2^n, so a >= f + 2^n > f + steps = V(c); but r < c, so a = V(r) <= V(c). No.
-// None of it depends on what the server believes, on what was lost or rewound, or on how often a level is published.
-// What cannot be proved is nacked; the server writes as many bits as are needed (frame.c: make_head()).
+// None of this depends on what the server assumes, on what was lost or rewound, or on how often a level is published.
+// Chunks for which it cannot be proved are nacked; the server writes as many bits as are needed (frame.c: make_head()).
 static bool runs_from_held(const tl_view_stream *stream, const tl_view_chunk *chunk, uint32_t *from)
 {
     const tl_chunk_head *head = &chunk->head;
@@ -58,7 +58,7 @@ static tl_view_verdict judge(const tl_view *v, const tl_view_chunk *chunk, int64
     const tl_chunk_head *head = &chunk->head;
     const tl_view_stream *stream = &v->streams[head->handle];
     if (tick <= stream->closed_tick) {
-        return TL_VIEW_LATE; // of what the handle stood for before
+        return TL_VIEW_LATE; // it belongs to the handle's previous stream
     }
     if (stream->left_out) {
         return TL_VIEW_LATE;
@@ -101,7 +101,7 @@ static bool read_slot(tl_view *v, const tl_view_chunk *chunk, uint32_t index)
     return tl_state_valid(&v->kinds->kinds[op->kind], v->kinds, op->words, c->level, chunk->to_tick);
 }
 
-// Reads the ops of a chunk that goes on from what is held.
+// Reads the ops of a chunk that starts from what is held.
 static bool read_slots(tl_view *v, tl_view_chunk *chunk)
 {
     const tl_chunk_head *head = &chunk->head;
@@ -127,7 +127,7 @@ static bool read_slots(tl_view *v, tl_view_chunk *chunk)
     return true;
 }
 
-// Chunks of one stream are of slots that rise, and of one tile.
+// Chunks of one stream must have ascending slots, and the same tile.
 static bool may_follow(const tl_view_chunk *before, const tl_chunk_head *head)
 {
     const tl_chunk_head *b = &before->head;
@@ -142,7 +142,7 @@ static bool may_follow(const tl_view_chunk *before, const tl_chunk_head *head)
             b->z == head->z);
 }
 
-// The id in the first of the chunk's slots that holds something, which ids are told from.
+// The id in the first of the chunk's slots that is in use; ids are coded relative to it.
 static tl_entity_id near_id(const tl_view *v, const tl_chunk_head *head)
 {
     const tl_view_stream *stream = &v->streams[head->handle];
@@ -176,7 +176,7 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
         return false;
     }
     const tl_view_stream *stream = &v->streams[head->handle];
-    // An open handle stands for one tile until it is closed.
+    // An open handle refers to one tile until it is closed.
     if (head->whole && stream->open && tick > stream->closed_tick && !same_tile(stream, head)) {
         return false;
     }
@@ -200,14 +200,14 @@ static bool read_chunk(tl_view *v, tl_reader *r, int64_t tick, int32_t *last_han
 
 // ---- committing ----
 
-// A close that comes late is not of a stream that was opened since.
+// A late close does not apply to a stream that was opened since.
 static void take_close(tl_view *v, uint32_t handle, int64_t tick)
 {
     tl_view_stream *stream = &v->streams[handle];
     if (stream->open && stream->opened_tick <= tick) {
         tl_view_close_stream(v, handle, tick);
     }
-    stream->closed_tick = tl_max_i64(stream->closed_tick, tick); // also if its first chunk is still to come, late
+    stream->closed_tick = tl_max_i64(stream->closed_tick, tick); // even if its first chunk has yet to arrive, late
     tl_view_drop_closed_nacks(v, handle);
 }
 
@@ -217,7 +217,7 @@ static void note_motion(const tl_view *v, const tl_view_stream *stream, tl_view_
     slot->segment_tick = slot->state[0];
 }
 
-// From which tick on a state that comes with a chunk shows an entity: see docs/PROTOCOL.md, section 11.4.
+// The tick from which a chunk's state shows an entity: see docs/PROTOCOL.md, section 11.4.
 static double start_tick(const tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op, int32_t entity)
 {
     bool moves = op->words[4] | op->words[5] | op->words[6];
@@ -231,7 +231,7 @@ static double start_tick(const tl_view *v, const tl_view_chunk *chunk, const tl_
     return tl_view_stop_tick(v, entity, op->words, (double)chunk->to_tick);
 }
 
-// Whether a value that is the same at all levels differs from what shows the entity now.
+// Whether a value that is the same at all levels differs from the one shown now.
 static bool enters_changed(const tl_view *v, int32_t entity, const tl_chunk_op *op, int level)
 {
     tl_view_source source = tl_view_source_of(v, entity);
@@ -251,7 +251,7 @@ static bool enters_changed(const tl_view *v, int32_t entity, const tl_chunk_op *
     return false;
 }
 
-// False: there is no room for it.
+// Returns false if there is no space.
 static bool enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
@@ -261,7 +261,7 @@ static bool enter(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op *op)
     }
     int32_t known = tl_view_find(v, op->id);
     tl_view_before before = {0};
-    // perhaps for long: what it did meanwhile did not come
+    // it may have been one for long; its changes since then were not received
     bool orphan = known != TL_NONE && v->entities[known].home_stream == TL_NONE;
     if (known != TL_NONE) {
         before = tl_view_before_change(v, known, start_tick(v, chunk, op, known), orphan);
@@ -338,7 +338,7 @@ static bool commit_op(tl_view *v, const tl_view_chunk *chunk, const tl_chunk_op 
     case TL_CHUNK_UPDATE: update(v, chunk, op); break;
     case TL_CHUNK_DELETE: {
         int32_t entity = v->streams[chunk->head.handle].slots[op->slot].entity;
-        // It is not in the world at the frame's tick, though it may have left this stream before that.
+        // It is not in the world at the frame's tick, though it may have left this stream earlier.
         tl_view_note_end(v, v->streams[chunk->head.handle].slots[op->slot].id, chunk->to_tick + chunk->head.age_ticks);
         if (entity != TL_NONE) {
             tl_view_remove_entity(v, entity);
@@ -374,7 +374,7 @@ static void begin_whole(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
     }
 }
 
-// False: there is no room for all of it.
+// Returns false if there is no space for all ops.
 static bool commit_ops(tl_view *v, const tl_view_chunk *chunk)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
@@ -395,7 +395,7 @@ static bool commit_ops(tl_view *v, const tl_view_chunk *chunk)
 static void commit(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
 {
     tl_view_stream *stream = &v->streams[chunk->head.handle];
-    if (stream->left_out) { // since another chunk of this datagram
+    if (stream->left_out) { // because of another chunk of this datagram
         v->skipped++;
         return;
     }
@@ -413,8 +413,8 @@ static void commit(tl_view *v, const tl_view_chunk *chunk, int64_t tick)
     tl_view_drop_settled_nacks(v, chunk->head.handle);
 }
 
-// What the server has settled it may have settled before it heard of the nacks. Up to the first chunk that is missing,
-// what it says holds.
+// The server may have settled ticks before it received the nacks. Its settled tick is valid only up to the first
+// missing chunk.
 static void settle(tl_view *v)
 {
     int64_t tick = v->settled_told;

@@ -1,13 +1,13 @@
 #include "client/view_change.h"
 
-// in which the gap to a state that came in time is crossed,
+// In how many ticks the gap to a state that arrived in time is closed.
 static const double AHEAD_TICKS = 1;
-// or as many, if it came early enough and the gap is so small
+// At most this many if the state arrived early enough and the gap is this small.
 static const double AHEAD_TICKS_MAX = 1.5, SMALL_TOLERANCES = 2;
-static const double LATE_S = 0.1; // and to one that came late,
-// or over a gap so wide, since others before it were lost
+static const double LATE_S = 0.1; // the same for a state that arrived late,
+// or for a gap this wide, because earlier states were lost
 static const double WIDE_TOLERANCES = 3;
-static const double GAP_M_MAX = 2; // beyond this and the tolerance it leaps: a teleport
+static const double GAP_M_MAX = 2; // a gap beyond this and the tolerance is a teleport: the entity jumps
 
 static tl_quat turned(tl_vec3 turn_rad, tl_quat rotation)
 {
@@ -21,7 +21,7 @@ tl_view_before tl_view_before_change(tl_view *v, int32_t entity, double at_tick,
     tl_view_before before = {
         .entity = entity, .at_tick = at_tick, .missed = missed, .former = tl_view_make_former(v, entity)};
     if (before.former == NULL || v->shown_tick < 0) {
-        return before; // nobody looks
+        return before; // nothing displays it
     }
     double tick = fmax(at_tick, v->shown_tick);
     tl_view_moment m;
@@ -40,7 +40,7 @@ void tl_view_no_change(tl_view *v, const tl_view_before *before)
     }
 }
 
-typedef struct frame { // of reference
+typedef struct frame { // a reference frame
     tl_vec3 position;
     tl_quat rotation;
 } frame;
@@ -53,7 +53,7 @@ static bool frame_of(const tl_view *v, tl_entity_id carrier_id, double tick, fra
            (carrier != TL_NONE && tl_view_pose(v, carrier, tick, true, &out->position, &out->rotation));
 }
 
-// From what was to what is, at a tick, in the old or the new frame.
+// Measures the gap between the old and the new pose at a tick, in the old or the new reference frame.
 static bool measure(const tl_view *v, const tl_view_before *before, const tl_view_source *now, double tick,
                     bool in_new_frame, tl_vec3 *gap_m, tl_vec3 *turn_rad)
 {
@@ -66,7 +66,7 @@ static bool measure(const tl_view *v, const tl_view_before *before, const tl_vie
         !(frame_of(v, before->carrier_id, tick, &old_frame) && frame_of(v, now->carrier_id, tick, &new_frame))) {
         return false;
     }
-    // The new pose, as seen from the old frame.
+    // The new pose, relative to the old reference frame.
     tl_quat back = tl_quat_conjugate(old_frame.rotation), between = tl_quat_multiply(back, new_frame.rotation);
     if (!same) {
         position = tl_vec3_add(tl_quat_rotate(back, tl_vec3_sub(new_frame.position, old_frame.position)),
@@ -83,7 +83,7 @@ static bool measure(const tl_view *v, const tl_view_before *before, const tl_vie
     return true;
 }
 
-// How the gap to the state that shows it now is crossed.
+// Decides how the gap to the state that shows it now is closed.
 static void make_switch(const tl_view *v, const tl_view_before *before, const tl_view_source *now, tl_view_switch *s)
 {
     double shown = v->shown_tick, tolerance_m = tl_level_tolerance_m(now->level);
@@ -113,7 +113,7 @@ void tl_view_after_change(tl_view *v, const tl_view_before *before)
 {
     tl_view_former *f = before->former;
     tl_view_stale(v, before->entity);
-    if (f == NULL) { // then what is further back does not join on either
+    if (f == NULL) { // older states would not connect either
         v->full++;
         tl_view_drop_formers(v, before->entity);
         return;

@@ -37,7 +37,7 @@ void tl_view_remove_entity(tl_view *v, int32_t index)
     v->entity_count--;
 }
 
-// The finest holder shows the entity; among equals the one it came into last.
+// The finest holder shows the entity; among equals, the one it entered last.
 static void choose_home(tl_view *v, tl_view_entity *e)
 {
     e->home_stream = e->home_slot = TL_NONE;
@@ -62,13 +62,13 @@ void tl_view_note_end(tl_view *v, tl_entity_id id, int64_t tick)
         }
     }
     if (kept == TL_VIEW_ENDED_MAX) {
-        memmove(v->ended, v->ended + 1, --kept * sizeof *v->ended); // the oldest may blink
+        memmove(v->ended, v->ended + 1, --kept * sizeof *v->ended); // the oldest may reappear briefly
     }
     v->ended[kept].id = id, v->ended[kept].tick = tick;
     v->ended_count = kept + 1;
 }
 
-// Whether an entity was deleted after it came into a slot: a datagram that comes late does not bring it back.
+// Whether an entity was deleted after it entered a slot: a late datagram does not bring it back.
 static bool has_ended(const tl_view *v, const tl_view_slot *holder)
 {
     for (uint32_t i = 0; i < v->ended_count; i++) {
@@ -115,7 +115,8 @@ void tl_view_add_holder(tl_view *v, int32_t stream, int32_t slot)
     choose_home(v, e);
 }
 
-// The slot no longer holds its entity. The last one's state stays with the entity, so that it goes on along its curve.
+// The slot no longer holds its entity. The last holder's state stays with the entity, which continues along its
+// segment.
 void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tick)
 {
     tl_view_slot *holder = slot_at(v, stream, slot);
@@ -124,7 +125,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
     }
     tl_view_entity *e = &v->entities[holder->entity];
     bool others = e->first_stream != stream || e->first_slot != slot || holder->next_stream != TL_NONE;
-    bool changes = others && e->home_stream == stream && e->home_slot == slot; // another one shows it from now on
+    bool changes = others && e->home_stream == stream && e->home_slot == slot; // another holder shows it from now on
     tl_view_before before = {0};
     if (changes) {
         before = tl_view_before_change(v, holder->entity, (double)tick, false);
@@ -136,7 +137,7 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
         next_stream = &other->next_stream, next_slot = &other->next_slot;
     }
     *next_stream = holder->next_stream, *next_slot = holder->next_slot;
-    e->left_tick = tl_max_i64(e->left_tick, tick); // what comes last may have happened first
+    e->left_tick = tl_max_i64(e->left_tick, tick); // the last event to arrive may have happened first
     if (e->first_stream == TL_NONE) {
         e->state = holder->state;
         holder->state = NULL;
@@ -159,8 +160,8 @@ void tl_view_remove_holder(tl_view *v, int32_t stream, int32_t slot, int64_t tic
     }
 }
 
-// Orphans that have not come into another stream although everything has arrived are out of sight. Nobody is looked at
-// before somebody can be: after a connection is lost everything is an orphan until the next one has settled.
+// Removes orphans that have not entered another stream although everything has arrived. None is checked before one can
+// be due: after a lost connection all entities are orphans until the next connection has settled.
 void tl_view_settle_orphans(tl_view *v)
 {
     TL_ASSERT(v->orphan_count <= v->entities_max);

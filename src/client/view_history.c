@@ -1,8 +1,8 @@
 #include "client/view_history.h"
 
-static const double SHOWN_AHEAD_S = 1; // no display is so far ahead of the newest frame
+static const double SHOWN_AHEAD_S = 1; // no display is this far ahead of the newest frame
 
-// ---- what is kept ----
+// ---- former states ----
 
 static size_t former_bytes(const tl_view *v, int kind)
 {
@@ -35,7 +35,7 @@ void tl_view_forget_formers(tl_view *v, int64_t before_tick)
 
 void tl_view_drop_formers(tl_view *v, int32_t entity)
 {
-    for (tl_view_former *f = v->entities[entity].former, *before; f; f = before) { // they go in their turn
+    for (tl_view_former *f = v->entities[entity].former, *before; f; f = before) { // they are freed in their turn
         before = f->before;
         f->entity = TL_NONE;
         f->before = f->after = NULL;
@@ -43,7 +43,7 @@ void tl_view_drop_formers(tl_view *v, int32_t entity)
     v->entities[entity].former = NULL;
 }
 
-// NULL: there is no room.
+// Returns NULL if there is no space.
 tl_view_former *tl_view_make_former(tl_view *v, int32_t entity)
 {
     tl_view_source source = tl_view_source_of(v, entity);
@@ -93,7 +93,7 @@ static tl_view_source source_of_former(const tl_view *v, const tl_view_former *f
     return (tl_view_source){f->state, f->carrier_id, f->origin, f->level, &v->kinds->kinds[f->kind]};
 }
 
-// ---- at a time ----
+// ---- evaluation ----
 
 static void add_scaled(tl_vec3 *to, const float by[3], double share)
 {
@@ -102,8 +102,8 @@ static void add_scaled(tl_vec3 *to, const float by[3], double share)
     to->z += (double)by[2] * share;
 }
 
-// Adds what a switch does at a tick: before the new state holds the part of the gap that has been crossed, after that
-// the part that has not.
+// Adds a switch's effect at a tick: before the new state holds, the part of the gap that is closed; after that, the
+// part that is not.
 static void add_gap(tl_view_moment *m, const tl_view_switch *s, double tick)
 {
     if (s->ticks <= 0 || tick >= s->from + (double)s->ticks) {

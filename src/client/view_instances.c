@@ -24,13 +24,13 @@ static bool turns(const tl_view_source *source)
     return w[4] | w[5] | w[6];
 }
 
-// Until when it goes straight in the world if nothing changes. Not at all: in a carrier's frame, or turning.
+// Until when it moves straight in the world if nothing changes. Never in a carrier's frame, or while turning.
 static double straight_until(const tl_view_moment *m)
 {
     return m->source.carrier_id != 0 || m->turning || turns(&m->source) ? -INFINITY : m->until_tick;
 }
 
-// Evaluates it; false: it is not to be seen, for its carrier is not.
+// Evaluates it. Returns false if it is not visible because its carrier is not.
 static bool evaluate(tl_view *v, int32_t entity, double tick)
 {
     tl_view_drawn *d = &v->drawn[entity];
@@ -59,7 +59,7 @@ static bool evaluate(tl_view *v, int32_t entity, double tick)
     return true;
 }
 
-// Makes sure that what is kept of it holds at that tick.
+// Ensures that its cached values hold at that tick.
 static inline bool holds(tl_view *v, int32_t entity, double tick)
 {
     const tl_view_drawn *d = &v->drawn[entity];

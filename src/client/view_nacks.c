@@ -5,9 +5,9 @@ static bool is_newer(uint16_t sequence, uint16_t than)
     return (int16_t)(uint16_t)(sequence - than) > 0;
 }
 
-// Notes that the server is to go on from what is held. Chunks of the same slots share a note, and it tells of the
-// newest: what was sent after that, the server has built on what it heard. A datagram that comes late must not take the
-// note back to itself, for the server would pass over it. False: there is no room.
+// Notes that the server must continue from what is held. Chunks of the same slots share a nack, which carries the
+// newest datagram's sequence: whatever the server sends after that builds on the nack. A late datagram must not lower
+// the sequence, or the server would ignore the nack. Returns false if there is no space.
 bool tl_view_nack(tl_view *v, const tl_view_chunk *chunk)
 {
     TL_ASSERT(v->nack_count <= TL_VIEW_NACKS_MAX && chunk->verdict == TL_VIEW_MISSED);
@@ -32,7 +32,7 @@ bool tl_view_nack(tl_view *v, const tl_view_chunk *chunk)
     return true;
 }
 
-// Whether all of some slots are held as they were at a tick, or later.
+// Whether all of some slots are held as of a tick, or later.
 bool tl_view_is_held(const tl_view_stream *stream, uint32_t begin, uint32_t end, int64_t tick)
 {
     if (!stream->open) {
@@ -50,7 +50,7 @@ bool tl_view_is_held(const tl_view_stream *stream, uint32_t begin, uint32_t end,
     return true;
 }
 
-// What a nack asked for has come, for all of its slots.
+// Drops nacks whose slots have all arrived.
 void tl_view_drop_settled_nacks(tl_view *v, uint32_t handle)
 {
     for (uint32_t i = 0; i < v->nack_count; i++) {
@@ -70,7 +70,7 @@ void tl_view_drop_nacks(tl_view *v, uint32_t handle)
     }
 }
 
-// The handle was closed in this datagram: nobody needs what older ones lacked.
+// The handle was closed in this datagram: data missing in older ones is no longer needed.
 void tl_view_drop_closed_nacks(tl_view *v, uint32_t handle)
 {
     for (uint32_t i = 0; i < v->nack_count; i++) {

@@ -13,7 +13,7 @@ void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double t
     }
     *rotation = (tl_quat){0, 0, 0, 1};
     if (kind->rotation == TL_NONE || !tl_field_at(&kind->fields[kind->rotation], source->level)) {
-        // Not sent at this level: a mover faces where it goes.
+        // Not sent at this level: a moving entity faces its direction.
         if (kind->rotation != TL_NONE && kind->fields[kind->rotation].predictor == TL_PREDICT_HEADING) {
             *rotation = tl_heading(tl_velocity_of(source->state, shift, v->kinds));
         }
@@ -24,11 +24,11 @@ void tl_view_exact_pose(const tl_view *v, const tl_view_source *source, double t
                                tl_velocity_of(source->state, shift, v->kinds));
 }
 
-// In the frame of its carrier.
+// The pose in its carrier's frame.
 static void local_pose(const tl_view *v, int32_t entity, double tick, bool smooth, tl_view_moment *m, tl_vec3 *position,
                        tl_quat *rotation)
 {
-    if (v->entities[entity].former) { // hardly any has one
+    if (v->entities[entity].former) { // rare
         tl_view_moment_at(v, entity, tick, smooth, m);
     } else {
         *m = (tl_view_moment){.source = tl_view_source_of(v, entity), .until_tick = INFINITY};

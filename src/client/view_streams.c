@@ -1,8 +1,8 @@
 #include "client/view_streams.h"
 
 enum {
-    TRIES_MAX = 8,   // streams that make room for one thing
-    WAIT_S_MIN = 10, // until a stream is asked for again, twice as long each time
+    TRIES_MAX = 8,   // streams dropped at most to make space for one request
+    WAIT_S_MIN = 10, // until a stream is requested again; doubles each time
     WAIT_S_MAX = 320,
 };
 
@@ -65,15 +65,15 @@ void tl_view_detach(tl_view *v)
         if (v->streams[i].open) {
             tl_view_close_stream(v, i, v->tick);
         }
-        v->streams[i].closed_tick = -1; // handles and closes were the old connection's
+        v->streams[i].closed_tick = -1; // handles and closes belonged to the old connection
     }
     v->nack_count = v->nack_next = 0;
     v->settled_tick = v->settled_told = -1;
 }
 
-// ---- what finds no space ----
+// ---- lack of space ----
 
-// What nothing else holds goes at once, not as an orphan: its state is the room that is needed.
+// An entity that no other slot holds is removed at once, not as an orphan: its state is the space that is needed.
 static void drop_slot(tl_view *v, uint32_t handle, uint32_t index)
 {
     const tl_view_slot *slot = &v->streams[handle].slots[index];
@@ -119,7 +119,7 @@ void tl_view_ask_again(tl_view *v, uint32_t handle)
     v->left_out_count--;
 }
 
-// Leaves out the coarsest stream that is coarser than this one. One that was left out itself before makes no others go.
+// Omits the coarsest stream that is coarser than this one. A stream that was omitted itself before displaces no others.
 static bool make_coarser_go(tl_view *v, uint32_t handle)
 {
     const tl_view_stream *stream = &v->streams[handle];

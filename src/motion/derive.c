@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-// What flies on for long enough leaves every limit; it is shown at the limit then, or clients would refuse the whole
-// tile.
+// An entity that moves on for long enough exceeds every limit. It is clamped to the limit then; clients would refuse
+// the whole tile otherwise.
 static int64_t within(int64_t value, int64_t limit)
 {
     return tl_max_i64(-limit, tl_min_i64(value, limit));
@@ -15,7 +15,7 @@ static void derive_position(const tl_level_context *c, const tl_field *field, tl
     int drop = field->shift[0] - field->shift[c->level], rate = c->kinds->rate_shift,
         fine_shift = field->shift[0] + rate;
     const int64_t origin_m[3] = {origin.x_m, origin.y_m, origin.z_m};
-    if (c->level == 0) { // the very segment, with its start
+    if (c->level == 0) { // the same segment, with its start
         memcpy(to, from, TL_POSITION_WORDS * sizeof *to);
         for (int axis = 0; axis < 3; axis++) {
             to[1 + axis] = within(to[1 + axis] - tl_shift_round(origin_m[axis], -field->shift[0]),
@@ -47,7 +47,8 @@ static void derive_rotation(const tl_level_context *c, const tl_field *field, co
         to[axis] = tl_shift_round(from[axis], drop);
     }
     to[0] = tl_position_moves(to) ? from[0] : 0;
-    // The same start as long as that does: after 2^rate_shift ticks the rounded spin has made half a quantum of error.
+    // Keep the start while that is accurate enough: after 2^rate_shift ticks the rounded spin has added half a quantum
+    // of error.
     if (drop == 0 || llabs(c->tick - from[0]) >> c->kinds->rate_shift == 0 || !tl_position_moves(from)) {
         return;
     }

@@ -1,6 +1,6 @@
 #include "motion/fields.h"
 
-// Start ticks are written as ticks before the given one; 0 stays 0, since a start tick of 0 means "does not move".
+// Start ticks are written as ticks before `tick`; 0 stays 0, since a start tick of 0 means "does not move".
 static void write_start(tl_writer *w, int64_t tick, int64_t start)
 {
     tl_write_varint(w, start == 0 ? 0 : tl_zigzag(tl_sub_wrap(tick, start)) + 1);
@@ -66,7 +66,7 @@ static void read_field(tl_reader *r, int64_t tick, const tl_field *field, int64_
         words[i] = tl_read_signed(r);
     }
     if (started && !moves(field, words)) {
-        words[0] = 0; // what stands has no start
+        words[0] = 0; // a position at rest has no start tick
     }
 }
 

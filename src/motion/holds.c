@@ -1,8 +1,8 @@
 #include "motion/holds.h"
 
-static const double SPIN_MARGIN = 1.01; // two rotations part a little faster than their spins differ
+static const double SPIN_MARGIN = 1.01; // two rotations diverge slightly faster than their spins differ
 
-// Ticks until a difference that is `error` now and grows by at most `rate` a tick reaches `limit`.
+// Returns the number of ticks until a difference of `error` now, growing by at most `rate` per tick, reaches `limit`.
 static int64_t ticks_until(double error, double rate, double limit, int64_t ticks_max)
 {
     if (error > limit) {
@@ -14,7 +14,7 @@ static int64_t ticks_until(double error, double rate, double limit, int64_t tick
     return tl_max_i64(1, (int64_t)((limit - error) / rate));
 }
 
-// How far a coarser level may be off level 0; never less than a quantum, which rounding alone may cost.
+// The largest error allowed between a coarser level and level 0; at least a quantum, which rounding alone may cost.
 static double limit_of(const tl_field *field, int level, double share)
 {
     return fmax(share * (field->tolerance[level] - field->tolerance[0]), tl_power(-field->shift[level]));
@@ -33,7 +33,7 @@ double tl_state_place_error_m(const tl_level_context *c, const int64_t *fine, co
     return tl_vec3_length(place_error(c, &c->kind->fields[0], c->origin, fine, coarse));
 }
 
-// The two states of one comparison, and what limits it.
+// The two states that are compared, and the limits.
 typedef struct comparison {
     const tl_level_context *c;
     const int64_t *fine, *coarse;

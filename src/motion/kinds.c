@@ -4,7 +4,7 @@
 
 enum {
     COOKIE = 0x7a6b1d,
-    REACH_MAX_M = 2500, // farther out, the finest quantum of the carrier's rotation would be more than the tolerance
+    REACH_MAX_M = 2500, // farther out, the finest quantum of the carrier's rotation would exceed the tolerance
 };
 
 tl_field_def tl_field_def_default(const char *name, tl_field_type type, tl_predictor predictor)
@@ -47,8 +47,8 @@ double tl_level_tile_m(int level)
 
 double tl_tolerance_share(const tl_kind *kind, bool carried)
 {
-    static const double CARRIED_SHARE = 0.25; // the rest is for the carriers
-    // a carrier's own tolerance is tightened already
+    static const double CARRIED_SHARE = 0.25; // the rest is reserved for the carriers
+    // a carrier's own tolerance is already tightened
     return carried && kind->carrier_reach_m <= 0 ? CARRIED_SHARE : 1;
 }
 
@@ -69,11 +69,11 @@ static double tolerance_max(tl_field_type type)
     return type == TL_FIELD_ROTATION ? 1.5 : 1e6; // radians; metres, or the scalar's unit
 }
 
-// The quantum is the largest power of two within a quarter of the tolerance; at most 64 m, which
-// divides every tile's origin.
+// The quantum is the largest power of two that is at most a quarter of the tolerance, and at most 64 m, which divides
+// every tile's origin.
 static int shift_of(double tolerance)
 {
-    int shift; // the least with 2^shift >= 4 / tolerance; frexp() is exact everywhere
+    int shift; // the smallest with 2^shift >= 4 / tolerance; frexp() is exact everywhere
     if (frexp(4 / tolerance, &shift) == 0.5) {
         shift--;
     }
@@ -157,7 +157,7 @@ static const char *kind_fault(const tl_kind_def *def)
     return NULL;
 }
 
-// Of what may be in error, a carrier takes a quarter for its place and an eighth for its rotation at its reach.
+// Of the allowed error, a carrier uses a quarter for its position and an eighth for its rotation at its reach.
 static void tighten_carrier(tl_field_def *field, const tl_kind_def *def)
 {
     if (def->carrier_reach_m <= 0) {
@@ -203,7 +203,7 @@ static const char *resolve_kind(tl_kind *kind, const tl_kind_def *def)
             kind->rotation = i;
         }
     }
-    // A datagram must hold any one entity's full state, each word at its longest.
+    // A datagram must hold any single entity's full state, with each word at its longest.
     return kind->word_count * 8 > TL_FIELD_BYTES_MAX + 64 ? "its fields together are too large for one datagram" : NULL;
 }
 
@@ -211,11 +211,11 @@ static void set_rates(tl_kinds *kinds, uint32_t tick_hz)
 {
     TL_ASSERT(tick_hz > 0);
     kinds->tick_hz = tick_hz;
-    // a velocity's error is at most a sixteenth of a quantum a second
+    // the error of a velocity is at most a sixteenth of a quantum per second
     kinds->rate_shift = tl_bit_length(tick_hz - 1) + 1;
 }
 
-// False: the table is too large.
+// Returns false if the table is too large.
 static bool set_hash(tl_kinds *kinds)
 {
     static _Thread_local unsigned char bytes[TL_KIND_TABLE_BYTES_MAX];

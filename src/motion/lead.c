@@ -1,12 +1,12 @@
 #include "motion/lead.h"
 
-// What counts as an acceleration: velocities that differ after so few ticks, by so much.
+// A change of velocity counts as an acceleration within these limits: ticks between the segments, and magnitude.
 enum { RAMP_TICKS_MAX = 10 };
 static const double RAMP_MPS2_MIN = 0.2, RAMP_MPS2_MAX = 30;
-static const double AGE_SLACK = 3;     // it has ended if the segment is off by so many tolerances and was not replaced
-static const double LEAD_SHARE = 0.35; // of the limit: how far a segment runs ahead
+static const double AGE_SLACK = 3;     // it has ended if it would be off by this many tolerances by now
+static const double LEAD_SHARE = 0.35; // of the limit: how far a segment leads
 static const double STOP_SHARE = 0.45; // of the limit: how far ahead a stop may be to be shown at once
-static const double BRAKE_SHARE = 0.9; // of an acceleration that goes against the velocity, it brakes
+static const double BRAKE_SHARE = 0.9; // it is braking if at least this share of the acceleration opposes the velocity
 
 void tl_state_acceleration(const tl_kind *kind, const tl_kinds *kinds, const int64_t *before, const int64_t *now,
                            float acceleration[3])
@@ -38,7 +38,7 @@ bool tl_state_accelerates(const tl_level_context *c, const int64_t *fine, const 
            0.5 * a * age_s * age_s < AGE_SLACK * c->kind->fields[0].tolerance[0];
 }
 
-// Where it will stand, if that is near enough.
+// Sets the position of the stop if it is near enough.
 static bool stop_ahead(int64_t *words, tl_vec3 velocity, double a, double along, double limit_m, double quanta_a_m)
 {
     double speed = tl_vec3_length(velocity), way_m = speed * speed / (2 * a);
@@ -58,7 +58,7 @@ void tl_state_lead(const tl_level_context *c, const float acceleration[3], doubl
 {
     const tl_field *place = &c->kind->fields[0];
     double a = magnitude_of(acceleration);
-    TL_ASSERT(a > 0 && limit_m >= 0); // tl_state_accelerates()
+    TL_ASSERT(a > 0 && limit_m >= 0); // ensured by tl_state_accelerates()
     if (!tl_position_moves(words)) {
         return;
     }
@@ -69,7 +69,7 @@ void tl_state_lead(const tl_level_context *c, const float acceleration[3], doubl
     }
     double lead = sqrt(2 * a * LEAD_SHARE * limit_m);
     if (along < 0) {
-        lead = fmin(lead, -along); // it does not go back
+        lead = fmin(lead, -along); // it does not reverse
     }
     double scale = lead / a * tl_power(place->shift[c->level] + c->kinds->rate_shift) / c->kinds->tick_hz;
     for (int axis = 0; axis < 3; axis++) {

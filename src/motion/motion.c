@@ -2,7 +2,7 @@
 
 enum {
     FAST_MM_S = 2500,
-    SPARE_BITS = 8, // so that a shift below zero keeps the limit's bits
+    SPARE_BITS = 8, // so that a negative shift keeps the limit's bits
 };
 
 bool tl_velocity_is_fast(const tl_field *place, const tl_kinds *kinds, int level, const int64_t *velocity)

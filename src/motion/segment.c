@@ -41,7 +41,7 @@ tl_segment_change tl_segment_change_of(const tl_kinds *kinds, int level, const t
     return d;
 }
 
-// Velocities from the wire may be anything, until tl_state_valid() has seen them.
+// Velocities from the wire may be arbitrary until tl_state_valid() has checked them.
 static int64_t whole_of(double value)
 {
     return fabs(value) < 0x1p62 ? (int64_t)value : 0;
@@ -83,7 +83,7 @@ int tl_segment_since(const tl_kinds *kinds, const tl_segment_change *d, const in
     return best;
 }
 
-// The share of the tolerance that a snapped place may use up, and a snapped velocity within SNAP_SECONDS.
+// The share of the tolerance that a snapped position may use, and a snapped velocity within SNAP_SECONDS.
 static const double SNAP_SHARE = 0.5, SNAP_SECONDS = 10;
 
 void tl_segment_snap(const tl_level_context *c, double limit_m, const int64_t *before, int64_t *words)

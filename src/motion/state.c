@@ -1,10 +1,10 @@
 #include "motion/state.h"
 
-enum { START_AHEAD_TICKS = 1000 }; // a segment's start may be so far ahead of the record or frame that brings it
+enum { START_AHEAD_TICKS = 1000 }; // the most ticks that a segment may start after its record or frame
 enum {
-    TURN_RAD_MAX = 4,     // of rotation vectors, more than half a turn
-    SPIN_BITS_MAX = 19,   // |quanta of a radian a tick|, less the shift, from the wire
-    SPIN_RAD_S_MAX = 200, // from games: what turns faster is clamped
+    TURN_RAD_MAX = 4,     // of rotation vectors; more than half a turn
+    SPIN_BITS_MAX = 19,   // |quanta of a radian per tick|, less the shift, from the wire
+    SPIN_RAD_S_MAX = 200, // from games; faster spins are clamped
 };
 
 bool tl_place_valid(tl_vec3 place)
@@ -128,7 +128,7 @@ tl_result tl_state_accept(const tl_kind *kind, const tl_kinds *kinds, const int6
     return TL_OK;
 }
 
-// ---- from values ----
+// ---- conversion from values ----
 
 void tl_position_set(int64_t *words, int shift, const tl_kinds *kinds, int64_t tick, tl_vec3 position,
                      tl_vec3 velocity_mps, bool linear)

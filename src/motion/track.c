@@ -1,6 +1,6 @@
 #include "motion/track.h"
 
-static const float UNTOLD = 2; // no cosine is so large
+static const float UNTOLD = 2; // no squared cosine reaches it: the words must decide
 
 static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds *kinds, const int64_t *words)
 {
@@ -10,7 +10,7 @@ static void track_rotation(tl_track *track, const tl_kind *kind, const tl_kinds 
     }
     const tl_field *field = &kind->fields[kind->rotation];
     const int64_t *w = words + field->word;
-    bool spins = field->predictor == TL_PREDICT_LINEAR; // its spin may have to be worked out from each rotation
+    bool spins = field->predictor == TL_PREDICT_LINEAR; // its spin may have to be derived from each rotation
     tl_vec3 velocity = tl_velocity_of(words, kind->fields[0].shift[0], kinds);
     tl_quat q = tl_rotation_at(w, field, 0, kinds, (double)track->start, velocity);
     bool upright = q.x == 0 && q.z == 0;

@@ -1,6 +1,6 @@
-// A track: what was published of an owned entity's place and rotation, ready to be held against the truth. Games set a
-// hundred thousand poses a tick, and hardly any of them publishes anything: so the answer "it still holds" must come
-// from one line of the cache. What a track cannot tell, the words can (values.h).
+// A track: the published position and rotation of an owned entity, ready for comparison with a new pose. Games set a
+// hundred thousand poses per tick, and hardly any of them publishes anything, so the check whether a segment still
+// holds must read only one cache line. If a track cannot decide, the words do (values.h).
 #ifndef TRAMLINE_MOTION_TRACK_H
 #define TRAMLINE_MOTION_TRACK_H
 
@@ -9,10 +9,10 @@
 typedef struct tl_track {
     double place[3]; // metres, at tick `start`
     int64_t start;
-    float velocity[3];    // metres a tick
-    float limit_m2;       // how far off the place may be, squared; below 0: nothing is tracked
-    float turn_y, turn_w; // the rotation, about the vertical axis: its y and w
-    // least square of the cosine of half the angle that it may be off; above 1: the words must tell
+    float velocity[3];    // metres per tick
+    float limit_m2;       // square of the largest allowed position error; negative: nothing is tracked
+    float turn_y, turn_w; // y and w of a rotation about the vertical axis
+    // least squared cosine of half the allowed angle; above 1: the words must decide
     float turn_limit;
     uint32_t unused;
 } tl_track;
@@ -23,10 +23,10 @@ static inline void tl_track_reset(tl_track *track)
     track->limit_m2 = -1;
 }
 
-// Tracks what the words say. `share` as in tl_tolerance_share().
+// Sets the track from the words. `share` as in tl_tolerance_share().
 void tl_track_set(tl_track *track, const tl_kind *kind, const tl_kinds *kinds, const int64_t *words, double share);
 
-// Whether a pose holds for sure: it is within the tolerances of what was published, and valid. `rotation` may be NULL.
+// Whether a pose is certain to hold: valid, and within the tolerances of the published state. `rotation` may be NULL.
 static inline bool tl_track_holds(const tl_track *track, int64_t tick, tl_vec3 position, const tl_quat *rotation)
 {
     double ticks = (double)(tick - track->start);
@@ -34,7 +34,7 @@ static inline bool tl_track_holds(const tl_track *track, int64_t tick, tl_vec3 p
     double y = position.y - (track->place[1] + track->velocity[1] * ticks);
     double z = position.z - (track->place[2] + track->velocity[2] * ticks);
     if (!(x * x + y * y + z * z <= track->limit_m2)) {
-        return false; // nor if it is not a number
+        return false; // also false for NaN
     }
     if (rotation == NULL) {
         return true;

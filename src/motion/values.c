@@ -45,7 +45,7 @@ static tl_vec3 place_velocity(const int64_t *words, const tl_kind *kind, const t
     return tl_velocity_of(words, kind->fields[0].shift[0], kinds);
 }
 
-// Whether the heading says the rotation well enough.
+// Whether the heading matches the rotation within the tolerance.
 static bool follows_heading(const int64_t *words, const tl_kind *kind, const tl_field *field, const tl_kinds *kinds,
                             tl_quat rotation)
 {
@@ -61,7 +61,7 @@ static bool follows_heading(const int64_t *words, const tl_kind *kind, const tl_
 
 static void bytes_set(int64_t *words, const tl_field *field, const tl_value *value)
 {
-    TL_ASSERT(value->size <= (size_t)field->bytes_max); // tl_values_check() has passed it
+    TL_ASSERT(value->size <= (size_t)field->bytes_max); // checked by tl_values_check()
     memset(words, 0, (size_t)field->word_count * sizeof *words);
     words[0] = (int64_t)value->size;
     if (value->size) {
@@ -104,7 +104,7 @@ static bool value_differs(const int64_t *words, const tl_kind *kind, int index, 
         tl_quat published = tl_rotation_at(w, field, 0, kinds, (double)tick, place_velocity(words, kind, kinds));
         tl_quat r = value->rotation;
         double product = r.x * published.x + r.y * published.y + r.z * published.z + r.w * published.w;
-        double length2 = r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w; // a game's is 1 but for a thousandth
+        double length2 = r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w; // a game's length is 1 within a thousandth
         return product * product < field->half_cosine * field->half_cosine * length2;
     }
     case TL_FIELD_SCALAR:
@@ -118,7 +118,7 @@ uint32_t tl_values_publish(int64_t *words, const tl_kind *kind, const tl_kinds *
                            const tl_values *values, double share)
 {
     TL_ASSERT(share > 0);
-    uint32_t changed = 0; // a new place may change the heading: field by field, in their order
+    uint32_t changed = 0; // a new position may change the heading, so fields are set in order
     for (int i = 0; i < kind->field_count; i++) {
         if (!(values->mask >> i & 1) || !value_differs(words, kind, i, kinds, tick, &values->fields[i], share)) {
             continue;

@@ -1,6 +1,6 @@
 #include "motion/vector.h"
 
-static const double TINY_RAD = 1e-12; // below it a sine is its angle, and a quotient of both would lose all digits
+static const double TINY_RAD = 1e-12; // below it sin(x) = x, and a quotient of both would lose all digits
 
 tl_quat tl_quat_multiply(tl_quat a, tl_quat b)
 {
@@ -58,7 +58,8 @@ double tl_quat_angle(tl_quat a, tl_quat b)
 
 tl_quat tl_heading(tl_vec3 velocity)
 {
-    // Yaw turns -Z to the velocity: sin(yaw) = -x, cos(yaw) = -z of its direction. Half angles without trigonometry.
+    // Yaw turns -Z to the velocity: sin(yaw) = -x, cos(yaw) = -z of its direction. Half-angle formulas avoid
+    // trigonometry.
     double length = sqrt(velocity.x * velocity.x + velocity.z * velocity.z);
     if (length * 1000 < TL_HEADING_SPEED_MM_S) {
         return (tl_quat){0, 0, 0, 1};

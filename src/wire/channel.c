@@ -58,7 +58,7 @@ bool tl_channel_due(const tl_channel *c, uint64_t now_us)
 
 void tl_channel_write(tl_channel *c, tl_writer *w, uint64_t now_us)
 {
-    // From the first that is due on: what was sent after it is sent again with it, since order is kept.
+    // Resend from the first due message on: the order is kept, so everything sent after it is sent again, too.
     uint32_t from = 0;
     while (from < c->count) {
         uint64_t sent_us = c->queue[(c->first + from) % TL_CHANNEL_MESSAGES_MAX].sent_us;
@@ -131,7 +131,7 @@ void tl_channel_acknowledge(tl_channel *c, uint16_t expected)
 {
     uint16_t count = (uint16_t)(expected - c->acked);
     if (count > c->count) {
-        return; // old, or made up
+        return; // outdated or forged
     }
     while (count--) {
         drop_first(c);

@@ -58,13 +58,13 @@ uint32_t tl_chunk_added(tl_chunk_coder *c, uint32_t added)
 enum { ALONG, ACROSS, VERTICAL, ROLES };
 enum { SPEEDS = 2 }; // slow, fast
 
-// The first context of one of several models for signed values that follow each other.
+// The first context of model `index` in an array of models for signed values.
 static int signed_model(int first, int index)
 {
     return first + index * TL_SIGNED_CONTEXTS;
 }
 
-// A value as its difference from another one.
+// Codes a value as its difference from another one.
 static int64_t code_from(tl_chunk_coder *c, int model, int lean, int64_t from, int64_t value)
 {
     return tl_add_wrap(from, tl_code_signed(&c->codec, model, lean, tl_sub_wrap(value, from)));
@@ -127,7 +127,7 @@ _Static_assert(1 << KIND_BITS == TL_KINDS_MAX, "a kind is a leaf of the tree");
 
 static int code_kind(tl_chunk_coder *c, int kind)
 {
-    int node = 1; // of a binary tree
+    int node = 1; // node of a binary tree
     for (int bit = KIND_BITS - 1; bit >= 0; bit--) {
         node = node * 2 + tl_code_bit(&c->codec, MODEL(kind) + node, kind >> bit & 1);
     }
@@ -139,7 +139,7 @@ static int code_kind(tl_chunk_coder *c, int kind)
     return kind;
 }
 
-enum { COUNTER_BITS = 48, SERVER_BITS = 16 }; // of an id
+enum { COUNTER_BITS = 48, SERVER_BITS = 16 }; // bits of an id
 
 static tl_entity_id code_id(tl_chunk_coder *c, tl_entity_id id)
 {
@@ -174,7 +174,7 @@ static int64_t code_start(tl_chunk_coder *c, bool changed, int64_t start_tick)
 {
     uint64_t age = tl_code_uint(&c->codec, MODEL(age) + changed * TL_UINT_CONTEXTS,
                                 (uint64_t)c->to_tick - (uint64_t)start_tick);
-    return (int64_t)((uint64_t)c->to_tick - age); // what is out of its limits is found by tl_state_valid()
+    return (int64_t)((uint64_t)c->to_tick - age); // tl_state_valid() rejects values beyond the limits
 }
 
 static void code_new_position(tl_chunk_coder *c, int64_t *w)
@@ -203,7 +203,7 @@ static int code_turn(tl_chunk_coder *c, int turn)
 
 static void code_speed(tl_chunk_coder *c, int64_t *v)
 {
-    enum { FROM_REST = 2 }; // behind the models of what is new
+    enum { FROM_REST = 2 }; // index behind the models of new entities
     for (int axis = 0; axis < 3; axis++) {
         bool vertical = axis == 1;
         v[axis] = tl_code_signed(&c->codec, signed_model(MODEL(speed), FROM_REST + vertical), 0, v[axis]);
@@ -226,7 +226,7 @@ static void code_swerve(tl_chunk_coder *c, const tl_field *field, const int64_t 
     }
 }
 
-// How many ticks ago a sudden change happened.
+// Codes how many ticks ago a sudden change happened.
 static int code_since(tl_chunk_coder *c, const tl_segment_change *change, const int64_t *place)
 {
     if (!change->sudden) {
@@ -250,7 +250,7 @@ static void code_velocity(tl_chunk_coder *c, const tl_field *field, bool was_mov
     }
 }
 
-// How the motion changed, as far as it bears on how far the place is from where it is expected.
+// How the motion changed; this affects how far the position is from the expected one.
 enum { GOES_ON, STOPS, STARTS, SUDDENLY };
 
 static int class_of_change(bool sudden, bool was_moving, bool moves)
@@ -292,7 +292,7 @@ static void code_vector(tl_chunk_coder *c, int models, const int64_t *base, int6
     }
 }
 
-// One that turns on.
+// Codes a rotation that spins.
 static void code_spinning(tl_chunk_coder *c, int models, const int64_t *base, int64_t *w)
 {
     code_vector(c, models, base ? base + 1 : NULL, w + 1);
@@ -300,7 +300,7 @@ static void code_spinning(tl_chunk_coder *c, int models, const int64_t *base, in
     w[0] = tl_position_moves(w) ? code_start(c, base != NULL, w[0]) : 0;
 }
 
-// Whether it is along the heading.
+// Codes whether the rotation follows the heading.
 static bool code_mode(tl_chunk_coder *c, const tl_field *field, const int64_t *base, bool heads)
 {
     if (field->predictor != TL_PREDICT_HEADING) {

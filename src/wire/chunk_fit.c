@@ -1,6 +1,6 @@
-// A state that does not fit into a chunk could be shown to nobody, so kinds that have such states are refused. What a
-// value costs depends on the models, so that it is tried out: each value at its longest, told afresh and over another
-// one, with a start in the future, whose age is as long as ages get.
+// A state that does not fit into a chunk could never be sent, so kinds with such states are refused. What a value costs
+// depends on the models, so the cost is measured: each value at its longest, sent as a new entity and as an update,
+// with a start in the future, whose age is as long as ages get.
 #include "wire/chunk_fit.h"
 
 enum { SERVER_BITS = 48, START_TICK = 1 << 20 };
@@ -11,8 +11,8 @@ static int64_t longest(int bits, int sign)
     return sign ? -value : value;
 }
 
-// Values of that sign in every second word, of the other one in the rest: over each other their differences are
-// longest.
+// Fills every second word with values of that sign, the others with the opposite sign: updates between the two have the
+// longest differences.
 static void fill_field(const tl_field *field, const tl_kinds *kinds, int level, int sign, int64_t *w)
 {
     int shift = field->shift[level], first = 0, value_bits = 63, rate_bits = 0;
@@ -45,7 +45,7 @@ static void fill(const tl_kinds *kinds, int kind, int level, int sign, int64_t *
     }
 }
 
-// One slot of a chunk that begins with it.
+// Measures one slot in a chunk that begins with it.
 static size_t cost(const tl_kinds *kinds, int kind, int level, bool whole, tl_chunk_op_type type, const int64_t *base,
                    int64_t *words)
 {

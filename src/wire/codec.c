@@ -1,9 +1,9 @@
 #include "wire/codec.h"
 
-#ifdef TL_TRAIN // bench/train.c counts what is coded, by context
+#ifdef TL_TRAIN // bench/train.c counts the coded bits by context
 void (*tl_train_bit)(int context, int bit);
 void (*tl_train_raw)(int bits);
-// and bench/protocol_example.c looks on: a context of -1 is a raw bit.
+// bench/protocol_example.c traces each step; a context of -1 is a raw bit.
 void (*tl_train_step)(const tl_codec *before, uint32_t bound, int context, int probability, int bit);
 #endif
 
@@ -36,7 +36,7 @@ static void put_byte(tl_codec *c, unsigned char byte)
     c->out[c->at++] = byte;
 }
 
-// Moves the top byte of low out; a carry runs through the bytes held back.
+// Moves the top byte of `low` to the output. A carry propagates through the pending bytes.
 static void shift_low(tl_codec *c)
 {
     if (c->low < 0xff000000u || c->low > 0xffffffffu) {
@@ -64,7 +64,7 @@ size_t tl_codec_bytes(const tl_codec *c)
 size_t tl_codec_finish(tl_codec *c)
 {
     TL_ASSERT(c->encode);
-    // The value of the interval with the most zero bits at its end.
+    // Choose the value in the interval with the most trailing zero bits.
     for (int bits = 32; bits > 0; bits--) {
         uint64_t mask = ((uint64_t)1 << bits) - 1;
         uint64_t value = (c->low + mask) & ~mask;
@@ -94,7 +94,7 @@ static void normalize(tl_codec *c)
     }
 }
 
-// Codes one bit, of which a 0 has the first `bound` of the range.
+// Codes one bit; a 0 gets the first `bound` of the range.
 static int code_split(tl_codec *c, uint32_t bound, int bit)
 {
     if (!c->encode) {

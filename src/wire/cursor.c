@@ -11,7 +11,7 @@ static bool joins(const tl_cursor_run *a, const tl_cursor_run *b)
     return a->version == b->version && (a->version == 0 || a->since == b->since);
 }
 
-// Joins two runs of one version, if there are such. Losses then count rather too often than too seldom.
+// Joins two runs of the same version, if any. Losses are then attributed to too many slots rather than too few.
 static bool make_room(tl_cursor_map *map)
 {
     for (uint32_t i = 1; i < map->run_count; i++) {
@@ -28,8 +28,8 @@ static bool make_room(tl_cursor_map *map)
     return false;
 }
 
-// Appends a run, joined to the one before it if that is the same. What is not held is built from nothing, so that older
-// losses never matter to it.
+// Appends a run, joined with the previous one if they are equal. Slots that are not held are sent from version 0, so
+// earlier losses do not affect them.
 static void append(tl_cursor_map *map, uint32_t begin, uint32_t version, uint64_t since)
 {
     tl_cursor_run run = {begin, version, since}, *last = map->run_count ? &map->runs[map->run_count - 1] : NULL;

@@ -50,8 +50,8 @@ void tl_report_head_read(tl_reader *r, tl_report_head *head)
     }
 }
 
-// A plain chunk's head is three bytes: gap of handles (7 bits, the top bit 0), then 6 bits of the version and 10 of the
-// size. Any other: the top bit of the first byte is 1, and a byte of flags says what follows.
+// A plain chunk's head is three bytes: the handle gap (7 bits, the top bit 0), then 6 bits of the version and 10 of the
+// size. In any other head the top bit of the first byte is 1, and a byte of flags states what follows.
 enum { GAP_ESCAPE = 127, PLAIN_SIZE_MAX = 1023 };
 
 int tl_from_width(int64_t ticks)
@@ -80,7 +80,7 @@ void tl_chunk_head_write(tl_writer *w, const tl_chunk_head *head, int32_t *last_
     bool full = !head->whole && head->from_width == TL_FROM_FULL;
     bool plain = !head->whole && head->from_width == TL_FROM_PLAIN && !range && head->steps == 1 &&
                  head->age_ticks == 0 && head->size <= PLAIN_SIZE_MAX;
-    // the same stream may come again with other slots
+    // the same stream may appear again with other slots
     uint32_t gap = head->handle - (uint32_t)tl_max_i64(*last_handle, 0);
     *last_handle = (int32_t)head->handle;
     write_gap(w, gap, plain);

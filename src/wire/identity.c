@@ -1,6 +1,6 @@
 #include "wire/identity.h"
 
-// What an identity was made from, its first byte: a name can never pass for a secret's, nor the other way round.
+// The first byte states what an identity was made from, so a name can never pass for a secret or vice versa.
 enum { OF_NAME = 'n', OF_SECRET = 's', OF_NOBODY = 'u' };
 
 static uint64_t rotate(uint64_t x, int bits)
@@ -16,8 +16,8 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1], v[1] = rotate(v[1], 17) ^ v[2], v[2] = rotate(v[2], 32);
 }
 
-// SipHash-2-4 (Aumasson and Bernstein, 2012) of two words: a keyed function of which nobody knows a way from its values
-// back to the key.
+// SipHash-2-4 (Aumasson and Bernstein, 2012) of two words: a keyed function with no known way to recover the key from
+// its values.
 static uint64_t keyed(const uint64_t key[2], uint64_t first, uint64_t second)
 {
     const uint64_t words[3] = {first, second, (uint64_t)16 << 56};

@@ -1,4 +1,4 @@
-// The start values of the models, from the table that bench/train.c learnt. They are part of the protocol.
+// The start values of the models, from the table that bench/train.c generates. They are part of the protocol.
 #include "wire/chunk.h"
 #include "wire/model_table.h"
 

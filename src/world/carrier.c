@@ -1,11 +1,11 @@
-// Who rides in whom, in a mirror.
+// Passengers and their carriers in a mirror.
 //
-// An owner's word is a carrier's id; whether the entity can ride in it is worked out here, by rules that do not depend
-// on the order in which the records of several servers come in. It cannot if the carrier is gone or not known, or if
-// they would ride in a loop or too deep: then of all in the loop or the tower the one that boarded last (of several,
-// the one with the highest id) does not ride. Who cannot ride is *set down*: it stands in the world where it was, or
-// where its carrier was last, and what its owner says of it is kept (`said`) until it can ride or the owner says
-// otherwise. Only what has never been anywhere waits unseen.
+// An owner sets a carrier's id; whether the entity can ride in that carrier is decided here, by rules that do not
+// depend on the order in which records of several servers arrive. It cannot if the carrier is deleted or unknown, or if
+// they would form a loop or nest too deep: then, of all in the loop or stack, the one that boarded last does not ride
+// (of several, the one with the highest id). An entity that cannot ride is *set down*: it stands in the world where it
+// was, or at its carrier's last position, and the state that its owner sets is kept (`said`) until it can ride or its
+// owner changes the carrier. Only an entity that has never had a position waits unseen.
 #include "world/mirror.h"
 
 static void count_aboard(tl_mirror *m, int32_t carrier, int32_t more)
@@ -101,8 +101,8 @@ static void set_place(const tl_mirror *m, tl_entity *e, int64_t tick, tl_vec3 po
     tl_rotation_set(e->state + field->word, field, m->kinds, tick, rotation, (tl_vec3){0, 0, 0}, false);
 }
 
-// The entity cannot ride in its carrier: it stands at that pose in the world. Without memory to keep what its owner
-// says, it is as if the owner had said so.
+// Sets down an entity that cannot ride in its carrier, at that pose in the world. Without memory to keep its owner's
+// state, the pose is treated as if the owner had set it.
 static void set_down(tl_mirror *m, int32_t index, tl_vec3 position, tl_quat rotation)
 {
     tl_entity *e = &m->entities[index];
@@ -120,7 +120,7 @@ static void set_down(tl_mirror *m, int32_t index, tl_vec3 position, tl_quat rota
     m->set_down_count++;
 }
 
-// Where carriers were last that are gone.
+// Last poses of deleted carriers.
 static const tl_ghost *find_ghost(const tl_mirror *m, tl_entity_id id)
 {
     for (uint32_t i = 0; i < TL_GHOSTS_MAX; i++) {
@@ -145,7 +145,7 @@ void tl_mirror_carrier_goes(tl_mirror *m, int32_t index)
         int32_t rider = e->rider_first;
         if (tl_mirror_pose(m, rider, tick, &at, &turned)) {
             set_down(m, rider, at, turned);
-        } else { // what it rides in has never been anywhere
+        } else { // its carrier has never had a position
             tl_mirror_unlink_rider(m, rider);
             list_unresolved(m, rider);
         }
@@ -155,7 +155,7 @@ void tl_mirror_carrier_goes(tl_mirror *m, int32_t index)
     }
 }
 
-// ---- who rides ----
+// ---- boarding ----
 
 static bool boarded_later(const tl_entity *a, const tl_entity *b)
 {
@@ -167,7 +167,7 @@ static int32_t later_of(const tl_mirror *m, int32_t a, int32_t b)
     return boarded_later(&m->entities[b], &m->entities[a]) ? b : a;
 }
 
-// Of those that ride on the longest way up through an entity's riders the one that boarded last, or `last`.
+// Returns which entity boarded last on the longest chain of passengers above an entity, or `last`.
 static int32_t last_above(const tl_mirror *m, int32_t index, int32_t last)
 {
     int32_t r = m->entities[index].rider_first, highest = r;
@@ -179,7 +179,7 @@ static int32_t last_above(const tl_mirror *m, int32_t index, int32_t last)
     return highest == TL_NONE ? last : last_above(m, highest, later_of(m, last, highest));
 }
 
-// `index` cannot ride in `carrier`. Who of all that are in the loop or the tower has boarded last?
+// `index` cannot ride in `carrier`. Returns which entity of the loop or stack boarded last.
 static int32_t last_boarded(const tl_mirror *m, int32_t index, int32_t carrier)
 {
     int32_t last = index, at = carrier;
@@ -191,7 +191,7 @@ static int32_t last_boarded(const tl_mirror *m, int32_t index, int32_t carrier)
     return at == index ? last : last_above(m, index, last);
 }
 
-// Links an entity to its carrier. False: it cannot ride in it now.
+// Links an entity to its carrier. Returns false if it cannot ride in it now.
 static bool ride(tl_mirror *m, int32_t index, tl_entity_id carrier_id)
 {
     int32_t carrier = tl_mirror_find(m, carrier_id);
@@ -250,8 +250,8 @@ void tl_mirror_board(tl_mirror *m, int32_t index, tl_entity_id carrier_id, const
     }
 }
 
-// What the owner says of one that was set down: its place and rotation are in the frame of the carrier it cannot ride
-// in.
+// Keeps the owner's state of an entity that is set down. Its position and rotation are in the frame of the carrier that
+// it cannot ride in, so only the other fields become visible.
 void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words)
 {
     tl_entity *e = &m->entities[index];
@@ -266,7 +266,8 @@ void tl_mirror_say(tl_mirror *m, int32_t index, const int64_t *words)
     tl_mirror_touch(m, index, TL_CHANGE_STATE);
 }
 
-// A carrier that is gone was somewhere: there the entity stands, on every server, whatever came first.
+// Sets an entity down relative to its deleted carrier's last pose. The result is the same on every server, whatever the
+// order of arrival.
 static bool stand_by_ghost(tl_mirror *m, int32_t index)
 {
     tl_entity *e = &m->entities[index];
@@ -294,7 +295,7 @@ static bool stand_by_ghost(tl_mirror *m, int32_t index)
 void tl_mirror_resolve(tl_mirror *m)
 {
     uint32_t count = m->unresolved_count, kept = 0;
-    for (uint32_t i = 0; i < count; i++) { // others may be set down meanwhile, and come behind
+    for (uint32_t i = 0; i < count; i++) { // others may be set down meanwhile and are appended
         int32_t index = m->unresolved[i];
         tl_entity *e = &m->entities[index];
         bool waits = e->used && e->live && (e->said || (e->carrier_id != 0 && e->carrier == TL_NONE));

@@ -19,7 +19,7 @@ tl_result tl_checkpoint_write(const tl_mirror *m, int32_t group, int64_t tick, v
     return result;
 }
 
-// Entities that were deleted in a part of the log that is cut.
+// Deletes entities whose deletion is in a truncated part of the log.
 static void delete_stale(tl_mirror *m, int32_t group)
 {
     for (int32_t i = m->groups[group].entity_first, next; i != TL_NONE; i = next) {

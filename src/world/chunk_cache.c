@@ -1,6 +1,6 @@
 #include "world/chunk_cache.h"
 
-// What a slot held at the chunk's start, and what it holds now: the op, if there is one.
+// Derives a slot's op, if any, from what it held at the chunk's start and what it holds now.
 static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int64_t *words, const tl_streams *ss,
                   tl_chunk_op *op)
 {
@@ -9,7 +9,7 @@ static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int6
     *op = (tl_chunk_op){
         .slot = index, .kind = slot->kind, .id = slot->id, .carrier_id = slot->carrier_id, .words = words};
     if (!slot->used) {
-        // Of the one that was held: the slot may have had others since. Ids are never used twice.
+        // About the entity that was held: the slot may have had others since. Ids are never reused.
         op->type = held && tl_mirror_find(ss->mirror, undo->id) == TL_NONE ? TL_CHUNK_DELETE : TL_CHUNK_LEAVE;
         return held;
     }
@@ -19,7 +19,7 @@ static bool op_of(const tl_slot *slot, const tl_undo *undo, uint32_t index, int6
     return !same || memcmp(words, undo->state, (size_t)kinds->kinds[slot->kind].word_count * sizeof *words) != 0;
 }
 
-// The oldest undo entry after `from` of each slot that changed since.
+// Finds the oldest undo entry after `from` of each slot that has changed since.
 static void find_changes(const tl_stream *s, uint32_t from, const tl_undo **by_slot)
 {
     for (uint32_t i = s->history.undo_count; i-- > 0;) {
@@ -39,7 +39,7 @@ typedef struct encoding {
     tl_chunk_bytes about;
 } encoding;
 
-// Codes one slot. False: there is no room for it.
+// Codes one slot. Returns false if it does not fit.
 static bool encode_slot(encoding *e, uint32_t index)
 {
     int64_t words[TL_STATE_WORDS_MAX];
@@ -67,7 +67,7 @@ static bool encode_slot(encoding *e, uint32_t index)
            e->about.ops <= TL_CHUNK_OPS_MAX && e->about.words <= TL_CHUNK_WORDS_MAX;
 }
 
-// The id in the first of the chunk's slots that held something at its start.
+// The id in the first of the chunk's slots that was in use at its start.
 static tl_entity_id near_id(const encoding *e, uint32_t end)
 {
     for (uint32_t i = e->about.begin; e->about.from && i < end; i++) {
@@ -79,8 +79,8 @@ static tl_entity_id near_id(const encoding *e, uint32_t end)
     return 0;
 }
 
-// Encodes slots until the chunk is full, or all are in; `about` gets the slot to go on from, and the sizes. If not even
-// the first one fits, it is a chunk of nothing.
+// Encodes slots until the chunk is full or all are in. `about` receives the slot to continue from, and the sizes. If
+// not even the first slot fits, the chunk is empty.
 static void encode(encoding *e, unsigned char *out, uint32_t limit)
 {
     const tl_stream *s = e->s;
@@ -94,7 +94,7 @@ static void encode(encoding *e, unsigned char *out, uint32_t limit)
     }
     e->about.end = limit;
     for (uint32_t i = begin; i < end; i++) {
-        tl_codec before = e->coder->codec; // models that change with a slot that does not fit are not used again
+        tl_codec before = e->coder->codec; // for a slot that does not fit; its changed models are not used again
         tl_chunk_bytes about = e->about;
         if (encode_slot(e, i)) {
             continue;
@@ -128,7 +128,7 @@ const tl_chunk_bytes *tl_chunk_make(tl_streams *ss, int32_t stream, uint32_t fro
     if (e.about.too_large) {
         ss->full_count++;
     }
-    // Cut short, it is a chunk of some slots, and does not say how many there are: the same again with that limit.
+    // A truncated chunk covers a range of slots and omits their total number, so encode it again with that limit.
     if (limit == TL_SLOT_END && e.about.end != TL_SLOT_END && !e.about.too_large) {
         uint32_t end = e.about.end;
         do {
@@ -148,7 +148,7 @@ int64_t tl_chunk_work(const tl_stream *s, const tl_chunk_bytes *chunk)
 {
     int64_t slots = (int64_t)(chunk->end == TL_SLOT_END ? s->slot_top : chunk->end) - chunk->begin,
             used = (int64_t)s->slot_top - s->slot_free_count;
-    // those that hold nothing are soon gone through
+    // empty slots cost little
     if (chunk->from == 0) {
         return tl_min_i64(used, slots) + slots / TL_CHUNK_SLOTS_A_UNIT;
     }

@@ -1,6 +1,6 @@
 #include "world/clock_report.h"
 
-// Times are written as they are, so that a reader needs neither tick rate nor clock.
+// Times are absolute, so that a reader needs neither tick rate nor clock.
 void tl_record_clock_write(tl_record_writer *r, const tl_clock_report *report)
 {
     tl_write_fixed(&r->w, TL_OP_CLOCK, 1);

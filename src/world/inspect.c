@@ -1,5 +1,5 @@
-// Follows what server/load.c does while a server loads: checkpoints, then each log as it happened, and the ends of
-// epochs, which make groups another's.
+// Follows server/load.c: applies checkpoints, then the logs in order, and the ends of epochs, which move groups to
+// other servers.
 #include "tramline/inspect.h"
 #include "base/memory.h"
 
@@ -13,14 +13,14 @@
 enum { ENTITIES_LIMIT = 1 << 26, GROUPS_LIMIT = 1 << 24, TOMB_BYTES_A_GROUP = 1024, TOMB_BYTES_MAX = 256 << 20 };
 
 typedef struct end_of_epoch {
-    uint32_t epoch, heir_epoch; // the last one that ended, and whose turn it was then
+    uint32_t epoch, heir_epoch; // the last epoch that ended, and its heir
     tl_server_number heir;
 } end_of_epoch;
 
-typedef struct unreadable { // the last epoch with a record that cannot be read
+typedef struct unreadable { // the last epoch with an unreadable record
     uint32_t epoch;
-    int64_t last_tick; // that servers take for that epoch's
-    bool open;         // no record of that server was applied since: that is where its log ends so far
+    int64_t last_tick; // the tick that servers take as that epoch's last
+    bool open;         // no record of that server was applied since: its log ends there so far
 } unreadable;
 
 struct tl_inspect {
@@ -29,12 +29,12 @@ struct tl_inspect {
     tl_mirror mirror;
     end_of_epoch ends[TL_SERVERS_MAX + 1];
     unreadable bad[TL_SERVERS_MAX + 1];
-    int64_t applied_tick[TL_SERVERS_MAX + 1];      // the last that was, or at which an epoch began
-    bool sets_aside;                               // the last event
-    unsigned char stand_in[TL_STAND_IN_BYTES_MAX]; // for the last event, a checkpoint
+    int64_t applied_tick[TL_SERVERS_MAX + 1];      // of the last applied record, or at which an epoch began
+    bool sets_aside;                               // by the last event
+    unsigned char stand_in[TL_STAND_IN_BYTES_MAX]; // for the last event: a checkpoint
     size_t stand_in_bytes;
-    int64_t last_tick;        // the same
-    tl_inspect_report report; // so far; what is counted at the end is 0 until then
+    int64_t last_tick;        // for the last event, too
+    tl_inspect_report report; // so far; totals computed at the end are 0 until then
 };
 
 static size_t memory_bytes(const tl_kinds *kinds, uint32_t entities_max, uint32_t groups_max)
@@ -43,7 +43,7 @@ static size_t memory_bytes(const tl_kinds *kinds, uint32_t entities_max, uint32_
     for (int i = 0; i < kinds->count; i++) {
         words_max = (size_t)tl_max_i64((int64_t)words_max, kinds->kinds[i].word_count);
     }
-    // untouched if there are few
+    // unused pages stay untouched
     size_t tombs = (size_t)tl_min_i64((int64_t)groups_max * TOMB_BYTES_A_GROUP, TOMB_BYTES_MAX);
     return tl_mirror_bytes(entities_max, groups_max) + tombs +
            entities_max * (words_max * sizeof(int64_t) * 5 / 4 + 16);
@@ -120,7 +120,7 @@ __attribute__((format(printf, 4, 5))) static void fault(tl_inspect *n, tl_server
     va_end(arguments);
 }
 
-// What `result` says about a record or checkpoint that was applied.
+// Describes the result of applying a record or checkpoint.
 static const char *why(tl_result result)
 {
     if (result == TL_ERR_MEMORY) {
@@ -141,7 +141,7 @@ static void on_server(tl_inspect *n, const tl_store_event *event)
     tl_inspect_server *s = &n->report.servers[event->server];
     end_of_epoch *end = &n->ends[event->server];
     if (event->epoch > end->epoch + 1) {
-        end->epoch = event->epoch - 1; // that was told, or is cut
+        end->epoch = event->epoch - 1; // its end was reported, or is truncated
     }
     if (n->bad[event->server].open) {
         n->last_tick = tl_min_i64(event->tick, n->bad[event->server].last_tick);
@@ -154,7 +154,7 @@ static void on_server(tl_inspect *n, const tl_store_event *event)
     s->name[TL_NAME_BYTES_MAX] = 0;
 }
 
-// Whose a group is that is given to a server in an epoch of its.
+// The server that receives a group that was given to server `to` in one of its epochs.
 static tl_server_number receiver(void *inspect, tl_server_number to, uint32_t epoch)
 {
     const tl_inspect *n = inspect;
@@ -318,7 +318,7 @@ void tl_inspect_add(tl_inspect *n, const tl_store_event *event)
     case TL_STORE_FENCED: on_fenced(n, event); break;
     case TL_STORE_LOADED: n->report.complete = true; break;
     case TL_STORE_FAILED: fault(n, 0, -1, "%s", event->text); break;
-    default: break; // a follower's attachment is told no more; stalls pass
+    default: break; // a follower's attachment is not reported; stalls pass
     }
 }
 

@@ -7,7 +7,7 @@ size_t tl_mirror_bytes(uint32_t entities_max, uint32_t groups_max)
            tl_map_bytes(groups_max) + tl_missing_bytes(entities_max, groups_max) + 65536;
 }
 
-// The heap gives no memory that begins at a cache line.
+// The heap does not align to cache lines.
 static tl_entity *allocate_entities(tl_heap *heap, uint32_t count)
 {
     unsigned char *memory = tl_heap_alloc(heap, count * sizeof(tl_entity) + TL_CACHE_LINE_BYTES - 1);
@@ -28,7 +28,7 @@ tl_result tl_mirror_init(tl_mirror *m, tl_heap *heap, const tl_kinds *kinds, uin
     m->entity_free = tl_heap_alloc(heap, entities_max * sizeof *m->entity_free);
     m->group_free = tl_heap_alloc(heap, groups_max * sizeof *m->group_free);
     m->changed = tl_heap_alloc(heap, entities_max * sizeof *m->changed);
-    // while it is gone through it may grow
+    // it may grow while it is traversed
     m->unresolved = tl_heap_alloc(heap, 2 * (size_t)entities_max * sizeof *m->unresolved);
     bool maps = tl_map_init(&m->entity_map, heap, entities_max) && tl_map_init(&m->group_map, heap, groups_max) &&
                 tl_missing_init(&m->missing, heap, entities_max, groups_max);
@@ -211,7 +211,7 @@ tl_result tl_mirror_bury_group(tl_mirror *m, tl_group_id id, int64_t tick)
 {
     int32_t group = tl_mirror_find_group(m, id);
     if (group != TL_NONE && m->groups[group].checkpoint_tick > tick) {
-        return TL_OK; // it was made anew since
+        return TL_OK; // it was created again since
     }
     if (group != TL_NONE) {
         tl_mirror_delete_group(m, group);

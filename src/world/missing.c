@@ -1,7 +1,7 @@
 #include "world/missing.h"
 
-// Missing things that are listed. Beyond that a group is only known to be incomplete, or that there are more groups,
-// until this server is started anew. Small worlds list many times what they hold, large ones a quarter more.
+// How many missing things are listed. Beyond that it is only known that a group is incomplete, or that more groups
+// exist, until this server restarts. Small worlds list many times their capacity, large ones a quarter more.
 enum {
     SMALL_MAX = 4096,
     SMALL_FACTOR = 16,
@@ -112,12 +112,12 @@ void tl_missing_forget_group(tl_missing *missing, int32_t group)
     for (uint32_t i = 0; of->count && i <= missing->entities.mask;) {
         const tl_map_entry *entry = &missing->entities.entries[i];
         if (entry->key && entry->value == (uint32_t)group) {
-            tl_missing_forget(missing, entry->key); // another may have moved to its place
+            tl_missing_forget(missing, entry->key); // another entry may have moved to its place
         } else {
             i++;
         }
     }
-    // Removing shifts entries back over the end of the table, to places that were looked at before.
+    // Removal shifts entries back across the end of the table, to places that were visited before.
     if (of->count) {
         tl_missing_forget_group(missing, group);
     }

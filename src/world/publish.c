@@ -5,11 +5,11 @@
 #include "motion/segment.h"
 
 enum {
-    FAR_LEVEL = 3, // from this level on
+    FAR_LEVEL = 3, // for this level and coarser ones
     FAR_EVERY_TICKS = 2,
-    UNCHANGED_TICKS = 2, // when to look again at a segment that no longer holds, but which the level cannot better
+    UNCHANGED_TICKS = 2, // when to check a segment again that no longer holds but that the level cannot improve
 };
-static const double FAR_OFF_LIMITS = 1.25; // beyond so many times its limit a place has jumped
+static const double FAR_OFF_LIMITS = 1.25; // beyond this multiple of its limit a position has jumped
 
 // ---- turns ----
 
@@ -35,7 +35,7 @@ static tl_level_context context_of(const tl_streams *ss, const tl_stream *s, con
                               .origin = e->carrier_id ? (tl_origin){0, 0, 0} : s->origin};
 }
 
-// For how many ticks the slot's segment certainly holds.
+// For how many ticks the slot's segment is guaranteed to hold.
 static int64_t slot_holds(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     tl_level_context c = context_of(ss, s, e);
@@ -64,7 +64,7 @@ static void snap(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, 
     tl_segment_snap(&c, place_limit_m(&c, e), slot->state, words);
 }
 
-// Whether it is so far off that it cannot wait for the stream's turn: it has jumped.
+// Whether the error is too large to wait for the stream's turn: the entity has jumped.
 static bool is_far_off(const tl_streams *ss, const tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     tl_level_context c = context_of(ss, s, e);
@@ -73,7 +73,7 @@ static bool is_far_off(const tl_streams *ss, const tl_stream *s, const tl_slot *
 
 // ---- slots ----
 
-// After a slot's state was set.
+// Updates the slot's motion after its state was set.
 static void note_motion(const tl_streams *ss, const tl_stream *s, tl_slot *slot)
 {
     slot->motion = (uint8_t)tl_motion_of(&ss->kinds->kinds[slot->kind], ss->kinds, s->level, slot->state);
@@ -83,9 +83,9 @@ static void note_motion(const tl_streams *ss, const tl_stream *s, tl_slot *slot)
 static void schedule(tl_streams *ss, const tl_stream *s, tl_slot *slot, int64_t ticks)
 {
     int64_t due_tick = ss->tick + tl_max_i64(1, ticks);
-    TL_ASSERT(slot->used && s->level > 0); // level 0 is published as it is, at once
+    TL_ASSERT(slot->used && s->level > 0); // level 0 is published at once, unchanged
     if (slot->due_tick > ss->tick && slot->due_tick <= due_tick) {
-        return; // it is looked at earlier anyway
+        return; // it is checked earlier anyway
     }
     slot->due_tick = due_tick;
     ss->full_count += !tl_wheel_add(ss->wheel, (tl_wheel_entry){slot->entity, s->rank}, due_tick);
@@ -121,8 +121,8 @@ void tl_stream_leave(tl_streams *ss, int32_t stream, int32_t entity)
     tl_stream_free_slot(ss, &ss->at[stream], entity);
 }
 
-// Publishes the entity's state, unless the level has no better segment than the slot's. Returns for how many ticks what
-// is published then holds.
+// Publishes the entity's state, unless the level has no better segment than the slot's. Returns for how many ticks the
+// slot's segment then holds.
 static int64_t publish(tl_streams *ss, tl_stream *s, tl_slot *slot, const tl_entity *e)
 {
     int64_t words[TL_STATE_WORDS_MAX];
@@ -144,8 +144,8 @@ static int64_t publish(tl_streams *ss, tl_stream *s, tl_slot *slot, const tl_ent
     return s->level ? slot_holds(ss, s, slot, e) : 0;
 }
 
-// For how many ticks the slot may stay as it is: 0, it is to be published now. Far levels wait for their turn, unless
-// the entity boards, alights or jumps; what would not hold until the next turn is published at this one.
+// For how many ticks the slot may stay unchanged; 0: publish now. Far levels wait for their turn, unless the entity
+// boards, alights or jumps. A segment that would not hold until the next turn is published in this one.
 static int64_t may_stay(const tl_streams *ss, tl_stream *s, const tl_slot *slot, const tl_entity *e)
 {
     if (slot->carrier_id != e->carrier_id) {
@@ -174,7 +174,7 @@ void tl_stream_refresh(tl_streams *ss, int32_t stream, int32_t entity)
     const tl_entity *e = &ss->mirror->entities[entity];
     if (e->slots[s->rank] == TL_NONE) {
         if (ss->full_count) {
-            tl_stream_enter(ss, stream, entity); // perhaps there was no space for it before
+            tl_stream_enter(ss, stream, entity); // there may have been no space for it before
         }
         return;
     }
@@ -213,7 +213,7 @@ void tl_stream_due(tl_streams *ss, const tl_wheel_entry *entry)
     int32_t stream;
     tl_slot *slot = slot_of(ss, entry, &stream);
     if (slot == NULL || slot->due_tick != ss->tick) {
-        return; // it was put elsewhere since
+        return; // it has moved since
     }
     slot->due_tick = -1;
     tl_stream_refresh(ss, stream, entry->entity);

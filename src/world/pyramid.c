@@ -1,8 +1,8 @@
 #include "world/pyramid.h"
 
-enum { CROSSING = TL_RANKS_MAX };          // on the wheel: an entity may leave its tile; below that: a rank
-static const double CROSSING_MARGIN_M = 1; // an entity stays in its tile until it is so far outside
-enum { SPARE_BYTES = 65536 };              // of the heap, for what grows
+enum { CROSSING = TL_RANKS_MAX };          // a wheel reason: an entity may leave its tile; smaller reasons are ranks
+static const double CROSSING_MARGIN_M = 1; // an entity stays in its tile until it is this far outside
+enum { SPARE_BYTES = 65536 };              // heap bytes reserved for arrays that grow
 
 size_t tl_pyramid_bytes(uint32_t tiles_max)
 {
@@ -19,9 +19,10 @@ tl_result tl_pyramid_init(tl_pyramid *p, tl_heap *heap, tl_mirror *mirror, int s
     return result != TL_OK ? result : tl_streams_init(&p->streams, heap, mirror, &p->tiles, &p->wheel);
 }
 
-// ---- where entities are ----
+// ---- positions ----
 
-// Works out when a free entity may leave its tile. Tiles have a margin, so nothing flutters at an edge.
+// Computes when a free entity may leave its tile. Tiles have a margin, so entities do not flip between tiles at an
+// edge.
 static void schedule_crossing(tl_pyramid *p, int32_t index, tl_vec3 position)
 {
     tl_entity *e = &p->mirror->entities[index];
@@ -46,13 +47,13 @@ static void schedule_crossing(tl_pyramid *p, int32_t index, tl_vec3 position)
     }
     int64_t tick = p->streams.tick, due_tick = tick + tl_max_i64(1, (int64_t)(seconds * kinds->tick_hz));
     if (e->cross_tick > tick && e->cross_tick <= due_tick) {
-        return; // it is looked at before
+        return; // it is checked earlier
     }
     e->cross_tick = due_tick;
     p->streams.full_count += !tl_wheel_add(&p->wheel, (tl_wheel_entry){index, CROSSING}, due_tick);
 }
 
-// Moves one entity from its tile to another (either may be TL_NONE), in the streams of all tiles that differ.
+// Moves one entity between tiles (either may be TL_NONE), in the streams of all tiles that differ.
 static void move(tl_pyramid *p, int32_t index, int32_t to)
 {
     int32_t from = p->mirror->entities[index].tile, a = from, b = to;
@@ -102,7 +103,7 @@ static int32_t tile_for(tl_pyramid *p, tl_vec3 position)
     return tile;
 }
 
-// A free entity that has left its tile is moved; when it may leave the next time is worked out.
+// Moves a free entity that has left its tile, and computes when it may leave the next.
 static void settle_place(tl_pyramid *p, int32_t index)
 {
     tl_entity *e = &p->mirror->entities[index];
@@ -118,7 +119,7 @@ static void settle_place(tl_pyramid *p, int32_t index)
     }
 }
 
-// ---- what changed in the mirror ----
+// ---- changes of the mirror ----
 
 static void refresh_all(tl_pyramid *p, int32_t index)
 {
@@ -171,9 +172,9 @@ static void take_in(tl_pyramid *p, int32_t index)
     refresh_all(p, index);
 }
 
-// ---- what is due ----
+// ---- due entries ----
 
-// While one entry is looked at, the next ones come into the cache: the entity, then its slot, then both states.
+// Prefetches the entries that follow the current one: first the entity, then its slot, then both states.
 static void prefetch_due(const tl_pyramid *p, const tl_wheel_bucket *bucket, uint32_t count, uint32_t i)
 {
     enum { ENTITIES_AHEAD = 24, SLOTS_AHEAD = 16, STATES_AHEAD = 8 };
@@ -213,7 +214,7 @@ static void look_at_due(tl_pyramid *p, const tl_wheel_entry *entry)
         return;
     }
     if (e->cross_tick != p->streams.tick) {
-        return; // it was put elsewhere since
+        return; // it has moved since
     }
     e->cross_tick = -1;
     if (e->carrier_id == 0) {
@@ -260,8 +261,8 @@ static void postpone_bucket(tl_pyramid *p, int64_t missed, int64_t tick)
     tl_wheel_remove_first(bucket, count);
 }
 
-// A jump of the tick (a server that slept) must not lose entries of the wheel. They are of one turn after the last
-// tick. The bucket that the others' entries go to comes first.
+// A jump of the tick (a server that slept) must not lose entries of the wheel. Skipped entries are at most one turn
+// after the last tick. The bucket that the others' entries move to comes first.
 static void postpone_missed(tl_pyramid *p, int64_t tick)
 {
     int64_t last = p->streams.tick, same = last + 1 + (tick - last - 1) % TL_WHEEL_TICKS;
@@ -275,7 +276,7 @@ static void postpone_missed(tl_pyramid *p, int64_t tick)
     }
 }
 
-// Those that found no tile get one when there are some again, a part of the mirror at a time.
+// Places entities that found no tile once tiles are free again, a part of the mirror per tick.
 static void place_placeless(tl_pyramid *p)
 {
     enum { LOOKED_AT_A_TICK = 1024 };

@@ -106,9 +106,9 @@ void tl_record_post(tl_writer *w, tl_op op, tl_server_number to, const void *dat
     tl_write_bytes(w, data, size);
 }
 
-// ---- what is read without the mirror ----
+// ---- reading without a mirror ----
 
-// There is no other: what belonged to one would be nobody's for ever.
+// A record without a valid server is malformed: groups of an unknown server would belong to nobody forever.
 tl_server_number tl_record_read_server(tl_reader *r)
 {
     tl_server_number server = (tl_server_number)tl_read_limited(r, TL_SERVERS_MAX);
@@ -130,7 +130,7 @@ int tl_record_needs(const void *data, size_t size, tl_need *needs, int max)
 {
     tl_reader r = tl_reader_make(data, size);
     if (tl_read_fixed(&r, 1) != TL_RECORD_FORMAT) {
-        return 0; // its ops are another's; who applies it says so
+        return 0; // its ops are of another format; applying it reports that
     }
     tl_read_signed(&r);
     int count = 0;

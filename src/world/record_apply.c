@@ -4,19 +4,19 @@ enum { NAMED_MAX = 4096 };
 
 typedef struct op_reader {
     tl_reader r;
-    tl_mirror *m; // NULL: it is only read through
+    tl_mirror *m; // NULL: the record is only checked
     const tl_kinds *kinds;
     tl_server_number from;
     int64_t tick, store_tick;
     uint64_t last_id;
-    bool loading, dry; // dry: read through, change nothing
+    bool loading, dry; // dry: read all, change nothing
     bool checkpoint;
     bool full;
     const tl_record_events *events;
     int64_t words[TL_STATE_WORDS_MAX];
-    tl_entity_id named[NAMED_MAX]; // by the ops, as far as there is room
+    tl_entity_id named[NAMED_MAX]; // named by the ops, up to the array's capacity
     uint32_t named_count;
-    // the indices of entities that the ops to come name, in this order; others may be between them
+    // the indices of entities that the coming ops name, in this order; others may be in between
     const int32_t *likely;
     uint32_t likely_count;
 } op_reader;
@@ -42,7 +42,7 @@ static const tl_kind *read_kind(op_reader *o, int *number)
 
 static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
 {
-    if (!o->dry) { // the same bytes were read through before
+    if (!o->dry) { // the same bytes were checked before
         tl_fields_read_again(&o->r, kind, o->tick, fields, o->words);
         return;
     }
@@ -56,13 +56,13 @@ static void read_fields(op_reader *o, const tl_kind *kind, uint32_t fields)
     }
 }
 
-// While loading, a group whose checkpoint is as new as the record has these changes already.
+// While loading, ignore changes of a group whose checkpoint is at least as new as the record.
 static bool passed_over(const op_reader *o, int32_t group)
 {
     return o->loading && group != TL_NONE && o->m->groups[group].checkpoint_tick >= o->store_tick;
 }
 
-// While a server loads its own log: what that says of a group is in no checkpoint yet, or would not be read.
+// While a server loads its own log: its changes of a group are in no checkpoint yet, or would be ignored.
 static void note_change(op_reader *o, tl_group *group)
 {
     group->changed_tick = o->store_tick;
@@ -96,8 +96,8 @@ static void read_group(op_reader *o)
         return;
     }
     o->m->groups[group].live = true;
-    // A readable checkpoint, or the end of what its owner has told anew. While loading, a part of the log may be cut.
-    // What is in a group that finds room only now was not taken in: it is to be told once more.
+    // This is a readable checkpoint, or its owner has sent the group again. While loading, a part of the log may be
+    // truncated. If a group fits only now, its content was not applied: it has to be sent again.
     if (!o->loading) {
         o->m->groups[group].missing->unread = false;
     }
@@ -176,8 +176,8 @@ static void read_group_give(op_reader *o)
     }
 }
 
-// An entity's place for a CREATE: a new one, or the one that the owner reserved when it made it. Without room the
-// mirror notes what is missing.
+// Finds an index for a CREATE: a new one, or the one that the owner reserved when it created the entity. If it does not
+// fit, the mirror records it as missing.
 static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
 {
     int32_t index = tl_mirror_find(o->m, id);
@@ -195,7 +195,7 @@ static int32_t place_for(op_reader *o, tl_entity_id id, int kind, int32_t group)
     return TL_NONE;
 }
 
-// An entity that moved to another group is in two checkpoints: the newer one has it.
+// An entity that moved to another group is in two checkpoints: the newer one wins.
 static bool take_over(op_reader *o, tl_entity_id id, const tl_kind *kind, int32_t group, tl_entity_id carrier)
 {
     int32_t index = tl_mirror_find(o->m, id);
@@ -225,7 +225,7 @@ static int32_t find(op_reader *o, tl_entity_id id)
     return *o->likely++;
 }
 
-// The entity of an op, if it is live.
+// Finds the entity of an op, if it is live.
 static int32_t find_live(op_reader *o, tl_entity_id id)
 {
     int32_t index = find(o, id);
@@ -245,7 +245,7 @@ static void changed(op_reader *o, int32_t index, int changes)
     tl_mirror_touch(o->m, index, changes);
 }
 
-// The entity is in another frame, or in the same one anew.
+// Moves the entity to another frame, or sets it again in the same one.
 static void board(op_reader *o, int32_t index, tl_entity_id carrier)
 {
     tl_entity *e = &o->m->entities[index];
@@ -265,7 +265,7 @@ static void enter(op_reader *o, tl_entity_id id, int kind, int32_t group, tl_ent
     note_change(o, &o->m->groups[group]);
 }
 
-// From its group into another, unless the checkpoint of its group is newer: then it has come back since.
+// Moves the entity to another group, unless its group's checkpoint is newer: then it has returned since.
 static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id carrier)
 {
     if (passed_over(o, o->m->entities[index].group)) {
@@ -282,7 +282,7 @@ static void regroup(op_reader *o, int32_t index, int32_t group, tl_entity_id car
     note_change(o, &o->m->groups[group]);
 }
 
-// CREATE and REGROUP.
+// Reads CREATE and REGROUP.
 static void read_whole(op_reader *o, bool moves)
 {
     int kind_number;
@@ -350,7 +350,7 @@ static void read_carrier(op_reader *o)
     read_fields(o, kind, tl_fields_all(kind));
     int32_t index = o->dry ? TL_NONE : find_live(o, id),
             missing = o->dry ? TL_NONE : tl_missing_find(&o->m->missing, id);
-    // it is told whole
+    // all fields are present, so a missing entity can be created
     if (!o->r.bad && missing != TL_NONE && !passed_over(o, missing)) {
         enter(o, id, number, missing, carrier);
     }
@@ -410,7 +410,7 @@ static void read_op(op_reader *o)
             o->events->leaving(o->events->user, o->from);
         }
         break;
-        // when it comes in, not when it is applied
+        // processed on arrival, not when the record is applied
     case TL_OP_CLOCK: tl_clock_report_read(&o->r, o->tick, &(tl_clock_report){0}); break;
     default: o->r.bad = true;
     }
@@ -426,8 +426,8 @@ static tl_result read_head(op_reader *o)
     return o->r.bad || o->tick != o->store_tick || o->tick > TL_TICK_MAX ? TL_ERR_MALFORMED : TL_OK;
 }
 
-// The entities that a record names are looked for and come into the cache side by side, instead of one after another as
-// they are applied. `found` has room for as many as are named; says how many there are.
+// Looks up the entities that a record names and prefetches them together, instead of one after another as they are
+// applied. `found` has the capacity for all named entities. Returns how many were found.
 static uint32_t find_named(const op_reader *o, int32_t *found)
 {
     const tl_mirror *m = o->m;
@@ -497,7 +497,7 @@ tl_result tl_record_apply(tl_mirror *m, tl_server_number from, int64_t tick, con
                           bool loading, const tl_record_events *events)
 {
     op_reader o = {.m = m, .kinds = m->kinds, .from = from, .store_tick = tick, .loading = loading, .events = events};
-    // An own record was read back when it was made, and its entities were at hand then.
+    // An own record was checked when it was written, and its entities were in the cache then.
     bool own = events && events->checked;
     tl_result result = own ? TL_OK : read_all(&o, data, size, true);
     if (result != TL_OK) {

@@ -5,10 +5,10 @@
 
 enum {
     SLOTS_MIN = 8,
-    SPARSE_SLOTS_MIN = 64, // with fewer a stream is not worth building anew
-    SPARSE_SHARE = 4,      // with at most one in so many of its slots in use
-    SPARSE_SECONDS = 10,   // for so long, it is
-    SWEEP_TICKS = 16,      // every stream is looked at once in so many ticks
+    SPARSE_SLOTS_MIN = 64, // smaller streams are not worth rebuilding
+    SPARSE_SHARE = 4,      // rebuild if at most one in this many slots is in use
+    SPARSE_SECONDS = 10,   // for this long
+    SWEEP_TICKS = 16,      // every stream is checked once in this many ticks
 };
 
 static uint32_t gather(const tl_streams *ss, int32_t index, tl_sort_pair *members, uint32_t count)
@@ -35,7 +35,7 @@ static void take_down(tl_streams *ss, int32_t index)
     tl_tiles_free_empty(ss->tiles, tile);
 }
 
-// Fills the slots with all that is in the tile, in the order of ids: near ids are cheap to code. There is no history.
+// Fills the slots with all entities in the tile, ordered by id: close ids are cheap to code. There is no history.
 static bool populate(tl_streams *ss, int32_t index, tl_sort_pair *members, uint32_t capacity)
 {
     tl_stream *s = &ss->at[index];
@@ -118,8 +118,8 @@ void tl_stream_release(tl_streams *ss, int32_t stream)
     }
 }
 
-// A crowd has been here: its empty slots would be gone through, and sent to each newcomer, as long as somebody
-// subscribes.
+// After a crowd has left, its empty slots would be traversed, and sent to each new subscriber, as long as the stream
+// exists.
 static bool is_sparse(const tl_streams *ss, tl_stream *s)
 {
     if (s->slot_top <= SPARSE_SLOTS_MIN || (s->slot_top - s->slot_free_count) * SPARSE_SHARE >= s->slot_top) {
@@ -128,7 +128,7 @@ static bool is_sparse(const tl_streams *ss, tl_stream *s)
     return ss->tick - s->full_tick > SPARSE_SECONDS * (int64_t)ss->kinds->tick_hz;
 }
 
-// Builds the stream anew with as few slots as it needs. All clients that have it get it whole.
+// Rebuilds the stream with as few slots as it needs. All subscribers receive it completely.
 static void rebuild(tl_streams *ss, int32_t index)
 {
     tl_stream *s = &ss->at[index];
@@ -141,7 +141,7 @@ static void rebuild(tl_streams *ss, int32_t index)
     tl_stream_begin_version(ss, s);
     tl_stream_empty(ss, s);
     if (!populate(ss, index, members, capacity)) {
-        ss->full_count++; // refreshed entities come in again, one by one
+        ss->full_count++; // refreshed entities enter again, one by one
     }
     tl_heap_free(ss->heap, members, capacity * sizeof *members);
 }
@@ -179,7 +179,7 @@ void tl_stream_validate(const tl_streams *ss, int32_t stream)
         }
         used++;
         const tl_entity *e = &ss->mirror->entities[slot->entity];
-        TL_ASSERT(slot->state[0] == 0 || slot->state[4] | slot->state[5] | slot->state[6]); // who stands has no start
+        TL_ASSERT(slot->state[0] == 0 || slot->state[4] | slot->state[5] | slot->state[6]); // no start at rest
         TL_ASSERT(e->live && e->id == slot->id && e->slots[s->rank] == (int32_t)i && e->carrier_id == slot->carrier_id);
     }
     TL_ASSERT(used + s->slot_free_count == s->slot_top);

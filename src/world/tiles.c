@@ -17,7 +17,7 @@ tl_result tl_tiles_init(tl_tiles *tiles, tl_heap *heap, tl_mirror *mirror, int s
 
 // ---- the tree ----
 
-// Size and coordinates in one word: tiles of size 0 need 20 bits of each coordinate.
+// Size and coordinates in one word: tiles of size 0 need 20 bits per coordinate.
 enum { KEY_COORDINATE_BITS = 20, KEY_SIZE_SHIFT = 3 * KEY_COORDINATE_BITS };
 _Static_assert(2 * TL_TILE_EDGE <= 1 << KEY_COORDINATE_BITS, "coordinates of tiles fit into their keys");
 
@@ -60,7 +60,7 @@ static void unlink_tile(tl_tiles *tiles, int32_t index)
     tiles->shape_version++;
 }
 
-// The tile at those coordinates, made if need be with all above it. TL_NONE: the limit was reached.
+// Returns the tile at those coordinates; creates it and its parents if necessary. TL_NONE: the limit was reached.
 static int32_t make_tile(tl_tiles *tiles, int size, int32_t x, int32_t y, int32_t z)
 {
     uint64_t key = key_of(size, x, y, z);
@@ -76,7 +76,7 @@ static int32_t make_tile(tl_tiles *tiles, int size, int32_t x, int32_t y, int32_
         }
     }
     if (tiles->free_count == 0 && tiles->top == tiles->count_max) {
-        tl_tiles_free_empty(tiles, parent); // it may have been made for this one
+        tl_tiles_free_empty(tiles, parent); // it may have been created for this one
         return TL_NONE;
     }
     int32_t index = tiles->free_count ? tiles->free[--tiles->free_count] : (int32_t)tiles->top++;
@@ -129,7 +129,7 @@ static void count_upwards(tl_tiles *tiles, int32_t index, int difference)
 {
     for (; index != TL_NONE; index = tiles->at[index].parent) {
         tl_tile *tile = &tiles->at[index];
-        if (tile->entity_count == 0) { // it may have been there for its stream alone
+        if (tile->entity_count == 0) { // it may have existed only for its stream
             tile->inhabited_version = ++tiles->shape_version;
         }
         TL_ASSERT(difference > 0 || tile->entity_count > 0);
@@ -168,7 +168,7 @@ void tl_tiles_remove_entity(tl_tiles *tiles, int32_t entity)
     e->tile = e->tile_next = e->tile_prev = TL_NONE;
 }
 
-// ---- places ----
+// ---- positions ----
 
 void tl_tile_bounds(const tl_tile *tile, double low[3], double high[3])
 {

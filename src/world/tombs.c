@@ -2,7 +2,7 @@
 
 enum { CAPACITY_MIN = 1024, CAPACITY_MAX = 1 << 30 };
 
-// Where the group is, or would be.
+// Finds the group's entry, or the free one where it would be.
 static tl_tomb *place_of(const tl_tombs *tombs, tl_group_id group)
 {
     uint32_t i = (uint32_t)tl_mix(group) & (tombs->capacity - 1);

@@ -2,7 +2,7 @@
 
 #include "world/missing.h"
 
-// The first op of a checkpoint names group and owner. 0: these cannot be read either.
+// The first op of a checkpoint names group and owner. Returns 0 if these are unreadable, too.
 static tl_server_number read_owner(tl_group_id group, int64_t tick, const void *data, size_t size)
 {
     tl_reader r = tl_reader_make(data, size);
@@ -23,7 +23,7 @@ size_t tl_unread_stand_in(tl_group_id group, int64_t tick, const void *data, siz
     }
     tl_record_begin(&r, NULL, tick, out, TL_STAND_IN_BYTES_MAX);
     tl_record_group(&r, group, owner);
-    TL_ASSERT(!r.w.bad); // 1 + 10 + 1 + 10 + 3 bytes at most
+    TL_ASSERT(!r.w.bad); // at most 1 + 10 + 1 + 10 + 3 bytes
     return r.w.size;
 }
 
@@ -33,7 +33,7 @@ tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void 
     if (tl_tombs_tick(&m->tombs, id) >= tick) {
         return TL_OK;
     }
-    // an older checkpoint of it: what was deleted since is not known
+    // from an older checkpoint; what was deleted since is unknown
     if (group != TL_NONE) {
         tl_mirror_delete_group(m, group);
     }
@@ -47,7 +47,7 @@ tl_result tl_unread_take(tl_mirror *m, tl_group_id id, int64_t tick, const void 
     tl_group *g = &m->groups[group];
     g->live = true;
     g->owner = read_owner(id, tick, data, size);
-    g->checkpoint_tick = tick; // of what the log says up to there, a part may have been cut
+    g->checkpoint_tick = tick; // the log up to this tick may be truncated in part
     g->missing->unread = true;
     return TL_OK;
 }

@@ -1,6 +1,6 @@
-// Checkpoints whose bytes are whole, but which no server of this version can read. Like a record that nobody can read,
-// such a one is set aside: it stays in the store, and its group is incomplete here until a server that has it whole
-// tells it anew.
+// Checkpoints with intact bytes that no server of this version can read. Like an unreadable record, such a checkpoint
+// is set aside: it stays in the store, and its group is incomplete here until a server that has it completely sends it
+// again.
 #ifndef TRAMLINE_WORLD_UNREAD_H
 #define TRAMLINE_WORLD_UNREAD_H
 
@@ -8,12 +8,11 @@
 
 enum { TL_STAND_IN_BYTES_MAX = 32 };
 
-// What can be put in such a checkpoint's place: that the group exists, and whose it is, as far as that can still be
-// read. Returns its size, 0: it cannot.
+// Writes a substitute for such a checkpoint: that the group exists, and its owner, if that is still readable. Returns
+// its size, or 0 if it is not.
 size_t tl_unread_stand_in(tl_group_id group, int64_t tick, const void *data, size_t size,
                           unsigned char out[TL_STAND_IN_BYTES_MAX]);
-// The mirror gets that in the checkpoint's place, and knows that the group is incomplete. TL_ERR_FULL: no room for a
-// group.
+// Applies the substitute to the mirror and marks the group as incomplete. TL_ERR_FULL: no space for a group.
 tl_result tl_unread_take(tl_mirror *m, tl_group_id group, int64_t tick, const void *data, size_t size);
 
 #endif

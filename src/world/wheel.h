@@ -1,5 +1,5 @@
-// The wheel: which entities are to be looked at in which tick. It has a bucket for each of the next ticks; whoever
-// waits longer is looked at within a turn and put on it again.
+// The wheel: which entities to check in which tick. It has a bucket for each of the next ticks; an entity with a later
+// due tick is checked within a turn and added again.
 #ifndef TRAMLINE_WORLD_WHEEL_H
 #define TRAMLINE_WORLD_WHEEL_H
 
@@ -7,12 +7,12 @@
 
 enum {
     TL_WHEEL_TICKS = 1024,
-    TL_WHEEL_AHEAD_TICKS_MAX = TL_WHEEL_TICKS - 8, // so far ahead entries are put at most
+    TL_WHEEL_AHEAD_TICKS_MAX = TL_WHEEL_TICKS - 8, // entries are added at most this far ahead
 };
 
 typedef struct tl_wheel_entry {
     int32_t entity;
-    int32_t reason; // what is to be looked at: for those who put it there
+    int32_t reason; // what to check; defined by the callers
 } tl_wheel_entry;
 
 typedef struct tl_wheel_bucket {
@@ -26,13 +26,13 @@ typedef struct tl_wheel {
 } tl_wheel;
 
 void tl_wheel_init(tl_wheel *wheel, tl_heap *heap);
-// False: there is no memory.
+// Returns false if out of memory.
 bool tl_wheel_add(tl_wheel *wheel, tl_wheel_entry entry, int64_t due_tick);
 static inline tl_wheel_bucket *tl_wheel_at(tl_wheel *wheel, int64_t tick)
 {
     return &wheel->buckets[tick % TL_WHEEL_TICKS];
 }
-// Removes the first entries of a bucket: those that were in it before others were added for a whole turn later.
+// Removes the first entries of a bucket: those that were in it before entries a whole turn later were added.
 void tl_wheel_remove_first(tl_wheel_bucket *bucket, uint32_t count);
 
 #endif
