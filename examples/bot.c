@@ -1,5 +1,5 @@
 // A headless bot: a player without a screen. It connects to a server whose kinds let clients create one of them, as
-// `server` does ("drone"); creates an entity of its own, moves it in a circle, and reports how it fares.
+// `server` does ("drone"); creates an entity, moves it in a circle, and reports its state.
 //
 //   bot ADDRESS:PORT FINGERPRINT KIND [SECONDS [TOKEN]]
 #include <tramline/tramline.h>

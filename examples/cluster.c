@@ -16,7 +16,7 @@ typedef struct node {
     tl_server *server;
 } node;
 
-// What a server does with the groups that it owns: every car drives in a circle of its own.
+// What a server does with the groups that it owns: each car drives in its own circle.
 static void on_tick(void *user, tl_server *server, int64_t tick, double time_s)
 {
     static tl_entity_ref cars[2 * CARS];

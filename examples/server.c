@@ -1,5 +1,5 @@
-// A server: a world in a directory, clients over DTLS, and a hundred drones that circle. It ends after so many seconds
-// and hands its drones to the other servers of that world, if there are any: start a second one with another name.
+// A server: a world in a directory, clients over DTLS, and a hundred drones that circle. It ends
+// after SECONDS and hands its drones to the other servers of that world, if any: start a second one with another name.
 //
 //   server DIRECTORY NAME [ADDRESS:PORT [SECONDS]]
 #include <tramline/tramline.h>

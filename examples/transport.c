@@ -1,6 +1,5 @@
-// A transport of one's own: two queues in this process, one in each direction, that carry datagrams between a server
-// and its one client. Whatever moves datagrams can stand in their place: a WebSocket, a shared memory, a game engine's
-// peers.
+// A custom transport: two queues in this process, one in each direction, that carry datagrams between a server and its
+// one client. Anything that moves datagrams can replace them: a WebSocket, shared memory, a game engine's peers.
 //
 //   transport
 #include <tramline/tramline.h>

@@ -1,10 +1,10 @@
 // The city: people on pavements, cars in their lanes, parked things, and a tram line with passengers, on a grid of 4
-// km. Its area is cut into square cells; each cell is a group, whose entities are at home there: first the tram
-// passengers who board in it, then walkers, cars and things. Last come the trams, each with its cabins in a group of
-// its own.
+// km. Its area is divided into square cells; each cell is a group, whose entities start there: first the tram
+// passengers who board in it, then walkers, cars and things. Last come the trams, each with its cabins in a separate
+// group.
 //
-// Those of a cell who walk (or drive) the same loop differ in their place on it by whole cycles of the traffic lights,
-// so that every one of them keeps to the same lights.
+// Entities of a cell that walk (or drive) the same loop are offset on it by whole cycles of the traffic lights,
+// so that all of them obey the same lights.
 #include "scenario/passenger.h"
 #include "scenario/streets.h"
 
@@ -14,7 +14,7 @@ enum {
     PASSENGERS_MAX = 2 * TRAMS * TRAM_CABINS * CABIN_SEATS, // see passenger_make()
     WALK_SHARED_BY = 16,                                    // entities on one loop
     DRIVE_SHARED_BY = 5,
-    WALK_LOOPS_MAX = 8192, // about so many loops at most in all, however many entities
+    WALK_LOOPS_MAX = 8192, // about this many loops at most, for any number of entities
     DRIVE_LOOPS_MAX = 4096,
     FOUND_MAX = 32, // routes looked up before they are evaluated
 };

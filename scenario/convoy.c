@@ -1,4 +1,4 @@
-// The convoy: 8 vehicles of three cabins at 10 m/s on a loop, with 11 passengers each, who sit and now and then walk
+// The convoy: 8 vehicles of three cabins at 10 m/s on a loop, with 11 passengers each, who sit and sometimes walk
 // about. Groups 0..7 are the vehicles, 8..15 their passengers.
 #include "scenario/passenger.h"
 

@@ -26,7 +26,7 @@ static void fail(fcd_parse *p, const char *what, const char *name)
     }
 }
 
-// A decimal number, whatever the locale. False: it is none, or not finite.
+// A decimal number, independent of the locale. False: not a number, or not finite.
 static bool number_parse(const char *text, double *out)
 {
     static const double tens[] = {1,   1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,

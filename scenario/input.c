@@ -85,7 +85,7 @@ tl_result input_open(const char *path, input **out, char *text, size_t text_byte
     return TL_OK;
 }
 
-// Both unpackers: use some of the buffer, give some bytes. False: the data is damaged.
+// Both unpackers: consume part of the buffer, produce some bytes. False: the data is damaged.
 static bool unpack_gzip(input *in, void *bytes, size_t size, size_t *given)
 {
     in->gzip.next_in = in->buffer + in->begin;

@@ -22,7 +22,7 @@ enum {
 
 enum {
     SCENARIO_ENTITIES_MAX = 4000000,
-    SCENARIO_GROUP_ENTITIES = 400, // about so many in a group
+    SCENARIO_GROUP_ENTITIES = 400, // about this many in a group
     SCENARIO_SERVER = 65534,       // the server number that ids are made under
 };
 
@@ -89,7 +89,7 @@ static inline bool random_chance(uint64_t *state, double chance)
     return random_between(state, 0, 1) < chance;
 }
 
-// A seed of its own for each use of a scenario's seed.
+// A separate seed for each use of a scenario's seed.
 static inline uint64_t random_seed(uint64_t seed, uint64_t use, uint64_t number)
 {
     uint64_t state = seed ^ (use * 0xd1342543de82ef95u) ^ (number * 0x2545f4914f6cdd1du);

@@ -21,7 +21,7 @@ void passenger_evaluate(const passenger *p, const route_pool *pool, double time_
 // Only sits, and now and then walks once through the cabin (the convoy's).
 passenger passenger_make_seated(route_builder *b, route_pool *pool, uint64_t seed, uint32_t cabin, uint32_t seat);
 
-// The truth of one who is at a pose on the ground.
+// The truth of a person at a pose on the ground.
 void pose_truth(const route_pose *pose, scenario_truth *out);
 
 #endif

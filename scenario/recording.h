@@ -36,8 +36,8 @@ typedef struct recording {
 
 tl_result recording_load(recording *r, const scenario_def *def, char *text, size_t text_bytes);
 // Puts the tracks and their points (which must be the recording's own) in the order in which `tracks` first names them,
-// so that those who are looked up together lie together; then writes their new numbers there. Tracks that are not named
-// are dropped.
+// so that tracks looked up together are adjacent in memory; then writes their new numbers there. Tracks that are not
+// named are dropped.
 tl_result recording_order(recording *r, uint32_t *tracks, uint32_t count);
 void recording_reset(recording *r);
 

@@ -1,4 +1,4 @@
-// A recording as a file of its own: what recording_load() has made of FCD XML, byte for byte as it lies in memory.
+// A recording as a file: what recording_load() has made of FCD XML, byte for byte as it lies in memory.
 // Reading XML of gigabytes takes minutes; this is mapped at once, and all processes that map it share its pages. Such a
 // file is for the machine that wrote it, and for as long as the city runs: its numbers have this machine's byte order.
 #include "scenario/recording.h"

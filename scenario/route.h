@@ -111,8 +111,8 @@ typedef struct route_pose {
 // At local_s in [0, period), lateral_m to the right of the way.
 route_pose route_evaluate(const route_pool *pool, const route *r, double local_s, double lateral_m);
 
-// The same in two steps. Pieces lie all over the memory: who evaluates many finds some first, and the pieces are on
-// their way when they are read.
+// The same in two steps. Pieces are scattered in memory: callers that evaluate many routes find some first, so that the
+// pieces are prefetched when they are read.
 typedef struct route_place {
     uint32_t piece;
     double for_s; // since the piece began

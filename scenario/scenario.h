@@ -12,7 +12,7 @@ typedef struct scenario scenario;
 typedef struct scenario_def {
     const char *name;      // "city", "far", "convoy", "choke", "concert", "ragdoll", "asteroids" or "trace"
     uint64_t seed;         // default 1
-    uint32_t entity_count; // city, far, choke, trace: so many in all; 0: the scenario's own number (city: 100'000)
+    uint32_t entity_count; // city, far, choke, trace: the total count; 0: the scenario's default (city: 100'000)
     const char *fcd_file;  // trace: FCD XML, plain, .gz or .zst, or what `save_file` made of it
     const char *save_file; // trace: where the recording goes as read, for others to take up at once; NULL: nowhere
     // Called while it loads (may be NULL): done of total, in the scenario's own unit.

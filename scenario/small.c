@@ -1,5 +1,5 @@
-// Four small worlds that each try one thing hard: choke (a crowd in one place), concert (many who hardly move, seen in
-// detail), ragdoll (spikes of speed and teleports), asteroids (free tumbling).
+// Four small worlds that each stress one thing: choke (a crowd in one place), concert (many people who hardly move,
+// seen in detail), ragdoll (spikes of speed and teleports), asteroids (free tumbling).
 #include "scenario/passenger.h"
 #include "scenario/streets.h"
 

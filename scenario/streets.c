@@ -6,7 +6,7 @@
 #define LANE_M 1.75        // cars drive on the right
 #define STOP_LINE_M 8.5
 #define GREEN_S 27.0      // of each direction, with 3 s between
-#define WALK_GREEN_S 12.0 // what is left suffices to cross, also for one who comes up to 4 s late
+#define WALK_GREEN_S 12.0 // the rest suffices to cross, even when up to 4 s late
 #define DRIVE_GREEN_S 22.0
 #define SIGNAL_SHARE 0.5
 #define GENTLE_RADIUS_M 4.0
@@ -26,7 +26,7 @@ bool streets_is_tram(bool along_x, int number)
                    : number == -16 || number == -3 || number == 7 || number == 16;
 }
 
-// Is there a light at the junction, and from when on is it green for those who go along x or z?
+// Whether the junction has a light; `green_at_s` receives when it turns green for traffic along x or z.
 static bool signal_at(uint64_t city_seed, int i, int j, bool along_x, double *green_at_s)
 {
     uint64_t random = random_seed(city_seed, 11, (uint64_t)((i + 64) * 256 + j + 64));

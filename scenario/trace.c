@@ -71,7 +71,7 @@ static trace_place place_make(const trace *t, uint32_t number, uint32_t entity_c
     return (trace_place){entity, first->x_mm * 0.001 + entity.x_m, first->z_mm * 0.001 + entity.z_m, number};
 }
 
-// Strips along x, each cut along z.
+// Strips along x, each divided along z.
 static tl_result groups_make(scenario *s, trace *t)
 {
     uint32_t count = s->entity_count;

@@ -39,7 +39,7 @@ typedef struct tl_client_def {
     const void *token;                                       ///< copied; NULL: none
     size_t token_bytes;
     uint32_t entities_max; ///< in the view at a time, default 200'000
-    uint32_t kbit_s;       ///< what it wants to be sent at most, default 2'000
+    uint32_t kbit_s;       ///< the most that the server may send to it, default 2'000
     size_t memory_bytes;   ///< 0: tl_client_memory()
     /// After so long without a datagram (at least the time of eight frames) another connection is tried, default 1'000.
     /// Needs a transport that can reconnect: tl_failover_open(), tl_dtls_failover_open().
@@ -55,7 +55,7 @@ typedef enum tl_client_event_type {
     TL_CLIENT_ENTITY_CHANGED, ///< entity, kind: another carrier, or another value than place and rotation
     TL_CLIENT_ENTITY_LEFT,    ///< entity, kind: is no longer in the view
     TL_CLIENT_MESSAGE,        ///< data, size: from the server
-    /// The answer to a request: request, result, entity. TL_ERR_UNAVAILABLE: nobody answered for ten seconds. Request 0
+    /// The answer to a request: request, result, entity. TL_ERR_UNAVAILABLE: no answer for ten seconds. Request 0
     /// is about a state of an own entity: TL_ERR_DENIED: refused, because of its carrier, its place or its speed.
     /// TL_AGAIN: it moved too far or published too much in a short time; the client sends its newest state again by
     /// itself.
@@ -63,7 +63,7 @@ typedef enum tl_client_event_type {
     TL_CLIENT_STATE, ///< tl_client_get_state() has changed
     /// entity, kind: this client owns it (again) after it has reconnected. Go on setting it.
     TL_CLIENT_OWN_RETURNED,
-    TL_CLIENT_OWN_LOST, ///< entity: no longer this client's: its grace period ended, or somebody else deleted it
+    TL_CLIENT_OWN_LOST, ///< entity: no longer this client's: its grace period ended, or another party deleted it
     /// Once: the view has no capacity for all that is visible, so some of it is not shown. Raise entities_max or
     /// memory_bytes; see tl_client_stats::limits_reached and tl_client_stats::streams_omitted.
     TL_CLIENT_FULL,
@@ -108,7 +108,7 @@ typedef struct tl_client_stats {
     size_t memory_bytes;      ///< allocated
     uint64_t limits_reached;  ///< how often something found no capacity
     uint64_t reconnects;      ///< connections after the first
-    uint32_t streams_omitted; ///< tiles that are not shown now for lack of memory
+    uint32_t streams_omitted; ///< tiles not shown now because memory ran out
 } tl_client_stats;
 
 /// A definition with the defaults above.
@@ -152,7 +152,7 @@ TL_API uint32_t tl_client_get_tick_hz(const tl_client *client);
 TL_API int64_t tl_client_get_frame_tick(const tl_client *client);
 /// 0: not known yet.
 TL_API int tl_client_get_kind_count(const tl_client *client);
-/// "" if there is no such kind. The client's, as long as it lives.
+/// "" if there is no such kind. Owned by the client; valid until it is destroyed.
 TL_API const char *tl_client_get_kind_name(const tl_client *client, int kind);
 /// A kind as the server declares it; names in it are the client's. TL_ERR_NOT_FOUND: no such kind, or not known yet.
 TL_API tl_result tl_client_get_kind(const tl_client *client, int kind, tl_kind_def *out);
@@ -207,7 +207,7 @@ TL_API tl_result tl_client_send(tl_client *client, const void *data, size_t size
 TL_API tl_result tl_client_request_create(tl_client *client, int kind, tl_entity_id carrier, const tl_values *values,
                                           bool own, uint32_t *request);
 /// Asks to change fields of an entity, or to delete it. TL_ERR_NOT_FOUND: an entity to be changed is not in the view;
-/// otherwise likewise.
+/// other errors as for tl_client_request_create().
 TL_API tl_result tl_client_request_update(tl_client *client, tl_entity_id entity, const tl_values *values,
                                           uint32_t *request);
 TL_API tl_result tl_client_request_delete(tl_client *client, tl_entity_id entity, uint32_t *request);

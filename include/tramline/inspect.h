@@ -28,7 +28,7 @@ typedef struct tl_inspect_server {
     bool ended; ///< its last epoch has; otherwise it holds its lease, or nobody has taken it yet
     char name[TL_NAME_BYTES_MAX + 1];
     uint32_t epoch;
-    tl_server_number heir;  ///< if ended: who has its groups; 0: it left in order and nobody has taken them
+    tl_server_number heir;  ///< if ended: the server that owns its groups; 0: it left in order and none has taken them
     int64_t tick;           ///< its last committed, -1: none
     uint32_t groups;        ///< that it owns
     uint32_t entities;      ///< in those

@@ -63,7 +63,7 @@ typedef struct tl_kind_def {
     tl_field_def fields[TL_FIELDS_MAX];
     int field_count;        ///< 1..TL_FIELDS_MAX; field 0 must be a position
     int level_last;         ///< entities of the kind are not sent at coarser levels; default TL_LEVELS_MAX - 1
-    double carrier_reach_m; ///< 0..2'500. Above 0, entities can be passengers within so many metres of its origin
+    double carrier_reach_m; ///< 0..2'500. Metres. Above 0, entities this close to its origin can be passengers
     tl_policy update;       ///< by clients that do not own it
     tl_policy remove;       ///< by clients that do not own it
     tl_policy create;       ///< by clients
@@ -72,7 +72,7 @@ typedef struct tl_kind_def {
 
 /// A field with the defaults of its type. `name` is borrowed: it must live until the kind was used.
 TL_API tl_field_def tl_field_def_default(const char *name, tl_field_type type, tl_predictor predictor);
-/// A kind with one field, "position", linear; add others to it. `name` is borrowed likewise.
+/// A kind with one field, "position", linear; add others to it. `name` is borrowed too.
 TL_API tl_kind_def tl_kind_def_default(const char *name);
 
 #ifdef __cplusplus

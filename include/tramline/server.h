@@ -47,12 +47,12 @@ typedef struct tl_request {
     tl_values values; ///< borrowed for the call
 } tl_request;
 
-/// What a server calls. All may be NULL but for `user`, which is passed to each.
+/// Callbacks of a server. Each may be NULL. `user` is passed to each.
 typedef struct tl_server_callbacks {
     void *user;
-    /// Who is behind a token, and what may it do? TL_OK lets it in with `out`, which holds the default grant at the
-    /// call. NULL: everybody is let in with the default grant, under the name that stands in the token's place,
-    /// unproven.
+    /// Authenticates a token and sets what its client may do. TL_OK admits it with `out`, which holds the
+    /// default grant at the call. NULL: all clients are admitted with the default grant, under the name sent in place
+    /// of the token, unproven.
     tl_result (*authorize)(void *user, const void *token, size_t token_bytes, tl_grant *out);
     /// Once a tick, before its record is made: set what the entities do at that tick. `time_s`: seconds since tick 0.
     void (*tick)(void *user, tl_server *server, int64_t tick, double time_s);
@@ -87,7 +87,7 @@ typedef struct tl_server_def {
     const tl_kind_def *kinds; ///< copied
     int kind_count;           ///< 1..TL_KINDS_MAX
     tl_store *store;          ///< opened, not joined. Borrowed until the server is destroyed
-    tl_transport *transport;  ///< borrowed likewise; may be NULL
+    tl_transport *transport;  ///< borrowed too; may be NULL
     tl_server_callbacks callbacks;
     /// Entities and groups of the world up to which this server creates more; defaults 200'000 and 4'096. A quarter
     /// more of other servers' fit in; those beyond are missing here (tl_server_stats::entities_missing). At most half
@@ -109,7 +109,7 @@ typedef struct tl_server_def {
     /// may be. Default 2'500. Four seconds' worth can be saved up, and a jump counts as at most 64 m. A carrier's
     /// distance counts once more for each 16 of its passengers, without those that other clients own, who pay a
     /// sixteenth of it themselves. States beyond it are refused. The reason for the limit: an entity that changes tiles
-    /// all the time costs everybody who sees it.
+    /// all the time is costly for every client that sees it.
     uint32_t client_speed_max;
     /// Bytes of records that one client's changes may cause in a second, default 16'000; one second's worth can be
     /// saved up. Everybody nearby receives them. States and requests beyond it are answered by TL_AGAIN; the client
@@ -165,7 +165,7 @@ typedef struct tl_server_stats {
     uint64_t client_bytes_waits; ///< states and requests put off, see tl_server_def::client_bytes_s_max
     uint64_t streams_kept_waits; ///< ticks for which a client stayed where it was, see tl_server_def::streams_kept_max
     uint32_t entities_missing;   ///< in the world, without capacity here: raise the limits
-    uint32_t groups_missing;     ///< likewise
+    uint32_t groups_missing;     ///< the same for groups
     /// Whose checkpoints could not be read: incomplete here, until a server that has them publishes them again.
     uint32_t groups_unread;
     uint64_t checkpoints_unread;  ///< found while loading, and set aside
@@ -177,7 +177,7 @@ typedef struct tl_server_stats {
     /// States of entities from clients: not to be committed or read back, too fast, too far, too many bytes, or
     /// outside.
     uint64_t states_refused;
-    uint64_t records_split;       ///< ticks whose record had no space for everything; the rest went with the next
+    uint64_t records_split;       ///< ticks whose record was full; the rest was written with the next
     uint64_t records_set_aside;   ///< of other servers: unreadable, or after one that is, in its epoch
     uint64_t servers_quarantined; ///< how often this server has asked to end another one's epoch before a record
     uint64_t newcomers_refused;   ///< because of newcomers_max
@@ -276,7 +276,7 @@ TL_API tl_result tl_server_check_carrier(const tl_server *server, tl_entity_ref 
 /// @}
 
 /// @name Reading
-/// Any entity of the world, whoever owns it.
+/// Any entity of the world, whichever server owns it.
 /// @{
 
 /// TL_REF_NONE: not here.
@@ -290,7 +290,7 @@ TL_API uint64_t tl_server_get_release_count(const tl_server *server);
 /// All entities of the world, those that are still to be committed among them. Fills `out` up to `capacity` and returns
 /// the total count.
 TL_API uint32_t tl_server_get_entities(const tl_server *server, tl_entity_ref *out, uint32_t capacity);
-/// Entities of a group, likewise.
+/// The same for the entities of a group.
 TL_API uint32_t tl_server_get_group_entities(const tl_server *server, tl_group_id group, tl_entity_ref *out,
                                              uint32_t capacity);
 /// What an entity is.

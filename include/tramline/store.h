@@ -18,9 +18,8 @@
 /// - Every end of an epoch is reported by one TL_STORE_FENCED. Its heir says whose the groups are now: the server that
 ///   fenced it; the server itself, if it joined again under the same name; or 0, if it left in order. In the last case
 ///   the first server to fence it becomes the heir, and one more TL_STORE_FENCED of the same epoch names it.
-/// - An epoch may be ended before its last records, which are then *set aside* (tl_store_quarantine()). A follower that
-/// was
-///   given them already finds an earlier tick in TL_STORE_FENCED and must not count on them.
+/// - An epoch may be ended before its last records, which are then *set aside* (tl_store_quarantine()). A follower
+///   that has read them already sees an earlier tick in TL_STORE_FENCED and must not rely on them.
 /// - tl_store_submit() and tl_store_poll() never wait for I/O.
 ///
 /// Threads: an attachment (tl_store) belongs to one thread at a time. Backends may have threads of their own.
@@ -137,23 +136,20 @@ static inline bool tl_store_can_restore(const tl_store *store)
 ///   that the other store reported after tl_store_join(store, NULL), in that order, and finally one LOADED. The members
 ///   that each type names are taken over, begun_us among them, done_us not. Any other type, or an event that cannot
 ///   follow the ones before, is TL_ERR_INVALID.
-/// - Numbers of servers and epochs, ticks, heirs, times and bytes are kept: whoever joins the copy is given the same by
-///   each log, in the same order. SERVER with epoch 1 (tick -1) creates the server and its log. FENCED with an heir,
-///   after FENCED of the same epoch with heir 0, may replace it. Of a group's checkpoints the newest counts. An epoch
-///   that no FENCED ends goes on; in the copy it is that of a server that was killed.
+/// - Numbers of servers and epochs, ticks, heirs, times and bytes are kept: a server that joins the copy reads
+///   the same from each log, in the same order. SERVER with epoch 1 (tick -1) creates the server and its log. FENCED
+///   with an heir, after FENCED of the same epoch with heir 0, may replace it. Of a group's checkpoints the newest
+///   counts. An epoch that no FENCED ends goes on; in the copy it is that of a server that was killed.
 /// - What was truncated stays truncated. A RECORD's previous tick is that of the RECORD before it in this log or, if
-/// that
-///   is later, the tick of the SERVER that began its epoch. FENCED and SERVER may lie after the last RECORD; the log's
-///   last tick is then theirs. So a log whose first records were dropped begins, for its followers, with the first one
-///   that was passed, and nobody takes that for a gap.
+///   that is later, the tick of the SERVER that began its epoch. FENCED and SERVER may lie after the last RECORD; the
+///   log's last tick is then theirs. So a log whose first records were dropped begins, for its followers, with the
+///   first one that was passed, and no follower takes that for a gap.
 /// - Events may be kept back and written with later ones. LOADED returns once everything is durable, and only then is
-/// there
-///   a world. Before that tl_store_get_world() and tl_store_join() return TL_ERR_NOT_FOUND or TL_ERR_STATE, and opening
-///   the store again fails with TL_ERR_NOT_FOUND and a text that says that a copy was interrupted. Such a store cannot
-///   be completed (TL_ERR_EXISTS): remove it.
+///   there a world. Before that tl_store_get_world() and tl_store_join() return TL_ERR_NOT_FOUND or TL_ERR_STATE, and
+///   opening the store again fails with TL_ERR_NOT_FOUND and a text that says that a copy was interrupted. Such a store
+///   cannot be completed (TL_ERR_EXISTS): remove it.
 /// - After any failure, and after LOADED, only tl_store_close() may be called; another call is TL_ERR_STATE. `text`
-/// (may be
-///   NULL) receives what is wrong and what to do.
+///   (may be NULL) receives what is wrong and what to do.
 static inline tl_result tl_store_restore(tl_store *store, const tl_world_info *info, const tl_store_event *event,
                                          char *text, size_t text_bytes)
 {
@@ -209,12 +205,12 @@ static inline tl_result tl_store_fence(tl_store *store, tl_server_number server,
 }
 
 /// Queues: end another server's current `epoch` with the last tick `tick`, although it has committed later records,
-/// with this server as the heir. Those records are *set aside*: kept in the store, but given to no follower and no
+/// with this server as the heir. Those records are *set aside*: kept in the store, but reported to no follower and no
 /// joiner from then on, and no part of the log any more. If there is no record of that very tick, the one before it is
 /// the last. `bad` (may be NULL: any) holds the bytes of the first record after `tick` as they were read: the store
 /// reads it again, and does nothing unless it still holds just these. Nothing happens either if one of the records
 /// after `tick` was truncated, if the epoch has ended with an heir, or if the own lease is lost. Success is reported as
-/// FENCED with the last tick, which may lie before what a follower was given, and as LOST to the server itself. If the
+/// FENCED with the last tick, which may lie before what a follower has read, and as LOST to the server itself. If the
 /// epoch had ended in order (heir 0), one more FENCED of it reports its new last tick.
 static inline tl_result tl_store_quarantine(tl_store *store, tl_server_number server, uint32_t epoch, int64_t tick,
                                             const void *bad, size_t bad_bytes)
@@ -312,7 +308,7 @@ TL_API tl_result tl_sqlite_store_open(const tl_sqlite_def *def, tl_store **out, 
 
 /// After a power cut without `durable_full`, files may have lost ends that others have seen, and the store is refused
 /// as TL_ERR_CORRUPT. This makes the files accept each other as they are, and lists servers again whose logs are there.
-/// `lost` receives what is given up, one sentence for each file, "" if nothing. Nobody else may use the store
+/// `lost` receives what is discarded, one sentence for each file, "" if nothing. No other process may use the store
 /// meanwhile. Other damage is still refused; `text` (may be NULL) says which. Blocks.
 TL_API tl_result tl_sqlite_store_accept_loss(const char *directory, char *lost, size_t lost_bytes, char *text,
                                              size_t text_bytes);

@@ -1,6 +1,6 @@
 /// @file
-/// Tokens: how a client proves who it is. A token is a JWT (RFC 7519), signed with EdDSA over Ed25519 (RFC 8037), that
-/// expires.
+/// Tokens: how a client proves its identity. A token is a JWT (RFC 7519), signed with EdDSA over Ed25519 (RFC 8037),
+/// that expires.
 #ifndef TRAMLINE_TOKEN_H
 #define TRAMLINE_TOKEN_H
 
@@ -25,8 +25,8 @@ typedef struct tl_grant {
     uint32_t kbit_s_max;              ///< what it may be sent, default 8'000
     uint32_t entities_max;            ///< that it may own at a time, default 16
     uint32_t created_max;             ///< that it has created, its own or not, and that exist at a time; default 64
-    /// The name is proven: tl_token_verify() sets it. What the client owns is then returned to whoever proves the same
-    /// name, otherwise to whoever knows the client's secret.
+    /// The name is proven: tl_token_verify() sets it. The client's entities are then returned to a client that
+    /// proves the same name, otherwise to one that knows the client's secret.
     bool proven;
 } tl_grant;
 

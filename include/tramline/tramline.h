@@ -6,7 +6,7 @@
 /// - store.h: the only link between servers, with backends.
 /// - transport.h: carries datagrams between a server and its clients, with backends.
 /// - kind.h, values.h: what entities are made of.
-/// - token.h: who a client is and what it may do.
+/// - token.h: a client's identity and permissions.
 /// - inspect.h: what a store holds, without a server.
 /// - hooks.h: failed assertions and memory.
 #ifndef TRAMLINE_TRAMLINE_H

@@ -1,9 +1,9 @@
 /// @file
 /// The transport: carries datagrams between a server and its clients. A backend implements tl_transport_ops; servers,
 /// clients and programs call tl_transport_poll(), tl_transport_send() and so on. Backends of the library: UDP with
-/// DTLS 1.2 (OpenSSL), and a network in memory with seeded faults. Whatever carries datagrams of up to
-/// TL_DATAGRAM_BYTES_MAX bytes will do: a Godot MultiplayerPeer, a WebSocket, a file. examples/ has a transport of
-/// one's own.
+/// DTLS 1.2 (OpenSSL), and a network in memory with seeded faults. Anything that carries datagrams of up
+/// to TL_DATAGRAM_BYTES_MAX bytes can be a backend: a Godot MultiplayerPeer, a WebSocket, a file.
+/// examples/transport.c implements a custom one.
 ///
 /// Threads: a transport belongs to one thread at a time.
 #ifndef TRAMLINE_TRANSPORT_H
@@ -212,8 +212,8 @@ TL_API uint32_t tl_failover_get_server(const tl_transport *failover);
 /// @}
 
 /// @name Memory
-/// A network in this process, with seeded faults: one server's end and any number of clients' ends. The same seed gives
-/// the same run.
+/// A network in this process, with seeded faults: one server's end and any number of clients' ends. The same seed
+/// produces the same run.
 /// @{
 
 /// The network itself. Opaque.

@@ -98,7 +98,7 @@ typedef struct tl_quat {
 /// A networked thing. Never used twice: bits 63..48 are the number of the server that made it, bits 47..0 a counter
 /// that starts at 1. 0 is none.
 typedef uint64_t tl_entity_id;
-/// A set of entities with one owner. Made like an entity's id, with a counter of its own. 0 is none.
+/// A set of entities with one owner. Made like an entity's id, with a separate counter. 0 is none.
 typedef uint64_t tl_group_id;
 /// A server's number in its world, 1..TL_SERVERS_MAX; the store assigns it at the first join. 0 is none.
 typedef uint16_t tl_server_number;

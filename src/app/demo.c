@@ -152,7 +152,7 @@ static bool start(demo_cluster *c)
            wait_until(c, demo_cluster_all_joined, JOIN_S_MAX, "not every rider sees all entities");
 }
 
-// Gives the seconds that were measured.
+// Returns the measured seconds.
 static double ride(demo_cluster *c, double seconds)
 {
     status_line line;

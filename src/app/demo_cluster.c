@@ -235,7 +235,7 @@ static void take_server_line(demo_cluster *c, demo_server *server, json_t *line)
     server->tick_ms_now = percentile_of(json_object_get(line, "tick_ms"));
     if (!c->measuring || !server->cpu_begun) {
         server->cpu_begin_s = server->cpu_s;
-        server->cpu_begun = c->measuring; // that line still tells of the time before
+        server->cpu_begun = c->measuring; // that line still reports the time before
     } else {
         histogram_add_numbers(&server->tick_ms, json_object_get(line, "tick_ms"));
         histogram_add_numbers(&server->tick_wall_ms, json_object_get(line, "tick_wall_ms"));

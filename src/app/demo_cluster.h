@@ -48,7 +48,7 @@ typedef struct demo_cluster {
     demo_rider riders[DEMO_RIDERS_MAX];
     uint32_t servers_started, riders_started;
     bool measuring;
-    char fault[512]; // the first thing that went wrong, "" if nothing has
+    char fault[512]; // the first error, "" if none
 } demo_cluster;
 
 const char *demo_server_name(uint32_t index);

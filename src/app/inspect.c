@@ -41,7 +41,7 @@ typedef struct inspection {
     tl_inspect_report report;
     aside_list aside;
     bool ended;     // the store reports no more
-    bool overtaken; // a running server has cut what was about to be read: another try may work
+    bool overtaken; // a running server truncated the log during the read: a retry may succeed
     bool silent;    // it did not answer in time
 } inspection;
 
@@ -372,7 +372,7 @@ static bool inspect(inspection *n, const inspect_options *o)
     return false;
 }
 
-// Gives up what was lost; false if that cannot be.
+// Discards what was lost; false if that is impossible.
 static bool accept_loss(const inspect_options *o)
 {
     char lost[4096], text[320];

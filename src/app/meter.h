@@ -1,5 +1,5 @@
 // What a server measures of itself, written as one JSON line a second: each tick's and each commit's own time, not
-// means, so that whoever reads the lines can make percentiles over any part of a run.
+// means, so that readers of the lines can compute percentiles over any part of a run.
 //
 //   {"name", "number", "state", "tick", "world_tick", "entities", "groups", "groups_owned", "clients", "servers_alive",
 //    "cpu_s", "rss_mb", "record_bytes", "frame_bytes", "datagrams_lost", "malformed", "limits_reached",

@@ -4,7 +4,7 @@
 
 #include <argp.h>
 
-// Gives `text` if it may be a name; otherwise it ends the program with what a name may be.
+// Returns `text` if it is a valid name; otherwise prints the rule for names and exits.
 const char *name_checked(struct argp_state *state, const char *text);
 
 #endif

@@ -22,11 +22,11 @@ enum {
     WAIT_US_MAX = 1000, // between two steps
     LEAVE_MS_MAX = 10000,
     REJOIN_AFTER_MS = 500,
-    RIVAL_MS = 10000,         // who loses its lease to its own name twice within that has a rival that lives
+    RIVAL_MS = 10000,         // a server that loses its lease to its own name twice within this has a live rival
     ENTITIES_TO_SPARE = 8192, // for what clients create, and more
     CREATED_MAX = 4096,       // of those, for clients
     GROUPS_TO_SPARE = 2048,   // one for each client that owns something, and more
-    LOG_BYTES = 64 * 1024,    // that wait for whoever reads standard output
+    LOG_BYTES = 64 * 1024,    // queued for the reader of standard output
     LOG_CLOSE_MS_MAX = 500,
     LINE_BYTES = 1024,
     CLIENT_LINES_PER_S = 10, // of joins and leaves
@@ -362,8 +362,8 @@ static void step(node *n)
     meter_line(&n->meter, n->server, n->transport, n->def->name, false);
 }
 
-// Whether the lease went to this server's own name: another process has joined under it. Who the heir is, the server
-// says in its text alone.
+// Whether the lease went to this server's own name: another process has joined under it. The server names the heir
+// in its text only.
 static bool lost_to_own_name(const node *n)
 {
     char ending[64];

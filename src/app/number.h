@@ -12,7 +12,7 @@ uint64_t number_whole(struct argp_state *state, const char *name, const char *te
 double number_real(struct argp_state *state, const char *name, const char *text, double min, double max);
 
 enum { NUMBER_TEXT_BYTES = 32 };
-// "100'000". Gives `out`.
+// "100'000". Returns `out`.
 const char *number_text(uint64_t number, char out[NUMBER_TEXT_BYTES]);
 
 #endif

@@ -1,5 +1,5 @@
-// Where lines go out without ever making the caller wait: a bounded queue, written by a thread of its own. What finds
-// no room, because nobody reads a pipe or a disk hangs, is dropped and counted.
+// Writes lines without ever blocking the caller: a bounded queue, drained by a separate thread. A line that finds
+// the queue full, because nobody reads a pipe or a disk hangs, is dropped and counted.
 #ifndef APP_OUTLET_H
 #define APP_OUTLET_H
 
@@ -10,7 +10,7 @@
 typedef struct outlet outlet;
 
 // Lines to a file descriptor, which is borrowed. `notice`, a format with one %llu, is written for lines that were
-// dropped once there is room again; NULL: nothing is. NULL: out of memory, or of threads.
+// dropped once there is space again; NULL: nothing is. NULL: out of memory, or of threads.
 outlet *outlet_open(int fd, size_t queue_bytes, const char *notice);
 // Queues a line, or drops it; its end of line is added. NULL is fine: nothing happens.
 void outlet_line(outlet *o, const char *text, size_t bytes);

@@ -1,4 +1,4 @@
-// A line that says how far something has come: rewritten in place on a terminal, a line a second otherwise.
+// A progress line: rewritten in place on a terminal, otherwise one line a second.
 #ifndef APP_PROGRESS_H
 #define APP_PROGRESS_H
 
@@ -17,7 +17,7 @@ void progress_show(progress *p, uint64_t done, uint64_t total);
 // terminal; and how far it has come.
 bool progress_is_due(const progress *p);
 void progress_report(progress *p, const char *text);
-void progress_say(const progress *p, const char *text); // a line of its own
+void progress_say(const progress *p, const char *text); // a separate line
 // The last line: "what: text".
 void progress_end(progress *p, const char *text);
 

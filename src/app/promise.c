@@ -34,7 +34,7 @@ static double sum_of(const json_t *list, const char *key)
     return sum;
 }
 
-// The largest `key`, or `key`.`part` if part is given, in a list; -1 if one has none.
+// The largest `key`, or `key`.`part` if part is not NULL, in a list; -1 if an entry has none.
 static double largest_of(const json_t *list, const char *key, const char *part)
 {
     double largest = json_array_size(list) > 0 ? 0 : -1;

@@ -35,7 +35,7 @@ static bool fail(repairing *r, const char *format, ...)
     return false;
 }
 
-// What is left out goes into a file of its own, byte by byte.
+// What is omitted goes into a separate file, byte for byte.
 static bool export_bytes(repairing *r, const char *name, const tl_store_event *event)
 {
     return !r->def->export_folder || aside_write_file(r->def->export_folder, name, event, r->text, sizeof r->text);

@@ -184,7 +184,7 @@ static void take_events(rider *r)
         }
         bool gone = event.type == TL_CLIENT_ENTITY_LEFT || event.type == TL_CLIENT_OWN_LOST;
         if (gone && event.entity == r->avatar) {
-            r->avatar = 0; // asked for anew
+            r->avatar = 0; // requested again
         }
         if (event.type == TL_CLIENT_OWN_RETURNED) {
             r->avatar = event.entity;

@@ -31,7 +31,7 @@ bool spawn_start(spawn *s, const char *name, const char *const *arguments, const
     return started;
 }
 
-// Moves what follows the line that was given last to the front.
+// Moves what follows the last returned line to the front.
 static void drop_line(spawn *s)
 {
     TL_ASSERT(s->buffered <= sizeof s->buffer);

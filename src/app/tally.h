@@ -1,4 +1,4 @@
-// What a store reported, counted and summed: two stores that report the same have the same tally, whatever the order
+// What a store reported, counted and summed: two stores that report the same have the same tally, in any order
 // between their logs, and however often a group's checkpoint or an epoch's heir was reported again.
 #ifndef APP_TALLY_H
 #define APP_TALLY_H

@@ -8,7 +8,7 @@ enum { KIND_AVATAR = 5, FOREIGN_MAX = 4096 };
 
 #define NEAR_M 20.0 // nearer than that, 2 cm are allowed: 1 mrad from here
 #define LATELY_S 0.5
-#define SEAT_M 0.2 // an avatar within so much of a seat sits there
+#define SEAT_M 0.2 // an avatar within this distance of a seat sits there
 
 struct truth_check {
     const scenario *scenario;
@@ -112,8 +112,8 @@ static bool was_present(const truth_check *c, double time_s, uint32_t index, uin
     return before.present && before.generation == generation;
 }
 
-// A server that lags behind `patience_ms` is not waited for: a frame covers its tick without that server's record of
-// it, so who boards or alights is shown as before until the record comes, just as who comes or goes is.
+// Clients do not wait for a server that lags by more than `patience_ms`: a frame covers its tick without that server's
+// record, so boarding, alighting, arriving and leaving are shown only once the record arrives.
 static bool was_carried_by(const truth_check *c, double time_s, uint32_t index, tl_entity_id carrier)
 {
     scenario_truth before, frame;
@@ -196,7 +196,7 @@ static void check_missing(truth_check *c, double time_s, truth_finding *f)
     }
 }
 
-// An avatar in the right frame, on the seat of `rider`; gives how far off it is, or -1.
+// An avatar in the right frame, on the seat of `rider`; returns its distance, or -1.
 static double rider_find(const truth_check *c, uint32_t rider)
 {
     uint32_t cabin = scenario_ride_cabin(c->scenario, rider);

@@ -25,7 +25,7 @@ bool tl_address_equal(const tl_os_address *a, const tl_os_address *b);
 // Bytes that IP and UDP add to each datagram to or from this address.
 size_t tl_address_wire_bytes(const tl_os_address *address);
 void tl_address_text(const tl_os_address *address, char out[ADDRESS_TEXT_BYTES]);
-// All that tells addresses apart, in a fixed form.
+// Everything that distinguishes addresses, in a fixed form.
 void tl_address_key(const tl_os_address *address, uint64_t out[ADDRESS_KEY_WORDS]);
 
 #endif

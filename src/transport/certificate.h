@@ -1,4 +1,4 @@
-// The server's certificate: made, loaded, and told apart by its fingerprint.
+// The server's certificate: created, loaded, and identified by its fingerprint.
 #ifndef TRAMLINE_TRANSPORT_CERTIFICATE_H
 #define TRAMLINE_TRANSPORT_CERTIFICATE_H
 
@@ -11,7 +11,7 @@ enum { FINGERPRINT_BYTES = 32, FINGERPRINT_TEXT_BYTES = 65 };
 // Makes a key on P-256 and a certificate for it, signed by itself and good for ten years. Neither file may exist.
 tl_result tl_certificate_create(const char *certificate_file, const char *key_file, char *text, size_t text_bytes);
 
-// Gives the context the chain and the key. TL_ERR_NOT_FOUND, TL_ERR_DENIED, TL_ERR_MALFORMED (also: they do not match).
+// Sets the context's chain and key. TL_ERR_NOT_FOUND, TL_ERR_DENIED, TL_ERR_MALFORMED (also: they do not match).
 tl_result tl_certificate_load(SSL_CTX *context, const char *certificate_file, const char *key_file, char *text,
                               size_t text_bytes);
 

@@ -203,7 +203,7 @@ static bool begin_session(dtls_client *client)
     return true;
 }
 
-// OpenSSL gives a flight up after twelve tries, which on a lossy path is soon: the handshake begins again.
+// OpenSSL abandons a flight after twelve tries, too soon for a lossy path: the handshake starts again.
 static bool renew_session(dtls_client *client)
 {
     SSL_free(client->ssl);

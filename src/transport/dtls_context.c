@@ -47,7 +47,7 @@ SSL_CTX *tl_dtls_context_create(const SSL_METHOD *method, char *text, size_t tex
     return context;
 }
 
-enum { TAG_BYTES = 16, NONCE_BYTES = 8 }; // the nonce that is told is AES-GCM's only
+enum { TAG_BYTES = 16, NONCE_BYTES = 8 }; // the explicit nonce is sent by AES-GCM only
 
 static size_t ciphertext_bytes_min(const SSL *ssl)
 {

@@ -8,7 +8,7 @@ enum {
     PEER_WAITING_MAX = 256,
     PEERS_WAITING_MIN = 1024,
     PEERS_WAITING_MAX = 16384,
-    STRANGER_EVERY = 4, // one of so many turns is a stranger's, if any waits
+    STRANGER_EVERY = 4, // one in this many turns goes to a stranger, if any waits
 };
 
 bool tl_door_init(dtls_door *door, const door_limits *limits, uint32_t peers_max, uint32_t handshakes_max,

@@ -1,5 +1,5 @@
-// Who is listened to, and when, before anything costly is done: rates for each peer and each source, turns for those
-// with something waiting, and each source's share of handshakes and peers.
+// Decides whose datagrams are processed, and when, before any costly work: rates for each peer and each source, turns
+// for those with something waiting, and each source's share of handshakes and peers.
 #ifndef TRAMLINE_TRANSPORT_DTLS_DOOR_H
 #define TRAMLINE_TRANSPORT_DTLS_DOOR_H
 
@@ -37,7 +37,7 @@ void tl_door_release(dtls_door *door); // all peers are gone
 void tl_door_take(dtls_door *door, dtls_peer *peer, const udp_datagram *datagram, uint64_t now_us);
 void tl_door_take_stranger(dtls_door *door, const udp_datagram *datagram, bool answered, uint64_t now_us);
 // Whose turn it is: peers one after another, and a stranger after every few. `peer` is NULL for a stranger's datagram.
-// NULL: nothing waits, or strangers have had enough for this round. Give it back with tl_door_free().
+// NULL: nothing waits, or strangers have used up their share of this round. Free it with tl_door_free().
 inbox_slot *tl_door_next(dtls_door *door, dtls_peer **peer);
 void tl_door_free(dtls_door *door, inbox_slot *slot);
 

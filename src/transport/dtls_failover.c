@@ -1,6 +1,6 @@
 // A client's DTLS transport over one or more servers: keeps their definitions and addresses for as long as it may have
-// to connect anew. Hosts are looked up when it is opened; after that only beside what is done, for a client connects
-// anew just when its network, and so its name server, may be gone.
+// to reconnect. Hosts are resolved when it is opened; later only in the background, because a client reconnects just
+// when its network, and so its name server, may be unreachable.
 #include "base/memory.h"
 #include "transport/dtls_client.h"
 #include "transport/fail.h"

@@ -1,4 +1,4 @@
-// What a received datagram is, told from its first bytes alone.
+// Classifies a received datagram by its first bytes alone.
 #ifndef TRAMLINE_TRANSPORT_DTLS_HELLO_H
 #define TRAMLINE_TRANSPORT_DTLS_HELLO_H
 
@@ -6,7 +6,7 @@
 #include "transport/udp.h"
 
 bool tl_hello_is(const udp_datagram *datagram); // a ClientHello in the clear
-// Of its random, which tells its copies from another's.
+// Hash of its random, which identifies copies of the same hello.
 uint64_t tl_hello_hash(const uint64_t key[2], const udp_datagram *datagram);
 // Whether it brings a cookie that was made for its sender.
 bool tl_hello_has_cookie(const udp_datagram *datagram, const cookie_jar *cookies);

@@ -15,7 +15,7 @@ static dtls_peer **address_bucket(const dtls_peers *peers, const tl_os_address *
     return &peers->by_address[tl_keyed_hash(peers->hash_key, key, ADDRESS_KEY_WORDS) & peers->mask];
 }
 
-// Numbers are given one after another, so they spread by themselves.
+// Numbers are assigned in sequence, so they are evenly distributed.
 static dtls_peer **number_bucket(const dtls_peers *peers, tl_peer number)
 {
     return &peers->by_number[number & peers->mask];

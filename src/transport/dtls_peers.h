@@ -15,7 +15,7 @@ typedef struct dtls_peer {
     SSL *ssl;
     datagram_pipe pipe; // its `to` is the peer's address
     uint64_t since_us;  // a handshake: begun; connected: last heard
-    uint64_t hello;     // a hash of the ClientHello's random, which tells its copies from another's
+    uint64_t hello;     // hash of the ClientHello's random, which identifies its copies
     uint32_t handshake_datagrams;
     uint32_t handshake_encrypted; // of those, with encrypted records
     source *source;               // of its address, held
@@ -50,7 +50,7 @@ dtls_peer *tl_dtls_peers_by_address(const dtls_peers *peers, const tl_os_address
 
 // A handshake begins. `replaces` may be NULL: then no peer has this address.
 void tl_dtls_peers_add(dtls_peers *peers, dtls_peer *peer, dtls_peer *replaces, uint64_t now_us);
-// A handshake is complete; the peer that it replaces must be gone. Gives it its number.
+// A handshake is complete; the peer that it replaces must be gone. Assigns its number.
 void tl_dtls_peers_connect(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
 void tl_dtls_peers_heard(dtls_peers *peers, dtls_peer *peer, uint64_t now_us);
 // Forgets the peer; its candidate, if any, takes its place. The peer itself is the caller's.

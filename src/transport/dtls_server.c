@@ -185,7 +185,7 @@ static tl_result peer_handshake(dtls_server *server, dtls_peer *peer, tl_transpo
 
 // ---- strangers ------------------------------------------------------------------------------------------------------
 
-// A fatal alert in the clear, so that who is refused need not wait for his time-out. Only for proven addresses.
+// A fatal alert in the clear, so that a refused client need not wait for its time-out. Only for proven addresses.
 static void refuse(dtls_server *server, const tl_os_address *to)
 {
     static const uint8_t access_denied[] = {RECORD_ALERT,       0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, ALERT_FATAL,
@@ -196,11 +196,11 @@ static void refuse(dtls_server *server, const tl_os_address *to)
 
 static bool refuse_share(dtls_server *server)
 {
-    server->transport.stats.refused_address++; // he asks again, and may find room
+    server->transport.stats.refused_address++; // the client retries, and may find space
     return false;
 }
 
-// Makes room by ending the oldest handshake, of a source (NULL: of any), if it has had its time.
+// Frees a slot by ending the oldest handshake, of a source (NULL: of any), if it has had its time.
 static bool make_room(dtls_server *server, const source *from)
 {
     dtls_peer *peer = server->peers.handshakes.oldest;
@@ -241,7 +241,7 @@ static bool admit(dtls_server *server, const dtls_peer *known, const tl_os_addre
     if (peers->handshakes.count < server->handshakes_max || make_room(server, NULL)) {
         return true;
     }
-    server->transport.stats.dropped_full++; // he asks again, and finds room
+    server->transport.stats.dropped_full++; // the client retries, and finds space
     return false;
 }
 
@@ -329,7 +329,7 @@ static tl_result take_datagram(dtls_server *server, const udp_datagram *datagram
     return feed(server, candidate && tl_record_of_handshake(datagram) ? candidate : peer, datagram, out);
 }
 
-// A datagram has come: whose it is, as cheaply as can be told.
+// A datagram has arrived: finds its peer as cheaply as possible.
 static void sort_in(dtls_server *server, const udp_datagram *datagram)
 {
     dtls_peer *peer = tl_dtls_peers_by_address(&server->peers, &datagram->from);
@@ -424,7 +424,7 @@ static void begin_poll(dtls_server *server, uint64_t now_us, tl_transport_event 
     out->text[0] = 0;
 }
 
-// A round ends when there is nothing more, or with the step: whoever polls no further has had enough for now.
+// A round ends when there is nothing more, or with the step: a caller that stops polling is done for now.
 static void begin_round(dtls_server *server, uint64_t now_us)
 {
     if (!server->round_over && now_us == server->round_us) {

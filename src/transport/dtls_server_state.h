@@ -11,7 +11,7 @@ typedef struct dtls_server {
     tl_transport transport;
     udp_socket udp;
     SSL_CTX *context;
-    BIO_ADDR *listen_address; // DTLSv1_listen wants one; the pipe knows better
+    BIO_ADDR *listen_address; // DTLSv1_listen() requires one; the pipe has the real address
     cookie_jar cookies;
     dtls_peers peers;
     dtls_door door;

@@ -27,7 +27,7 @@ typedef struct failover {
     bool trying;           // an attempt is under way, or due
     bool first;            // nothing was ever connected: once each server has failed by itself there is nobody
     uint32_t present_server, next_server;
-    uint32_t failures, ended;              // attempts of this search; those of them that were not cut short
+    uint32_t failures, ended;              // attempts of this search; those that were not aborted
     uint64_t now_us, attempt_us, retry_us; // when the attempt began; when the next one may
     tl_transport_stats past;               // of transports that are closed
     char text[192];                        // why the last attempt failed

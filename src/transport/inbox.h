@@ -1,4 +1,4 @@
-// Datagrams that were received and wait for their turn: a pool of so many, in queues. What finds no place is dropped.
+// Received datagrams waiting to be processed: a fixed pool, in queues. Those that find no free slot are dropped.
 #ifndef TRAMLINE_TRANSPORT_INBOX_H
 #define TRAMLINE_TRANSPORT_INBOX_H
 
@@ -27,7 +27,7 @@ bool tl_inbox_init(inbox *in, uint32_t count_max);
 void tl_inbox_release(inbox *in);
 // Copies a datagram to the end of a queue. NULL: there is no place.
 inbox_slot *tl_inbox_push(inbox *in, inbox_queue *queue, const udp_datagram *datagram);
-// The first of a queue; it is given back by tl_inbox_free(). NULL: the queue is empty.
+// The first of a queue; free it with tl_inbox_free(). NULL: the queue is empty.
 inbox_slot *tl_inbox_pop(inbox_queue *queue);
 void tl_inbox_free(inbox *in, inbox_slot *slot);
 

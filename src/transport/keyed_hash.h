@@ -1,4 +1,4 @@
-// SipHash-2-4 (Aumasson and Bernstein, 2012) of whole words: nobody who does not know the key can choose what collides.
+// SipHash-2-4 (Aumasson and Bernstein, 2012) of whole words: without the key no attacker can choose collisions.
 #ifndef TRAMLINE_TRANSPORT_KEYED_HASH_H
 #define TRAMLINE_TRANSPORT_KEYED_HASH_H
 

@@ -1,4 +1,4 @@
-// A host's address, asked for without waiting: a name server that does not answer stops nobody.
+// A host's address, resolved without blocking: a silent name server delays no caller.
 #ifndef TRAMLINE_TRANSPORT_LOOKUP_H
 #define TRAMLINE_TRANSPORT_LOOKUP_H
 

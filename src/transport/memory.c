@@ -1,5 +1,5 @@
 // The in-memory network: one server end and any number of client ends, with seeded loss, copies, re-ordering, delay and
-// jitter. Time comes from poll(). The same seed and the same calls give the same run.
+// jitter. Time comes from poll(). The same seed and the same calls produce the same run.
 //
 // A client says HELLO until the server's ACCEPT; CLOSE ends a link. These travel as datagrams do, and are lost as they
 // are; silence ends what a lost CLOSE did not, as over UDP.

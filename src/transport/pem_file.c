@@ -41,7 +41,7 @@ static tl_result read_error(int error, const char *file, char *text, size_t text
 
 tl_result tl_pem_file_create(const char *file, pem_content content, char *text, size_t text_bytes)
 {
-    TL_ASSERT(!content.private_key + !content.public_key + !content.certificate == 2); // exactly one is given
+    TL_ASSERT(!content.private_key + !content.public_key + !content.certificate == 2); // exactly one is set
     BIO *memory = BIO_new(BIO_s_secmem());                                             // wiped when freed
     int written = 0;
     if (memory && content.private_key) {

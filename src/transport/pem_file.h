@@ -9,7 +9,7 @@
 
 enum { PEM_FILE_BYTES_MAX = 64 << 10 };
 
-// Exactly one of the three is given. Private keys get mode 0600, the others 0644.
+// Exactly one of the three is set. Private keys get mode 0600, the others 0644.
 typedef struct pem_content {
     EVP_PKEY *private_key, *public_key;
     X509 *certificate;

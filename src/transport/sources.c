@@ -31,7 +31,7 @@ void tl_sources_release(sources *all)
     *all = (sources){0};
 }
 
-// An IPv4 address on a socket of both families is the same source as on one of its own.
+// An IPv4 address on a socket of both families is the same source as on an IPv4 socket.
 static void source_key(const tl_os_address *address, uint64_t key[2])
 {
     bool is_mapped = tl_os_address_is_mapped(address), is_v4 = is_mapped || address->family == TL_OS_IPV4;

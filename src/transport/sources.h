@@ -1,5 +1,5 @@
 // Where datagrams come from: an IPv4 address, or the /64 of an IPv6 one, with what it has taken and may take. Sources
-// that something holds stay; of the others the one that was not heard of for the longest makes room for the next.
+// that something holds stay; of the others the least recently seen is replaced by the next.
 #ifndef TRAMLINE_TRANSPORT_SOURCES_H
 #define TRAMLINE_TRANSPORT_SOURCES_H
 

@@ -114,7 +114,7 @@ tl_result tl_attachment_check_aside(const tl_attachment *attachment, tl_fault *f
     return attachment->started ? tl_fault_set(fault, TL_ERR_STATE, attachment->place, "it was joined") : TL_OK;
 }
 
-// Signals are for the caller's threads; and a file that may not grow must give an error, not SIGXFSZ.
+// Signals are for the caller's threads; and a file that may not grow must return an error, not raise SIGXFSZ.
 bool tl_attachment_spawn(pthread_t *out, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;

@@ -55,7 +55,7 @@ typedef struct tl_attachment {
 
     // Under the mutex.
     pthread_mutex_t mutex;
-    pthread_cond_t work_cond; // to the threads: there is work, or room, or an end
+    pthread_cond_t work_cond; // to the threads: work, free space in a queue, or the end
     pthread_cond_t idle_cond; // from the threads: something was done
     uint32_t wakeups;         // how often the threads were woken
     bool stopping, leaving;
@@ -70,7 +70,7 @@ typedef struct tl_attachment {
     tl_work_queue records, fences, maintenance;
     tl_note_queue notes;
     size_t own_notes; // of them, those that are not held back by TL_NOTES_MAX
-    bool starved;     // following waits for room
+    bool starved;     // the follower waits for free space
     int event_fd;
     tl_note *last_note; // kept for FAILED, so that it can be reported without memory
     tl_retry_state retry_states[TL_ACTIVITY_COUNT];
@@ -115,7 +115,7 @@ void tl_attachment_stop(tl_attachment *attachment, bool leave);
 // Records an activity's result; returns whether it was a success (TL_OK, TL_AGAIN). A final failure is reported as
 // FAILED, one that lasts as STALLED, its end as RECOVERED.
 bool tl_attachment_result(tl_attachment *attachment, tl_activity activity, tl_result result, const tl_fault *fault);
-// Around whatever may hang: a disk, a library. To enter again says that the last call came back.
+// Brackets calls that may hang: a disk, a library. Entering again means that the last call returned.
 void tl_attachment_enter(tl_attachment *attachment, int thread);
 void tl_attachment_leave(tl_attachment *attachment, int thread);
 bool tl_attachment_may_try(tl_attachment *attachment, tl_activity activity);
@@ -153,7 +153,7 @@ bool tl_attachment_take_suspicion(tl_attachment *attachment);
 
 uint64_t tl_clock_real_us(void);
 uint64_t tl_clock_steady_us(void);
-// The steady clock's time as pthread_cond_timedwait() wants it.
+// The steady clock's time in the form that pthread_cond_timedwait() takes.
 struct timespec tl_clock_timespec(uint64_t us);
 
 #endif

@@ -139,7 +139,7 @@ static tl_result peek_end(tl_follow *follow, tl_follow_peer *peer, tl_fault *fau
         return tl_fault_set(fault, TL_ERR_CORRUPT, peer->place, text);
     }
     if (peer->target.epoch == peer->epoch && peer->target.heir == TL_HEIR_LEFT) {
-        row.heir = TL_HEIR_LEFT; // at that position; who has taken over since is reported once the position shows it
+        row.heir = TL_HEIR_LEFT; // at that position; a later takeover is reported once the position includes it
     }
     return result == TL_OK ? pend_epoch(peer, TL_STORE_FENCED, peer->epoch, &row, fault) : result;
 }

@@ -1,8 +1,8 @@
-// The reading side of an attachment: all logs of the world, each with a cursor, made into one stream of notes. What
-// keeps the logs is behind a table of functions. Used by one thread alone.
+// The reading side of an attachment: all logs of the world, each with a cursor, made into one stream of notes. The
+// backend is behind a table of functions. Used by one thread alone.
 //
 // Now and then the backend takes the *position* of all logs (each log's head at about one time, see `target`), and what
-// lies before it is reported, merged by the order that the backend gives. So whatever a server had seen when it wrote
+// lies before it is reported, merged in the order that the backend defines. So what a server had seen when it wrote
 // something is reported before that.
 #ifndef TRAMLINE_STORE_ENGINE_FOLLOW_H
 #define TRAMLINE_STORE_ENGINE_FOLLOW_H

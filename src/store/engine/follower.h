@@ -1,4 +1,4 @@
-// The following side of an attachment, whatever keeps the logs: finds out how far all logs have come, and reports what
+// The following side of an attachment, for any backend: finds out how far all logs have come, and reports what
 // is new in them (engine/follow.h merges it). Used by one thread alone, which may be the writing one as well.
 #ifndef TRAMLINE_STORE_ENGINE_FOLLOWER_H
 #define TRAMLINE_STORE_ENGINE_FOLLOWER_H

@@ -1,5 +1,5 @@
 // What somebody knows of the ends of all logs. Each log keeps it beside its own end, and so does the world's manifest:
-// what one file has lost, another one shows. Ends only move forward, so whoever is behind what another has seen was
+// what one file has lost, another one shows. Ends only move forward, so a log behind what another has seen was
 // damaged.
 #ifndef TRAMLINE_STORE_ENGINE_HEADS_H
 #define TRAMLINE_STORE_ENGINE_HEADS_H

@@ -1,4 +1,4 @@
-// What every backend's log of a server says about itself, whatever keeps it; and faults.
+// What every backend's log of a server says about itself, for any backend; and faults.
 #ifndef TRAMLINE_STORE_ENGINE_LOG_H
 #define TRAMLINE_STORE_ENGINE_LOG_H
 
@@ -26,7 +26,7 @@ typedef struct tl_log_epoch {
     uint64_t began_order, ended_order;
 } tl_log_epoch;
 
-// The order between logs whose backend has none of its own. It goes by ticks, for servers' wall clocks differ: what a
+// The order between logs whose backend defines none. It goes by ticks because servers' wall clocks differ: what a
 // server had received when it made a record was of an earlier tick. An epoch ends, and the next begins, after its
 // tick.
 static inline uint64_t tl_log_order(int64_t tick, bool is_epoch)

@@ -1,5 +1,5 @@
 // Shared by the backends: limits, names, sums, and the bounded queues of what is to be done (work) and of what is to be
-// reported (notes). Queues are plain lists without locks: whoever owns one locks it.
+// reported (notes). Queues are plain lists without locks: their owner locks them.
 #ifndef TRAMLINE_STORE_ENGINE_WORK_H
 #define TRAMLINE_STORE_ENGINE_WORK_H
 
@@ -73,7 +73,7 @@ typedef struct tl_note_queue {
     size_t count, bytes;
 } tl_note_queue;
 
-// A note of that type with room for `size` bytes, event.data pointing at them. NULL if out of memory.
+// A note of that type with space for `size` bytes, event.data pointing at them. NULL if out of memory.
 tl_note *tl_note_create(tl_store_event_type type, size_t size);
 void tl_note_queue_push(tl_note_queue *queue, tl_note *note);
 tl_note *tl_note_queue_pop(tl_note_queue *queue);

@@ -1,4 +1,4 @@
-// The writing side of an attachment, whatever keeps the logs: takes the lease, commits records, ends epochs, stores
+// The writing side of an attachment, for any backend: takes the lease, commits records, ends epochs, stores
 // checkpoints and truncates, in that order of urgency, and notices when the own epoch has ended. Each operation is a
 // transaction of the backend that looks at the own epoch first, so that it can be tried again after any failure. Used
 // by one thread alone, which may be the following one as well.

@@ -1,5 +1,5 @@
-// What an epoch had committed after the tick that it is ended at, in FoundationDB: it goes from the log into a space of
-// its own, within the transaction that ends the epoch, as far as that has room.
+// What an epoch had committed after the tick that it is ended at, in FoundationDB: moved from the log to a separate
+// key range, within the transaction that ends the epoch, up to the transaction's limits.
 #include "store/fdb/aside.h"
 #include "base/memory.h"
 

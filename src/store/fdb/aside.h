@@ -1,19 +1,19 @@
-// What an epoch had committed after the tick that it is ended at: into a space of its own, and from there for tools.
+// What an epoch had committed after the tick that it is ended at: moved to a separate key range, and read there by
+// tools.
 #ifndef TRAMLINE_STORE_FDB_ASIDE_H
 #define TRAMLINE_STORE_FDB_ASIDE_H
 
 #include "store/fdb/log.h"
 
-// The first record that is to be set aside. In one epoch a record is not written anew, so that tick and sum make sure
-// of it.
+// The first record to set aside. Within an epoch no record is rewritten, so tick and sum identify it.
 typedef struct tl_fdb_aside {
     bool possible; // it is there, and has the bytes that it is about
     int64_t tick;
     uint64_t sum;
 } tl_fdb_aside;
 
-// Looks, for a work with `bad`, whether it is that record. In a transaction of its own, for it may be large: what
-// commits must be done before the author's next commit.
+// Looks, for a work with `bad`, whether it is that record. In a separate transaction, since it may be large: the
+// one that commits must finish before the author's next commit.
 tl_result tl_fdb_look_aside(tl_fdb_worker *worker, const tl_work *work, tl_fdb_aside *out, tl_fault *fault);
 // Moves it out of the log, and the head before it, as quarantine() in store.h says; the caller ends the epoch there. Of
 // more than a transaction holds only the beginning is kept. 0, FoundationDB's error, or TL_FDB_FAULT. If it is not

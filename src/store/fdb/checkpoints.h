@@ -5,7 +5,7 @@
 #include "store/fdb/client.h"
 
 typedef struct tl_fdb_checkpoints {
-    tl_note *first, *last; // read, and not yet given
+    tl_note *first, *last; // read, not yet reported
 } tl_fdb_checkpoints;
 
 // The checkpoint with the lowest group above `after`; with `first`, the lowest of all. TL_AGAIN if there is none.

@@ -137,7 +137,7 @@ int tl_fdb_commit(tl_fdb_worker *worker, tl_fdb_transaction *transaction)
 
 // ---- transactions --------------------------------------------------------------------------------------------------
 
-// What FoundationDB wants done after an error: 0 to try again.
+// What FoundationDB asks for after an error: 0 to retry.
 static int after_error(tl_fdb_worker *worker, tl_fdb_transaction *transaction, int code)
 {
     if (code == TL_FDB_DATABASE_LOCKED && worker->attachment->started) {
@@ -233,7 +233,7 @@ int tl_fdb_get(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_
 tl_fdb_future *tl_fdb_range(tl_fdb_worker *worker, tl_fdb_transaction *transaction, const tl_fdb_key *begin,
                             const tl_fdb_key *end, int bytes, bool snapshot)
 {
-    // To want all gives 80 kB an answer; an exact number of bytes is what it says.
+    // WANT_ALL returns 80 kB per reply; EXACT returns the requested number of bytes.
     int mode = bytes > 0 ? TL_FDB_MODE_EXACT : TL_FDB_MODE_WANT_ALL;
     return worker->fdb->transaction_get_range(transaction, begin->bytes, begin->size, 0, 1, end->bytes, end->size, 0, 1,
                                               0, bytes, mode, 1, snapshot, 0);

@@ -20,7 +20,7 @@ typedef struct tl_fdb_worker {
     const char *prefix; // of all keys
     tl_attachment *attachment;
     tl_activity activity; // what stalls while it waits
-    int tries_max;        // of a transaction that FoundationDB wants done again: then TL_ERR_BUSY; 0: no end
+    int tries_max;        // of a transaction that FoundationDB asks to retry: then TL_ERR_BUSY; 0: no limit
     uint64_t patience_us; // without an answer for so long a step fails; 0: for ever
     uint64_t since_us;    // when the present step began
     uint64_t stopping_us; // when it was seen that the attachment is to end; 0: not yet
@@ -47,7 +47,7 @@ typedef int tl_fdb_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, 
 // was committed at.
 tl_result tl_fdb_run(tl_fdb_worker *worker, tl_activity activity, tl_fdb_body *body, void *context, int64_t *version,
                      tl_fault *fault);
-// Waits for a future and destroys it, unless `out` wants it. Returns its error.
+// Waits for a future and destroys it, unless `out` receives it. Returns its error.
 int tl_fdb_wait(tl_fdb_worker *worker, tl_fdb_future *future, tl_fdb_future **out);
 // Commits. Returns the error.
 int tl_fdb_commit(tl_fdb_worker *worker, tl_fdb_transaction *transaction);

@@ -28,7 +28,7 @@ static void *open_library(void)
     return dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
 }
 
-// dlsym() gives an object's address; POSIX says that it may be read as a function's.
+// dlsym() returns an object pointer; POSIX allows reading it as a function pointer.
 static bool find(void *handle, const char *name, void *function)
 {
     void *address = dlsym(handle, name);

@@ -82,8 +82,8 @@ typedef struct tl_fdb_library {
 // The client's knob that is set before its network starts; NULL: none. For benchmarks to change before the first load.
 extern const char *tl_fdb_library_knob;
 
-// Loads the library and starts its network thread, at the first call; later calls give the same. Any thread. Not after
-// a fork() of a process that has called it.
+// Loads the library and starts its network thread, at the first call; later calls return the same. Any thread. Not
+// after a fork() of a process that has called it.
 tl_result tl_fdb_library_load(const tl_fdb_library **out, tl_fault *fault);
 // To be called when a database has been destroyed, so that the library is ended in order when the process exits.
 void tl_fdb_library_release(void);

@@ -12,7 +12,7 @@ enum {
 
 // Where a record, or an epoch's beginning or end, stands among what all logs say.
 typedef enum tl_fdb_order {
-    TL_FDB_AS_COMMITTED, // by the version that the database gives it
+    TL_FDB_AS_COMMITTED, // by the version that the database assigns
     TL_FDB_AS_SAID,      // as `order` says: a copy keeps the order of what it copies
 } tl_fdb_order;
 
@@ -29,7 +29,7 @@ int tl_fdb_head_peek(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
                      tl_fault *fault);
 int tl_fdb_epoch_read(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server, uint32_t epoch,
                       tl_log_epoch *out, tl_fault *fault);
-// The same, as a transaction of its own.
+// The same, in a separate transaction.
 tl_result tl_fdb_epoch_look(tl_fdb_worker *worker, tl_activity activity, tl_server_number server, uint32_t epoch,
                             tl_log_epoch *out, tl_fault *fault);
 void tl_fdb_head_write(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_server_number server,

@@ -338,7 +338,7 @@ static void keep_watch(tl_fdb_reader *reader, tl_fdb_watch *watch, tl_fdb_future
     watch->attachment = reader->worker.attachment;
     watch->future = future;
     if (reader->worker.fdb->future_set_callback(future, on_fired, watch) != 0) {
-        on_fired(future, watch); // looked at anew
+        on_fired(future, watch); // read again
     }
 }
 
@@ -533,7 +533,7 @@ tl_result tl_fdb_reader_start(tl_fdb_reader *reader, tl_server_number own, const
 {
     TL_ASSERT(own <= TL_SERVERS_MAX);
     reader->follow.own = own;
-    tl_result result = tl_fdb_reader_round(reader, fault); // who there is
+    tl_result result = tl_fdb_reader_round(reader, fault); // finds the servers
     if (result == TL_OK) {
         result = tl_follow_begin(&reader->follow, own, head, fault);
     }

@@ -14,7 +14,7 @@ typedef enum tl_fdb_space { // what follows it in the key     what is in the val
     TL_FDB_WORLD = 1,       // -                              tl_world_info
     TL_FDB_ROSTER = 2,      // -                              how many servers there are; watched
     TL_FDB_SERVER = 3,      // server                         its name
-    TL_FDB_LEASE = 4,       // server                         epoch, nonce of who took it; commits conflict with it.
+    TL_FDB_LEASE = 4,       // server                         epoch, nonce of its owner; commits conflict with it.
                             //                                Server 0: a copy into the store goes on
     TL_FDB_HEAD = 5,        // channel, server                tl_log_head; watched
     TL_FDB_EPOCH = 6,       // server, epoch                  tl_log_epoch

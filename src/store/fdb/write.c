@@ -1,8 +1,8 @@
 // What the writing thread does. Each operation is a transaction that looks at what it depends on, so that it can be run
-// again after whatever FoundationDB says.
+// again when FoundationDB asks for it.
 //
 // A commit is one round trip: it reads nothing, sets its read version to one less than the last commit's version, and
-// conflicts with the lease alone. Whoever ends an epoch writes that lease, so every later commit fails. The last
+// conflicts with the lease alone. Ending an epoch writes that lease, so every later commit fails. The last
 // commit's own version would not do: several transactions can share it, and the one that ends the epoch may be among
 // them. If a commit failed or its outcome is not known, the next one reads the head first, and omits what was committed
 // after all.
@@ -33,7 +33,7 @@ static int end_epoch(tl_fdb_worker *worker, tl_fdb_transaction *transaction, tl_
         return code;
     }
     epoch.ended_us = tl_clock_real_us();
-    epoch.ended_order = 0; // given by the commit
+    epoch.ended_order = 0; // set by the commit
     epoch.last_tick = head->tick;
     epoch.heir = head->heir = heir;
     tl_fdb_epoch_write(worker, transaction, server, head->epoch, &epoch, TL_FDB_AS_COMMITTED);
@@ -289,7 +289,7 @@ static int end_body(tl_fdb_worker *worker, tl_fdb_transaction *transaction, void
     tl_log_head own, head;
     int code = tl_fdb_head_read(worker, transaction, e->attachment->number, &own, fault);
     if (code == 0 && e->quarantine) {
-        // Its author commits all the time. Whoever ends or begins an epoch writes the lease: that alone must not
+        // Its author commits all the time. Ending or beginning an epoch writes the lease: that alone must not
         // happen. What is committed meanwhile goes with the rest.
         tl_fdb_key lease = tl_fdb_lease_key(worker, e->server);
         code = tl_fdb_head_peek(worker, transaction, e->server, &head, fault);

@@ -58,7 +58,7 @@ struct tl_memory_world {
     tl_memory_store *stores; // attached to it
 };
 
-// Draws a duration for one event, the same for the same seed whatever the order of the calls.
+// Draws a duration for one event, the same for the same seed in any order of calls.
 uint64_t tl_memory_draw(const tl_memory_world *world, uint64_t a, uint64_t b, uint32_t min, uint32_t max);
 // The first checkpoint with a group >= `group`; checkpoint_count if there is none.
 size_t tl_memory_checkpoint_find(const tl_memory_world *world, tl_group_id group);

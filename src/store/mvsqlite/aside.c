@@ -1,8 +1,7 @@
 // What an epoch had committed after the tick that it is ended at, in mvsqlite. The transaction that ends the epoch
 // changes the head and the epoch's row alone: the author is alive, commits every tick, and each of its commits is a
-// conflict. After that nobody commits to that log, and the slots go from the ring into a table of its own, which is
-// made when it is first needed: the heir does that, or the author before it comes back. And how that table is read
-// again, by tools.
+// conflict. After that nobody commits to that log, and the slots move from the ring to a separate table, created
+// when first needed: by the heir, or by the author before it rejoins. Also reads that table, for tools.
 #include "base/memory.h"
 #include "store/mvsqlite/store.h"
 

@@ -160,7 +160,7 @@ typedef struct ending {
     int64_t denials;
     tl_mvsqlite_aside aside;
     uint64_t now_us;
-    bool again; // to be looked at anew, and not only tried once more
+    bool again; // read again, not merely retried
 } ending;
 
 // The transaction that ends the other's epoch, if it is still as it was seen.

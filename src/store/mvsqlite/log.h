@@ -11,12 +11,12 @@
 // would conflict by their pages, and each conflict costs 50 ms in mvsqlite.
 //
 // Nothing can be locked in mvsqlite, so an heir claims first. A *claim* in a head says: this server is about to end
-// that server's epoch. Whoever ends an epoch whose head has a claim *denies* it before, by raising `denials` of the
-// server that is claimed; a claim holds only while that number is what it was. So nobody becomes an heir after its own
-// end.
+// that server's epoch. A server that ends an epoch whose head has a claim *denies* the claim first, by raising
+// `denials` of the claimed server; a claim holds only while that number is unchanged. So no server becomes an heir
+// after its own end.
 //
-// The head's page is written with each commit, so that whoever ends the epoch of a server that is alive would lose one
-// race after the other. So the epoch is *stopped* first, in its row alone, which each commit reads and none writes
+// The head's page is written with each commit, so a server that ends the epoch of a live server would lose one race
+// after the other. Therefore the epoch is *stopped* first, in its row alone, which each commit reads and none writes
 // (store/mvsqlite/stop.c).
 #ifndef TRAMLINE_STORE_MVSQLITE_LOG_H
 #define TRAMLINE_STORE_MVSQLITE_LOG_H

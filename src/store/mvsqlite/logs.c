@@ -8,7 +8,7 @@
 enum {
     LOOK_US = 1000,        // between looks at a log of which news are due, and so long before they are
     EARLIER_US = 2000,     // they are expected so much earlier, where the first look finds them
-    REST_US_MAX = 50000,   // from one look to the next, whatever is expected
+    REST_US_MAX = 50000,   // the longest time between two looks
     IDLE_LOOK_US = 5000,   // when nothing has come for two ticks
     ENDED_LOOK_US = 50000, // when its epoch has ended
     POSITION_PASSES_MAX = 4,

@@ -15,8 +15,9 @@ typedef struct tl_mvsqlite_place {
 
 // `address` is what follows "mvsqlite:".
 tl_result tl_mvsqlite_place_parse(tl_mvsqlite_place *place, const char *address, tl_fault *fault);
-// Whether mvsqlite's library is loaded, has been given the same address, and something answers there; if not, what to
-// do. Without this the library would end the process, or wait for ever. Blocks for at most two seconds.
+// Whether mvsqlite's library is loaded, is configured with the same address, and a server answers there; if not, the
+// fault says what to do. Without this the library would end the process, or wait for ever. Blocks for at most two
+// seconds.
 tl_result tl_mvsqlite_place_check(const tl_mvsqlite_place *place, tl_fault *fault);
 // The namespaces of the world, and of a server's log.
 void tl_mvsqlite_place_world(const tl_mvsqlite_place *place, char out[TL_NAMESPACE_BYTES_MAX]);

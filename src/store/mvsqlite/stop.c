@@ -2,8 +2,8 @@
 // commit wins: the author writes its head's page with each commit, so that another server that wants to change the head
 // comes too late again and again. The epoch's row is on another page. A server that is about to end the epoch writes a
 // time there; the author reads it in each of its transactions (from its cache, as it hardly ever changes), and has to
-// wait from then on. So the transaction that ends the epoch has the head for itself. If it does not come, because the
-// server that wanted it has died, the author takes the stop back and goes on.
+// wait from then on. So the transaction that ends the epoch has the head for itself. If that transaction never
+// comes, because its server has died, the author removes the stop and continues.
 #include "store/engine/attachment.h"
 #include "store/mvsqlite/log.h"
 

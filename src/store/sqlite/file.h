@@ -53,9 +53,9 @@ typedef struct tl_sqlite_sql {
     const char *sql;
 } tl_sqlite_sql;
 tl_result tl_sqlite_file_prepare(tl_sqlite_file *file, const tl_sqlite_sql *list, size_t count, tl_fault *fault);
-// Runs a statement that gives no row, and resets it.
+// Runs a statement that returns no row, and resets it.
 tl_result tl_sqlite_file_run(tl_sqlite_file *file, sqlite3_stmt *statement, tl_fault *fault);
-// The same, with the numbers that it wants.
+// The same, with numbers bound to its parameters.
 tl_result tl_sqlite_file_run_with(tl_sqlite_file *file, sqlite3_stmt *statement, const int64_t *values,
                                   tl_fault *fault);
 // Steps: TL_OK a row, TL_AGAIN no more (then, and after a failure, it is reset).

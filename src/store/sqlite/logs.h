@@ -40,8 +40,9 @@ tl_sqlite_peer *tl_sqlite_logs_peer(tl_sqlite_logs *logs, tl_server_number numbe
 // Whether no file is behind what another one has seen of it. To be called before anything is written: what is written
 // hides what is missing.
 tl_result tl_sqlite_logs_check(tl_sqlite_logs *logs, tl_fault *fault);
-// Makes all files take each other as they are now, where one has lost an end that others have seen; `lost` gets what is
-// given up, a sentence for each file. TL_ERR_CORRUPT if that cannot be: a log is missing, or something else is damaged.
+// Makes all files accept each other as they are now, where one has lost an end that others have seen; `lost` receives
+// what is discarded, a sentence for each file. TL_ERR_CORRUPT if that is impossible: a log is missing, or something
+// else is damaged.
 tl_result tl_sqlite_logs_accept(tl_sqlite_logs *logs, char *lost, size_t lost_bytes, tl_fault *fault);
 // What is known by now of the ends of all logs and of world.db: to be kept with the next commit.
 const tl_heads *tl_sqlite_logs_known(tl_sqlite_logs *logs);

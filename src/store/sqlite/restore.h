@@ -8,7 +8,7 @@
 
 typedef struct tl_sqlite_restore tl_sqlite_restore;
 
-// How the servers' logs are written; `log` is what open() gives, and *file the one that it is in.
+// How the servers' logs are written; open() returns `log`, and in *file its file.
 typedef struct tl_sqlite_restore_logs {
     tl_result (*open)(void *backend, tl_server_number number, const char *name, uint64_t world_us, void **log,
                       tl_sqlite_file **file, tl_fault *fault);

@@ -66,7 +66,7 @@ static tl_result read_first_epoch(tl_sqlite_log *log, tl_log_epoch *out, tl_faul
 }
 
 // Finds the listed log of which an unlisted one is a copy: they began in the same microsecond. A number alone does not
-// show it, since a world.db that has lost a server gives its number to the next one.
+// show it, since a world.db that has lost a server assigns its number to the next one.
 static tl_result find_original(const search *s, tl_sqlite_log *unlisted, char copy_of[TL_NAME_BYTES_MAX + 1],
                                tl_fault *fault)
 {

@@ -1,13 +1,13 @@
-// The write-ahead log of one SQLite file: moved into the file between commits, and kept within bounds. Whoever keeps an
-// old snapshot open, a shell in the midst of a transaction for example, keeps it from being written anew from its
-// start; so it grows with every commit. That is reported, with its size and who it is, and at the limit commits stop.
+// The write-ahead log of one SQLite file: moved into the file between commits, and kept within bounds. A reader with an
+// old snapshot open, such as a shell inside a transaction, keeps SQLite from restarting it at its beginning, so it
+// grows with every commit. That is reported with its size and the reader; at the limit commits stop.
 #ifndef TRAMLINE_STORE_SQLITE_WAL_H
 #define TRAMLINE_STORE_SQLITE_WAL_H
 
 #include "store/sqlite/file.h"
 
 enum {
-    // larger than that, it is tried to write it anew from its start, not just to move it
+    // above that size, checkpoints also try to restart it from its beginning
     TL_WAL_RESET_BYTES = 16 << 20,
     TL_WAL_NOTICE_BYTES = 64 << 20, // reported from then on, at each doubling
     TL_WAL_RESET_US = 250000,       // between two tries: each waits for readers for a moment

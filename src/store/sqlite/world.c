@@ -120,7 +120,7 @@ static tl_result begin(tl_sqlite_world *world, tl_manifest *manifest, tl_fault *
     return result;
 }
 
-// Writes the manifest and commits, if all went well so far.
+// Writes the manifest and commits, if no error occurred before.
 static tl_result finish(tl_sqlite_world *world, tl_manifest *manifest, tl_result result, tl_fault *fault)
 {
     if (result == TL_OK) {

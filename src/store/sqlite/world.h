@@ -32,9 +32,9 @@ void tl_sqlite_world_close(tl_sqlite_world *world);
 tl_result tl_sqlite_world_info(tl_sqlite_world *world, tl_world_info *out, tl_fault *fault);
 // TL_ERR_EXISTS if it was made before.
 tl_result tl_sqlite_world_create(tl_sqlite_world *world, const tl_world_info *info, tl_fault *fault);
-// The number of the server of that name, given at the first call. TL_ERR_FULL if there are TL_SERVERS_MAX others.
+// The number of the server of that name, assigned at the first call. TL_ERR_FULL if there are TL_SERVERS_MAX others.
 tl_result tl_sqlite_world_register(tl_sqlite_world *world, const char *name, tl_server_number *out, tl_fault *fault);
-// The server of a world that is copied: its number is given.
+// The server of a copied world: it keeps its number.
 tl_result tl_sqlite_world_add_server(tl_sqlite_world *world, tl_server_number number, const char *name,
                                      tl_fault *fault);
 // The highest number that a server has; 0: there is none.
