@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 enum {
-    COOKIE = 0xc11e7,
     ENTITIES_LIMIT = 1 << 26,
     HELLO_EVERY_US = 200000,
     REPORT_EVERY_US = 50000,
@@ -21,7 +20,7 @@ enum {
 tl_client_def tl_client_def_default(void)
 {
     return (tl_client_def){
-        .entities_max = 200000, .kbit_s = 2000, .silence_ms = 1000, .reconnect_ms = 10000, .cookie = COOKIE};
+        .entities_max = 200000, .kbit_s = 2000, .silence_ms = 1000, .reconnect_ms = 10000, .cookie = TL_DEF_COOKIE};
 }
 
 size_t tl_client_memory(const tl_client_def *def)
@@ -67,7 +66,7 @@ static tl_result create(const tl_client_def *def, tl_client **out)
 
 static const char *def_fault(const tl_client_def *def)
 {
-    if (def->cookie != COOKIE) {
+    if (def->cookie != TL_DEF_COOKIE) {
         return "the definition was not made by tl_client_def_default()";
     }
     if (def->token_bytes > TL_TOKEN_BYTES_MAX) {

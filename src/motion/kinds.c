@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 enum {
-    COOKIE = 0x7a6b1d,
     REACH_MAX_M = 2500, // farther out, the finest quantum of the carrier's rotation would exceed the tolerance
 };
 
@@ -22,7 +21,7 @@ tl_field_def tl_field_def_default(const char *name, tl_field_type type, tl_predi
 
 tl_kind_def tl_kind_def_default(const char *name)
 {
-    tl_kind_def def = {.name = name, .field_count = 1, .level_last = TL_LEVELS_MAX - 1, .cookie = COOKIE};
+    tl_kind_def def = {.name = name, .field_count = 1, .level_last = TL_LEVELS_MAX - 1, .cookie = TL_DEF_COOKIE};
     def.fields[0] = tl_field_def_default("position", TL_FIELD_POSITION, TL_PREDICT_LINEAR);
     return def;
 }
@@ -132,7 +131,7 @@ static void resolve_levels(tl_field *field, const tl_field_def *def)
 
 static const char *kind_fault(const tl_kind_def *def)
 {
-    if (def->cookie != COOKIE) {
+    if (def->cookie != TL_DEF_COOKIE) {
         return "it was not made by tl_kind_def_default()";
     }
     if (!tl_name_valid(def->name)) {

@@ -28,13 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    COOKIE = 0x5e7e7,
-    MIRROR_LAG_TICKS_MAX = 20,
-    CELLS_MAX = 1 << 24,
-    RECORDS_SHARE = 8,
-    POLL_BYTES_MAX = 2 * TL_RECORD_BYTES_MAX
-};
+enum { MIRROR_LAG_TICKS_MAX = 20, CELLS_MAX = 1 << 24, RECORDS_SHARE = 8, POLL_BYTES_MAX = 2 * TL_RECORD_BYTES_MAX };
 
 tl_server_def tl_server_def_default(void)
 {
@@ -55,7 +49,7 @@ tl_server_def tl_server_def_default(void)
                            .hello_ms_max = 3000,
                            .malformed_max = 64,
                            .peer_datagrams_per_s = 200,
-                           .cookie = COOKIE};
+                           .cookie = TL_DEF_COOKIE};
 }
 
 // Enough for a city, plus a tile at each level for each entity that clients may create, which may all be far apart.
@@ -153,7 +147,7 @@ static tl_result reserve_memory(tl_server *s)
 static tl_result check_def(const tl_server_def *def, char *text, size_t text_bytes)
 {
     const char *fault = NULL;
-    if (def->cookie != COOKIE) {
+    if (def->cookie != TL_DEF_COOKIE) {
         fault = "the definition was not made by tl_server_def_default()";
     } else if (!tl_name_valid(def->name)) {
         fault = "the server's name must be 1 to 31 letters, digits, - _ .";
